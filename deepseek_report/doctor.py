@@ -26,16 +26,16 @@ class Examined:
 
     name: str
     state: State
-    found: str
+    detail: str
     cost: str = ""
 
 
 def examine() -> list[Examined]:
     """Everything that decides whether an experiment can run and what a report can look like."""
-    found = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
-    found.extend(_libraries())
-    found.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
-    return found
+    examined = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
+    examined.extend(_libraries())
+    examined.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
+    return examined
 
 
 def _python() -> str:
@@ -53,8 +53,12 @@ def _libraries() -> Iterator[Examined]:
         name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
         version = version_of(name)
         if version == "not installed":
-            todo = f"an experiment cannot run; pip install '{requirement}'"
-            yield Examined(name, "missing", "not installed", todo)
+            yield Examined(
+                name,
+                "missing",
+                "not installed",
+                f"an experiment cannot run; pip install '{requirement}'",
+            )
         else:
             yield Examined(name, "ok", version)
 
@@ -65,8 +69,12 @@ def _pandoc() -> Examined:
 
         return Examined("pandoc", "ok", f"{pypandoc.get_pandoc_version()}, from its wheel")
     except (ImportError, OSError) as error:
-        todo = "no report can be rendered; pip install pypandoc-binary"
-        return Examined("pandoc", "missing", str(error), todo)
+        return Examined(
+            "pandoc",
+            "missing",
+            str(error),
+            "no report can be rendered; pip install pypandoc-binary",
+        )
 
 
 def _quarto() -> Examined:
@@ -88,11 +96,13 @@ def _converter() -> Examined:
     """What Quarto needs for the pictures of a DOCX."""
     program = shutil.which(quarto.CONVERTER)
     if program is None:
-        todo = (
+        return Examined(
+            quarto.CONVERTER,
+            "optional",
+            "not on PATH",
             "only DOCX by --engine quarto needs it, for its pictures; install librsvg (on Debian "
-            "the package librsvg2-bin)"
+            "the package librsvg2-bin)",
         )
-        return Examined(quarto.CONVERTER, "optional", "not on PATH", todo)
     return Examined(quarto.CONVERTER, "ok", _version(program) or "installed, but says no version")
 
 
@@ -104,17 +114,24 @@ def _version(program: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    said = done.stdout.strip().splitlines()
-    return said[0] if done.returncode == 0 and said else None
+    lines = done.stdout.strip().splitlines()
+    return lines[0] if done.returncode == 0 and lines else None
 
 
 def _fonts() -> Examined:
     font = chinese_font()
     if font.is_file():
-        found = "Libertinus Serif, DejaVu Sans and, for Chinese, Report Han Sans; all come along"
-        return Examined("fonts of PDF", "ok", found)
-    todo = "Chinese in a PDF shows as boxes; install deepseek-report again. HTML is not concerned"
-    return Examined("fonts of PDF", "optional", f"{font.name} is missing", todo)
+        return Examined(
+            "fonts of PDF",
+            "ok",
+            "Libertinus Serif, DejaVu Sans and, for Chinese, Report Han Sans; all come along",
+        )
+    return Examined(
+        "fonts of PDF",
+        "optional",
+        f"{font.name} is missing",
+        "Chinese in a PDF shows as boxes; install deepseek-report again. HTML is not concerned",
+    )
 
 
 def _device() -> Examined:

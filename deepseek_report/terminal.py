@@ -52,8 +52,11 @@ def _texts(finished: Finished) -> Wording:
     data = finished.folder / "artifacts" / "data"
     if not (data / "schema.json").is_file():
         return words_for(language, None)
-    schema = Schema.from_json(load_json(data / "schema.json"))
-    return words_for(language, schema, str(load_json(data / "card.json").get("name") or ""))
+    return words_for(
+        language,
+        Schema.from_json(load_json(data / "schema.json")),
+        str(load_json(data / "card.json").get("name") or ""),
+    )
 
 
 def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> None:
@@ -66,16 +69,16 @@ def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> Non
     table = Table(box=None, pad_edge=False, title_justify="left", title=title)
     for column in ("promised", "measured", "interval", "verdict"):
         table.add_column(escape(texts.text(f"terminal.heads.{column}")), overflow="fold")
-    for one in sorted(declared, key=_urgency)[:_MOST_THRESHOLDS]:
-        sign = "≥" if one["side"] == "at_least" else "≤"
-        by = texts.label("explainers", one["explainer"]) if one["explainer"] else ""
-        about = ", ".join(filter(None, [one["attribute"], one["level"], by]))
-        metric = texts.label("metrics", one["metric"]) + (f" ({about})" if about else "")
-        promised = f"{metric} {sign} {one['bound']:g}"
-        low, high = one["low"], one["high"]
-        measured = "" if one["value"] is None else number(one["value"], low, high)
+    for threshold in sorted(declared, key=_urgency)[:_MOST_THRESHOLDS]:
+        sign = "≥" if threshold["side"] == "at_least" else "≤"
+        by = texts.label("explainers", threshold["explainer"]) if threshold["explainer"] else ""
+        about = ", ".join(filter(None, [threshold["attribute"], threshold["level"], by]))
+        metric = texts.label("metrics", threshold["metric"]) + (f" ({about})" if about else "")
+        promised = f"{metric} {sign} {threshold['bound']:g}"
+        low, high = threshold["low"], threshold["high"]
+        measured = "" if threshold["value"] is None else number(threshold["value"], low, high)
         spread = "" if low is None or high is None else interval(low, high)
-        outcome = texts.label("outcomes", one["outcome"])
+        outcome = texts.label("outcomes", threshold["outcome"])
         table.add_row(escape(promised), measured, spread, escape(outcome))
     console.print(table)
     if len(declared) > _MOST_THRESHOLDS:
@@ -90,12 +93,12 @@ def _urgency(threshold: Mapping[str, Any]) -> int:
 
 
 def _say_findings(console: Console, finished: Finished, texts: Wording) -> None:
-    found = [Finding.from_json(record) for record in finished.record["findings"]]
-    grave = [one for one in found if one.severity != "info"] or found
-    console.print("\n" + escape(texts.text("terminal.findings", n=len(found))))
-    for one in grave[:_MOST_FINDINGS]:
-        said = texts.finding(one)
-        console.print(f"  {escape(said.severity_label)}: {escape(said.claim)}")
+    findings = [Finding.from_json(record) for record in finished.record["findings"]]
+    grave = [entry for entry in findings if entry.severity != "info"] or findings
+    console.print("\n" + escape(texts.text("terminal.findings", n=len(findings))))
+    for finding in grave[:_MOST_FINDINGS]:
+        worded = texts.finding(finding)
+        console.print(f"  {escape(worded.severity_label)}: {escape(worded.claim)}")
 
 
 def _say_problems(console: Console, finished: Finished, texts: Wording) -> None:
@@ -132,7 +135,7 @@ def say_doctor(findings: Sequence[Examined]) -> None:
     """What is installed, what is missing, what that costs."""
     console = Console(highlight=False, soft_wrap=True)
     signs = {"ok": "[green]✓[/]", "optional": "[yellow]–[/]", "missing": "[red]✗[/]"}
-    for one in findings:
-        console.print(f"{signs[one.state]} {escape(one.name)}: {escape(one.found)}")
-        if one.cost:
-            console.print(f"    {escape(one.cost)}")
+    for finding in findings:
+        console.print(f"{signs[finding.state]} {escape(finding.name)}: {escape(finding.detail)}")
+        if finding.cost:
+            console.print(f"    {escape(finding.cost)}")

@@ -24,7 +24,7 @@ def test_the_version_of_quarto_and_of_what_turns_pictures_is_told(
     install(tmp_path, "quarto", "echo 1.11.3", monkeypatch)
     install(tmp_path, "rsvg-convert", "echo rsvg-convert version 2.60", monkeypatch)
     assert found("quarto") == doctor.Examined("quarto", "ok", "1.11.3")
-    assert found("rsvg-convert").found == "rsvg-convert version 2.60"
+    assert found("rsvg-convert").detail == "rsvg-convert version 2.60"
 
 
 def test_what_is_missing_is_told_with_what_it_costs(
@@ -41,7 +41,7 @@ def test_a_quarto_that_cannot_start_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, "quarto", "exit 3", monkeypatch)
-    assert "does not answer" in found("quarto").found
+    assert "does not answer" in found("quarto").detail
     monkeypatch.setenv("QUARTO_PATH", str(tmp_path / "none"))
     assert found("quarto").state == "optional"
 
@@ -49,4 +49,4 @@ def test_a_quarto_that_cannot_start_is_told(
 def test_the_chinese_font_comes_with_the_package() -> None:
     fonts = found("fonts of PDF")
     assert fonts.state == "ok"
-    assert "Report Han Sans" in fonts.found
+    assert "Report Han Sans" in fonts.detail

@@ -20,9 +20,9 @@ class ArgumentProblems(ConfigProblems):
     about: ClassVar[str] = "the arguments"
 
 
-def refuse(argument: str, found: str, allowed: str, todo: str) -> NoReturn:
+def refuse(argument: str, fault: str, allowed: str, todo: str) -> NoReturn:
     """Raise one problem with one argument."""
-    raise ArgumentProblems([Problem(argument, found, allowed, todo)])
+    raise ArgumentProblems.of(argument, fault, allowed, todo)
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def in_words_of_the_call() -> Iterator[None]:
     except ArgumentProblems:
         raise
     except ConfigProblems as error:
-        raise ArgumentProblems([_of_call(one) for one in error.problems]) from None
+        raise ArgumentProblems([_of_call(problem) for problem in error.problems]) from None
     except DataError as error:
         raise type(error)(_reworded(str(error))) from None
 
@@ -41,8 +41,7 @@ def in_words_of_the_call() -> Iterator[None]:
 def _of_call(problem: Problem) -> Problem:
     where = problem.where.replace("command line, ", "argument ")
     where = "X" if where == "dataset" else where
-    words = (where, problem.found, problem.allowed, problem.todo)
-    return Problem(*map(_reworded, words))
+    return Problem(*map(_reworded, (where, problem.fault, problem.allowed, problem.todo)))
 
 
 def _reworded(text: str) -> str:

@@ -55,23 +55,22 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
     overrides = [*_overrides(options, pieces), *own]
     stand_ins = [f"dataset={pieces.stand_in}", "model=sklearn"]
     composed = compose([*stand_ins, *overrides], options.get("config_dir"))
-    given: dict[tuple[str, ...], Any] = {("dataset",): pieces.dataset[1]}
+    objects: dict[tuple[str, ...], Any] = {("dataset",): pieces.dataset[1]}
     if pieces.model[1] is not None:
-        given[("model",)] = pieces.model[1]
-    given |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
+        objects[("model",)] = pieces.model[1]
+    objects |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
     named = {text.lstrip("+~").partition("=")[0] for text in own} | set(options)
     selected: dict[str, Mapping[str, Origin]] = {
         group: origins if group in named else dict.fromkeys(origins, "set")
         for group, origins in composed.selected.items()
     }
-    left = {group: name for group, name in composed.choices.items() if group not in _REPLACED}
     composed = dataclasses.replace(
         composed,
         raw=_raw(composed, pieces, options),
         overrides=tuple(overrides),
         selected=selected,
-        choices=left,
-        given=given,
+        choices={group: name for group, name in composed.choices.items() if group not in _REPLACED},
+        held=objects,
     )
     return validate(composed, options.get("trust", ())), overrides
 
@@ -130,7 +129,7 @@ def _changed_settings(composed: Composed, stand_in: str) -> dict[str, Any]:
     defaults = bounded_yaml.load(shipped("conf") / "dataset" / f"{stand_in}.yaml")
     prefix = "dataset."
     named = [text.lstrip("+~").partition("=")[0] for text in composed.overrides]
-    set_here = {one.removeprefix(prefix).split(".")[0] for one in named if one.startswith(prefix)}
+    set_here = {key.removeprefix(prefix).split(".")[0] for key in named if key.startswith(prefix)}
     return {
         key: value
         for key, value in composed.raw["dataset"].items()
@@ -140,5 +139,4 @@ def _changed_settings(composed: Composed, stand_in: str) -> dict[str, Any]:
 
 def _folder_name(title: str) -> str:
     """A title as the name of a folder: “Loans, 2026” -> `loans_2026`."""
-    words = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:48].strip("_")
-    return words or "report"
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:48].strip("_") or "report"

@@ -31,8 +31,8 @@ def run(
     DataError : the data cannot be used.
     """
     chosen = [] if experiment is None else [f"experiment={experiment}"]
-    given = [*chosen, *overrides]
+    stated = [*chosen, *overrides]
     jobs = [] if any(text.startswith("jobs=") for text in overrides) else ["jobs=1"]
-    checked = validate(compose([*given, *jobs], config_dir), trust)
+    checked = validate(compose([*stated, *jobs], config_dir), trust)
     reporter = PrintReporter() if progress else NoReporter()
-    return Run.of(run_experiment(checked, reporter, given, config_dir))
+    return Run.of(run_experiment(checked, reporter, stated, config_dir))

@@ -54,8 +54,10 @@ class Run:
     @cached_property
     def results(self) -> Results:
         """Everything that was computed, read as it is asked for."""
-        findings = tuple(Finding.from_json(entry) for entry in self.record["findings"])
-        return dataclasses.replace(results_of(self.path, self.record), findings=findings)
+        return dataclasses.replace(
+            results_of(self.path, self.record),
+            findings=tuple(Finding.from_json(entry) for entry in self.record["findings"]),
+        )
 
     @property
     def findings(self) -> list[WordedFinding]:
@@ -64,7 +66,7 @@ class Run:
 
         with reading(self.path):
             words = Draft("summary", self.results).words
-            return [words.finding(one) for one in all_findings(self.results)]
+            return [words.finding(finding) for finding in all_findings(self.results)]
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -98,13 +100,13 @@ class Run:
     @property
     def failed(self) -> bool:
         """Whether a part that was asked for failed."""
-        return any(one["kind"] == "failed" for one in self.problems)
+        return any(problem["kind"] == "failed" for problem in self.problems)
 
     @cached_property
     def tables(self) -> dict[str, list[str]]:
         """{metric: the names of its tables}."""
         with reading(self.path):
-            return {metric: sorted(found) for metric, found in self._tables().items()}
+            return {metric: sorted(names) for metric, names in self._tables().items()}
 
     def table(self, name: str) -> pd.DataFrame:
         """A table of a metric by its own name, or by `metric/name` where several share it.
@@ -114,24 +116,24 @@ class Run:
         ArgumentProblems : there is no such table, or several have this name.
         """
         metric, _, own = name.rpartition("/")
-        held = [one for one, names in self.tables.items() if own in names and metric in ("", one)]
+        held = [key for key, names in self.tables.items() if own in names and metric in ("", key)]
         if not metric and name in self.tables and not held and len(self.tables[name]) == 1:
             held, own = [name], self.tables[name][0]
         if len(held) != 1:
-            known = [f"{one}/{inner}" for one, names in self.tables.items() for inner in names]
+            known = [f"{key}/{inner}" for key, names in self.tables.items() for inner in names]
             many = f'{len(held)} tables are called "{name}"'
-            found = many if held else f'there is no table "{name}"'
-            refuse("name", found, ", ".join(known), "name one of these")
+            fault = many if held else f'there is no table "{name}"'
+            refuse("name", fault, ", ".join(known), "name one of these")
         with reading(self.path):
             return pd.DataFrame(self.results.table(held[0], own))
 
     def _tables(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
+        tables: dict[str, set[str]] = {}
         for key in self.results.names("measures"):
             measured = self.results.measurement(*key.split("/"))
             if measured is not None and measured.tables:
-                found.setdefault(key.split("/")[0], set()).update(measured.tables)
-        return found
+                tables.setdefault(key.split("/")[0], set()).update(measured.tables)
+        return tables
 
     @property
     def config(self) -> str:
@@ -149,7 +151,9 @@ def _given_places(config: Mapping[str, Any]) -> list[str]:
     """The parts of a config that were given in Python."""
     single = [name for name in ("dataset", "model") if (config.get(name) or {}).get(_GIVEN)]
     explainers = config.get("explainers") or {}
-    return single + [f"explainers.{name}" for name, one in explainers.items() if one.get(_GIVEN)]
+    return single + [
+        f"explainers.{name}" for name, entry in explainers.items() if entry.get(_GIVEN)
+    ]
 
 
 def _note(places: Sequence[str]) -> str:

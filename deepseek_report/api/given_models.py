@@ -61,8 +61,12 @@ def recognise(model: Any, rows: Rows, hints: Hints) -> Recognised:
     kinds = (_booster, _torch_module, _estimator, _function)
     recognised = next(filter(None, (kind(model, rows, hints) for kind in kinds)), None)
     if recognised is None:
-        found = f"{type(model).__name__} cannot be asked about rows"
-        refuse("model", found, _KINDS, "give one of these")
+        refuse(
+            "model",
+            f"{type(model).__name__} cannot be asked about rows",
+            _KINDS,
+            "give one of these",
+        )
     return recognised
 
 
@@ -117,7 +121,7 @@ def _torch_answer(module: Any, hints: Hints) -> Callable[[Any], Any]:
 
     def answer(table: Any) -> Any:
         encode = hints.encoder or _as_tensor
-        place = next((one.device for one in module.parameters()), torch.device("cpu"))
+        place = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
         training = module.training
         module.eval()
         try:
@@ -191,8 +195,8 @@ def _check_names(model: Any, called: str, rows: Rows) -> None:
         known = [str(name) for name in getattr(model, "feature_names_in_", ())]
     except AttributeError:
         return
-    given = [str(name) for name in rows.features.columns]
-    lacking = [name for name in known if name not in given]
+    present = [str(name) for name in rows.features.columns]
+    lacking = [name for name in known if name not in present]
     if lacking and rows.form.named:
         refuse(
             "X_test",
@@ -237,8 +241,9 @@ def answers_digest(recognised: Recognised, rows: Rows, *, number: bool) -> str:
 def _mixed(features: pd.DataFrame) -> pd.DataFrame:
     """As many rows, each cell from another row of its column."""
     random = np.random.default_rng(_PROBE_SEED)
-    columns = {n: features[n].take(random.permutation(len(features))).array for n in features}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(
+        {n: features[n].take(random.permutation(len(features))).array for n in features}
+    )
 
 
 def _ask(recognised: Recognised, rows: Rows, features: pd.DataFrame, *, number: bool) -> Any:

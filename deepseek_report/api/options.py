@@ -25,7 +25,7 @@ class Options(TypedDict, total=False):
     Of the data: every field of `DeclaredTable` (sensitive, compare_by,
     favourable, positive, task, drop, use_sensitive, columns, unit, description, source, licence,
     population, decision, limits, sector, …), and `target`, the name of the label.
-    Of the report: every field of `rendering.options.ReportOptions` (title, author, audience,
+    Of the report: every field of `rendering.report_options.ReportOptions` (title, author, audience,
     formats, thresholds, privacy, cases, …). `cases` counts the rows of X_test from 0.
     """
 
@@ -103,14 +103,14 @@ class Options(TypedDict, total=False):
 
 def dataset_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those that describe the rows."""
-    known = {one.name for one in dataclasses.fields(GivenTable)} - _NO_ARGUMENT
+    known = {field.name for field in dataclasses.fields(GivenTable)} - _NO_ARGUMENT
     known |= _OF_TEXTS if "tokenizer" in options else set()
     return {name: _plain(value) for name, value in options.items() if name in known}
 
 
 def report_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the report itself."""
-    known = {one.name for one in dataclasses.fields(ReportOptions)}
+    known = {field.name for field in dataclasses.fields(ReportOptions)}
     return {name: _plain(value) for name, value in options.items() if name in known}
 
 
@@ -129,9 +129,9 @@ def check_names(options: Mapping[str, Any]) -> None:
 def _plain(value: Any) -> Any:
     """A value as YAML holds it: plain sequences and keys, numbers of numpy as Python's own."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _plain(inside) for name, inside in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _plain(dataclasses.asdict(value))
     return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value

@@ -37,24 +37,24 @@ def pieces_of(
     ------
     ArgumentProblems : the model, the predictions or the attributions cannot be used.
     """
-    given = _attributions(rows, attributions, options)
+    attributed = _attributions(rows, attributions, options)
     if model is not None:
         known, task = _model(rows, model, options)
     else:
-        known, task = _answers(rows, predictions, given, options)
+        known, task = _answers(rows, predictions, attributed, options)
     table = {"_target_": _TABLE, "sha256": rows.sha256, "target": rows.target}
     if task is not None:
         table["task"] = task
-    if positive := _positive(rows, predictions, given, options):
+    if positive := _positive(rows, predictions, attributed, options):
         table |= positive
-    return Pieces((table, rows.held), known, given)
+    return Pieces((table, rows.held), known, attributed)
 
 
 def _positive(
-    rows: Rows, predictions: Any, given: Mapping[str, Piece], options: Mapping[str, Any]
+    rows: Rows, predictions: Any, attributed: Mapping[str, Piece], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Of two classes, attributions and single probabilities are about the second one."""
-    about_one = bool(given) or (predictions is not None and np.ndim(predictions) == 1)
+    about_one = bool(attributed) or (predictions is not None and np.ndim(predictions) == 1)
     if not about_one or "positive" in options or is_number(rows, options):
         return {}
     classes = list(options.get("classes") or rows.classes)
@@ -71,8 +71,7 @@ def is_number(rows: Rows, options: Mapping[str, Any]) -> bool:
     if task != "auto":
         return bool(task == "regression")
     numeric = pd.api.types.is_numeric_dtype(rows.labels)
-    most = options.get("max_classes", MOST_CLASSES)
-    return bool(numeric and rows.labels.nunique() > most)
+    return bool(numeric and rows.labels.nunique() > options.get("max_classes", MOST_CLASSES))
 
 
 # --- the model, or what it answered ---------------------------------------------------------------
@@ -89,7 +88,7 @@ def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> tuple[Piece, T
     recognised = recognise(model, rows, hints)
     number = recognised.task == "regression" if recognised.task else number
     config: dict[str, Any] = {"_target_": _MODEL, "called": recognised.called}
-    config["classes"] = [_plain(one) for one in options.get("classes") or ()]
+    config["classes"] = [_plain(name) for name in options.get("classes") or ()]
     if (model_id := options.get("model_id")) is not None:
         config["model_id"] = str(model_id)
     else:
@@ -98,11 +97,11 @@ def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> tuple[Piece, T
 
 
 def _answers(
-    rows: Rows, predictions: Any, given: Mapping[str, Piece], options: Mapping[str, Any]
+    rows: Rows, predictions: Any, attributed: Mapping[str, Piece], options: Mapping[str, Any]
 ) -> tuple[Piece, TaskName | None]:
     classes = list(options.get("classes") or rows.classes)
     if predictions is None:
-        predictions = _implied(next(iter(given.values()), None))
+        predictions = _implied(next(iter(attributed.values()), None))
     columns = list(predictions.columns) if isinstance(predictions, pd.DataFrame) else classes
     if set(map(str, columns)) == set(map(str, classes)):
         classes = columns  # the person named the columns by the classes
@@ -115,19 +114,27 @@ def _answers(
             "give what predict_proba gives, and not the predicted classes",
         )
     if len(values) != rows.n_test:
-        found = f"{len(values)} predictions for the {rows.n_test} rows of X"
-        refuse("predictions", found, "one a row of X, in the same order", "give both whole")
+        refuse(
+            "predictions",
+            f"{len(values)} predictions for the {rows.n_test} rows of X",
+            "one a row of X, in the same order",
+            "give both whole",
+        )
     config = {"_target_": _ANSWERS, "sha256": digest_of_numbers(values)}
     task: TaskName | None = "regression" if is_number(rows, options) else None
     return (config, HeldAnswers(values, classes)), task
 
 
-def _implied(given: Piece | None) -> Any:
+def _implied(piece: Piece | None) -> Any:
     """The output that attributions with base values add up to."""
-    if given is None:
-        todo = "give a model, or predictions=…, or attributions=… with base_values=…"
-        refuse("model", "there is no model and nothing that one predicted", "one of these", todo)
-    config, held = given
+    if piece is None:
+        refuse(
+            "model",
+            "there is no model and nothing that one predicted",
+            "one of these",
+            "give a model, or predictions=…, or attributions=… with base_values=…",
+        )
+    config, held = piece
     if held.base_values is None:
         refuse(
             "attributions",
@@ -142,27 +149,33 @@ def _implied(given: Piece | None) -> Any:
 # --- attributions ---------------------------------------------------------------------------------
 
 
-def _attributions(rows: Rows, given: Any, options: Mapping[str, Any]) -> dict[str, Piece]:
+def _attributions(rows: Rows, attributions: Any, options: Mapping[str, Any]) -> dict[str, Piece]:
     """By name: a mapping of several, or one without a name."""
-    if given is None:
+    if attributions is None:
         return {}
-    several = given if isinstance(given, Mapping) else {_UNNAMED: given}
-    return {str(name): _attribution(rows, str(name), one, options) for name, one in several.items()}
+    several = attributions if isinstance(attributions, Mapping) else {_UNNAMED: attributions}
+    return {
+        str(name): _attribution(rows, str(name), values, options)
+        for name, values in several.items()
+    }
 
 
-def _attribution(rows: Rows, name: str, given: Any, options: Mapping[str, Any]) -> Piece:
+def _attribution(rows: Rows, name: str, attribution: Any, options: Mapping[str, Any]) -> Piece:
     if reason := unfit_name(name):
         refuse("attributions", f'the name "{name}" {reason}', PLAIN_NAME, "choose another name")
-    base = getattr(given, "base_values", options.get("base_values"))
-    values = getattr(given, "values", given)  # a frame, or what the shap package gives
-    names = [str(one) for one in rows.features]
-    if isinstance(given, pd.DataFrame):
-        names = [str(one) for one in given.columns]
+    base = getattr(attribution, "base_values", options.get("base_values"))
+    values = getattr(attribution, "values", attribution)  # a frame, or what the shap package gives
+    names = [str(column) for column in rows.features]
+    if isinstance(attribution, pd.DataFrame):
+        names = [str(column) for column in attribution.columns]
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (rows.n_test, len(names)) or set(names) != {str(n) for n in rows.features}:
-        found = f"“{name}” is of shape {array.shape}"
-        allowed = f"({rows.n_test}, {len(rows.features.columns)}), a row of X and a column each"
-        refuse("attributions", found, allowed, "of several classes give those of one")
+        refuse(
+            "attributions",
+            f"“{name}” is of shape {array.shape}",
+            f"({rows.n_test}, {len(rows.features.columns)}), a row of X and a column each",
+            "of several classes give those of one",
+        )
     if not np.isfinite(array).all():
         refuse("attributions", f"“{name}” holds values that are not finite", "numbers", "")
     config = {
@@ -181,6 +194,10 @@ def _base(base: Any, rows: int) -> Any:
     if values.ndim == 0 or values.shape == (1,):
         return np.full(rows, float(values.reshape(-1)[0]))
     if values.shape != (rows,):
-        found = f"base values of shape {values.shape}"
-        refuse("base_values", found, f"one number, or ({rows},)", "give that of one class")
+        refuse(
+            "base_values",
+            f"base values of shape {values.shape}",
+            f"one number, or ({rows},)",
+            "give that of one class",
+        )
     return values

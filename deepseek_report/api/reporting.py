@@ -90,8 +90,12 @@ def _one_of(name: str, value: Any, other: str, same: Any) -> Any:
 
 def _check_roles(model: Any, predictions: Any, validation: Any) -> None:
     if model is not None and predictions is not None:
-        todo = "leave one out: a model predicts by itself"
-        refuse("predictions", "a model is given, and predictions as well", "one of the two", todo)
+        refuse(
+            "predictions",
+            "a model is given, and predictions as well",
+            "one of the two",
+            "leave one out: a model predicts by itself",
+        )
     if model is None and validation is not None:
         refuse(
             "X_validation",

@@ -70,11 +70,11 @@ def rows_of(test: Given, validation: Given, train: Given, target: str | None) ->
     ArgumentProblems : a table or its labels cannot be used.
     """
     named = {"X_test": test, "X_validation": validation, "X_train": train}
-    given = {name: part for name, part in named.items() if _is_given(name, part)}
-    tables = {name: _table(name, table) for name, (table, _) in given.items()}
+    present = {name: part for name, part in named.items() if _is_given(name, part)}
+    tables = {name: _table(name, table) for name, (table, _) in present.items()}
     features = _joined(tables)
     _check_columns(features)
-    labels = [_labels(name, given[name][1], len(table)) for name, table in tables.items()]
+    labels = [_labels(name, present[name][1], len(table)) for name, table in tables.items()]
     column = target or str(getattr(test[1], "name", None) or _TARGET)
     if column in map(str, features.columns):
         refuse(
@@ -87,20 +87,24 @@ def rows_of(test: Given, validation: Given, train: Given, target: str | None) ->
     frame = frame.assign(**{column: np.concatenate(labels)})
     sizes = [len(table) for table in tables.values()]
     known = [f"X_{part}" for part in PARTS]
-    parts = [known.index(name) for name in tables]
-    positions = np.repeat(np.array(parts, dtype=np.int64), sizes)
+    positions = np.repeat(np.array([known.index(name) for name in tables], dtype=np.int64), sizes)
     named_columns = isinstance(test[0], pd.DataFrame) or _are_texts(test[0])
-    form = TableForm.of(features, named=named_columns)
-    sha256 = digest_of(frame, {"parts": positions.tolist(), "named": named_columns})
-    return Rows(GivenRows(frame, positions), features, column, form, sizes[0], sha256)
+    return Rows(
+        GivenRows(frame, positions),
+        features,
+        column,
+        TableForm.of(features, named=named_columns),
+        sizes[0],
+        digest_of(frame, {"parts": positions.tolist(), "named": named_columns}),
+    )
 
 
 def _is_given(name: str, part: Given) -> bool:
     table, labels = part
     label = name.replace("X_", "y_")
     if (table is None) != (labels is None):
-        lacking, there = (name, label) if table is None else (label, name)
-        refuse(lacking, f"{there} is given, and {lacking} is not", "both or neither", "give both")
+        lacking, present = (name, label) if table is None else (label, name)
+        refuse(lacking, f"{present} is given, and {lacking} is not", "both or neither", "give both")
     if table is None and name == "X_test":
         refuse("X_test", "no rows are given", _TABLES, "give X_test and y_test")
     return table is not None
@@ -114,8 +118,12 @@ def _table(name: str, table: Any) -> pd.DataFrame:
     else:
         array = np.asarray(table)
         if array.ndim != 2 or array.dtype == object:
-            found = f"{type(table).__name__} of shape {array.shape}"
-            refuse(name, found, _TABLES, "make it a pandas DataFrame")
+            refuse(
+                name,
+                f"{type(table).__name__} of shape {array.shape}",
+                _TABLES,
+                "make it a pandas DataFrame",
+            )
         frame = pd.DataFrame(array, columns=[f"x{i + 1}" for i in range(array.shape[1])])
     if not len(frame) or not len(frame.columns):
         refuse(name, f"a table of {frame.shape[0]} rows and {frame.shape[1]} columns", _TABLES, "")
@@ -124,7 +132,7 @@ def _table(name: str, table: Any) -> pd.DataFrame:
 
 def _are_texts(table: Any) -> bool:
     plain = isinstance(table, (list, tuple, pd.Series)) or getattr(table, "ndim", 0) == 1
-    return plain and len(table) > 0 and all(isinstance(one, str) for one in table)
+    return plain and len(table) > 0 and all(isinstance(text, str) for text in table)
 
 
 def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -132,15 +140,15 @@ def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     first = next(iter(tables.values()))
     for name, table in tables.items():
         if list(table.columns) != list(first.columns):
-            lacking = [str(one) for one in first.columns if one not in set(table.columns)]
-            extra = [str(one) for one in table.columns if one not in set(first.columns)]
-            found = "; ".join(
+            lacking = [str(column) for column in first.columns if column not in set(table.columns)]
+            extra = [str(column) for column in table.columns if column not in set(first.columns)]
+            fault = "; ".join(
                 f"{what} {', '.join(names[:5])}"
                 for what, names in (("it lacks", lacking), ("it alone has", extra))
                 if names
             )
-            found = found or "its columns stand in another order"
-            refuse(name, found, "the columns of X_test in their order", "give the same columns")
+            fault = fault or "its columns stand in another order"
+            refuse(name, fault, "the columns of X_test in their order", "give the same columns")
     joined = pd.concat(tables.values(), ignore_index=True)
     return joined.astype({name: _shared(name, tables) for name in joined.columns})
 
@@ -177,8 +185,12 @@ def _labels(name: str, labels: Any, rows: int) -> Any:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
-        found = f"labels of shape {values.shape}"
-        refuse(argument, found, "one label a row", "several labels need a config: see docs/")
+        refuse(
+            argument,
+            f"labels of shape {values.shape}",
+            "one label a row",
+            "several labels need a config: see docs/",
+        )
     if len(values) != rows:
         refuse(
             argument, f"{len(values)} labels for {rows} rows", "one label a row", "give both whole"
@@ -191,10 +203,10 @@ def _labels(name: str, labels: Any, rows: int) -> Any:
 
 def digest_of(frame: pd.DataFrame, more: Mapping[str, Any] | None = None) -> str:
     """SHA-256 of a table: names, types, and every cell."""
-    found = hashlib.sha256(json.dumps(more or {}, sort_keys=True).encode())
+    hashed = hashlib.sha256(json.dumps(more or {}, sort_keys=True).encode())
     for part in _cells(frame):
-        found.update(part)
-    return found.hexdigest()
+        hashed.update(part)
+    return hashed.hexdigest()
 
 
 def _cells(frame: pd.DataFrame) -> Iterator[bytes]:

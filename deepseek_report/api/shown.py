@@ -19,10 +19,10 @@ class PrintReporter(NoReporter):
     ) -> None:
         """Say how long a stage took, or why it came to nothing."""
         if problem:
-            said = f"{'failed' if applicable else 'not applicable'}: {problem}"
+            text = f"{'failed' if applicable else 'not applicable'}: {problem}"
         else:
-            said = f"{seconds:.1f} s"
-        sys.stderr.write(f"{stage}  {said}\n")
+            text = f"{seconds:.1f} s"
+        sys.stderr.write(f"{stage}  {text}\n")
 
 
 _FRAME = "font-family:system-ui,sans-serif;max-width:60rem;line-height:1.45"
@@ -56,9 +56,9 @@ _THRESHOLD = {"metric": "Promised", "promised": "", "measured": "Measured", "out
 
 def _facts(facts: Sequence[Mapping[str, Any]]) -> str:
     cells = "".join(
-        f'<td style="{_CELL}"><b>{_text(one.get("value"))}</b><br>{_text(one.get("label"))}'
-        f"<br><small>{_text(one.get('note'))}</small></td>"
-        for one in facts
+        f'<td style="{_CELL}"><b>{_text(fact.get("value"))}</b><br>{_text(fact.get("label"))}'
+        f"<br><small>{_text(fact.get('note'))}</small></td>"
+        for fact in facts
     )
     return f"<table><tr>{cells}</tr></table>" if cells else ""
 
@@ -67,9 +67,9 @@ def _findings(shown: Sequence[Any], more: int) -> Iterator[str]:
     if not shown:
         return
     yield "<h4>Findings</h4><ul>"
-    for one in shown:
-        yield f"<li><b>{_text(one.severity_label)}</b>: {_text(one.claim)}"
-        yield f"<br><small>{_text(one.do)}</small></li>" if one.do else "</li>"
+    for finding in shown:
+        yield f"<li><b>{_text(finding.severity_label)}</b>: {_text(finding.claim)}"
+        yield f"<br><small>{_text(finding.do)}</small></li>" if finding.do else "</li>"
     yield "</ul>"
     if more > 0:
         yield f"<p>{more} more in the report.</p>"

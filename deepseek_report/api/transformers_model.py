@@ -29,13 +29,13 @@ def text_pieces(rows: Rows, model: Any, options: Mapping[str, Any], store: Path)
     """
     if not hasattr(model, "save_pretrained") or not hasattr(model, "config"):
         allowed = "a sequence classifier of transformers"
-        found = f"a tokenizer is given, and {type(model).__name__} is no model of transformers"
-        refuse("model", found, allowed, "give both, or leave the tokenizer out")
+        fault = f"a tokenizer is given, and {type(model).__name__} is no model of transformers"
+        refuse("model", fault, allowed, "give both, or leave the tokenizer out")
     column = str(options.get("text", TEXT))
     if column not in map(str, rows.features):
-        found = f'X has no column "{column}"'
+        fault = f'X has no column "{column}"'
         allowed = "a list or a column of texts"
-        refuse("X_test", found, allowed, "give the texts alone, or name their column with text=…")
+        refuse("X_test", fault, allowed, "give the texts alone, or name their column with text=…")
     folder = _written(model, options["tokenizer"], _names(rows, model, options), store / _FOLDER)
     table = {
         "_target_": _TEXTS,

@@ -49,5 +49,5 @@ def _text(text: str) -> str:
     """A text in the grammar of the command line, in quotes where it needs them."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    literal = _INTERPOLATION.sub(lambda found: 2 * found[1] + "\\${", text)
-    return '"' + _QUOTE.sub(lambda found: 2 * found[1] + ('\\"' if found[2] else ""), literal) + '"'
+    literal = _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", text)
+    return '"' + _QUOTE.sub(lambda match: 2 * match[1] + ('\\"' if match[2] else ""), literal) + '"'

@@ -20,7 +20,7 @@ def bounded_texts(value: Any) -> Any:
     if _is_plain(value):
         return bounded(value, TEXT)
     if isinstance(value, list):
-        return [bounded(one, TEXT) if _is_plain(one) else one for one in value]
+        return [bounded(item, TEXT) if _is_plain(item) else item for item in value]
     return value
 
 

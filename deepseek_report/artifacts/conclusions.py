@@ -82,8 +82,9 @@ class Conclusions:
 
 
 def _finding(entry: Mapping[str, Any]) -> Finding:
-    lists = {name: tuple(entry[name]) for name in ("evidence", "limits")}
-    return Finding.from_json({**entry, **lists})
+    return Finding.from_json(
+        {**entry, **{name: tuple(entry[name]) for name in ("evidence", "limits")}}
+    )
 
 
 def _verdict(entry: Mapping[str, Any]) -> Verdict:

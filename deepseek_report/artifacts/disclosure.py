@@ -77,8 +77,8 @@ class Privacy:
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> Privacy:
         """From the section `report` of a resolved config; runs of older versions are full."""
-        found = report.get("privacy", "full")
-        level: Level = found if found in get_args(Level) else "aggregate"
+        stated = report.get("privacy", "full")
+        level: Level = stated if stated in get_args(Level) else "aggregate"
         return cls(level, int(report.get("privacy_floor", 5)), len(report.get("cases") or ()))
 
     @property
@@ -111,5 +111,5 @@ def reveals_of(plugin: object) -> Reveals | None:
 
     What a parent declares does not count: who changes a part must say what the change shows.
     """
-    found = vars(type(plugin)).get("reveals")
-    return found if found in get_args(Reveals) else None
+    declared = vars(type(plugin)).get("reveals")
+    return declared if declared in get_args(Reveals) else None

@@ -12,16 +12,16 @@ _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 def layer_name(path: str) -> str:
     """`net.model.layers.0.experts_norm` as `layer 1, experts norm`; numbers count from 1."""
-    said: list[str] = []
+    words: list[str] = []
     parts = path.split(".")
     while len(parts) > 1 and parts[0] in _WRAPPERS and not parts[1].isdigit():
         parts = parts[1:]
     for part in parts:
-        if part.isdigit() and said:
-            said[-1] = f"{_STACKS.get(said[-1], said[-1])} {int(part) + 1}"
+        if part.isdigit() and words:
+            words[-1] = f"{_STACKS.get(words[-1], words[-1])} {int(part) + 1}"
         else:
-            said.append(part.replace("_", " "))
-    return ", ".join(said)
+            words.append(part.replace("_", " "))
+    return ", ".join(words)
 
 
 def layer_kind(name: str) -> str:

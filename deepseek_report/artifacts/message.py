@@ -76,7 +76,7 @@ def from_plain(value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         if is_message(value):
-            inside = {str(key): from_plain(one) for key, one in value[_VALUES].items()}
+            inside = {str(key): from_plain(item) for key, item in value[_VALUES].items()}
             return Message(str(value[_ID]), inside)
         return {key: from_plain(inside) for key, inside in value.items()}
     if isinstance(value, list | tuple):

@@ -24,7 +24,7 @@ class Predictions:
         decided where its probability is at least `threshold`; else it is the most probable class.
     threshold : the probability of the explained class from which it is decided, or None.
     rule : how the threshold was chosen ("declared", "balanced_accuracy"; see
-        `metrics.threshold_choice.RULES`).
+        `threshold_choice.RULES`).
     explained : position of the class whose probability `threshold` applies to.
     all_labels, all_probabilities : (instance, label), where the target is several labels.
 
@@ -113,14 +113,14 @@ class ClassRates:
     right: float
 
     @classmethod
-    def of(cls, given: NDArray[np.bool_], truth: NDArray[np.bool_]) -> ClassRates:
+    def of(cls, decided: NDArray[np.bool_], truth: NDArray[np.bool_]) -> ClassRates:
         return cls(
-            decided=_share(given),
+            decided=_share(decided),
             base=_share(truth),
-            found=_share(given[truth]),
-            missed=_share(~given[truth]),
-            flagged=_share(given[~truth]),
-            right=_share(truth[given]),
+            found=_share(decided[truth]),
+            missed=_share(~decided[truth]),
+            flagged=_share(decided[~truth]),
+            right=_share(truth[decided]),
         )
 
 
@@ -175,19 +175,19 @@ class PredictionSummary:
 
     @classmethod
     def load(cls, folder: Path) -> PredictionSummary:
-        found = load_json(folder / SUMMARY)
-        classes = tuple(ClassRates(**_numbers(one)) for one in found.pop("classes"))
+        summary = load_json(folder / SUMMARY)
+        classes = tuple(ClassRates(**_numbers(rates)) for rates in summary.pop("classes"))
         names = ("accuracy", "highest", "stated", "happened", "top_stated", "top_happened")
-        scales: dict[str, Any] = dict(_numbers({name: found.pop(name) for name in names}))
-        return cls(**found, classes=classes, **scales)
+        scales: dict[str, Any] = dict(_numbers({name: summary.pop(name) for name in names}))
+        return cls(**summary, classes=classes, **scales)
 
 
 #: The file that stands for predictions whose rows are not told.
 SUMMARY = "summary.json"
 
 
-def _numbers(found: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: float("nan") if one is None else one for name, one in found.items()}
+def _numbers(stored: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: float("nan") if value is None else value for name, value in stored.items()}
 
 
 def _share(flags: NDArray[np.bool_]) -> float:

@@ -93,7 +93,7 @@ class Results:
 
     def missing(self, needs: frozenset[str]) -> dict[str, Text]:
         """Of these ids the ones that are not there, each with the reason."""
-        return {one: self.why_missing(one) for one in sorted(needs) if not self.has(one)}
+        return {need: self.why_missing(need) for need in sorted(needs) if not self.has(need)}
 
     def why_missing(self, artifact: str) -> Text:
         for failed, reason in {**self.failures, **self.refused}.items():
@@ -184,9 +184,9 @@ class Results:
     def table(self, metric: str, name: str) -> pd.DataFrame | None:
         """A table of a metric; those of several explainers are stacked."""
         frames = [
-            found.tables[name]
+            measurement.tables[name]
             for key in self._keys(metric)
-            if (found := self.measurement(*key)) is not None and name in found.tables
+            if (measurement := self.measurement(*key)) is not None and name in measurement.tables
         ]
         return pd.concat(frames, ignore_index=True) if frames else None
 
@@ -194,7 +194,11 @@ class Results:
         """The same with what its columns mean, as far as that can be told; None without it."""
         frame = self.table(metric, name)
         measured = (self.measurement(*key) for key in self._keys(metric))
-        declared = (found.types[name] for found in measured if found and name in found.types)
+        declared = (
+            measurement.types[name]
+            for measurement in measured
+            if measurement and name in measurement.types
+        )
         if frame is None:
             return None
         return Table(frame, next(declared, None) or TableType.of_frame(frame))
@@ -212,12 +216,12 @@ class Results:
         return list(dict.fromkeys(shown))
 
     def arrays(self, metric: str, explainer: str = "") -> Mapping[str, NDArray[np.float64]]:
-        found = self.measurement(metric, explainer)
-        return found.arrays if found else {}
+        measurement = self.measurement(metric, explainer)
+        return measurement.arrays if measurement else {}
 
     def notes(self, metric: str) -> list[Text]:
-        found = [self.measurement(*key) for key in self._keys(metric)]
-        return [note for one in found if one for note in one.notes]
+        measurements = [self.measurement(*key) for key in self._keys(metric)]
+        return [note for measurement in measurements if measurement for note in measurement.notes]
 
     def _keys(self, metric: str) -> list[tuple[str, str]]:
         return [(metric, explainer) for explainer in self.explainers_of(metric)] or [(metric, "")]
@@ -246,19 +250,22 @@ class Results:
 
     def sources(self, metric: str, explainer: str = "") -> tuple[str, ...]:
         """The artifacts that hold scores of this metric, e.g. `measures/deletion/shap`."""
-        found = []
-        for artifact in self._measured:
-            measured = self.measurement(artifact.name, artifact.subject)
-            scores = measured.scores if measured else ()
-            if any(one.metric == metric and explainer in ("", one.explainer) for one in scores):
-                found.append(artifact)
-        return tuple(found)
+        return tuple(
+            artifact
+            for artifact in self._measured
+            for measured in [self.measurement(artifact.name, artifact.subject)]
+            if measured is not None
+            and any(
+                score.metric == metric and explainer in ("", score.explainer)
+                for score in measured.scores
+            )
+        )
 
     def score(self, metric: str, **where: str) -> Score | None:
         """The one score of the model itself, unless `where` names another subject."""
         subject = {"predictor": "model", "explainer": "", "attribute": "", "level": "", "slice": ""}
-        found = self.find(metric, **{**subject, **where})
-        return found[0] if found else None
+        scores = self.find(metric, **{**subject, **where})
+        return scores[0] if scores else None
 
     # --- conclusions and pictures ---
     @cached_property

@@ -60,7 +60,7 @@ def _parse(data: Any) -> RunRecord:
 def _time(value: Any) -> dt.datetime | None:
     if value is None or value == "":
         return None
-    found = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
-    if found is None or found.tzinfo is None:
+    moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
         raise ValueError("no time with a time zone")
-    return found
+    return moment

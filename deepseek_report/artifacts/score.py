@@ -123,7 +123,7 @@ class Measurement:
         """Read it back; raises ArtifactError where a table is not what its type says."""
         arrays = folder / "arrays.npz"
         measurement = cls(
-            scores=tuple(_score(one) for one in load_json(folder / "scores.json")),
+            scores=tuple(_score(record) for record in load_json(folder / "scores.json")),
             tables={path.stem: load_table(path) for path in sorted(folder.glob("*.parquet"))},
             arrays=load_arrays(arrays) if arrays.exists() else {},
             notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),

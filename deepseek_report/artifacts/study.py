@@ -66,9 +66,9 @@ class Study:
         A key that a run has not is "–" there.
         """
         flat = [dict(_flat(run.config)) for run in self.runs]
-        keys = dict.fromkeys(key for one in flat for key in one)
-        values = {key: tuple(one.get(key, _ABSENT) for one in flat) for key in keys}
-        return {key: found for key, found in values.items() if _differ(found)}
+        keys = dict.fromkeys(key for config in flat for key in config)
+        values = {key: tuple(config.get(key, _ABSENT) for config in flat) for key in keys}
+        return {key: each for key, each in values.items() if _differ(each)}
 
     @cached_property
     def same_rows(self) -> bool:
@@ -106,4 +106,4 @@ def _differ(values: tuple[Any, ...]) -> bool:
 def _key(run: Results, stage: str) -> str:
     """The key of a stage as the run records it; empty where it does not."""
     stages = run.provenance.get("stages") or ()
-    return next((str(one["key"]) for one in stages if one["id"] == stage), "")
+    return next((str(entry["key"]) for entry in stages if entry["id"] == stage), "")

@@ -144,8 +144,8 @@ class TableType:
 
     def to_json(self) -> dict[str, Any]:
         """All fields that are not at their default; how it is released is no part of it."""
-        columns = [_told(column) for column in self.columns]
-        return {**_told(self, without=("release",)), "columns": columns}
+        columns = [_non_default(column) for column in self.columns]
+        return {**_non_default(self, without=("release",)), "columns": columns}
 
     @classmethod
     def from_json(cls, data: Any) -> TableType:
@@ -192,7 +192,7 @@ def _fits(cells: pd.Series[Any], kind: Kind) -> bool:
     return bool(known.map(lambda cell: isinstance(cell, Real)).all())
 
 
-def _told(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def _non_default(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         entry.name: getattr(record, entry.name)
         for entry in fields(record)

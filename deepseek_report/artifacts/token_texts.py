@@ -31,9 +31,9 @@ def gaps(tokens: Sequence[str]) -> list[bool]:
     Where any token bears a sign of a new word only those have a space; else all have one but parts
     of words, closing marks, what follows an opening mark, and Chinese or Japanese characters.
     """
-    if any(one.startswith(_BEGINS) for one in tokens):
-        return [place > 0 and one.startswith(_BEGINS) for place, one in enumerate(tokens)]
-    return [place > 0 and _apart(tokens[place - 1], one) for place, one in enumerate(tokens)]
+    if any(token.startswith(_BEGINS) for token in tokens):
+        return [place > 0 and token.startswith(_BEGINS) for place, token in enumerate(tokens)]
+    return [place > 0 and _apart(tokens[place - 1], token) for place, token in enumerate(tokens)]
 
 
 def _apart(before: str, token: str) -> bool:

@@ -7,8 +7,7 @@ from deepseek_report.cli.parsing import compose_experiment, make_parser
 
 def command(arguments: list[str]) -> int:
     """Print what was understood, the plan, and what it will cost."""
-    parser = make_parser("check", overrides=True)
-    options = parser.parse_intermixed_args(arguments)
+    options = make_parser("check", overrides=True).parse_intermixed_args(arguments)
     experiment = compose_experiment(options, options.overrides)
     from deepseek_report.cli.output.forecast import say_forecast
     from deepseek_report.runner.planning.forecast import forecast

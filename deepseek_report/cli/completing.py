@@ -50,12 +50,12 @@ def candidates(line: str) -> list[str]:
     current = "" if line.endswith((" ", "\t")) or not words else words.pop()
     command = words[0] if words and words[0] in COMMANDS else ""
     if words and words[-1] in _AFTER:
-        found: Sequence[str] = _AFTER[words[-1]]
+        offered: Sequence[str] = _AFTER[words[-1]]
     elif current.startswith("-"):
-        found = OPTIONS.get(command, ())
+        offered = OPTIONS.get(command, ())
     else:
-        found = _words(command, words, current)
-    return [one for one in found if one.startswith(current)]
+        offered = _words(command, words, current)
+    return [word for word in offered if word.startswith(current)]
 
 
 def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
@@ -94,9 +94,11 @@ def _run_folders(current: str) -> list[str]:
     from deepseek_report.config.places import find_places
 
     reports = find_places().reports
-    found = [
+    folders = [
         str(path.parent)
         for path in sorted(reports.glob("*/*/run.json"))
         if not path.parent.parent.name.startswith(".")
     ]
-    return [one for one in found if one.startswith(current) and not Path(one).is_symlink()]
+    return [
+        folder for folder in folders if folder.startswith(current) and not Path(folder).is_symlink()
+    ]

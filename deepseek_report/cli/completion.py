@@ -68,17 +68,16 @@ def command(arguments: list[str]) -> int:
         return _answer(" ".join(arguments[1:]))
     parser = make_parser("completion", overrides=False)
     parser.add_argument("shell", choices=SHELLS, help="the first line of the script says where to")
-    options = parser.parse_args(arguments)
-    print(_SCRIPTS[options.shell], end="")
+    print(_SCRIPTS[parser.parse_args(arguments).shell], end="")
     return 0
 
 
 def _answer(line: str) -> int:
     """Nothing is the answer where the configuration is broken: a Tab shows no error."""
     try:
-        found = candidates(line)
+        answers = candidates(line)
     except (DeepseekReportError, OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
         return 0
-    for one in found:
-        print(one)
+    for answer in answers:
+        print(answer)
     return 0

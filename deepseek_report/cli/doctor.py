@@ -13,4 +13,4 @@ def command(arguments: list[str]) -> int:
 
     findings = examine()
     say_doctor(findings)
-    return 1 if any(one.state == "missing" for one in findings) else 0
+    return 1 if any(finding.state == "missing" for finding in findings) else 0

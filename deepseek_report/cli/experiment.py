@@ -46,7 +46,7 @@ def _sweep(options: argparse.Namespace) -> int:
     finally:  # also of a sweep that is stopped: what is done is told
         if results:
             say_sweep(results, len(jobs))
-    return max((one.exit_code for one in results), default=0)
+    return max((result.exit_code for result in results), default=0)
 
 
 def _job(options: argparse.Namespace, jobs: Sequence[Sequence[str]], place: int) -> JobResult:

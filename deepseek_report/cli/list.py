@@ -31,7 +31,9 @@ def command(arguments: list[str]) -> int:
         _say(group, {name: describe(file) if file else "" for name, file in files.items()})
         if group in sets:
             named = sets[group]
-            _say(f"{group}, sets of them", {one: describe_set(named, one) for one in named.names})
+            _say(
+                f"{group}, sets of them", {name: describe_set(named, name) for name in named.names}
+            )
     return 0
 
 

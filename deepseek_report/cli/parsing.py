@@ -46,20 +46,32 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
         parser.add_argument(
             "overrides", nargs="*", metavar="OVERRIDE", help="key=value", type=_override
         )
-        help_dir = "a folder of your own YAMLs, laid out like conf/"
-        parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
-        add_trust(parser)
-        help_type = "a class or function that a skops file may hold, by its dotted path; repeatable"
         parser.add_argument(
-            "--trust-type", action="append", default=[], metavar="DOTTED.NAME", help=help_type
+            "--config-dir",
+            "-cd",
+            metavar="DIR",
+            help="a folder of your own YAMLs, laid out like conf/",
+        )
+        add_trust(parser)
+        parser.add_argument(
+            "--trust-type",
+            action="append",
+            default=[],
+            metavar="DOTTED.NAME",
+            help="a class or function that a skops file may hold, by its dotted path; repeatable",
         )
     return parser
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """The option by which a person, and no file, says which packages may be loaded."""
-    said = "a package whose classes a config or a run may name in _target_; may be repeated"
-    parser.add_argument("--trust", action="append", default=[], metavar="PKG", help=said)
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="PKG",
+        help="a package whose classes a config or a run may name in _target_; may be repeated",
+    )
 
 
 def _override(text: str) -> str:

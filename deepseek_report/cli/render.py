@@ -20,14 +20,18 @@ def command(arguments: list[str]) -> int:
     parser.add_argument(
         "--language", default="", metavar="LANG", help="write it in this language, such as en"
     )
-    said = "a YAML of statements, copied to people/ of the run folder; may be repeated"
     parser.add_argument(
-        "--people", action="append", default=[], type=Path, metavar="FILE", help=said
+        "--people",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a YAML of statements, copied to people/ of the run folder; may be repeated",
     )
     add_trust(parser)
     options = parser.parse_args(arguments)
-    formats: Any = [one.strip() for one in options.to.split(",") if one.strip()]
-    if unknown := [one for one in formats if one not in {"html", "pdf", "docx"}]:
+    formats: Any = [text.strip() for text in options.to.split(",") if text.strip()]
+    if unknown := [text for text in formats if text not in {"html", "pdf", "docx"}]:
         raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use html, pdf, docx")
     _check_language(options.language)
     from deepseek_report.runner.run_folders.open_run import reading

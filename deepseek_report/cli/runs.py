@@ -9,8 +9,9 @@ def command(arguments: list[str]) -> int:
     """Print one line a run; nothing heavy is imported, and nothing is changed."""
     parser = make_parser("runs", overrides=False)
     parser.add_argument("places", nargs="*", metavar="OVERRIDE", help="such as paths.reports=DIR")
-    help_dir = "your own YAMLs, whose paths count"
-    parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
+    parser.add_argument(
+        "--config-dir", "-cd", metavar="DIR", help="your own YAMLs, whose paths count"
+    )
     options = parser.parse_intermixed_args(arguments)
     from deepseek_report.cli.output.runs import say_runs
     from deepseek_report.config.places import find_places

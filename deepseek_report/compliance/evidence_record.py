@@ -41,7 +41,7 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any
         "statements": {one.name: _field(one) for one in report.form},
         "unasked": list(report.options.human.unasked),
         "not_used": [
-            {"where": one.where, "found": one.found, "allowed": one.allowed, "todo": one.todo}
+            {"where": one.where, "found": one.fault, "allowed": one.allowed, "todo": one.todo}
             for one in report.options.human.problems
         ],
     }

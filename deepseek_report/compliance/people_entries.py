@@ -120,7 +120,7 @@ def read_entries(top: Entry, source: StatementSource, context: Context, found: F
         else:
             for name, one in entry.below.items():
                 _read_one(GROUPS[key], name, one, source, context, found)
-    if found.problems and any(" was signed for the run " in one.found for one in found.problems):
+    if found.problems and any(" was signed for the run " in one.fault for one in found.problems):
         found.entries.clear()
 
 

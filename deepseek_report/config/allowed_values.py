@@ -67,12 +67,12 @@ class Misfit:
 
 def misfits(cls: Any, errors: Iterable[Any]) -> list[Misfit]:
     """Each place with what is allowed there; the alternatives of one field are one sentence."""
-    found: dict[tuple[tuple[str, ...], bool], list[Any]] = {}
+    by_place: dict[tuple[tuple[str, ...], bool], list[Any]] = {}
     for error in errors:
         place = tuple(_place(cls, error["loc"]))
         unknown = error["type"] == "unexpected_keyword_argument"
-        found.setdefault((place, unknown), []).append(error)
-    return [_one(place, errors) for (place, _), errors in found.items()]
+        by_place.setdefault((place, unknown), []).append(error)
+    return [_one(place, errors) for (place, _), errors in by_place.items()]
 
 
 def _one(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
@@ -97,14 +97,16 @@ def _place(hint: Any, location: Sequence[Any]) -> Iterable[str]:
 
 def _alternatives(hint: Any) -> list[Any]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return [one for one in typing.get_args(hint) if one is not type(None)]
+        return [
+            alternative for alternative in typing.get_args(hint) if alternative is not type(None)
+        ]
     return [hint]
 
 
 def _inside(hint: Any, part: Any) -> Any:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return typing.get_type_hints(hint).get(str(part))
-    arguments = [one for one in typing.get_args(hint) if one is not Ellipsis]
+    arguments = [argument for argument in typing.get_args(hint) if argument is not Ellipsis]
     if isinstance(part, int) and len(arguments) > part and typing.get_origin(hint) is tuple:
         return arguments[part]
     return arguments[-1] if arguments else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, read_yaml
-from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.config.problems import ConfigProblems
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -18,18 +18,19 @@ _PACKAGE = Path(__file__).parents[1]
 def folders(extra: str | None = None) -> list[Path]:
     """The config folders in order of precedence: the user's own, then the shipped one."""
     if extra and not Path(extra).is_dir():
-        found = f"{extra} is not a folder"
-        raise ConfigProblems([Problem("--config-dir", found, todo="name a folder of YAMLs")])
+        raise ConfigProblems.of(
+            "--config-dir", f"{extra} is not a folder", todo="name a folder of YAMLs"
+        )
     return [*([Path(extra).resolve()] if extra else []), shipped("conf")]
 
 
 def groups(roots: Sequence[Path]) -> dict[str, list[str]]:
     """{group: its choices}, both sorted."""
-    found: dict[str, set[str]] = {group: set() for group in (*SINGLE, *MULTIPLE)}
+    choices: dict[str, set[str]] = {group: set() for group in (*SINGLE, *MULTIPLE)}
     for root in roots:
         for path in root.glob("*/*.yaml"):
-            found.setdefault(path.parent.name, set()).add(path.stem)
-    return {group: sorted(found[group]) for group in sorted(found)}
+            choices.setdefault(path.parent.name, set()).add(path.stem)
+    return {group: sorted(choices[group]) for group in sorted(choices)}
 
 
 def yaml_file(roots: Sequence[Path], group: str, choice: str) -> Path | None:
@@ -43,7 +44,7 @@ def describe(path: Path) -> str:
     try:
         content = read_yaml(path)
     except ConfigProblems as error:
-        return f"cannot be used: {error.problems[0].where}: {error.problems[0].found}"
+        return f"cannot be used: {error.problems[0].where}: {error.problems[0].fault}"
     text = path.read_text(encoding="utf-8")
     head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
     comments = [line.lstrip("# ") for line in head if not line.startswith("# @")]
@@ -60,8 +61,8 @@ def _target(content: Any) -> str:
         return ""
     if isinstance(content.get("_target_"), str):
         return str(content["_target_"])
-    found = (_target(one) for one in content.values() if isinstance(one, dict))
-    return next((one for one in found if one), "")
+    targets = (_target(part) for part in content.values() if isinstance(part, dict))
+    return next((target for target in targets if target), "")
 
 
 def _docstring(target: str) -> str:
@@ -88,9 +89,9 @@ def allowed_texts(target: str) -> dict[str, tuple[str, ...]]:
     """
     body, name = _source(target)
     aliases = {
-        one.targets[0].id: one.value
-        for one in body
-        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)
+        statement.targets[0].id: statement.value
+        for statement in body
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
     }
     texts: dict[str, tuple[str, ...]] = {}
     for node in body:

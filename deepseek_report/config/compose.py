@@ -76,11 +76,11 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     problems.extend(_unknown_words(sets, layers, roots))
     selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
     values = [forced(override, known) for override in kept if override.key_or_group not in MULTIPLE]
-    given = [*study, *values, *starmap(_listed, selected.items())]
-    raw, chosen_names, unresolved = _compose(given, roots)
+    all_overrides = [*study, *values, *starmap(_listed, selected.items())]
+    raw, chosen_names, unresolved = _compose(all_overrides, roots)
     composed = Composed(raw, tuple(overrides), selected, roots, chosen_names, tuple(problems))
     if unresolved:
-        raise ConfigProblems([*problems, *(_told(one, composed) for one in unresolved)])
+        raise ConfigProblems([*problems, *(_problem_of(value, composed) for value in unresolved)])
     return composed
 
 
@@ -96,11 +96,11 @@ def _readable(
     problems.extend(twice(parsed))
     kept = []
     for override in parsed:
-        found = refused(override, allowed)
+        faults = refused(override, allowed)
         words = () if override.is_sweep_override() or override.is_delete() else names(override)
         group = override.key_or_group
-        problems.extend(_with_hint(problem, group, words, roots) for problem in found)
-        kept.extend([] if found else [override])
+        problems.extend(_with_hint(problem, group, words, roots) for problem in faults)
+        kept.extend([] if faults else [override])
     return kept, problems
 
 
@@ -122,8 +122,9 @@ def _layers(
     layers = read_layers(roots, chosen)
     for override in kept:
         if (group := override.key_or_group) in MULTIPLE:
-            place = f"command line, {override.input_line}"
-            layers[group].insert(0, Layer(names(override), "command line", place))
+            layers[group].insert(
+                0, Layer(names(override), "command line", f"command line, {override.input_line}")
+            )
     return layers
 
 
@@ -147,9 +148,8 @@ def _with_hint(
 ) -> Problem:
     """Where a file of an unknown choice's name lies elsewhere, that is what to do."""
     bare = (bare_name(word) for word in words)
-    unknown = (name for name in bare if problem.found.startswith(f'"{name}" is not in'))
-    hints = (found_elsewhere(group, name, roots) for name in unknown)
-    hint = next(filter(None, hints), "")
+    unknown = (name for name in bare if problem.fault.startswith(f'"{name}" is not in'))
+    hint = next(filter(None, (found_elsewhere(group, name, roots) for name in unknown)), "")
     return replace(problem, todo=hint) if hint else problem
 
 
@@ -163,8 +163,8 @@ def _leave_default_study(
     return ["~experiment", *([] if named else [f"++name={chosen['dataset'][0]}"])]
 
 
-def _told(one: Unresolved, composed: Composed) -> Problem:
-    return Problem(locate(composed, one.path), one.found, todo=one.todo)
+def _problem_of(value: Unresolved, composed: Composed) -> Problem:
+    return Problem(locate(composed, value.path), value.fault, todo=value.todo)
 
 
 def _compose(
@@ -191,10 +191,12 @@ def _compose(
         raw, unresolved = resolve(config)
         return raw, names, unresolved
     except TooMuch as error:
-        given = _place(".".join(error.path), overrides, [])
-        todo = "write out what is meant, in fewer references"
-        raise ConfigProblems(
-            [Problem(given or ".".join(error.path), error.found, "", todo)]
+        where = _place(".".join(error.path), overrides, [])
+        raise ConfigProblems.of(
+            where or ".".join(error.path),
+            error.fault,
+            "",
+            "write out what is meant, in fewer references",
         ) from None
     except yaml.YAMLError as error:
         file = Path(getattr(getattr(error, "problem_mark", None), "name", "a YAML file"))
@@ -208,9 +210,11 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     files = [path for root in roots[:-1] for path in parts(root)]
     if merged := re.match(r"Error merging override \+*(.*)", lines[0]):
-        found = "the value is of another kind than what stands there"
-        allowed = "keys with values where there are keys, a list where there is a list"
-        return Problem(f"command line, {merged[1]}", found, allowed)
+        return Problem(
+            f"command line, {merged[1]}",
+            "the value is of another kind than what stands there",
+            "keys with values where there are keys, a list where there is a list",
+        )
     if missing := getattr(error, "missing_cfg_file", None):
         group, _, name = str(missing).rpartition("/")
         hint = found_elsewhere(group.rpartition("/")[2], name, roots)
@@ -224,8 +228,10 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
 
 def _place(key: str, overrides: Sequence[str], files: Sequence[Path]) -> str:
     texts = [text.lstrip("+") for text in overrides]
-    given = [text for text in texts if text.lstrip("~").partition("=")[0] == key.lstrip("+~")]
-    return f"command line, {given[-1]}" if given else line_with(files, [key.rpartition(".")[2]])
+    matching = [text for text in texts if text.lstrip("~").partition("=")[0] == key.lstrip("+~")]
+    return (
+        f"command line, {matching[-1]}" if matching else line_with(files, [key.rpartition(".")[2]])
+    )
 
 
 def _missing(
@@ -234,8 +240,15 @@ def _missing(
     inner = group.rpartition("/")[2]
     where = line_with(files, [inner, name]) or f"the group {group}"
     if group not in known and inner in known:
-        todo = f"write `override /{inner}: {name}`"
-        return Problem(where, f'"{inner}" is looked for inside the file\'s own group', todo=todo)
+        return Problem(
+            where,
+            f'"{inner}" is looked for inside the file\'s own group',
+            todo=f"write `override /{inner}: {name}`",
+        )
     allowed = known.get(group, ())
-    found = f'"{name}" is not in the group {group}'
-    return Problem(where, found, choices(allowed), part_hint(group, name, allowed))
+    return Problem(
+        where,
+        f'"{name}" is not in the group {group}',
+        choices(allowed),
+        part_hint(group, name, allowed),
+    )

@@ -20,7 +20,7 @@ class Composed:
     roots : the config folders.
     choices : {group: the name that counts in the end}, for groups of which one is chosen.
     problems : overrides that were left out, since they cannot be read or name an unknown choice.
-    given : {place of a plug-in: the object that it holds}, where these were given in Python.
+    held : {place of a plug-in: the object that it holds}, where these were given in Python.
     """
 
     raw: Mapping[str, Any]
@@ -29,7 +29,7 @@ class Composed:
     roots: tuple[Path, ...]
     choices: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    given: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
+    held: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
 
     def origin(self, group: str, part: str) -> Origin:
         """Who chose a part; one that a file defines in its body is named by that file."""

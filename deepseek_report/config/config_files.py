@@ -50,16 +50,19 @@ def unreadable(path: Path, error: Exception) -> Problem:
             f"{shown(path)}:{line}", "not written in UTF-8", todo="save the file as UTF-8"
         )
     if isinstance(error, OSError):
-        found = f"cannot be read: {error.strerror}"
-        return Problem(shown(path), found, todo="make it readable, or move it away")
+        return Problem(
+            shown(path),
+            f"cannot be read: {error.strerror}",
+            todo="make it readable, or move it away",
+        )
     mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or str(error).splitlines()[0]
+    reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
     if isinstance(error, YamlTooLarge):
         todo = "write less: the bound is there so that no file can stop the machine"
-        return Problem(where, f"not read: {said}", todo=todo)
+        return Problem(where, f"not read: {reason}", todo=todo)
     todo = "correct this line or the one before it: brackets, quotes, indents made of spaces"
-    return Problem(where, f"not valid YAML: {said}", todo=todo)
+    return Problem(where, f"not valid YAML: {reason}", todo=todo)
 
 
 def malformed(roots: Iterable[Path]) -> list[Problem]:
@@ -73,8 +76,11 @@ def _elsewhere(root: Path) -> Iterator[Problem]:
     chosen = set(parts(root))
     for number, path in enumerate(_below(root)):
         if number >= _MOST_FILES:
-            found = f"{shown(root)} holds more than {_MOST_FILES} files"
-            yield Problem("--config-dir", found, todo="name the folder that holds the YAMLs alone")
+            yield Problem(
+                "--config-dir",
+                f"{shown(root)} holds more than {_MOST_FILES} files",
+                todo="name the folder that holds the YAMLs alone",
+            )
             return
         if path.suffix == ".yaml" and path not in chosen:
             try:
@@ -86,7 +92,7 @@ def _elsewhere(root: Path) -> Iterator[Problem]:
 def _below(root: Path) -> Iterator[Path]:
     """Every file below a folder, through no link and no hidden folder."""
     for folder, inside, names in os.walk(root):
-        inside[:] = sorted(one for one in inside if not one.startswith("."))
+        inside[:] = sorted(name for name in inside if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names))
 
 
@@ -97,19 +103,19 @@ def _examine(path: Path) -> Iterator[Problem]:
         yield from error.problems
         return
     if not isinstance(content, dict):
-        found = "the file is empty" if content is None else "the file holds no keys"
-        yield Problem(shown(path), found, "keys with values, such as `seed: 3`")
+        fault = "the file is empty" if content is None else "the file holds no keys"
+        yield Problem(shown(path), fault, "keys with values, such as `seed: 3`")
     elif not isinstance(content.get("defaults", []), list):
-        found = f"defaults is {content['defaults']!r}"
+        fault = f"defaults is {content['defaults']!r}"
         where = line_with([path], ["defaults"]) or shown(path)
-        yield Problem(where, found, "a list, such as `- override /model: mlp`")
+        yield Problem(where, fault, "a list, such as `- override /model: mlp`")
     elif leading_out := _leading_out(content.get("defaults", [])):
-        found = f"{leading_out} leads out of the folder"
-        yield Problem(shown(path), found, "names of files below this folder")
+        fault = f"{leading_out} leads out of the folder"
+        yield Problem(shown(path), fault, "names of files below this folder")
     elif path.parent.name in WHOLE and not _is_whole(path):
-        found = f"a file of the group {path.parent.name} must say that it sets values everywhere"
+        fault = f"a file of the group {path.parent.name} must say that it sets values everywhere"
         todo = "write `# @package _global_` as its first line"
-        yield Problem(f"{shown(path)}:1", found, todo=todo)
+        yield Problem(f"{shown(path)}:1", fault, todo=todo)
     else:
         yield from _chosen_in_body(path, content)
 
@@ -121,10 +127,12 @@ def _chosen_in_body(path: Path, content: Mapping[str, Any]) -> Iterator[Problem]
     for group in (*SINGLE, *MULTIPLE):
         chosen = content.get(group)
         if chosen is not None and not isinstance(chosen, dict):
-            found = f"{group} is {chosen!r}, and here stand the settings of what is chosen"
-            todo = f"write `- override /{group}: {_inline(chosen)}` below `defaults:`"
-            where = line_with([path], [group]) or shown(path)
-            yield Problem(where, found, "keys with values", todo)
+            yield Problem(
+                line_with([path], [group]) or shown(path),
+                f"{group} is {chosen!r}, and here stand the settings of what is chosen",
+                "keys with values",
+                f"write `- override /{group}: {_inline(chosen)}` below `defaults:`",
+            )
 
 
 def _inline(chosen: Any) -> str:

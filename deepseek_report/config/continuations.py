@@ -48,8 +48,8 @@ class Completer:
         """The overrides that begin as the word does: keys up to their `=`, or whole values."""
         sign = current[: len(current) - len(current.lstrip("+~"))]
         key, is_value, value = current[len(sign) :].partition("=")
-        found = self._values(key, value) if is_value else self._keys(key)
-        return sorted({sign + one for one in found if _SAFE.fullmatch(one)})
+        candidates = self._values(key, value) if is_value else self._keys(key)
+        return sorted({sign + candidate for candidate in candidates if _SAFE.fullmatch(candidate)})
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ class Completer:
         """Whole overrides of this key."""
         if key not in self.groups:
             known = self._known_values(key)
-            yield from (f"{key}={one}" for one in known if one.startswith(value))
+            yield from (f"{key}={text}" for text in known if text.startswith(value))
             return
         begun, comma, last = value.rpartition(",")
         head = f"{begun}{comma}"
@@ -74,8 +74,7 @@ class Completer:
                 yield f"{key}={head}{sign}{choice}"
 
     def _known_values(self, key: str) -> Sequence[str]:
-        value = self._value_of(key)
-        if isinstance(value, bool):
+        if isinstance(self._value_of(key), bool):
             return ("true", "false")
         return self._literals(key)
 
@@ -110,7 +109,7 @@ class Completer:
     def _below(self, parents: Sequence[str]) -> Iterator[tuple[str, str]]:
         """The names below a key, each with how it goes on: `=`, `.`, or either."""
         if not parents:
-            yield from ((one, "=" if one in WHOLE else "=.") for one in self.groups)
+            yield from ((name, "=" if name in WHOLE else "=.") for name in self.groups)
             own = (name for name in self.whole if name != "defaults")
             yield from ((name, _ending(self.whole[name])) for name in own)
             return

@@ -27,16 +27,15 @@ def misplaced(folder: Path, known: Mapping[str, Sequence[str]]) -> list[Problem]
     if any((folder / group).is_dir() for group in known):
         return []
     if folder.name in known and any(folder.glob("*.yaml")):
-        found = f"{shown(folder)} is the group {folder.name} itself"
-        return [_to(folder.parent, found)]
+        return [_to(folder.parent, f"{shown(folder)} is the group {folder.name} itself")]
     for inside in _folders(folder):
         if any(any((inside / group).glob("*.yaml")) for group in known):
             return [_to(inside, f"{shown(folder)} holds no folder of a group, such as model")]
     return []
 
 
-def _to(folder: Path, found: str) -> Problem:
-    return Problem("--config-dir", found, todo=f"run with --config-dir {shown(folder)}")
+def _to(folder: Path, fault: str) -> Problem:
+    return Problem("--config-dir", fault, todo=f"run with --config-dir {shown(folder)}")
 
 
 def _near(roots: Sequence[Path]) -> Iterator[Path]:
@@ -48,7 +47,9 @@ def _near(roots: Sequence[Path]) -> Iterator[Path]:
 def _folders(folder: Path, most: int = 200) -> list[Path]:
     """The folders in a folder that are not hidden; none where there are very many."""
     try:
-        inside = [one for one in folder.iterdir() if one.is_dir() and one.name[0] not in "._"]
+        inside = [
+            inner for inner in folder.iterdir() if inner.is_dir() and inner.name[0] not in "._"
+        ]
     except OSError:
         return []
     return sorted(inside) if len(inside) <= most else []

@@ -151,7 +151,9 @@ class Experiment:
         Such objects are never pickled, so every stage then runs in this process.
         """
         several = (plugin for group in self.multiple.values() for plugin in group.values())
-        return any(isinstance(one, GivenInPython) for one in (*self.single.values(), *several))
+        return any(
+            isinstance(plugin, GivenInPython) for plugin in (*self.single.values(), *several)
+        )
 
     @property
     def privacy(self) -> Privacy:

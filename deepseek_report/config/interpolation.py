@@ -37,19 +37,19 @@ _DYNAMIC = re.compile(r"\$\{[^{}:$]*\$\{")
 
 @dataclass(frozen=True)
 class Unresolved:
-    """A value that was not resolved: where it stands, what was found, what to do."""
+    """A value that was not resolved: where it stands, what is wrong there, what to do."""
 
     path: tuple[str, ...]
-    found: str
+    fault: str
     todo: str = ""
 
 
 class TooMuch(Exception):  # noqa: N818 - caught where the configuration is composed
     """The interpolations of a configuration stand for more than is read."""
 
-    def __init__(self, path: Sequence[str], found: str) -> None:
-        super().__init__(found)
-        self.path, self.found = tuple(path), found
+    def __init__(self, path: Sequence[str], fault: str) -> None:
+        super().__init__(fault)
+        self.path, self.fault = tuple(path), fault
 
 
 def resolve(config: Any) -> tuple[dict[str, Any], list[Unresolved]]:
@@ -102,7 +102,7 @@ def only(allowed: Callable[[str], bool]) -> Iterator[list[tuple[str, str]]]:
 
 
 class _Resolver:
-    """Builds plain data value by value, so that every refused one is told."""
+    """Builds plain data value by value, so that every refused one is reported."""
 
     def __init__(self) -> None:
         self.unresolved: list[Unresolved] = []
@@ -126,7 +126,7 @@ class _Resolver:
                 raise
             value = None
         if refused:
-            self.unresolved.append(_told(path, *refused[0]))
+            self.unresolved.append(_refused_value(path, *refused[0]))
             refused.clear()
         return self.plain(value, path, refused)
 
@@ -136,21 +136,23 @@ class _Resolver:
         if isinstance(value, DictConfig):
             return {key: self.item(value, key, (*path, str(key)), refused) for key in value}
         if isinstance(value, ListConfig):
-            places = range(len(value))
-            return [self.item(value, k, (*path, str(k)), refused) for k in places]
+            return [self.item(value, k, (*path, str(k)), refused) for k in range(len(value))]
         return value
 
 
-def _told(path: tuple[str, ...], resolver: str, argument: str) -> Unresolved:
+def _refused_value(path: tuple[str, ...], resolver: str, argument: str) -> Unresolved:
     dotted = ".".join(path)
-    found = f"{dotted} asks for ${{{resolver}:{argument}}}"
+    fault = f"{dotted} asks for ${{{resolver}:{argument}}}"
     if resolver == "oc.env":
-        found += "; what is printed or stored never reads the environment"
+        fault += "; what is printed or stored never reads the environment"
         variable = argument.partition(",")[0].strip()
-        todo = f'write the value itself, or give it on the command line: {dotted}="${variable}"'
-        return Unresolved(path, found, todo)
-    found += ", and only resolvers that read the configuration are called"
-    return Unresolved(path, found, f"use one of {', '.join(sorted(HARMLESS))}, or write the value")
+        return Unresolved(
+            path,
+            fault,
+            f'write the value itself, or give it on the command line: {dotted}="${variable}"',
+        )
+    fault += ", and only resolvers that read the configuration are called"
+    return Unresolved(path, fault, f"use one of {', '.join(sorted(HARMLESS))}, or write the value")
 
 
 def _check_growth(plain: Any) -> None:
@@ -160,8 +162,10 @@ def _check_growth(plain: Any) -> None:
         raise TooMuch(texts[_MOST_TEXTS][0], f"more than {_MOST_TEXTS} values are interpolated")
     dynamic = [path for path, text in texts for _ in _DYNAMIC.findall(text)]
     if len(dynamic) > _MOST_DYNAMIC:
-        found = f"more than {_MOST_DYNAMIC} interpolations take their key from another one"
-        raise TooMuch(dynamic[_MOST_DYNAMIC], found)
+        raise TooMuch(
+            dynamic[_MOST_DYNAMIC],
+            f"more than {_MOST_DYNAMIC} interpolations take their key from another one",
+        )
     growth = _Growth(plain)
     if sum(growth.of(path) for path, _ in texts) > _MOST_CHARACTERS:
         largest = max((path for path, _ in texts), key=growth.of)
@@ -197,19 +201,19 @@ class _Growth:
             raise TooMuch(path, f"a chain of references is longer than {_LONGEST_CHAIN}")
         self.open.append(path)
         value = _look_up(self.root, path)
-        found = sum(
+        length = sum(
             len(text) + sum(self.of(target) for target in _targets(inside, text))
             for inside, text in _texts(value, path)
         )
         self.open.pop()
-        self.known[path] = found
-        return found
+        self.known[path] = length
+        return length
 
 
 def _targets(path: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
     """The paths that the references of a text lead to, as far as they can be read from it."""
-    for found in _REFERENCE.findall(text):
-        key = found.strip().replace("[", ".").replace("]", "")
+    for reference in _REFERENCE.findall(text):
+        key = reference.strip().replace("[", ".").replace("]", "")
         above = len(key) - len(key.lstrip("."))
         base = path[: len(path) - above] if above else ()
         yield (*base, *(part for part in key.split(".") if part))

@@ -33,12 +33,11 @@ _FINDER = _TrustedFolders()
 
 def find(names: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:
     """{package: the first of the folders that holds it}, for those that one of them holds."""
-    found = {}
+    packages = {}
     for name in names:
-        holding = (one for one in folders if _holds(one, name))
-        if (folder := next(holding, None)) is not None:
-            found[name] = str(folder.absolute())
-    return found
+        if (folder := next((place for place in folders if _holds(place, name)), None)) is not None:
+            packages[name] = str(folder.absolute())
+    return packages
 
 
 def _holds(folder: Path, name: str) -> bool:
@@ -47,10 +46,10 @@ def _holds(folder: Path, name: str) -> bool:
     return name.isidentifier() and (code or package.with_name(f"{name}.py").is_file())
 
 
-def install(found: Mapping[str, str]) -> None:
+def install(packages: Mapping[str, str]) -> None:
     """Make these packages importable in this process, where nothing installed has their name."""
-    _FINDER.folders.update(found)
-    if found and _FINDER not in sys.meta_path:
+    _FINDER.folders.update(packages)
+    if packages and _FINDER not in sys.meta_path:
         sys.meta_path.append(_FINDER)
 
 

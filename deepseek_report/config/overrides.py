@@ -37,14 +37,14 @@ def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
                 Problem(f"command line, {text[:40]}…", reason, todo="put it into a YAML")
             )
             continue
-        one, reason = _parse_one(text)
+        override, reason = _parse_one(text)
         if reason:
             todo = "write key=value, such as model=mlp or seed=3"
             if "=" in text:
                 todo += f"; quote a text twice: {_twice_quoted(text)}"
             problems.append(Problem(f"command line, {text}", reason, todo=todo))
         else:
-            parsed.append(one)
+            parsed.append(override)
     return parsed, problems
 
 
@@ -56,16 +56,20 @@ def twice(parsed: Sequence[Any]) -> list[Problem]:
     """
     first: dict[str, str] = {}
     problems = []
-    for one in parsed:
-        key = one.get_key_element().lstrip("+~")
+    for override in parsed:
+        key = override.get_key_element().lstrip("+~")
         if key.partition(".")[0] in LOCAL:
             continue
-        if first.get(key, one.input_line) != one.input_line:
-            found = f"{key} is given twice; it is also in {first[key]}"
+        if first.get(key, override.input_line) != override.input_line:
             problems.append(
-                Problem(f"command line, {one.input_line}", found, "", "keep one of them")
+                Problem(
+                    f"command line, {override.input_line}",
+                    f"{key} is given twice; it is also in {first[key]}",
+                    "",
+                    "keep one of them",
+                )
             )
-        first.setdefault(key, one.input_line)
+        first.setdefault(key, override.input_line)
     return problems
 
 
@@ -140,8 +144,14 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
     where = f"command line, {override.input_line}"
     if override.is_sweep_override():
         quoted = _twice_quoted(override.input_line)
-        todo = f"add -m for one run each, or quote a text with a comma twice: {quoted}"
-        return [Problem(where, "several values for one run", "one value", todo)]
+        return [
+            Problem(
+                where,
+                "several values for one run",
+                "one value",
+                f"add -m for one run each, or quote a text with a comma twice: {quoted}",
+            )
+        ]
     if group == "hydra.searchpath":
         return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
     if group not in known:
@@ -157,13 +167,13 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
 def _nothing(where: str, override: Any, known: Sequence[str]) -> list[Problem]:
     """A group that every run needs is left empty, or one that can be left out is set to null."""
     group = override.key_or_group
-    found = f"nothing is chosen for {group}"
+    fault = f"nothing is chosen for {group}"
     if group in (*SINGLE, *MULTIPLE):
         todo = f"write {group}=[] for none" if group in MULTIPLE else "choose one"
-        return [Problem(where, found, choices(known), todo)]
+        return [Problem(where, fault, choices(known), todo)]
     if override.is_delete():
         return []
-    return [Problem(where, found, choices(known), f"choose one, or write ~{group} for none")]
+    return [Problem(where, fault, choices(known), f"choose one, or write ~{group} for none")]
 
 
 def _unknown(
@@ -195,7 +205,10 @@ def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
         else:
             axes.append([override.input_line])
     if math.prod(map(len, axes)) > MOST_JOBS:
-        found = f"the sweep has more than {MOST_JOBS} runs"
-        raise ConfigProblems([Problem("command line", found, todo="run it in parts")])
+        raise ConfigProblems.of(
+            "command line",
+            f"the sweep has more than {MOST_JOBS} runs",
+            todo="run it in parts",
+        )
     for job in itertools.product(*axes):
         yield list(job)

@@ -12,7 +12,7 @@ from typing import Any
 
 from deepseek_report.config.catalogue import folders, yaml_file
 from deepseek_report.config.config_files import read_yaml
-from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.config.problems import ConfigProblems
 
 _NAMES = ("reports", "store")
 
@@ -37,26 +37,29 @@ def find_places(overrides: Sequence[str] = (), config_dir: str | None = None) ->
     ConfigProblems : another override, an experiment that does not exist, or a broken YAML.
     """
     roots = folders(config_dir)
-    given = {"paths.reports": "", "paths.store": "", "experiment": ""}
+    values = {"paths.reports": "", "paths.store": "", "experiment": ""}
     for text in overrides:
         key, is_value, value = text.lstrip("+").partition("=")
-        if key not in given or not is_value:
-            found = "this command reads no such override"
-            allowed = "paths.reports=…, paths.store=…, experiment=…"
-            raise ConfigProblems([Problem(f"command line, {text}", found, allowed)])
-        given[key] = value
+        if key not in values or not is_value:
+            raise ConfigProblems.of(
+                f"command line, {text}",
+                "this command reads no such override",
+                "paths.reports=…, paths.store=…, experiment=…",
+            )
+        values[key] = value
     places = _paths(read_yaml(roots[-1] / "config.yaml"))
-    if given["experiment"]:
-        places |= _of_experiment(roots, given["experiment"])
-    places |= {name: given[f"paths.{name}"] for name in _NAMES if given[f"paths.{name}"]}
+    if values["experiment"]:
+        places |= _of_experiment(roots, values["experiment"])
+    places |= {name: values[f"paths.{name}"] for name in _NAMES if values[f"paths.{name}"]}
     return Places(Path(places["reports"]), Path(places["store"]))
 
 
 def _of_experiment(roots: Sequence[Path], name: str) -> dict[str, str]:
     file = yaml_file(roots, "experiment", name)
     if file is None:
-        found = f'"{name}" is not in the group experiment'
-        raise ConfigProblems([Problem(f"command line, experiment={name}", found)])
+        raise ConfigProblems.of(
+            f"command line, experiment={name}", f'"{name}" is not in the group experiment'
+        )
     return _paths(read_yaml(file))
 
 

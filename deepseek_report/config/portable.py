@@ -6,7 +6,6 @@ elsewhere becomes `$DATA_DIR/<name>`, with `DATA_DIR` a variable that whoever re
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shlex
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.artifacts.storage.local_paths import without_known_folders, without_local_paths
 
 PROGRAM = "deepseek-report"
@@ -64,8 +64,8 @@ class PortablePaths:
         files : [{name, sha256}] of the files below the folder in which the command is run.
         folder : names of what that folder must hold; empty where any folder will do.
         """
-        given = [text for text in overrides if not text.lstrip("+~").startswith(_LOCAL)]
-        written = [self._override(text) for text in given]
+        kept = [text for text in overrides if not text.lstrip("+~").startswith(_LOCAL)]
+        written = [self._override(text) for text in kept]
         own = None if config_dir is None else self._shown(Path(config_dir), "CONFIG_DIR")
         trust = [package for package in trusted if package != _OWN]
         variables: dict[str, list[dict[str, str]]] = {name: [] for name in self._variables.values()}
@@ -82,7 +82,7 @@ class PortablePaths:
             "overrides": written,
             "variables": variables,
             "files": files,
-            "folder": list(self._needed(own, trust, [one["name"] for one in files])),
+            "folder": list(self._needed(own, trust, [file["name"] for file in files])),
         }
 
     def _needed(
@@ -90,17 +90,17 @@ class PortablePaths:
     ) -> Iterator[str]:
         """What the folder in which the command runs must hold, each once."""
         names = [] if config_dir is None or config_dir.startswith("$") else [config_dir]
-        names += [one for one in trust if (self.here / one).is_dir()]
-        names += [f"{one}.py" for one in trust if (self.here / f"{one}.py").is_file()]
+        names += [package for package in trust if (self.here / package).is_dir()]
+        names += [f"{package}.py" for package in trust if (self.here / f"{package}.py").is_file()]
         yield from dict.fromkeys([*names, *files])
 
     # --- values -----------------------------------------------------------------------------------
 
     def _value(self, value: Any, key: str = "") -> Any:
         if isinstance(value, Mapping):
-            return {name: self._value(one, str(name)) for name, one in value.items()}
+            return {name: self._value(inside, str(name)) for name, inside in value.items()}
         if isinstance(value, list | tuple):
-            return [self._value(one, key) for one in value]
+            return [self._value(item, key) for item in value]
         return self._text(value, key) if isinstance(value, str) else value
 
     def _text(self, text: str, key: str) -> str:
@@ -129,9 +129,9 @@ class PortablePaths:
 
     def _shown(self, path: Path, prefix: str = "DATA_DIR") -> str:
         absolute = Path(os.path.abspath(self.here / path))  # noqa: PTH100 - links stay links
-        for base, one in ((self.here, absolute), (self.here.resolve(), absolute.resolve())):
-            if one.is_relative_to(base):
-                return one.relative_to(base).as_posix()
+        for base, full in ((self.here, absolute), (self.here.resolve(), absolute.resolve())):
+            if full.is_relative_to(base):
+                return full.relative_to(base).as_posix()
         return f"${self._variable(absolute.parent, prefix)}/{absolute.name}".rstrip("/")
 
     def _variable(self, folder: Path, prefix: str) -> str:
@@ -164,32 +164,29 @@ def _divided(shown: str) -> tuple[str, str]:
 
 def _sha256(path: Path) -> str:
     """Of a file; "" for a folder."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_file(path) if path.is_file() else ""
 
 
 def shell_line(command: Mapping[str, Any]) -> str:
     """The command as one line of a POSIX shell; the variables it names are read by the shell."""
     names = frozenset(command.get("variables") or ())
-    words = [str(one) for one in command["program"]]
+    words = [str(word) for word in command["program"]]
     if command.get("config_dir") is not None:
         words += ["--config-dir", str(command["config_dir"])]
     for package in command.get("trust") or ():
         words += ["--trust", str(package)]
-    words += [str(one) for one in command.get("overrides") or ()]
+    words += [str(override) for override in command.get("overrides") or ()]
     return " ".join(_shell_word(word, names) for word in words)
 
 
 def _shell_word(word: str, names: frozenset[str]) -> str:
-    places = [found for found in _VARIABLE.finditer(word) if found[1] in names]
+    places = [match for match in _VARIABLE.finditer(word) if match[1] in names]
     if not places:
         return shlex.quote(word)
-    ends = [0, *(end for found in places for end in found.span()), len(word)]
+    ends = [0, *(end for match in places for end in match.span()), len(word)]
     literal = [word[a:b] for a, b in zip(ends[::2], ends[1::2], strict=True)]
     if all(_PLAIN.fullmatch(part) for part in literal):
         return f'"{word}"'
-    variables = [*(f'"{found[0]}"' for found in places), ""]
+    variables = [*(f'"{match[0]}"' for match in places), ""]
     quoted = [shlex.quote(part) if part else "" for part in literal]
     return "".join(part for pair in zip(quoted, variables, strict=True) for part in pair)

@@ -1,26 +1,26 @@
-"""What is wrong with a configuration, told so that a person can mend it."""
+"""What is wrong with a configuration, said so that a person can correct it."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from deepseek_report.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem: where it stands, what was found, what is allowed, what to do."""
+    """One problem: where it stands, what is wrong there, what is allowed, what to do."""
 
     where: str
-    found: str
+    fault: str
     allowed: str = ""
     todo: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.where}: {self.found}"]
+        lines = [f"{self.where}: {self.fault}"]
         if self.allowed:
             lines.append(f"    allowed: {self.allowed}")
         if self.todo:
@@ -39,15 +39,20 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems
         head = f"{len(problems)} problem{'s' if many else ''} in {self.about}"
         super().__init__("\n".join([head, *(f"- {problem}" for problem in problems)]))
 
+    @classmethod
+    def of(cls, where: str, fault: str, allowed: str = "", todo: str = "") -> Self:
+        """One problem alone."""
+        return cls([Problem(where, fault, allowed, todo)])
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean "sex"?`, or an empty string if nothing is near."""
-    close = difflib.get_close_matches(name, [str(one) for one in known], n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, list(map(str, known)), n=1, cutoff=0.6)
     return f'did you mean "{close[0]}"?' if close else ""
 
 
 def choices(known: Iterable[str], most: int = 40) -> str:
     """The allowed names as a list for a message."""
-    names = sorted(str(one) for one in known)
+    names = sorted(map(str, known))
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown}, … ({len(names)} in all)"

@@ -75,8 +75,7 @@ class Sets:
         if name in self._members:
             return self._members[name]
         if name in self.files:
-            words = self._words(name, inside)
-            steps = [(self._below(word, name, inside), word) for word in words]
+            steps = [(self._below(word, name, inside), word) for word in self._words(name, inside)]
             parts = tuple(_applied((part, word) for part, word in steps))
         else:
             parts = tuple(self.parts)
@@ -91,8 +90,11 @@ class Sets:
         file = self.files[name]
         content = read_yaml(file)
         if not isinstance(content, list) or not all(isinstance(word, str) for word in content):
-            found = f"the set {name} is no list of names"
-            raise ConfigProblems([Problem(shown(file), found, "a list, such as `- shap`")])
+            raise ConfigProblems.of(
+                shown(file),
+                f"the set {name} is no list of names",
+                "a list, such as `- shap`",
+            )
         known = [*self.parts, *self.names]
         problems = [
             unknown(line_with([file], [bare_name(word)]) or shown(file), word, self.group, known)
@@ -165,7 +167,7 @@ def bare_name(word: str) -> str:
 
 
 def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
-    """That a list names what is neither a part nor a set, with the nearest one."""
+    """The problem of a list that names neither a part nor a set, with the nearest name."""
     name = bare_name(word)
     sign = word.removesuffix(name)
     close = part_hint(group, name, known)
@@ -213,8 +215,11 @@ def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
 def _hidden(files: Mapping[str, Path], parts: Sequence[str]) -> Iterator[Problem]:
     for name in sorted({*parts, ALL} & {*files}):
         what = "the set of all parts" if name == ALL else "a part of its group"
-        found = f"{name} is already the name of {what}"
-        yield Problem(shown(files[name]), found, todo="give one of them another name")
+        yield Problem(
+            shown(files[name]),
+            f"{name} is already the name of {what}",
+            todo="give one of them another name",
+        )
 
 
 def describe_set(sets: Sets, name: str) -> str:
@@ -226,5 +231,5 @@ def describe_set(sets: Sets, name: str) -> str:
     try:
         count = len(sets.members(name))
     except ConfigProblems as error:
-        return f"cannot be used: {error.problems[0].where}: {error.problems[0].found}"
+        return f"cannot be used: {error.problems[0].where}: {error.problems[0].fault}"
     return f"{head} ({count})".lstrip()

@@ -54,8 +54,8 @@ class _Declared:
         about = ", ".join(filter(None, map(self.text, ("attribute", "level", "explainer"))))
         return f'the threshold on "{self.text("metric")}"' + (f" ({about})" if about else "")
 
-    def problem(self, found: str, allowed: str = "", todo: str = "") -> Problem:
-        return Problem(self.where, f"{self.name}: {found}", allowed, todo)
+    def problem(self, fault: str, allowed: str = "", todo: str = "") -> Problem:
+        return Problem(self.where, f"{self.name}: {fault}", allowed, todo)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _declared(composed: Composed) -> list[_Declared]:
 
 def places(composed: Composed) -> tuple[str, ...]:
     """Where each threshold was declared, for messages after the data are read."""
-    return tuple(one.where for one in _declared(composed))
+    return tuple(threshold.where for threshold in _declared(composed))
 
 
 def bounds_of(key: str, plugin: Any) -> Bounds:
@@ -102,25 +102,29 @@ def bounds_of(key: str, plugin: Any) -> Bounds:
 
 def _shipped(composed: Composed) -> _Sources:
     """{score: what gives it} of every metric that has a file; classes of this package are read."""
-    known: dict[str, list[_Source]] = {}
-    for file in (file for root in composed.roots for file in (root / "metrics").glob("*.yaml")):
-        module, _, name = target_of(file).rpartition(".")
-        own = module.startswith("deepseek_report.")
-        cls = getattr(importlib.import_module(module), name, None) if own else None
-        _add(known, file.stem, cls)
-    return known
+    files = [file for root in composed.roots for file in (root / "metrics").glob("*.yaml")]
+    return _sources((file.stem, _own_class(target_of(file))) for file in files)
+
+
+def _own_class(target: str) -> type | None:
+    """The class that a `_target_` names, where it is in this package."""
+    module, _, name = target.rpartition(".")
+    if not module.startswith("deepseek_report."):
+        return None
+    return getattr(importlib.import_module(module), name, None)
 
 
 def _chosen(experiment: Experiment) -> _Sources:
-    found: dict[str, list[_Source]] = {}
-    for key, plugin in experiment.multiple["metrics"].items():
-        _add(found, key, plugin)
-    return found
+    return _sources(experiment.multiple["metrics"].items())
 
 
-def _add(known: dict[str, list[_Source]], key: str, plugin: Any) -> None:
-    for score, bounds in bounds_of(key, plugin).items():
-        known.setdefault(score, []).append(_Source(key, plugin, bounds))
+def _sources(metrics: Iterable[tuple[str, Any]]) -> _Sources:
+    """{score: what gives it} of metrics by their keys, each a plug-in or the class of one."""
+    known: dict[str, list[_Source]] = {}
+    for key, plugin in metrics:
+        for score, bounds in bounds_of(key, plugin).items():
+            known.setdefault(score, []).append(_Source(key, plugin, bounds))
+    return known
 
 
 def stated(composed: Composed) -> Iterator[Problem]:
@@ -130,39 +134,46 @@ def stated(composed: Composed) -> Iterator[Problem]:
 
 
 def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Problem]:
-    for one in declared:
-        yield from _sides(one)
-        metric = one.text("metric")
+    for threshold in declared:
+        yield from _sides(threshold)
+        metric = threshold.text("metric")
         if metric and metric not in sources:
-            hint = score_hint(metric, sources)
-            found = f'a threshold is declared for "{metric}", which no metric measures'
-            yield Problem(one.where, found, choices(sources), hint)
+            yield Problem(
+                threshold.where,
+                f'a threshold is declared for "{metric}", which no metric measures',
+                choices(sources),
+                score_hint(metric, sources),
+            )
         elif metric:
-            yield from _outside(one, sources[metric][0].bounds)
-        if one["level"] and not one["attribute"]:
-            todo = "say which attribute it is a level of: attribute: sex, say"
-            yield one.problem(f'level "{one["level"]}" is given without its attribute', "", todo)
+            yield from _outside(threshold, sources[metric][0].bounds)
+        if threshold["level"] and not threshold["attribute"]:
+            yield threshold.problem(
+                f'level "{threshold["level"]}" is given without its attribute',
+                "",
+                "say which attribute it is a level of: attribute: sex, say",
+            )
 
 
-def _sides(one: _Declared) -> Iterator[Problem]:
-    given = [side for side in ("at_least", "at_most") if one[side] is not None]
-    if len(given) != 1:
-        found = "both at_least and at_most are given" if given else "no bound is given"
-        yield one.problem(found, "exactly one of at_least and at_most")
+def _sides(threshold: _Declared) -> Iterator[Problem]:
+    sides = [side for side in ("at_least", "at_most") if threshold[side] is not None]
+    if len(sides) != 1:
+        fault = "both at_least and at_most are given" if sides else "no bound is given"
+        yield threshold.problem(fault, "exactly one of at_least and at_most")
 
 
-def _outside(one: _Declared, bounds: tuple[float | None, float | None]) -> Iterator[Problem]:
+def _outside(threshold: _Declared, bounds: tuple[float | None, float | None]) -> Iterator[Problem]:
     low, high = bounds
     for side in ("at_least", "at_most"):
-        bound = one[side]
+        bound = threshold[side]
         if isinstance(bound, bool) or not isinstance(bound, (int, float)):
             continue
         below, above = low is not None and bound < low, high is not None and bound > high
         if below or above or not math.isfinite(bound):
             is_percent = high == 1 and 1 < bound <= 100
             todo = f"write {bound / 100:g} for {bound:g} %" if is_percent else ""
-            found = f"{side} is {bound:g}, which it can never be"
-            yield one.problem(found, _range(low, high), todo)
+            yield threshold.problem(
+                f"{side} is {bound:g}, which it can never be", _range(low, high), todo
+            )
 
 
 def _range(low: float | None, high: float | None) -> str:
@@ -182,72 +193,78 @@ def measured(
     chosen = _chosen(experiment)
     known = {**_shipped(composed), **chosen}
     yield from _stated(declared, known)
-    reasons = {ArtifactId(one.artifact).rest: one.reason for one in refused}
-    for one in declared:
-        metric = one.text("metric")
+    reasons = {ArtifactId(refusal.artifact).rest: refusal.reason for refusal in refused}
+    for threshold in declared:
+        metric = threshold.text("metric")
         if metric in chosen:
-            yield from _about_explainer(one, chosen[metric], experiment, reasons)
-            if one.text("attribute") and not any(source.kinds for source in chosen[metric]):
-                found = "it is measured for the whole test part, not for groups"
-                yield one.problem(found, "", "remove attribute, or choose a measure of groups")
+            yield from _about_explainer(threshold, chosen[metric], experiment, reasons)
+            if threshold.text("attribute") and not any(source.kinds for source in chosen[metric]):
+                yield threshold.problem(
+                    "it is measured for the whole test part, not for groups",
+                    "",
+                    "remove attribute, or choose a measure of groups",
+                )
         elif metric in known:
             key = known[metric][0].metric
             reason = wording().say(reasons.get(key, f"the metric {key} is not chosen"))
             todo = "take it away (report.thresholds=[] takes all away)"
             todo = todo if key in reasons else f"add {key} to metrics=[…], or {todo}"
-            yield one.problem(f"it will not be measured: {reason}", "", todo)
+            yield threshold.problem(f"it will not be measured: {reason}", "", todo)
 
 
 def _about_explainer(
-    one: _Declared,
+    threshold: _Declared,
     sources: Sequence[_Source],
     experiment: Experiment,
     reasons: Mapping[str, Text],
 ) -> Iterator[Problem]:
     """The explainer must be one that runs and that is judged by the metric."""
-    if not (explainer := one.text("explainer")):
+    if not (explainer := threshold.text("explainer")):
         return
-    there = [name for name in experiment.multiple["explainers"] if name != _CONTROL]
+    running = [name for name in experiment.multiple["explainers"] if name != _CONTROL]
     if all(source.of_model for source in sources):
-        found = "it is a number of the model, not of an explainer"
-        yield one.problem(found, "", "remove explainer")
+        fault = "it is a number of the model, not of an explainer"
+        yield threshold.problem(fault, "", "remove explainer")
     elif explainer == _CONTROL:
-        found = "random is what explanations are judged against, so it is never judged itself"
-        yield one.problem(found, choices(there))
-    elif explainer not in there:
+        fault = "random is what explanations are judged against, so it is never judged itself"
+        yield threshold.problem(fault, choices(running))
+    elif explainer not in running:
         reason = f" ({wording().say(reasons[explainer])})" if explainer in reasons else ""
-        found = f'no explainer "{explainer}" runs here{reason}'
-        yield one.problem(found, choices(there), nearest(explainer, there))
+        fault = f'no explainer "{explainer}" runs here{reason}'
+        yield threshold.problem(fault, choices(running), nearest(explainer, running))
 
 
 def against_data(experiment: Experiment, schema: Schema) -> list[Problem]:
     """Attributes and levels that thresholds name and that these data do not have."""
     chosen = _chosen(experiment)
-    found: list[Problem] = []
+    problems: list[Problem] = []
     places = experiment.threshold_places
     for index, threshold in enumerate(experiment.single["report"].thresholds):
         where = places[index] if index < len(places) else "report.thresholds"
-        one = _Declared(vars(threshold), where)
-        sources = chosen.get(one.text("metric"), ())
-        if one.text("attribute") and sources:
+        declared = _Declared(vars(threshold), where)
+        sources = chosen.get(declared.text("metric"), ())
+        if declared.text("attribute") and sources:
             kinds = frozenset(kind for source in sources for kind in source.kinds)
-            found.extend(_attribute(one, kinds, schema.attributes))
-    return found
+            problems.extend(_attribute(declared, kinds, schema.attributes))
+    return problems
 
 
 def _attribute(
-    one: _Declared, kinds: frozenset[AttributeKind], attributes: Sequence[Attribute]
+    threshold: _Declared, kinds: frozenset[AttributeKind], attributes: Sequence[Attribute]
 ) -> list[Problem]:
     """Attributes may be crossed ("sex × age_band"); levels of such are known only when counted."""
-    name, level = one.text("attribute"), one.text("level")
+    name, level = threshold.text("attribute"), threshold.text("level")
     fit = {attribute.name: attribute for attribute in attributes if attribute.kind in kinds}
     if all(part in fit for part in name.split(CROSS)):
         if not level or CROSS in name or level in (*fit[name].levels, _UNKNOWN):
             return []
         levels = fit[name].levels
-        found = f'"{level}" is not a level of {name}'
-        return [one.problem(found, ", ".join(levels), nearest(level, levels))]
+        return [
+            threshold.problem(
+                f'"{level}" is not a level of {name}', ", ".join(levels), nearest(level, levels)
+            )
+        ]
     other = any(attribute.name == name for attribute in attributes)
     reason = "is not of the kind that this metric compares" if other else "is not in these data"
     allowed = choices(fit) or "none: these data have no such groups"
-    return [one.problem(f'attribute "{name}" {reason}', allowed, nearest(name, fit))]
+    return [threshold.problem(f'attribute "{name}" {reason}', allowed, nearest(name, fit))]

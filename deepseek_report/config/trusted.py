@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_report.config.problems import Problem
@@ -34,8 +34,8 @@ class Trusted:
     @property
     def roots(self) -> tuple[str, ...]:
         """Every top-level package that may have to be imported, but this one."""
-        named = [*self.packages, *(one.partition(".")[0] for one in self.types)]
-        return tuple(one for one in dict.fromkeys(named) if one != OWN)
+        named = [*self.packages, *(name.partition(".")[0] for name in self.types)]
+        return tuple(package for package in dict.fromkeys(named) if package != OWN)
 
 
 def trusted_packages(extra: Sequence[str] = ()) -> tuple[str, ...]:
@@ -52,18 +52,21 @@ def _environment(variable: str) -> list[str]:
     return os.environ.get(variable, "").replace(",", " ").split()
 
 
-def misnamed(given: Trusted) -> list[Problem]:
+def misnamed(trusted: Trusted) -> Iterator[Problem]:
     """Names that are no top-level package, or no type by its dotted path."""
-    problems = []
-    for package in given.packages:
+    for package in trusted.packages:
         if not _PACKAGE.fullmatch(package):
             top = package.partition(".")[0]
-            todo = f"write --trust {top}" if _PACKAGE.fullmatch(top) else ""
-            found = f'"{package}" is not the name of a package'
-            problems.append(Problem("--trust", found, "a top-level package, such as lab", todo))
-    for name in given.types:
+            yield Problem(
+                "--trust",
+                f'"{package}" is not the name of a package',
+                "a top-level package, such as lab",
+                f"write --trust {top}" if _PACKAGE.fullmatch(top) else "",
+            )
+    for name in trusted.types:
         if not _TYPE.fullmatch(name):
-            found = f'"{name}" is not the dotted path of a class or function'
-            allowed = "a dotted path, such as lab.steps.Clip"
-            problems.append(Problem("--trust-type", found, allowed))
-    return problems
+            yield Problem(
+                "--trust-type",
+                f'"{name}" is not the dotted path of a class or function',
+                "a dotted path, such as lab.steps.Clip",
+            )

@@ -100,14 +100,18 @@ class _Checker:
     def several(self, group: str) -> dict[str, Any]:
         entries = self.composed.raw.get(group) or {}
         if not isinstance(entries, Mapping):
-            found = f"{group} is {shown_value(entries)}, and its choices are files"
-            todo = f"write `- override /{group}: [one, two]` below `defaults:`"
-            self.add((group,), found, "a key for each part", todo)
+            fault = f"{group} is {shown_value(entries)}, and its choices are files"
+            self.add(
+                (group,),
+                fault,
+                "a key for each part",
+                f"write `- override /{group}: [one, two]` below `defaults:`",
+            )
             return {}
         entries = {key: entry for key, entry in entries.items() if self.is_named(group, key)}
         for first, second in twins(entries):
-            found = f'the keys "{first}" and "{second}" differ in capitals alone'
-            self.add((group, second), found, "", "rename one: some systems take them for one file")
+            fault = f'the keys "{first}" and "{second}" differ in capitals alone'
+            self.add((group, second), fault, "", "rename one: some systems take them for one file")
         built = {
             key: self.plugin((group, key), entry)
             for key, entry in entries.items()
@@ -131,16 +135,16 @@ class _Checker:
 
     def plugin(self, path: tuple[str, ...], entry: Any) -> Any:
         if not isinstance(entry, Mapping) or "_target_" not in entry:
-            found = f"nothing is chosen for {'.'.join(path)}"
+            fault = f"nothing is chosen for {'.'.join(path)}"
             if entry:
-                found = f"{'.'.join(path)} has no _target_, so there is no such part to configure"
+                fault = f"{'.'.join(path)} has no _target_, so there is no such part to configure"
             allowed = choices(self.known_choices(path[0]))
-            self.problems.append(Problem(self.where(path), found, allowed, self.near(path)))
+            self.problems.append(Problem(self.where(path), fault, allowed, self.near(path)))
             return None
         target = self.load(path, str(entry["_target_"]))
         values = {key: value for key, value in entry.items() if key != "_target_"}
         plugin = self.build(target, values, path) if target else None
-        held = self.composed.given.get(path)
+        held = self.composed.held.get(path)
         return plugin if plugin is None or held is None else plugin.holding(held)
 
     def near(self, path: tuple[str, ...]) -> str:
@@ -156,8 +160,8 @@ class _Checker:
             todo = (
                 f"run with --trust {package}, or set {PACKAGES_VARIABLE}={package}, if you trust it"
             )
-            found = f"_target_ {target} is outside the trusted packages"
-            self.add((*path, "_target_"), found, ", ".join(self.trusted), todo)
+            fault = f"_target_ {target} is outside the trusted packages"
+            self.add((*path, "_target_"), fault, ", ".join(self.trusted), todo)
             return None
         module, _, name = target.rpartition(".")
         try:
@@ -170,8 +174,8 @@ class _Checker:
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None
         if not (isinstance(found_class, type) and dataclasses.is_dataclass(found_class)):
-            found = f"_target_ {target} is not a dataclass"
-            self.add((*path, "_target_"), found, "a frozen dataclass", "see docs/plugins.md")
+            fault = f"_target_ {target} is not a dataclass"
+            self.add((*path, "_target_"), fault, "a frozen dataclass", "see docs/plugins.md")
             return None
         return found_class
 
@@ -180,8 +184,8 @@ class _Checker:
         try:
             return TypeAdapter(cls).validate_python(dict(values))
         except ValidationError as error:
-            found = misfits(cls, error.errors())
-            self.problems.extend(self.explain(one, cls, path) for one in found)
+            faults = misfits(cls, error.errors())
+            self.problems.extend(self.explain(misfit, cls, path) for misfit in faults)
             return None
 
     def explain(self, misfit: Misfit, cls: type, path: tuple[str, ...]) -> Problem:
@@ -190,26 +194,29 @@ class _Checker:
             owner = _class_at(cls, misfit.place[:-1])
             return self.unknown(location, [field.name for field in dataclasses.fields(owner)])
         if misfit.type == "missing":
-            found, todo = f"{'.'.join(location)} must be given", f"set {'.'.join(location)}=…"
+            fault, todo = f"{'.'.join(location)} must be given", f"set {'.'.join(location)}=…"
             where = self.where(location)
             where = self.where(path or location) if where == ".".join(location) else where
-            return Problem(where, found, "", todo)
+            return Problem(where, fault, "", todo)
         if misfit.type == "value_error" and not misfit.place:  # a rule between several fields
             return Problem(self.where(location), misfit.allowed)
-        found = f"{'.'.join(location)} is {shown_value(misfit.value)}"
-        return Problem(self.where(location), found, misfit.allowed)
+        fault = f"{'.'.join(location)} is {shown_value(misfit.value)}"
+        return Problem(self.where(location), fault, misfit.allowed)
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
-        found = f'unknown key "{location[-1]}"'
         if moved := MOVED.get(tuple(location[:2])):
             return Problem(
                 self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
             )
-        todo = setting_hint(tuple(location), known)
-        return Problem(self.where(location), found, choices(known), todo)
+        return Problem(
+            self.where(location),
+            f'unknown key "{location[-1]}"',
+            choices(known),
+            setting_hint(tuple(location), known),
+        )
 
-    def add(self, path: Sequence[str], found: str, allowed: str, todo: str) -> None:
-        self.problems.append(Problem(self.where(path), found, allowed, todo))
+    def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
+        self.problems.append(Problem(self.where(path), fault, allowed, todo))
 
     def where(self, path: Sequence[str]) -> str:
         return locate(self.composed, path)
@@ -228,7 +235,7 @@ def _forbid_extra(cls: Any) -> None:
 
 def _leaves(hint: Any) -> Iterable[Any]:
     arguments = typing.get_args(hint)
-    return (leaf for one in arguments for leaf in _leaves(one)) if arguments else [hint]
+    return (leaf for argument in arguments for leaf in _leaves(argument)) if arguments else [hint]
 
 
 def _class_at(cls: Any, location: Sequence[Any]) -> Any:
@@ -236,7 +243,7 @@ def _class_at(cls: Any, location: Sequence[Any]) -> Any:
         if str(part).isdecimal() or not dataclasses.is_dataclass(cls):
             continue
         hint = typing.get_type_hints(cls).get(str(part))
-        cls = next((one for one in _leaves(hint) if dataclasses.is_dataclass(one)), cls)
+        cls = next((leaf for leaf in _leaves(hint) if dataclasses.is_dataclass(leaf)), cls)
     return cls
 
 

@@ -18,9 +18,11 @@ _GROUPS = frozenset({*SINGLE, *MULTIPLE})
 def locate(composed: Composed, path: Sequence[str]) -> str:
     """Where a value was set: `command line, seed=x`, `conf/explainers/lime.yaml:3`, or its key."""
     dotted = ".".join(path)
-    given = [(text, text.lstrip("+~").partition("=")[0]) for text in reversed(composed.overrides)]
-    above = [(text, key) for text, key in given if key and dotted.startswith(f"{key}.")]
-    set_there = [text for text, key in given if key == dotted]
+    overrides = [
+        (text, text.lstrip("+~").partition("=")[0]) for text in reversed(composed.overrides)
+    ]
+    above = [(text, key) for text, key in overrides if key and dotted.startswith(f"{key}.")]
+    set_there = [text for text, key in overrides if key == dotted]
     set_there += [text for text, key in above if key not in _GROUPS]
     if set_there:
         return f"command line, {set_there[0]}"
@@ -30,7 +32,7 @@ def locate(composed: Composed, path: Sequence[str]) -> str:
                 return f"{file.relative_to(root.parent).as_posix()}:{line}"
     if above:  # the choice of a part, whose files do not name the value
         return f"command line, {above[0][0]}"
-    inside = [text for text, key in given if key.startswith(f"{dotted}.")]
+    inside = [text for text, key in overrides if key.startswith(f"{dotted}.")]
     return f"command line, {inside[0]}" if inside else dotted
 
 

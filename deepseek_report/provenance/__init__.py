@@ -26,8 +26,8 @@ _EXTRAS = ("peft", "xgboost", "lightgbm", "skops")
 def versions() -> dict[str, str]:
     """Versions of Python, this package and the libraries that decide results."""
     own = {PACKAGE.replace("_", "-"): version_of("deepseek-report")}
-    found = {n: version_of(n) for n in (*_REPORTED, *_EXTRAS)}
-    known = {n: v for n, v in found.items() if n in _REPORTED or v != "not installed"}
+    installed = {n: version_of(n) for n in (*_REPORTED, *_EXTRAS)}
+    known = {n: v for n, v in installed.items() if n in _REPORTED or v != "not installed"}
     return {"python": platform.python_version(), **own} | known
 
 

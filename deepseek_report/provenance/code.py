@@ -67,7 +67,7 @@ class _ModuleWalk:
 
     def __init__(self, start: str) -> None:
         self.start, self.root = start, start.partition(".")[0]
-        self.found: dict[str, str] = {}
+        self.hashes: dict[str, str] = {}
         self.waiting = [start]
         self.seen: set[str] = set()
 
@@ -77,7 +77,7 @@ class _ModuleWalk:
             if name not in self.seen:
                 self.seen.add(name)
                 self._visit(name)
-        return self.found
+        return self.hashes
 
     def _visit(self, name: str) -> None:
         top = name.partition(".")[0]
@@ -87,18 +87,18 @@ class _ModuleWalk:
             for module in _with_parents(name):  # importing a.b.c runs a and a.b too
                 self._follow(module)
         elif not is_pythons_own(top):
-            self.found[top] = version_at(top)
+            self.hashes[top] = version_at(top)
             if top == self.root:  # a plug-in that was installed: a rebuild may keep its version
                 self._follow(name)
 
     def _follow(self, name: str) -> None:
         module = find_module(name)
-        if name in self.found or module is None or module.origin is None:
+        if name in self.hashes or module is None or module.origin is None:
             return
         read = _read(name)
-        self.found[name] = read.sha256
+        self.hashes[name] = read.sha256
         self.waiting.extend(read.imports)
-        self.found.update(_beside(module, read))
+        self.hashes.update(_beside(module, read))
 
 
 def _with_parents(name: str) -> Iterator[str]:
@@ -209,7 +209,7 @@ def _data_of(top: str) -> str:
 def _files_below(folder: Path) -> Iterator[Path]:
     """Files in sorted order; not hidden ones, not what Python and its installers leave there."""
     for place, below, names in os.walk(folder):
-        below[:] = sorted(one for one in below if not _is_left_over(one))
+        below[:] = sorted(inner for inner in below if not _is_left_over(inner))
         for name in sorted(names):
             if not _is_left_over(name) and _is_data(Path(place, name)):
                 yield Path(place, name)

@@ -51,7 +51,7 @@ def is_standard(folder: Path) -> bool:
     """Whether this folder belongs to Python's own library."""
     own = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
     real = folder.resolve()
-    return any(one == real or one in real.parents for one in own)
+    return any(root == real or root in real.parents for root in own)
 
 
 @cache
@@ -61,11 +61,11 @@ def _tops_of(folder: Path) -> dict[str, str]:
     Metadata without such a record, as a build leaves them in a project's folder, does not count.
     """
     tops: dict[str, str] = {}
-    for found in importlib.metadata.distributions(path=[str(folder)]):
-        if found.read_text("RECORD") is None:
+    for distribution in importlib.metadata.distributions(path=[str(folder)]):
+        if distribution.read_text("RECORD") is None:
             continue
-        for file in found.files or ():
+        for file in distribution.files or ():
             first = file.parts[0]
             if len(file.parts) > 1 or first.endswith(".py"):
-                tops[first.partition(".")[0]] = found.version
+                tops[first.partition(".")[0]] = distribution.version
     return tops

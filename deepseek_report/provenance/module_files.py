@@ -74,8 +74,8 @@ def _spec_in(package: Module, name: str) -> importlib.machinery.ModuleSpec | Non
         if spec is None:
             continue
         if spec.loader is not None:
-            found: importlib.machinery.ModuleSpec = spec
-            return found
+            regular: importlib.machinery.ModuleSpec = spec
+            return regular
         portions += spec.submodule_search_locations or ()
     if not portions:
         return None

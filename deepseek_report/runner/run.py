@@ -25,13 +25,13 @@ from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.run_folders.gather import assemble
+from deepseek_report.runner.run_folders.sealing import writing_key
 from deepseek_report.runner.run_folders.store_hold import holding_store
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     WriteOptions,
     concluded_record,
     write_report,
-    writing_key,
 )
 from deepseek_report.store import Store, replace_folder
 from deepseek_report.store.run_folder import (
@@ -60,17 +60,19 @@ class Finished:
 
     @property
     def failures(self) -> list[dict[str, str]]:
-        return [one for one in self.record["problems"] if one["kind"] == "failed"]
+        return [problem for problem in self.record["problems"] if problem["kind"] == "failed"]
 
     @property
     def exit_code(self) -> int:
-        """0 whole; 1 a declared part failed; 3 where `fail_on` asks: a threshold failed.
+        """0: whole. 1: a declared part failed. 3: a threshold failed, and `fail_on` is set.
 
-        One that is not met has failed, and so has one that could not be measured.
+        A threshold fails where it is not met, and where it could not be measured.
         """
         if self.failures:
             return 1
-        failed = {"not met", "not measured"} & {one["outcome"] for one in self.record["thresholds"]}
+        failed = {"not met", "not measured"} & {
+            threshold["outcome"] for threshold in self.record["thresholds"]
+        }
         return 3 if self.record["config"]["report"]["fail_on"] and failed else 0
 
 
@@ -98,7 +100,7 @@ def run_experiment(
     device = "cpu" if everything_there else pick_device(experiment.settings.device)
     execution = execute(experiment, stages, store, device, reporter)
     if execution.failures:
-        identity = incomplete_id(identity, [one.stage for one in execution.failures])
+        identity = incomplete_id(identity, [outcome.stage for outcome in execution.failures])
         folder = folder.with_name(identity)
     names = {"run_id": identity, "command": _command(experiment, overrides, config_dir)}
     reporter.started("report")
@@ -115,9 +117,9 @@ def _command(
     experiment: Experiment, overrides: Sequence[str], config_dir: str | None
 ) -> dict[str, Any]:
     """How to repeat the run; no command line can, where its objects were given in Python."""
-    told = told_overrides(overrides, experiment.privacy)
+    disclosed = told_overrides(overrides, experiment.privacy)
     command = PortablePaths(experiment.raw, Path.cwd()).command(
-        told, config_dir, experiment.trusted
+        disclosed, config_dir, experiment.trusted
     )
     return {**command, "program": [CALL], "overrides": []} if experiment.is_given else command
 
@@ -143,7 +145,9 @@ def _write(
         pages=[folder / page.relative_to(work) for page in written.pages],
         record=concluded_record(folder),
         verdicts=written.verdicts,
-        details={one.stage: one.details for one in execution.failures if one.details},
+        details={
+            outcome.stage: outcome.details for outcome in execution.failures if outcome.details
+        },
         run_digest=written.run_digest,
         document_digest=written.document_digest,
         kept=[*kept, *written.kept],
@@ -162,17 +166,21 @@ def _record(experiment: Experiment, started: dt.datetime) -> dict[str, Any]:
 def _whole(folder: Path) -> Finished | None:
     """The finished run in this folder, if nothing failed in it and nothing in it was changed.
 
-    A folder that cannot be read is none: the run makes it again.
+    None also where the folder cannot be read: the run makes it again.
     """
     try:
-        found = verify(folder, recompute=False)
+        verified = verify(folder, recompute=False)
         documents = load_json(folder / DOCUMENTS_MANIFEST)
         record = concluded_record(folder)
     except DeepseekReportError:
         return None
-    if found.problems or found.notes or documents.get("writing") != writing_key(record["config"]):
+    if (
+        verified.problems
+        or verified.notes
+        or documents.get("writing") != writing_key(record["config"])
+    ):
         return None
-    if any(one["kind"] == "failed" for one in record["problems"]):
+    if any(problem["kind"] == "failed" for problem in record["problems"]):
         return None
     pages = [folder / f"report.{name}" for name in record["config"]["report"]["formats"]]
     if not all(page.is_file() for page in pages):
@@ -182,8 +190,8 @@ def _whole(folder: Path) -> Finished | None:
         pages,
         record,
         from_store=True,
-        run_digest=found.run_digest,
-        document_digest=found.document_digest,
+        run_digest=verified.run_digest,
+        document_digest=verified.document_digest,
     )
 
 

@@ -59,7 +59,7 @@ def generated_statements(report: ComplianceReport) -> list[dict[str, str]]:
 def not_used(report: ComplianceReport) -> list[dict[str, str]]:
     """What is wrong in the files of people, each with its place."""
     return [
-        {"where": one.where, "found": one.found, "allowed": one.allowed, "todo": one.todo}
+        {"where": one.where, "found": one.fault, "allowed": one.allowed, "todo": one.todo}
         for one in report.options.human.problems
     ]
 

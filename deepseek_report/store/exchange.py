@@ -13,19 +13,19 @@ from pathlib import Path
 _HERE, _SWAP = -100, 2
 
 
-def exchange(one: Path, other: Path) -> bool:
+def exchange(first: Path, other: Path) -> bool:
     """Swap two folders on one file system; False, with nothing changed, where that cannot be."""
     swap = _swapper()
-    return swap is not None and swap(os.fsencode(one), os.fsencode(other)) == 0
+    return swap is not None and swap(os.fsencode(first), os.fsencode(other)) == 0
 
 
 @cache
 def _swapper() -> Callable[[bytes, bytes], int] | None:
     """The C library's function, as (path, path) -> 0 for success; None if it has none."""
     if sys.platform == "linux" and (linux := _function("renameat2")) is not None:
-        return lambda one, other: int(linux(_HERE, one, _HERE, other, _SWAP))
+        return lambda first, other: int(linux(_HERE, first, _HERE, other, _SWAP))
     if sys.platform == "darwin" and (mac := _function("renamex_np")) is not None:
-        return lambda one, other: int(mac(one, other, _SWAP))
+        return lambda first, other: int(mac(first, other, _SWAP))
     return None
 
 

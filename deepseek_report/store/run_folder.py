@@ -116,7 +116,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     content = load_json(path)
     files = content.get("files") if isinstance(content, dict) else None
-    if not isinstance(files, dict) or not all(_is_entry(*one) for one in files.items()):
+    if not isinstance(files, dict) or not all(_is_entry(*entry) for entry in files.items()):
         raise ArtifactError(f"{path}: not a manifest: it lists no files with their SHA-256")
     return dict(content)
 
@@ -182,15 +182,11 @@ def differences(
     folder: Path, contents: Contents, kind: FileClass, listed: Mapping[str, str]
 ) -> list[str]:
     """How the files of a class differ from those listed; opens no link and no unlisted file."""
-    there = contents.of_class(kind)
-    gone = [f"{name} is missing" for name in sorted(set(listed) - set(there))]
-    changed = compare(folder, {name: listed[name] for name in there if name in listed})
-    added = [f"{name} is not in the manifest; it was added later" for name in there]
-    return (
-        gone
-        + changed
-        + [text for name, text in zip(there, added, strict=True) if name not in listed]
-    )
+    present = contents.of_class(kind)
+    gone = [f"{name} is missing" for name in sorted(set(listed) - set(present))]
+    changed = compare(folder, {name: listed[name] for name in present if name in listed})
+    added = [name for name in present if name not in listed]
+    return gone + changed + [f"{name} is not in the manifest; it was added later" for name in added]
 
 
 def keep_edited(folder: Path, name: str, target: Path) -> str:

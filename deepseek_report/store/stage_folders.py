@@ -64,22 +64,25 @@ class Store:
         ------
         ArtifactError : there is no such stage, or its manifest cannot be read.
         """
-        found = self._read_manifest(stage, key)
-        if found is None:
+        manifest = self._read_manifest(stage, key)
+        if manifest is None:
             path = self.folder(stage, key) / MANIFEST
             raise ArtifactError(f"{path}: not a manifest of this stage; run the experiment again")
-        return found
+        return manifest
 
     def _read_manifest(self, stage: str, key: str) -> dict[str, Any] | None:
         """The manifest; None where it is missing or damaged, so that the stage is made again."""
         path = self.folder(stage, key) / MANIFEST
         try:
-            found = load_json(path)
+            content = load_json(path)
         except (ArtifactError, OSError, ValueError, RecursionError):
             return None
-        if not isinstance(found, dict) or (found.get("stage"), found.get("key")) != (stage, key):
+        if not isinstance(content, dict) or (content.get("stage"), content.get("key")) != (
+            stage,
+            key,
+        ):
             return None
-        return found if _lists_files(found.get("files")) else None
+        return content if _lists_files(content.get("files")) else None
 
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[None]:
@@ -116,8 +119,8 @@ class Store:
         """Raise ArtifactError if a stored file is not what its manifest says, or not in it."""
         folder = self.folder(stage, key)
         listed = self.manifest(stage, key)["files"]
-        there = {path.relative_to(folder).as_posix() for path in files_of(folder)}
-        added = [f"{name} is not in the manifest" for name in sorted(there - set(listed))]
+        present = {path.relative_to(folder).as_posix() for path in files_of(folder)}
+        added = [f"{name} is not in the manifest" for name in sorted(present - set(listed))]
         if problems := compare(folder, listed) + added:
             raise ArtifactError(
                 f"{folder}: {'; '.join(problems)}. Delete the folder; the next run makes it anew"

@@ -176,7 +176,7 @@ def test_a_set_that_cannot_be_used_is_told_with_its_file(
     with pytest.raises(ConfigProblems) as caught:
         compose(["explainers=ours"], str(own))
     assert f"{name}.yaml" in caught.value.problems[0].where
-    assert found in caught.value.problems[0].found
+    assert found in caught.value.problems[0].fault
 
 
 def test_sets_that_are_made_from_one_another_are_told(own: Path) -> None:

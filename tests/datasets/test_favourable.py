@@ -290,7 +290,7 @@ def test_check_asks_for_the_favourable_class_where_a_threshold_needs_it(table: P
     with pytest.raises(ConfigProblems) as caught:
         forecast(validate(compose(overrides(table, PROMISE))))
     (problem,) = caught.value.problems
-    assert 'threshold is declared for "impact_ratio"' in problem.found
+    assert 'threshold is declared for "impact_ratio"' in problem.fault
     assert problem.allowed == "abgelehnt, genehmigt"
     assert "dataset.favourable=abgelehnt, dataset.favourable=genehmigt" in problem.todo
     assert problem.where == "report.thresholds"

@@ -13,7 +13,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.provenance import code, version_of
 from deepseek_report.runner.planning.plan import make_plan, run_id
-from deepseek_report.runner.run_folders.writing import writing_key
+from deepseek_report.runner.run_folders.sealing import writing_key
 
 CodeOf = Callable[[str], dict[str, str]]
 

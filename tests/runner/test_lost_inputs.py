@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.runner.execution.execute import _kept, _refuse, _Run
+from deepseek_report.runner.execution.computing import _refuse, kept_outcome
+from deepseek_report.runner.execution.execute import _Run
 from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import Stage
@@ -72,5 +73,5 @@ def test_a_refusal_is_kept_as_a_message_that_any_language_can_word(tmp_path: Pat
     assert _refuse(store, stage, reason).reason == reason
     folder = store.find(stage.id, stage.key)
     assert folder is not None
-    kept = _kept(store, stage, folder)
+    kept = kept_outcome(store, stage, folder)
     assert (kept.reason, kept.applicable) == (reason, False)

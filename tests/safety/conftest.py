@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.runner.planning.plan import identity_of
-from deepseek_report.runner.run_folders.writing import seal_documents
+from deepseek_report.runner.run_folders.sealing import seal_documents
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import hash_files, look_into, seal_results
 

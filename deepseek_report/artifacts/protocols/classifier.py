@@ -12,7 +12,7 @@ from deepseek_report.artifacts.schema import Schema
 #: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
 #: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`;
 #: "intrinsic": see `IntrinsicModule`, and "shape_functions" where moreover the contribution of a
-#: column depends on that column alone; "prototypes": see `PrototypeModule`.
+#: column depends on that column alone; "prototypes": see `HasPrototypes`.
 Capability = Literal[
     "module",
     "gradients",

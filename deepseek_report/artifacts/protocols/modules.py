@@ -48,7 +48,7 @@ class ExplainableModule(Protocol):
         """(instance, unit, width) -> logits (instance, class).
 
         With a number as target (instance, 1), the number in its unit; with several labels
-        (instance, 2), 0 and the logit of the reported label. `models.outputs.Outputs` does both.
+        (instance, 2), 0 and the logit of the reported label. `output_layers.Outputs` does both.
         """
 
     def trace(

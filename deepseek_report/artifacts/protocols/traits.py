@@ -22,7 +22,7 @@ class Part:
     requires: ClassVar[frozenset[Capability]] = frozenset()
     """What the model must hand out."""
     modalities: ClassVar[frozenset[Modality] | None] = None
-    """The kinds of data that it can do with; None for all."""
+    """The kinds of data that it accepts; None for all."""
     tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
     """What may be predicted."""
     needs_truth: ClassVar[bool] = False

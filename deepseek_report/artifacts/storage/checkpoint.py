@@ -63,20 +63,20 @@ def described(folder: Path) -> dict[str, Any]:
     ConfigError : the file is missing or no JSON.
     """
     try:
-        found: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+        content: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             f"{folder} has no config.json; give the folder that save_pretrained wrote"
         ) from None
     except ValueError as error:
         raise ConfigError(f"{folder / 'config.json'} is no JSON ({error}); fetch it anew") from None
-    return found
+    return content
 
 
 def digest(folder: Path) -> str:
     """SHA-256 over the names and contents of the files that decide what a checkpoint does."""
     whole = hashlib.sha256()
-    for file in sorted(one for pattern in FILES for one in folder.glob(pattern)):
+    for file in sorted(path for pattern in FILES for path in folder.glob(pattern)):
         stat = file.stat()
         whole.update(f"{file.name}:{_hash_of(file, stat.st_size, stat.st_mtime_ns)}\n".encode())
     return whole.hexdigest()
@@ -93,8 +93,7 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    whole = (folder / "tokenizer.json").is_file()
-    cls: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
+    cls: Any = PreTrainedTokenizerFast if (folder / "tokenizer.json").is_file() else AutoTokenizer
     try:
         with quiet():
             return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -119,8 +118,8 @@ def mask_of(tokenizer: Any) -> int:
     ConfigError : the tokenizer has none of them, and no end of text either.
     """
     names = ("mask_token_id", "unk_token_id", "pad_token_id", "eos_token_id")
-    found = [getattr(tokenizer, name, None) for name in names]
-    known = [int(one) for one in found if one is not None]
+    ids = [getattr(tokenizer, name, None) for name in names]
+    known = [int(token_id) for token_id in ids if token_id is not None]
     if not known:
         raise ConfigError(
             "the tokenizer has no mask, unknown, padding or end token to stand for a word that is "
@@ -142,9 +141,9 @@ def around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without progress bars and advice of transformers inside of the block."""
-    from transformers.utils import logging as told
+    import transformers.utils
 
-    logging: Any = told
+    logging: Any = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

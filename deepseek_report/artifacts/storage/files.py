@@ -61,11 +61,10 @@ PART = ".part"
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write a file so that it is whole or as it was before, if this is cut off; makes the folder.
+    """Write a file in one step: if this is interrupted, it stays as it was; makes the folder.
 
-    durable : the bytes reach the disk before the file gets its name, and the name before this
-    returns, so that a power cut changes nothing either. What is written into a folder that is
-    flushed before it is put in its place needs it not.
+    durable : also across a power cut: the bytes are on the disk before the file gets its name, and
+    the name before this returns. Not needed in a folder that is flushed as a whole later.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     mark = hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()[:16]

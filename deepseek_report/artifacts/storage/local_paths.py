@@ -55,8 +55,8 @@ def without_local_paths(text: T) -> T:
 
 def _without_paths(text: str) -> str:
     text = without_known_folders(text)
-    text = _QUOTED.sub(lambda found: f"{found['mark']}{_last(found['path'])}{found['mark']}", text)
-    return _BARE.sub(lambda found: _last(found[0]), text)
+    text = _QUOTED.sub(lambda match: f"{match['mark']}{_last(match['path'])}{match['mark']}", text)
+    return _BARE.sub(lambda match: _last(match[0]), text)
 
 
 def _known_folders() -> Iterator[tuple[str, str]]:
@@ -70,7 +70,7 @@ def _known_folders() -> Iterator[tuple[str, str]]:
         for spelled in (folder, folder.resolve()):
             if spelled != Path(spelled.anchor):
                 known.setdefault(spelled, replacement)
-    for folder in sorted(known, key=lambda one: -len(str(one))):
+    for folder in sorted(known, key=lambda path: -len(str(path))):
         yield str(folder), known[folder]
 
 

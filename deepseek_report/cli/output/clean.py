@@ -29,8 +29,7 @@ def say_inventory(inventory: Inventory, going: Sequence[Stored], *, removing: bo
     if inventory.stored:
         _say_kinds(inventory, going)
     print(f"\n{_about_runs(inventory)}")
-    total = sum(one.size for one in going)
-    what = f"{_parts(len(going))}, {in_bytes(total)}"
+    what = f"{_parts(len(going))}, {in_bytes(sum(folder.size for folder in going))}"
     if not going:
         print("Nothing of it goes.")
     elif removing:
@@ -45,29 +44,31 @@ def _say_kinds(inventory: Inventory, going: Sequence[Stored]) -> None:
     headings = ("stage", "stored", "used by a run", "size", "oldest", "would go")
     table = plain_table(*headings, right=("stored", "used by a run", "size", "would go"))
     kinds: dict[str, list[Stored]] = {}
-    for one in inventory.stored:
-        kind = "left by a killed run" if one.need == "leftover" else ArtifactId(one.stage).kind
-        kinds.setdefault(kind, []).append(one)
+    for folder in inventory.stored:
+        kind = (
+            "left by a killed run" if folder.need == "leftover" else ArtifactId(folder.stage).kind
+        )
+        kinds.setdefault(kind, []).append(folder)
     goes = set(going)
-    for kind, found in kinds.items():
-        used = sum(one.need == "used" for one in found)
+    for kind, members in kinds.items():
+        used = sum(member.need == "used" for member in members)
         table.add_row(
             cell(kind),
-            str(len(found)),
+            str(len(members)),
             str(used),
-            in_bytes(sum(one.size for one in found)),
-            local_time(min(one.made for one in found)),
-            in_bytes(sum(one.size for one in found if one in goes)),
+            in_bytes(sum(member.size for member in members)),
+            local_time(min(member.made for member in members)),
+            in_bytes(sum(member.size for member in members if member in goes)),
         )
     console().print(table)
 
 
 def _about_runs(inventory: Inventory) -> str:
     runs = "1 run folder is" if inventory.runs == 1 else f"{inventory.runs} run folders are"
-    said = f"{runs} known; each keeps a copy of its results, so that no report loses anything."
+    text = f"{runs} known; each keeps a copy of its results, so that no report loses anything."
     if inventory.unread:
-        said += f" {inventory.unread} cannot be read, and what they were made from is not known."
-    return said
+        text += f" {inventory.unread} cannot be read, and what they were made from is not known."
+    return text
 
 
 def _parts(n: int) -> str:
@@ -77,7 +78,7 @@ def _parts(n: int) -> str:
 def say_cleaned(cleaned: Cleaned) -> None:
     """How much was freed, and what is still there and why."""
     print(f"Removed {_parts(len(cleaned.removed))}: {in_bytes(cleaned.freed)} are free again.")
-    for one, reason in cleaned.kept[:_MOST_LINES]:
-        print(f"  – kept {printable(one.path)}: {printable(reason)}")
+    for folder, reason in cleaned.kept[:_MOST_LINES]:
+        print(f"  – kept {printable(folder.path)}: {printable(reason)}")
     if len(cleaned.kept) > _MOST_LINES:
         print(f"  – and {len(cleaned.kept) - _MOST_LINES} more")

@@ -38,8 +38,7 @@ _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories"
 def say_forecast(plan: Forecast) -> None:
     """The data as they are understood, the plan, what it costs, and what is left out."""
     say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
-    data_set = str(plan.data.card.get("name") or "")
-    texts = words_for(plan.language, plan.data.schema, data_set)
+    texts = words_for(plan.language, plan.data.schema, str(plan.data.card.get("name") or ""))
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
     _say_stages(plan.stages)
@@ -67,7 +66,7 @@ def _say_data(data: DataSeen, texts: Wording) -> None:
         say(f"  {line}")
     for attribute in schema.attributes:
         what = "groups of people" if attribute.kind == "person" else "parts"
-        levels = _few([one[:_LONGEST] for one in attribute.levels], _MOST_CATEGORIES)
+        levels = _few([level[:_LONGEST] for level in attribute.levels], _MOST_CATEGORIES)
         say(f"  Compared by {attribute.label} ({what}): {levels}")
     if kind_of(schema).named_columns:
         _say_columns(data)
@@ -109,7 +108,7 @@ def _target(data: DataSeen) -> list[str]:
 def _say_columns(data: DataSeen) -> None:
     features = data.schema.features
     table = plain_table("column", "kind", "unit", "values", "")
-    numbers = {one["feature"]: one for one in data.card.get("numeric", ())}
+    numbers = {row["feature"]: row for row in data.card.get("numeric", ())}
     for feature in features[:_MOST_COLUMNS]:
         missing = int(data.card.get("missing", {}).get(feature.name, 0))
         remarks = [
@@ -134,7 +133,7 @@ def _values(feature: Feature, numbers: dict[str, Any] | None) -> str:
     """Categories, few of them, or the smallest and the largest number."""
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
-    return _few([one.label[:_LONGEST] for one in feature.categories], _MOST_CATEGORIES)
+    return _few([category.label[:_LONGEST] for category in feature.categories], _MOST_CATEGORIES)
 
 
 def _few(names: Sequence[str], most: int) -> str:
@@ -163,9 +162,9 @@ def _say_stages(stages: Sequence[Expected]) -> None:
     table = plain_table(
         "stage", "from the store", "model evaluations (rows)", right=("model evaluations (rows)",)
     )
-    for name, found in _families(stages).items():
-        calls = [one.calls for one in found if one.calls is not None]
-        table.add_row(cell(name), _cached(found), f"{count(sum(calls))}" if calls else "")
+    for name, members in _families(stages).items():
+        calls = [stage.calls for stage in members if stage.calls is not None]
+        table.add_row(cell(name), _cached(members), f"{count(sum(calls))}" if calls else "")
     say("")
     console().print(table)
     cached = sum(stage.cached for stage in stages)
@@ -180,16 +179,16 @@ def _families(stages: Sequence[Expected]) -> dict[str, list[Expected]]:
         name = kind if kind in {"measures", "pictures"} else stage.id
         families.setdefault(name, []).append(stage)
     return {
-        name if len(found) == 1 else f"{name} × {len(found)}": found
-        for name, found in families.items()
+        name if len(members) == 1 else f"{name} × {len(members)}": members
+        for name, members in families.items()
     }
 
 
 def _cached(stages: Sequence[Expected]) -> str:
-    there = sum(stage.cached for stage in stages)
-    if 0 < there < len(stages):
-        return f"{there} of {len(stages)}"
-    return "yes" if there else "no"
+    n_cached = sum(stage.cached for stage in stages)
+    if 0 < n_cached < len(stages):
+        return f"{n_cached} of {len(stages)}"
+    return "yes" if n_cached else "no"
 
 
 def _by_reason(refused: Sequence[tuple[str, Text]]) -> dict[Text, list[str]]:
@@ -236,5 +235,5 @@ def _how(cost: Cost) -> str:
     counts = {basis: cost.count(basis) for basis in _BASES}
     counts["typical"] -= 1
     row = "" if cost.row is None else f"{1000 * cost.row:.2g} ms"
-    told = [f"{n} {_BASES[basis].format(row=row)}" for basis, n in counts.items() if n]
-    return f"Estimated for {plural(sum(counts.values()), 'stage')}: {', '.join(told)}"
+    parts = [f"{n} {_BASES[basis].format(row=row)}" for basis, n in counts.items() if n]
+    return f"Estimated for {plural(sum(counts.values()), 'stage')}: {', '.join(parts)}"

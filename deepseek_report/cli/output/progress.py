@@ -117,8 +117,8 @@ class Lines:
 
     def __init__(self) -> None:
         self.whole = Whole()
-        self.told: dict[str, float] = {}
-        self.whole_told = time.monotonic()
+        self.printed: dict[str, float] = {}
+        self.whole_printed = time.monotonic()
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -128,14 +128,14 @@ class Lines:
 
     def started(self, stage: str) -> None:
         self.whole.start(stage)
-        self.told[stage] = time.monotonic()
+        self.printed[stage] = time.monotonic()
         if ArtifactId(stage).kind in {"data", "training", "report", "explanations"}:
             self._say(f"{words_of(stage)} …")
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
         now = time.monotonic()
-        if total and now - self.told.get(stage, now) >= 5:
-            self.told[stage] = now
+        if total and now - self.printed.get(stage, now) >= 5:
+            self.printed[stage] = now
             self._say(f"  {words_of(stage)}: {done} of {total} {printable(note)}".rstrip())
         self._say_whole()
 
@@ -152,8 +152,8 @@ class Lines:
 
     def _say_whole(self) -> None:
         now = time.monotonic()
-        if self.whole.expected and now - self.whole_told >= _EVERY:
-            self.whole_told = now
+        if self.whole.expected and now - self.whole_printed >= _EVERY:
+            self.whole_printed = now
             self._say(f"  {self.whole}")
 
 
@@ -179,8 +179,8 @@ class Bars:
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
         if stage in self.tasks:
             of = f"{done} of {total} " if total else ""
-            said = escape(printable(of + note).strip())
-            self.progress.update(self.tasks[stage], completed=done, total=total, note=said)
+            text = escape(printable(of + note).strip())
+            self.progress.update(self.tasks[stage], completed=done, total=total, note=text)
         self._show_whole()
 
     def finished(
@@ -204,7 +204,7 @@ class Bars:
     def _show_whole(self) -> None:
         if self.overall is not None:
             done, total = self.whole.finished, self.whole.total
-            said = str(self.whole)
+            text = str(self.whole)
             self.progress.update(
-                self.overall, completed=done, total=total, description=said, refresh=False
+                self.overall, completed=done, total=total, description=text, refresh=False
             )

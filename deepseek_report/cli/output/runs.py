@@ -29,9 +29,14 @@ def say_runs(reports: Path, runs: Sequence[PastRun]) -> None:
         return
     table = plain_table("run", "finished", "state", "thresholds", "size", right=("size",))
     for run in runs:
-        name = f"{run.experiment}/{run.run_id}"
         when = local_time(run.finished) if run.finished else "not known"
-        table.add_row(cell(name), when, _state(run), thresholds(run.outcomes), in_bytes(run.size))
+        table.add_row(
+            cell(f"{run.experiment}/{run.run_id}"),
+            when,
+            _state(run),
+            thresholds(run.outcomes),
+            in_bytes(run.size),
+        )
     console().print(table)
     total = in_bytes(sum(run.size for run in runs))
     many = "1 run" if len(runs) == 1 else f"{len(runs)} runs"

@@ -22,27 +22,27 @@ _ENDS = {
 
 def say_sweep(results: Sequence[JobResult], total: int) -> None:
     """One line a job: in what it differs, how it ended, what it promised and reached, its page."""
-    metrics = list(dict.fromkeys(one.score[0] for one in results if one.score))
+    metrics = list(dict.fromkeys(result.score[0] for result in results if result.score))
     label = wording().label("metrics", metrics[0]) if len(metrics) == 1 else "main score"
     table = plain_table("job", "differs in", "ended", "thresholds", label, "report")
-    for number, one in enumerate(results, start=1):
-        ended = _ENDS.get(one.exit_code, "failed")
-        if one.page is None and one.exit_code == 1:
+    for number, job in enumerate(results, start=1):
+        ended = _ENDS.get(job.exit_code, "failed")
+        if job.page is None and job.exit_code == 1:
             ended = "failed"
         table.add_row(
             f"{number} of {total}",
-            cell(" ".join(one.varying) or "–"),
-            f"{one.exit_code}, {ended}",
-            thresholds(one.outcomes) if one.page else "",
-            cell(_score(one, len(metrics) > 1)),
-            cell(one.page or ""),
+            cell(" ".join(job.varying) or "–"),
+            f"{job.exit_code}, {ended}",
+            thresholds(job.outcomes) if job.page else "",
+            cell(_score(job, len(metrics) > 1)),
+            cell(job.page or ""),
         )
     print()
     console().print(table)
 
 
-def _score(one: JobResult, named: bool) -> str:
-    if one.score is None:
+def _score(job: JobResult, named: bool) -> str:
+    if job.score is None:
         return ""
-    metric, text = one.score
+    metric, text = job.score
     return f"{wording().label('metrics', metric)} {text}" if named else text

@@ -7,12 +7,14 @@ import unicodedata
 
 def printable(text: object) -> str:
     """A text on one line without control characters, which could rewrite what a person sees."""
-    return "".join(one if _is_shown(one) else "\N{REPLACEMENT CHARACTER}" for one in str(text))
+    return "".join(
+        letter if _is_shown(letter) else "\N{REPLACEMENT CHARACTER}" for letter in str(text)
+    )
 
 
-def _is_shown(one: str) -> bool:
+def _is_shown(letter: str) -> bool:
     """Letters, signs and spaces of any width; no line breaks, no escapes, no marks of direction."""
-    return one.isprintable() or unicodedata.category(one) == "Zs"
+    return letter.isprintable() or unicodedata.category(letter) == "Zs"
 
 
 def printable_lines(text: object) -> str:

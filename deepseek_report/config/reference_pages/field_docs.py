@@ -158,8 +158,7 @@ def docstring_entries(text: str, fields: Iterable[str]) -> dict[str, str]:
     for entry in _entries(text):
         starts = [m for m in [_ENTRY.match(entry), *_NEXT.finditer(entry)] if m is not None]
         starts = [m for m in starts if known.issuperset(m[1].split(", "))]
-        ends = [*(m.start() for m in starts[1:]), len(entry)]
-        for start, end in zip(starts, ends, strict=False):
+        for start, end in zip(starts, [*(m.start() for m in starts[1:]), len(entry)], strict=False):
             sentences |= dict.fromkeys(start[1].split(", "), entry[start.end() : end].strip(" ;"))
     return sentences
 

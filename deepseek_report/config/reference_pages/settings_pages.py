@@ -99,8 +99,8 @@ def _text(file: Path) -> str:
 
 def stale(folder: Path, written: Mapping[str, str]) -> list[str]:
     """Names of pages in a folder that are missing, other than they should be, or left over."""
-    there = {file.name: _text(file).rstrip("\n") for file in sorted(folder.glob("*.md"))}
-    return [name for name in {**written, **there} if there.get(name) != written.get(name)]
+    present = {file.name: _text(file).rstrip("\n") for file in sorted(folder.glob("*.md"))}
+    return [name for name in {**written, **present} if present.get(name) != written.get(name)]
 
 
 def main(arguments: Sequence[Any]) -> None:

@@ -43,11 +43,11 @@ def written(tables: Mapping[str, TableTypes]) -> str:
 
 
 def _line(metric: str, name: str, declared: TableType) -> str:
-    columns = ", ".join(_told(column) for column in declared.columns)
+    columns = ", ".join(_described(column) for column in declared.columns)
     return f"| {metric} | `{name}` | {columns} | {declared.section or '–'} |"
 
 
-def _told(column: Column) -> str:
+def _described(column: Column) -> str:
     """`observed: share (low, high)`, `features: text, may be missing`."""
     ends = f" ({column.low}, {column.high})" if column.low else ""
     kind = column.kind.replace("_", " ")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.tasks import task_of
 
-Floats = NDArray[np.float64]
 #: The sample of a number is stratified by bands of equal size.
 _BANDS = 10
 
@@ -44,9 +44,9 @@ def choose_cases(
     Cases with at most `instances` positions, the chosen cases among them.
     """
     roles = _roles(predictions, schema)
-    roles |= {f"{NAMED}{number}": int(one) for number, one in enumerate(named, start=1)}
+    roles |= {f"{NAMED}{number}": int(position) for number, position in enumerate(named, start=1)}
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
-    sample = _stratified(_strata(predictions, schema), instances, seed)
+    sample = _stratified(task_of(schema.target).strata(predictions.labels, _BANDS), instances, seed)
     rest = sample[~np.isin(sample, chosen)]
     explained = np.sort(np.concatenate([chosen, rest[: max(instances - len(chosen), 0)]]))
     within = {role: int(np.searchsorted(explained, position)) for role, position in roles.items()}
@@ -57,8 +57,8 @@ def _roles(predictions: Predictions, schema: Schema) -> dict[str, int]:
     """{role: position in the test part}; no instance has two roles where there are enough."""
     roles: dict[str, int] = {}
     task = task_of(schema.target)
-    told = _of_classes(predictions) if task.decides else _of_number(predictions)
-    for role, preference in told.items():
+    preferences = _of_classes(predictions) if task.decides else _of_number(predictions)
+    for role, preference in preferences.items():
         _assign(roles, role, preference)
     extent = _certainty(predictions) if task.decides else task.loss.of(predictions)
     typical = -np.abs(extent - np.median(extent))
@@ -91,7 +91,7 @@ def _about_explained(predictions: Predictions) -> Floats:
         return np.zeros(len(predictions.labels))
     named = (predictions.labels, predictions.decisions)
     return np.asarray(
-        np.any([one == predictions.explained for one in named], axis=0).astype(np.float64)
+        np.any([classes == predictions.explained for classes in named], axis=0).astype(np.float64)
     )
 
 
@@ -131,12 +131,7 @@ def _assign(roles: dict[str, int], role: str, preference: Floats) -> None:
         roles[role] = int(free.argmax())
 
 
-def _strata(predictions: Predictions, schema: Schema) -> NDArray[Any]:
-    """(instance,) the label, or the band of a number."""
-    return task_of(schema.target).strata(predictions.labels, _BANDS)
-
-
-def _stratified(labels: NDArray[Any], instances: int, seed: int) -> NDArray[np.int64]:
+def _stratified(labels: NDArray[Any], instances: int, seed: int) -> Ints:
     """A random sample in random order with the labels' own shares, at least one of each class."""
     generator = np.random.default_rng([seed, 20_207])
     order = generator.permutation(len(labels))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
@@ -26,7 +26,6 @@ from deepseek_report.statistics.intervals import compare_rates, holm
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
 
-Array = NDArray[np.float64]
 Row = tuple[Any, ...]
 
 #: A value must be shared by this many validation instances to say anything about errors.
@@ -36,14 +35,14 @@ _MOST_SLICES = 3
 MOST_COLUMNS = 64
 
 
-def input_rows(case: int, row: Array, typical: Array, schema: Schema) -> list[Row]:
+def input_rows(case: int, row: Floats, typical: Floats, schema: Schema) -> list[Row]:
     """(case, feature, label, display, typical) for every feature, word, patch or window."""
     kind = kind_of(schema)
-    there = kind.present(row[None])[0]
+    present = kind.present(row[None])[0]
     return [
         (case, name, label, kind.display(row, player), kind.display_typical(typical, player))
         for player, (name, label) in enumerate(_named(schema))
-        if there[player]
+        if present[player]
     ]
 
 
@@ -75,7 +74,7 @@ def reason_rows(
     ]
 
 
-def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: int) -> list[Row]:
+def neighbour_rows(rows: Floats, dataset: Dataset, classifier: Classifier, most: int) -> list[Row]:
     """(case, rank, instance_id, distance, label, probability, prediction, text) of nearest rows.
 
     `text` is what a text says, as far as the model reads it; it is empty for other data.
@@ -95,17 +94,17 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
     schema, train = dataset.schema, dataset.train
     kind = kind_of(schema)
     apart = kind.distances(rows, train.inputs)
-    nearest = np.stack([np.argsort(one, kind="stable")[:most] for one in apart])
-    asked = classifier.probabilities(train.inputs[nearest.ravel()])[:, schema.target.explained]
-    scores = asked.reshape(nearest.shape)
+    nearest = np.stack([np.argsort(distances, kind="stable")[:most] for distances in apart])
+    outputs = classifier.probabilities(train.inputs[nearest.ravel()])[:, schema.target.explained]
+    scores = outputs.reshape(nearest.shape)
     return [
         (
             case,
             rank + 1,
             int(train.instance_ids[i]),
             float(apart[case][i]),
-            _truth(schema.target, train.labels[i]),
-            *_said(schema.target, float(scores[case, rank])),
+            task_of(schema.target).display(schema.target, train.labels[i]),
+            *_probability_or_number(schema.target, float(scores[case, rank])),
             kind.display_row(train.inputs[i]),
         )
         for case in range(len(rows))
@@ -113,22 +112,17 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
     ]
 
 
-def _truth(target: Target, label: float) -> str:
-    """The label as a person reads it: the class, or the number with its unit."""
-    return task_of(target).display(target, label)
-
-
-def _said(target: Target, output: float) -> tuple[float, float]:
+def _probability_or_number(target: Target, output: float) -> tuple[float, float]:
     """(probability, number), of which the model gives one."""
     return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
 
 
 def counterfactual_rows(
-    case: int, row: Array, change: Counterfactual, schema: Schema, most: int
+    case: int, row: Floats, change: Counterfactual, schema: Schema, most: int
 ) -> list[Row]:
     """(case, status, feature, label, from, to, probability_after): one row per changed feature."""
     after = float(change.probabilities[schema.target.explained])
-    if not change.found:
+    if not change.changes:
         plural = "s" if most > 1 else ""
         return [(case, f"none within {most} feature{plural}", "", "", "", "", float("nan"))]
     return [
@@ -182,18 +176,18 @@ class SharedErrors:
             j: _quartiles(self.schema.features[j], train.inputs[:, j]) for j in self.columns
         }
 
-    def rows(self, case: int, row: Array) -> list[Row]:
+    def rows(self, case: int, row: Floats) -> list[Row]:
         """(case, slice, n, error_rate, rest_error_rate), significant after Holm's correction."""
-        found = list(self._slices(row))
-        adjusted = holm([p for *_, p in found])
+        slices = list(self._slices(row))
+        adjusted = holm([p for *_, p in slices])
         kept: list[Row] = [
             (case, label, n, rate, rest)
-            for (label, n, rate, rest, _), p in zip(found, adjusted, strict=True)
+            for (label, n, rate, rest, _), p in zip(slices, adjusted, strict=True)
             if rate > rest and p < 0.05
         ]
-        return sorted(kept, key=lambda one: one[4] - one[3])[:_MOST_SLICES]
+        return sorted(kept, key=lambda entry: entry[4] - entry[3])[:_MOST_SLICES]
 
-    def _slices(self, row: Array) -> Iterator[tuple[str, int, float, float, float]]:
+    def _slices(self, row: Floats) -> Iterator[tuple[str, int, float, float, float]]:
         for j in self.columns:
             feature = self.schema.features[j]
             inside, label = self._same(j, feature, float(row[j]))
@@ -204,7 +198,7 @@ class SharedErrors:
             _, p_value = compare_rates(errors, n, others, rest)
             yield f"{feature.label} is {label}", n, errors / n, others / rest, p_value
 
-    def _same(self, j: int, feature: Feature, value: float) -> tuple[NDArray[np.bool_], str]:
+    def _same(self, j: int, feature: Feature, value: float) -> tuple[Bools, str]:
         column = self.part.inputs[:, j]
         if np.isnan(value):
             return np.isnan(column), "missing"
@@ -216,14 +210,14 @@ class SharedErrors:
         return inside, _bin_label(edges, place, feature.unit)
 
 
-def _quartiles(feature: Feature, column: Array) -> Array:
+def _quartiles(feature: Feature, column: Floats) -> Floats:
     known = column[~np.isnan(column)]
     if not feature.is_numeric or not len(known):
         return np.zeros(0)
     return np.unique(np.quantile(known, [0.25, 0.5, 0.75]))
 
 
-def _bin_label(edges: Array, place: int, unit: str | None) -> str:
+def _bin_label(edges: Floats, place: int, unit: str | None) -> str:
     if place == 0:
         return f"up to {quantity(edges[0], unit)}"
     if place == len(edges):

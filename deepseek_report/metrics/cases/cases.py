@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -37,8 +36,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
 )
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
-
-Array = NDArray[np.float64]
 
 _CASE = Column("case", "place")
 _FEATURE = (Column("feature"), Column("label"))
@@ -179,13 +176,17 @@ class CasePages(ExplanationMetric):
             notes=_notes(context.dataset.schema),
         )
 
-    def _tables(self, context: MeasureContext, inputs: Array) -> dict[str, pd.DataFrame]:
+    def _tables(self, context: MeasureContext, inputs: Floats) -> dict[str, pd.DataFrame]:
         dataset, schema = context.dataset, context.dataset.schema
         typical = typical_row(dataset.train.inputs, schema)
         each = list(enumerate(inputs))
         return {
             "inputs": pages.frame(
-                [one for case, row in each for one in pages.input_rows(case, row, typical, schema)],
+                [
+                    entry
+                    for case, row in each
+                    for entry in pages.input_rows(case, row, typical, schema)
+                ],
                 "case feature label display typical",
             ),
             "neighbours": pages.frame(
@@ -202,14 +203,14 @@ class CasePages(ExplanationMetric):
             ),
         }
 
-    def _shared_errors(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
+    def _shared_errors(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: it is not right or wrong."""
         if not task_of(context.dataset.schema.target).decides:
             return []
         shared = pages.SharedErrors(context.dataset, context.validation_predictions)
-        return [one for case, row in enumerate(inputs) for one in shared.rows(case, row)]
+        return [entry for case, row in enumerate(inputs) for entry in shared.rows(case, row)]
 
-    def _changes(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
+    def _changes(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
         if not task_of(context.dataset.schema.target).decides:
             return []
@@ -228,14 +229,14 @@ class CasePages(ExplanationMetric):
         return rows
 
     def _maskings(
-        self, context: MeasureContext, inputs: Array, rule: DecisionRule
+        self, context: MeasureContext, inputs: Floats, rule: DecisionRule
     ) -> list[pages.Row]:
         train, schema = context.dataset.train.inputs, context.dataset.schema
         context.progress.start("smallest maskings", len(inputs))
         rows: list[pages.Row] = []
         for case, row in enumerate(inputs):
-            found = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
-            rows += masking_rows(case, row, found, schema, self.mask_at_most)
+            masking = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
+            rows += masking_rows(case, row, masking, schema, self.mask_at_most)
             context.progress.advance()
         return rows
 
@@ -267,10 +268,10 @@ def _notes(schema: Schema) -> tuple[Text, ...]:
     return notes
 
 
-def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[pages.Row]:
+def _case_rows(context: MeasureContext, positions: Ints) -> list[pages.Row]:
     """What was said of each case, and what was true: two classes, or two numbers."""
     schema = context.dataset.schema
-    said = _class_said if task_of(schema.target).decides else _number_said
+    cells_of = _class_cells if task_of(schema.target).decides else _number_cells
     return [
         (
             case,
@@ -278,13 +279,13 @@ def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[pa
             role_label(role, schema),
             int(context.predictions.instance_ids[p]),
             context.cases.roles[role],
-            *said(context.predictions, schema.target, int(p)),
+            *cells_of(context.predictions, schema.target, int(p)),
         )
         for case, (role, p) in enumerate(zip(context.cases.roles, positions, strict=True))
     ]
 
 
-def _class_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
+def _class_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
     return (
         target.classes[predictions.labels[p]],
         target.classes[predictions.decisions[p]],
@@ -296,7 +297,7 @@ def _class_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
     )
 
 
-def _number_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
+def _number_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
     value, error = float(predictions.values[p]), float(predictions.errors[p])
     nothing = float("nan")
     label = quantity(float(predictions.labels[p]), target.unit)
@@ -312,5 +313,5 @@ def role_label(role: str, schema: Schema) -> str:
             return "Nearest to another class"
         return ROLE_LABELS.get(role, role.replace("_", " "))
     _, name, level = role.split(":", 2)
-    labels = {one.name: one.label for one in schema.attributes}
+    labels = {attribute.name: attribute.label for attribute in schema.attributes}
     return f"{labels.get(name, name)}: {level}"

@@ -6,14 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.tasks.decisions import decide
 
-Array = NDArray[np.float64]
 #: One feature set to one value.
 Change = tuple[int, float]
 #: Several features at once.
@@ -36,11 +35,7 @@ class Counterfactual:
     """The change that was found; empty where none was. `probabilities` (class,) are those after."""
 
     changes: Changes
-    probabilities: Array
-
-    @property
-    def found(self) -> bool:
-        return bool(self.changes)
+    probabilities: Floats
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class DecisionRule:
     threshold: float | None
     explained: int
 
-    def decisions(self, probabilities: Array) -> NDArray[np.int64]:
+    def decisions(self, probabilities: Floats) -> Ints:
         return decide(probabilities, self.threshold, self.explained)
 
 
@@ -78,7 +73,7 @@ class Search:
     def __init__(
         self,
         classifier: Classifier,
-        train: Array,
+        train: Floats,
         rule: DecisionRule,
         most: int,
         columns: Collection[int] | None = None,
@@ -100,11 +95,11 @@ class Search:
             if schema.features[j].kind != "categorical"
         }
 
-    def run(self, row: Array) -> Counterfactual:
+    def run(self, row: Floats) -> Counterfactual:
         """The smallest change of this row (feature,) that alters its decision."""
         before = self.classifier.probabilities(row[None])
         decided = int(self.rule.decisions(before)[0])
-        sets: list[Changes] = [(one,) for one in self._singles(row)]
+        sets: list[Changes] = [(change,) for change in self._singles(row)]
         singles: list[Changes] = []
         for _ in range(self.most):
             if not sets:
@@ -113,30 +108,29 @@ class Search:
             altered = np.flatnonzero(self.rule.decisions(probabilities) != decided)
             if len(altered):
                 return self._drawn_back(row, self._nearest(row, sets, altered), decided)
-            order = np.argsort(probabilities[:, decided], kind="stable")
-            ranked = [sets[i] for i in order]
+            ranked = [sets[i] for i in np.argsort(probabilities[:, decided], kind="stable")]
             singles = singles or _varied(ranked)
             sets = _joined(ranked[:_BEAM], singles)
         return Counterfactual((), before[0])
 
-    def _nearest(self, row: Array, sets: list[Changes], altered: NDArray[np.int64]) -> Changes:
-        return min((sets[i] for i in altered), key=lambda one: self._distance(row, one))
+    def _nearest(self, row: Floats, sets: list[Changes], altered: Ints) -> Changes:
+        return min((sets[i] for i in altered), key=lambda changes: self._distance(row, changes))
 
-    def _singles(self, row: Array) -> list[Change]:
+    def _singles(self, row: Floats) -> list[Change]:
         return [(j, v) for j, values in self.values.items() for v in values if v != row[j]]
 
-    def _ask(self, row: Array, sets: list[Changes]) -> Array:
-        return self.classifier.probabilities(np.stack([_apply(row, one) for one in sets]))
+    def _ask(self, row: Floats, sets: list[Changes]) -> Floats:
+        return self.classifier.probabilities(np.stack([_apply(row, changes) for changes in sets]))
 
-    def _distance(self, row: Array, changes: Changes) -> float:
+    def _distance(self, row: Floats, changes: Changes) -> float:
         return float(sum(self._moved(row, j, value) for j, value in changes))
 
-    def _moved(self, row: Array, feature: int, value: float) -> float:
+    def _moved(self, row: Floats, feature: int, value: float) -> float:
         if self.features[feature].kind == "categorical" or np.isnan(row[feature]):
             return 1.0
         return min(abs(value - float(row[feature])) / float(self.scale[feature]), 1.0)
 
-    def _drawn_back(self, row: Array, changes: Changes, decided: int) -> Counterfactual:
+    def _drawn_back(self, row: Floats, changes: Changes, decided: int) -> Counterfactual:
         """Each change in turn moved back toward the original as far as the decision allows."""
         current = dict(changes)
         for feature, end in changes:
@@ -163,7 +157,7 @@ class Search:
         return chosen if start < end else chosen[::-1]
 
 
-def _seen_values(feature: Feature, column: Array) -> list[float]:
+def _seen_values(feature: Feature, column: Floats) -> list[float]:
     known = column[~np.isnan(column)]
     if not len(known):
         return []
@@ -173,7 +167,7 @@ def _seen_values(feature: Feature, column: Array) -> list[float]:
     return [float(v) for v in np.flatnonzero(counts >= min(_LEAST_COUNT, counts.max()))]
 
 
-def _apply(row: Array, changes: Changes) -> Array:
+def _apply(row: Floats, changes: Changes) -> Floats:
     changed = row.copy()
     for feature, value in changes:
         changed[feature] = value
@@ -186,20 +180,20 @@ def _varied(ranked: list[Changes]) -> list[Changes]:
     The ends are kept because a feature may matter only together with another one.
     """
     by_feature: dict[int, list[Changes]] = {}
-    for one in ranked:
-        by_feature.setdefault(one[0][0], []).append(one)
+    for single in ranked:
+        by_feature.setdefault(single[0][0], []).append(single)
     kept: set[Changes] = set()
     for several in by_feature.values():
         kept |= {*several[:_PER_FEATURE], min(several), max(several)}
-    return [one for one in ranked if one in kept]
+    return [changes for changes in ranked if changes in kept]
 
 
 def _joined(sets: list[Changes], singles: list[Changes]) -> list[Changes]:
     """Every set with one more feature changed, each combination once, in a fixed order."""
-    found: dict[Changes, None] = {}
-    for one in sets:
-        features = {feature for feature, _ in one}
+    combinations: dict[Changes, None] = {}
+    for changes in sets:
+        features = {feature for feature, _ in changes}
         for (single,) in singles:
             if single[0] not in features:
-                found[tuple(sorted((*one, single)))] = None
-    return list(found)
+                combinations[tuple(sorted((*changes, single)))] = None
+    return list(combinations)

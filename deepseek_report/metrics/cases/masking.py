@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
 
-Array = NDArray[np.float64]
 Row = tuple[Any, ...]
 
 
@@ -26,11 +25,11 @@ class Masking:
     """
 
     players: tuple[int, ...]
-    probabilities: Array
+    probabilities: Floats
 
 
 def smallest_masking(
-    classifier: Classifier, row: Array, train: Array, rule: DecisionRule, most: int
+    classifier: Classifier, row: Floats, train: Floats, rule: DecisionRule, most: int
 ) -> Masking:
     """A small set of players whose absence alters the decision.
 
@@ -52,8 +51,8 @@ def smallest_masking(
     kind = kind_of(schema)
     reference = kind.baseline(row[None], train)[0]
 
-    def ask(sets: list[tuple[int, ...]]) -> Array:
-        gone = [np.isin(schema.owners, one) for one in sets]
+    def ask(sets: list[tuple[int, ...]]) -> Floats:
+        gone = [np.isin(schema.owners, players) for players in sets]
         return classifier.probabilities(np.where(np.stack(gone), reference, row))
 
     whole = ask([()])
@@ -61,11 +60,13 @@ def smallest_masking(
     left = np.flatnonzero(kind.present(row[None])[0]).tolist()
     taken: tuple[int, ...] = ()
     while left and len(taken) < most:
-        found = ask([(*taken, player) for player in left])
-        best = int(found[:, decided].argmin())
+        outputs = ask([(*taken, player) for player in left])
+        best = int(outputs[:, decided].argmin())
         taken = (*taken, left.pop(best))
-        if rule.decisions(found[best : best + 1])[0] != decided:
-            needed = _without_needless(taken, lambda one: rule.decisions(ask([one]))[0] != decided)
+        if rule.decisions(outputs[best : best + 1])[0] != decided:
+            needed = _without_needless(
+                taken, lambda players: rule.decisions(ask([players]))[0] != decided
+            )
             return Masking(needed, ask([needed])[0])
     return Masking((), whole[0])
 
@@ -75,20 +76,20 @@ def _without_needless(
 ) -> tuple[int, ...]:
     """The set less every player without which the decision is altered all the same."""
     for player in taken[:-1]:
-        fewer = tuple(one for one in taken if one != player)
+        fewer = tuple(other for other in taken if other != player)
         if alters(fewer):
             taken = fewer
     return taken
 
 
-def masking_rows(case: int, row: Array, found: Masking, schema: Schema, most: int) -> list[Row]:
+def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most: int) -> list[Row]:
     """(case, status, feature, label, from, to, probability_after): one row per player."""
     kind = kind_of(schema)
-    if not found.players:
+    if not masking.players:
         return [(case, f"none within {most} {kind.nouns[1]}", "", "", "", "", float("nan"))]
-    after = float(found.probabilities[schema.target.explained])
+    after = float(masking.probabilities[schema.target.explained])
     labels = schema.player_labels
     return [
         (case, "found", labels[k], labels[k], kind.display(row, k), kind.words.becomes, after)
-        for k in found.players
+        for k in masking.players
     ]

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
@@ -30,15 +30,13 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     compared,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
-
-Array = NDArray[np.float64]
 
 _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
 
 
-def rowwise_spearman(a: Array, b: Array) -> Array:
+def rowwise_spearman(a: Floats, b: Floats) -> Floats:
     """Spearman's rank correlation of each row of `a` with the same row of `b`.
 
     Parameters
@@ -50,13 +48,13 @@ def rowwise_spearman(a: Array, b: Array) -> Array:
     -------
     (instance,) in [−1, 1]; NaN where one of the two rows is constant.
     """
-    first, second = (_centred_ranks(one) for one in (a, b))
+    first, second = (_centred_ranks(values) for values in (a, b))
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     together = (first * second).sum(axis=1)
     return np.asarray(np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0))
 
 
-def _centred_ranks(values: Array) -> Array:
+def _centred_ranks(values: Floats) -> Floats:
     """Ranks less their mean; 0 for NaN."""
     from scipy.stats import rankdata
 
@@ -67,7 +65,7 @@ def _centred_ranks(values: Array) -> Array:
     return np.where(known, ranks - total / count, 0.0)
 
 
-def top_overlap(a: Array, b: Array, k: int) -> Array:
+def top_overlap(a: Floats, b: Floats, k: int) -> Floats:
     """Share of the k players of largest magnitude that both rows name.
 
     Parameters
@@ -81,12 +79,12 @@ def top_overlap(a: Array, b: Array, k: int) -> Array:
     -------
     (instance,) in [0, 1].
     """
-    first, second = (_among_largest(np.abs(one), k) for one in (a, b))
+    first, second = (_among_largest(np.abs(values), k) for values in (a, b))
     most = np.minimum(k, (~np.isnan(a)).sum(axis=1))
     return np.asarray((first & second).sum(axis=1) / np.maximum(most, 1))
 
 
-def _among_largest(magnitudes: Array, k: int) -> NDArray[np.bool_]:
+def _among_largest(magnitudes: Floats, k: int) -> Bools:
     order = np.argsort(-magnitudes, axis=1, kind="stable")
     return (np.argsort(order, axis=1) < k) & ~np.isnan(magnitudes)
 
@@ -96,7 +94,7 @@ def pairs_of(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
     return list(combinations(explanations, 2))
 
 
-def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Array]:
+def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Floats]:
     """{explainer: (instance, player)}, NaN where a player is not there."""
     return {
         name: kind_of(schema).by_player(explanation.values, explanation.inputs)
@@ -104,12 +102,12 @@ def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[
     }
 
 
-def pair_correlations(values: dict[str, Array]) -> dict[tuple[str, str], Array]:
+def pair_correlations(values: dict[str, Floats]) -> dict[tuple[str, str], Floats]:
     """For each pair the Spearman correlation of magnitudes, per instance.
 
     values : {explainer: (instance, player)} from `player_values`.
     """
-    size = {name: np.abs(one) for name, one in values.items()}
+    size = {name: np.abs(attributions) for name, attributions in values.items()}
     return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in pairs_of(values)}
 
 
@@ -164,30 +162,32 @@ class ExplainerAgreement(ExplanationMetric):
                 "explainer_agreement compares explainers, and there is only one"
             )
         values = player_values(explanations, context.dataset.schema)
-        found = pair_correlations(values)
-        if all(np.isnan(rho).all() for rho in found.values()):
+        correlations = pair_correlations(values)
+        if all(np.isnan(rho).all() for rho in correlations.values()):
             raise NotApplicableError(
                 "explainer_agreement compares rankings, and in no explained case do two explainers "
                 "rank anything: all attributions of one are of the same size"
             )
         return Measurement(
-            scores=tuple(self._scores(found, explanations, context.seed)),
+            scores=tuple(self._scores(correlations, explanations, context.seed)),
             tables={
-                "pairs": self._pairs(found, explanations, values, context.seed),
-                "per_case": _per_instance(found, values),
+                "pairs": self._pairs(correlations, explanations, values, context.seed),
+                "per_case": _per_instance(correlations, values),
             },
         )
 
     def _scores(
         self,
-        found: dict[tuple[str, str], Array],
+        correlations: dict[tuple[str, str], Floats],
         explanations: dict[str, Explanation],
         seed: int,
     ) -> list[Score]:
-        control = {name for name, one in explanations.items() if one.method == CONTROL}
+        control = {
+            name for name, explanation in explanations.items() if explanation.method == CONTROL
+        }
         kinds = {
-            "agreement": [v for pair, v in found.items() if not control & set(pair)],
-            "agreement_with_random": [v for pair, v in found.items() if control & set(pair)],
+            "agreement": [v for pair, v in correlations.items() if not control & set(pair)],
+            "agreement_with_random": [v for pair, v in correlations.items() if control & set(pair)],
         }
         return [
             mean_score(_agreement(metric, len(values)), mean_known(values), self.resamples, seed)
@@ -197,13 +197,13 @@ class ExplainerAgreement(ExplanationMetric):
 
     def _pairs(
         self,
-        found: dict[tuple[str, str], Array],
+        correlations: dict[tuple[str, str], Floats],
         explanations: dict[str, Explanation],
-        values: dict[str, Array],
+        values: dict[str, Floats],
         seed: int,
     ) -> pd.DataFrame:
         rows = []
-        for (a, b), rho in found.items():
+        for (a, b), rho in correlations.items():
             known = rho[~np.isnan(rho)]
             mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
             overlap = top_overlap(values[a], values[b], 5).mean()
@@ -215,19 +215,16 @@ class ExplainerAgreement(ExplanationMetric):
 
 
 def _agreement(metric: str, pairs: int) -> Score:
-    return Score(
-        metric=metric,
-        category="explanation",
-        value=np.nan,
-        n=0,
-        direction="higher" if metric == "agreement" else "none",
-        bounds=(-1.0, 1.0),
+    return unfilled(
+        metric,
+        "higher" if metric == "agreement" else "none",
+        (-1.0, 1.0),
         reference=_KRISHNA,
         note=message("notes.explainer_agreement.pairs", pairs=pairs),
     )
 
 
-def mean_known(values: list[Array]) -> Array:
+def mean_known(values: list[Floats]) -> Floats:
     """Mean of several (instance,) arrays, NaN left out; NaN where none has a number."""
     stacked = np.stack(values)
     known = ~np.isnan(stacked)
@@ -236,24 +233,28 @@ def mean_known(values: list[Array]) -> Array:
     return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
 
 
-def _sign_agreement(a: Array, b: Array, k: int) -> float:
+def _sign_agreement(a: Floats, b: Floats, k: int) -> float:
     """Of the players that both put among their first k, the share with the same sign."""
     both = _among_largest(np.abs(a), k) & _among_largest(np.abs(b), k)
     same = np.sign(a) == np.sign(b)
     return float(same[both].mean()) if both.any() else float("nan")
 
 
-def _per_instance(found: dict[tuple[str, str], Array], values: dict[str, Array]) -> pd.DataFrame:
-    frames = [
-        pd.DataFrame(
-            {
-                "position": np.arange(len(rho)),
-                "explainer_a": a,
-                "explainer_b": b,
-                "spearman": rho,
-                "top3_overlap": top_overlap(values[a], values[b], 3),
-            }
-        )
-        for (a, b), rho in found.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
+def _per_instance(
+    correlations: dict[tuple[str, str], Floats], values: dict[str, Floats]
+) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "position": np.arange(len(rho)),
+                    "explainer_a": a,
+                    "explainer_b": b,
+                    "spearman": rho,
+                    "top3_overlap": top_overlap(values[a], values[b], 3),
+                }
+            )
+            for (a, b), rho in correlations.items()
+        ],
+        ignore_index=True,
+    )

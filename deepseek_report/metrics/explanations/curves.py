@@ -12,22 +12,20 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
 
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Mode = Literal["deletion", "insertion"]
 #: Numbers in one call of the model, so that long series and large images do not fill the memory.
 _MOST_CELLS = 2**24
 
 
-def rank_features(explanation: Explanation, toward: Array, schema: Schema) -> Ints:
+def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> Ints:
     """Players from the one that speaks most for the outcome to the one that speaks most against.
 
     Unsigned methods rank by magnitude. Ties keep the order of the columns; players that are not
@@ -67,8 +65,8 @@ class Perturbation:
     """
 
     classifier: Classifier
-    inputs: Array
-    baseline: Array
+    inputs: Floats
+    baseline: Floats
     decided: Ints
     steps: int
     spread: float = 1.0
@@ -78,16 +76,16 @@ class Perturbation:
         return self.classifier.schema
 
     @cached_property
-    def _at_baseline(self) -> Array:
+    def _at_baseline(self) -> Floats:
         return self.classifier.probabilities(self.baseline)[:, 0]
 
     @cached_property
-    def directions(self) -> Array:
+    def directions(self) -> Floats:
         """(instance,) 1 where a number lies above that of the baseline, else -1."""
         whole = self.classifier.probabilities(self.inputs)[:, 0]
         return np.where(whole >= self._at_baseline, 1.0, -1.0)
 
-    def toward(self, target: int) -> Array:
+    def toward(self, target: int) -> Floats:
         """(instance,) 1 where what raises the output of `target` speaks for the outcome."""
         if not task_of(self.schema.target).decides:
             return self.directions
@@ -96,16 +94,16 @@ class Perturbation:
     @cached_property
     def counts(self) -> Ints:
         """(instance, point) how many players are replaced at each point: none … all there are."""
-        there = kind_of(self.schema).present(self.inputs).sum(axis=1)
-        return np.asarray((self.shares * there[:, None]).round().astype(np.int64))
+        present = kind_of(self.schema).present(self.inputs).sum(axis=1)
+        return np.asarray((self.shares * present[:, None]).round().astype(np.int64))
 
     @cached_property
-    def shares(self) -> Array:
+    def shares(self) -> Floats:
         """(point,) share of the players that were replaced or inserted."""
         most = int(kind_of(self.schema).present(self.inputs).sum(axis=1).max(initial=1))
         return np.asarray(removal_counts(most, self.steps) / most)
 
-    def curves(self, order: Ints, mode: Mode) -> Array:
+    def curves(self, order: Ints, mode: Mode) -> Floats:
         """The outcome when the first players of the order are replaced (deletion) or are all that
         is kept (insertion).
 
@@ -125,23 +123,23 @@ class Perturbation:
         parts = [slice(k, k + size) for k in range(0, len(order), size)]
         return np.concatenate([self._curves(order, mode, part) for part in parts])
 
-    def _curves(self, order: Ints, mode: Mode, part: slice) -> Array:
+    def _curves(self, order: Ints, mode: Mode, part: slice) -> Floats:
         rank = np.argsort(order[part], axis=1)
         first = rank[:, None, :] < self.counts[part][:, :, None]
         kept = (first if mode == "insertion" else ~first)[:, :, self.schema.owners]
         inputs, baseline = self.inputs[part], self.baseline[part]
         rows = np.where(kept, inputs[:, None, :], baseline[:, None, :])
-        found = self.classifier.probabilities(rows.reshape(-1, inputs.shape[1]))
-        return self._outcome(found.reshape(*kept.shape[:2], -1), part)
+        outputs = self.classifier.probabilities(rows.reshape(-1, inputs.shape[1]))
+        return self._outcome(outputs.reshape(*kept.shape[:2], -1), part)
 
-    def _outcome(self, found: Array, part: slice) -> Array:
+    def _outcome(self, outputs: Floats, part: slice) -> Floats:
         """(instance, point, class) -> (instance, point)."""
         if not task_of(self.schema.target).decides:
-            away = found[..., 0] - self._at_baseline[part][:, None]
+            away = outputs[..., 0] - self._at_baseline[part][:, None]
             return np.asarray(away * self.directions[part][:, None] / self.spread)
         chosen = self.decided[part][:, None, None]
-        return np.asarray(np.take_along_axis(found, chosen, axis=2)[..., 0])
+        return np.asarray(np.take_along_axis(outputs, chosen, axis=2)[..., 0])
 
-    def areas(self, curves: Array) -> Array:
+    def areas(self, curves: Floats) -> Floats:
         """(instance,) area under each curve by the trapezoid rule; of probabilities in [0, 1]."""
         return np.asarray(np.trapezoid(curves, self.shares, axis=1))

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -18,7 +18,6 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, Attribute
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
@@ -29,9 +28,6 @@ from deepseek_report.metrics.explanations.faithfulness import Steps, order_of, p
 from deepseek_report.metrics.explanations.instance_means import bootstrap_mean
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method, permutation_p_value
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _DAI = "Dai, Upadhyay, Aivodji, Bach & Lakkaraju 2022, arXiv:2205.07277"
 
@@ -102,19 +98,18 @@ class ExplanationByGroup(ExplanationMetric):
 
     def _areas(
         self, context: MeasureContext, explanations: dict[str, Explanation]
-    ) -> dict[str, Array]:
-        found = {}
-        for name, explanation in explanations.items():
-            replacing: Perturbation = perturbation(context, explanation, self.steps)
-            order = order_of(explanation, replacing)
-            found[name] = replacing.areas(replacing.curves(order, "deletion"))
-        return found
+    ) -> dict[str, Floats]:
+        return {
+            name: replacing.areas(replacing.curves(order_of(explanation, replacing), "deletion"))
+            for name, explanation in explanations.items()
+            for replacing in [perturbation(context, explanation, self.steps)]
+        }
 
     def _rows(
         self,
         subject: tuple[str, Attribute],
         codes: Ints,
-        pair: tuple[Array, Array | None],
+        pair: tuple[Floats, Floats | None],
         seed: int,
     ) -> list[tuple[object, ...]]:
         name, attribute = subject
@@ -138,7 +133,7 @@ class ExplanationByGroup(ExplanationMetric):
         subject: tuple[str, Attribute],
         codes: Ints,
         kept: list[int],
-        pair: tuple[Array, Array | None],
+        pair: tuple[Floats, Floats | None],
         seed: int,
     ) -> Score:
         name, attribute = subject
@@ -177,7 +172,7 @@ class GapOfMeans:
     method: Text
 
 
-def gap_of_means(values: Array, strata: Ints, resamples: int, seed: int) -> GapOfMeans:
+def gap_of_means(values: Floats, strata: Ints, resamples: int, seed: int) -> GapOfMeans:
     """Greatest minus smallest mean over the strata, with its 95 % interval.
 
     Noise can only raise the gap, so the bootstrap seldom reaches 0; the interval begins there
@@ -197,29 +192,28 @@ def gap_of_means(values: Array, strata: Ints, resamples: int, seed: int) -> GapO
     GapOfMeans, not negative.
     """
 
-    def statistic(weights: Array) -> Array:
+    def statistic(weights: Floats) -> Floats:
         return np.asarray(np.ptp(_weighted_means(values, strata, weights), axis=1))
 
-    found = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
-    low, high = found.interval(least=0.0)
+    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    low, high = replicates.interval(least=0.0)
     p_value = gap_p_value(values, strata, resamples, seed)
     by_chance = p_value > 0.05
-    method = bootstrap_method(found.method, resamples, seed, "within_groups")
+    method = bootstrap_method(replicates.method, resamples, seed, "within_groups")
     if by_chance:
         method = message("interval_methods.from_zero", method=method)
     method = message("interval_methods.p_value_by_permutation", method=method)
     return GapOfMeans(
-        float(found.value), 0.0 if by_chance else float(low), float(high), p_value, method
+        float(replicates.value), 0.0 if by_chance else float(low), float(high), p_value, method
     )
 
 
-def _weighted_means(values: Array, strata: Ints, weights: Array) -> Array:
+def _weighted_means(values: Floats, strata: Ints, weights: Floats) -> Floats:
     member = (strata[:, None] == np.unique(strata)).astype(np.float64)
-    total = weights @ member
-    return np.asarray((weights @ (values[:, None] * member)) / np.maximum(total, 1e-300))
+    return np.asarray((weights @ (values[:, None] * member)) / np.maximum(weights @ member, 1e-300))
 
 
-def gap_p_value(values: Array, strata: Ints, permutations: int, seed: int) -> float:
+def gap_p_value(values: Floats, strata: Ints, permutations: int, seed: int) -> float:
     """How often a gap at least as great comes up when the groups are dealt out by chance.
 
     Parameters
@@ -242,7 +236,7 @@ def gap_p_value(values: Array, strata: Ints, permutations: int, seed: int) -> fl
     return permutation_p_value(np.ptp(shuffled @ share, axis=1), float(np.ptp(values @ share)))
 
 
-def _estimates(values: Array | None, resamples: int, seed: int) -> list[float]:
+def _estimates(values: Floats | None, resamples: int, seed: int) -> list[float]:
     if values is None:
         return [float("nan")] * 3
     return [float(x) for x in bootstrap_mean(values, resamples, seed)]

@@ -61,4 +61,8 @@ def compared(context: MeasureContext, metric: str) -> dict[str, Explanation]:
 
 def without_control(explanations: dict[str, Explanation]) -> dict[str, Explanation]:
     """The explanations that claim to explain something."""
-    return {name: one for name, one in explanations.items() if one.method != CONTROL}
+    return {
+        name: explanation
+        for name, explanation in explanations.items()
+        if explanation.method != CONTROL
+    }

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -30,12 +30,11 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     about_sample,
     judged,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
 
-Array = NDArray[np.float64]
 Steps = Annotated[int, Field(ge=2, le=1000)]
 
 _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
@@ -58,7 +57,7 @@ def perturbation(context: MeasureContext, explanation: Explanation, steps: int) 
     )
 
 
-def order_of(explanation: Explanation, replacing: Perturbation) -> NDArray[np.int64]:
+def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
     """(instance, player) the order in which an explanation takes players away."""
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
@@ -148,7 +147,7 @@ def _measure(context: MeasureContext, mode: Mode, steps: int, resamples: int) ->
     )
 
 
-def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Array | None:
+def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Floats | None:
     control, explanation = context.control, context.explanation
     if control is None or explanation is None or explanation.method == CONTROL:
         return None
@@ -158,13 +157,10 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
     schema = context.dataset.schema
     task, baseline = task_of(schema.target), kind_of(schema).words.baseline
-    return Score(
-        metric=mode,
-        category="explanation",
-        value=np.nan,
-        n=0,
-        direction="lower" if mode == "deletion" else "higher",
-        bounds=task.watched_bounds,
+    return unfilled(
+        mode,
+        "lower" if mode == "deletion" else "higher",
+        task.watched_bounds,
         explainer=explanation.method,
         reference=_PETSIUK,
         note=message(
@@ -191,7 +187,7 @@ def _gain(template: Score) -> Score:
 
 
 def _curve_table(
-    explanation: Explanation, replacing: Perturbation, curves: Array, draws: tuple[int, int]
+    explanation: Explanation, replacing: Perturbation, curves: Floats, draws: tuple[int, int]
 ) -> pd.DataFrame:
     mean, low, high = bootstrap_mean(curves, *draws)
     return pd.DataFrame(
@@ -206,7 +202,7 @@ def _curve_table(
     )
 
 
-def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[Text]:
+def _notes(context: MeasureContext, explanation: Explanation, control: Floats | None) -> list[Text]:
     notes: list[Text] = []
     if control is None and explanation.method != CONTROL:
         notes.append(message("notes.faithfulness.no_control"))
@@ -262,7 +258,7 @@ class CompletenessGap(ExplanationMetric):
 
 
 def ratio_of_means(
-    above: Array, below: Array, resamples: int, seed: int
+    above: Floats, below: Floats, resamples: int, seed: int
 ) -> tuple[float, float | None, float | None]:
     """Mean of `above` over mean of `below`, with its 95 % BCa interval.
 
@@ -282,11 +278,11 @@ def ratio_of_means(
     if len(above) < 2:
         return float(above.mean() / below.mean()), None, None
 
-    def statistic(weights: Array) -> Array:
+    def statistic(weights: Floats) -> Floats:
         under = weights @ below
         return np.divide(weights @ above, under, out=np.zeros(len(weights)), where=under > 0)
 
-    one = np.zeros(len(above), dtype=np.int64)
-    found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))
-    low, high = found.interval()
-    return float(found.value), float(low), float(high)
+    strata = np.zeros(len(above), dtype=np.int64)
+    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    low, high = replicates.interval()
+    return float(replicates.value), float(low), float(high)

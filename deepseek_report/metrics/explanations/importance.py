@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -36,7 +36,6 @@ from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import bootstrap_method
 
-Array = NDArray[np.float64]
 #: A token must stand in so many explained texts to be told of.
 LEAST_OCCURRENCES = 3
 #: Features that get an interval, and that are compared by group, the most important first.
@@ -93,7 +92,7 @@ class Importance(ExplanationMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "importance")
         draws, schema = (self.resamples, context.seed), context.dataset.schema
-        units = _units_of(explanation, schema)
+        units = kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
         if not units.names:
             raise NotApplicableError(
                 f"no {kind_of(schema).noun} stands in {LEAST_OCCURRENCES} of the "
@@ -121,14 +120,10 @@ def _about_units(units: Units, schema: Schema) -> Iterator[Text]:
         )
 
 
-def _units_of(explanation: Explanation, schema: Schema) -> Units:
-    return kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
-
-
-def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Array]:
+def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
     """Mean magnitude of each unit, with its interval for the `MOST_INTERVALS` first."""
-    sizes = [np.abs(one) for one in units.values]
-    means = np.array([one.mean() if len(one) else np.nan for one in sizes])
+    sizes = [np.abs(values) for values in units.values]
+    means = np.array([size.mean() if len(size) else np.nan for size in sizes])
     low, high = np.full(len(means), np.nan), np.full(len(means), np.nan)
     largest = np.argsort(-_sums(units), kind="stable")[:MOST_INTERVALS]
     if len({len(sizes[k]) for k in largest}) == 1:
@@ -142,9 +137,9 @@ def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Arra
     return means, low, high
 
 
-def _sums(units: Units) -> Array:
+def _sums(units: Units) -> Floats:
     """(unit,) all that is attributed to each, whatever its sign; what units are ranked by."""
-    return np.array([np.abs(one).sum() for one in units.values], dtype=np.float64)
+    return np.array([np.abs(values).sum() for values in units.values], dtype=np.float64)
 
 
 def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -> Score:
@@ -174,7 +169,7 @@ def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> 
     mean, low, high = _estimates(units, draws)
     sums = _sums(units)
     total = sums.sum()
-    signed = [one.mean() if explanation.signed else np.nan for one in units.values]
+    signed = [values.mean() if explanation.signed else np.nan for values in units.values]
     frame = pd.DataFrame(
         {
             "explainer": explanation.method,
@@ -185,7 +180,7 @@ def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> 
             "high": high,
             "mean_signed": np.array(signed, dtype=np.float64),
             "share": sums / total if total > 0 else np.zeros(len(mean)),
-            "n": [len(one) for one in units.values],
+            "n": [len(values) for values in units.values],
         }
     ).sort_values("share", ascending=False, kind="stable", ignore_index=True)
     return frame.assign(rank=np.arange(1, len(frame) + 1))
@@ -220,7 +215,7 @@ def _level(
     if not chosen.any():
         return None
     inside = units.within(chosen, largest)
-    inside = inside.within(chosen, [k for k, one in enumerate(inside.values) if len(one)])
+    inside = inside.within(chosen, [k for k, values in enumerate(inside.values) if len(values)])
     mean, low, high = _estimates(inside, draws)
     return pd.DataFrame(
         {
@@ -233,6 +228,6 @@ def _level(
             "mean_absolute": mean,
             "low": low,
             "high": high,
-            "n": [len(one) for one in inside.values],
+            "n": [len(values) for values in inside.values],
         }
     )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.score import Direction, Score
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
+from deepseek_report.tasks.loss import Limits
 
-Array = NDArray[np.float64]
 
-
-def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Array, Array]:
+def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, Floats, Floats]:
     """Mean over instances with its 95 % BCa interval from a bootstrap of instances.
 
     Parameters
@@ -39,22 +39,30 @@ def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Arr
         unknown = np.full(shape, np.nan)
         return mean.reshape(shape), unknown, unknown
 
-    def statistic(weights: Array) -> Array:
+    def statistic(weights: Floats) -> Floats:
         return np.asarray((weights @ flat) / weights.sum(axis=1, keepdims=True))
 
-    one = np.zeros(n, dtype=np.int64)
-    found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))
-    low, high = found.interval()
-    return found.value.reshape(shape), low.reshape(shape), high.reshape(shape)
+    strata = np.zeros(n, dtype=np.int64)
+    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    low, high = replicates.interval()
+    return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
-def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Score:
-    """The template with the mean of the values, its interval and n filled in.
+def unfilled(metric: str, direction: Direction, bounds: Limits, **fields: Any) -> Score:
+    """A score of explanations without its number, which `mean_score` fills in.
+
+    fields : further fields of the score.
+    """
+    return Score(metric, "explanation", np.nan, 0, direction, bounds=bounds, **fields)
+
+
+def mean_score(template: Score, values: Floats, resamples: int, seed: int) -> Score:
+    """A score with the mean of the values, its interval and n filled in.
 
     Parameters
     ----------
     template : Score
-        Says what is measured; its value and n are replaced.
+        From `unfilled`: says what is measured.
     values : array
         (instance,); NaN, where the number is not defined for an instance, is left out and counted
         in the note.
@@ -62,7 +70,7 @@ def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Sco
         Of the bootstrap.
     """
     known = values[~np.isnan(values)]
-    mean, low, high = (float(one) for one in bootstrap_mean(known, resamples, seed))
+    mean, low, high = (float(end) for end in bootstrap_mean(known, resamples, seed))
     left_out = len(values) - len(known)
     missing = message("notes.undefined", n=left_out, of=len(values))
     notes = [note for note in (template.note, missing if left_out else "") if note]
@@ -77,6 +85,6 @@ def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Sco
     )
 
 
-def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
+def evenly_spaced(n: int, most: int) -> Ints:
     """At most `most` of the positions 0 … n − 1, spread evenly from first to last."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))

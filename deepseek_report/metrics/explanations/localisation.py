@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -30,13 +30,10 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     judged,
 )
-from deepseek_report.metrics.explanations.instance_means import mean_score
+from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import task_of
-
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _ARRAS = "Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008"
 _ZHANG = "Zhang et al. 2018, doi:10.1007/s11263-017-1059-x"
@@ -104,26 +101,26 @@ class Localisation(ExplanationMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "localisation")
-        truth, there, chosen = _truths(context, explanation)
+        truth, present, chosen = _truths(context, explanation)
         evidence = self._evidence(context, explanation)[chosen]
         schema = context.dataset.schema
-        found = _pointing(evidence, truth, there, schema)
-        chance = _chances(truth, there, schema)
-        control = self._control(context, truth, there, chosen)
+        measured = _pointing(evidence, truth, present, schema)
+        chance = _chances(truth, present, schema)
+        control = self._control(context, truth, present, chosen)
         draws = (self.resamples, context.seed)
         scores = [
-            mean_score(_template(name, explanation, chance[name], control), found[name], *draws)
+            mean_score(_template(name, explanation, chance[name], control), measured[name], *draws)
             for name in _MEASURES
         ]
-        gain = found["relevance_mass"] - chance["relevance_mass"]
+        gain = measured["relevance_mass"] - chance["relevance_mass"]
         return Measurement(
             scores=(*scores, mean_score(_gain(explanation), gain, *draws)),
             tables={"localisation": _table(scores, chance, control)},
-            arrays={**found, "positions": explanation.positions[chosen]},
+            arrays={**measured, "positions": explanation.positions[chosen]},
             notes=tuple(_notes(explanation, schema, int(chosen.sum()))),
         )
 
-    def _evidence(self, context: MeasureContext, explanation: Explanation) -> Array:
+    def _evidence(self, context: MeasureContext, explanation: Explanation) -> Floats:
         """(instance, column), not negative: how strongly each column is pointed at."""
         size = np.abs(explanation.values)
         if not explanation.signed or self.evidence == "magnitude":
@@ -133,21 +130,20 @@ class Localisation(ExplanationMetric):
             return toward
         schema = context.dataset.schema
         labels = context.dataset.test.labels[explanation.positions]
-        task = task_of(schema.target)
-        plain = not kind_of(schema).evidence_is_there or not task.decides
+        plain = not kind_of(schema).evidence_is_there or not task_of(schema.target).decides
         fits = np.zeros(len(labels), dtype=bool) if plain else labels == explanation.target
         return np.where(fits[:, None], toward, size)
 
     def _control(
-        self, context: MeasureContext, truth: Bools, there: Bools, chosen: Bools
+        self, context: MeasureContext, truth: Bools, present: Bools, chosen: Bools
     ) -> Mapping[str, float]:
         """{score: mean of the random control}; empty where there is none."""
         explanation, control = context.explanation, context.control
         if control is None or explanation is None or explanation.method == CONTROL:
             return {}
         evidence = self._evidence(context, control)[chosen]
-        found = _pointing(evidence, truth, there, context.dataset.schema)
-        return {name: float(np.nanmean(values)) for name, values in found.items()}
+        measured = _pointing(evidence, truth, present, context.dataset.schema)
+        return {name: float(np.nanmean(values)) for name, values in measured.items()}
 
 
 def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, Bools, Bools]:
@@ -164,36 +160,36 @@ def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, B
             "the defective pixels; these data have no such truth."
         )
     mine = truth[explanation.positions]
-    there = kind_of(context.dataset.schema).known(explanation.inputs)
-    mine = mine & there
-    chosen: Bools = np.logical_and(mine.any(axis=1), (there & ~mine).any(axis=1))
+    present = kind_of(context.dataset.schema).known(explanation.inputs)
+    mine = mine & present
+    chosen: Bools = np.logical_and(mine.any(axis=1), (present & ~mine).any(axis=1))
     if not chosen.any():
         raise NotApplicableError(
             "localisation needs explained instances of which some columns are known to make the "
             "label and others are known not to; there is none among those explained."
         )
-    return mine[chosen], there[chosen], chosen
+    return mine[chosen], present[chosen], chosen
 
 
-def _pointing(evidence: Array, truth: Bools, there: Bools, schema: Schema) -> dict[str, Array]:
+def _pointing(evidence: Floats, truth: Bools, present: Bools, schema: Schema) -> dict[str, Floats]:
     """{score: (instance,)}; NaN where nothing is pointed at."""
-    rows = list(zip(evidence, truth, there, strict=True))
+    rows = list(zip(evidence, truth, present, strict=True))
     hits = touched(truth, schema)
     sums = player_sums(evidence, schema.owners)
     empty = ~evidence.any(axis=1)
-    found = {
-        "pointing_game": np.array([top_hit(*one) for one in zip(sums, hits, strict=True)]),
+    measured = {
+        "pointing_game": np.array([top_hit(*pair) for pair in zip(sums, hits, strict=True)]),
         "relevance_mass": np.array([mass_inside(e, t) for e, t, _ in rows]),
         "relevance_rank": np.array([rank_inside(e[p], t[p]) for e, t, p in rows]),
         "localisation_auc": np.array([order_of_truth(e[p], t[p]) for e, t, p in rows]),
     }
-    return {name: np.where(empty, np.nan, values) for name, values in found.items()}
+    return {name: np.where(empty, np.nan, values) for name, values in measured.items()}
 
 
-def _chances(truth: Bools, there: Bools, schema: Schema) -> dict[str, Array]:
+def _chances(truth: Bools, present: Bools, schema: Schema) -> dict[str, Floats]:
     """{score: (instance,)} what pointing anywhere would give."""
-    share = truth.sum(axis=1) / there.sum(axis=1)
-    players = np.maximum(touched(there, schema).sum(axis=1), 1)
+    share = truth.sum(axis=1) / present.sum(axis=1)
+    players = np.maximum(touched(present, schema).sum(axis=1), 1)
     return {
         "pointing_game": touched(truth, schema).sum(axis=1) / players,
         "relevance_mass": share,
@@ -207,7 +203,7 @@ def touched(columns: Bools, schema: Schema) -> Bools:
     return player_sums(columns.astype(np.float64), schema.owners) > 0
 
 
-def top_hit(evidence: Array, hit: Bools) -> float:
+def top_hit(evidence: Floats, hit: Bools) -> float:
     """Whether the player with the largest evidence is a hit; of equal ones the share of hits.
 
     evidence, hit : (player,). Returns a value in [0, 1]; 1 means that the explanation points at
@@ -216,7 +212,7 @@ def top_hit(evidence: Array, hit: Bools) -> float:
     return float(hit[evidence == evidence.max()].mean())
 
 
-def mass_inside(evidence: Array, truth: Bools) -> float:
+def mass_inside(evidence: Floats, truth: Bools) -> float:
     """Share of the evidence on columns of the truth; in [0, 1], NaN where there is no evidence.
 
     evidence, truth : (column,). Relevance mass accuracy of Arras, Osman & Samek 2022.
@@ -225,7 +221,7 @@ def mass_inside(evidence: Array, truth: Bools) -> float:
     return float(evidence[truth].sum() / total) if total > 0 else float("nan")
 
 
-def rank_inside(evidence: Array, truth: Bools) -> float:
+def rank_inside(evidence: Floats, truth: Bools) -> float:
     """Of the K columns with most evidence the share that is truth, K being the size of the truth.
 
     Where columns at the border are equal, the mean over all orders of them is taken.
@@ -240,7 +236,7 @@ def rank_inside(evidence: Array, truth: Bools) -> float:
     return float((truth[above].sum() + left * truth[equal].mean()) / size)
 
 
-def order_of_truth(evidence: Array, truth: Bools) -> float:
+def order_of_truth(evidence: Floats, truth: Bools) -> float:
     """P(evidence in the truth > outside) + ½ P(equal); in [0, 1], 0.5 means no order.
 
     evidence, truth : (column,), with columns inside and outside.
@@ -248,21 +244,17 @@ def order_of_truth(evidence: Array, truth: Bools) -> float:
     from scipy.stats import rankdata
 
     inside, outside = int(truth.sum()), int((~truth).sum())
-    mean_rank = float(rankdata(evidence)[truth].mean())
-    return (mean_rank - (inside + 1) / 2) / outside
+    return (float(rankdata(evidence)[truth].mean()) - (inside + 1) / 2) / outside
 
 
 def _template(
-    name: str, explanation: Explanation, chance: Array, control: Mapping[str, float]
+    name: str, explanation: Explanation, chance: Floats, control: Mapping[str, float]
 ) -> Score:
     what, reference = _MEASURES[name]
-    return Score(
-        metric=name,
-        category="explanation",
-        value=np.nan,
-        n=0,
-        direction="higher",
-        bounds=(0.0, 1.0),
+    return unfilled(
+        name,
+        "higher",
+        (0.0, 1.0),
         explainer=explanation.method,
         reference=reference,
         note=message(
@@ -275,13 +267,10 @@ def _template(
 
 
 def _gain(explanation: Explanation) -> Score:
-    return Score(
-        metric="localisation_gain",
-        category="explanation",
-        value=np.nan,
-        n=0,
-        direction="higher",
-        bounds=(-1.0, 1.0),
+    return unfilled(
+        "localisation_gain",
+        "higher",
+        (-1.0, 1.0),
         explainer=explanation.method,
         reference=_ARRAS,
         note=message("notes.localisation.gain"),
@@ -289,21 +278,21 @@ def _gain(explanation: Explanation) -> Score:
 
 
 def _table(
-    scores: list[Score], chance: Mapping[str, Array], control: Mapping[str, float]
+    scores: list[Score], chance: Mapping[str, Floats], control: Mapping[str, float]
 ) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "explainer": one.explainer,
-                "measure": one.metric,
-                "value": one.value,
-                "low": np.nan if one.low is None else one.low,
-                "high": np.nan if one.high is None else one.high,
-                "chance": float(chance[one.metric].mean()),
-                "control": control.get(one.metric, np.nan),
-                "n": one.n,
+                "explainer": score.explainer,
+                "measure": score.metric,
+                "value": score.value,
+                "low": np.nan if score.low is None else score.low,
+                "high": np.nan if score.high is None else score.high,
+                "chance": float(chance[score.metric].mean()),
+                "control": control.get(score.metric, np.nan),
+                "n": score.n,
             }
-            for one in scores
+            for score in scores
         ]
     )
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -26,10 +26,8 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     judged,
 )
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score
+from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
-
-Array = NDArray[np.float64]
 
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
 _ADEBAYO = "Adebayo, Gilmer, Muelly, Goodfellow, Hardt & Kim 2018, arXiv:1810.03292"
@@ -74,34 +72,31 @@ class MaxSensitivity(ExplanationMetric):
         moved = self._moved(context, explanation.inputs[chosen])
         values = _explain_each(context, [explanation.inputs[chosen], *moved])
         values = player_sums(values, context.dataset.schema.owners)
-        found = max_relative_change(values[0], values[1:])
-        if np.isnan(found).all():
+        changes = max_relative_change(values[0], values[1:])
+        if np.isnan(changes).all():
             raise NotApplicableError(
                 "max_sensitivity relates changes to the attributions’ own size, and all that "
                 f"{explanation.method} gives here are 0"
             )
         chance = self._by_chance(values.shape[1:], explanation.signed, context.seed)
         template = self._template(explanation, context.dataset.schema)
-        ratio = Score(
-            metric="max_sensitivity_ratio",
-            category="explanation",
-            value=np.nan,
-            n=0,
-            direction="lower",
-            bounds=(0.0, None),
+        ratio = unfilled(
+            "max_sensitivity_ratio",
+            "lower",
+            (0.0, None),
             explainer=explanation.method,
             reference=_YEH,
             note=message("notes.max_sensitivity.ratio"),
         )
         return Measurement(
             scores=(
-                mean_score(template, found, self.resamples, context.seed),
-                mean_score(ratio, found / chance, self.resamples, context.seed),
+                mean_score(template, changes, self.resamples, context.seed),
+                mean_score(ratio, changes / chance, self.resamples, context.seed),
             ),
-            arrays={"per_instance": found, "rows": chosen},
+            arrays={"per_instance": changes, "rows": chosen},
         )
 
-    def _moved(self, context: MeasureContext, inputs: Array) -> list[Array]:
+    def _moved(self, context: MeasureContext, inputs: Floats) -> list[Floats]:
         rng = np.random.default_rng([context.seed, 1])
         kind, train = kind_of(context.dataset.schema), context.dataset.train.inputs
         moved = kind.nudged(inputs, train, self.radius, self.perturbations, rng)
@@ -121,13 +116,10 @@ class MaxSensitivity(ExplanationMetric):
 
     def _template(self, explanation: Explanation, schema: Schema) -> Score:
         move = kind_of(schema).nudge_words(self.radius)
-        return Score(
-            metric="max_sensitivity",
-            category="explanation",
-            value=np.nan,
-            n=0,
-            direction="lower",
-            bounds=(0.0, None),
+        return unfilled(
+            "max_sensitivity",
+            "lower",
+            (0.0, None),
             explainer=explanation.method,
             reference=_YEH,
             note=message("notes.max_sensitivity.moves", n=self.perturbations, move=move),
@@ -138,7 +130,7 @@ class MaxSensitivity(ExplanationMetric):
 _MOST_DRAWN = 400_000
 
 
-def max_relative_change(original: Array, moved: Array) -> Array:
+def max_relative_change(original: Floats, moved: Floats) -> Floats:
     """Greatest relative change of each instance's attributions over several moves.
 
     Parameters
@@ -193,27 +185,26 @@ class ParameterRandomisation(ExplanationMetric):
             for model in self._randomised(context)
         ]
         if kind.idle_players:
-            others = [_without_idle(values, one) for one in others]
-        found = mean_known([rowwise_spearman(*_both_known(values, one)) for one in others])
-        if np.isnan(found).all():
+            others = [_without_idle(values, other) for other in others]
+        correlations = mean_known(
+            [rowwise_spearman(*_both_known(values, other)) for other in others]
+        )
+        if np.isnan(correlations).all():
             raise NotApplicableError(
                 f"{explanation.method} gives no instance two different values, so there is no "
                 "order that random weights could change; parameter_randomisation does not apply."
             )
-        template = Score(
-            metric="randomisation_correlation",
-            category="explanation",
-            value=np.nan,
-            n=0,
-            direction="zero",
-            bounds=(-1.0, 1.0),
+        template = unfilled(
+            "randomisation_correlation",
+            "zero",
+            (-1.0, 1.0),
             explainer=explanation.method,
             reference=_ADEBAYO,
             note=message("notes.parameter_randomisation.draws", n=self.draws),
         )
         return Measurement(
-            scores=(mean_score(template, found, self.resamples, context.seed),),
-            arrays={"per_instance": found, "rows": chosen},
+            scores=(mean_score(template, correlations, self.resamples, context.seed),),
+            arrays={"per_instance": correlations, "rows": chosen},
             notes=_about_control(explanation),
         )
 
@@ -222,12 +213,12 @@ class ParameterRandomisation(ExplanationMetric):
         return (context.classifier.randomised(int(seed)) for seed in seeds)
 
 
-def _without_idle(values: Array, others: Array) -> Array:
+def _without_idle(values: Floats, others: Floats) -> Floats:
     """The others, NaN where both are 0: a patch that is as typical gets 0 from any model."""
     return np.where((values == 0) & (others == 0), np.nan, others)
 
 
-def _both_known(a: Array, b: Array) -> tuple[Array, Array]:
+def _both_known(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     missing = np.isnan(a) | np.isnan(b)
     return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
 
@@ -238,12 +229,12 @@ def _about_control(explanation: Explanation) -> tuple[Text, ...]:
     return (message("notes.parameter_randomisation.control"),)
 
 
-def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Array], Array]:
+def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Floats], Floats]:
     if context.explain is None:
         raise NotApplicableError(f"{metric} explains again, and no explainer was handed to it.")
     return context.explain
 
 
-def _explain_each(context: MeasureContext, batches: list[Array]) -> Array:
+def _explain_each(context: MeasureContext, batches: list[Floats]) -> Floats:
     explain = _explain(context, "max_sensitivity")
     return np.stack([explain(context.classifier, rows) for rows in batches])

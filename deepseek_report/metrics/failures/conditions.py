@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds import kind_of
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _QUARTILES = (0.25, 0.5, 0.75)
 _MOST_OVERLAP = 0.7
 
@@ -24,7 +22,7 @@ class Condition:
 
     about: str
     text: str
-    holds: NDArray[np.bool_]
+    holds: Bools
 
 
 def feature_conditions(feature: Feature, values: Floats, reference: Floats) -> Iterator[Condition]:
@@ -47,10 +45,12 @@ def _quarters(feature: Feature, values: Floats, reference: Floats) -> Iterator[C
     if not len(known):
         return
     inner = np.unique(np.quantile(known, _QUARTILES, method="lower"))
-    edges = [-np.inf, *inner[inner < known.max()].tolist(), np.inf]
-    for low, high in pairwise(edges):
-        text = f"{feature.label} is {_between(feature, low, high)}"
-        yield Condition(feature.name, text, (values > low) & (values <= high))
+    for low, high in pairwise([-np.inf, *inner[inner < known.max()].tolist(), np.inf]):
+        yield Condition(
+            feature.name,
+            f"{feature.label} is {_between(feature, low, high)}",
+            (values > low) & (values <= high),
+        )
 
 
 def _between(feature: Feature, low: float, high: float) -> str:
@@ -77,7 +77,7 @@ def all_conditions(
     if columns is None:
         columns = range(len(schema.features))
     named = kind_of(schema).named_columns
-    found = [
+    conditions = [
         condition
         for j in (columns if named else ())
         for condition in feature_conditions(schema.features[j], inputs[:, j], reference[:, j])
@@ -85,11 +85,11 @@ def all_conditions(
     for attribute in schema.attributes:
         if (attribute.source is None or not named) and attribute.name in groups:
             codes = groups[attribute.name]
-            found += [
+            conditions += [
                 Condition(attribute.name, f"{attribute.label} is “{level}”", codes == k)
                 for k, level in enumerate(attribute.levels)
             ]
-    return found
+    return conditions
 
 
 def joined(about: Sequence[str], pairs: bool) -> tuple[Ints, Ints]:
@@ -119,11 +119,11 @@ def part_of(first: Condition, second: Condition) -> Condition:
     )
 
 
-def overlaps(inside: NDArray[np.bool_], listed: Sequence[NDArray[np.bool_]]) -> bool:
+def overlaps(inside: Bools, listed: Sequence[Bools]) -> bool:
     """Whether a part shares over 70 % of its union with one that is already listed."""
-    return any((inside & one).sum() > _MOST_OVERLAP * (inside | one).sum() for one in listed)
+    return any((inside & other).sum() > _MOST_OVERLAP * (inside | other).sum() for other in listed)
 
 
 def indicator_matrix(conditions: Sequence[Condition]) -> Floats:
     """(instance, condition) of 0 and 1."""
-    return np.stack([one.holds for one in conditions], axis=1).astype(np.float64)
+    return np.stack([condition.holds for condition in conditions], axis=1).astype(np.float64)

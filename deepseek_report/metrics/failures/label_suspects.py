@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -20,10 +20,6 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE, rate
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 def class_thresholds(labels: Ints, probabilities: Floats) -> Floats:
@@ -36,16 +32,15 @@ def class_thresholds(labels: Ints, probabilities: Floats) -> Floats:
     Northcutt et al. 2021, confident learning, doi:10.1613/jair.1.12125.
     """
     means = np.full(probabilities.shape[1], 2.0)
-    for one in np.unique(labels):
-        means[one] = probabilities[labels == one, one].mean()
+    for label in np.unique(labels):
+        means[label] = probabilities[labels == label, label].mean()
     return means
 
 
 def confidently_another(labels: Ints, probabilities: Floats, thresholds: Floats) -> Bools:
     """(instance,) whether another class reaches its threshold, and is the likeliest that does."""
     reached = np.where(probabilities >= thresholds, probabilities, -1.0)
-    best = reached.argmax(axis=1)
-    return np.asarray((reached.max(axis=1) >= 0) & (best != labels))
+    return np.asarray((reached.max(axis=1) >= 0) & (reached.argmax(axis=1) != labels))
 
 
 def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Floats:
@@ -58,8 +53,7 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
     if not len(positions):
         return np.zeros(0)
     encoder = encoding_of(data.schema.features, data.train.inputs)
-    k = min(n_neighbours, len(data.train))
-    index = NearestNeighbors(n_neighbors=k, algorithm="brute")
+    index = NearestNeighbors(n_neighbors=min(n_neighbours, len(data.train)), algorithm="brute")
     index.fit(encoder.transform(data.train.inputs).astype(np.float32))
     queries = encoder.transform(data.test.inputs[positions]).astype(np.float32)
     nearest = index.kneighbors(queries, return_distance=False)
@@ -116,8 +110,7 @@ class LabelSuspects(ClassMetric):
         table = suspect_table(p, suspects, agreeing[kept], classes).head(self.most)
         notes = [message("notes.label_suspects.no_proof")]
         if len(suspects) > self.most:
-            listed = message("notes.label_suspects.listed", n=len(suspects), most=self.most)
-            notes.append(listed)
+            notes.append(message("notes.label_suspects.listed", n=len(suspects), most=self.most))
         return Measurement((score,), {"suspects": table}, notes=tuple(notes))
 
 

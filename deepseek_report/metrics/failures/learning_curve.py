@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -24,8 +24,6 @@ from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import REFERENCES
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 _FEWEST_ROWS = 50
 _Ranking = tuple[float, Floats]
@@ -68,9 +66,6 @@ class LearningCurve(ClassMetric):
         context.progress.start("learning curve", len(rows))
         rankings = {n: self._ranking(context, n) for n in rows}
         fewest = int(np.bincount(test.labels)[np.unique(test.labels)].min())
-        table = pd.DataFrame(
-            [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
-        )
         about = message(
             "notes.learning_curve.reference",
             reference=REFERENCES[self.predictor],
@@ -79,13 +74,20 @@ class LearningCurve(ClassMetric):
         limits = limits_of(
             task_of(target), self.predictor, context.dataset.schema.features, len(target.classes)
         )
-        notes = (about, limits) if limits else (about,)
         gain = _last_doubling(rankings, REFERENCES[self.predictor])
-        return Measurement((gain,), {"curve": table}, notes=notes)
+        return Measurement(
+            (gain,),
+            {
+                "curve": pd.DataFrame(
+                    [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
+                )
+            },
+            notes=(about, limits) if limits else (about,),
+        )
 
     def _rows(self, n: int) -> list[int]:
-        rows = sorted({round(n * one) for one in self.fractions})
-        rows = [one for one in rows if one >= _FEWEST_ROWS]
+        rows = sorted({round(n * fraction) for fraction in self.fractions})
+        rows = [size for size in rows if size >= _FEWEST_ROWS]
         if len(rows) < 2:
             raise NotApplicableError(
                 f"a learning curve needs two parts of at least {_FEWEST_ROWS} rows, but the "
@@ -111,13 +113,13 @@ class LearningCurve(ClassMetric):
         return macro_auc(data.test.labels, predict(data.test.inputs), target.explained)
 
     def _row(self, rows: int, ranking: _Ranking, total: int, fewest: int) -> dict[str, object]:
-        found = delong(*ranking, fewest)
+        auc = delong(*ranking, fewest)
         return {
             "rows": rows,
             "fraction": rows / total,
-            "roc_auc": found.value,
-            "low": found.low,
-            "high": found.high,
+            "roc_auc": auc.value,
+            "low": auc.low,
+            "high": auc.high,
             "predictor": self.predictor,
         }
 
@@ -125,7 +127,9 @@ class LearningCurve(ClassMetric):
 def _last_doubling(rankings: dict[int, _Ranking], reference: Text) -> Score:
     """Gain in AUC from the part nearest to half of the largest, to the largest."""
     most = max(rankings)
-    half = min((one for one in rankings if one != most), key=lambda one: (abs(one - most / 2), one))
+    half = min(
+        (rows for rows in rankings if rows != most), key=lambda rows: (abs(rows - most / 2), rows)
+    )
     gap, p_value = paired_difference(rankings[most], rankings[half])
     return gap.score(
         "learning_curve_gain",

@@ -69,8 +69,7 @@ class PartPerformance(ModelMetric):
             kinds=self.needs_groups,
         )
         floor = self.min_cell, self.min_events
-        statistics = task_of(schema.target).part_gaps
-        gaps = PartGaps(statistics, floor, self.n_resamples, context.seed)
+        gaps = PartGaps(task_of(schema.target).part_gaps, floor, self.n_resamples, context.seed)
         comparisons = gaps.compare(parts, p)
         tests, n_tests = tested(comparisons)
         rows = [row for part in parts for row in self._rows(part, gaps, context)]

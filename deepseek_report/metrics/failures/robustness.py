@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -29,7 +29,6 @@ from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 
-Floats = NDArray[np.float64]
 Chance = Annotated[float, Field(gt=0, le=1)]
 Noise = Annotated[float, Field(gt=0, le=10)]
 

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -40,9 +40,6 @@ from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 from deepseek_report.tasks.loss import Loss
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 _MOST_ALIKE = 3
 #: Features by which slices are cut; pairs of them grow with the square.
 _MOST_COLUMNS = 64
@@ -81,7 +78,7 @@ def measure_slices(
     losses : (instance,). pairs : whether two conditions are joined.
     least : instances that a slice needs, and that must lie outside of it.
     """
-    first, second = joined([one.about for one in conditions], pairs)
+    first, second = joined([condition.about for condition in conditions], pairs)
     inside = joined_moments(indicator_matrix(conditions), losses, first, second)
     outside = Moments.of(losses).without(inside)
     enough = (inside.sizes >= least[0]) & (outside.sizes >= least[1])
@@ -140,8 +137,7 @@ class Slices(ModelMetric):
         candidates = measure_slices(conditions, losses, self.max_features == 2, sizes)
         p_values = task.loss.p_values(candidates.inside, candidates.outside)
         chosen = self._choose(task.loss, candidates, conditions, losses)
-        parts = [_part(candidates, k, conditions) for k in chosen]
-        table = _table(task, parts, losses, p)
+        table = _table(task, [_part(candidates, k, conditions) for k in chosen], losses, p)
         table = table.assign(p_value=p_values[chosen], p_adjusted=holm(p_values)[chosen])
         notes = self._notes(task.loss, table, len(candidates), least)
         return Measurement(
@@ -159,7 +155,11 @@ class Slices(ModelMetric):
         conditions = all_conditions(
             data.schema, data.test.inputs, data.train.inputs, data.test.groups, columns.tolist()
         )
-        kept = [one for one in conditions if sizes[0] <= one.holds.sum() <= n - sizes[1]]
+        kept = [
+            condition
+            for condition in conditions
+            if sizes[0] <= condition.holds.sum() <= n - sizes[1]
+        ]
         if not kept:
             raise NotApplicableError(
                 _no_attribute(data.schema)
@@ -201,19 +201,20 @@ class Slices(ModelMetric):
             return False
         inside = c.inside.take(np.array([k]))
         wider = (Moments.of(losses[conditions[end[k]].holds]) for end in (c.first, c.second))
-        return any(loss.p_values(inside, one.without(inside))[0] > self.alpha for one in wider)
+        return any(
+            loss.p_values(inside, moments.without(inside))[0] > self.alpha for moments in wider
+        )
 
     def _notes(
         self, loss: Loss, table: pd.DataFrame, examined: int, least: int
     ) -> tuple[Text, ...]:
-        sure = int((table["p_adjusted"] < self.alpha).sum())
         return (
             message(
                 "notes.slices.examined",
                 examined=examined,
                 least=least,
                 listed=len(table),
-                sure=sure,
+                sure=int((table["p_adjusted"] < self.alpha).sum()),
                 excess=loss.excess,
                 test=loss.test,
             ),
@@ -247,8 +248,7 @@ def _table(task: Task, parts: list[Condition], losses: Floats, p: Predictions) -
     key = task.loss.key
     first = [*("slice", "features", "n", "share", key, "low", "high"), f"rest_{key}", "difference"]
     facts = list(task.slice_facts(p, np.ones(len(p), bool)))
-    rows = [_row(task, part, losses, p) for part in parts]
-    table = pd.DataFrame(rows, columns=[*first, *facts])
+    table = pd.DataFrame([_row(task, part, losses, p) for part in parts], columns=[*first, *facts])
     counts = dict.fromkeys(("n", *(name for name in facts if name == "errors")), int)
     numbers = dict.fromkeys([*first[3:], *facts], float)
     return table.astype({"slice": str, "features": str, **numbers, **counts})

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.metrics.fairness.groups import Bools, Grouping
+from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.statistics.gaps import Gap, RateTable
 from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.tasks.loss import Limits
@@ -86,17 +87,17 @@ def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
 
 def gap_table(comparisons: Sequence[GapComparison]) -> pd.DataFrame:
     """One row for each gap; p-values corrected (Holm) for the gaps of the table."""
-    table = pd.DataFrame([_row(one) for one in comparisons])
+    table = pd.DataFrame([_row(comparison) for comparison in comparisons])
     place = table.columns.get_loc("p_value") + 1
     table.insert(place, "p_adjusted", holm(table["p_value"].to_numpy()))
     return table.astype(dict.fromkeys(_NUMBERS, np.float64))
 
 
-def _row(one: GapComparison) -> dict[str, object]:
-    gap, grouping = one.gap, one.grouping
+def _row(comparison: GapComparison) -> dict[str, object]:
+    gap, grouping = comparison.gap, comparison.grouping
     estimate = gap.estimate if gap else None
     return {
-        "metric": one.metric,
+        "metric": comparison.metric,
         "attribute": grouping.name,
         "attribute_label": grouping.label,
         "value": estimate.value if estimate else math.nan,
@@ -105,7 +106,7 @@ def _row(one: GapComparison) -> dict[str, object]:
         "null_mean": gap.null_mean if gap else math.nan,
         "null_high": gap.null_high if gap else math.nan,
         "p_value": gap.p_value if gap else math.nan,
-        "n": one.n,
+        "n": comparison.n,
         "widest_level": grouping.levels[gap.highest] if gap else "",
         "narrowest_level": grouping.levels[gap.lowest] if gap else "",
     }
@@ -119,15 +120,15 @@ def gap_scores(
 ) -> tuple[Score, ...]:
     """The score of each attribute; crossings of two have rows in the table, and no score."""
     return tuple(
-        gap_score(category, one, float(p_adjusted), reference=reference)
-        for one, p_adjusted in zip(comparisons, table["p_adjusted"], strict=True)
-        if not one.grouping.crossing
+        gap_score(category, comparison, float(p_adjusted), reference=reference)
+        for comparison, p_adjusted in zip(comparisons, table["p_adjusted"], strict=True)
+        if not comparison.grouping.crossing
     )
 
 
 def gap_score(
     category: Category,
-    one: GapComparison,
+    comparison: GapComparison,
     p_value: float,
     *,
     bounds: Limits = SHARE,
@@ -136,13 +137,17 @@ def gap_score(
     reference: str = "",
 ) -> Score:
     """A gap as a score; `corrected` says whether the p-value is corrected for the whole table."""
-    grouping, gap = one.grouping, one.gap
+    grouping, gap = comparison.grouping, comparison.gap
     if gap is None:
-        return Estimate(math.nan, None, None, one.n, "").score(
-            one.metric, category, "zero", attribute=grouping.name, note=message("notes.too_few")
+        return Estimate(math.nan, None, None, comparison.n, "").score(
+            comparison.metric,
+            category,
+            "zero",
+            attribute=grouping.name,
+            note=message("notes.too_few"),
         )
     return gap.estimate.score(
-        one.metric,
+        comparison.metric,
         category,
         "zero",
         attribute=grouping.name,

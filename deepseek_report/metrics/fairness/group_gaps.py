@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.metrics.fairness.gap_tables import (
     GAPS,
@@ -25,30 +25,28 @@ from deepseek_report.metrics.fairness.gap_tables import (
     with_enough,
 )
 from deepseek_report.metrics.fairness.groups import (
-    Bools,
     Grouping,
     MinCell,
     MinEvents,
     Outcomes,
     groupings,
 )
-from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.gaps import Gap, largest_gap
 from deepseek_report.statistics.intervals import SHARE
 
-Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class GapMetric(ClassMetric):
-    """What the three gaps share: groups, floor, test and table."""
+class GapMetric(PeopleMetric, ClassMetric):
+    """What the three gaps share: groups, floor, test and table.
+
+    name : of the score, and of Fairlearn's function. options : for that function.
+    """
 
     tables: ClassVar[TableTypes] = {"tests": GAPS}
-    category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
     name: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, str]] = {}
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5
@@ -58,26 +56,21 @@ class GapMetric(ClassMetric):
         """(hits, among) of each rate whose gaps count."""
         raise NotImplementedError
 
-    def fairlearn(self, labels: Bools, decisions: Bools, levels: Ints) -> float:
-        """Fairlearn's value for these people."""
-        raise NotImplementedError
-
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         groups = dict(context.predictions.groups)
-        found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
+        compared = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
         outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
         cells, floor = self.cells(outcomes), (self.min_cell, self.min_events)
-        judged = [with_enough(one, cells, floor) for one in found]
-        gaps = [self._gap(one, outcomes, context.seed) for one in judged]
+        judged = [with_enough(grouping, cells, floor) for grouping in compared]
+        gaps = [self._gap(grouping, outcomes, context.seed) for grouping in judged]
         comparisons = [
             GapComparison(self.name, kept, gap) for kept, gap in zip(judged, gaps, strict=True)
         ]
         table = gap_table(comparisons)
-        doi = "doi:10.48550/arXiv.1610.02413"
-        scores = gap_scores("fairness", comparisons, table, doi)
+        scores = gap_scores("fairness", comparisons, table, "doi:10.48550/arXiv.1610.02413")
         too_few = message("notes.gaps.few_people", people=self.min_cell, decisions=self.min_events)
-        notes = gap_notes(found, judged, sum(gap is not None for gap in gaps), too_few)
+        notes = gap_notes(compared, judged, sum(gap is not None for gap in gaps), too_few)
         return Measurement(scores, {"tests": table}, notes=notes)
 
     def _gap(self, grouping: Grouping, outcomes: Outcomes, seed: int) -> Gap | None:
@@ -85,11 +78,23 @@ class GapMetric(ClassMetric):
             return None
         tables = [rate_table(grouping, *cell) for cell in self.cells(outcomes)]
         gap = largest_gap(tables, self.n_resamples, seed)
-        inside = grouping.codes >= 0
-        value = self.fairlearn(
-            outcomes.deserving[inside], outcomes.favoured[inside], grouping.codes[inside]
-        )
+        value = self._by_fairlearn(outcomes, grouping.codes)
         return replace(gap, estimate=replace(gap.estimate, value=value))
+
+    def _by_fairlearn(self, outcomes: Outcomes, codes: Ints) -> float:
+        """Fairlearn's value, by its function of the same name, for the people in any level."""
+        import fairlearn.metrics
+
+        inside = codes >= 0
+        return float(
+            getattr(fairlearn.metrics, self.name)(
+                outcomes.deserving[inside],
+                outcomes.favoured[inside],
+                sensitive_features=codes[inside],
+                method="between_groups",
+                **self.options,
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -103,15 +108,6 @@ class DemographicParityDifference(GapMetric):
     def cells(self, outcomes: Outcomes) -> list[Cell]:
         return [(outcomes.favoured, np.ones(len(outcomes.favoured), bool))]
 
-    def fairlearn(self, labels: Bools, decisions: Bools, levels: Ints) -> float:
-        from fairlearn.metrics import demographic_parity_difference
-
-        return float(
-            demographic_parity_difference(
-                labels, decisions, sensitive_features=levels, method="between_groups"
-            )
-        )
-
 
 @dataclass(frozen=True)
 class EqualOpportunityDifference(GapMetric):
@@ -124,15 +120,6 @@ class EqualOpportunityDifference(GapMetric):
     def cells(self, outcomes: Outcomes) -> list[Cell]:
         return [(outcomes.favoured, outcomes.deserving)]
 
-    def fairlearn(self, labels: Bools, decisions: Bools, levels: Ints) -> float:
-        from fairlearn.metrics import equal_opportunity_difference
-
-        return float(
-            equal_opportunity_difference(
-                labels, decisions, sensitive_features=levels, method="between_groups"
-            )
-        )
-
 
 @dataclass(frozen=True)
 class EqualizedOddsDifference(GapMetric):
@@ -141,20 +128,8 @@ class EqualizedOddsDifference(GapMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
     name: ClassVar[str] = "equalized_odds_difference"
+    options: ClassVar[Mapping[str, str]] = {"agg": "worst_case"}
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
         favoured, deserving = outcomes.favoured, outcomes.deserving
         return [(favoured, deserving), (favoured, ~deserving)]
-
-    def fairlearn(self, labels: Bools, decisions: Bools, levels: Ints) -> float:
-        from fairlearn.metrics import equalized_odds_difference
-
-        return float(
-            equalized_odds_difference(
-                labels,
-                decisions,
-                sensitive_features=levels,
-                method="between_groups",
-                agg="worst_case",
-            )
-        )

@@ -12,10 +12,8 @@ import pandas as pd
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import (
     Bounds,
-    Category,
     Measurement,
     Score,
 )
@@ -29,13 +27,13 @@ from deepseek_report.metrics.fairness.groups import (
     groupings,
 )
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE, rate
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 
 
 @dataclass(frozen=True)
-class GroupRates(ModelMetric):
+class GroupRates(PeopleMetric):
     """How many of each group are decided favourably, and how right that is, with intervals.
 
     Of numbers the mean error and the mean absolute error of each group, and the largest gaps
@@ -67,10 +65,7 @@ class GroupRates(ModelMetric):
         "mae_gap": (0.0, None),
         "mean_error_gap": (0.0, None),
     }
-    category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5
@@ -87,7 +82,7 @@ class GroupRates(ModelMetric):
         rates = Measurement(
             tuple(_selection(table)), {"groups": table}, notes=tuple(self._notes(table, groups))
         )
-        gaps = self._gaps(context, [one for one in groups if not one.crossing])
+        gaps = self._gaps(context, [grouping for grouping in groups if not grouping.crossing])
         return Measurement(
             (*rates.scores, *gaps.scores),
             {**rates.tables, **gaps.tables},
@@ -120,16 +115,24 @@ class GroupRates(ModelMetric):
                 decisions=self.min_events,
                 levels=few,
             )
-        left_out = [one for one in groups if one.crossing and (one.codes < 0).any()]
+        left_out = [
+            grouping for grouping in groups if grouping.crossing and (grouping.codes < 0).any()
+        ]
         if left_out:
             without = [
                 message(
-                    "notes.group_rates.left_out", crossing=one.label, n=int((one.codes < 0).sum())
+                    "notes.group_rates.left_out",
+                    crossing=grouping.label,
+                    n=int((grouping.codes < 0).sum()),
                 )
-                for one in left_out
+                for grouping in left_out
             ]
             yield message("notes.group_rates.crossings", people=self.min_cell, left_out=without)
-        unknown = [one.label for one in groups if not one.crossing and UNKNOWN in one.levels]
+        unknown = [
+            grouping.label
+            for grouping in groups
+            if not grouping.crossing and UNKNOWN in grouping.levels
+        ]
         if unknown:
             yield message("notes.group_rates.unknown", attributes=unknown)
 
@@ -138,7 +141,11 @@ def group_table(
     context: MeasureContext, groups: list[Grouping], floor: tuple[int, int]
 ) -> pd.DataFrame:
     """Every level of every grouping, one row each, in the order of the schema."""
-    rows = [_group_row(one, k, context, floor) for one in groups for k in range(len(one.levels))]
+    rows = [
+        _group_row(grouping, k, context, floor)
+        for grouping in groups
+        for k in range(len(grouping.levels))
+    ]
     table = pd.DataFrame(rows)
     numbers = [name for name in table.columns if name.endswith(("_low", "_high", "roc_auc"))]
     return table.astype(dict.fromkeys(numbers, np.float64))

@@ -7,16 +7,14 @@ from itertools import combinations
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, AttributeKind, Schema
 from deepseek_report.errors import NotApplicableError
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 UNKNOWN = "unknown"
 _ECE_BINS = 10
 _CALLED = {
@@ -70,11 +68,11 @@ def groupings(
     NotApplicableError : there is no such attribute.
     """
     single = [
-        _single(one.name, one.label, one.levels, groups[one.name])
-        for one in schema.attributes
-        if one.kind in kinds and one.name in groups
+        _single(attribute.name, attribute.label, attribute.levels, groups[attribute.name])
+        for attribute in schema.attributes
+        if attribute.kind in kinds and attribute.name in groups
     ]
-    single = [one for one in single if len(one.levels) > 1]
+    single = [grouping for grouping in single if len(grouping.levels) > 1]
     if not single:
         raise NotApplicableError(
             f"no attribute of {_CALLED[kinds]} with two or more levels is declared, so none can be "
@@ -83,7 +81,7 @@ def groupings(
     if not crossings:
         return single
     crossed = [_cross(first, other, min_cell) for first, other in combinations(single, 2)]
-    return single + [one for one in crossed if len(one.levels) > 1]
+    return single + [grouping for grouping in crossed if len(grouping.levels) > 1]
 
 
 def _single(name: str, label: str, levels: tuple[str, ...], codes: Ints) -> Grouping:
@@ -102,9 +100,8 @@ def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
     kept = np.flatnonzero(grouping.sizes >= min_cell)
     place = np.full(len(grouping.levels), -1)
     place[kept] = np.arange(len(kept))
-    levels = tuple(grouping.levels[one] for one in kept)
-    codes = place[grouping.codes]
-    return Grouping(grouping.name, grouping.label, levels, codes, grouping.crossing)
+    levels = tuple(grouping.levels[k] for k in kept)
+    return Grouping(grouping.name, grouping.label, levels, place[grouping.codes], grouping.crossing)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
@@ -26,7 +25,7 @@ from deepseek_report.metrics.fairness.groups import (
     groupings,
     reference_level,
 )
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric
 from deepseek_report.statistics.intervals import (
     compare_rates,
     enough_events,
@@ -55,21 +54,17 @@ def compare_with_reference(
     """One row for each level but the reference: rates, ratio, difference, test."""
     n, favoured = grouping.sizes, grouping.count(outcomes.favoured)
     r = grouping.levels.index(reference)
-    rows = []
-    for k, level in enumerate(grouping.levels):
-        if k == r:
-            continue
-        counts = (int(favoured[k]), int(n[k]), int(favoured[r]), int(n[r]))
-        rows.append(
-            {
-                "attribute": grouping.name,
-                "attribute_label": grouping.label,
-                "level": level,
-                "reference": reference,
-                **_compare(*counts),
-            }
-        )
-    return rows
+    return [
+        {
+            "attribute": grouping.name,
+            "attribute_label": grouping.label,
+            "level": level,
+            "reference": reference,
+            **_compare(int(favoured[k]), int(n[k]), int(favoured[r]), int(n[r])),
+        }
+        for k, level in enumerate(grouping.levels)
+        if k != r
+    ]
 
 
 def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, object]:
@@ -94,7 +89,7 @@ def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, ob
 
 
 @dataclass(frozen=True)
-class ImpactRatio(ClassMetric):
+class ImpactRatio(PeopleMetric, ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -120,10 +115,7 @@ class ImpactRatio(ClassMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
-    category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     reference: dict[str, str] = field(default_factory=dict)
     crossings: bool = True
@@ -133,18 +125,20 @@ class ImpactRatio(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         groups = dict(context.predictions.groups)
-        found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
+        compared = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
         outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
         rows: list[dict[str, object]] = []
         notes: list[Text] = []
-        for one in found:
-            level, note = reference_level(one, self.reference)
-            rows += compare_with_reference(one, outcomes, level)
-            notes += [note] if note and not one.crossing else []
+        for grouping in compared:
+            level, note = reference_level(grouping, self.reference)
+            rows += compare_with_reference(grouping, outcomes, level)
+            notes += [note] if note and not grouping.crossing else []
         pairs = self._judge(pd.DataFrame(rows))
         notes += _notes(pairs, self.threshold)
         scores = tuple(
-            _smallest(pairs[pairs["attribute"] == one.name]) for one in found if not one.crossing
+            _smallest(pairs[pairs["attribute"] == single.name])
+            for single in compared
+            if not single.crossing
         )
         return Measurement(scores, {"pairs": pairs}, notes=tuple(notes))
 
@@ -175,8 +169,8 @@ def _smallest(pairs: pd.DataFrame) -> Score:
     row = judged.loc[judged["ratio"].idxmin()]
     n = int(row["n"] + row["n_reference"])
     method = message("interval_methods.koopman")
-    found = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
-    return found.score(
+    ratio = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
+    return ratio.score(
         "impact_ratio",
         "fairness",
         "one",
@@ -197,8 +191,7 @@ def _smallest(pairs: pd.DataFrame) -> Score:
 
 def _notes(pairs: pd.DataFrame, threshold: float) -> Iterator[Text]:
     judged = pairs[pairs["verdict"] != "too few to judge"]
-    tested = int(pairs["p_value"].notna().sum())
-    yield message("notes.impact_ratio.corrected", n=tested)
+    yield message("notes.impact_ratio.corrected", n=int(pairs["p_value"].notna().sum()))
     above = judged[judged["ratio"] > 1 / threshold]
     for name, rows in above.groupby("attribute_label", sort=False):
         yield message(

@@ -27,8 +27,8 @@ from deepseek_report.tasks.comparisons import Floor, GapStatistic
 class PartGaps:
     """How the levels of attributes are compared: by which statistics, from which size on.
 
-    statistics : of the task. floor : see `tasks.gaps.Floor`. n_resamples : draws for interval and
-    null.
+    statistics : of the task. floor : see `tasks.comparisons.Floor`.
+    n_resamples : draws for interval and null.
     """
 
     statistics: tuple[GapStatistic, ...]
@@ -73,21 +73,19 @@ class PartGaps:
         table: pd.DataFrame,
     ) -> tuple[Score, ...]:
         """A score for each gap."""
-        task, known = task_of(target), {one.name: one for one in self.statistics}
-        scores = []
-        for one, row in zip(comparisons, table.to_dict("records"), strict=True):
-            statistic = known[one.metric]
-            scores.append(
-                gap_score(
-                    category,
-                    one,
-                    float(row["p_adjusted" if statistic.corrected else "p_value"]),
-                    bounds=statistic.bounds,
-                    unit=task.unit(target, statistic),
-                    corrected=statistic.corrected,
-                )
+        task, known = task_of(target), {entry.name: entry for entry in self.statistics}
+        return tuple(
+            gap_score(
+                category,
+                comparison,
+                float(row["p_adjusted" if statistic.corrected else "p_value"]),
+                bounds=statistic.bounds,
+                unit=task.unit(target, statistic),
+                corrected=statistic.corrected,
             )
-        return tuple(scores)
+            for comparison, row in zip(comparisons, table.to_dict("records"), strict=True)
+            for statistic in [known[comparison.metric]]
+        )
 
     def notes(
         self, groupings: Sequence[Grouping], predictions: Predictions, n_tests: int
@@ -101,13 +99,10 @@ class PartGaps:
             least_events=self.floor[1],
             events=first.events,
         )
-        own: list[Text] = []
-        for statistic in self.statistics:
-            if statistic.explained and statistic.explained not in own:
-                own.append(statistic.explained)
+        own = dict.fromkeys(each.explained for each in self.statistics if each.explained)
         return (*gap_notes(groupings, judged, n_tests, few), *own)
 
 
 def tested(comparisons: Sequence[GapComparison]) -> tuple[pd.DataFrame, int]:
     """The table of gaps, and how many could be tested."""
-    return gap_table(comparisons), sum(one.gap is not None for one in comparisons)
+    return gap_table(comparisons), sum(comparison.gap is not None for comparison in comparisons)

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -43,8 +43,6 @@ from deepseek_report.statistics.ranking import delong, macro_auc
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 #: Features that are looked at, each of them shuffled in turn.
 _MOST_FEATURES = 128
 
@@ -75,19 +73,19 @@ def permutation_importance(
     """
     auc, influence = macro_auc(labels, predict(inputs), 1)
     n, width = inputs.shape
-    found = []
+    falls = []
     for j in range(width):
         shuffled = np.tile(inputs, (n_repeats, 1, 1))
         shuffled[:, :, j] = [inputs[rng.permutation(n), j] for _ in range(n_repeats)]
         outputs = predict(shuffled.reshape(-1, width)).reshape(n_repeats, n, -1)
-        others = [macro_auc(labels, one, 1) for one in outputs]
-        fall = auc - float(np.mean([one for one, _ in others]))
-        spread = influence - np.mean([one for _, one in others], axis=0)
+        others = [macro_auc(labels, output, 1) for output in outputs]
+        fall = auc - float(np.mean([other for other, _ in others]))
+        spread = influence - np.mean([other for _, other in others], axis=0)
         half = Z95 * float(np.sqrt(spread @ spread))
-        found.append(
+        falls.append(
             Estimate(fall, fall - half, fall + half, n, message("interval_methods.delong_paired"))
         )
-    return found
+    return falls
 
 
 def _sample(part: Split, codes: Ints, most: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
@@ -163,11 +161,10 @@ class Proxies(ModelMetric):
         counts = np.bincount(place, minlength=len(levels))
         if len(levels) < 2 or np.count_nonzero(counts) < 2 or not features:
             return None
-        names = [data.schema.features[j] for j in features]
         predict = fit_predictor(
             TASKS["classification"],  # which level an attribute has is always a class
             "gradient_boosting",
-            names,
+            [data.schema.features[j] for j in features],
             inputs[:, features],
             np.searchsorted(levels, codes),
             len(levels),
@@ -182,7 +179,9 @@ class Proxies(ModelMetric):
 
 def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
     """The features but the attribute's source; of many those that tell it best in training."""
-    others = [j for j, one in enumerate(data.schema.features) if one.name != attribute.source]
+    others = [
+        j for j, feature in enumerate(data.schema.features) if feature.name != attribute.source
+    ]
     if len(others) <= _MOST_FEATURES:
         return others
     known = data.train.groups[attribute.name] >= 0
@@ -211,14 +210,13 @@ def _rows(
             "attribute_label": attribute.label,
             "feature": feature.name,
             "label": feature.label,
-            "importance": one.value,
-            "low": one.low,
-            "high": one.high,
+            "importance": fall.value,
+            "low": fall.low,
+            "high": fall.high,
         }
-        for feature, one in zip(features, importance, strict=True)
+        for feature, fall in zip(features, importance, strict=True)
     ]
-    order = np.argsort([-one.value for one in importance], kind="stable")
-    return [rows[k] for k in order]
+    return [rows[k] for k in np.argsort([-fall.value for fall in importance], kind="stable")]
 
 
 def _score(attribute: Attribute, auc: Estimate) -> Score:

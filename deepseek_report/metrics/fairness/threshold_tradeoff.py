@@ -8,27 +8,24 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
-from deepseek_report.metrics.shared.plugin import ClassMetric, require_two_classes
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, require_two_classes
 from deepseek_report.tasks.decisions import effective_threshold, tally, threshold_for_share
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 TODAY, ANOTHER, PER_GROUP = "today", "another", "per_group"
 
 
-def selection_gap(selected: NDArray[np.bool_], grouping: Grouping) -> tuple[float, float]:
+def selection_gap(selected: Bools, grouping: Grouping) -> tuple[float, float]:
     """Difference and ratio of the highest and the lowest rate of favourable decisions."""
     rates = grouping.count(selected) / grouping.sizes
     return float(np.ptp(rates)), float(rates.min() / rates.max()) if rates.max() else 1.0
@@ -48,8 +45,8 @@ def calmer_threshold(
     quality = tally(p.truths, p.scores, candidates).balanced_accuracy
     allowed = candidates[quality >= quality[0] - tolerance]
     gaps = [
-        selection_gap((p.scores >= one) == (p.explained == favourable), grouping)[0]
-        for one in allowed
+        selection_gap((p.scores >= threshold) == (p.explained == favourable), grouping)[0]
+        for threshold in allowed
     ]
     return float(allowed[int(np.argmin(np.round(gaps, 12)))])
 
@@ -66,7 +63,7 @@ def equal_rate_thresholds(p: Predictions, grouping: Grouping) -> Floats:
 
 
 @dataclass(frozen=True)
-class ThresholdTradeoff(ClassMetric):
+class ThresholdTradeoff(PeopleMetric, ClassMetric):
     """Gap between groups and accuracy under today's threshold, another one, and one per group."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -87,13 +84,10 @@ class ThresholdTradeoff(ClassMetric):
         )
     }
     bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "fairness"
     needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}
     )
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
     min_cell: MinCell = 30
 
@@ -113,20 +107,21 @@ class ThresholdTradeoff(ClassMetric):
                 f"no attribute has two levels with {self.min_cell} people in the validation and "
                 "the test part; lower min_cell, or use more rows."
             )
-        policies = pd.concat(tables, ignore_index=True)
-        notes = (
-            message("notes.threshold_tradeoff.parts"),
-            message("notes.threshold_tradeoff.small_levels", n=self.min_cell),
-            message("notes.threshold_tradeoff.tolerance", share=self.tolerance),
-            message("notes.threshold_tradeoff.no_proposal"),
+        return Measurement(
+            tables={"policies": pd.concat(tables, ignore_index=True)},
+            notes=(
+                message("notes.threshold_tradeoff.parts"),
+                message("notes.threshold_tradeoff.small_levels", n=self.min_cell),
+                message("notes.threshold_tradeoff.tolerance", share=self.tolerance),
+                message("notes.threshold_tradeoff.no_proposal"),
+            ),
         )
-        return Measurement(tables={"policies": policies}, notes=notes)
 
     def _groupings(self, context: MeasureContext, p: Predictions) -> dict[str, Grouping]:
-        found = groupings(
+        compared = groupings(
             context.dataset.schema, dict(p.groups), crossings=False, min_cell=self.min_cell
         )
-        return {one.name: one for one in found}
+        return {grouping.name: grouping for grouping in compared}
 
     def _policies(
         self, context: MeasureContext, grouping: Grouping, chosen: Grouping, favourable: int
@@ -140,25 +135,26 @@ class ThresholdTradeoff(ClassMetric):
             ANOTHER: np.full(k, calmer),
             PER_GROUP: equal_rate_thresholds(validation, chosen),
         }
-        rows = [
-            _row(context.predictions, grouping, favourable, policy, thresholds)
-            for policy, thresholds in policies.items()
-        ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(
+            [
+                _row(context.predictions, grouping, favourable, policy, thresholds)
+                for policy, thresholds in policies.items()
+            ]
+        )
 
 
 def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grouping, Grouping]:
     """Both groupings with the levels that have enough people in both parts."""
     large = [
-        {level for level, n in zip(one.levels, one.sizes, strict=True) if n >= min_cell}
-        for one in (test, chosen)
+        {level for level, n in zip(part.levels, part.sizes, strict=True) if n >= min_cell}
+        for part in (test, chosen)
     ]
-    shared = tuple(one for one in test.levels if one in large[0] & large[1])
+    shared = tuple(level for level in test.levels if level in large[0] & large[1])
     return _restrict(test, shared), _restrict(chosen, shared)
 
 
 def _restrict(grouping: Grouping, levels: tuple[str, ...]) -> Grouping:
-    place = np.array([levels.index(one) if one in levels else -1 for one in grouping.levels])
+    place = np.array([levels.index(level) if level in levels else -1 for level in grouping.levels])
     codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
     return Grouping(grouping.name, grouping.label, levels, codes)
 
@@ -187,4 +183,6 @@ def _listed(levels: tuple[str, ...], thresholds: Floats) -> str:
     """The threshold of each level, or the one of all."""
     if len(set(thresholds.tolist())) == 1:
         return f"{thresholds[0]:.3g}"
-    return "; ".join(f"{level}: {one:.3g}" for level, one in zip(levels, thresholds, strict=True))
+    return "; ".join(
+        f"{level}: {threshold:.3g}" for level, threshold in zip(levels, thresholds, strict=True)
+    )

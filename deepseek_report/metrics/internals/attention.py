@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -23,8 +23,6 @@ from deepseek_report.metrics.internals.token_labels import token_labels
 from deepseek_report.metrics.internals.tracing import array, traces
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
-
-Floats = NDArray[np.float64]
 
 #: A row of attention sums to 1, or to 0 where the token is not there.
 _THERE = 0.5
@@ -50,10 +48,10 @@ class Attention(ModelMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         rows = context.cases.explained[: self.max_rows]
-        found = mean_attention(context, context.dataset.test.inputs[rows])
-        _, low, high = mean_interval(found.entropy)
+        attention = mean_attention(context, context.dataset.test.inputs[rows])
+        _, low, high = mean_interval(attention.entropy)
         entropy = Estimate(
-            float(found.entropy.mean()), float(low), float(high), len(rows), "normal"
+            float(attention.entropy.mean()), float(low), float(high), len(rows), "normal"
         )
         score = entropy.score(
             "attention_entropy",
@@ -62,13 +60,15 @@ class Attention(ModelMetric):
             bounds=SHARE,
             note=message("notes.attention.entropy"),
         )
-        tables = {
-            "tokens": _token_table(context),
-            "branches": pd.DataFrame({"branch": found.branches}),
-        }
-        arrays = {"mean": found.mean, "even": found.even, "there": found.there}
-        notes = (message("notes.attention.no_reason"),)
-        return Measurement((score,), tables, arrays, notes)
+        return Measurement(
+            (score,),
+            {
+                "tokens": _token_table(context),
+                "branches": pd.DataFrame({"branch": attention.branches}),
+            },
+            {"mean": attention.mean, "even": attention.even, "there": attention.present},
+            (message("notes.attention.no_reason"),),
+        )
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class MeanAttention:
     mean : (layer, branch, head, query, key). even : (layer, branch, query, key), the same if each
     query looked alike at every token that it can see: in a text of three words a third, in a model
     that reads from left to right nothing of the words that follow. Both are means over the
-    instances in which the query is there; one that is nowhere there has a row of 0. there :
+    instances in which the query is there; one that is nowhere there has a row of 0. present :
     (query,) share of the instances that have it. entropy : (instance,).
     """
 
     branches: list[str]
     mean: Floats
     even: Floats
-    there: Floats
+    present: Floats
     entropy: Floats
 
 
@@ -101,7 +101,7 @@ def mean_attention(context: MeasureContext, inputs: Floats) -> MeanAttention:
         if not maps:
             raise NotApplicableError(f"model {context.classifier.name!r} has no attention layer")
         branches = list(maps[0])
-        parts = [[_summed(array(one[branch])) for branch in branches] for one in maps]
+        parts = [[_summed(array(layer[branch])) for branch in branches] for layer in maps]
         total = total + np.array([[part.weights for part in layer] for layer in parts])
         even = even + np.array([[part.even for part in layer] for layer in parts])
         present = present + np.array([[part.queries for part in layer] for layer in parts])
@@ -113,7 +113,7 @@ def mean_attention(context: MeasureContext, inputs: Floats) -> MeanAttention:
         branches,
         mean=total / known[..., None],
         even=even / known[:, :, 0, :, None],
-        there=present[0, 0, 0] / len(inputs),
+        present=present[0, 0, 0] / len(inputs),
         entropy=np.concatenate(entropies),
     )
 
@@ -135,16 +135,16 @@ class _Sums:
 
 def _summed(attention: Floats) -> _Sums:
     """(instance, head, query, key) attention, see `_Sums`."""
-    there = attention.sum(axis=-1) > _THERE
+    present = attention.sum(axis=-1) > _THERE
     seen = (attention > 0).any(axis=1)
     most = seen.sum(axis=-1)
-    choosing = there & (most > 1)[:, None]
+    choosing = present & (most > 1)[:, None]
     entropy = normalised_entropy(attention) * math.log(max(attention.shape[-1], 2))
     entropy = np.where(choosing, entropy / np.log(np.maximum(most, 2))[:, None], 0.0)
     return _Sums(
         weights=attention.sum(axis=0),
         even=(seen / np.maximum(most, 1)[..., None]).sum(axis=0),
-        queries=there.sum(axis=0) * 1.0,
+        queries=present.sum(axis=0) * 1.0,
         entropy=entropy.sum(axis=(1, 2)),
         counts=choosing.sum(axis=(1, 2)) * 1.0,
     )
@@ -153,11 +153,12 @@ def _summed(attention: Floats) -> _Sums:
 def _token_table(context: MeasureContext) -> pd.DataFrame:
     schema = context.dataset.schema
     tokens = context.classifier.module.token_columns
-    names = [schema.names[columns[0]] if len(columns) == 1 else "" for columns in tokens]
     return pd.DataFrame(
         {
             "token": range(len(tokens)),
-            "feature": names,
+            "feature": [
+                schema.names[columns[0]] if len(columns) == 1 else "" for columns in tokens
+            ],
             "label": token_labels(schema, tokens),
         }
     )

@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import (
     Column,
     TableType,
@@ -25,24 +25,14 @@ from deepseek_report.artifacts.table import (
     estimate,
 )
 from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples, Rows
+from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import as_one, bootstrap
 from deepseek_report.tasks import task_of
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
-    """(instance,) the loss that training minimised: cross-entropy in nats; of a number the squared
-    error over the variance of the labels, so that 1 is what their mean gives.
-    """
-    return task_of(target).fit_losses(outputs, labels)
-
 
 @dataclass(frozen=True)
-class Ablation(ModelMetric):
+class Ablation(ComputeMetric):
     """How much the loss rises when one head is switched off, and which heads can go."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -60,7 +50,6 @@ class Ablation(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"removable_heads": SHARE}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
     max_rows: Rows = 400
@@ -92,7 +81,6 @@ class Ablation(ModelMetric):
                 "removable": removable,
             }
         )
-        unit = task_of(context.dataset.schema.target).fit_unit
         score = Estimate(float(removable.mean()), None, None, len(removable), "").score(
             "removable_heads",
             "compute",
@@ -103,14 +91,17 @@ class Ablation(ModelMetric):
                 "notes.ablation.removable",
                 heads=len(removable),
                 tolerance=self.tolerance,
-                unit=unit,
+                unit=task_of(context.dataset.schema.target).fit_unit,
             ),
         )
-        notes = (
-            message("notes.ablation.one_at_a_time"),
-            message("notes.ablation.rows", n=len(rows)),
+        return Measurement(
+            (score,),
+            {"units": table},
+            notes=(
+                message("notes.ablation.one_at_a_time"),
+                message("notes.ablation.rows", n=len(rows)),
+            ),
         )
-        return Measurement((score,), {"units": table}, notes=notes)
 
     def _increases(
         self, context: MeasureContext, inputs: Floats, labels: NDArray[Any], shape: tuple[int, ...]
@@ -138,4 +129,5 @@ def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:
 
 def _losses(context: MeasureContext, inputs: Floats, labels: NDArray[Any], mask: Any) -> Floats:
     logits = np.concatenate([logits for logits, _ in traces(context, inputs, mask)])
-    return losses_of(logits, labels, context.dataset.schema.target)
+    target = context.dataset.schema.target
+    return task_of(target).fit_losses(logits, labels)

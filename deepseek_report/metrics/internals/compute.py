@@ -8,15 +8,15 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.internals.timing import (
     Stopwatch,
@@ -27,9 +27,8 @@ from deepseek_report.metrics.internals.timing import (
     torch_module,
     wait_for,
 )
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.shared.plugin import ComputeMetric
 
-Floats = NDArray[np.float64]
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]
 Repeats = Annotated[int, Field(ge=3, le=1000)]
 _MIB = 2**20
@@ -52,17 +51,20 @@ def layer_name(path: str) -> str:
 def described(module: Any) -> dict[str, Mapping[str, Any]]:
     """{path: layer as `architecture` tells it}; empty where a module does not describe itself."""
     tell = getattr(module, "architecture", None)
-    return {one["name"]: one for one in tell()["layers"]} if tell else {}
+    return {layer["name"]: layer for layer in tell()["layers"]} if tell else {}
 
 
 def enclosing(path: str, layers: Collection[str]) -> str:
     """The innermost of these layers that a part lies in, or the part itself where there is none."""
-    around = [one for one in layers if path == one or path.startswith(one + ".")]
-    return max(around, key=len, default=path)
+    return max(
+        [layer for layer in layers if path == layer or path.startswith(layer + ".")],
+        key=len,
+        default=path,
+    )
 
 
 @dataclass(frozen=True)
-class Parameters(ModelMetric):
+class Parameters(ComputeMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -78,21 +80,22 @@ class Parameters(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         module = torch_module(context.classifier)
-        total = sum(one.numel() for one in module.parameters())
-        found = [(name, one["kind"], one["parameters"]) for name, one in described(module).items()]
-        if sum(n for _, _, n in found) != total:
-            found = [
+        total = sum(parameter.numel() for parameter in module.parameters())
+        layers = [
+            (name, layer["kind"], layer["parameters"]) for name, layer in described(module).items()
+        ]
+        if sum(n for _, _, n in layers) != total:
+            layers = [
                 (name or "(whole)", type(layer).__name__, n)
                 for name, layer in module.named_modules()
-                if (n := sum(one.numel() for one in layer.parameters(recurse=False)))
+                if (n := sum(parameter.numel() for parameter in layer.parameters(recurse=False)))
             ]
-        rows = [(*one, one[2] / max(total, 1)) for one in found if one[2]]
+        rows = [(*layer, layer[2] / max(total, 1)) for layer in layers if layer[2]]
         columns = ["layer", "kind", "parameters", "share"]
         score = Estimate(total, None, None, total, "").score(
             "parameters", "compute", "none", bounds=(0.0, None)
@@ -101,7 +104,7 @@ class Parameters(ModelMetric):
 
 
 @dataclass(frozen=True)
-class LayerProfile(ModelMetric):
+class LayerProfile(ComputeMetric):
     """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -119,7 +122,6 @@ class LayerProfile(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
     volatile: ClassVar[bool] = True
@@ -139,9 +141,8 @@ class LayerProfile(ModelMetric):
         total, layers = np.array(totals), described(module)
         times = _by_layer(laps, layers)
         times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
-        told = {name: str(one["kind"]) for name, one in layers.items()}
-        kinds = {**watch.kinds, **told, OUTSIDE: "the module itself"}
-        table = _profile_table(times, kinds, float(np.median(total)))
+        declared = {name: str(layer["kind"]) for name, layer in layers.items()}
+        kinds = {**watch.kinds, **declared, OUTSIDE: "the module itself"}
         value, low, high = median_interval(total)
         forward = Estimate(value, low, high, self.repeats, _OF_MEDIAN)
         score = forward.score(
@@ -152,8 +153,11 @@ class LayerProfile(ModelMetric):
             bounds=(0.0, None),
             note=message("notes.layer_profile.median", passes=self.repeats, rows=self.batch_size),
         )
-        notes = (_CLOCK, message("notes.layer_profile.own_time"))
-        return Measurement((score,), {"layers": table}, notes=notes)
+        return Measurement(
+            (score,),
+            {"layers": _profile_table(times, kinds, float(np.median(total)))},
+            notes=(_CLOCK, message("notes.layer_profile.own_time")),
+        )
 
 
 def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> dict[str, Floats]:
@@ -161,18 +165,18 @@ def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> d
     times: dict[str, Floats] = {}
     for part in laps[0]:
         layer = enclosing(part, layers)
-        spent = np.array([lap[part] for lap in laps])
-        times[layer] = times.get(layer, np.zeros(len(laps))) + spent
-    return {name: one for name, one in times.items() if one.any()}
+        times[layer] = times.get(layer, np.zeros(len(laps))) + np.array([lap[part] for lap in laps])
+    return {name: ms for name, ms in times.items() if ms.any()}
 
 
 def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
-    rows = [
-        (name, kinds[name], *median_interval(one), float(np.median(one)) / total)
-        for name, one in times.items()
-    ]
-    columns = ["layer", "kind", "ms", "low", "high", "share"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(
+        [
+            (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
+            for name, ms in times.items()
+        ],
+        columns=["layer", "kind", "ms", "low", "high", "share"],
+    )
 
 
 _OF_MEDIAN = message("interval_methods.order_statistics")
@@ -180,7 +184,7 @@ _CLOCK = message("notes.timing.clock")
 
 
 @dataclass(frozen=True)
-class Latency(ModelMetric):
+class Latency(ComputeMetric):
     """Time to answer, and rows per second, by batch size."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -192,7 +196,6 @@ class Latency(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True
     batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)] = (1, 8, 64, 512)
@@ -205,8 +208,10 @@ class Latency(ModelMetric):
         table = pd.DataFrame(rows, columns=columns)
         first, best = table.iloc[0], table.loc[table["rows_per_second"].idxmax()]
         size, scale = int(best["batch_size"]), 1000 * float(best["batch_size"])
-        one = Estimate(first["ms"], first["low"], first["high"], int(first["passes"]), _OF_MEDIAN)
-        many = Estimate(
+        latency = Estimate(
+            first["ms"], first["low"], first["high"], int(first["passes"]), _OF_MEDIAN
+        )
+        throughput = Estimate(
             best["rows_per_second"],
             scale / best["high"],
             scale / best["low"],
@@ -214,7 +219,7 @@ class Latency(ModelMetric):
             _OF_MEDIAN,
         )
         scores = (
-            one.score(
+            latency.score(
                 "latency_ms",
                 "compute",
                 "lower",
@@ -222,7 +227,7 @@ class Latency(ModelMetric):
                 bounds=(0.0, None),
                 note=message("notes.latency.batches", size=int(first["batch_size"])),
             ),
-            many.score(
+            throughput.score(
                 "rows_per_second",
                 "compute",
                 "higher",
@@ -252,12 +257,11 @@ class Latency(ModelMetric):
 
 
 @dataclass(frozen=True)
-class PeakMemory(ModelMetric):
+class PeakMemory(ComputeMetric):
     """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
 
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True
     batch_size: BatchSize = 256

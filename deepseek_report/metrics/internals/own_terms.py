@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.metrics.internals.timing import torch_module
-
-Floats = NDArray[np.float64]
 
 _BATCH = 1024
 

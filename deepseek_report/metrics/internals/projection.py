@@ -8,25 +8,24 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.layer_names import layer_name as said
+from deepseek_report.artifacts.layer_names import layer_name as layer_words
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.compute import layer_name
 from deepseek_report.metrics.internals.timing import torch_module
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.shared.plugin import ComputeMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin
 
-Floats = NDArray[np.float64]
 _COMPONENTS = 3
 #: Matrices that are not shown, named one by one.
 _NAMED = 3
@@ -74,7 +73,7 @@ def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, 
 
 
 @dataclass(frozen=True)
-class ParameterProjection(ModelMetric):
+class ParameterProjection(ComputeMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -90,7 +89,6 @@ class ParameterProjection(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
     max_points: Annotated[int, Field(ge=10, le=3000)] = 3000
@@ -107,15 +105,15 @@ class ParameterProjection(ModelMetric):
             raise NotApplicableError(
                 f"model {context.classifier.name!r} has no weight matrix to draw."
             )
-        width = common_width(one.shape for one in weights.values())
-        found = {name: vectors_of(one, width) for name, one in weights.items()}
-        points = np.concatenate([one for one in found.values() if one is not None])
+        width = common_width(matrix.shape for matrix in weights.values())
+        vectors = {name: vectors_of(matrix, width) for name, matrix in weights.items()}
+        points = np.concatenate([block for block in vectors.values() if block is not None])
         places = pd.DataFrame(
             [
                 (layer_name(name), name, row)
-                for name, one in found.items()
-                if one is not None
-                for row in range(len(one))
+                for name, block in vectors.items()
+                if block is not None
+                for row in range(len(block))
             ],
             columns=["layer", "parameter", "row"],
         )
@@ -124,7 +122,7 @@ class ParameterProjection(ModelMetric):
         coordinates, shares = principal_components(points)
         table = places.assign(**{f"pc{k + 1}": coordinates[:, k] for k in range(_COMPONENTS)})
         drawn = table.iloc[thin(len(table), self.max_points)].reset_index(drop=True)
-        left_out = [name for name, one in found.items() if one is None]
+        left_out = [name for name, block in vectors.items() if block is None]
         score = Estimate(float(shares.sum()), None, None, len(points), "").score(
             "explained_variance",
             "compute",
@@ -143,7 +141,7 @@ class ParameterProjection(ModelMetric):
             left_out_note = message(
                 "notes.parameter_projection.left_out",
                 width=width,
-                layers=[said(name) for name in left_out[:_NAMED]],
+                layers=[layer_words(name) for name in left_out[:_NAMED]],
                 more=max(len(left_out) - _NAMED, 0),
             )
             notes.append(left_out_note)

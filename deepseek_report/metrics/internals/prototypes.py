@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -27,8 +27,6 @@ from deepseek_report.metrics.internals.own_terms import contributions
 from deepseek_report.metrics.internals.timing import torch_module
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
-
-Floats = NDArray[np.float64]
 
 _BATCH = 1024
 #: Prototypes of the class decided for that are told of a case.
@@ -99,7 +97,7 @@ class Prototypes(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema, test = context.dataset.schema, context.dataset.test
         module = torch_module(context.classifier)
-        inputs, ids, classes = (one.cpu().numpy() for one in module.prototypes())
+        inputs, ids, classes = (tensor.cpu().numpy() for tensor in module.prototypes())
         evidence, distances = _evidence(module, test.inputs)
         context.classifier.calls += len(test)
         own = np.where(classes == context.predictions.decisions[:, None], evidence, -np.inf).argmax(
@@ -108,22 +106,21 @@ class Prototypes(ModelMetric):
         decided = np.bincount(own, minlength=len(ids))
         order = np.lexsort((ids, -decided))
         sizes = np.abs(contributions(context.classifier, test.inputs, schema.target.explained))
-        table = pd.DataFrame(
-            {
-                "prototype": np.arange(1, len(ids) + 1),
-                "instance_id": ids[order],
-                "class_label": [schema.target.classes[one] for one in classes[order]],
-                "decides": decided[order],
-                "share": decided[order] / len(test),
-                "mean_evidence": evidence.mean(axis=0)[order],
-                "n": len(test),
-                "shift": module.shift,
-            }
-        )
         return Measurement(
             scores=(_in_use(decided),),
             tables={
-                "prototypes": table,
+                "prototypes": pd.DataFrame(
+                    {
+                        "prototype": np.arange(1, len(ids) + 1),
+                        "instance_id": ids[order],
+                        "class_label": [schema.target.classes[k] for k in classes[order]],
+                        "decides": decided[order],
+                        "share": decided[order] / len(test),
+                        "mean_evidence": evidence.mean(axis=0)[order],
+                        "n": len(test),
+                        "shift": module.shift,
+                    }
+                ),
                 "inputs": _inputs(schema, inputs[order], sizes.mean(axis=0)),
                 "nearest": self._nearest(context, distances[:, order]),
                 "compared": _compared(context, evidence, ids, classes),
@@ -132,21 +129,23 @@ class Prototypes(ModelMetric):
         )
 
     def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:
-        classes = context.dataset.schema.target.classes
-        rows: list[dict[str, Any]] = []
-        for prototype, column in enumerate(distances.T, start=1):
-            for rank, one in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1):
-                rows.append(
-                    {
-                        "prototype": prototype,
-                        "rank": rank,
-                        "instance_id": int(context.dataset.test.instance_ids[one]),
-                        "distance": float(column[one]),
-                        "label": classes[int(context.predictions.labels[one])],
-                        "decision": classes[int(context.predictions.decisions[one])],
-                    }
+        p, classes = context.predictions, context.dataset.schema.target.classes
+        return pd.DataFrame(
+            [
+                {
+                    "prototype": prototype,
+                    "rank": rank,
+                    "instance_id": int(context.dataset.test.instance_ids[case]),
+                    "distance": float(column[case]),
+                    "label": classes[int(p.labels[case])],
+                    "decision": classes[int(p.decisions[case])],
+                }
+                for prototype, column in enumerate(distances.T, start=1)
+                for rank, case in enumerate(
+                    np.argsort(column, kind="stable")[: self.nearest], start=1
                 )
-        return pd.DataFrame(rows)
+            ]
+        )
 
 
 def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
@@ -160,36 +159,34 @@ def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
         for start in range(0, len(inputs), _BATCH)
     ]
     evidence, distances = (
-        torch.cat(list(one)).double().cpu().numpy() for one in zip(*parts, strict=True)
+        torch.cat(list(tensors)).double().cpu().numpy() for tensors in zip(*parts, strict=True)
     )
     return evidence, distances
 
 
-def _compared(
-    context: MeasureContext, evidence: Floats, ids: NDArray[np.int64], classes: NDArray[np.int64]
-) -> pd.DataFrame:
+def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:
     """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
     names = context.dataset.schema.target.classes
     rows: list[dict[str, Any]] = []
-    for one in context.cases.explained:
-        own = classes == context.predictions.decisions[one]
-        order = np.argsort(-evidence[one], kind="stable")
-        told = [*order[own[order]][:_TOLD], *order[~own[order]][:1]]
+    for case in context.cases.explained:
+        own = classes == context.predictions.decisions[case]
+        order = np.argsort(-evidence[case], kind="stable")
+        shown = [*order[own[order]][:_TOLD], *order[~own[order]][:1]]
         rows.extend(
             {
-                "instance_id": int(context.dataset.test.instance_ids[one]),
+                "instance_id": int(context.dataset.test.instance_ids[case]),
                 "rank": rank,
                 "prototype_id": int(ids[at]),
                 "class_label": names[classes[at]],
                 "for_decision": bool(own[at]),
-                "share": float(evidence[one, at] / evidence[one, classes == classes[at]].sum()),
+                "share": float(evidence[case, at] / evidence[case, classes == classes[at]].sum()),
             }
-            for rank, at in enumerate(told, start=1)
+            for rank, at in enumerate(shown, start=1)
         )
     return pd.DataFrame(rows)
 
 
-def _in_use(decided: NDArray[np.int64]) -> Score:
+def _in_use(decided: Ints) -> Score:
     return Score(
         metric="prototypes_in_use",
         category="explanation",

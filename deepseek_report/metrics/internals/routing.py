@@ -8,15 +8,15 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import (
     Column,
     TableType,
@@ -30,23 +30,20 @@ from deepseek_report.metrics.internals.tracing import (
     sample_rows,
     traces,
 )
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples, Rows
+from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import bootstrap, bootstrapped
 from deepseek_report.tasks import task_of
 
-Floats = NDArray[np.float64]
-
 
 def normalised_entropy(weights: Floats) -> Floats:
     """Entropy of the last axis over the log of its length: 0 is one choice, 1 is all alike."""
-    positive = np.maximum(weights, 1e-300)
-    entropy = -(weights * np.log(positive)).sum(axis=-1)
+    entropy = -(weights * np.log(np.maximum(weights, 1e-300))).sum(axis=-1)
     return np.asarray(entropy / math.log(max(weights.shape[-1], 2)))
 
 
 @dataclass(frozen=True)
-class ExpertLoad(ModelMetric):
+class ExpertLoad(ComputeMetric):
     """How evenly the experts are used, and which are not used at all."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -62,7 +59,6 @@ class ExpertLoad(ModelMetric):
         "expert_load_imbalance": (1.0, None),
         "unused_experts": (0.0, None),
     }
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
     max_rows: Rows = 1000
@@ -102,8 +98,7 @@ class ExpertLoad(ModelMetric):
                 ),
             ),
         )
-        notes = (message("notes.expert_load.load", n=n),)
-        return Measurement(scores, {"load": table}, notes=notes)
+        return Measurement(scores, {"load": table}, notes=(message("notes.expert_load.load", n=n),))
 
 
 def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, list[int]]:
@@ -114,11 +109,11 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, lis
     batches: list[Floats] = []
     places: list[int] = []
     for _, layers in traces(context, inputs):
-        places = [k for k, one in enumerate(layers) if one.expert_weights is not None]
+        places = [k for k, layer in enumerate(layers) if layer.expert_weights is not None]
         sparse = [array(layers[k].expert_weights) for k in places]
         if not sparse:
             raise NotApplicableError(f"model {context.classifier.name!r} has no layer of experts")
-        counts = np.stack([(one > 0).sum(axis=1) for one in sparse], axis=1)
+        counts = np.stack([(weights > 0).sum(axis=1) for weights in sparse], axis=1)
         batches.append(counts / counts.sum(axis=-1, keepdims=True))
     return np.concatenate(batches), places
 
@@ -133,14 +128,13 @@ def _grid_table(
     names: tuple[str, ...], values: Floats, low: Floats, high: Floats, value: str
 ) -> pd.DataFrame:
     """One row per cell of an array, its position in the columns `names`."""
-    places = np.indices(values.shape).reshape(values.ndim, -1)
-    columns = dict(zip(names, places, strict=True))
+    columns = dict(zip(names, np.indices(values.shape).reshape(values.ndim, -1), strict=True))
     bounded = {"low": np.clip(low, 0, 1).ravel(), "high": np.clip(high, 0, 1).ravel()}
     return pd.DataFrame({**columns, value: values.ravel(), **bounded})
 
 
 @dataclass(frozen=True)
-class RouteEntropy(ModelMetric):
+class RouteEntropy(ComputeMetric):
     """Whether the router prefers some heads for some inputs, or treats all alike."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -168,7 +162,6 @@ class RouteEntropy(ModelMetric):
         ),
     }
     bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})
     max_rows: Rows = 1000
@@ -193,8 +186,7 @@ class RouteEntropy(ModelMetric):
             note=message("notes.route_entropy.mean"),
         )
         names = ("layer", "branch", "head")
-        overall = _named(_grid_table(names, *mean_interval(routes), "weight"), branches)
-        tables = {"routes": overall}
+        tables = {"routes": _named(_grid_table(names, *mean_interval(routes), "weight"), branches)}
         if task_of(target).decides:
             tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
         return Measurement((score,), tables)
@@ -205,7 +197,7 @@ def _named(table: pd.DataFrame, branches: list[str]) -> pd.DataFrame:
 
 
 def _by_class(
-    routes: Floats, labels: NDArray[np.int64], classes: tuple[str, ...], branches: list[str]
+    routes: Floats, labels: Ints, classes: tuple[str, ...], branches: list[str]
 ) -> pd.DataFrame:
     """Mean weight of every head among the instances of each class (by label)."""
     frames = []

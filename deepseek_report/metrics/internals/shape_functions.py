@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -20,8 +20,6 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.metrics.internals.own_terms import contributions
 from deepseek_report.metrics.shared.plugin import ModelMetric
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,9 @@ class ShapeFunctions(ModelMetric):
         typical = typical_row(train, schema)
         curves, density = [], []
         marks = [self._values(schema.features[column], train[:, column]) for column in shown]
-        rows = [_moved(typical, column, one) for column, one in zip(shown, marks, strict=True)]
+        rows = [_moved(typical, column, at) for column, at in zip(shown, marks, strict=True)]
         all_added = contributions(context.classifier, np.concatenate(rows), target)
-        ends = np.cumsum([len(one) for one in marks])[:-1]
+        ends = np.cumsum([len(mark) for mark in marks])[:-1]
         for place, (column, values, part) in enumerate(
             zip(shown, marks, np.split(all_added, ends), strict=True)
         ):
@@ -122,15 +120,17 @@ def _moved(typical: Floats, column: int, values: Floats) -> Floats:
 def _curve(
     about: dict[str, Any], feature: Feature, values: Floats, added: Floats, train: Floats
 ) -> pd.DataFrame:
-    shares = [np.isnan(train).mean() if np.isnan(one) else (train == one).mean() for one in values]
     return pd.DataFrame(
         {
             **about,
             "unit": feature.unit or "",
             "value": values,
-            "display": [feature.display(one) for one in values],
+            "display": [feature.display(value) for value in values],
             "contribution": added,
-            "share": shares,
+            "share": [
+                np.isnan(train).mean() if np.isnan(value) else (train == value).mean()
+                for value in values
+            ],
         }
     )
 
@@ -142,5 +142,11 @@ def _density(about: dict[str, Any], train: Floats, values: Floats, bins: int) ->
     if high <= low:
         return pd.DataFrame(columns=["feature", "from", "to", "share"])
     counts, edges = np.histogram(known, bins, (low, high))
-    frame = {"feature": about["feature"], "from": edges[:-1], "to": edges[1:]}
-    return pd.DataFrame({**frame, "share": counts / len(train)})
+    return pd.DataFrame(
+        {
+            "feature": about["feature"],
+            "from": edges[:-1],
+            "to": edges[1:],
+            "share": counts / len(train),
+        }
+    )

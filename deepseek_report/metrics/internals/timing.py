@@ -8,14 +8,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import Z95
-
-Floats = NDArray[np.float64]
 
 
 def torch_module(classifier: Classifier) -> Any:
@@ -30,7 +28,7 @@ def torch_module(classifier: Classifier) -> Any:
 def on_gpu(classifier: Classifier) -> bool:
     """Whether the model computes on a CUDA device, whose work must be waited for."""
     parameters = getattr(classifier.module, "parameters", None)
-    return parameters is not None and any(one.is_cuda for one in parameters())
+    return parameters is not None and any(parameter.is_cuda for parameter in parameters())
 
 
 def wait_for(classifier: Classifier) -> Callable[[], None]:
@@ -90,9 +88,9 @@ class Stopwatch:
 
     def lap(self) -> dict[str, float]:
         """Milliseconds per part since the last lap."""
-        found = {name: 1000 * seconds for name, seconds in self._seconds.items()}
+        milliseconds = {name: 1000 * seconds for name, seconds in self._seconds.items()}
         self._seconds = dict.fromkeys(self._seconds, 0.0)
-        return found
+        return milliseconds
 
     def _start(self, *_: object) -> None:
         self._wait()

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.timing import torch_module
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _BATCH = 256
 #: A batch holds at most so many input values, and its map of one head at most so many weights.
 _VALUES, _WEIGHTS = 2**18, 2**20
@@ -51,8 +49,7 @@ def traces(
 
 def rows_at_once(columns: int, tokens: int) -> int:
     """How many rows a batch has, so that long inputs and large maps do not fill the memory."""
-    most = min(_BATCH, _VALUES // max(columns, 1), _WEIGHTS // max(tokens, 1) ** 2)
-    return max(most, 1)
+    return max(min(_BATCH, _VALUES // max(columns, 1), _WEIGHTS // max(tokens, 1) ** 2), 1)
 
 
 def array(tensor: Any) -> Floats:
@@ -68,8 +65,7 @@ def heads_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], tuple[
     NotApplicableError : no layer has heads.
     """
     _, layers = next(traces(context, inputs[:1]))
-    found = [one.routes or one.attention for one in layers]
-    known = [one for one in found if one]
+    known = [part for part in [layer.routes or layer.attention for layer in layers] if part]
     if not known:
         raise NotApplicableError(f"model {context.classifier.name!r} has no layer with heads")
     heads = next(iter(known[0].values())).shape[1]
@@ -89,7 +85,10 @@ def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Float
         branches = list(routed[0])
         batches.append(
             np.stack(
-                [np.stack([array(one[name]) for name in branches], axis=1) for one in routed],
+                [
+                    np.stack([array(weights[name]) for name in branches], axis=1)
+                    for weights in routed
+                ],
                 axis=1,
             )
         )

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text
@@ -33,7 +33,6 @@ from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.task import REFERENCES
 from deepseek_report.wording.words import wording
 
-Floats = NDArray[np.float64]
 _Estimates = Mapping[str, Estimate]
 
 
@@ -79,9 +78,11 @@ class Baselines(ModelMetric):
             estimates[name] = task.summary(other, self.n_resamples, context.seed)
             scores += _scores(task, target, name, estimates[name])
             scores.append(_gain(task, target, name, task.gain_over(model, other)))
-        table = _comparison(task, estimates)
-        notes = _notes(task, context, self.predictors)
-        return Measurement(tuple(scores), {"comparison": table}, notes=notes)
+        return Measurement(
+            tuple(scores),
+            {"comparison": _comparison(task, estimates)},
+            notes=_notes(task, context, self.predictors),
+        )
 
 
 def reference_predictions(kind: Predictor, context: MeasureContext) -> Predictions:
@@ -146,8 +147,7 @@ def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame
         for predictor, summary in estimates.items()
         for measure in task.compared
     ]
-    table = pd.DataFrame(rows)
-    return table.astype({"value": np.float64, "low": np.float64, "high": np.float64})
+    return pd.DataFrame(rows).astype({"value": np.float64, "low": np.float64, "high": np.float64})
 
 
 def _notes(task: Task, context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[Text, ...]:

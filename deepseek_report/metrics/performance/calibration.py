@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -28,10 +28,6 @@ from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE, wilson
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
@@ -70,8 +66,7 @@ def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
     log_odds = np.log(clipped / (1 - clipped))
     ones = np.ones((len(scores), 1))
     slope = _logistic(happened, np.column_stack([ones, log_odds]), None)
-    intercept = _logistic(happened, ones, log_odds)
-    return slope, intercept
+    return slope, _logistic(happened, ones, log_odds)
 
 
 def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimate:
@@ -119,12 +114,12 @@ def calibration_estimate(
         np.random.default_rng(seed),
     )
     chance = errors_by_chance(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
-    found = bootstrapped(replicates, len(scores), seed)
-    if found.value <= np.quantile(chance, 0.95):
-        found = replace(
-            found, low=0.0, method=message("interval_methods.from_zero", method=found.method)
+    error = bootstrapped(replicates, len(scores), seed)
+    if error.value <= np.quantile(chance, 0.95):
+        error = replace(
+            error, low=0.0, method=message("interval_methods.from_zero", method=error.method)
         )
-    return found, float(chance.mean())
+    return error, float(chance.mean())
 
 
 def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
@@ -186,15 +181,17 @@ class ExpectedCalibrationError(ClassMetric):
             slope.score("calibration_slope", "calibration", "one"),
             intercept.score("calibration_intercept", "calibration", "zero"),
         )
-        notes = _notes(slope, int(bins.max()) + 1, self.n_bins)
-        table = reliability_table(happened, scores, self.n_bins)
-        return Measurement(joined, {"bins": table}, notes=notes)
+        return Measurement(
+            joined,
+            {"bins": reliability_table(happened, scores, self.n_bins)},
+            notes=_notes(slope, int(bins.max()) + 1, self.n_bins),
+        )
 
 
-def _notes(slope: Estimate, bins: int, asked: int) -> tuple[Text, ...]:
+def _notes(slope: Estimate, bins: int, wanted: int) -> tuple[Text, ...]:
     notes = []
     if math.isnan(slope.value):
         notes.append(message("notes.expected_calibration_error.no_slope"))
-    if bins < asked:
-        notes.append(message("notes.expected_calibration_error.tied", bins=bins, asked=asked))
+    if bins < wanted:
+        notes.append(message("notes.expected_calibration_error.tied", bins=bins, asked=wanted))
     return tuple(notes)

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -27,8 +27,6 @@ from deepseek_report.statistics.ranking import macro_auc_estimate, thin
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import tally
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _CURVE_ROWS = 200
 
 
@@ -49,9 +47,9 @@ class Accuracy(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         right = context.predictions.correct
-        found = rate(int(right.sum()), len(right))
+        estimate = rate(int(right.sum()), len(right))
         return Measurement(
-            (found.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
+            (estimate.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
         )
 
 
@@ -68,8 +66,8 @@ class BalancedAccuracy(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         require_both(p.labels, "balanced accuracy")
-        found = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
-        score = found.score(
+        estimate = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
+        score = estimate.score(
             "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
         )
         return Measurement((score,))
@@ -95,10 +93,13 @@ class BrierScore(ClassMetric):
             np.random.default_rng(context.seed),
         )
         bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
-        found = bootstrapped(replicates, len(p), context.seed, bounds)
-        reference = "doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2"
-        score = found.score(
-            "brier_score", "performance", "lower", bounds=bounds, reference=reference
+        estimate = bootstrapped(replicates, len(p), context.seed, bounds)
+        score = estimate.score(
+            "brier_score",
+            "performance",
+            "lower",
+            bounds=bounds,
+            reference="doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
         )
         return Measurement((score,))
 
@@ -128,23 +129,26 @@ class RocAuc(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         require_both(p.labels, "ROC AUC")
-        found = macro_auc_estimate(p.labels, p.probabilities, p.explained)
-        score = found.score(
+        estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained)
+        score = estimate.score(
             "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
         )
-        notes = _many_classes(context.dataset.schema, "roc_auc")
-        return Measurement((score,), {"curve": roc_points(p.truths, p.scores)}, notes=notes)
+        return Measurement(
+            (score,),
+            {"curve": roc_points(p.truths, p.scores)},
+            notes=_many_classes(context.dataset.schema, "roc_auc"),
+        )
 
 
-def roc_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
+def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of the ROC curve of the explained class, from (0, 0) to (1, 1)."""
     thresholds = np.unique(scores)[::-1]
     thresholds = np.concatenate([[np.inf], thresholds[thin(len(thresholds), _CURVE_ROWS - 1)]])
-    found = tally(truths, scores, thresholds)
+    counts = tally(truths, scores, thresholds)
     return pd.DataFrame(
         {
-            "false_positive_rate": found.false_positive_rate,
-            "true_positive_rate": found.true_positive_rate,
+            "false_positive_rate": counts.false_positive_rate,
+            "true_positive_rate": counts.true_positive_rate,
             "threshold": np.minimum(thresholds, 1.0 + 1e-9),
         }
     )
@@ -173,25 +177,29 @@ class AveragePrecision(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         require_both(p.labels, "average precision")
-        found, _ = average_precision_and_brier(
+        estimate, _ = average_precision_and_brier(
             p.labels, p.probabilities, p.explained, self.n_resamples, context.seed
         )
         note = message("notes.average_precision.guessing", share=float(p.truths.mean()))
-        score = found.score("average_precision", "performance", "higher", bounds=SHARE, note=note)
-        notes = _many_classes(context.dataset.schema, "average_precision")
-        curve = precision_points(p.truths, p.scores)
-        return Measurement((score,), {"curve": curve}, notes=notes)
+        score = estimate.score(
+            "average_precision", "performance", "higher", bounds=SHARE, note=note
+        )
+        return Measurement(
+            (score,),
+            {"curve": precision_points(p.truths, p.scores)},
+            notes=_many_classes(context.dataset.schema, "average_precision"),
+        )
 
 
-def precision_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
+def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of recall and precision, from the highest threshold to the lowest."""
     thresholds = np.unique(scores)[::-1]
     thresholds = thresholds[thin(len(thresholds), _CURVE_ROWS)]
-    found = tally(truths, scores, thresholds)
+    counts = tally(truths, scores, thresholds)
     return pd.DataFrame(
         {
-            "recall": found.true_positive_rate,
-            "precision": found.precision,
+            "recall": counts.true_positive_rate,
+            "precision": counts.precision,
             "threshold": thresholds,
         }
     )

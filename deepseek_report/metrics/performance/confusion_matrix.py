@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Ints
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -26,8 +26,6 @@ from deepseek_report.artifacts.table import (
 )
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE, rate
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,13 @@ class ConfusionMatrix(ClassMetric):
             )
             for name, direction, hits, among, note in rows
         )
-        tables = {
-            "matrix": confusion_table(p.labels, p.decisions, target.classes),
-            "classes": class_table(p.labels, p.decisions, target.classes),
-        }
-        return Measurement(scores, tables)
+        return Measurement(
+            scores,
+            {
+                "matrix": confusion_table(p.labels, p.decisions, target.classes),
+                "classes": class_table(p.labels, p.decisions, target.classes),
+            },
+        )
 
 
 def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -39,8 +39,6 @@ from deepseek_report.statistics.resampling import (
     bootstrapped,
 )
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 #: Measures of the set, and which way is better.
 OF_SET: dict[str, Direction] = {
     "micro_f1": "higher",
@@ -52,7 +50,7 @@ OF_SET: dict[str, Direction] = {
 _SHARES = frozenset({"hamming_loss", "subset_accuracy"})
 
 
-def set_measures(weights: Floats, given: Bools, decided: Bools) -> Floats:
+def set_measures(weights: Floats, truths: Bools, decided: Bools) -> Floats:
     """(resample, label + 4) F1 of each label, then the measures of `OF_SET` in their order.
 
     F1 = 2 tp / (2 tp + fp + fn), 0 where a label is neither given nor decided. Micro: counts are
@@ -62,15 +60,16 @@ def set_measures(weights: Floats, given: Bools, decided: Bools) -> Floats:
 
     Parameters
     ----------
-    weights : (resample, instance). given, decided : (instance, label).
+    weights : (resample, instance).
+    truths, decided : (instance, label) whether each label is given, and whether it is decided.
     """
-    hits = weights @ (given & decided).astype(np.float64)
-    missed = weights @ (given ^ decided).astype(np.float64)
+    hits = weights @ (truths & decided).astype(np.float64)
+    missed = weights @ (truths ^ decided).astype(np.float64)
     total = weights.sum(axis=1)
     each = _f1(hits, missed)
     micro = _f1(hits.sum(axis=1), missed.sum(axis=1))
-    hamming = missed.sum(axis=1) / (total * given.shape[1])
-    subset = weights @ (given == decided).all(axis=1).astype(np.float64) / total
+    hamming = missed.sum(axis=1) / (total * truths.shape[1])
+    subset = weights @ (truths == decided).all(axis=1).astype(np.float64) / total
     return np.column_stack([each, micro, each.mean(axis=1), hamming, subset])
 
 
@@ -116,31 +115,31 @@ class LabelsTable(LabelsMetric):
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        given, shares = _labels_of(context.predictions)
+        truths, shares = _labels_of(context.predictions)
         thresholds = own_thresholds(*_labels_of(context.validation_predictions))
         decided = shares >= thresholds
-        n, seed = len(given), context.seed
-        found = bootstrap(
-            lambda weights: set_measures(weights, given, decided),
+        n, seed = len(truths), context.seed
+        replicates = bootstrap(
+            lambda weights: set_measures(weights, truths, decided),
             as_one(n),
             self.n_resamples,
             np.random.default_rng(seed),
         )
-        estimates = [_part(found, k, n, seed) for k in range(found.value.shape[0])]
-        k = given.shape[1]
+        estimates = [_part(replicates, k, n, seed) for k in range(replicates.value.shape[0])]
+        k = truths.shape[1]
         scores = tuple(
-            one.score(
+            measured.score(
                 name,
                 "performance",
                 direction,
                 unit="share" if name in _SHARES else "",
                 bounds=SHARE,
             )
-            for (name, direction), one in zip(OF_SET.items(), estimates[k:], strict=True)
+            for (name, direction), measured in zip(OF_SET.items(), estimates[k:], strict=True)
         )
         target = context.dataset.schema.target
         rows = [
-            self._row(name, j == target.label_index, (given[:, j], shares[:, j]), seed)
+            self._row(name, j == target.label_index, (truths[:, j], shares[:, j]), seed)
             | {"threshold": float(thresholds[j])}
             | _ends("f1", estimates[j])
             for j, name in enumerate(target.labels)
@@ -154,20 +153,20 @@ class LabelsTable(LabelsMetric):
     def _row(
         self, name: str, reported: bool, label: tuple[Bools, Floats], seed: int
     ) -> dict[str, Any]:
-        given, shares = label
-        row = {"label": name, "reported": reported, "n": len(given), "prevalence": given.mean()}
-        if given.all() or not given.any():
+        truths, shares = label
+        row = {"label": name, "reported": reported, "n": len(truths), "prevalence": truths.mean()}
+        if truths.all() or not truths.any():
             return row | _ends("roc_auc", None) | _ends("average_precision", None)
         ranked = bootstrap(
-            average_precision_statistic(given, shares),
-            as_one(len(given)),
+            average_precision_statistic(truths, shares),
+            as_one(len(truths)),
             self.n_resamples,
             np.random.default_rng(seed),
         )
-        precision = bootstrapped(ranked, len(given), seed)
+        precision = bootstrapped(ranked, len(truths), seed)
         return (
             row
-            | _ends("roc_auc", auc_estimate(given, shares))
+            | _ends("roc_auc", auc_estimate(truths, shares))
             | _ends("average_precision", precision)
         )
 
@@ -179,20 +178,28 @@ def _labels_of(p: Predictions) -> tuple[Bools, Floats]:
     return p.all_labels > 0, p.all_probabilities
 
 
-def own_thresholds(given: Bools, shares: Floats) -> Floats:
+def own_thresholds(truths: Bools, shares: Floats) -> Floats:
     """(label,) the threshold of each label with the highest F1; 0.5 where it is never given."""
-    columns: Sequence[tuple[Floats, Bools]] = list(zip(shares.T, given.T, strict=True))
+    columns: Sequence[tuple[Floats, Bools]] = list(zip(shares.T, truths.T, strict=True))
     return np.array(
-        [choose_threshold("f1", one, truth) if truth.any() else 0.5 for one, truth in columns]
+        [choose_threshold("f1", scores, truth) if truth.any() else 0.5 for scores, truth in columns]
     )
 
 
-def _part(found: Replicates, k: int, n: int, seed: int) -> Estimate:
-    one = Replicates(found.value[k], found.resamples[:, k], found.jackknife[:, k], found.blocks)
-    return bootstrapped(one, n, seed)
+def _part(replicates: Replicates, k: int, n: int, seed: int) -> Estimate:
+    return bootstrapped(
+        Replicates(
+            replicates.value[k],
+            replicates.resamples[:, k],
+            replicates.jackknife[:, k],
+            replicates.blocks,
+        ),
+        n,
+        seed,
+    )
 
 
-def _ends(name: str, one: Estimate | None) -> dict[str, float]:
-    values = (np.nan,) * 3 if one is None else (one.value, one.low, one.high)
+def _ends(name: str, measured: Estimate | None) -> dict[str, float]:
+    values = (np.nan,) * 3 if measured is None else (measured.value, measured.low, measured.high)
     names = (name, f"{name}_low", f"{name}_high")
     return dict(zip(names, (np.nan if v is None else float(v) for v in values), strict=True))

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.shared.plugin import NumberMetric, Resamples
 from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -30,8 +25,8 @@ class ErrorMetric(NumberMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
-        found = error_estimates(p.labels, p.values, self.n_resamples, context.seed)[self.name]
-        score = found.score(
+        estimate = error_estimates(p.labels, p.values, self.n_resamples, context.seed)[self.name]
+        score = estimate.score(
             self.name,
             "performance",
             MEASURES[self.name],

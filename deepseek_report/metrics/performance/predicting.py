@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier
 from deepseek_report.artifacts.schema import Target
@@ -15,8 +15,6 @@ from deepseek_report.metrics.performance.softmax import softmax
 from deepseek_report.metrics.performance.threshold_choice import choose_threshold
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import decide
-
-Floats = NDArray[np.float64]
 
 MOST_PROBABLE = "most_probable"
 NO_DECISION = "none"
@@ -39,7 +37,7 @@ def predict(
         return {"validation": _numbers(classifier, validation), "test": _numbers(classifier, test)}
     parts = {"validation": validation, "test": test}
     logits = {name: logits_of(classifier, part) for name, part in parts.items()}
-    shares = {name: softmax(found) for name, found in logits.items()}
+    shares = {name: softmax(outputs) for name, outputs in logits.items()}
     threshold = _threshold(rule, target, shares["validation"], validation.labels)
     return {
         name: Predictions(
@@ -92,7 +90,7 @@ def _of_labels(classifier: Classifier, part: Split) -> Floats | None:
 
 
 def _threshold(
-    rule: ThresholdRule, target: Target, probabilities: Floats, labels: NDArray[np.int64]
+    rule: ThresholdRule, target: Target, probabilities: Floats, labels: Ints
 ) -> float | None:
     if len(target.classes) != 2:
         return None

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -34,7 +34,6 @@ from deepseek_report.statistics.intervals import (
     rate,
 )
 
-Floats = NDArray[np.float64]
 Level = Annotated[float, Field(gt=0, lt=1)]
 _REFERENCE = "doi:10.1080/01621459.2017.1307116"
 
@@ -143,59 +142,64 @@ class PredictionIntervals(NumberMetric):
         tables = {"coverage": self._coverage(held_out, p.errors)}
         if len(by_group := self._by_group(context, inside)):
             tables["by_group"] = by_group
-        notes = (
-            message("notes.prediction_intervals.made", n=len(held_out)),
-            message("notes.prediction_intervals.stopping"),
+        return Measurement(
+            (covered, width),
+            tables,
+            notes=(
+                message("notes.prediction_intervals.made", n=len(held_out)),
+                message("notes.prediction_intervals.stopping"),
+            ),
         )
-        return Measurement((covered, width), tables, notes=notes)
 
     def _coverage(self, held_out: Floats, errors: Floats) -> pd.DataFrame:
-        rows = []
-        for level in sorted({self.level, *self.levels}):
-            half = half_width(held_out, level)
-            found = rate(int((np.abs(errors) <= half).sum()), len(errors))
-            rows.append(
+        halves = {
+            level: half_width(held_out, level) for level in sorted({self.level, *self.levels})
+        }
+        return pd.DataFrame(
+            [
                 {
                     "level": level,
                     "half_width": half,
-                    "coverage": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "n": found.n,
+                    "coverage": covered.value,
+                    "low": covered.low,
+                    "high": covered.high,
+                    "n": covered.n,
                 }
-            )
-        return pd.DataFrame([one for one in rows if math.isfinite(float(one["half_width"] or 0))])
+                for level, half in halves.items()
+                for covered in [rate(int((np.abs(errors) <= half).sum()), len(errors))]
+                if math.isfinite(half)
+            ]
+        )
 
-    def _by_group(self, context: MeasureContext, inside: NDArray[np.bool_]) -> pd.DataFrame:
+    def _by_group(self, context: MeasureContext, inside: Bools) -> pd.DataFrame:
         """Coverage in each group: an interval that holds on the whole need not hold in a group."""
         groups = dict(context.predictions.groups)
         try:
-            found = groupings(
+            compared = groupings(
                 context.dataset.schema, groups, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
             )
         except NotApplicableError:
             return pd.DataFrame()
-        rows: list[dict[str, Any]] = []
-        for grouping in found:
-            for code, level in enumerate(grouping.levels):
-                among = grouping.codes == code
-                one = rate(int(inside[among].sum()), int(among.sum()))
-                rows.append(
-                    {
-                        "attribute": grouping.name,
-                        "attribute_label": grouping.label,
-                        "level": level,
-                        "n": one.n,
-                        "coverage": one.value,
-                        "low": one.low,
-                        "high": one.high,
-                        "too_few": one.n < self.min_cell,
-                        "p_value": self._p_value(inside, among),
-                    }
-                )
+        rows: list[dict[str, Any]] = [
+            {
+                "attribute": grouping.name,
+                "attribute_label": grouping.label,
+                "level": level,
+                "n": covered.n,
+                "coverage": covered.value,
+                "low": covered.low,
+                "high": covered.high,
+                "too_few": covered.n < self.min_cell,
+                "p_value": self._p_value(inside, among),
+            }
+            for grouping in compared
+            for code, level in enumerate(grouping.levels)
+            for among in [grouping.codes == code]
+            for covered in [rate(int(inside[among].sum()), int(among.sum()))]
+        ]
         return pd.DataFrame(rows).assign(p_adjusted=holm([row["p_value"] for row in rows]))
 
-    def _p_value(self, inside: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
+    def _p_value(self, inside: Bools, among: Bools) -> float:
         """Whether a group is held as often as all others are; NaN where it is not judged."""
         n, rest = int(among.sum()), int((~among).sum())
         if min(n, rest) < self.min_cell:

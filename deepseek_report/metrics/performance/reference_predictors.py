@@ -9,13 +9,13 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.data_kinds.encoding import MOST_WORDS, encoding_of
 from deepseek_report.tasks.classification import TREES, iterations
 from deepseek_report.tasks.task import REFERENCES, Task
 
-Floats = NDArray[np.float64]
 #: What a config can name; `Task.references` says what stands for it where a number is predicted.
 Predictor = Literal["majority", "logistic_regression", "gradient_boosting"]
 Result = TypeVar("Result")
@@ -60,8 +60,7 @@ def fit_predictor(
         answer = task.constant(labels, n_outputs)
         return lambda rows: np.tile(answer, (len(rows), 1))
     fit = _fit_linear if kind == "logistic_regression" else _fit_boosting
-    predict = _on_one_thread(fit)(task, features, inputs, labels, n_outputs, seed)
-    return _on_one_thread(predict)
+    return _on_one_thread(_on_one_thread(fit)(task, features, inputs, labels, n_outputs, seed))
 
 
 def _on_one_thread(function: Callable[..., Result]) -> Callable[..., Result]:
@@ -122,13 +121,14 @@ def _boosted_columns(
     chosen = task.telling(inputs, labels, MOST_BOOSTED)
     kept = [features[j] for j in chosen]
     categorical = [
-        one.kind == "categorical" and len(one.categories) <= _MOST_CATEGORIES for one in kept
+        feature.kind == "categorical" and len(feature.categories) <= _MOST_CATEGORIES
+        for feature in kept
     ]
     return (lambda rows: rows[:, chosen]), categorical
 
 
 def _are_words(features: Sequence[Feature]) -> bool:
-    return bool(features) and all(one.kind == "token" for one in features)
+    return bool(features) and all(feature.kind == "token" for feature in features)
 
 
 def limits_of(
@@ -151,5 +151,8 @@ def limits_of(
             limits.append(message("notes.reference_limits.trees", n=iterations(n_outputs)))
     if kind == "majority" or not limits:
         return None
-    reference = REFERENCES[task.references[kind]]
-    return message("notes.reference_limits.sentence", reference=reference, limits=limits)
+    return message(
+        "notes.reference_limits.sentence",
+        reference=REFERENCES[task.references[kind]],
+        limits=limits,
+    )

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
@@ -19,8 +18,6 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.shared.plugin import NumberMetric
 from deepseek_report.statistics.intervals import mean_interval
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Residuals(NumberMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
-        mean, low, high = (float(one) for one in mean_interval(p.errors))
+        mean, low, high = (float(end) for end in mean_interval(p.errors))
         score = Estimate(
             mean, low, high, len(p), message("interval_methods.normal_of_mean_error")
         ).score(
@@ -78,8 +75,9 @@ class Residuals(NumberMetric):
             unit=target.unit or "",
             note=message("notes.residuals.mean_error"),
         )
-        tables = {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
-        return Measurement((score,), tables)
+        return Measurement(
+            (score,), {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
+        )
 
 
 def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
@@ -87,8 +85,8 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
     edges = np.unique(np.quantile(p.values, np.arange(1, bins) / bins))
     place = np.searchsorted(edges, p.values, side="right")
     rows = []
-    for number, one in enumerate(np.unique(place)):
-        inside = place == one
+    for number, code in enumerate(np.unique(place)):
+        inside = place == code
         mean, low, high = (float(end) for end in mean_interval(p.errors[inside]))
         rows.append(
             {

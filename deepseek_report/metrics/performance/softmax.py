@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from deepseek_report.artifacts.arrays import Floats
 
 
 def softmax(logits: Floats) -> Floats:
     """(instance, class) -> (instance, class), rows sum to 1."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def log_odds(logits: Floats, target: int) -> Floats:
@@ -24,5 +22,4 @@ def log_odds(logits: Floats, target: int) -> Floats:
     if logits.shape[1] == 1:
         return logits[:, 0]
     others = np.delete(logits, target, axis=1)
-    odds: Floats = logits[:, target] - np.logaddexp.reduce(others, axis=1)
-    return odds
+    return np.asarray(logits[:, target] - np.logaddexp.reduce(others, axis=1))

@@ -52,14 +52,15 @@ class ThresholdSweep(ClassMetric):
         require_two_classes(context.dataset.schema, "a sweep of the threshold")
         p = context.predictions
         selected = target.counted_class
-        sweep = threshold_table(p.truths, p.scores, selected == p.explained)
         classes = message(
             "notes.threshold_sweep.classes",
             explained=target.explained_class,
             selected=target.classes[selected],
         )
-        notes = (classes, message("notes.threshold_sweep.test_rows"))
-        return Measurement(tables={"sweep": sweep}, notes=notes)
+        return Measurement(
+            tables={"sweep": threshold_table(p.truths, p.scores, selected == p.explained)},
+            notes=(classes, message("notes.threshold_sweep.test_rows")),
+        )
 
 
 def threshold_table(
@@ -67,16 +68,16 @@ def threshold_table(
 ) -> pd.DataFrame:
     """Rates at the thresholds 0.01, 0.02, …, 0.99 of the explained class's probability."""
     thresholds = np.round(np.arange(1, 100) / 100, 2)
-    found = tally(truths, scores, thresholds)
-    decided = found.decided / found.n
+    counts = tally(truths, scores, thresholds)
+    decided = counts.decided / counts.n
     return pd.DataFrame(
         {
             "threshold": thresholds,
             "selection_rate": decided if explained_is_favourable else 1 - decided,
-            "true_positive_rate": found.true_positive_rate,
-            "false_positive_rate": found.false_positive_rate,
-            "precision": found.precision,
-            "accuracy": found.accuracy,
-            "balanced_accuracy": found.balanced_accuracy,
+            "true_positive_rate": counts.true_positive_rate,
+            "false_positive_rate": counts.false_positive_rate,
+            "precision": counts.precision,
+            "accuracy": counts.accuracy,
+            "balanced_accuracy": counts.balanced_accuracy,
         }
     )

@@ -12,9 +12,12 @@ from deepseek_report.artifacts.schema import (
     CLASS_TASKS,
     LABEL_TASKS,
     NUMBER_TASKS,
+    PEOPLE,
+    AttributeKind,
     Schema,
     TaskName,
 )
+from deepseek_report.artifacts.score import Category
 from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -39,6 +42,20 @@ class ModelMetric(MetricPart):
     scope: ClassVar[Scope] = "model"
 
 
+class ComputeMetric(ModelMetric):
+    """Defaults of a metric of what a model costs, and of what its parts do."""
+
+    category: ClassVar[Category] = "compute"
+
+
+class PeopleMetric(ModelMetric):
+    """Defaults of a metric that compares how groups of people are decided about."""
+
+    category: ClassVar[Category] = "fairness"
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    needs_favourable: ClassVar[bool] = True
+
+
 class ClassMetric(ModelMetric):
     """Defaults of a metric that judges decisions between classes or their probabilities."""
 
@@ -59,8 +76,9 @@ class LabelsMetric(ModelMetric):
 
 def require_two_classes(schema: Schema, what: str) -> None:
     """Refuse more than two classes, with the reason."""
-    found = len(schema.target.classes)
-    if found != 2:
+    n_classes = len(schema.target.classes)
+    if n_classes != 2:
         raise NotApplicableError(
-            f"{what} needs a decision between two classes, and “{schema.target.label}” has {found}"
+            f"{what} needs a decision between two classes, and “{schema.target.label}” has "
+            f"{n_classes}"
         )

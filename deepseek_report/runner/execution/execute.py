@@ -3,149 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import (
-    Text,
-    all_reasons,
-    message,
-    plain,
-    text_of,
-)
+from deepseek_report.artifacts.message import Text, all_reasons, message
 from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import (
-    DataError,
-    DeepseekReportError,
-    NotApplicableError,
-    UnknownCaseError,
-)
-from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
-from deepseek_report.provenance import versions
-from deepseek_report.runner.execution.concluding import run_conclusions
+from deepseek_report.errors import DataError
+from deepseek_report.runner.execution.computing import kept_outcome, run_locked
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
 from deepseek_report.runner.execution.pool import Pool
-from deepseek_report.runner.execution.run_events import Reporter, StageProgress
-from deepseek_report.runner.execution.stages import StageJob, run_stage
-from deepseek_report.runner.execution.workers import give_memory_back, one_thread, tell
+from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.execution.stages import StageJob
+from deepseek_report.runner.execution.workers import one_thread, tell
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import cost_left
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.planning.work import work_facts
-from deepseek_report.runner.run_folders.missing_parts import problem, reasons, told
+from deepseek_report.runner.run_folders.missing_parts import disclosed_problems, problem, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import wording
 
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
-#: Stages whose code can take up what a killed run left in the work folder.
-_RESUMABLE = frozenset({"training"})
 _DIED_ONCE = message("refusals.died_once")
 _DIED_TWICE = message("refusals.died_twice")
-
-
-def run_locked(
-    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
-) -> StageOutcome:
-    """Compute one stage unless another process has done so meanwhile; never raises."""
-    try:
-        with store.lock(stage.id, stage.key):
-            return _find_or_compute(store, stage, job, send)
-    except DataError as error:
-        return StageOutcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
-    except DeepseekReportError as error:
-        return StageOutcome(stage.id, reason=str(error))
-    except Exception as error:  # one broken part must not take the report with it
-        reason = f"{type(error).__name__}: {error}"
-        return StageOutcome(stage.id, reason=reason, details=traceback.format_exc())
-
-
-def _find_or_compute(
-    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
-) -> StageOutcome:
-    started = time.perf_counter()
-    if (found := store.find(stage.id, stage.key)) is not None:
-        return _kept(store, stage, found)
-    try:
-        folder = _compute(store, stage, job, send)
-    except NotApplicableError as error:
-        return _refuse(store, stage, error.reason)
-    return StageOutcome(stage.id, folder, time.perf_counter() - started)
-
-
-def _is_bad_data(stage: Stage, error: DataError) -> bool:
-    """Whether there is nothing to report on: no data, or not the cases that were asked for."""
-    return stage.kind == "data" or isinstance(error, UnknownCaseError)
-
-
-def _kept(store: Store, stage: Stage, folder: Path) -> StageOutcome:
-    """What the store says of a stage: its folder, or why it cannot be applied."""
-    reason = text_of(store.manifest(stage.id, stage.key).get("refused", ""))
-    if reason:
-        return StageOutcome(stage.id, reason=reason, applicable=False, cached=True)
-    return StageOutcome(stage.id, folder, cached=True)
-
-
-def _refuse(store: Store, stage: Stage, reason: Text) -> StageOutcome:
-    """Keep a refusal like a result: it follows from the same inputs."""
-    folder = store.work_folder(stage.id, stage.key)
-    store.publish(stage.id, stage.key, folder, {"refused": plain(reason)})
-    return StageOutcome(stage.id, reason=reason, applicable=False)
-
-
-def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
-    started = time.perf_counter()
-    work = _run_or_resume(store, stage, job, send)
-    give_memory_back()
-    facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
-    facts["device"] = job.device
-    facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
-    if job.experiment.settings.measure_time:
-        facts["seconds"] = round(time.perf_counter() - started, 3)
-    return store.publish(stage.id, stage.key, work, facts)
-
-
-def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
-    """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
-    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
-    resumed = any(work.iterdir())
-    try:
-        _run_stage(job, work, StageProgress(stage.id, send))
-    except DeepseekReportError:
-        raise
-    except Exception:
-        if not resumed:
-            raise
-        work = store.work_folder(stage.id, stage.key)
-        _run_stage(job, work, StageProgress(stage.id, send))
-    return work
-
-
-def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
-    """Run a stage; what is concluded and drawn rests on no more than the report may tell."""
-    withheld = not job.experiment.privacy.is_full
-    if withheld and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
-        with released(job.inputs, job.experiment) as inputs:
-            _run_on(dataclasses.replace(job, inputs=inputs), work, progress)
-    else:
-        _run_on(job, work, progress)
-
-
-def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
-    if job.id == CONCLUSIONS:
-        run_conclusions(job, work)
-    else:
-        run_stage(job, work, progress)
 
 
 def execute(
@@ -177,14 +65,15 @@ class _Run:
     def run(self) -> Execution:
         for stage in list(self.waiting.values()):
             if (folder := stage.folder(self.store)) is not None:
-                self.done(_kept(self.store, stage, folder))
+                self.done(kept_outcome(self.store, stage, folder))
         self.tell_cost()
         self.run_waiting()
-        outcomes = {name: self.execution.outcomes[name] for name in self.order}
-        return Execution(outcomes, self.execution.made)
+        return Execution(
+            {name: self.execution.outcomes[name] for name in self.order}, self.execution.made
+        )
 
     def job(self, stage: Stage) -> StageJob:
-        inputs = {one: self.execution.outcomes[one].folder for one in stage.inputs}
+        inputs = {name: self.execution.outcomes[name].folder for name in stage.inputs}
         present = {name: folder for name, folder in inputs.items() if folder is not None}
         job = StageJob(stage.id, self.experiment, present, self.device, stage.source)
         if stage.id != CONCLUSIONS:
@@ -196,20 +85,23 @@ class _Run:
     def missing(self, stage: Stage) -> list[dict[str, str]]:
         """Why inputs of a stage are missing, as the run folder will tell it."""
         execution = self.execution
-        known = {one.artifact for one in self.experiment.refused} | set(stage.inputs)
-        problems = [one for one in execution.problems(self.experiment) if one["stage"] in known]
-        return told(self.experiment, problems, execution.folders)
+        known = {refusal.artifact for refusal in self.experiment.refused} | set(stage.inputs)
+        return disclosed_problems(
+            self.experiment,
+            [entry for entry in execution.problems(self.experiment) if entry["stage"] in known],
+            execution.folders,
+        )
 
     def as_made(self, stage: Stage) -> Stage:
-        """The stage under a key of its own where it goes on without inputs that broke.
+        """The stage, under a key of its own where it runs without inputs that broke.
 
-        So what was made of less than was planned never stands in the store for the whole.
+        So an incomplete result is never taken from the store for a complete one.
         """
         outcomes, made = self.execution.outcomes, self.execution.made
         less = {
-            one: made[one].key if one in made else problem(one, outcomes[one].reason, "failed")
-            for one in stage.inputs
-            if one in made or (outcomes[one].folder is None and outcomes[one].applicable)
+            name: made[name].key if name in made else problem(name, outcomes[name].reason, "failed")
+            for name in stage.inputs
+            if name in made or (outcomes[name].folder is None and outcomes[name].applicable)
         }
         if not less:
             return stage
@@ -219,9 +111,9 @@ class _Run:
     def ready(self, stage: Stage) -> bool:
         """Whether every input is there; a stage with a failed input is given up with the reason."""
         outcomes = self.execution.outcomes
-        if any(one not in outcomes for one in stage.inputs):
+        if any(name not in outcomes for name in stage.inputs):
             return False
-        lost = [one for one in stage.inputs if outcomes[one].folder is None]
+        lost = [name for name in stage.inputs if outcomes[name].folder is None]
         if lost and not self.can_do_without(stage, lost):
             self.done(self.given_up(stage, lost))
             return False
@@ -230,7 +122,7 @@ class _Run:
     def given_up(self, stage: Stage, lost: list[str]) -> StageOutcome:
         """Why a stage is not run: what it lacks, or the reasons why that cannot be applied here."""
         outcomes, roots = self.execution.outcomes, self.roots(lost)
-        if any(outcomes[one].applicable for one in lost):
+        if any(outcomes[name].applicable for name in lost):
             broken = [{"stage": root, "reason": outcomes[root].reason} for root in roots]
             reason: Text = message("refusals.lacks_input", inputs=lost, broken=broken)
             return StageOutcome(stage.id, reason=reason, roots=tuple(roots))
@@ -240,7 +132,9 @@ class _Run:
     def roots(self, lost: list[str]) -> list[str]:
         """The stages that broke first: what is behind those that lacked their input."""
         outcomes = self.execution.outcomes
-        return list(dict.fromkeys(root for one in lost for root in outcomes[one].roots or (one,)))
+        return list(
+            dict.fromkeys(root for name in lost for root in outcomes[name].roots or (name,))
+        )
 
     def can_do_without(self, stage: Stage, lost: list[str]) -> bool:
         """What compares several explanations goes on with those that are left.
@@ -256,14 +150,13 @@ class _Run:
             set(parts) <= set(lost) for parts in self.needed(stage) if parts
         ):
             return False
-        left = [one for one in stage.inputs if one not in lost and "/" in one]
-        return bool(left)
+        return any(name not in lost and "/" in name for name in stage.inputs)
 
     def needed(self, stage: Stage) -> list[list[str]]:
         """For each need of a picture the inputs that it stands for."""
         picture = self.experiment.multiple["visualizations"][stage.name]
         return [
-            [one for one in stage.inputs if ArtifactId(one).is_within(need)]
+            [name for name in stage.inputs if ArtifactId(name).is_within(need)]
             for need in sorted(traits_of(picture, PicturePart).needs)
         ]
 
@@ -287,7 +180,9 @@ class _Run:
         """Say what the stages that are left should take, now that more is known of them."""
         data = self.execution.outcomes.get("data")
         folder = data.folder if data is not None else None
-        waiting = [one for one in self.waiting.values() if one.id not in self.execution.outcomes]
+        waiting = [
+            stage for stage in self.waiting.values() if stage.id not in self.execution.outcomes
+        ]
         cost = cost_left(self.experiment, waiting, self.store, folder)
         expected = {name: span.expected for name, span in cost.stages.items()}
         parallel = cost.parallel if self.device == "cpu" else 1
@@ -320,8 +215,11 @@ class _Run:
 
     def returned(self, stage: Stage, future: Future[StageOutcome]) -> None:
         error = future.exception()
-        reason = f"{type(error).__name__}: {error}"
-        self.done(future.result() if error is None else StageOutcome(stage.id, reason=reason))
+        self.done(
+            future.result()
+            if error is None
+            else StageOutcome(stage.id, reason=f"{type(error).__name__}: {error}")
+        )
 
     def lost(self, stage: Stage, *, for_good: bool) -> None:
         if for_good:

@@ -9,7 +9,7 @@ from typing import Any
 from deepseek_report.artifacts.message import Text
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.run_folders.missing_parts import not_applicable, problem, refusals
+from deepseek_report.runner.run_folders.missing_parts import not_applicable, problem
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class StageOutcome:
 
 @dataclass
 class Execution:
-    """What came of a plan. made : stages that went on without inputs, under the key of the rest."""
+    """What came of a plan. made : stages that ran without some inputs, under keys of their own."""
 
     outcomes: dict[str, StageOutcome] = field(default_factory=dict)
     made: dict[str, Stage] = field(default_factory=dict)
@@ -54,7 +54,13 @@ class Execution:
     def problems(self, experiment: Experiment) -> list[dict[str, Any]]:
         """Why parts are missing: left out by the config, refused by a part, failed."""
         return [
-            *refusals(experiment),
-            *(not_applicable(experiment, one.stage, one.reason) for one in self.refused),
-            *(problem(one.stage, one.reason, "failed") for one in self.failures),
+            *(
+                not_applicable(experiment, refusal.artifact, refusal.reason)
+                for refusal in experiment.refused
+            ),
+            *(
+                not_applicable(experiment, outcome.stage, outcome.reason)
+                for outcome in self.refused
+            ),
+            *(problem(outcome.stage, outcome.reason, "failed") for outcome in self.failures),
         ]

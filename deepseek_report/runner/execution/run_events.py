@@ -52,15 +52,14 @@ class StageProgress:
     send: Any
     total: int | None = None
     done: int = 0
-    told: int = 0
+    sent: int = 0
 
     def start(self, what: str, total: int | None) -> None:
-        self.total, self.done, self.told = total, 0, 0
+        self.total, self.done, self.sent = total, 0, 0
         self.send(("advanced", self.stage, 0, total, what))
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
-        step = max((self.total or 100) // 100, 1)
-        if self.done - self.told >= step or self.done == self.total:
-            self.told = self.done
+        if self.done - self.sent >= max((self.total or 100) // 100, 1) or self.done == self.total:
+            self.sent = self.done
             self.send(("advanced", self.stage, self.done, self.total, note))

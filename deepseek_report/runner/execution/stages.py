@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
-from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, table_types, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
@@ -29,6 +29,7 @@ from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.cases.case_choice import choose_cases
+from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
 
 #: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
@@ -89,14 +90,14 @@ def _require_same_model(job: StageJob, model: Any) -> None:
         _require_planned(job, model.source_digest(), "the model's files or code")
 
 
-def _require_planned(job: StageJob, found: str, what: str) -> None:
+def _require_planned(job: StageJob, digest: str, what: str) -> None:
     """Refuse to store what was made from other files than the stage's key says.
 
     Raises
     ------
     DataError : the source has changed since the plan was made.
     """
-    if job.source and found != job.source:
+    if job.source and digest != job.source:
         raise DataError(
             f"{what} changed after this run was planned, so that nothing was made of them: run "
             "again, when nothing writes to them any more"
@@ -114,8 +115,8 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     settings = job.experiment.settings
     rule = ThresholdRule(settings.decision.rule, settings.decision.threshold)
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
-    for part, said in predictions.items():
-        said.save(folder / part)
+    for part, predicted in predictions.items():
+        predicted.save(folder / part)
     named = _named_cases(dataset, job.experiment.single["report"].cases)
     instances = settings.explain.instances
     cases = choose_cases(predictions["test"], dataset.schema, instances, job.seeds.data, named)
@@ -132,10 +133,10 @@ def _named_cases(dataset: Dataset, rows: Sequence[int]) -> list[int]:
     places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
     for row in rows:
         if row not in places:
-            parts = (one for one in PARTS if row in getattr(dataset, one).instance_ids)
-            found = next((f"it is in the {one} part" for one in parts), "there is no such row")
+            parts = (part for part in PARTS if row in getattr(dataset, part).instance_ids)
+            where = next((f"it is in the {part} part" for part in parts), "there is no such row")
             raise UnknownCaseError(
-                f"report.cases names row {row}, and {found}; only the {len(places)} rows of the "
+                f"report.cases names row {row}, and {where}; only the {len(places)} rows of the "
                 "test part can be explained. Their numbers stand on the case pages of a report "
                 "with report.privacy=full; they count the rows of the source from 0"
             )
@@ -148,16 +149,17 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     classifier = _classifier(job)
     inputs = dataset.test.inputs[cases.explained]
     context = _explain_context(job, explainer, classifier, inputs, cases.explained, progress)
-    ids = dataset.test.instance_ids[cases.explained]
-    context = dataclasses.replace(context, instance_ids=ids)
-    before, started = _memory(), time.perf_counter()
+    context = dataclasses.replace(context, instance_ids=dataset.test.instance_ids[cases.explained])
+    before, started = process_peak(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
     seconds = time.perf_counter() - started
     if not traits_of(explainer, ExplainerPart).samples:
         explanation = dataclasses.replace(explanation, seed=None)
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(
-            explanation, seconds=round(seconds, 3), peak_memory=round(max(_memory(), before), 1)
+            explanation,
+            seconds=round(seconds, 3),
+            peak_memory=round(max(process_peak(), before), 1),
         )
     explanation.save(folder)
 
@@ -220,7 +222,7 @@ def _again(job: StageJob, subject: str) -> Any:
 
     def explain(classifier: Classifier, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         positions = np.arange(len(inputs))
-        context = _explain_context(job, explainer, classifier, inputs, positions, _quiet())
+        context = _explain_context(job, explainer, classifier, inputs, positions, Silent())
         values: NDArray[np.float64] = explainer.explain(context).values
         return values
 
@@ -267,15 +269,10 @@ def _cases(job: StageJob) -> Cases:
 
 def _classifier(job: StageJob) -> Classifier:
     """A fresh classifier around the trained module; its calls are counted from 0."""
-    model = job.experiment.single["model"]
-    return _load_classifier(model, job.inputs["data"], job.inputs["training"], job.device)
-
-
-def _load_classifier(model: Any, data: Path, training: Path, device: str) -> Classifier:
     from deepseek_report.models.shared.loading import load_classifier
 
-    dataset = _dataset(data)
-    return load_classifier(model, dataset.schema, dataset.train, training, device)
+    model, dataset = job.experiment.single["model"], _dataset(job.inputs["data"])
+    return load_classifier(model, dataset.schema, dataset.train, job.inputs["training"], job.device)
 
 
 def _background(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
@@ -287,18 +284,3 @@ def _background(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
     generator = np.random.default_rng([job.seeds.data, 64])
     size = min(job.experiment.settings.explain.background, len(dataset.train))
     return dataset.train.inputs[np.sort(generator.choice(len(dataset.train), size, replace=False))]
-
-
-def _memory() -> float:
-    """Greatest resident memory of this process so far, in MiB."""
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def _quiet() -> Progress:
-    from deepseek_report.artifacts.protocols.progress import Silent
-
-    return Silent()

@@ -60,9 +60,9 @@ def undeclared_thresholds(experiment: Experiment, schema: Schema) -> list[Proble
     if not _is_undeclared(schema):
         return []
     wanted = [
-        one.metric
-        for one in experiment.single["report"].thresholds
-        if one.metric in FAVOURABLE_SCORES
+        threshold.metric
+        for threshold in experiment.single["report"].thresholds
+        if threshold.metric in FAVOURABLE_SCORES
     ]
     return [
         Problem(

@@ -34,7 +34,7 @@ _TYPICAL: Mapping[str, float] = {
 }
 #: A row of training goes forward and back, which is about three times forward alone.
 TRAINING_ROW = 3.0
-#: Seconds of a training of which starting is a small part.
+#: From so many seconds on, starting up is a small part of a training.
 _LONG = 10.0
 #: Stages that wait for each other; the others run at the same time.
 _ONE_BY_ONE = frozenset({"data", "training", "predictions", "conclusions", "report"})
@@ -69,7 +69,7 @@ class Cost:
 
     def count(self, basis: Basis) -> int:
         """How many stages were estimated so."""
-        return sum(one.basis == basis for one in self.stages.values())
+        return sum(span.basis == basis for span in self.stages.values())
 
 
 def cost_of(
@@ -86,10 +86,8 @@ def cost_of(
     waiting : the stages that the store does not have. size : None before the data are read.
     row : seconds in which the model evaluates one row, where that was timed.
     """
-    spans = {}
-    for stage in waiting:
-        work = work_of(experiment, stage, size) if size is not None else None
-        spans[stage.id] = span_of(stage, work, past, row)
+    works = {stage: work_of(experiment, stage, size) if size else None for stage in waiting}
+    spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
     spans["report"] = Span(2.0, _TYPICAL["report"], 6.0, "typical")
     parallel = min(experiment.settings.jobs, os.cpu_count() or 1)
     return Cost(spans, _total(spans, parallel), parallel, row)
@@ -105,8 +103,7 @@ def cost_left(
     past = PastTimes(store.root)
     try:
         size = size_of(data) if data is not None else None
-        row = row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
-        return cost_of(experiment, waiting, past, size, row)
+        return cost_of(experiment, waiting, past, size, row_of_past(experiment, past))
     except Exception:  # the run goes on whatever can be said of its time
         return cost_of(experiment, waiting, past, None)
 
@@ -114,7 +111,7 @@ def cost_left(
 def span_of(stage: Stage, work: Work | None, past: PastTimes, row: float | None) -> Span:
     """The time of one stage, by what is known best."""
     own = past.of(stage.id)
-    same = [one for one in own if work is not None and one.like == work.like]
+    same = [earlier for earlier in own if work is not None and earlier.like == work.like]
     if same:
         return _by_past(same, work, "measured")
     others = own or past.kin(stage.id)
@@ -126,14 +123,19 @@ def span_of(stage: Stage, work: Work | None, past: PastTimes, row: float | None)
     return Span(0.3 * usual, usual, 4 * usual, "typical")
 
 
+def row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
+    """Seconds in which the model of an experiment evaluates one row, by a training before."""
+    return row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
+
+
 def row_by_training(times: Iterable[Past], like: str) -> float | None:
     """Seconds in which the model evaluates one row, by a training of it in the store.
 
-    None where there is none, or only a short one, of which starting is a good part.
+    None where there is no training, or one so short that starting up is a good part of it.
     """
-    for one in times:
-        if one.like == like and one.units and one.seconds >= _LONG:
-            return one.seconds / one.units / TRAINING_ROW
+    for past in times:
+        if past.like == like and past.units and past.seconds >= _LONG:
+            return past.seconds / past.units / TRAINING_ROW
     return None
 
 
@@ -149,12 +151,12 @@ def _by_rows(stage: Stage, seconds: float) -> Span:
     return Span(0.7 * seconds, 1.3 * seconds + 0.05, 3 * seconds + 0.3, "timed")
 
 
-def _by_past(found: Sequence[Past], work: Work | None, basis: Basis) -> Span:
-    """Scaled by the work: part of the time grows with it, and nobody knows how much of it."""
-    one = min(found, key=lambda past: abs(math.log(_ratio(past, work))))
-    ratio = _ratio(one, work)
+def _by_past(times: Sequence[Past], work: Work | None, basis: Basis) -> Span:
+    """Scaled by the work: part of the time grows with it, but how much is not known."""
+    nearest = min(times, key=lambda past: abs(math.log(_ratio(past, work))))
+    ratio = _ratio(nearest, work)
     slow, fast = max(ratio, math.sqrt(ratio)), min(ratio, math.sqrt(ratio))
-    seconds = max(one.seconds, 0.01)
+    seconds = max(nearest.seconds, 0.01)
     return Span(0.8 * seconds * fast, seconds * math.sqrt(slow * fast), 1.3 * seconds * slow, basis)
 
 
@@ -164,12 +166,14 @@ def _ratio(past: Past, work: Work | None) -> float:
 
 def _total(spans: Mapping[str, Span], parallel: int) -> Span:
     """From start to end: some stages one by one, then the others, so many at a time."""
-    low = _elapsed({name: one.low for name, one in spans.items()}, parallel)
-    expected = _elapsed({name: one.expected for name, one in spans.items()}, parallel)
-    return Span(low, expected, _elapsed({name: one.high for name, one in spans.items()}, parallel))
+    low = _elapsed({name: span.low for name, span in spans.items()}, parallel)
+    expected = _elapsed({name: span.expected for name, span in spans.items()}, parallel)
+    return Span(
+        low, expected, _elapsed({name: span.high for name, span in spans.items()}, parallel)
+    )
 
 
 def _elapsed(seconds: Mapping[str, float], parallel: int) -> float:
-    alone = sum(one for name, one in seconds.items() if ArtifactId(name).kind in _ONE_BY_ONE)
-    others = [one for name, one in seconds.items() if ArtifactId(name).kind not in _ONE_BY_ONE]
+    alone = sum(time for name, time in seconds.items() if ArtifactId(name).kind in _ONE_BY_ONE)
+    others = [time for name, time in seconds.items() if ArtifactId(name).kind not in _ONE_BY_ONE]
     return alone + max(sum(others) / parallel, max(others, default=0.0))

@@ -19,7 +19,7 @@ from deepseek_report.runner.planning.against_data import not_judged, refuse_misf
 from deepseek_report.runner.planning.cost import (
     Cost,
     cost_of,
-    row_by_training,
+    row_of_past,
     span_of,
 )
 from deepseek_report.runner.planning.model_timing import seconds_of_a_row
@@ -28,7 +28,6 @@ from deepseek_report.runner.planning.plan import Stage, make_plan, run_id
 from deepseek_report.runner.planning.work import (
     Size,
     instances_of,
-    like_of,
     planned_calls,
     work_of,
 )
@@ -87,17 +86,22 @@ def forecast(experiment: Experiment) -> Forecast:
     dataset, data = _read(experiment, store, stages[0])
     size = data.size
     refuse_misfits(experiment, data.schema, _training_part(dataset, stages[0].folder(store)))
-    there = {stage.id: stage.folder(store) is not None for stage in stages}
+    stored = {stage.id: stage.folder(store) is not None for stage in stages}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
     return Forecast(
         experiment=experiment.name,
         run_id=identity,
         data=data,
-        stages=[Expected(one.id, there[one.id], _calls(experiment, one, size)) for one in stages],
+        stages=[
+            Expected(stage.id, stored[stage.id], _calls(experiment, stage, size))
+            for stage in stages
+        ],
         refused=[*refused, *not_judged(experiment, data.schema)],
         unfit=unfit,
-        cost=_cost(experiment, [one for one in stages if not there[one.id]], store, dataset, size),
+        cost=_cost(
+            experiment, [stage for stage in stages if not stored[stage.id]], store, dataset, size
+        ),
         whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
         language=str(experiment.raw["report"]["language"]),
     )
@@ -105,9 +109,9 @@ def forecast(experiment: Experiment) -> Forecast:
 
 def _left_out(experiment: Experiment) -> tuple[list[tuple[str, Text]], list[tuple[str, Text]]]:
     """What sets brought along and what files name that cannot be applied, with the reasons."""
-    reasons = [(one.artifact, one.reason) for one in experiment.refused]
-    named = [one for one in reasons if experiment.is_named(one[0])]
-    return [one for one in reasons if one not in named], named
+    reasons = [(refusal.artifact, refusal.reason) for refusal in experiment.refused]
+    named = [entry for entry in reasons if experiment.is_named(entry[0])]
+    return [entry for entry in reasons if entry not in named], named
 
 
 def _training_part(dataset: Dataset | None, folder: Path | None) -> Callable[[], Split]:
@@ -156,23 +160,19 @@ def _cost(
     if not waiting:
         return Cost()
     past = PastTimes(store.root)
-    row = _row_of_past(experiment, past)
+    row = row_of_past(experiment, past)
     if row is None and _needs_a_row(experiment, waiting, past, size):
         dataset = dataset or _stored(experiment, store)
         row = seconds_of_a_row(experiment, dataset, pick_device(experiment.settings.device))
     return cost_of(experiment, waiting, past, size, row)
 
 
-def _row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
-    return row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
-
-
 def _needs_a_row(
     experiment: Experiment, waiting: Sequence[Stage], past: PastTimes, size: Size
 ) -> bool:
     """Whether some explanation or training would be a guess without a timing of the model."""
-    heavy = [one for one in waiting if one.kind in {"training", "explanations"}]
-    spans = (span_of(one, work_of(experiment, one, size), past, None) for one in heavy)
+    heavy = [stage for stage in waiting if stage.kind in {"training", "explanations"}]
+    spans = (span_of(stage, work_of(experiment, stage, size), past, None) for stage in heavy)
     return any(span.basis == "typical" for span in spans)
 
 

@@ -33,8 +33,7 @@ def seconds_of_a_row(experiment: Experiment, dataset: Dataset, device: str) -> f
     one_thread()
     try:
         module = model.build(dataset.schema, dataset.train, experiment.seeds.training)
-        classifier = model.wrap(module, dataset.schema, device)
-        return _time_passes(classifier, dataset)
+        return _time_passes(model.wrap(module, dataset.schema, device), dataset)
     except (DeepseekReportError, RuntimeError, ValueError):
         return None  # the run itself will say what is wrong with the model
 

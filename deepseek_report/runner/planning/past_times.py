@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.runner.run_folders.past_runs import real_folders
 from deepseek_report.store.folders import MANIFEST
 
 #: So many finished stages of one name are looked at, the newest ones.
@@ -44,14 +44,13 @@ class PastTimes:
         if not artifact.subject:
             return []
         family = ArtifactId.of(artifact.kind, artifact.name)
-        others = sorted(_folders(self.root / family))
-        return [past for name in others if len(name) != 32 for past in self.of(f"{family}/{name}")]
+        names = [folder.name for folder in real_folders(self.root / family)]
+        return [past for name in names if len(name) != 32 for past in self.of(f"{family}/{name}")]
 
 
 def _read(folder: Path) -> Iterator[Past]:
-    manifests = [folder / name / MANIFEST for name in _folders(folder)]
     dated = []
-    for path in manifests:
+    for path in (inner / MANIFEST for inner in real_folders(folder)):
         try:
             dated.append((path.lstat().st_mtime, path))
         except OSError:
@@ -59,14 +58,6 @@ def _read(folder: Path) -> Iterator[Past]:
     for _, path in sorted(dated, reverse=True)[:_LOOKED_AT]:
         if (past := _past(path)) is not None:
             yield past
-
-
-def _folders(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return [one.name for one in entries if one.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
 
 
 def _past(path: Path) -> Past | None:

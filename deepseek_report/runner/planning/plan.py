@@ -87,12 +87,11 @@ class _Planner:
         seed: int | None = None,
     ) -> None:
         """Plan one stage. seed : of its own draws, None where it draws nothing."""
-        code = {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]}
         made_from = {
             "stage": name,
             "config": config,
-            "inputs": {one: self.stages[one].key for one in inputs},
-            "code": code,
+            "inputs": {stage: self.stages[stage].key for stage in inputs},
+            "code": {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]},
             "seed": seed,
         }
         self.stages[name] = Stage(name, digest(made_from), inputs)
@@ -146,7 +145,7 @@ class _Planner:
         if set(plugin.reads) <= {"dataset", "seed"}:
             base = ("data",)
         everything = tuple(
-            ArtifactId.explanation(one) for one in self.experiment.multiple["explainers"]
+            ArtifactId.explanation(key) for key in self.experiment.multiple["explainers"]
         )
         if scope == "model":
             self.add(ArtifactId.measure(name), config, base, target, seed=seed)
@@ -164,7 +163,7 @@ class _Planner:
 
     def _conclusions(self) -> None:
         """Findings and verdicts hang on all that was measured, and on what was left out."""
-        refused = sorted((one.artifact, one.reason) for one in self.experiment.refused)
+        refused = sorted((refusal.artifact, refusal.reason) for refusal in self.experiment.refused)
         config = [concluded_from(self.config), refused, self.texts]
         self._released(CONCLUSIONS, config, tuple(self.stages), f"{_CONCLUDING}.run_conclusions")
 
@@ -206,19 +205,19 @@ WRITTEN = ("report", "sections", "frameworks", "measure_time")
 def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     """Twelve hexadecimal digits that name a run: the same config on the same data, the same id."""
     plan = {stage.id: stage.key for stage in stages}
-    refused = [one.artifact for one in experiment.refused]
+    refused = [refusal.artifact for refusal in experiment.refused]
     chosen = experiment.multiple["frameworks"].values()
-    own = {one.id: sha256_file(one.file) for one in chosen if one.file is not None}
+    own = {choice.id: sha256_file(choice.file) for choice in chosen if choice.file is not None}
     return _identity(experiment.name, plan, recorded_config(experiment), refused, own)
 
 
 def identity_of(run: Mapping[str, Any]) -> str:
     """The run id that follows from the content of `run.json`."""
-    failed = [one["stage"] for one in run["problems"] if one["kind"] == "failed"]
+    failed = [problem["stage"] for problem in run["problems"] if problem["kind"] == "failed"]
     refused = [
-        one["stage"]
-        for one in run["problems"]
-        if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
+        problem["stage"]
+        for problem in run["problems"]
+        if problem["kind"] == "not applicable" and problem["stage"] not in run["plan"]
     ]
     own = {
         ArtifactId(name).rest: entry["files"].get(FRAMEWORK_FILE, "")

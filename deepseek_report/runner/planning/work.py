@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,12 +40,12 @@ class Size:
     @classmethod
     def of(cls, schema: Schema, card: Mapping[str, Any]) -> Size:
         """By the schema and the card of a data set."""
-        parts = {str(one["part"]): int(one["n"]) for one in card["parts"]}
+        parts = {str(part["part"]): int(part["n"]) for part in card["parts"]}
         return cls(schema, parts["train"], parts["validation"], parts["test"])
 
 
 def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, Any]:
-    """The work of a finished stage as its manifest keeps it; empty where nothing can tell it.
+    """The work of a finished stage as its manifest keeps it; empty where it cannot be estimated.
 
     Parameters
     ----------
@@ -53,20 +53,24 @@ def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, An
     """
     try:
         return work_of(experiment, stage, size_of(data)).facts()
-    except Exception:  # a plug-in that cannot foretell its work has done it all the same
+    except Exception:  # the stage is done, even if its plug-in cannot say how much there was
         return {}
 
 
 @lru_cache(maxsize=2)
 def size_of(folder: Path) -> Size:
     """The size of the data set in the folder of a finished stage `data`."""
-    schema = Schema.from_json(load_json(folder / "schema.json"))
-    return Size.of(schema, load_json(folder / "card.json"))
+    return Size.of(
+        Schema.from_json(load_json(folder / "schema.json")), load_json(folder / "card.json")
+    )
 
 
 @dataclass(frozen=True)
 class Work:
-    """units : grows as the time does. like : equal where a unit takes the same time."""
+    """How much there is to do in a stage.
+
+    units : grow in step with its time. like : the same for stages whose units take equally long.
+    """
 
     units: float
     like: str
@@ -83,7 +87,7 @@ def work_of(experiment: Experiment, stage: Stage, size: Size) -> Work:
 
 
 def like_of(experiment: Experiment, stage: Stage) -> str:
-    """Sixteen digits that are equal where the same code does it for the same model."""
+    """Sixteen digits, the same for stages in which the same code works for the same model."""
     groups = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
     group = groups.get(stage.kind)
     if group:
@@ -120,30 +124,10 @@ def trained_rows(experiment: Experiment, size: Size) -> int:
     return size.train
 
 
-def _data(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del experiment, stage
-    return size.rows * len(size.schema.features)
-
-
-def _training(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del stage
-    return trained_rows(experiment, size)
-
-
-def _predictions(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del experiment, stage
-    return size.validation + size.test
-
-
-def _explanations(experiment: Experiment, stage: Stage, size: Size) -> float:
-    return planned_calls(experiment, stage.name, size, instances_of(experiment, size))
-
-
 def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     metric, instances = experiment.multiple["metrics"][stage.name], instances_of(experiment, size)
     if stage.subject and isinstance(metric, ExplainsAgain):
-        again = metric.explained_again(instances)
-        return planned_calls(experiment, stage.subject, size, again)
+        return planned_calls(experiment, stage.subject, size, metric.explained_again(instances))
     if stage.subject:
         return instances * size.players
     if traits_of(metric, MetricPart).scope == "explainers":
@@ -151,22 +135,15 @@ def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     return size.test if "predictions" in stage.inputs else size.rows * size.players
 
 
-def _conclusions(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del experiment, size
-    return len(stage.inputs)
-
-
-def _pictures(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del experiment, stage, size
-    return 1
-
-
-_UNITS = {
-    "data": _data,
-    "training": _training,
-    "predictions": _predictions,
-    "explanations": _explanations,
+#: By kind of stage.
+_UNITS: Mapping[str, Callable[[Experiment, Stage, Size], float]] = {
+    "data": lambda _, __, size: size.rows * len(size.schema.features),
+    "training": lambda experiment, _, size: trained_rows(experiment, size),
+    "predictions": lambda _, __, size: size.validation + size.test,
+    "explanations": lambda experiment, stage, size: planned_calls(
+        experiment, stage.name, size, instances_of(experiment, size)
+    ),
     "measures": _measures,
-    "conclusions": _conclusions,
-    "pictures": _pictures,
+    "conclusions": lambda _, stage, __: len(stage.inputs),
+    "pictures": lambda _, __, ___: 1,
 }

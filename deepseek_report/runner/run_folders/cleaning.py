@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepseek_report.runner.run_folders.past_runs import past_runs, size_of
+from deepseek_report.runner.run_folders.past_runs import past_runs, real_folders, size_of
 from deepseek_report.store.folders import MANIFEST
 from deepseek_report.store.holding import alone, stage_alone
 
@@ -28,8 +28,10 @@ _DEEPEST = 3
 _KEY = re.compile(r"[0-9a-f]{32}")
 #: What `replace_folder` and a run that was killed while it wrote leave beside run folders.
 _ASIDE = re.compile(r"\.(?:old-[0-9a-f]{12}-\d+|work-[0-9a-f]{12})")
-#: What is younger may be in the hands of a run with another store.
+#: A younger folder may still be in use, by a run with another store.
 _SETTLED = dt.timedelta(hours=1)
+
+_IN_USE = "a run uses the store now"
 
 Need = Literal["used", "unused", "leftover"]
 
@@ -74,7 +76,7 @@ class Cleaned:
     @property
     def freed(self) -> int:
         """Bytes."""
-        return sum(one.size for one in self.removed)
+        return sum(stored.size for stored in self.removed)
 
 
 def take_inventory(store: Path, reports: Path) -> Inventory | None:
@@ -93,48 +95,44 @@ def take_inventory(store: Path, reports: Path) -> Inventory | None:
 def chosen(
     inventory: Inventory, *, used_too: bool, older_than: dt.timedelta, now: dt.datetime
 ) -> list[Stored]:
-    """What would go: leftovers and what no run was made from, as far as it is old enough."""
+    """What would go: leftovers, and stages that no run was made from, where they are old enough."""
     return [
-        one
-        for one in inventory.stored
-        if (used_too or one.need != "used") and now - one.made >= older_than
+        stored
+        for stored in inventory.stored
+        if (used_too or stored.need != "used") and now - stored.made >= older_than
     ]
 
 
 def clean(inventory: Inventory, going: Sequence[Stored]) -> Cleaned:
     """Take these out of the store, unless a run holds it or makes one of them now."""
-    removed, kept = [], []
     with alone(inventory.store) as free:
-        if not free:
-            return Cleaned((), [(one, "a run uses the store now") for one in going])
-        for one in going:
-            problem = _remove(inventory.store, one)
-            if problem:
-                kept.append((one, problem))
-            else:
-                removed.append(one)
-    return Cleaned(removed, kept)
+        problems = [_remove(inventory.store, stored) if free else _IN_USE for stored in going]
+    outcomes = list(zip(going, problems, strict=True))
+    return Cleaned(
+        [stored for stored, problem in outcomes if not problem],
+        [(stored, problem) for stored, problem in outcomes if problem],
+    )
 
 
-def _remove(root: Path, one: Stored) -> str:
+def _remove(root: Path, stored: Stored) -> str:
     """Why it could not be removed, or ""."""
     try:
-        if not one.stage:
-            shutil.rmtree(one.path)
+        if not stored.stage:
+            shutil.rmtree(stored.path)
             return ""
-        with stage_alone(root, one.stage, one.key) as free:
+        with stage_alone(root, stored.stage, stored.key) as free:
             if not free:
                 return "a run is making it now"
-            (one.path / MANIFEST).unlink(missing_ok=True)  # invisible first, then gone
-            shutil.rmtree(one.path)
+            (stored.path / MANIFEST).unlink(missing_ok=True)  # invisible first, then gone
+            shutil.rmtree(stored.path)
     except OSError as error:
         return f"it cannot be removed: {error.strerror}"
-    _remove_empty(one.path.parent, root)
+    _remove_empty(stored.path.parent, root)
     return ""
 
 
 def _remove_empty(folder: Path, root: Path) -> None:
-    """The folders of a stage that holds nothing any more."""
+    """Remove the folders of a stage that hold nothing any more."""
     with suppress(OSError):
         while folder != root and folder.name != ".work":
             folder.rmdir()
@@ -149,8 +147,8 @@ def _stages(root: Path, used: Collection[tuple[str, str]]) -> Iterator[Stored]:
 def _need(stage: str, path: Path, used: Collection[tuple[str, str]]) -> Need:
     if not (path / MANIFEST).is_file():
         return "leftover"
-    if [one.name for one in path.iterdir()] == [MANIFEST]:
-        return "used"  # it says that a part cannot be applied, and run folders do not name it
+    if [file.name for file in path.iterdir()] == [MANIFEST]:
+        return "used"  # a recorded refusal, which run folders do not name
     return "used" if (stage, path.name) in used else "unused"
 
 
@@ -164,44 +162,38 @@ def _leftovers(root: Path) -> Iterator[Stored]:
 
 def _asides(reports: Path) -> Iterator[Stored]:
     now = dt.datetime.now(dt.UTC)
-    for experiment in _real_folders(reports):
-        for path in _real_folders(experiment):
+    for experiment in real_folders(reports):
+        for path in real_folders(experiment):
             if _ASIDE.fullmatch(path.name):
-                one = _stored(path, "", "leftover")
-                if now - one.made >= _SETTLED:
-                    yield one
+                stored = _stored(path, "", "leftover")
+                if now - stored.made >= _SETTLED:
+                    yield stored
 
 
 def _folders_of_stages(place: Path) -> Iterator[tuple[str, Path]]:
     """(stage id, folder) of everything that is named as a stage is."""
-    for kind in _real_folders(place):
+    for kind in real_folders(place):
         if kind.name in KINDS:
             yield from _below(kind, kind.name, 1)
 
 
 def _below(folder: Path, stage: str, depth: int) -> Iterator[tuple[str, Path]]:
-    for path in _real_folders(folder):
+    for path in real_folders(folder):
         if _KEY.fullmatch(path.name):
             yield stage, path
         elif depth < _DEEPEST:
             yield from _below(path, f"{stage}/{path.name}", depth + 1)
 
 
-def _real_folders(place: Path) -> list[Path]:
-    """The folders in a folder, sorted; links are none."""
-    try:
-        with os.scandir(place) as entries:
-            names = sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
-    except OSError:
-        return []
-    return [place / name for name in names]
-
-
 def _stored(path: Path, stage: str, need: Need) -> Stored:
-    seconds = max(one.lstat().st_mtime for one in (path, path / MANIFEST) if _is_there(one))
-    made = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return Stored(path, stage, path.name if stage else "", need, size_of(path), made)
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
+    seconds = max(
+        place.lstat().st_mtime for place in (path, path / MANIFEST) if os.path.lexists(place)
+    )
+    return Stored(
+        path,
+        stage,
+        path.name if stage else "",
+        need,
+        size_of(path),
+        dt.datetime.fromtimestamp(seconds, dt.UTC),
+    )

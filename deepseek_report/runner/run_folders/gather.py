@@ -28,7 +28,7 @@ from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.run_folders.missing_parts import told
+from deepseek_report.runner.run_folders.missing_parts import disclosed_problems
 from deepseek_report.runner.run_folders.open_run import FORMAT_VERSION
 from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import (
@@ -71,7 +71,7 @@ def assemble(
 ) -> None:
     """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
 
-    identity : {"run_id": …, "command": how to repeat the run, see `Places.command`}.
+    identity : {"run_id": …, "command": how to repeat the run, see `PortablePaths.command`}.
     """
     _copy(experiment, execution, folder)
     privacy = experiment.privacy
@@ -86,7 +86,9 @@ def assemble(
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
-        "problems": told(experiment, execution.problems(experiment), execution.folders),
+        "problems": disclosed_problems(
+            experiment, execution.problems(experiment), execution.folders
+        ),
         "privacy": {"level": privacy.level, "floor": privacy.floor},
         "digests": _digests(artifacts, config, stages, store),
         "versions": versions(),
@@ -169,9 +171,8 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
             target = folder / ARTIFACTS / "frameworks" / choice.id
             target.mkdir(parents=True)
             shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
-            path = target.relative_to(folder).as_posix()
             copies[ArtifactId.of("frameworks", choice.id)] = {
-                "path": path,
+                "path": target.relative_to(folder).as_posix(),
                 "files": hash_folder(target),
             }
     return copies
@@ -197,7 +198,7 @@ def _digests(
 
 
 def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
-    trained = next((one for one in stages if one.id == "training"), None)
+    trained = next((stage for stage in stages if stage.id == "training"), None)
     if trained is None or "training" not in execution.folders:
         return "none"
     return str(store.manifest(trained.id, trained.key).get("device", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,6 @@ from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.record import told_problems
 from deepseek_report.privacy.release import source_of
-
-
-def refusals(experiment: Experiment) -> Iterator[dict[str, Any]]:
-    """What was found not to apply before anything ran."""
-    for refusal in experiment.refused:
-        yield not_applicable(experiment, refusal.artifact, refusal.reason)
 
 
 def not_applicable(experiment: Experiment, stage: str, reason: Text) -> dict[str, Any]:
@@ -35,7 +29,7 @@ def reasons(problems: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Text]
     return {entry["stage"]: text_of(entry["reason"]) for entry in problems if entry["kind"] == kind}
 
 
-def told(
+def disclosed_problems(
     experiment: Experiment, problems: Iterable[Mapping[str, Any]], folders: Mapping[str, Path]
 ) -> list[dict[str, Any]]:
     """The problems without what the level of privacy keeps; `folders` are the finished stages."""

@@ -112,11 +112,11 @@ def run_schema_problems(run: Any) -> list[str]:
         return ["it is not a mapping"]
     version = run.get("format_version")
     if isinstance(version, bool) or not isinstance(version, int) or version not in _SCHEMAS:
-        known = " and ".join(str(one) for one in _SCHEMAS)
-        told = f"format_version is {str(version)[:40]!r}; this version reads {known}"
-        return [f"{told}; the version of deepseek-report that wrote the folder reads it"]
-    errors = sorted(_validator(version).iter_errors(run), key=lambda one: one.json_path)
-    return [f"{one.json_path}: {one.message[:200]}" for one in errors]
+        known = " and ".join(map(str, _SCHEMAS))
+        fault = f"format_version is {str(version)[:40]!r}; this version reads {known}"
+        return [f"{fault}; the version of deepseek-report that wrote the folder reads it"]
+    errors = sorted(_validator(version).iter_errors(run), key=lambda error: error.json_path)
+    return [f"{error.json_path}: {error.message[:200]}" for error in errors]
 
 
 @cache

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,14 +45,14 @@ class PastRun:
 
 def past_runs(reports: Path) -> list[PastRun]:
     """Every run below a folder of reports, newest first; those without a date come last."""
-    found = [
+    runs = [
         past_run(folder)
-        for experiment in _folders(reports)
-        for folder in _folders(experiment)
+        for experiment in _shown_folders(reports)
+        for folder in _shown_folders(experiment)
         if os.path.lexists(folder / _RUN)
     ]
     oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
-    return sorted(found, key=lambda run: (run.finished or oldest, run.run_id), reverse=True)
+    return sorted(runs, key=lambda run: (run.finished or oldest, run.run_id), reverse=True)
 
 
 def past_run(folder: Path) -> PastRun:
@@ -66,16 +66,17 @@ def past_run(folder: Path) -> PastRun:
         return PastRun(*named, finished, problem, size=size_of(folder))
     written = _read(folder / _FINDINGS)[0]
     problems = [*_mappings(record.get("problems")), *_mappings(_entry(written, "problems"))]
-    failed = {str(one.get("stage")) for one in problems if one.get("kind") == "failed"}
+    failed = {str(entry.get("stage")) for entry in problems if entry.get("kind") == "failed"}
     thresholds = _entry(written, "thresholds") or record.get("thresholds")
     return PastRun(
         *named,
         finished,
         failed=len(failed),
-        outcomes=Counter(str(one.get("outcome")) for one in _mappings(thresholds)),
+        outcomes=Counter(str(threshold.get("outcome")) for threshold in _mappings(thresholds)),
         size=size_of(folder),
         stages=frozenset(
-            (str(one.get("id")), str(one.get("key"))) for one in _mappings(record.get("stages"))
+            (str(stage.get("id")), str(stage.get("key")))
+            for stage in _mappings(record.get("stages"))
         ),
     )
 
@@ -93,15 +94,18 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def _folders(place: Path) -> Iterator[Path]:
-    """The folders in a folder that are no links and not hidden, sorted."""
+def real_folders(place: Path) -> list[Path]:
+    """The folders in a folder, sorted; links are none, and one that cannot be read holds none."""
     try:
-        entries = sorted(os.scandir(place), key=lambda one: one.name)
+        with os.scandir(place) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-            yield place / entry.name
+        return []
+    return [place / name for name in names]
+
+
+def _shown_folders(place: Path) -> list[Path]:
+    return [folder for folder in real_folders(place) if not folder.name.startswith(".")]
 
 
 def _read(path: Path) -> tuple[Any, str]:
@@ -124,7 +128,7 @@ def _entry(record: Any, name: str) -> Any:
 
 
 def _mappings(value: Any) -> Sequence[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _moment(record: Any, name: str) -> dt.datetime | None:

@@ -58,11 +58,12 @@ def _load(entry: Mapping[str, Any], kind: str, trust: Sequence[str]) -> Any:
         raise UntrustedPartError(message("refusals.untrusted", target=target, package=package))
     if package == _PACKAGE and not module.startswith(_OWN[kind]):
         raise UntrustedPartError(message(f"refusals.no_own_part.{kind}", target=target))
-    found = getattr(importlib.import_module(module), name)
-    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+    cls = getattr(importlib.import_module(module), name)
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise UntrustedPartError(message(f"refusals.no_part.{kind}", target=target))
-    fields = {key: value for key, value in entry.items() if key != "_target_"}
-    return TypeAdapter(found).validate_python(fields)
+    return TypeAdapter(cls).validate_python(
+        {key: value for key, value in entry.items() if key != "_target_"}
+    )
 
 
 def write_section(
@@ -78,5 +79,11 @@ def write_section(
         reason: Text = error.reason
     except Exception as error:  # a broken section must not take the others with it
         reason = without_local_paths(f"{type(error).__name__}: {error}")
-    incomplete = [words_of(results).text("refusals.unwritten_section", reason=reason)]
-    return SectionContent(name, title, "", "", incomplete=incomplete, failure=reason)
+    return SectionContent(
+        name,
+        title,
+        "",
+        "",
+        incomplete=[words_of(results).text("refusals.unwritten_section", reason=reason)],
+        failure=reason,
+    )

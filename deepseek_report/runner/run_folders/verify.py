@@ -17,7 +17,7 @@ from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.open_run import read_run
-from deepseek_report.runner.run_folders.writing import document_digest
+from deepseek_report.runner.run_folders.sealing import document_digest
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
@@ -84,36 +84,36 @@ def verify(folder: Path, expect: str = "", *, recompute: bool = True) -> Verifie
     """
     expected = expected_digest(expect)
     contents = look_into(folder)
-    found = Verified([f"{name} is a link or a device" for name in contents.strange])
+    verified = Verified([f"{name} is a link or a device" for name in contents.strange])
     run = read_run(folder, contents)
     manifest = _manifest(folder, contents, MANIFEST)
     listed = listed_results(manifest)
-    found.run_digest = run_digest(listed)
-    found.problems += result_problems(folder, contents, manifest)
-    found.problems += agreement_problems(run, listed)
-    if recompute and not found.problems:
-        found.problems += content_problems(folder, run)
-    found.files = len(listed)
+    verified.run_digest = run_digest(listed)
+    verified.problems += result_problems(folder, contents, manifest)
+    verified.problems += agreement_problems(run, listed)
+    if recompute and not verified.problems:
+        verified.problems += content_problems(folder, run)
+    verified.files = len(listed)
     if manifest.get("format_version") == 1:
-        _verify_first_format(folder, contents, manifest, found)
+        _verify_first_format(folder, contents, manifest, verified)
     else:
-        _verify_records(folder, contents, found)
-        _verify_documents(folder, contents, found)
-    found.problems += [f"{name} is no file of a run" for name in _unknown(contents)]
-    _expect(found, expected)
-    return found
+        _verify_records(folder, contents, verified)
+        _verify_documents(folder, contents, verified)
+    verified.problems += [f"{name} is no file of a run" for name in _unknown(contents)]
+    _expect(verified, expected)
+    return verified
 
 
 def expected_digest(text: str) -> str:
     """The 64 hexadecimal digits of a digest, or "" for none; ConfigError for anything else."""
     if not text:
         return ""
-    if (found := _DIGEST.fullmatch(text.strip().lower())) is None:
+    if (match := _DIGEST.fullmatch(text.strip().lower())) is None:
         raise ConfigError(
             f"--expect {text}: not a digest; give all 64 hexadecimal digits that the run printed, "
             "with or without sha256: before them"
         )
-    return found[1]
+    return match[1]
 
 
 def _manifest(folder: Path, contents: Contents, name: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def agreement_problems(run: Mapping[str, Any], listed: Mapping[str, str]) -> lis
     }
     problems = [
         f"{name}: {RUN} and {MANIFEST} do not say the same of it"
-        for name in sorted(artifacts.keys() | {one for one in listed if _is_artifact(one)})
+        for name in sorted(artifacts.keys() | {file for file in listed if _is_artifact(file)})
         if artifacts.get(name) != listed.get(name)
     ]
     if run["format_version"] > 1 and run["run_id"] != identity_of(run):
@@ -180,37 +180,39 @@ def _config(folder: Path) -> Any:
 
 
 def _verify_first_format(
-    folder: Path, contents: Contents, manifest: Mapping[str, Any], found: Verified
+    folder: Path, contents: Contents, manifest: Mapping[str, Any], verified: Verified
 ) -> None:
     """Format 1 has one manifest, which lists documents until these are rendered again."""
-    found.notes.append("an older version wrote this folder; its records of time are not covered")
+    verified.notes.append("an older version wrote this folder; its records of time are not covered")
     if readable_manifest(folder / DOCUMENTS_MANIFEST) is not None:
-        _verify_documents(folder, contents, found)
+        _verify_documents(folder, contents, verified)
         return
     listed = {name: sha for name, sha in manifest["files"].items() if class_of(name) == "document"}
-    found.problems += differences(folder, contents, "document", listed)
-    found.files += len(listed)
+    verified.problems += differences(folder, contents, "document", listed)
+    verified.files += len(listed)
 
 
-def _verify_records(folder: Path, contents: Contents, found: Verified) -> None:
+def _verify_records(folder: Path, contents: Contents, verified: Verified) -> None:
     listed: dict[str, str] = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
-    found.problems += differences(folder, contents, "record", listed)
-    found.files += len(listed)
+    verified.problems += differences(folder, contents, "record", listed)
+    verified.files += len(listed)
 
 
-def _verify_documents(folder: Path, contents: Contents, found: Verified) -> None:
+def _verify_documents(folder: Path, contents: Contents, verified: Verified) -> None:
     record = _manifest(folder, contents, DOCUMENTS_MANIFEST)
     listed: dict[str, str] = record["files"]
-    found.problems += differences(folder, contents, "document", listed)
-    found.files += len(listed)
+    verified.problems += differences(folder, contents, "document", listed)
+    verified.files += len(listed)
     people = record.get("people")
     people = people if isinstance(people, dict) else {}
-    if record.get("run_digest") != found.run_digest:
-        found.problems.append(f"{DOCUMENTS_MANIFEST}: the documents belong to another run digest")
-    found.document_digest = document_digest(found.run_digest, listed, people)
-    if record.get("document_digest") != found.document_digest:
-        found.problems.append(f"{DOCUMENTS_MANIFEST} was changed: its digest is not its own")
-    found.notes += [
+    if record.get("run_digest") != verified.run_digest:
+        verified.problems.append(
+            f"{DOCUMENTS_MANIFEST}: the documents belong to another run digest"
+        )
+    verified.document_digest = document_digest(verified.run_digest, listed, people)
+    if record.get("document_digest") != verified.document_digest:
+        verified.problems.append(f"{DOCUMENTS_MANIFEST} was changed: its digest is not its own")
+    verified.notes += [
         f"{text}; render again to have it in the report"
         for text in _people_notes(folder, contents, people)
     ]
@@ -218,22 +220,22 @@ def _verify_documents(folder: Path, contents: Contents, found: Verified) -> None
 
 def _people_notes(folder: Path, contents: Contents, known: Mapping[str, Any]) -> Iterator[str]:
     kind: FileClass = "people"
-    there = hash_files(folder, contents.of_class(kind))
-    for name in sorted(there.keys() | known.keys()):
+    present = hash_files(folder, contents.of_class(kind))
+    for name in sorted(present.keys() | known.keys()):
         if name not in known:
             yield f"{name} was added by people after the report was written"
-        elif name not in there:
+        elif name not in present:
             yield f"{name} was removed by people after the report was written"
-        elif there[name] != known[name]:
+        elif present[name] != known[name]:
             yield f"{name} was changed by people after the report was written"
 
 
-def _expect(found: Verified, expected: str) -> None:
-    if not expected or expected == found.run_digest:
+def _expect(verified: Verified, expected: str) -> None:
+    if not expected or expected == verified.run_digest:
         return
-    if expected == found.document_digest:
+    if expected == verified.document_digest:
         return
-    theirs = f"the run digest is {found.run_digest or 'missing'}"
-    if found.document_digest:
-        theirs += f", the document digest {found.document_digest}"
-    found.problems.append(f"the digest that you expect is not that of this folder: {theirs}")
+    theirs = f"the run digest is {verified.run_digest or 'missing'}"
+    if verified.document_digest:
+        theirs += f", the document digest {verified.document_digest}"
+    verified.problems.append(f"the digest that you expect is not that of this folder: {theirs}")

@@ -6,25 +6,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.conclusions import Verdict
-from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
 from deepseek_report.compliance.forbidden_words import check_document
@@ -33,25 +29,14 @@ from deepseek_report.compliance.people_form import write_form
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
-from deepseek_report.provenance import code_of
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import Engine, Format, ReportOptions
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, read_run
 from deepseek_report.runner.run_folders.redrawing import drawn_again
+from deepseek_report.runner.run_folders.sealing import publish
 from deepseek_report.runner.run_folders.section_plugins import write_section
-from deepseek_report.store import MANIFEST, digest
-from deepseek_report.store.run_folder import (
-    DOCUMENTS_MANIFEST,
-    RUN,
-    SOURCE,
-    WORK_PREFIX,
-    hash_files,
-    keep_edited,
-    look_into,
-    readable_manifest,
-)
-from deepseek_report.wording.words import DEFAULT_LANGUAGE
+from deepseek_report.store.run_folder import WORK_PREFIX, look_into
 
 #: What was concluded from the results while writing: findings, thresholds, problems of writing.
 CONCLUSIONS = "findings.json"
@@ -63,8 +48,8 @@ class WriteOptions:
 
     formats, engine, language : instead of what the run's config says.
     trust : packages of which sections and pictures may be loaded.
-    people : files of statements to add; None leaves what is wrong in people's files to the
-    report, else it is refused before anything is written.
+    people : files of statements to add. With None, mistakes in people's files are shown in the
+    report; with a list, even an empty one, they are refused before anything is written.
     """
 
     formats: Sequence[Format] = ()
@@ -92,7 +77,7 @@ class Written:
 
     @property
     def failed(self) -> bool:
-        return any(one["kind"] == "failed" for one in self.problems)
+        return any(problem["kind"] == "failed" for problem in self.problems)
 
 
 def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
@@ -114,8 +99,8 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
         opened = replace(opened, contents=look_into(folder))
     stored, opened = opened.language, opened.in_language(options.language or opened.language)
     report = report_options(opened.run["config"]["report"])
-    asked = tuple(options.formats) or report.formats
-    there = [name for name in _formats_there(opened) if name not in asked]
+    formats = tuple(options.formats) or report.formats
+    others = [name for name in _formats_there(opened) if name not in formats]
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
     try:
         _copy_people(opened, work)
@@ -123,13 +108,13 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
         with tempfile.TemporaryDirectory() as drawn:
             if opened.language != stored:
                 results = drawn_again(results, Path(drawn), options.trust)
-            results, verdicts = _write(work, results, report, options, (*asked, *there))
+            results, verdicts = _write(work, results, report, options, (*formats, *others))
         problems = _write_conclusions(work, opened, results, verdicts)
-        kept, sealed = _publish(work, opened)
+        kept, sealed = publish(work, opened)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Written(
-        pages=[folder / f"report.{name}" for name in asked],
+        pages=[folder / f"report.{name}" for name in formats],
         verdicts=verdicts,
         problems=problems,
         kept=kept,
@@ -205,13 +190,14 @@ def report_options(config: Mapping[str, Any]) -> ReportOptions:
     ------
     ArtifactError : no version of this package wrote them.
     """
-    known = {one.name for one in dataclasses.fields(ReportOptions)} - {"cases"}
+    known = {option.name for option in dataclasses.fields(ReportOptions)} - {"cases"}
     values = {key: value for key, value in config.items() if key in known}
     try:
         return TypeAdapter(ReportOptions).validate_python(values)
     except ValidationError as error:
         places = "; ".join(
-            f"report.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
+            f"report.{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors()[:5]
         )
         raise ArtifactError(
             f"run.json: the options of the report cannot be used: {places}"
@@ -222,8 +208,8 @@ def _write_conclusions(
     work: Path, opened: OpenRun, results: Results, verdicts: Iterable[Verdict]
 ) -> list[dict[str, str]]:
     """`findings.json`, for machines; returns every problem of the run and of its report."""
-    recorded = [dict(one) for one in opened.run["problems"]]
-    known = {one["stage"] for one in recorded}
+    recorded = [dict(problem) for problem in opened.run["problems"]]
+    known = {problem["stage"] for problem in recorded}
     broken = [
         {"stage": stage, "reason": plain(reason), "kind": "failed"}
         for stage, reason in results.failures.items()
@@ -233,80 +219,12 @@ def _write_conclusions(
         "format": "deepseek-report/findings",
         "format_version": 1,
         "run_digest": opened.run_digest,
-        "findings": [_finding(one) for one in results.findings],
+        "findings": [plain(vars(finding)) for finding in results.findings],
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "problems": broken,
     }
     save_json(work / CONCLUSIONS, conclusions)
     return recorded + broken
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {name: plain(value) for name, value in vars(finding).items()}
-
-
-def _publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
-    """Put the finished documents in place and list them; keep an edited `report.qmd`."""
-    folder = opened.folder
-    kept = _keep_edited_source(work, opened)
-    old = look_into(folder)
-    (folder / DOCUMENTS_MANIFEST).unlink(missing_ok=True)
-    made = look_into(work).of_class("document")
-    for name in made:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (work / name).replace(folder / name)
-    for name in set(old.of_class("document")) - set(made):
-        (folder / name).unlink()
-    return kept, seal_documents(folder, opened.run_digest, opened.language)
-
-
-def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
-    """A `report.qmd` that is not the one that was written is somebody's work."""
-    folder = opened.folder
-    if SOURCE not in opened.contents.files:
-        return []
-    there = sha256_file(folder / SOURCE)
-    if there == sha256_file(work / SOURCE):
-        return []
-    known = (readable_manifest(folder / name) for name in (DOCUMENTS_MANIFEST, MANIFEST))
-    if any(one is not None and one["files"].get(SOURCE) == there for one in known):
-        return []
-    return [keep_edited(folder, SOURCE, folder)]
-
-
-def seal_documents(folder: Path, run_digest: str, language: str = "") -> str:
-    """Write `documents.json`: every document and what people wrote, bound to the run digest.
-
-    It holds the hash of all that writes, so that a later run knows whether they are current.
-    language : of the documents, where it is not that of the run's config.
-
-    Returns
-    -------
-    The document digest.
-    """
-    contents = look_into(folder)
-    documents = hash_files(folder, contents.of_class("document"))
-    people = hash_files(folder, contents.of_class("people"))
-    sealed = document_digest(run_digest, documents, people)
-    record = {
-        "format": "deepseek-report/documents",
-        "format_version": 1,
-        "run_digest": run_digest,
-        "document_digest": sealed,
-        "writing": writing_key(load_json(folder / RUN)["config"], language),
-        "files": documents,
-        "people": people,
-    }
-    save_json(folder / DOCUMENTS_MANIFEST, record)
-    return sealed
-
-
-def document_digest(
-    run_digest: str, documents: Mapping[str, str], people: Mapping[str, str]
-) -> str:
-    """SHA-256 of the run digest and the hashes of the documents and of people's files."""
-    bound = {"run": run_digest, "documents": dict(documents), "people": dict(people)}
-    return digest({"deepseek-report/documents": bound})
 
 
 def concluded_record(folder: Path) -> dict[str, Any]:
@@ -318,26 +236,3 @@ def concluded_record(folder: Path) -> dict[str, Any]:
     problems = [*run["problems"], *concluded.get("problems", [])]
     kept = {name: concluded.get(name, []) for name in ("findings", "thresholds")}
     return {**run, **kept, "problems": problems}
-
-
-def writing_key(config: Mapping[str, Any], language: str = "") -> str:
-    """Hash of all that turns results into text: templates, sections, findings, renderer.
-
-    config : the run's. The code of its sections counts, those of other packages included.
-    language : of the documents, where it is not that of the config.
-    """
-    language = language or str((config.get("report") or {}).get("language") or DEFAULT_LANGUAGE)
-    targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
-    modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
-    code = {name: code_of(name) for name in [__name__, *modules]}
-    return digest([_templates_key(), code, language])
-
-
-@cache
-def _templates_key() -> str:
-    files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
-    templates = {
-        path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
-        for index, path in enumerate(files)
-    }
-    return digest(templates)

@@ -123,10 +123,10 @@ def _templates(study: NewStudy) -> dict[Path, str]:
 
 def _refuse_to_overwrite(study: NewStudy, files: list[Path]) -> None:
     wanted = [*files, *([study.data_path] if study.copy and study.data_path else [])]
-    there = [str(path) for path in wanted if os.path.lexists(study.folder / path)]
-    if there:
+    present = [str(path) for path in wanted if os.path.lexists(study.folder / path)]
+    if present:
         raise ConfigError(
-            f"{study.folder}: {', '.join(there)} {'is' if len(there) == 1 else 'are'} there "
+            f"{study.folder}: {', '.join(present)} {'is' if len(present) == 1 else 'are'} there "
             "already, and nothing is overwritten. Name another folder, or move them away"
         )
 

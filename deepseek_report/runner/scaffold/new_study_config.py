@@ -74,7 +74,7 @@ def table_study(name: str, path: str, dataset: Dataset, codes: Sequence[str]) ->
 def scalar(value: Any) -> str:
     """A value as YAML on one line, in any place; no part of a text is taken for a variable."""
     if isinstance(value, str):
-        value = _INTERPOLATION.sub(lambda found: 2 * found[1] + "\\${", value)
+        value = _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", value)
     return _plain(value)
 
 
@@ -133,9 +133,9 @@ def _target(target: Target, codes: Sequence[str]) -> Iterator[str]:
 
 def _sensitive(features: Sequence[Feature]) -> Iterator[str]:
     yield "  # Columns to compare groups of people by, such as [sex, age]."
-    found = [one.name for one in features if _is_personal(one.name)]
-    if found:
-        yield f"  # By their names these may be some: [{', '.join(map(scalar, found))}]"
+    personal = [feature.name for feature in features if _is_personal(feature.name)]
+    if personal:
+        yield f"  # By their names these may be some: [{', '.join(map(scalar, personal))}]"
     yield "  sensitive: []"
 
 
@@ -146,7 +146,7 @@ def _is_personal(name: str) -> bool:
 
 def _columns(dataset: Dataset) -> Iterator[str]:
     features = dataset.schema.features
-    numbers = {one["feature"]: one for one in dataset.card.get("numeric", ())}
+    numbers = {row["feature"]: row for row in dataset.card.get("numeric", ())}
     yield "  columns:  # label: what people read; unit: of a number"
     for feature in features[:_MOST_COLUMNS]:
         seen = numbers.get(feature.name)
@@ -158,8 +158,10 @@ def _columns(dataset: Dataset) -> Iterator[str]:
 def _column(feature: Feature) -> str:
     if feature.is_numeric:
         return "{kind: numeric, unit: null}"
-    if feature.kind == "ordinal" and not all(_is_number(one.code) for one in feature.categories):
-        order = ", ".join(scalar(one.code) for one in feature.categories)
+    if feature.kind == "ordinal" and not all(
+        _is_number(category.code) for category in feature.categories
+    ):
+        order = ", ".join(scalar(category.code) for category in feature.categories)
         return f"{{kind: ordinal, categories: [{order}]}}"
     return f"{{kind: {feature.kind}}}"
 
@@ -178,7 +180,7 @@ def _values(feature: Feature, numbers: Any) -> str:
         text = f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
         unit = _unit(feature.name)
         return f"{text}; by its name perhaps {unit}" if unit else text
-    shown = [_plain(one.label[:40]) for one in feature.categories[:_MOST_SHOWN]]
+    shown = [_plain(category.label[:40]) for category in feature.categories[:_MOST_SHOWN]]
     more = len(feature.categories) - len(shown)
     return ", ".join(shown) + (f" and {count(more)} more" if more else "")
 
@@ -189,7 +191,7 @@ def _unit(name: str) -> str:
 
 def _comment(text: str) -> str:
     """A text on one line without control characters."""
-    return "".join(one if one.isprintable() else " " for one in text)
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _report(title: str) -> str:

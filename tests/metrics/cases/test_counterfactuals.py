@@ -63,7 +63,7 @@ def test_what_was_found_alters_the_decision() -> None:
 
         row = [20.0, 0.0, 2.0]
         found = run(score, row)
-        if found.found:
+        if found.changes:
             after = np.array(row)
             for feature, value in found.changes:
                 after[feature] = value
@@ -109,14 +109,14 @@ def test_a_feature_that_cannot_change_stays() -> None:
 
 
 def test_where_nothing_can_change_nothing_is_found() -> None:
-    assert not run(lambda x: x[:, 0] - 50, [10, 0, 0], schema_of((False, False, False))).found
+    assert not run(lambda x: x[:, 0] - 50, [10, 0, 0], schema_of((False, False, False))).changes
 
 
 def test_at_most_so_many_features_change() -> None:
     def all_three(x: np.ndarray) -> np.ndarray:
         return 10.0 * ((x[:, 0] > 50) & (x[:, 1] == 1) & (x[:, 2] == 1)) - 5
 
-    assert not run(all_three, [10, 0, 0], most=2).found
+    assert not run(all_three, [10, 0, 0], most=2).changes
 
 
 def test_three_features_that_each_help_a_little_change_together() -> None:

@@ -12,9 +12,9 @@ from torch import nn
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.metrics.internals.attention import mean_attention
-from deepseek_report.metrics.internals.capacity import losses_of
 from deepseek_report.metrics.internals.token_labels import token_labels
 from deepseek_report.metrics.internals.tracing import rows_at_once
+from deepseek_report.tasks import task_of
 
 NUMBER = Target("y", "y", ("y",), 0, 0, task="regression")
 
@@ -95,7 +95,7 @@ def test_a_token_is_averaged_over_the_cases_in_which_it_is_there(toy) -> None:
     assert found.branches == ["local"]
     np.testing.assert_allclose(found.mean[0, 0, 0, 0], [0.25, (0.375 + 0.75) / 2, 0.375 / 2])
     np.testing.assert_allclose(found.mean[0, 0, 0, 2], [0.25, 0.375, 0.375])
-    np.testing.assert_allclose(found.there, [1, 1, 0.5])
+    np.testing.assert_allclose(found.present, [1, 1, 0.5])
 
 
 def test_an_even_share_is_that_of_the_tokens_that_are_there(toy) -> None:
@@ -116,9 +116,10 @@ def test_heads_that_read_from_left_to_right_without_preference_look_evenly(toy) 
 
 def test_the_loss_of_a_number_is_its_squared_error_over_the_variance_of_the_label() -> None:
     labels = np.array([1.0, 3.0, 5.0])
-    mean = losses_of(np.full((3, 1), 3.0), labels, NUMBER)
+    task = task_of(NUMBER)
+    mean = task.fit_losses(np.full((3, 1), 3.0), labels)
     assert mean.mean() == pytest.approx(1.0)
-    assert (losses_of(labels[:, None], labels, NUMBER) == 0).all()
+    assert (task.fit_losses(labels[:, None], labels) == 0).all()
 
 
 def test_batches_shrink_with_long_inputs_and_large_maps() -> None:

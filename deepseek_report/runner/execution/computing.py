@@ -1,0 +1,127 @@
+"""Computes one stage under its lock, unless the store has it, and keeps what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.errors import (
+    DataError,
+    DeepseekReportError,
+    NotApplicableError,
+    UnknownCaseError,
+)
+from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
+from deepseek_report.provenance import versions
+from deepseek_report.runner.execution.concluding import run_conclusions
+from deepseek_report.runner.execution.outcomes import StageOutcome
+from deepseek_report.runner.execution.run_events import StageProgress
+from deepseek_report.runner.execution.stages import StageJob, run_stage
+from deepseek_report.runner.execution.workers import give_memory_back
+from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
+from deepseek_report.runner.planning.work import work_facts
+from deepseek_report.store import Store
+
+#: Stages whose code can take up what a killed run left in the work folder.
+_RESUMABLE = frozenset({"training"})
+
+
+def run_locked(
+    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
+) -> StageOutcome:
+    """Compute one stage unless another process has done so meanwhile; never raises."""
+    try:
+        with store.lock(stage.id, stage.key):
+            return _find_or_compute(store, stage, job, send)
+    except DataError as error:
+        return StageOutcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
+    except DeepseekReportError as error:
+        return StageOutcome(stage.id, reason=str(error))
+    except Exception as error:  # one broken part must not take the report with it
+        return StageOutcome(
+            stage.id, reason=f"{type(error).__name__}: {error}", details=traceback.format_exc()
+        )
+
+
+def _find_or_compute(
+    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
+) -> StageOutcome:
+    started = time.perf_counter()
+    if (stored := store.find(stage.id, stage.key)) is not None:
+        return kept_outcome(store, stage, stored)
+    try:
+        folder = _compute(store, stage, job, send)
+    except NotApplicableError as error:
+        return _refuse(store, stage, error.reason)
+    return StageOutcome(stage.id, folder, time.perf_counter() - started)
+
+
+def _is_bad_data(stage: Stage, error: DataError) -> bool:
+    """Whether there is nothing to report on: no data, or not the cases that were asked for."""
+    return stage.kind == "data" or isinstance(error, UnknownCaseError)
+
+
+def kept_outcome(store: Store, stage: Stage, folder: Path) -> StageOutcome:
+    """What the store says of a stage: its folder, or why it cannot be applied."""
+    reason = text_of(store.manifest(stage.id, stage.key).get("refused", ""))
+    if reason:
+        return StageOutcome(stage.id, reason=reason, applicable=False, cached=True)
+    return StageOutcome(stage.id, folder, cached=True)
+
+
+def _refuse(store: Store, stage: Stage, reason: Text) -> StageOutcome:
+    """Keep a refusal like a result: it follows from the same inputs."""
+    folder = store.work_folder(stage.id, stage.key)
+    store.publish(stage.id, stage.key, folder, {"refused": plain(reason)})
+    return StageOutcome(stage.id, reason=reason, applicable=False)
+
+
+def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
+    started = time.perf_counter()
+    work = _run_or_resume(store, stage, job, send)
+    give_memory_back()
+    facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
+    facts["device"] = job.device
+    facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
+    if job.experiment.settings.measure_time:
+        facts["seconds"] = round(time.perf_counter() - started, 3)
+    return store.publish(stage.id, stage.key, work, facts)
+
+
+def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
+    """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
+    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
+    resumed = any(work.iterdir())
+    try:
+        _run_stage(job, work, StageProgress(stage.id, send))
+    except DeepseekReportError:
+        raise
+    except Exception:
+        if not resumed:
+            raise
+        work = store.work_folder(stage.id, stage.key)
+        _run_stage(job, work, StageProgress(stage.id, send))
+    return work
+
+
+def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
+    """Run a stage; what is concluded and drawn rests on no more than the report may tell."""
+    withheld = not job.experiment.privacy.is_full
+    if withheld and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
+        with released(job.inputs, job.experiment) as inputs:
+            _run_on(dataclasses.replace(job, inputs=inputs), work, progress)
+    else:
+        _run_on(job, work, progress)
+
+
+def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
+    if job.id == CONCLUSIONS:
+        run_conclusions(job, work)
+    else:
+        run_stage(job, work, progress)

@@ -1,0 +1,123 @@
+"""Puts the documents of a run in place and binds them to its results."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.provenance import PACKAGE, code_of
+from deepseek_report.runner.run_folders.open_run import OpenRun
+from deepseek_report.store import MANIFEST, digest
+from deepseek_report.store.run_folder import (
+    DOCUMENTS_MANIFEST,
+    RUN,
+    SOURCE,
+    hash_files,
+    keep_edited,
+    look_into,
+    readable_manifest,
+)
+from deepseek_report.wording.words import DEFAULT_LANGUAGE
+
+#: The module whose code, with all that it reaches, decides what documents say.
+_WRITING = f"{PACKAGE}.runner.run_folders.writing"
+
+
+def publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
+    """Put the finished documents in place and list them; keep an edited `report.qmd`."""
+    folder = opened.folder
+    kept = _keep_edited_source(work, opened)
+    old = look_into(folder)
+    (folder / DOCUMENTS_MANIFEST).unlink(missing_ok=True)
+    made = look_into(work).of_class("document")
+    for name in made:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).replace(folder / name)
+    for name in set(old.of_class("document")) - set(made):
+        (folder / name).unlink()
+    return kept, seal_documents(folder, opened.run_digest, opened.language)
+
+
+def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
+    """A `report.qmd` that is not the one that was written is somebody's work."""
+    folder = opened.folder
+    if SOURCE not in opened.contents.files:
+        return []
+    current = sha256_file(folder / SOURCE)
+    if current == sha256_file(work / SOURCE):
+        return []
+    known = (readable_manifest(folder / name) for name in (DOCUMENTS_MANIFEST, MANIFEST))
+    if any(manifest is not None and manifest["files"].get(SOURCE) == current for manifest in known):
+        return []
+    return [keep_edited(folder, SOURCE, folder)]
+
+
+def seal_documents(folder: Path, run_digest: str, language: str = "") -> str:
+    """Write `documents.json`: every document and what people wrote, bound to the run digest.
+
+    It holds the hash of all that writes, so that a later run knows whether they are current.
+    language : of the documents, where it is not that of the run's config.
+
+    Returns
+    -------
+    The document digest.
+    """
+    contents = look_into(folder)
+    documents = hash_files(folder, contents.of_class("document"))
+    people = hash_files(folder, contents.of_class("people"))
+    sealed = document_digest(run_digest, documents, people)
+    record = {
+        "format": "deepseek-report/documents",
+        "format_version": 1,
+        "run_digest": run_digest,
+        "document_digest": sealed,
+        "writing": writing_key(load_json(folder / RUN)["config"], language),
+        "files": documents,
+        "people": people,
+    }
+    save_json(folder / DOCUMENTS_MANIFEST, record)
+    return sealed
+
+
+def document_digest(
+    run_digest: str, documents: Mapping[str, str], people: Mapping[str, str]
+) -> str:
+    """SHA-256 of the run digest and the hashes of the documents and of people's files."""
+    return digest(
+        {
+            "deepseek-report/documents": {
+                "run": run_digest,
+                "documents": dict(documents),
+                "people": dict(people),
+            }
+        }
+    )
+
+
+def writing_key(config: Mapping[str, Any], language: str = "") -> str:
+    """Hash of all that turns results into text: templates, sections, findings, renderer.
+
+    config : the run's. The code of its sections counts, those of other packages included.
+    language : of the documents, where it is not that of the config.
+    """
+    language = language or str((config.get("report") or {}).get("language") or DEFAULT_LANGUAGE)
+    targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
+    modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
+    code = {name: code_of(name) for name in [_WRITING, *modules]}
+    return digest([_templates_key(), code, language])
+
+
+@cache
+def _templates_key() -> str:
+    files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
+    return digest(
+        {
+            path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
+            for index, path in enumerate(files)
+        }
+    )
