@@ -59,9 +59,9 @@ def feature_inline(results: Results, label: str) -> str:
 
 def attribute_label(results: Results, name: str) -> str:
     """The readable name of an attribute, or of a crossing such as `sex × age_band`."""
-    labels = {one.name: one.label for one in results.schema.attributes}
-    parts = [labels.get(part, part) for part in name.split(" × ")]
-    return " × ".join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+    labels, words = {one.name: one.label for one in results.schema.attributes}, words_of(results)
+    first, *others = (words.name(labels.get(part, part)) for part in name.split(" × "))
+    return " × ".join([first, *map(in_sentence, others)])
 
 
 def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.sections.shared.draft import Draft
@@ -21,7 +20,7 @@ _FEATURES = {
     "features": TableType(
         (
             Column("label"),
-            Column("name"),
+            Column("name", "code"),
             Column("kind"),
             Column("missing", "count"),
             Column("sensitive", "yes_no"),
@@ -87,7 +86,7 @@ def _features(draft: Draft) -> list[ShownTable]:
     results = draft.results
     card = results.card
     rows: dict[str, list[dict[str, Any]]] = {
-        "features": [_feature(feature, results) for feature in results.schema.features],
+        "features": [_feature(feature, draft) for feature in results.schema.features],
         "numeric": [_numeric(row, draft.words) for row in card.get("numeric") or []],
         "categorical": [_categorical(row) for row in card.get("categorical") or []],
         "correlations": list(card.get("correlations") or []),
@@ -104,12 +103,12 @@ def _cut(draft: Draft, rows: Sequence[Any]) -> str:
     return draft.text("cut", shown=MOST_SHOWN, rows=len(rows)) if len(rows) > MOST_SHOWN else ""
 
 
-def _feature(feature: Any, results: Results) -> dict[str, Any]:
+def _feature(feature: Any, draft: Draft) -> dict[str, Any]:
     return {
         "label": feature.label,
         "name": feature.name,
-        "kind": feature.kind + (f", in {feature.unit}" if feature.unit else ""),
-        "missing": (results.card.get("missing") or {}).get(feature.name, 0),
+        "kind": draft.text(f"kind.{feature.kind}", unit=feature.unit),
+        "missing": (draft.results.card.get("missing") or {}).get(feature.name, 0),
         "sensitive": feature.sensitive,
         "mutable": feature.mutable,
     }

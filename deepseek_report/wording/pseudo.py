@@ -23,8 +23,6 @@ from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
 
 LANGUAGE = "xx"
 OPEN, CLOSE = "⟦", "⟧"
-#: Groups of a catalog that hold no texts.
-_NO_TEXTS = frozenset({"formats"})
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SLOT = re.compile(r"(\{[^{}]*\})")
 #: What takes a string that is a name of the code and never shown.
@@ -34,11 +32,12 @@ _LEXER = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - it re
 
 
 def marked(catalog: Mapping[str, Any]) -> dict[str, Any]:
-    """The catalog with every text in it marked; slots, names and formats as they were."""
-    return {
-        key: value if key in _NO_TEXTS else _marked_value(value, plain=key == "numbers")
-        for key, value in catalog.items()
-    }
+    """The catalog with every text in it marked; slots and names as they were.
+
+    Numbers and lists are written by a locale that joins lists without a word of English.
+    """
+    texts = {key: _marked_value(text, plain=key == "numbers") for key, text in catalog.items()}
+    return texts | {"formats": catalog.get("formats", {}) | {"locale": "zh_Hans"}}
 
 
 def _marked_value(value: Any, *, plain: bool) -> Any:

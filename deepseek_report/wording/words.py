@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
@@ -92,9 +93,21 @@ class Wording:
     def name(self, name: str) -> str:
         """The name of a column, value, class or group in this language, where the package ships it.
 
-        Names from a person's own data stay as they are.
+        Names from a person's own data stay as they are. Of a crossing each part has its name.
         """
-        return self._names.get(name, name)
+        return self._names.get(name) or " × ".join(
+            self._names.get(part, part) for part in name.split(" × ")
+        )
+
+    def layer(self, path: str) -> str:
+        """The name of a layer: `layers.0.attention_norm` as `layer 1, attention norm`."""
+        return ", ".join(map(self._layer_part, layer_name(path).split(", ")))
+
+    def _layer_part(self, part: str) -> str:
+        name, _, number = part.rpartition(" ")
+        if not number.isdigit():
+            return self.name(part)
+        return self.text("cells.layer_part", part=name, n=int(number))
 
     def named(self, value: Any) -> Any:
         """The value with every name inside of lists and mappings in this language."""
@@ -266,6 +279,7 @@ def _environment(words: Wording) -> Environment:
         "setting": numbers.setting,
         "attribution": numbers.attribution,
         "explainer": words.explainer,
+        "layer": words.layer,
         "digits": numbers.digits,
         "gap": numbers.gap,
         "quantity": numbers.quantity,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.pseudo import (
     LANGUAGE,
     mark_pattern,
@@ -49,9 +50,13 @@ def test_words_outside_of_marks_are_found_and_those_inside_of_any_depth_are_not(
     assert words_outside(["⟦cut off…", "free"]) == ["free"]
 
 
-def test_formats_stay_and_numbers_are_patterns() -> None:
-    made = marked({"formats": {"locale": "en_GB"}, "numbers": {"below": "below {number}"}})
-    assert made == {"formats": {"locale": "en_GB"}, "numbers": {"below": "⟦below⟧ {number}"}}
+def test_lists_are_joined_without_a_word_and_numbers_are_patterns() -> None:
+    made = marked(
+        {"formats": {"locale": "en_GB", "minus": "−"}, "numbers": {"below": "below {number}"}}
+    )
+    assert made["numbers"] == {"below": "⟦below⟧ {number}"}
+    assert made["formats"]["minus"] == "−"
+    assert NumberFormat(made["formats"]["locale"]).listing("abc") == "a、b和c"
 
 
 def _texts(value: object, key: str = "") -> dict[str, str]:
