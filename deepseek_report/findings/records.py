@@ -38,7 +38,7 @@ def first(found: Iterable[Row]) -> Row | None:
 def unit_of(results: Results) -> str:
     """The unit of the predicted number, with a space before it, or nothing."""
     unit = results.schema.target.unit if results.has("data") else None
-    return f"\u00a0{unit}" if unit else ""
+    return f"\u00a0{words_of(results).name(unit)}" if unit else ""
 
 
 def explainer_label(results: Results, name: str) -> str:
@@ -54,7 +54,7 @@ def explainer_inline(results: Results, name: str) -> str:
 def feature_inline(results: Results, label: str) -> str:
     """The name of a feature inside a sentence: a word of a text stands in quotation marks."""
     kind = kind_of(results.schema)
-    return kind.quoted(label) if kind.quotes else in_sentence(label)
+    return kind.quoted(label) if kind.quotes else in_sentence(words_of(results).name(label))
 
 
 def attribute_label(results: Results, name: str) -> str:
@@ -74,7 +74,8 @@ def subject_of(results: Results, one: Verdict) -> list[str]:
     """What a promise is about, in words; nothing where it is about the model as a whole."""
     attribute = in_sentence(attribute_label(results, one.attribute)) if one.attribute else ""
     explainer = explainer_inline(results, one.explainer) if one.explainer else ""
-    group = ": ".join(part for part in (attribute, one.level) if part)
+    level = words_of(results).name(one.level)
+    group = ": ".join(part for part in (attribute, level) if part)
     return [part for part in (group, explainer, one.slice) if part]
 
 

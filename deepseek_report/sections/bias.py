@@ -156,7 +156,8 @@ def _sources(draft: Draft) -> dict[str, Any]:
         {
             "attribute": score.attribute,
             "auc": estimates.of_score(score),
-            "features": numbers.listing(proxy_features(results, score.attribute)) or None,
+            "features": numbers.listing(draft.words.named(proxy_features(results, score.attribute)))
+            or None,
             "n": score.n,
         }
         for score in results.find("proxy_auc")

@@ -134,5 +134,7 @@ def _policies(draft: Draft) -> list[Row]:
 
 def _thresholds(draft: Draft, listed: str) -> str:
     """The thresholds of the levels, or the one of all."""
-    alone = listed.replace(".", "", 1).isdigit()
-    return draft.words.text("policy_thresholds.all", threshold=listed) if alone else listed
+    if listed.replace(".", "", 1).isdigit():
+        return draft.words.text("policy_thresholds.all", threshold=listed)
+    parts = (part.rpartition(": ") for part in listed.split("; "))
+    return "; ".join(f"{draft.words.name(level)}: {threshold}" for level, _, threshold in parts)

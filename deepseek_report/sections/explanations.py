@@ -11,6 +11,8 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.verbatim import Verbatim
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (
     Row,
@@ -135,11 +137,12 @@ def _caveats(draft: Draft) -> None:
 def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
     """One row for each feature, one column with its share and rank for each method."""
     leader = leading_explainer(draft.results)
+    quotes = kind_of(draft.results.schema).quotes if table else False
     order = {row["feature"]: row["rank"] for row in table if row["explainer"] == leader}
     features = {row["feature"]: row["label"] for row in table}
     shown = sorted(features, key=lambda name: order.get(name, len(features)))[:SHOWN]
     cells = [
-        {"label": features[name]}
+        {"label": Verbatim(features[name]) if quotes else features[name]}
         | {
             key: cell
             for row in table

@@ -208,7 +208,7 @@ def _named(draft: Draft, one: Score) -> str:
         )
     if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
         return draft.words.text("templates.performance.decided", level=_counted(draft.results))
-    return f"{name}, {one.unit}" if one.unit and not is_share(one) else name
+    return f"{name}, {draft.words.name(one.unit)}" if one.unit and not is_share(one) else name
 
 
 def _comparison(draft: Draft) -> ShownTable:

@@ -239,9 +239,7 @@ class CompletenessGap(ExplanationMetric):
         explanation = judged(context, "completeness_gap")
         gap = explanation.completeness_gap
         if gap is None or explanation.base_values is None:
-            raise NotApplicableError(
-                "has no base value, so that its attributions need not add up to anything"
-            )
+            raise NotApplicableError(message("refusals.no_base_value"))
         distance = np.abs(explanation.predictions - explanation.base_values)
         value, low, high = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
         score = Score(
