@@ -22,7 +22,12 @@ from babel.numbers import (
 )
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.rounding import decimals_supported, digits_without_interval
+from deepseek_report.artifacts.rounding import (
+    MINUS,
+    THIN,
+    decimals_supported,
+    digits_without_interval,
+)
 
 _CURRENCIES = frozenset("€£¥")
 
@@ -145,6 +150,15 @@ class NumberFormat:
             .replace("−", self._minus)
             .translate({ord("."): self.separators[0]})
         )
+
+    def respelled(self, number: str) -> str:
+        """A number written by the rules of `artifacts.rounding`, as this language writes it.
+
+        >>> NumberFormat("de").respelled("\u221250\u202f000.5")
+        '-50.000,5'
+        """
+        decimal, group = tuple(self.separators)
+        return number.translate({ord("."): decimal, ord(THIN): group, ord(MINUS): self._minus})
 
     @property
     def separators(self) -> str:

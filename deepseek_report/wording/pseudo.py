@@ -25,6 +25,8 @@ LANGUAGE = "xx"
 OPEN, CLOSE = "⟦", "⟧"
 #: Groups of a catalog that hold no texts.
 _NO_TEXTS = frozenset({"formats"})
+#: Groups of patterns that `str.format` fills.
+_PATTERNS = frozenset({"numbers", "composed"})
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SLOT = re.compile(r"(\{[^{}]*\})")
 #: What takes a string that is a name of the code and never shown.
@@ -36,7 +38,7 @@ _LEXER = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - it re
 def marked(catalog: Mapping[str, Any]) -> dict[str, Any]:
     """The catalog with every text in it marked; slots, names and formats as they were."""
     return {
-        key: value if key in _NO_TEXTS else _marked_value(value, plain=key == "numbers")
+        key: value if key in _NO_TEXTS else _marked_value(value, plain=key in _PATTERNS)
         for key, value in catalog.items()
     }
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from deepseek_report.wording.pseudo import words_outside
+from deepseek_report.wording.pseudo import CLOSE, OPEN, words_outside
 
 #: What is no text of the report: programs, styles, code, keys, and names of papers.
 _SKIPPED = frozenset({"script", "style", "code", "pre", "kbd", "cite", "math", "noscript"})
@@ -81,7 +81,17 @@ def visible_texts(html: str) -> list[tuple[str, str]]:
 
 def unmarked(html: str, exempt: frozenset[str]) -> Iterator[tuple[str, str, list[str]]]:
     """(where, text, words of it that stand in no mark and are not exempt)."""
+    marks = ""
     for where, text in visible_texts(html):
-        words = [word for word in words_outside([text]) if word.lower() not in exempt]
+        words = [w for w in words_outside([marks + text]) if w.lower() not in exempt]
         if words:
             yield where, re.sub(r"\s+", " ", text)[:200], words
+        marks = _still_open(marks + text) if where.endswith("text") else ""
+
+
+def _still_open(text: str) -> str:
+    """The marks that lead on into the next line of a drawing; a label that was cut has none."""
+    depth = 0
+    for character in text:
+        depth += (character == OPEN) - (character == CLOSE and depth > 0)
+    return "" if text.rstrip().endswith("…") else OPEN * depth
