@@ -32,17 +32,27 @@ def words_of(results: Results) -> Wording:
     if not results.has("data"):
         return words_for(language, None)
     has_card = (results.paths["data"] / "card.json").is_file()
-    return words_for(language, results.schema, results.card if has_card else {})
+    card = results.card if has_card else {}
+    return words_for(language, results.schema, card, named=results.naming is not None)
 
 
 def words_for(
-    language: str, schema: Schema | None, card: Mapping[str, Any] = MappingProxyType({})
+    language: str,
+    schema: Schema | None,
+    card: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    named: bool = False,
 ) -> Wording:
-    """The texts of a language, worded for what such data predict and are made of."""
+    """The texts of a language, worded for what such data predict and are made of.
+
+    card : of the data, as far as it is there; where they come with the package, their names are
+    those of the catalogs. named : whether the schema has its names in this language already.
+    """
     if schema is None:
         return wording(language)
-    noun = kind_of(schema).noun
-    return wording(language, schema.target.task, noun, _shipped(card), schema.own_names)
+    shipped = _shipped(card)
+    own_names = frozenset() if shipped and not named else schema.own_names
+    return wording(language, schema.target.task, kind_of(schema).noun, shipped, own_names)
 
 
 def _shipped(card: Mapping[str, Any]) -> str:

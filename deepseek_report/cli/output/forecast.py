@@ -71,7 +71,7 @@ def _say_data(data: DataSeen, texts: Wording) -> None:
     if kind_of(schema).named_columns:
         _say_columns(data)
     else:
-        say(f"  {kind_of(schema).summary()}")
+        say(f"  {texts.say(kind_of(schema).summary())}")
     notes = data.card.get("preparation", ())
     for note in notes[:_MOST_NOTES]:
         say(f"  – {texts.say(note)}")
