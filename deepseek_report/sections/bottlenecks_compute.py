@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, rows
@@ -42,7 +43,7 @@ def _sentence(draft: Draft, layers: list[Row]) -> str:
         said.append(draft.text("latency", latency=each, rate=finite(rate.value)))
     if layers:
         hottest = max(layers, key=lambda row: row["share"])
-        layer = {"layer": hottest["layer"], "share": hottest["share"]}
+        layer = {"layer": layer_name(hottest["layer"]), "share": hottest["share"]}
         said.append(draft.text("hottest", **layer))
     return " ".join(said) or draft.text("not_measured")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.sections.shared.draft import Draft
@@ -86,7 +87,7 @@ def _features(draft: Draft) -> list[ShownTable]:
     results = draft.results
     card = results.card
     rows: dict[str, list[dict[str, Any]]] = {
-        "features": [_feature(feature, draft) for feature in results.schema.features],
+        "features": [_feature(draft, feature) for feature in results.schema.features],
         "numeric": [_numeric(row, draft.words) for row in card.get("numeric") or []],
         "categorical": [_categorical(row) for row in card.get("categorical") or []],
         "correlations": list(card.get("correlations") or []),
@@ -103,11 +104,13 @@ def _cut(draft: Draft, rows: Sequence[Any]) -> str:
     return draft.text("cut", shown=MOST_SHOWN, rows=len(rows)) if len(rows) > MOST_SHOWN else ""
 
 
-def _feature(feature: Any, draft: Draft) -> dict[str, Any]:
+def _feature(draft: Draft, feature: Feature) -> dict[str, Any]:
+    words = draft.words
+    kind, unit = words.label("feature_kinds", feature.kind), words.name(feature.unit or "")
     return {
         "label": feature.label,
         "name": feature.name,
-        "kind": draft.text(f"kind.{feature.kind}", unit=feature.unit),
+        "kind": words.names.composed("in_unit", kind=kind, unit=unit) if unit else kind,
         "missing": (draft.results.card.get("missing") or {}).get(feature.name, 0),
         "sensitive": feature.sensitive,
         "mutable": feature.mutable,

@@ -23,7 +23,12 @@ from babel.numbers import (
 )
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.rounding import decimals_supported, digits_without_interval
+from deepseek_report.artifacts.rounding import (
+    MINUS,
+    THIN,
+    decimals_supported,
+    digits_without_interval,
+)
 
 _CURRENCIES = frozenset("€£¥")
 _SLOT = re.compile(r"\{\w+\}")
@@ -168,6 +173,15 @@ class NumberFormat:
         patterns = " ".join(_SLOT.sub(" ", text) for text in self.texts.values() if "{" in text)
         words = {word for word in patterns.split() if re.search(r"[^\W\d_]", word)}
         return re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words) or "(?!)")
+
+    def respelled(self, number: str) -> str:
+        """A number written by the rules of `artifacts.rounding`, as this language writes it.
+
+        >>> NumberFormat("de").respelled("\u221250\u202f000.5")
+        '-50.000,5'
+        """
+        decimal, group = tuple(self.separators)
+        return number.translate({ord("."): decimal, ord(THIN): group, ord(MINUS): self._minus})
 
     @property
     def separators(self) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.pseudo import (
     LANGUAGE,
     mark_pattern,
@@ -50,13 +49,15 @@ def test_words_outside_of_marks_are_found_and_those_inside_of_any_depth_are_not(
     assert words_outside(["⟦cut off…", "free"]) == ["free"]
 
 
-def test_lists_are_joined_without_a_word_and_numbers_are_patterns() -> None:
-    made = marked(
-        {"formats": {"locale": "en_GB", "minus": "−"}, "numbers": {"below": "below {number}"}}
-    )
-    assert made["numbers"] == {"below": "⟦below⟧ {number}"}
-    assert made["formats"]["minus"] == "−"
-    assert NumberFormat(made["formats"]["locale"]).listing("abc") == "a、b和c"
+def test_numbers_are_patterns_in_the_locale_of_no_language() -> None:
+    made = marked({"formats": {"locale": "en_GB"}, "numbers": {"below": "below {number}"}})
+    assert made == {"formats": {"locale": "root"}, "numbers": {"below": "⟦below⟧ {number}"}}
+
+
+def test_an_english_list_shows_among_marked_texts() -> None:
+    numbers = Wording(marked({"formats": {"locale": "en_GB"}})).numbers
+    assert words_outside([numbers.listing(["⟦a⟧", "⟦b⟧"])]) == []
+    assert words_outside(["⟦a⟧ and ⟦b⟧"]) == ["and"]
 
 
 def _texts(value: object, key: str = "") -> dict[str, str]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import (
+    LENGTH_BAND,
     Attribute,
     Feature,
     Layout,
@@ -205,7 +206,7 @@ def length_bands(texts: Sequence[str]) -> tuple[Attribute, NDArray[np.int64]]:
     edges = edges[(edges > lengths.min()) & (edges <= lengths.max())]
     unit = "characters" if chinese > _MOSTLY * lengths.sum() else "words"
     levels = tuple(f"{one} {unit}" for one in band_labels(edges, True, None))
-    attribute = Attribute("length_band", "Length of the text", levels, kind="other")
+    attribute = Attribute(LENGTH_BAND, "Length of the text", levels, kind="other")
     return attribute, np.searchsorted(edges, lengths, side="right").astype(np.int64)
 
 

@@ -89,6 +89,6 @@ def masking_rows(case: int, row: Array, found: Masking, schema: Schema, most: in
     after = float(found.probabilities[schema.target.explained])
     labels = schema.player_labels
     return [
-        (case, "found", labels[k], labels[k], kind.display(row, k), kind.words.becomes, after)
+        (case, "found", labels[k], labels[k], kind.display(row, k), kind.becomes, after)
         for k in found.players
     ]

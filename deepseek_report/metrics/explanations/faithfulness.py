@@ -157,7 +157,7 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
     schema = context.dataset.schema
-    task, baseline = task_of(schema.target), kind_of(schema).words.baseline
+    task, baseline = task_of(schema.target), kind_of(schema).said("baseline")
     return Score(
         metric=mode,
         category="explanation",
@@ -215,7 +215,7 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Array | N
     if several and explanation.signed and (decided != explanation.target).any():
         notes.append(message("notes.faithfulness.other_class"))
     kind = kind_of(context.dataset.schema)
-    return [*notes, kind.filled(kind.words.replaced), *about_sample(context)]
+    return [*notes, kind.said("replaced"), *about_sample(context)]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepseek_report.artifacts.bounds import TEXT, bounded
 from deepseek_report.artifacts.estimate import Estimate, finite
-from deepseek_report.artifacts.layer_names import layer_kind
+from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
 from deepseek_report.artifacts.verbatim import Code, Verbatim
@@ -231,7 +231,7 @@ _WORDED: Mapping[str, str] = {
 _LABELS: Mapping[str, Callable[[Results, str], str]] = {
     "attribute": attribute_label,
     "explainer": explainer_label,
-    "layer": lambda results, path: words_of(results).layer(path),
+    "layer": lambda _, path: layer_name(path),
     "layer_kind": lambda _, name: layer_kind(name),
 }
 _Writer = Callable[[NumberFormat, str, Any], Cells]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.layer_names import layer_kind
+from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -62,7 +62,8 @@ class LayerProfilePicture(PicturePart):
         measured = required(results, "layer_profile", "layers")
         words = words_of(results)
         table = measured.assign(
-            layer=measured["layer"].map(words.layer), kind=measured["kind"].map(layer_kind)
+            layer=measured["layer"].map(layer_name).map(words.name),
+            kind=measured["kind"].map(layer_kind),
         )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -50,7 +51,7 @@ class ParameterProjectionPicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "parameter_projection", "points")
         words = words_of(results)
-        table["layer"] = table["layer"].map(words.layer)
+        table["layer"] = [words.name(layer_name(path)) for path in table["layer"]]
         score = results.score("explained_variance")
         seen = score.value if score is not None else float("nan")
         shown = _sample(table, self.points)
