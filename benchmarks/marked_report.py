@@ -4,7 +4,7 @@
 
 Copies each run folder, renders it in English with every text of the catalogs marked (see
 `deepseek_report.wording.pseudo`), and prints each text that shows words outside of marks: how
-often, where on the page, the words, the text. It ends with 1 where there are any.
+often, in which section and element, the words, the text. It ends with 1 where there are any.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from wording.marked_page import unmarked  # noqa: E402
+from wording.marked_page import own_texts, unmarked  # noqa: E402
 
 from deepseek_report.wording.pseudo import LANGUAGE, write_catalog  # noqa: E402
 from deepseek_report.wording.words import CATALOGS  # noqa: E402
@@ -51,8 +51,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as work:
             page = rendered(run, Path(work))
         texts = Counter(
-            (where.split(">")[-1], " ".join(words)[:90], text)
-            for where, text, words in unmarked(page, frozenset())
+            (f"{shown.part} {shown.where}", " ".join(words)[:90], shown.text[:200])
+            for shown, words in unmarked(page, own_texts(run))
         )
         for (where, words, text), times in texts.most_common():
             print(f"{times:5} {where} | {words} | {text}")

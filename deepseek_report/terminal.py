@@ -44,6 +44,7 @@ def say_finished(finished: Finished) -> None:
 
 def _texts(finished: Finished) -> Wording:
     """The texts of the report, worded for what these data predict and are made of."""
+    from deepseek_report.artifacts.message import from_plain
     from deepseek_report.artifacts.schema import Schema
     from deepseek_report.artifacts.storage.files import load_json
     from deepseek_report.wording.of_results import words_for
@@ -52,11 +53,8 @@ def _texts(finished: Finished) -> Wording:
     data = finished.folder / "artifacts" / "data"
     if not (data / "schema.json").is_file():
         return words_for(language, None)
-    return words_for(
-        language,
-        Schema.from_json(load_json(data / "schema.json")),
-        str(load_json(data / "card.json").get("name") or ""),
-    )
+    schema = Schema.from_json(load_json(data / "schema.json"))
+    return words_for(language, schema, from_plain(load_json(data / "card.json")))
 
 
 def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +50,7 @@ class Results:
     named : ids of `refused` that the configuration names itself; the others come from sets.
     provenance : what the run was made from, see `runner/run_folders/open_run.py`.
     folder : the run folder, in which all paths lie; None where there is none.
+    naming : gives schema and tables their names in the language of a reader; None: as stored.
     today : the day of writing, against which dates that people wrote are checked; never printed.
     """
 
@@ -63,6 +64,7 @@ class Results:
     run_id: str = ""
     folder: Path | None = None
     today: dt.date | None = None
+    naming: Callable[[str], str] | None = None
     _measurements: dict[str, Measurement] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +106,8 @@ class Results:
     # --- data ---
     @cached_property
     def schema(self) -> Schema:
-        return Schema.from_json(load_json(self.paths["data"] / "schema.json"))
+        stored = Schema.from_json(load_json(self.paths["data"] / "schema.json"))
+        return stored.renamed(self.naming) if self.naming else stored
 
     @cached_property
     def card(self) -> dict[str, Any]:
@@ -188,7 +191,10 @@ class Results:
             for key in self._keys(metric)
             if (measurement := self.measurement(*key)) is not None and name in measurement.tables
         ]
-        return pd.concat(frames, ignore_index=True) if frames else None
+        if not frames:
+            return None
+        whole = pd.concat(frames, ignore_index=True)
+        return _renamed(whole, self.naming) if self.naming else whole
 
     def typed_table(self, metric: str, name: str) -> Table | None:
         """The same with what its columns mean, as far as that can be told; None without it."""
@@ -282,3 +288,10 @@ class Results:
             for folder in [self.paths[ArtifactId.picture(name)]]
             for path in sorted(folder.glob("*.svg"))
         }
+
+
+def _renamed(table: pd.DataFrame, naming: Callable[[str], str]) -> pd.DataFrame:
+    """The table with every text in its cells as the reader's language names it."""
+    texts = table.select_dtypes(exclude=["number", "bool"])
+    named = texts.map(lambda cell: naming(cell) if isinstance(cell, str) else cell)
+    return table.assign(**{str(column): named[column] for column in named})

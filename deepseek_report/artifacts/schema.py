@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -32,6 +32,8 @@ LABEL_TASKS: frozenset[TaskName] = frozenset({"multi_label"})
 #: Kinds of attributes that a part may need to compare by.
 PEOPLE: frozenset[AttributeKind] = frozenset({"person"})
 PARTS: frozenset[AttributeKind] = frozenset({"other"})
+#: The attribute that the package makes of texts.
+LENGTH_BAND = "length_band"
 #: Joins the names and the levels of two attributes that are crossed.
 CROSS = " × "
 
@@ -76,6 +78,17 @@ class Feature:
     @property
     def is_numeric(self) -> bool:
         return self.kind == "numeric"
+
+    def renamed(self, naming: Callable[[str], str]) -> Feature:
+        """The feature with other names for people; the words of a text stay."""
+        own = () if self.kind == "token" else self.categories
+        return replace(
+            self,
+            label=naming(self.label),
+            unit=self.unit and naming(self.unit),
+            categories=tuple(replace(one, label=naming(one.label)) for one in own)
+            or self.categories,
+        )
 
     def display(self, value: float) -> str:
         """The value as a person writes it: `"2 months late"`, `"NT$ 50 000"`, `"missing"`."""
@@ -129,6 +142,16 @@ class Target:
     label_index: int = 0
     codes: tuple[str, ...] = ()
     favourable_by: Declarer = "data set"
+
+    def renamed(self, naming: Callable[[str], str]) -> Target:
+        """The target with other names for people."""
+        return replace(
+            self,
+            label=naming(self.label),
+            classes=tuple(map(naming, self.classes)),
+            unit=self.unit and naming(self.unit),
+            labels=tuple(map(naming, self.labels)),
+        )
 
     @property
     def explained_class(self) -> str:
@@ -251,6 +274,48 @@ class Schema:
 
     def attribute(self, name: str) -> Attribute:
         return next(one for one in self.attributes if one.name == name)
+
+    @cached_property
+    def own_names(self) -> frozenset[str]:
+        """What the data call their columns, values, units, classes, groups and channels.
+
+        Players, places and bands of numbers are called by the package, and the words of texts are
+        no names.
+        """
+        names: set[str] = set()
+        named = replace(
+            self,
+            features=() if self.layout else self.features,
+            attributes=tuple(
+                replace(one, levels=()) if self._is_banded(one) else one for one in self.attributes
+            ),
+            layout=self.layout and replace(self.layout, player_labels=()),
+        )
+        named.renamed(lambda name: names.add(name) or name)  # type: ignore[func-returns-value]
+        return frozenset(names | {one.unit for one in self.features if one.unit})
+
+    def _is_banded(self, attribute: Attribute) -> bool:
+        """Whether the levels of an attribute are bands of a number, which the package names."""
+        if attribute.source is None:
+            return attribute.name == LENGTH_BAND
+        return attribute.source in self.names and self.feature(attribute.source).is_numeric
+
+    def renamed(self, naming: Callable[[str], str]) -> Schema:
+        """The schema with other names for people; keys and the words of texts stay."""
+        layout = self.layout and replace(
+            self.layout,
+            player_labels=tuple(map(naming, self.layout.player_labels)),
+            channels=tuple(map(naming, self.layout.channels)),
+        )
+        return Schema(
+            tuple(one.renamed(naming) for one in self.features),
+            self.target.renamed(naming),
+            tuple(
+                replace(one, label=naming(one.label), levels=tuple(map(naming, one.levels)))
+                for one in self.attributes
+            ),
+            layout,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the vocabulary, which all places of a text share, is written once."""

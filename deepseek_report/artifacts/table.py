@@ -20,6 +20,7 @@ Kind = Literal[
     "metric",  # key of a score: written as its label
     "impact_verdict",  # on which side of a declared ratio a group is: written in words
     "policy",  # key of a policy of thresholds: written as its label
+    "code",  # a key, a path, a version, a hash
     "layer",  # path of a layer
     "layer_kind",  # class of a layer
     "yes_no",
@@ -39,7 +40,10 @@ Kind = Literal[
     "row",  # row of the source
 ]
 _TEXTS = frozenset(
-    {"text", "attribute", "explainer", "metric", "impact_verdict", "policy", "layer", "layer_kind"}
+    {
+        *("text", "attribute", "explainer", "metric", "impact_verdict", "policy", "code"),
+        *("layer", "layer_kind"),
+    }
 )
 #: The unit of a column that holds values of what is predicted.
 OF_TARGET = "target"

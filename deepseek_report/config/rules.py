@@ -99,7 +99,7 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
         reason = reason or misfit(plugin, nature) or inability(plugin, model)
         reason = reason or _cannot_ask(plugin, model, group)
         if traits_of(plugin, Part).volatile and not experiment.settings.measure_time:
-            reason = message("refusals.untimed", name=key)
+            reason = message("refusals.untimed")
         if reason:
             yield key, reason
         elif group == "metrics" and _judges_nothing(plugin, experiment):

@@ -9,9 +9,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
-from deepseek_report.data_kinds.kind_words import KindWords, plural_of
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.data_kinds.reference import spreads, typical_row
 from deepseek_report.data_kinds.units import Units
@@ -31,6 +31,8 @@ class DataKind(ABC):
 
     name : how the kind is called in YAML, in stored results, and as the last part of the keys of
         texts in `templates/locale` (`sections.data.rows.<name>`).
+    player : what is taken away at once ("word"); `noun` is the same for given data.
+    becomes : what a player is that is taken away ("masked"), as tables of changes call it.
     structure : what the columns are; readers, checks and models choose their parts by it.
     views : names of the ways to draw a whole input, the best first. What draws looks its function
         up by them ("raster", "curves").
@@ -55,7 +57,8 @@ class DataKind(ABC):
     schema: Schema
 
     name: ClassVar[str]
-    words: ClassVar[KindWords]
+    player: ClassVar[str]
+    becomes: ClassVar[str]
     structure: ClassVar[Structure]
     views: ClassVar[tuple[str, ...]]
     axes: ClassVar[tuple[str, ...]] = ()
@@ -76,12 +79,12 @@ class DataKind(ABC):
     @property
     def noun(self) -> str:
         """What a player of these data is called."""
-        return self.words.player
+        return self.player
 
     @property
     def nouns(self) -> tuple[str, str]:
         """What one player is called, and several: `("word", "words")`."""
-        return self.noun, plural_of(self.noun)
+        return self.noun, self.noun + ("es" if self.noun.endswith("ch") else "s")
 
     @property
     def player_names(self) -> list[str]:
@@ -92,7 +95,7 @@ class DataKind(ABC):
     def layout(self) -> Layout:
         """How the columns of one input are arranged; LookupError where they have no places."""
         if self.schema.layout is None:
-            raise LookupError(f"the columns of {self.words.plural} are not arranged in any shape")
+            raise LookupError(f"the columns of kind `{self.name}` are not arranged in any shape")
         return self.schema.layout
 
     @property
@@ -154,8 +157,8 @@ class DataKind(ABC):
         labels, everyone = list(self.schema.player_labels), np.arange(len(sums))
         return Units(list(self.player_names), labels, list(sums.T), [everyone] * len(labels))
 
-    def about_units(self, least: int) -> str:
-        """What a reader must know of these units, as a sentence; empty where nothing."""
+    def about_units(self, least: int) -> Text:
+        """What a reader must know of these units; empty where nothing."""
         del least
         return ""
 
@@ -202,9 +205,9 @@ class DataKind(ABC):
             return []
         return list(inputs + reach * rng.uniform(-1, 1, size=(count, *inputs.shape)))
 
-    def nudge_words(self, radius: float) -> str:
+    def nudging(self, radius: float) -> Text:
         """How `nudged` moves an input: "one word replaced by the mask"."""
-        return f"each numeric feature by at most {radius:g} of its interquartile range"
+        return message("kinds.nudging", radius=radius)
 
     # --- words ------------------------------------------------------------------------------------
 
@@ -232,19 +235,10 @@ class DataKind(ABC):
         """A label as it stands in a sentence; words of the data stand in quotation marks."""
         return f"“{label}”" if self.quotes else label
 
-    def with_noun(self, label: str) -> str:
-        """A player's label with what it is: `the window steps 1–10`."""
-        return f"the {self.noun} {self.quoted(label)}"
-
-    def headline(self, label: str, display: str) -> str:
-        """A player and what it is, for a title: `the window steps 1–10 (mean 0.8)`."""
-        return f"{self.with_noun(label)} ({display})"
+    def said(self, part: str) -> Text:
+        """A text of the catalogs on data of this kind: `kinds.<name>.words.<part>`."""
+        return message(f"kinds.{self.name}.words.{part}")
 
     @abstractmethod
-    def summary(self) -> str:
+    def summary(self) -> Text:
         """How large an input is and what is explained, in one line; empty for named columns."""
-
-    def filled(self, text: str) -> str:
-        """A text of `words` with `{nouns}` and `{Nouns}` replaced by what players are called."""
-        many = self.nouns[1]
-        return text.format(nouns=many, Nouns=many.capitalize())

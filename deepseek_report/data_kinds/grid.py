@@ -12,10 +12,14 @@ from deepseek_report.data_kinds.disturbances import Disturbance, add_noise
 
 
 class Grid(DataKind):
-    """Inputs whose columns are the cells of a grid, and whose players are blocks of cells."""
+    """Inputs whose columns are the cells of a grid, and whose players are blocks of cells.
+
+    cells : what these are called in the label of a disturbance.
+    """
 
     structure: ClassVar[Structure] = "grid"
     shown_as_mean: ClassVar[bool] = True
+    cells: ClassVar[str]
 
     def distances(self, rows: Array, train: Array) -> list[Array]:
         """Euclidean distances, divided by the greatest."""
@@ -27,7 +31,7 @@ class Grid(DataKind):
         """Noise alone."""
         if not any(feature.is_numeric for feature in self.schema.features):
             return ()
-        label = f"noise on {self.words.place[1]}"
+        label = f"noise on {self.cells}"
         return (Disturbance("noise", label, "noise", self._noisy),)
 
     def _noisy(self, inputs: Array, train: Array, level: float, rng: np.random.Generator) -> Array:
@@ -42,9 +46,3 @@ class Grid(DataKind):
         if len(columns) == 1 or not len(values):
             return first.display(float(row[columns[0]]))
         return "mean " + first.display(float(values.mean()))
-
-    def _explained(self) -> str:
-        """`16 patches explained`."""
-        singular, many = self.nouns
-        total = len(self.schema.player_labels)
-        return f"{total} {singular if total == 1 else many} explained"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from deepseek_report.artifacts.rounding import plural
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.data_kinds.grid import Grid
-from deepseek_report.data_kinds.kind_words import KindWords
+from deepseek_report.data_kinds.players import n_players
 
 
 class SeriesKind(Grid):
@@ -17,23 +17,11 @@ class SeriesKind(Grid):
     axes: ClassVar[tuple[str, ...]] = ("step",)
     may_end: ClassVar[bool] = True
     most_shift: ClassVar[int] = 5
-    words: ClassVar[KindWords] = KindWords(
-        plural="series",
-        instance=("series", "series"),
-        place=("step", "steps"),
-        player="window",
-        becomes="the typical course",
-        removed="made the typical course",
-        baseline="median or mode of the training part",
-        replaced="Windows are replaced by the typical course, so the series that the model is "
-        "asked about are broken ones; a method with the same reference is favoured by this choice.",
-        nearest="Nearest training cases are those of least Euclidean distance between steps.",
-        noise="noise is in robust standard deviations of the training part (distance between the "
-        "quartiles / 1.349, or the standard deviation where that is 0) and stays within the "
-        "training range",
-    )
+    player: ClassVar[str] = "window"
+    becomes: ClassVar[str] = "the typical course"
+    cells: ClassVar[str] = "steps"
 
-    def summary(self) -> str:
+    def summary(self) -> Text:
         steps, channels = self.shape
-        size = f"{plural(steps, 'step')}, {plural(channels, 'channel')}"
-        return f"Series of {size}; {self._explained()}"
+        players = n_players(self.schema)
+        return message("kinds.series.summary", steps=steps, channels=channels, players=players)

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
 from deepseek_report.data_kinds.disturbances import (
     Disturbance,
@@ -13,7 +14,6 @@ from deepseek_report.data_kinds.disturbances import (
     drop_values,
     swap_categories,
 )
-from deepseek_report.data_kinds.kind_words import KindWords
 from deepseek_report.data_kinds.reference import gower_distances, ranges
 
 
@@ -27,24 +27,8 @@ class TableKind(DataKind):
     compared_with: ClassVar[Literal["background", "baseline"]] = "background"
     idle_players: ClassVar[bool] = False
     evidence_is_there: ClassVar[bool] = False
-    words: ClassVar[KindWords] = KindWords(
-        plural="tables",
-        instance=("row", "rows"),
-        place=("number", "numbers"),
-        player="feature",
-        becomes="typical value",
-        removed="made typical",
-        baseline="median or mode of the training part",
-        replaced="Features are replaced by the typical value one by one, so some of the rows that "
-        "the model is asked about are implausible; a method that starts from the same typical row, "
-        "such as integrated gradients, is favoured by this choice.",
-        nearest="Nearest training cases are those of least Gower distance over all features alike, "
-        "whether or not the model uses them; numbers are scaled by the range of the middle 98 % of "
-        "training rows.",
-        noise="noise is in robust standard deviations of the training part (distance between the "
-        "quartiles / 1.349, or the standard deviation where that is 0) and stays within the "
-        "training range",
-    )
+    player: ClassVar[str] = "feature"
+    becomes: ClassVar[str] = "typical value"
 
     @property
     def player_names(self) -> list[str]:
@@ -87,13 +71,5 @@ class TableKind(DataKind):
     def display(self, row: Array, player: int) -> str:
         return self.schema.features[player].display(float(row[player]))
 
-    def with_noun(self, label: str) -> str:
-        """The label alone: a feature's name says what it is."""
-        return label
-
-    def headline(self, label: str, display: str) -> str:
-        """`“Age: 34 years”`."""
-        return f"“{label}: {display}”" if display else f"“{label}”"
-
-    def summary(self) -> str:
+    def summary(self) -> Text:
         return ""

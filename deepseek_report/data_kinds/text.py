@@ -6,12 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.rounding import count, plural
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.token_texts import joined, tokens_of
 from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
 from deepseek_report.data_kinds.encoding import Words
-from deepseek_report.data_kinds.kind_words import KindWords
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.data_kinds.units import Units
 
@@ -27,26 +26,14 @@ class TextKind(DataKind):
     reads_out: ClassVar[bool] = True
     as_words: ClassVar[bool] = True
     may_end: ClassVar[bool] = True
-    words: ClassVar[KindWords] = KindWords(
-        plural="texts",
-        instance=("text", "texts"),
-        place=("token", "tokens"),
-        player="word",
-        becomes="masked",
-        removed="masked",
-        baseline="the mask",
-        replaced="{Nouns} are replaced by the mask, so the texts that the model is asked about are "
-        "broken ones; a method that takes the mask for its reference is favoured by this choice.",
-        nearest="Nearest training cases share the most {nouns}, weighted by how rare these are "
-        "(one minus the cosine), whatever their order.",
-        noise="{nouns} are drawn independently of one another",
-    )
+    player: ClassVar[str] = "word"
+    becomes: ClassVar[str] = "masked"
 
     @property
     def noun(self) -> str:
         """A word, or what the tokenizer makes: a piece, a character."""
         first, _, number = next(iter(self.schema.player_labels), "").partition(" ")
-        return first if number.isdigit() else self.words.player
+        return first if number.isdigit() else self.player
 
     def present(self, rows: Array) -> Bools:
         """(row, player) whether any place of the word lies before the end of the text."""
@@ -77,13 +64,8 @@ class TextKind(DataKind):
             names, names, [strengths[part] for _, part in kept], [texts[part] for _, part in kept]
         )
 
-    def about_units(self, least: int) -> str:
-        singular, many = self.nouns
-        return (
-            f"Of {many}: the share counts every place where a {singular} stands, the mean strength "
-            f"is that of one place; {many} in fewer than {least} of the explained texts are left "
-            "out."
-        )
+    def about_units(self, least: int) -> Text:
+        return message("kinds.text.units", least=least)
 
     def distances(self, rows: Array, train: Array) -> list[Array]:
         """One minus the cosine of the weighted words of two texts, whatever their order."""
@@ -129,9 +111,9 @@ class TextKind(DataKind):
         hit = (self.schema.owners == drawn[:, None]) & self.known(inputs)
         return np.where(hit, self.baseline(inputs, train), inputs)
 
-    def nudge_words(self, radius: float) -> str:
+    def nudging(self, radius: float) -> Text:
         del radius
-        return f"one {self.noun} replaced by the mask"
+        return self.said("nudging")
 
     def display(self, row: Array, player: int) -> str:
         columns = np.flatnonzero(self.schema.owners == player)
@@ -152,10 +134,7 @@ class TextKind(DataKind):
         """The words themselves, and their place beside them."""
         return self.quoted(display), label
 
-    def headline(self, label: str, display: str) -> str:
-        """`“late” (word 5)`."""
-        return f"{self.quoted(display)} ({label})"
-
-    def summary(self) -> str:
-        vocabulary = f"vocabulary of {count(len(self.schema.vocabulary))}"
-        return f"Texts of up to {plural(self.shape[0], 'token')}; {vocabulary}"
+    def summary(self) -> Text:
+        return message(
+            "kinds.text.summary", tokens=self.shape[0], vocabulary=len(self.schema.vocabulary)
+        )

@@ -38,7 +38,7 @@ def first(found: Iterable[Row]) -> Row | None:
 def unit_of(results: Results) -> str:
     """The unit of the predicted number, with a space before it, or nothing."""
     unit = results.schema.target.unit if results.has("data") else None
-    return f"\u00a0{unit}" if unit else ""
+    return f"\u00a0{words_of(results).name(unit)}" if unit else ""
 
 
 def explainer_label(results: Results, name: str) -> str:
@@ -54,14 +54,14 @@ def explainer_inline(results: Results, name: str) -> str:
 def feature_inline(results: Results, label: str) -> str:
     """The name of a feature inside a sentence: a word of a text stands in quotation marks."""
     kind = kind_of(results.schema)
-    return kind.quoted(label) if kind.quotes else in_sentence(label)
+    return kind.quoted(label) if kind.quotes else in_sentence(words_of(results).name(label))
 
 
 def attribute_label(results: Results, name: str) -> str:
     """The readable name of an attribute, or of a crossing such as `sex × age_band`."""
-    labels = {one.name: one.label for one in results.schema.attributes}
-    parts = [labels.get(part, part) for part in name.split(" × ")]
-    return " × ".join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+    labels, words = {one.name: one.label for one in results.schema.attributes}, words_of(results)
+    first, *others = (words.name(labels.get(part, part)) for part in name.split(" × "))
+    return " × ".join([first, *map(in_sentence, others)])
 
 
 def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:
@@ -74,7 +74,8 @@ def subject_of(results: Results, one: Verdict) -> list[str]:
     """What a promise is about, in words; nothing where it is about the model as a whole."""
     attribute = in_sentence(attribute_label(results, one.attribute)) if one.attribute else ""
     explainer = explainer_inline(results, one.explainer) if one.explainer else ""
-    group = ": ".join(part for part in (attribute, one.level) if part)
+    level = words_of(results).name(one.level)
+    group = ": ".join(part for part in (attribute, level) if part)
     return [part for part in (group, explainer, one.slice) if part]
 
 

@@ -10,7 +10,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.wording.estimates import in_sentence, listing
+from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -61,14 +61,15 @@ def by_reason(words: Wording, parts: Mapping[str, Text]) -> list[str]:
     for artifact, reason in parts.items():
         text = readable_reason(words, artifact, reason)
         reasons.setdefault(text, []).append(artifact_label(words, artifact))
-    return [f"{_named_or_counted(names)}: {reason}." for reason, names in reasons.items()]
-
-
-def _named_or_counted(names: list[str]) -> str:
-    if len(names) <= MOST_NAMED:
-        return listing([names[0], *(in_sentence(one) for one in names[1:])])
-    shown = listing([in_sentence(one) for one in names[:NAMED_OF_MANY]])
-    return f"{len(names)} parts, such as {shown}"
+    return [
+        words.text(
+            "missing_parts.counted" if len(parts) > MOST_NAMED else "missing_parts.named",
+            n=len(parts),
+            parts=parts[:NAMED_OF_MANY] if len(parts) > MOST_NAMED else parts,
+            reason=reason,
+        )
+        for reason, parts in reasons.items()
+    ]
 
 
 def readable_reason(words: Wording, artifact: str, why: Text) -> str:
@@ -83,12 +84,18 @@ def readable_reason(words: Wording, artifact: str, why: Text) -> str:
     return reason.rstrip(". ")
 
 
+#: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
+#: beside that of the kind.
+_NAMED_ALONE = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}
+_NAMED_BESIDE = {"sections": "section_titles", "predictions": "parts"}
+
+
 def artifact_label(words: Wording, artifact: str) -> str:
     """The readable name of an artifact id: `measures/deletion/lime -> "deletion of LIME"`."""
     known = ArtifactId(artifact)
     kind, name, explainer = known.kind, known.name, known.subject
-    group = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}.get(kind)
-    label = words.label(group, name) if group and name else words.label("artifacts", kind)
-    if group is None and name:
-        label = f"{label} ({name.replace('_', ' ')})"
+    alone = _NAMED_ALONE.get(kind) if name else None
+    label = words.label(alone, name) if alone else words.label("artifacts", kind)
+    if name and not alone:
+        label = f"{label} ({in_sentence(words.label(_NAMED_BESIDE.get(kind, kind), name))})"
     return f"{label} ({words.label('explainers', explainer)})" if explainer else label

@@ -27,7 +27,7 @@ from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.report_options import ReportOptions
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
-from deepseek_report.wording.of_results import words_for, words_of
+from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
@@ -96,8 +96,7 @@ class _DocumentWriter:
 
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
-        schema = self.results.schema if self.results.has("data") else None
-        self.words = words_for(self.options.language, schema)
+        self.words = words_of(self.results)
         folders = [*self.templates, shipped("templates")]
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
@@ -199,8 +198,8 @@ class _DocumentWriter:
             return Markdown(shown + Markdown("\n\n"))
         self.used.add(f"fig-{name}")
         self._write_picture(found)
-        words, lead = words_of(self.results), self._text("how_to_read")
-        return Markdown(_figure(found, words, lead, twin=self._has_twin(found)))
+        lead = self._text("how_to_read")
+        return Markdown(_figure(found, self.words, lead, twin=self._has_twin(found)))
 
     def _absent(self, name: str) -> Markup:
         reasons = [
@@ -243,15 +242,16 @@ class _DocumentWriter:
         """
         name = self._unused(markdown.slug(id))
         rows = pipe_tables.as_rows(rows)
-        chosen = pipe_tables.choose_columns(rows, columns)
+        chosen = pipe_tables.choose_columns(rows, columns, self.words)
         if not rows or not chosen:
             return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")
         text = markdown.caption(caption)
         if csv:
             self._write_csv(name, rows, [column.key for column in chosen])
-            text = Markdown(f"{text} [CSV](tables/{name}.csv){{.csv}}".strip())
+            link = markdown.escape(self._text("csv"))
+            text = Markdown(f"{text} [{link}](tables/{name}.csv){{.csv}}".strip())
         shown = [row | {k: f(row[k]) for k, f in formats.items() if k in row} for row in rows]
-        body = pipe_tables.pipe_table(shown, chosen)
+        body = pipe_tables.pipe_table(shown, chosen, self.words)
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {{#tbl-{name}}}\n\n")
 
     def placed(self, shown: ShownTable) -> Markup:

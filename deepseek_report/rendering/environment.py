@@ -11,10 +11,10 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from deepseek_report.artifacts import rounding
 from deepseek_report.rendering import markdown
 from deepseek_report.rendering.markdown import Markdown
 from deepseek_report.rendering.template_texts import TemplateTexts
+from deepseek_report.sections.shared.display_cells import DASH
 from deepseek_report.wording.words import Wording
 
 #: Filters that would escape as HTML, which protects nothing in Markdown.
@@ -75,18 +75,14 @@ def _replace(value: str, old: str, new: str) -> str:
 def _finite(write: Callable[..., str]) -> Callable[..., str]:
     def filtered(value: Any, *args: Any, **named: Any) -> str:
         if value is None or value != value:  # noqa: PLR0124 - NaN alone differs from itself
-            return rounding.DASH
+            return DASH
         return write(value, *args, **named)
 
     return filtered
 
 
-#: Filters and functions for numbers and Markdown.
+#: Filters for Markdown.
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "count": _finite(rounding.count),
-    "percent": _finite(rounding.percent),
-    "number": _finite(rounding.number),
-    "points": _finite(rounding.points),
     "code": markdown.inline_code,
     "code_block": markdown.code_block,
     "slug": markdown.slug,
@@ -96,6 +92,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "e": Markdown.escape,
     "escape": Markdown.escape,
     "forceescape": lambda value: Markdown(markdown.escape(str(value))),
+    "markdown": Markdown.escape,
+    "strong": lambda text: Markdown(f"**{Markdown.escape(text)}**"),
     "emphasis": lambda text: Markdown(f"*{Markdown.escape(text)}*"),
 }
 
@@ -116,12 +114,15 @@ def build_environment(folders: Iterable[Path], words: Wording) -> Environment:
     )
     for name in _HTML_FILTERS:
         environment.filters.pop(name, None)
+    numbers, texts = words.numbers, TemplateTexts(words)
     environment.filters.update(FILTERS)
-    texts = TemplateTexts(words)
+    for name in ("count", "percent", "number", "points"):
+        environment.filters[name] = _finite(getattr(numbers, name))
     environment.globals.update(
-        interval=rounding.interval,
-        plural=rounding.plural,
-        quantity=rounding.quantity,
+        interval=numbers.interval,
+        plural=numbers.plural,
+        quantity=numbers.quantity,
+        has=words.has,
         t=texts.text,
         heads=texts.heads,
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from deepseek_report.artifacts.verbatim import Code, Verbatim
+
 #: Characters that carry meaning anywhere in a line.
 _SPECIAL = re.compile(r"""[\\`*_{}\[\]<>$@|~^#"'&]""")
 #: Runs that smart typography or autolinks would change: `--`, `...`, `scheme:rest`.
@@ -41,8 +43,17 @@ class Markdown(Markup):
 
     @classmethod
     def escape(cls, s: Any, /) -> Markdown:
-        """Markdown that shows `s`; what is Markdown already stays as it is."""
-        return cls(s) if isinstance(s, Markup) else cls(escape(str(s)))
+        """Markdown that shows `s`; what is Markdown already stays as it is.
+
+        What no language translates is code, or says so to whoever translates the page.
+        """
+        if isinstance(s, Markup):
+            return cls(s)
+        if isinstance(s, Code):
+            return inline_code(s)
+        return cls(
+            f'[{escape(s)}]{{translate="no"}}' if isinstance(s, Verbatim) else escape(str(s))
+        )
 
 
 def escape(text: str) -> str:

@@ -13,15 +13,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from deepseek_report.artifacts import rounding
 from deepseek_report.artifacts.bounds import TEXT, bounded
+from deepseek_report.artifacts.verbatim import Verbatim
 from deepseek_report.rendering.markdown import Markdown, clean, one_line
+from deepseek_report.sections.shared.display_cells import DASH
+from deepseek_report.wording.words import Wording
 
 #: A row may hold `<column>__sort`: the number or text that the column is ordered by.
 SORT = "__sort"
 _NUMERIC = re.compile(
-    r"^[+\u2212-]?\s?(?:[A-Z]{0,3}[$€£¥]\s?)?[<≤≈]?\s?\d[\d\s.,\u2013\u2212%±()/×-]*"
-    r"(?:\s?(?:to|of|points|ms|s|MiB|GiB|h|min)\b[\d\s.,\u2212%]*)?$"
+    r"^[+\u2212-]?\s?(?:[A-Z]{0,3}[$€£¥]\s?)?[<≤≈]?\s?\d[\d\s.,\u2013\u2212%±()/×-]*$"
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -42,36 +43,43 @@ def as_rows(rows: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-def choose_columns(rows: Sequence[Mapping[str, Any]], columns: Any) -> list[RenderedColumn]:
+def choose_columns(
+    rows: Sequence[Mapping[str, Any]], columns: Any, words: Wording
+) -> list[RenderedColumn]:
     """The columns asked for: {key: heading}, a list of keys, or None for all keys of the rows."""
     if columns is None:
         columns = [key for key in (rows[0] if rows else ()) if not key.endswith(SORT)]
     if not isinstance(columns, Mapping):
         columns = {key: key.replace("_", " ").capitalize() for key in columns}
-    return [RenderedColumn(key, head, _is_numeric(rows, key)) for key, head in columns.items()]
+    return [
+        RenderedColumn(key, head, _is_numeric(rows, key, words)) for key, head in columns.items()
+    ]
 
 
-def _is_numeric(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
-    texts = [text for row in rows if (text := cell_text(row.get(key))) not in {"", rounding.DASH}]
-    return bool(texts) and sum(bool(_NUMERIC.match(text)) for text in texts) >= 0.5 * len(texts)
+def _is_numeric(rows: Sequence[Mapping[str, Any]], key: str, words: Wording) -> bool:
+    texts = [text for row in rows if (text := cell_text(row.get(key), words)) not in {"", DASH}]
+    numeric = [_NUMERIC.match(words.numbers.without_words(text)) for text in texts]
+    return bool(texts) and sum(map(bool, numeric)) >= 0.5 * len(texts)
 
 
-def cell_text(value: Any) -> str:
+def cell_text(value: Any, words: Wording) -> str:
     """A cell as a person reads it; a bare number gets three significant digits."""
     if value is None or (isinstance(value, Real) and math.isnan(float(value))):
-        return rounding.DASH
+        return DASH
     if isinstance(value, bool) or type(value).__name__ == "bool_":
-        return "yes" if value else "no"
+        return words.text("cells.yes" if value else "cells.no")
     if isinstance(value, Integral):
-        return rounding.count(int(value))
+        return words.numbers.count(int(value))
     if isinstance(value, Real):
-        return rounding.number(float(value))
+        return words.numbers.number(float(value))
     return bounded(str(value), TEXT)
 
 
-def pipe_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[RenderedColumn]) -> Markdown:
+def pipe_table(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[RenderedColumn], words: Wording
+) -> Markdown:
     """A pipe table; the dashes below the heads say how wide the columns are to one another."""
-    cells = [[_cell(row, column.key) for column in columns] for row in rows]
+    cells = [[_cell(row, column.key, words) for column in columns] for row in rows]
     heads = [one_line(Markdown.escape(column.heading)) for column in columns]
     rule = [
         _rule(column, [head, *(line[at] for line in cells)])
@@ -81,9 +89,9 @@ def pipe_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[RenderedColu
     return Markdown("\n".join(lines))
 
 
-def _cell(row: Mapping[str, Any], key: str) -> str:
+def _cell(row: Mapping[str, Any], key: str, words: Wording) -> str:
     value = row.get(key)
-    text = one_line(value if isinstance(value, Markup) else Markdown.escape(cell_text(value)))
+    text = one_line(value if isinstance(value, Verbatim | Markup) else cell_text(value, words))
     order = row.get(key + SORT)
     if order is None:
         return text

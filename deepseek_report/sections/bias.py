@@ -28,7 +28,6 @@ from deepseek_report.sections.bias_undeclared import (
 from deepseek_report.sections.group_explanations import attribution, quality
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import in_sentence
 
 #: The one measurement here that is also made where the data name no groups of people.
 _EXPLAINED = "explanation_by_group"
@@ -46,7 +45,6 @@ _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
 class BiasSection:
     """Compares decisions, errors and explanations between groups of people."""
 
-    title: ClassVar[str] = "Bias"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates"})
 
     def content(self, results: Results) -> SectionContent:
@@ -57,7 +55,7 @@ class BiasSection:
         draft.notes(one for one in _METRICS if one != _EXPLAINED or _people(results))
         draft.values |= {**decision_values(draft), **_sources(draft)}
         draft.values["undeclared"] = undeclared_values(draft)
-        return draft.content(self.title, _needed(results, self.needs), _USES)
+        return draft.content(_needed(results, self.needs), _USES)
 
 
 def _people(results: Results) -> bool:
@@ -89,8 +87,8 @@ def _answer(draft: Draft) -> None:
         draft.answer(
             "ratios",
             judged=len(judged),
-            below=[f"“{row['level']}” ({in_sentence(row['attribute_label'])})" for row in below],
-            beyond=_beyond([row for row in judged if is_beyond_chance(row)]),
+            below=[_levels(draft, row["attribute_label"], [row["level"]]) for row in below],
+            beyond=_beyond(draft, [row for row in judged if is_beyond_chance(row)]),
             crossings=len(crossings),
             crossed=len(crossed),
             worst=worst | {"ratio": estimates.of_row(worst, "ratio")},
@@ -117,12 +115,16 @@ def _answer_gaps(draft: Draft) -> None:
     draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
 
 
-def _beyond(found: Sequence[Row]) -> list[str]:
+def _beyond(draft: Draft, found: Sequence[Row]) -> list[str]:
     """The groups of each attribute: `“men” (sex)`."""
     levels: dict[str, list[str]] = {}
     for row in found:
-        levels.setdefault(row["attribute_label"], []).append(f"“{row['level']}”")
-    return [f"{estimates.listing(each)} ({in_sentence(name)})" for name, each in levels.items()]
+        levels.setdefault(row["attribute_label"], []).append(row["level"])
+    return [_levels(draft, name, each) for name, each in levels.items()]
+
+
+def _levels(draft: Draft, attribute: str, levels: list[str]) -> str:
+    return draft.text("levels", attribute=attribute, levels=levels)
 
 
 def _caveats(draft: Draft) -> None:
@@ -149,11 +151,13 @@ _PROXIES = TableType(
 def _sources(draft: Draft) -> dict[str, Any]:
     """Where differences come from: proxies, attributions and explanation quality by group."""
     results = draft.results
+    numbers = draft.words.numbers
     proxies = [
         {
             "attribute": score.attribute,
             "auc": estimates.of_score(score),
-            "features": ", ".join(proxy_features(results, score.attribute)) or None,
+            "features": numbers.listing(draft.words.named(proxy_features(results, score.attribute)))
+            or None,
             "n": score.n,
         }
         for score in results.find("proxy_auc")

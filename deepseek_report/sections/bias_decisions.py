@@ -10,7 +10,6 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View
 from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
 from deepseek_report.tasks import task_of
-from deepseek_report.wording import estimates
 
 DIFFERENCES = (
     "demographic_parity_difference",
@@ -103,7 +102,7 @@ _POLICIES = View(
 def _ratios(draft: Draft) -> dict[str, ShownTable]:
     """Each group against its reference; those of crossings apart."""
     pairs = [_judged(row) for row in rows(draft.results, "impact_ratio", "pairs")]
-    bound = estimates.bound(declared_ratio(draft.results))
+    bound = draft.words.numbers.declared(declared_ratio(draft.results))
     views = {
         "ratios": View("bias-ratios", "impact_ratio.pairs", _PAIR),
         "crossed_ratios": View("bias-crossed-ratios", "impact_ratio.crossings", _PAIR, True),
@@ -135,5 +134,7 @@ def _policies(draft: Draft) -> list[Row]:
 
 def _thresholds(draft: Draft, listed: str) -> str:
     """The thresholds of the levels, or the one of all."""
-    alone = listed.replace(".", "", 1).isdigit()
-    return draft.words.text("policy_thresholds.all", threshold=listed) if alone else listed
+    if listed.replace(".", "", 1).isdigit():
+        return draft.words.text("policy_thresholds.all", threshold=listed)
+    parts = (part.rpartition(": ") for part in listed.split("; "))
+    return "; ".join(f"{draft.words.name(level)}: {threshold}" for level, _, threshold in parts)

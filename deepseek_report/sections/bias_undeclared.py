@@ -31,7 +31,7 @@ def is_undeclared(results: Results) -> bool:
 
 def answer_undeclared(draft: Draft) -> None:
     """That nothing is judged, and what to declare."""
-    classes = [f"“{one}”" for one in draft.results.schema.target.classes]
+    classes = list(draft.results.schema.target.classes)
     draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
 
 

@@ -38,7 +38,6 @@ _USES = frozenset(
 class BottlenecksSection:
     """Says what limits the model and what would help most, for four kinds of limit."""
 
-    title: ClassVar[str] = "Bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
@@ -51,7 +50,7 @@ class BottlenecksSection:
             "capacity": capacity(draft),
             "compute": compute(draft),
         }
-        return draft.content(self.title, self.needs, _USES)
+        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft) -> None:

@@ -23,6 +23,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.display_cells import count_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
+from deepseek_report.wording.numbers import NumberFormat
 
 #: How many reasons are told as sentences; the picture shows the rest.
 REASONS = 5
@@ -87,7 +88,7 @@ def summary(draft: Draft, row: Row) -> str:
         decision=row["decision"],
         label=row["label"],
         correct=bool(row["correct"]),
-        **_apart(finite(row["probability"]), finite(row["threshold"])),
+        **_apart(draft.words.numbers, finite(row["probability"]), finite(row["threshold"])),
         error=error,
         size="" if error is None else quantity(abs(error), unit),
         target=draft.results.schema.target.explained_class,
@@ -108,9 +109,11 @@ def _own_probability(results: Results, row: Row) -> float | None:
     return float(results.predictions.probabilities[places[0]].max())
 
 
-def _apart(probability: float | None, threshold: float | None) -> dict[str, str | None]:
+def _apart(
+    numbers: NumberFormat, probability: float | None, threshold: float | None
+) -> dict[str, str | None]:
     """Both as percentages, with more digits where they would read alike."""
-    shown = [estimates.percent(probability), estimates.percent(threshold)]
+    shown = [numbers.percent(one) for one in (probability, threshold)]
     if shown[0] == shown[1] and probability is not None and threshold is not None:
         shown = [f"{100 * one:.2f}\u00a0%" for one in (probability, threshold)]
     return {"probability": shown[0], "threshold": None if threshold is None else shown[1]}
@@ -237,9 +240,9 @@ def change(pages: Pages, case: Row) -> str:
             {"feature": row["label"], "before": row["from_display"], "after": row["to_display"]}
             for row in steps
         ],
-        probability=_apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))[
-            "probability"
-        ],
+        probability=_apart(
+            draft.words.numbers, finite(steps[-1]["probability_after"]), finite(case["threshold"])
+        )["probability"],
         target=draft.results.schema.target.explained_class,
     )
 
@@ -251,7 +254,9 @@ def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
         return draft.text("change.unmasked", within=within)
     named = [_named(draft, row, row["from_display"]) for row in steps]
     repeats = kind_of(draft.results.schema).quotes
-    after = _apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))
+    after = _apart(
+        draft.words.numbers, finite(steps[-1]["probability_after"]), finite(case["threshold"])
+    )
     return draft.text(
         "change.masked",
         steps=[
@@ -265,7 +270,8 @@ def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
 
 def error(draft: Draft, row: Row) -> dict[str, Any]:
     """A part of the data that the case lies in and where errors are more frequent."""
-    cells = count_cell("n", row["n"]) | percent_cell("rate", row["error_rate"])
+    numbers = draft.words.numbers
+    cells = count_cell(numbers, "n", row["n"]) | percent_cell(numbers, "rate", row["error_rate"])
     text = draft.text(
         "error",
         slice=row["slice"],
@@ -273,5 +279,5 @@ def error(draft: Draft, row: Row) -> dict[str, Any]:
         rest=finite(row["rest_error_rate"]),
     )
     return {"slice": row["slice"], "text": text, **cells} | percent_cell(
-        "rest", row["rest_error_rate"]
+        numbers, "rest", row["rest_error_rate"]
     )

@@ -38,7 +38,6 @@ _INPUTS = 60
 class CasesSection:
     """Goes through single cases: input, decision, reasons, neighbours, smallest change."""
 
-    title: ClassVar[str] = "Cases"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/cases"})
 
     def content(self, results: Results) -> SectionContent:
@@ -58,7 +57,7 @@ class CasesSection:
         draft.values["neighbour_columns"] = _neighbour_columns(draft, draft.values["said"])
         draft.values["threshold"] = bool(table) and finite(table[0].get("threshold")) is not None
         draft.values["groups"] = _groups(pages, [row for row in table if _of_group(row)])
-        return draft.content(self.title, self.needs, _USES)
+        return draft.content(self.needs, _USES)
 
 
 def _assumed_changeable(draft: Draft) -> bool:
@@ -177,9 +176,9 @@ def _neighbour(words: Wording, row: Row) -> dict[str, Any]:
         "row": words.text("templates.cases.row", n=int(row["instance_id"])),
         "label": row["label"],
         "text": row.get("text") or "",
-        **number_cell("distance", row["distance"]),
-        **percent_cell("probability", row["probability"]),
-        **number_cell("prediction", row.get("prediction")),
+        **number_cell(words.numbers, "distance", row["distance"]),
+        **percent_cell(words.numbers, "probability", row["probability"]),
+        **number_cell(words.numbers, "prediction", row.get("prediction")),
     }
 
 

@@ -35,7 +35,6 @@ class ComplianceSection:
         banner.
     """
 
-    title: ClassVar[str] = "Regulatory evidence"
     needs: ClassVar[frozenset[str]] = frozenset()
 
     floor: Annotated[int, Field(ge=1, le=1_000_000)] = 30
@@ -46,7 +45,7 @@ class ComplianceSection:
         language = str((results.config.get("report") or {}).get("language", "en"))
         return SectionContent(
             name="compliance",
-            title=self.title,
+            title=words_of(results).label("section_titles", "compliance"),
             question=_QUESTION,
             answer=_answer(report),
             values=_values(report, words_of(results), language),

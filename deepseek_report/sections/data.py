@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.findings.records import period_of
 from deepseek_report.sections.data_contents import contents, extent
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.tasks import task_of
-from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
 class DataSection:
     """Describes the data, their parts and groups, and what the checks found."""
 
-    title: ClassVar[str] = "Data"
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
 
     def content(self, results: Results) -> SectionContent:
@@ -32,7 +32,7 @@ class DataSection:
             _answer(draft)
             draft.caveats.extend(map(draft.words.say, results.card.get("limits") or []))
             draft.values |= _values(draft)
-        return draft.content(self.title, self.needs, frozenset({"pictures/data_samples"}))
+        return draft.content(self.needs, frozenset({"pictures/data_samples"}))
 
 
 def _answer(draft: Draft) -> None:
@@ -41,7 +41,7 @@ def _answer(draft: Draft) -> None:
     serious = [one for one in results.issues if one.severity != "info"]
     draft.answer(
         "size",
-        title=card.get("title") or card.get("name") or "The data",
+        title=card.get("title") or card.get("name") or draft.words.label("artifacts", "data"),
         extent=extent(draft),
         target=schema.target.explained_class,
         share=_explained_share(results),
@@ -82,7 +82,7 @@ def _values(draft: Draft) -> dict[str, Any]:
         "is_number": is_number,
     }
     return {
-        "origin": _origin(card, draft.words),
+        "origin": _origin(card, draft),
         "labels": draft.table("labels", _shares("class"), card.get("labels") or [], **counted),
         "all_labels": draft.table(
             "all-labels", _shares("label"), card.get("all_labels") or [], **counted
@@ -123,21 +123,21 @@ def _validation(results: Results) -> str:
     return "nothing" if fitted else "stop"
 
 
-def _origin(card: Mapping[str, Any], words: Wording) -> list[dict[str, str]]:
-    """What the card says of source and rights, row by row."""
-    names = {
-        "source": "Source",
-        "period": "Period",
-        "population": "Who is in it",
-        "licence": "Licence",
-        "citation": "Citation",
-        "doi": "DOI",
-        "file": "File",
-        "sha256": "SHA-256",
-    }
+#: What the card says of source and rights.
+_ORIGIN = ("source", "period", "population", "licence", "citation", "doi", "file", "sha256")
+
+
+def _origin(card: Mapping[str, Any], draft: Draft) -> list[dict[str, str]]:
+    """What the card says of source and rights, row by row; names of works stay as they are."""
+    names = {"doi": Code, "file": Code, "sha256": Code}
     return [
-        {"what": label, "value": words.say(card[key])}
-        for key, label in names.items()
+        {
+            "what": draft.text(f"origin.{key}"),
+            "value": draft.words.say(card[key])
+            if isinstance(card[key], Message)
+            else names.get(key, Verbatim)(card[key]),
+        }
+        for key in _ORIGIN
         if card.get(key)
     ]
 
@@ -179,7 +179,7 @@ def _issue(one: Any, draft: Draft) -> dict[str, Any]:
         "severity": draft.words.label("severities", one.severity),
         "severity__sort": order,
         "found": draft.words.say(one.text),
-        "todo": draft.words.say(one.recommendation) or "–",
+        "todo": draft.words.say(one.recommendation) or None,
     }
 
 

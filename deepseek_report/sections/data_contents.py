@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.sections.shared.draft import Draft
@@ -21,7 +21,7 @@ _FEATURES = {
     "features": TableType(
         (
             Column("label"),
-            Column("name"),
+            Column("name", "code"),
             Column("kind"),
             Column("missing", "count"),
             Column("sensitive", "yes_no"),
@@ -87,7 +87,7 @@ def _features(draft: Draft) -> list[ShownTable]:
     results = draft.results
     card = results.card
     rows: dict[str, list[dict[str, Any]]] = {
-        "features": [_feature(feature, results) for feature in results.schema.features],
+        "features": [_feature(draft, feature) for feature in results.schema.features],
         "numeric": [_numeric(row, draft.words) for row in card.get("numeric") or []],
         "categorical": [_categorical(row) for row in card.get("categorical") or []],
         "correlations": list(card.get("correlations") or []),
@@ -104,12 +104,14 @@ def _cut(draft: Draft, rows: Sequence[Any]) -> str:
     return draft.text("cut", shown=MOST_SHOWN, rows=len(rows)) if len(rows) > MOST_SHOWN else ""
 
 
-def _feature(feature: Any, results: Results) -> dict[str, Any]:
+def _feature(draft: Draft, feature: Feature) -> dict[str, Any]:
+    words = draft.words
+    kind, unit = words.label("feature_kinds", feature.kind), words.name(feature.unit or "")
     return {
         "label": feature.label,
         "name": feature.name,
-        "kind": feature.kind + (f", in {feature.unit}" if feature.unit else ""),
-        "missing": (results.card.get("missing") or {}).get(feature.name, 0),
+        "kind": words.names.composed("in_unit", kind=kind, unit=unit) if unit else kind,
+        "missing": (draft.results.card.get("missing") or {}).get(feature.name, 0),
         "sensitive": feature.sensitive,
         "mutable": feature.mutable,
     }

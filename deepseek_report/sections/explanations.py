@@ -10,8 +10,9 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.verbatim import Verbatim
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (
     Row,
@@ -23,7 +24,6 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.group_explanations import attribution
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
-from deepseek_report.wording import estimates
 
 #: How many features the table of ranks shows.
 SHOWN = 12
@@ -54,7 +54,6 @@ _USES = frozenset(
 class ExplanationsSection:
     """Says which features the model's output depends on, by each method."""
 
-    title: ClassVar[str] = "Explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
@@ -80,7 +79,7 @@ class ExplanationsSection:
             "prototypes": _prototypes(draft),
             "part_attribution": attribution(draft, "explanations-parts", "other"),
         }
-        return draft.content(self.title, self.needs, _USES)
+        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft, table: list[Row]) -> None:
@@ -138,16 +137,17 @@ def _caveats(draft: Draft) -> None:
 def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
     """One row for each feature, one column with its share and rank for each method."""
     leader = leading_explainer(draft.results)
+    quotes = kind_of(draft.results.schema).quotes if table else False
     order = {row["feature"]: row["rank"] for row in table if row["explainer"] == leader}
     features = {row["feature"]: row["label"] for row in table}
     shown = sorted(features, key=lambda name: order.get(name, len(features)))[:SHOWN]
     cells = [
-        {"label": features[name]}
+        {"label": Verbatim(features[name]) if quotes else features[name]}
         | {
             key: cell
             for row in table
             if row["feature"] == name
-            for key, cell in _rank_cell(row).items()
+            for key, cell in _rank_cell(draft, row).items()
         }
         for name in shown
     ]
@@ -159,8 +159,8 @@ def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
     return draft.table("ranks", kind, cells, feature=draft.text("feature"))
 
 
-def _rank_cell(row: Row) -> dict[str, Any]:
-    rank, share = int(row["rank"]), estimates.percent(finite(row["share"]))
+def _rank_cell(draft: Draft, row: Row) -> dict[str, Any]:
+    rank, share = int(row["rank"]), draft.words.numbers.percent(finite(row["share"]))
     return {row["explainer"]: f"{rank} ({share})", f"{row['explainer']}__sort": rank}
 
 
@@ -202,10 +202,11 @@ _PROTOTYPES = TableType(
 
 def _prototypes(draft: Draft) -> ShownTable:
     """Every case that the model compares with, and the test cases that are nearest to it."""
+    numbers = draft.words.numbers
     nearest: dict[int, list[str]] = {}
     for row in rows(draft.results, "prototypes", "nearest"):
         nearest.setdefault(row["prototype"], []).append(
-            f"{count(int(row['instance_id']))} ({row['label']})"
+            f"{numbers.count(int(row['instance_id']))} ({draft.words.name(row['label'])})"
         )
     cells = [
         {
@@ -213,7 +214,7 @@ def _prototypes(draft: Draft) -> ShownTable:
             "class": row["class_label"],
             "decides": row["decides"],
             "share": row["share"],
-            "nearest": ", ".join(nearest.get(row["prototype"], [])),
+            "nearest": numbers.listing(nearest.get(row["prototype"], [])),
         }
         for row in rows(draft.results, "prototypes", "prototypes")
     ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.bounds import bounded
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.verbatim import Code
 from deepseek_report.findings.records import rows
-from deepseek_report.sections.shared.display_cells import count_cell, flat, percent_cell
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.tasks import task_of
 
 _USES = frozenset({"measures/parameters", "pictures/training_curves"})
@@ -21,7 +24,6 @@ _USES = frozenset({"measures/parameters", "pictures/training_curves"})
 class ModelSection:
     """Describes the model's parts, its training and its decision rule."""
 
-    title: ClassVar[str] = "Model and training"
     needs: ClassVar[frozenset[str]] = frozenset({"training", "predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
@@ -30,10 +32,10 @@ class ModelSection:
             _answer(draft)
             draft.caveats.extend(map(draft.words.say, results.training.get("notes") or []))
             draft.values |= _training_values(draft)
-        draft.values |= {"decision": _decision(draft), "settings": _settings(results)}
+        draft.values |= {"decision": _decision(draft), "settings": _settings(draft)}
         draft.values["decides"] = results.has("data") and task_of(results.schema.target).decides
         draft.notes(["parameters"])
-        return draft.content(self.title, self.needs, _USES)
+        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft) -> None:
@@ -72,21 +74,34 @@ def _training_values(draft: Draft) -> dict[str, Any]:
         reason=draft.words.say(training.get("precision_reason") or "").rstrip("."),
         accumulation=training.get("accumulation") or 1,
     )
-    return {"layers": _layers(results), "training": sentence if training.get("rows") != 0 else ""}
+    return {"layers": _layers(draft), "training": sentence if training.get("rows") != 0 else ""}
 
 
-def _layers(results: Results) -> list[dict[str, Any]]:
+_LAYERS = TableType(
+    (
+        Column("layer", "layer"),
+        Column("kind", "layer_kind"),
+        Column("parameters", "count"),
+        Column("share", "share"),
+    ),
+    folded=True,
+)
+
+
+def _layers(draft: Draft) -> ShownTable:
+    results = draft.results
     layers = rows(results, "parameters", "layers") or results.architecture.get("layers") or []
     total = sum(int(row.get("parameters") or 0) for row in layers) or 1
-    return [
+    shown = [
         {
-            "layer": layer_name(row.get("layer") or row.get("name") or ""),
-            "kind": layer_kind(row.get("kind") or ""),
+            "layer": row.get("layer") or row.get("name") or "",
+            "kind": row.get("kind") or "",
+            "parameters": row.get("parameters"),
+            "share": (row.get("parameters") or 0) / total,
         }
-        | count_cell("parameters", row.get("parameters"))
-        | percent_cell("share", (row.get("parameters") or 0) / total)
         for row in layers
     ]
+    return draft.table("layers", _LAYERS, shown)
 
 
 def _decision(draft: Draft) -> str:
@@ -104,12 +119,37 @@ def _decision(draft: Draft) -> str:
     )
 
 
-def _settings(results: Results) -> list[dict[str, str]]:
+_SETTINGS = TableType((Column("part"), Column("setting", "code"), Column("value")), folded=True)
+
+
+def _settings(draft: Draft) -> ShownTable:
     """Those that decided something: the trainer's only where it ran epochs."""
+    results = draft.results
     trained = results.has("training") and results.training.get("max_epochs") != 0
-    groups = [("model", "model"), *([("trainer", "training")] if trained else [])]
-    return [
-        {"part": label, **row}
-        for group, label in groups
-        for row in flat(results.config.get(group) or {})
+    shown = [
+        {"part": draft.text(f"part.{group}"), "setting": setting, "value": _value(draft, value)}
+        for group in ("model", *(["trainer"] if trained else []))
+        for setting, value in _flat(results.config.get(group) or {})
     ]
+    return draft.table("settings", _SETTINGS, shown)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings as their full keys and values, without the plug-in's class."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif name != "_target_":
+            yield prefix + name, value
+
+
+def _value(draft: Draft, value: Any) -> str:
+    if value is None:
+        return draft.words.text("cells.not_set")
+    if isinstance(value, bool):
+        return draft.words.text("cells.yes" if value else "cells.no")
+    if isinstance(value, list | tuple):
+        return (
+            Code(bounded(", ".join(map(str, value)))) if value else draft.words.text("common.none")
+        )
+    return Code(bounded(str(value))) if isinstance(value, str) else str(value)

@@ -80,7 +80,6 @@ _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
 class PerformanceSection:
     """Says how well the model ranks, decides and states probabilities on unseen data."""
 
-    title: ClassVar[str] = "Performance"
     needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
@@ -98,7 +97,7 @@ class PerformanceSection:
             "sweep": _sweep(draft),
             "explained": results.schema.target.explained_class,
         }
-        return draft.content(self.title, self.needs, _USES)
+        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft) -> None:
@@ -192,7 +191,7 @@ def _score(draft: Draft, one: Score) -> dict[str, Any]:
     cell = share_cell if is_share(one) else value_cell
     return {
         "metric": _named(draft, one),
-        **cell("value", estimate),
+        **cell(draft.words.numbers, "value", estimate),
         "better": draft.words.label("directions", one.direction),
         "n": one.n,
         "method": draft.words.say(one.interval_method) or draft.words.text("numbers.no_interval"),
@@ -209,7 +208,7 @@ def _named(draft: Draft, one: Score) -> str:
         )
     if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
         return draft.words.text("templates.performance.decided", level=_counted(draft.results))
-    return f"{name}, {one.unit}" if one.unit and not is_share(one) else name
+    return f"{name}, {draft.words.name(one.unit)}" if one.unit and not is_share(one) else name
 
 
 def _comparison(draft: Draft) -> ShownTable:

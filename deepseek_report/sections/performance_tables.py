@@ -56,7 +56,9 @@ def class_values(draft: Draft) -> dict[str, ShownTable]:
 
 def _grid(draft: Draft, names: list[str], matrix: list[Row]) -> ShownTable:
     """Who is taken for whom: labels in rows, decisions in columns."""
-    decided = (Column(f"c{k}", "count", label=name) for k, name in enumerate(names))
+    decided = (
+        Column(f"c{k}", "count", label=draft.words.name(name)) for k, name in enumerate(names)
+    )
     kind = TableType((Column("actual"), *decided), folded=True)
     counts = {(row["actual"], row["decided"]): row["n"] for row in matrix}
     cells = [

@@ -13,50 +13,57 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import artifact_label, readable_reason
-from deepseek_report.sections.shared.display_cells import seconds_cell
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.wording.of_results import words_of
 
 
 @dataclass(frozen=True)
 class ReproducibilitySection:
     """Lists command, versions, hardware, seeds, hashes, times, settings, words, references."""
 
-    title: ClassVar[str] = "Reproducibility"
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("reproducibility", results)
         provenance = results.provenance
-        draft.answer("run", run=results.run_id or "not named", seeds=_told_seeds(results))
+        seeds = Seeds.recorded(results.config)
+        draft.answer("run", run=results.run_id, seeds={} if seeds is None else asdict(seeds))
         draft.answer("problems", n=len(results.failures))
         draft.caveat("same_machine")
         draft.values |= {
-            **_command(results),
+            **_command(draft),
             "run_id": results.run_id,
-            "versions": _pairs(provenance.get("versions")),
-            "environment": _environment(draft),
-            "digests": _pairs(provenance.get("digests")),
-            "seeds": _seeds(results),
-            "times": _times(draft),
-            "problems": _problems(draft),
+            "versions": draft.table("versions", _VERSIONS, _pairs(provenance.get("versions"))),
+            "environment": draft.table("environment", _FACTS, _environment(draft)),
+            "digests": draft.table("digests", _FACTS, [*_digests(draft), *_seeds(draft)]),
+            "times": draft.table("times", _TIMES, _times(draft)),
+            "problems": draft.table("problems", _PROBLEMS, _problems(draft)),
             "config": yaml.safe_dump(_plain(results.config), sort_keys=False, allow_unicode=True),
             "glossary": _glossary(draft),
-            "references": _references(draft),
+            "references": draft.table("references", _REFERENCES, _references(draft)),
             "citation": _citation(draft),
         }
-        return draft.content(self.title, self.needs)
+        return draft.content(self.needs)
 
 
-def _command(results: Results) -> dict[str, Any]:
+_VERSIONS = TableType((Column("what", "code"), Column("value", "code")), folded=True)
+_FACTS = TableType((Column("what"), Column("value", "code")), folded=True)
+_TIMES = TableType((Column("what"), Column("seconds", "seconds")), folded=True)
+_PROBLEMS = TableType((Column("part"), Column("reason")))
+_REFERENCES = TableType((Column("reference"), Column("used")))
+_FILES = TableType((Column("place"), Column("file", "code"), Column("sha256")))
+
+
+def _command(draft: Draft) -> dict[str, Any]:
     """The command that repeats the run, the folder it runs in, and the files that it reads."""
-    command = results.provenance.get("command") or {"program": ["deepseek-report"]}
+    command = draft.results.provenance.get("command") or {"program": ["deepseek-report"]}
     variables = command.get("variables") or {}
-    files = [("the folder of the command", one) for one in command.get("files") or ()]
-    files += [(f"${name}", one) for name, held in variables.items() for one in held]
+    files = [(draft.text("place"), one) for one in command.get("files") or ()]
+    files += [(Code(f"${name}"), one) for name, held in variables.items() for one in held]
     return {
         "given": command["program"] == [CALL],
         "command": shell_line(command),
@@ -65,11 +72,13 @@ def _command(results: Results) -> dict[str, Any]:
             {"variable": name, "names": [str(one["name"]) for one in held]}
             for name, held in variables.items()
         ],
-        "files": [
-            {"place": place, "file": str(one["name"]), "sha256": str(one["sha256"] or "a folder")}
-            for place, one in files
-        ],
+        "files": draft.table("files", _FILES, [_file(draft, *one) for one in files]),
     }
+
+
+def _file(draft: Draft, place: str, file: Mapping[str, Any]) -> dict[str, str]:
+    digest = Code(file["sha256"]) if file["sha256"] else draft.text("a_folder")
+    return {"place": place, "file": str(file["name"]), "sha256": digest}
 
 
 def _pairs(found: Mapping[str, Any] | None) -> list[dict[str, str]]:
@@ -83,12 +92,21 @@ def _environment(draft: Draft) -> list[dict[str, str]]:
     ]
 
 
-def _seeds(results: Results) -> list[dict[str, str]]:
+def _digests(draft: Draft) -> list[dict[str, str]]:
+    return [
+        {"what": draft.words.label("digests", name), "value": str(value)}
+        for name, value in (draft.results.provenance.get("digests") or {}).items()
+    ]
+
+
+def _seeds(draft: Draft) -> list[dict[str, str]]:
     """The seed of each step, and what the explainers that draw recorded."""
-    seeds, words = Seeds.recorded(results.config), words_of(results)
+    results = draft.results
+    seeds = Seeds.recorded(results.config)
     steps = asdict(seeds) if seeds is not None else {}
     rows = [
-        {"what": words.label("seeds", step), "value": str(seed)} for step, seed in steps.items()
+        {"what": draft.words.label("seeds", step), "value": str(seed)}
+        for step, seed in steps.items()
     ]
     return rows + [
         {"what": explainer_label(results, name), "value": str(explanation.seed)}
@@ -97,19 +115,13 @@ def _seeds(results: Results) -> list[dict[str, str]]:
     ]
 
 
-def _told_seeds(results: Results) -> str:
-    seeds = Seeds.recorded(results.config)
-    return "no seed" if seeds is None else seeds.told()
-
-
 def _times(draft: Draft) -> list[dict[str, Any]]:
     results = draft.results
     stages = results.provenance.get("stages") or []
     known = [one for one in stages if finite(one.get("seconds")) is not None]
     known.sort(key=lambda one: -one["seconds"])
     return [
-        {"what": artifact_label(draft.words, one["id"])} | seconds_cell("seconds", one["seconds"])
-        for one in known
+        {"what": artifact_label(draft.words, one["id"]), "seconds": one["seconds"]} for one in known
     ]
 
 
@@ -131,8 +143,12 @@ def _plain(value: Any) -> Any:
 
 
 def _glossary(draft: Draft) -> list[dict[str, str]]:
-    words = draft.words.table("glossary")
-    return [{"term": term, "meaning": meaning} for term, meaning in sorted(words.items())]
+    words = draft.words
+    found = [
+        {part: words.text(f"glossary.{key}.{part}") for part in ("term", "meaning")}
+        for key in words.table("glossary")
+    ]
+    return sorted(found, key=lambda one: one["term"])
 
 
 def _references(draft: Draft) -> list[dict[str, str]]:
@@ -152,7 +168,10 @@ def _references(draft: Draft) -> list[dict[str, str]]:
             key = identifier(reference)
             texts[key] = max(texts.get(key, ""), reference, key=len)
             used.setdefault(key, set()).add(name)
-    rows = [{"reference": texts[key], "used": ", ".join(sorted(used[key]))} for key in used]
+    rows = [
+        {"reference": Verbatim(texts[key]), "used": words.numbers.listing(sorted(used[key]))}
+        for key in used
+    ]
     return sorted(rows, key=lambda row: row["reference"])
 
 
@@ -168,5 +187,5 @@ def identifier(reference: str) -> str:
 def _citation(draft: Draft) -> str:
     results = draft.results
     version = (results.provenance.get("versions") or {}).get("deepseek-report", "")
-    title = (results.config.get("report") or {}).get("title") or "Model report"
+    title = (results.config.get("report") or {}).get("title") or results.run_id
     return draft.text("citation", title=title, run=results.run_id, version=version)

@@ -20,7 +20,6 @@ _USES = frozenset({"measures/robustness", "pictures/robustness"})
 class RobustnessSection:
     """Says how predictions change under noise, wrong entries and missing values."""
 
-    title: ClassVar[str] = "Robustness"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
 
     def content(self, results: Results) -> SectionContent:
@@ -30,7 +29,7 @@ class RobustnessSection:
             _answer(draft, table)
         draft.caveat("not_adversarial")
         draft.notes(["robustness"])
-        return draft.content(self.title, self.needs, _USES)
+        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft, table: list[Row]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
@@ -16,11 +16,10 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.records import is_share, period_of, subject_of
 from deepseek_report.findings.rules_failures import applicable, by_reason
-from deepseek_report.findings.thresholds import judge
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.display_cells import count_cell
 from deepseek_report.sections.shared.draft import Draft, all_findings
@@ -39,14 +38,13 @@ class SummarySection:
     findings : how many findings the first screen shows, gravest first.
     """
 
-    title: ClassVar[str] = "Summary"
     needs: ClassVar[frozenset[str]] = frozenset({"data", "predictions/test"})
 
     findings: Annotated[int, Field(ge=1, le=20)] = 7
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("summary", results)
-        verdicts = judge(results)
+        verdicts = conclusions_of(results).verdicts
         unfit, of_sets, private = _refused(results)
         found = [draft.words.finding(one) for one in all_findings(results)]
         if results.has("data"):
@@ -68,7 +66,7 @@ class SummarySection:
             "never": list(draft.words.table("not_assessed").values()),
             "run_id": results.run_id,
         }
-        content = draft.content(self.title, self.needs)
+        content = draft.content(self.needs)
         return _without_actions(content)
 
 
@@ -105,11 +103,10 @@ def _decision(draft: Draft) -> str:
         asked = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
         return draft.text("answer.question", decision=sentence) if asked else sentence
     target = draft.results.schema.target
-    classes = [f"“{name}”" for name in target.classes]
-    return draft.text("decision", classes=classes, label=target.label)
+    return draft.text("decision", classes=list(target.classes), label=target.label)
 
 
-def _outcome(draft: Draft, verdicts: list[Verdict], severities: list[str]) -> None:
+def _outcome(draft: Draft, verdicts: Sequence[Verdict], severities: list[str]) -> None:
     if verdicts:
         draft.answer(
             "thresholds",
@@ -143,7 +140,7 @@ def _rows_fact(draft: Draft) -> dict[str, str]:
     tested = draft.results.predicted.n if draft.results.has("predictions/test") else 0
     note = draft.text("fact.tested", n=tested) if tested else ""
     modality = draft.results.schema.modality if draft.results.has("data") else "table"
-    return _fact(draft, f"rows.{modality}", count(card.get("rows") or 0), note)
+    return _fact(draft, f"rows.{modality}", draft.words.numbers.count(card.get("rows") or 0), note)
 
 
 def _groups_fact(draft: Draft) -> dict[str, str]:
@@ -151,8 +148,8 @@ def _groups_fact(draft: Draft) -> dict[str, str]:
     if not attributes:
         return {}
     levels = sum(len(one.levels) for one in attributes)
-    note = estimates.listing([one.label.lower() for one in attributes])
-    return _fact(draft, "groups", str(levels), note)
+    note = draft.text("fact.compared", attributes=[one.label for one in attributes])
+    return _fact(draft, "groups", draft.words.numbers.count(levels), note)
 
 
 def _model_fact(draft: Draft) -> dict[str, str]:
@@ -161,7 +158,7 @@ def _model_fact(draft: Draft) -> dict[str, str]:
     architecture = draft.results.architecture
     size = finite(architecture.get("parameters"))
     note = draft.text("fact.parameters", n=size) if size else ""
-    name = _NAME_OF_A_CLASS.sub(" ", str(architecture.get("name") or "model"))
+    name = _NAME_OF_A_CLASS.sub(" ", str(architecture.get("name") or draft.text("fact.model")))
     return _fact(draft, "model", name, note)
 
 
@@ -169,19 +166,7 @@ def _metric_fact(draft: Draft) -> dict[str, str]:
     score = main_score(draft.results)
     if score is None:
         return {}
-    one = estimates.of_score(score)
-    share = is_share(score)
-    write = estimates.percent if share else estimates.number
-    note = ""
-    if score.has_interval:
-        ends = estimates.interval(one.low, one.high, as_percent=share)
-        note = draft.text("fact.interval", ends=ends)
-    unit = f"\u00a0{score.unit}" if score.unit and not share else ""
-    return {
-        "value": write(finite(one.value), one.low, one.high) + unit,
-        "label": draft.words.label("metrics", score.metric),
-        "note": note,
-    }
+    return _score_fact(draft, score)
 
 
 def _explained_fact(draft: Draft) -> dict[str, str]:
@@ -189,11 +174,19 @@ def _explained_fact(draft: Draft) -> dict[str, str]:
     score = draft.results.score("r2")
     if score is None or finite(score.value) is None or main_score(draft.results) == score:
         return {}
-    one = estimates.of_score(score)
-    ends = estimates.interval(one.low, one.high) if score.has_interval else ""
-    note = draft.text("fact.interval", ends=ends) if ends else ""
-    value = estimates.number(finite(one.value), one.low, one.high)
-    return {"value": value, "label": draft.words.label("metrics", "r2"), "note": note}
+    return _score_fact(draft, score)
+
+
+def _score_fact(draft: Draft, score: Score) -> dict[str, str]:
+    numbers, one, share = draft.words.numbers, estimates.of_score(score), is_share(score)
+    write = numbers.percent if share else numbers.number
+    ends = numbers.interval(one.low, one.high, as_percent=share)
+    unit = f"\u00a0{draft.words.name(score.unit)}" if score.unit and not share else ""
+    return {
+        "value": write(finite(one.value), one.low, one.high) + unit,
+        "label": draft.words.label("metrics", score.metric),
+        "note": draft.text("fact.interval", ends=ends) if score.has_interval else "",
+    }
 
 
 def main_score(results: Results) -> Score | None:
@@ -216,23 +209,23 @@ def _time_fact(draft: Draft) -> dict[str, str]:
         return {}
     total = training + sum(explaining)
     note = draft.text("fact.parts", training=training, explaining=sum(explaining))
-    return _fact(draft, "time", estimates.seconds(total), note)
+    return _fact(draft, "time", draft.words.numbers.seconds(total), note)
 
 
 # --- thresholds ---
 
 
 def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
-    share = is_share(one)
-    bound = estimates.bound(one.bound, as_percent=share)
+    numbers, share = draft.words.numbers, is_share(one)
+    bound = numbers.declared(one.bound, as_percent=share)
     measured = estimates.estimate(one.value, one.low, one.high, one.n)
-    write = estimates.share if share else estimates.value
-    subject = ", ".join(subject_of(draft.results, one))
+    write = numbers.share if share else numbers.value
+    metric, subject = draft.words.label("metrics", one.metric), subject_of(draft.results, one)
     return {
-        "metric": draft.words.label("metrics", one.metric) + (f" ({subject})" if subject else ""),
+        "metric": f"{metric} ({', '.join(subject)})" if subject else metric,
         "promised": draft.text(f"promise.{one.side}", bound=bound),
         "measured": write(measured) if one.value is not None else "–",
-        **count_cell("n", one.n),
+        **count_cell(numbers, "n", one.n),
         "outcome": one.outcome,
         "set_by": one.set_by,
         "why": one.why,

@@ -55,7 +55,6 @@ _NOT_OF_CONTROL = frozenset({"deletion_gain", "insertion_gain", "randomisation_c
 class TrustSection:
     """Judges every method: faithful, stable, complete, in agreement, and at what cost."""
 
-    title: ClassVar[str] = "Can the explanations be trusted?"
     needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
@@ -77,7 +76,7 @@ class TrustSection:
                 [_verdict(draft, name) for name in results.explanations if name != CONTROL],
             ),
         }
-        return draft.content(self.title, self.needs, _USES)
+        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft) -> None:
@@ -185,8 +184,9 @@ def _cost(draft: Draft, name: str) -> dict[str, Any]:
 def _error_cell(draft: Draft, space: str, error: float | None) -> dict[str, Any]:
     if error is None:
         return {"error": draft.text("exact"), "error__sort": 0.0}
-    text = estimates.points(error).lstrip("+") if space == "probability" else None
-    return {"error": text or estimates.number(error), "error__sort": float(f"{error:.6g}")}
+    numbers = draft.words.numbers
+    text = numbers.points(error).lstrip("+") if space == "probability" else numbers.number(error)
+    return {"error": text, "error__sort": float(f"{error:.6g}")}
 
 
 _VERDICTS = TableType(

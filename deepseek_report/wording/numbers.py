@@ -7,6 +7,7 @@ another way than its locale does stands under `formats` in its catalog.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,9 +23,15 @@ from babel.numbers import (
 )
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.rounding import decimals_supported, digits_without_interval
+from deepseek_report.artifacts.rounding import (
+    MINUS,
+    THIN,
+    decimals_supported,
+    digits_without_interval,
+)
 
 _CURRENCIES = frozenset("€£¥")
+_SLOT = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,17 @@ class NumberFormat:
         if value is None or not math.isfinite(value):
             return self.texts["not_defined"]
         return self._fill("points", number=self._signed_points(value))
+
+    def plain_points(self, estimate: Estimate) -> str:
+        """A difference in points, signed and with its interval, where a head names the unit."""
+        if not estimate.is_defined:
+            return self.texts["not_defined"]
+        text = self._signed_points(estimate.value)
+        low, high = estimate.low, estimate.high
+        if low is None or high is None:
+            return text
+        ends = self.interval(100 * low, 100 * high)
+        return self._fill("estimate", value=text, interval=ends)
 
     def interval(self, low: float | None, high: float | None, *, as_percent: bool = False) -> str:
         """The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`."""
@@ -145,6 +163,25 @@ class NumberFormat:
             .replace("−", self._minus)
             .translate({ord("."): self.separators[0]})
         )
+
+    def without_words(self, text: str) -> str:
+        """What is written, without the words that this language puts around numbers."""
+        return self._number_words.sub(" ", text)
+
+    @cached_property
+    def _number_words(self) -> re.Pattern[str]:
+        patterns = " ".join(_SLOT.sub(" ", text) for text in self.texts.values() if "{" in text)
+        words = {word for word in patterns.split() if re.search(r"[^\W\d_]", word)}
+        return re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words) or "(?!)")
+
+    def respelled(self, number: str) -> str:
+        """A number written by the rules of `artifacts.rounding`, as this language writes it.
+
+        >>> NumberFormat("de").respelled("\u221250\u202f000.5")
+        '-50.000,5'
+        """
+        decimal, group = tuple(self.separators)
+        return number.translate({ord("."): decimal, ord(THIN): group, ord(MINUS): self._minus})
 
     @property
     def separators(self) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score, tidy
@@ -28,12 +32,36 @@ def words_of(results: Results) -> Wording:
     if not results.has("data"):
         return words_for(language, None)
     has_card = (results.paths["data"] / "card.json").is_file()
-    name = results.card.get("name") if has_card else None
-    return words_for(language, results.schema, str(name or ""))
+    card = results.card if has_card else {}
+    return words_for(language, results.schema, card, named=results.naming is not None)
 
 
-def words_for(language: str, schema: Schema | None, data_set: str = "") -> Wording:
-    """The texts of a language, worded for what such data predict and are made of."""
+def words_for(
+    language: str,
+    schema: Schema | None,
+    card: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    named: bool = False,
+) -> Wording:
+    """The texts of a language, worded for what such data predict and are made of.
+
+    card : of the data, as far as it is there; where they come with the package, their names are
+    those of the catalogs. named : whether the schema has its names in this language already.
+    """
     if schema is None:
         return wording(language)
-    return wording(language, schema.target.task, kind_of(schema).noun, data_set)
+    shipped = _shipped(card)
+    own_names = frozenset() if shipped and not named else schema.own_names
+    return wording(language, schema.target.task, kind_of(schema).noun, shipped, own_names)
+
+
+def _shipped(card: Mapping[str, Any]) -> str:
+    """The name of data that come with the package, whose title is a text of the catalogs."""
+    title = card.get("title")
+    ships = isinstance(title, Message) and title.id.startswith("data_sets.")
+    return str(card.get("name") or "") if ships else ""
+
+
+def in_words(results: Results) -> Results:
+    """The results with the names in schema and tables in the language of the report."""
+    return replace(results, naming=words_of(results).name)

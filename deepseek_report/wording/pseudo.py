@@ -23,8 +23,8 @@ from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
 
 LANGUAGE = "xx"
 OPEN, CLOSE = "⟦", "⟧"
-#: Groups of a catalog that hold no texts.
-_NO_TEXTS = frozenset({"formats"})
+#: Groups of patterns that `str.format` fills.
+_PATTERNS = frozenset({"numbers", "composed"})
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SLOT = re.compile(r"(\{[^{}]*\})")
 #: What takes a string that is a name of the code and never shown.
@@ -34,11 +34,16 @@ _LEXER = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - it re
 
 
 def marked(catalog: Mapping[str, Any]) -> dict[str, Any]:
-    """The catalog with every text in it marked; slots, names and formats as they were."""
-    return {
-        key: value if key in _NO_TEXTS else _marked_value(value, plain=key == "numbers")
+    """The catalog with every text in it marked; slots and names as they were.
+
+    Numbers and lists follow the locale of no language, whose lists are joined without words.
+    """
+    texts = {
+        key: _marked_value(value, plain=key in _PATTERNS)
         for key, value in catalog.items()
+        if key != "formats"
     }
+    return {**texts, "formats": {**catalog.get("formats", {}), "locale": "root"}}
 
 
 def _marked_value(value: Any, *, plain: bool) -> Any:

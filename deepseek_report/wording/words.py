@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.names import Names
 from deepseek_report.wording.numbers import NumberFormat
 
 DEFAULT_LANGUAGE = "en"
@@ -47,17 +48,29 @@ class Wording:
     """The texts of one language, and its way to write numbers (`numbers`).
 
     texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
-    are explained by. data_set : its name, for names of columns and values that the package ships.
+    are explained by. data_set : its name where the package ships it, and with it the names of its
+    columns and values. own_names : names that the data have, whoever gave them. stored : how names
+    are put together in English, from the catalog of that language.
     """
 
-    def __init__(self, texts: Mapping[str, Any], noun: str = "feature", data_set: str = "") -> None:
+    def __init__(
+        self,
+        texts: Mapping[str, Any],
+        noun: str = "feature",
+        data_set: str = "",
+        own_names: frozenset[str] = frozenset(),
+        stored: Mapping[str, str] | None = None,
+    ) -> None:
         self._texts = texts
-        own = texts.get("data_sets", {}).get(data_set, {})
-        self._names: dict[str, str] = texts.get("names", {}) | own.get("names", {})
         symbols = dict(texts.get("formats", {}))
         self.numbers = NumberFormat(
             symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
         )
+        shipped_names = texts.get("data_sets", {}).get(data_set, {}).get("names", {})
+        known = texts.get("names", {}) | {one: one for one in own_names} | shipped_names
+        inside = {in_sentence(one): in_sentence(name) for one, name in known.items()}
+        patterns = texts.get("composed", {})
+        self.names = Names(inside | known, stored or patterns, patterns, self.numbers.respelled)
         known = texts.get("nouns", {}).get(noun, {})
         self._nouns = {"noun": known.get("one", noun), "nouns": known.get("many", f"{noun}s")}
         named = noun == "feature"
@@ -92,9 +105,9 @@ class Wording:
     def name(self, name: str) -> str:
         """The name of a column, value, class or group in this language, where the package ships it.
 
-        Names from a person's own data stay as they are.
+        Names from a person's own data stay as they are, also inside of names that are put together.
         """
-        return self._names.get(name, name)
+        return self.names.of(name)
 
     def named(self, value: Any) -> Any:
         """The value with every name inside of lists and mappings in this language."""
@@ -176,15 +189,19 @@ def _folders() -> tuple[Path, ...]:
 
 
 def wording(
-    language: str = DEFAULT_LANGUAGE, task: str = "", noun: str = "feature", data_set: str = ""
+    language: str = DEFAULT_LANGUAGE,
+    task: str = "",
+    noun: str = "feature",
+    data_set: str = "",
+    own_names: frozenset[str] = frozenset(),
 ) -> Wording:
     """The texts of a language; those of the default language where it has none.
 
     task : what `tasks.<task>` of the catalog says replaces the other texts, as `regression` does,
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
-    data_set : the name of the data, for the names that the package ships with them.
+    data_set, own_names : see `Wording`.
     """
-    return _wording(_folders(), _having_texts(language), task, noun, data_set)
+    return _wording(_folders(), _having_texts(language), task, noun, data_set, own_names)
 
 
 def _having_texts(language: str) -> str:
@@ -192,14 +209,20 @@ def _having_texts(language: str) -> str:
     return language if language in languages() else DEFAULT_LANGUAGE
 
 
-@cache
+@lru_cache(maxsize=64)
 def _wording(
-    folders: tuple[Path, ...], language: str, task: str, noun: str, data_set: str
+    folders: tuple[Path, ...],
+    language: str,
+    task: str,
+    noun: str,
+    data_set: str,
+    own_names: frozenset[str],
 ) -> Wording:
     folder = next(path for path in folders if (path / f"{language}.yaml").is_file())
-    texts = dict(read_catalog(folder, language))
+    texts = dict(_catalog(folder, language))
     own = texts.pop("tasks", {}).get(task, {})
-    return Wording(_merged(texts, own), noun, data_set)
+    stored = _catalog(folders[0], DEFAULT_LANGUAGE)["composed"]
+    return Wording(_merged(texts, own), noun, data_set, own_names, stored)
 
 
 def texts_digest(language: str) -> str:
@@ -208,6 +231,11 @@ def texts_digest(language: str) -> str:
     folder = next(path for path in _folders() if (path / f"{language}.yaml").is_file())
     files = sorted([*folder.glob(f"{language}*.yaml"), *(folder / language).glob("*.yaml")])
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+@cache
+def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
+    return read_catalog(folder, language)
 
 
 def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:

@@ -20,7 +20,6 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
-from deepseek_report.data_kinds.kind_words import KindWords
 
 TARGET = Target("y", "y", ("no", "yes"), 0, 1)
 
@@ -33,18 +32,8 @@ class Basket(DataKind):
     views: ClassVar[tuple[str, ...]] = ("shelf",)
     axes: ClassVar[tuple[str, ...]] = ("article",)
     quotes: ClassVar[bool] = True
-    words: ClassVar[KindWords] = KindWords(
-        plural="baskets",
-        instance=("basket", "baskets"),
-        place=("article", "articles"),
-        player="article",
-        becomes="taken out",
-        removed="taken out",
-        baseline="the empty basket",
-        replaced="{Nouns} are taken out.",
-        nearest="Nearest baskets share the most {nouns}.",
-        noise="{nouns} are taken out at random",
-    )
+    player: ClassVar[str] = "article"
+    becomes: ClassVar[str] = "taken out"
 
     def present(self, rows: Array) -> Bools:
         return self.known(rows)
@@ -67,7 +56,10 @@ class Basket(DataKind):
     ) -> list[Array]:
         return [self._lose(inputs, train, 1 / inputs.shape[1], rng) for _ in range(count)]
 
-    def nudge_words(self, radius: float) -> str:
+    def said(self, part: str) -> str:
+        return f"the {part} of baskets"
+
+    def nudging(self, radius: float) -> str:
         return "one article taken out on average"
 
     def display(self, row: Array, player: int) -> str:

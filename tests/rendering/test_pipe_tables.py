@@ -10,11 +10,14 @@ import pytest
 from deepseek_report.artifacts.bounds import TEXT
 from deepseek_report.rendering import pipe_tables
 from deepseek_report.rendering.markdown import Markdown
+from deepseek_report.wording.words import wording
+
+ENGLISH = wording()
 
 
 def test_columns_of_numbers_are_aligned_right_and_words_left() -> None:
     rows = [{"n": "3\u202f564", "share": "88.5\u00a0%", "range": "−0.01 to 0.03", "word": "met"}]
-    found = pipe_tables.choose_columns(rows, None)
+    found = pipe_tables.choose_columns(rows, None, ENGLISH)
     assert [column.numeric for column in found] == [True, True, True, False]
 
 
@@ -26,12 +29,12 @@ def test_columns_of_numbers_are_aligned_right_and_words_left() -> None:
     ],
 )  # fmt: skip
 def test_cells_read_as_people_write(value: object, text: str) -> None:
-    assert pipe_tables.cell_text(value) == text
+    assert pipe_tables.cell_text(value, ENGLISH) == text
 
 
 def test_a_cell_shows_a_page_of_a_text_at_most_and_the_csv_all_of_it() -> None:
     rows = [{"a": "x" * 10_000}]
-    table = pipe_tables.pipe_table(rows, pipe_tables.choose_columns(rows, None))
+    table = pipe_tables.pipe_table(rows, pipe_tables.choose_columns(rows, None, ENGLISH), ENGLISH)
     assert max(len(line) for line in table.splitlines()) <= TEXT + 10
     assert "x…" in table
     assert "x" * 10_000 in pipe_tables.csv_text(rows, ["a"])
@@ -39,16 +42,16 @@ def test_a_cell_shows_a_page_of_a_text_at_most_and_the_csv_all_of_it() -> None:
 
 def test_a_sort_key_travels_with_its_cell_and_is_no_column() -> None:
     rows = [{"n": "many", "n__sort": 7}]
-    found = pipe_tables.choose_columns(rows, None)
+    found = pipe_tables.choose_columns(rows, None, ENGLISH)
     assert [column.key for column in found] == ["n"]
-    assert '[many]{data-sort="7"}' in pipe_tables.pipe_table(rows, found)
+    assert '[many]{data-sort="7"}' in pipe_tables.pipe_table(rows, found, ENGLISH)
 
 
 def test_markdown_cells_stay_markdown_on_one_line() -> None:
     rows = [{"a": Markdown("*x*\n y"), "b": "*x*"}]
-    assert pipe_tables.pipe_table(rows, pipe_tables.choose_columns(rows, None)).splitlines()[
-        -1
-    ] == ("| *x* y | \\*x\\* |")
+    assert pipe_tables.pipe_table(
+        rows, pipe_tables.choose_columns(rows, None, ENGLISH), ENGLISH
+    ).splitlines()[-1] == ("| *x* y | \\*x\\* |")
 
 
 def test_a_data_frame_and_its_rows_give_the_same_table() -> None:

@@ -22,6 +22,7 @@ from deepseek_report.sections.reproducibility import ReproducibilitySection, ide
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.sections.trust import TrustSection
+from deepseek_report.wording.words import wording
 
 SECTIONS = (
     *(
@@ -57,7 +58,7 @@ def test_a_section_says_something_about_a_full_run(section, full):
 def test_a_section_survives_a_run_in_which_all_else_is_missing(section, run):
     content = section().content(run.results())
     assert content.answer
-    assert content.title == section.title
+    assert content.title == wording().label("section_titles", content.name)
 
 
 @every
@@ -241,7 +242,7 @@ def test_the_largest_certain_gain_is_what_would_help_most(full):
 
 
 def test_references_are_listed_once_with_what_used_them(full):
-    references = ReproducibilitySection().content(full).values["references"]
+    references = ReproducibilitySection().content(full).values["references"].rows
     delong = [one for one in references if "2531595" in one["reference"]]
     assert [one["used"] for one in delong] == ["ROC AUC"]
     assert delong[0]["reference"].startswith("DeLong")
@@ -280,7 +281,9 @@ def test_the_command_quotes_what_a_shell_would_read(full):
     )
     assert values["folder"] == ["my_conf", "own_parts"]
     assert values["places"] == [{"variable": "DATA_DIR", "names": ["loans.csv"]}]
-    assert values["files"] == [{"place": "$DATA_DIR", "file": "loans.csv", "sha256": "ab" * 32}]
+    assert list(values["files"].rows) == [
+        {"place": "$DATA_DIR", "file": "loans.csv", "sha256": "ab" * 32}
+    ]
 
 
 def test_the_resolved_config_is_yaml_that_reads_back(full):
@@ -318,7 +321,7 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
     listed = [
         (row["case"], row["decides"], row["nearest"]) for row in content.values["prototypes"].rows
     ]
-    assert listed == [("41", "8", "5 (no default), 6 (no default)"), ("42", "7", "")]
+    assert listed == [("41", "8", "5 (no default) and 6 (no default)"), ("42", "7", "")]
     assert any("real cases of the training part" in one for one in content.caveats)
 
 
@@ -401,15 +404,16 @@ def test_the_seeds_of_all_steps_are_told_also_where_a_run_records_one_alone(run)
     run.config["seeds"] = {"data": 1, "training": 2, "explain": 1, "measure": 1}
     content = ReproducibilitySection().content(run.results())
     assert "seeds: data 1, training 2, explain 1, measure 1" in content.answer
-    assert [row["value"] for row in content.values["seeds"]] == ["1", "2", "1", "1"]
+    assert [row["value"] for row in content.values["digests"].rows] == ["1", "2", "1", "1"]
     del run.config["seeds"]
     older = ReproducibilitySection().content(run.results())
     assert "seed 1:" in older.answer
-    assert [row["value"] for row in older.values["seeds"]] == ["1"] * 4
+    assert [row["value"] for row in older.values["digests"].rows] == ["1"] * 4
 
 
 def test_an_explainer_that_draws_nothing_has_no_seed_to_tell(run):
     run.explanation("shap").explanation("input_x_gradient", seed=None)
-    told = [row["what"] for row in ReproducibilitySection().content(run.results()).values["seeds"]]
+    content = ReproducibilitySection().content(run.results())
+    told = [row["what"] for row in content.values["digests"].rows]
     assert "SHAP" in told
     assert "Input × gradient" not in told

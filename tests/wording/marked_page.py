@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
-from deepseek_report.wording.pseudo import words_outside
+import yaml
+
+from deepseek_report.wording.pseudo import CLOSE, OPEN, words_outside
+from deepseek_report.wording.words import wording
 
 #: What is no text of the report: programs, styles, code, keys, and names of papers.
 _SKIPPED = frozenset({"script", "style", "code", "pre", "kbd", "cite", "math", "noscript"})
@@ -26,43 +33,76 @@ _SPOKEN = ("alt", "title", "aria-label", "placeholder", "data-label", "aria-desc
 _EXEMPT_CLASSES = frozenset({"hash", "own-words"})
 
 
+#: A value of the config that is no text for people.
+_IS_KEY = re.compile(r"[a-z][\w.-]+")
+#: Where a text stands that stands in no section.
+PAGE = "page"
+
+
+@dataclass(frozen=True)
+class ShownText:
+    """What a reader sees or hears in one go.
+
+    part : the section that it stands in, `figure` inside of a picture, else `page`.
+    where : the element, `a`, or one that speaks it, `a[title]`.
+    """
+
+    part: str
+    where: str
+    text: str
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.texts: list[tuple[str, str]] = []
-        self._open: list[tuple[str, bool]] = []
+        self.texts: list[ShownText] = []
+        self._open: list[tuple[str, bool, str]] = []
         self._piece: list[str] = []
 
     @property
     def _skips(self) -> bool:
-        return any(skipped for _, skipped in self._open)
+        return any(skipped for _, skipped, _ in self._open)
+
+    @property
+    def _part(self) -> str:
+        if any(tag == "svg" for tag, _, _ in self._open):
+            return "figure"
+        return next((part for _, _, part in self._open if part), PAGE)
 
     def _end_piece(self) -> None:
-        text = "".join(self._piece).strip()
-        if text:
-            self.texts.append((self.where(), text))
+        text = " ".join("".join(self._piece).split())
         self._piece = []
-
-    def where(self) -> str:
-        return ">".join(tag for tag, _ in self._open[-4:])
+        if not text:
+            return
+        where = self._open[-1][0] if self._open else ""
+        before = self.texts[-1] if self.texts else None
+        if before and where == before.where == "text" and _is_open(before.text):  # a wrapped line
+            self.texts[-1] = ShownText(before.part, where, f"{before.text} {text}")
+        else:
+            self.texts.append(ShownText(self._part, where, text))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag in _BLOCKS:
             self._end_piece()
+        classes = set(given.get("class", "").split())
+        skipped = tag in _SKIPPED or bool(classes & _EXEMPT_CLASSES) or "translate" in given
+        section = given.get("id", "") if tag == "section" and "level2" in classes else ""
+        self._open.append((tag, skipped, section.removeprefix("sec-")))
         if not self._skips:
-            spoken = ((f"{tag}[{name}]", given[name]) for name in _SPOKEN if given.get(name))
-            self.texts += spoken
-        if tag not in _VOID:
-            classes = set(given.get("class", "").split())
-            skipped = tag in _SKIPPED or bool(classes & _EXEMPT_CLASSES) or "translate" in given
-            self._open.append((tag, skipped))
+            self.texts += [
+                ShownText(self._part, f"{tag}[{name}]", given[name])
+                for name in _SPOKEN
+                if given.get(name)
+            ]
+        if tag in _VOID:
+            self._open.pop()
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _BLOCKS:
             self._end_piece()
-        while self._open and any(tag == name for name, _ in self._open):
-            name, _ = self._open.pop()
+        while any(tag == name for name, _, _ in self._open):
+            name, _, _ = self._open.pop()
             if name == tag:
                 break
 
@@ -71,17 +111,69 @@ class _Reader(HTMLParser):
             self._piece.append(data)
 
 
-def visible_texts(html: str) -> list[tuple[str, str]]:
-    """[(the elements it stands in, what a reader sees or hears)] of a page."""
+def _is_open(text: str) -> bool:
+    """Whether a mark goes on in the next line."""
+    return text.count(OPEN) > text.count(CLOSE) and not text.endswith("…")
+
+
+def visible_texts(html: str) -> list[ShownText]:
+    """All that a reader of a page sees or hears, in order."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
     return reader.texts
 
 
-def unmarked(html: str, exempt: frozenset[str]) -> Iterator[tuple[str, str, list[str]]]:
-    """(where, text, words of it that stand in no mark and are not exempt)."""
-    for where, text in visible_texts(html):
-        words = [word for word in words_outside([text]) if word.lower() not in exempt]
-        if words:
-            yield where, re.sub(r"\s+", " ", text)[:200], words
+def unmarked(html: str, own: Iterable[str] = ()) -> Iterator[tuple[ShownText, list[str]]]:
+    """Each text that has words outside of marks, with these.
+
+    own : texts of whoever made the run, which no catalog can have (see `own_texts`).
+    """
+    longest_first = sorted({text for text in own if text}, key=len, reverse=True)
+    exempt = re.compile(
+        "|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in longest_first) or "(?!)",
+        re.IGNORECASE,
+    )
+    for shown in visible_texts(html):
+        if words := words_outside([exempt.sub(" ", shown.text)]):
+            yield shown, words
+
+
+def own_texts(run: Path) -> set[str]:
+    """What a run shows of its maker's: texts and keys of the config, code, hashes, own data.
+
+    Of data that come with the package their names stand in the catalogs, so they are not own.
+    """
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    report = config["report"]
+    texts = {report[key] for key in ("title", "subtitle", "author", "audience")}
+    texts |= {promise[key] for promise in report["thresholds"] for key in ("set_by", "why")}
+    texts |= {
+        text
+        for group, settings in config.items()
+        if group != "report"
+        for text in _texts(settings)
+        if _IS_KEY.fullmatch(text)
+    }
+    model = json.loads((run / "artifacts/training/architecture.json").read_text(encoding="utf-8"))
+    texts |= {run.name, model["name"]}
+    folder = run / "artifacts" / "data"
+    schema = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    texts |= {feature["name"] for feature in schema["features"] if "_" in feature["name"]}
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    if not wording().table("data_sets").get(card["name"]):
+        texts |= {*_texts(schema), *_texts(card)}
+    return texts
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text inside of plain data, but for the ids of messages."""
+    if isinstance(value, str):
+        yield " ".join(value.split())
+    elif isinstance(value, dict):
+        for key, inside in value.items():
+            if key != "message":
+                yield from _texts(inside)
+    elif isinstance(value, list):
+        for inside in value:
+            yield from _texts(inside)

@@ -23,7 +23,7 @@ from deepseek_report.wording.words import wording
 #: texts are given as messages moves to a file in `en/`, where both tests below read it.
 FOLDER = shipped("templates") / "locale" / "en"
 #: Names of columns and values, which are looked up by their English name.
-LOOKED_UP = re.compile(r"^(names|data_sets\.\w+\.names)\.")
+LOOKED_UP = re.compile(r"^(names|composed|feature_kinds|data_sets\.\w+\.names)\.")
 #: What every text can use without being given it.
 GIVEN = {"noun", "nouns", "the_noun", "the_nouns", "interval"}
 

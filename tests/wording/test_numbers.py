@@ -34,16 +34,37 @@ def test_english_numbers_are_rounded_as_their_interval_supports(value: float, wi
         )
 
 
-@given(st.floats(0.3, 1), st.none() | st.floats(1e-3, 0.2))
-def test_english_estimates_read_as_they_did(value: float, width: float | None):
-    low, high = (None, None) if width is None else (value - width, value + width)
-    one = estimates.estimate(value, low, high, 10)
-    assert ENGLISH.share(one) == estimates.share(one)
-    assert ENGLISH.value(one) == estimates.value(one)
-    assert ENGLISH.gap(one) == estimates.gap(one)
-    assert ENGLISH.p_sentence(value) == estimates.p_sentence(value)
-    assert ENGLISH.seconds(100 * value) == estimates.seconds(100 * value)
-    assert ENGLISH.declared(value) == estimates.bound(value)
+def test_a_share_keeps_no_more_digits_than_its_interval_supports():
+    assert ENGLISH.share(estimates.estimate(0.5423, 0.42, 0.66)) == "54\u00a0% (42–66\u00a0%)"
+    assert ENGLISH.share(estimates.estimate(0.2212, 0.210, 0.232)).startswith("22.1\u00a0%")
+
+
+def test_an_interval_without_width_is_not_printed():
+    assert ENGLISH.value(estimates.estimate(0.5, 0.5, 0.5)) == "0.500"
+
+
+def test_what_is_not_defined_is_said_in_words():
+    nothing = estimates.estimate(math.nan, math.nan, math.nan, math.nan)
+    assert (nothing.is_defined, nothing.ends, nothing.n) == (False, None, 0)
+    assert ENGLISH.value(nothing) == ENGLISH.share(nothing) == "not defined"
+
+
+def test_a_value_too_small_for_digits_is_not_printed_as_a_row_of_zeros():
+    assert ENGLISH.value(estimates.estimate(6e-10, 4e-10, 9e-10)) == "below 0.001"
+
+
+@pytest.mark.parametrize(
+    ("spent", "text"),
+    [(0.01, "under 0.1\u00a0s"), (4.21, "4.2\u00a0s"), (41.7, "42\u00a0s"), (60, "1\u00a0min"),
+     (200.2, "3\u00a0min 20\u00a0s"), (None, "not measured")],
+)  # fmt: skip
+def test_durations_are_rounded_to_what_matters(spent, text):
+    assert ENGLISH.seconds(spent) == text
+
+
+def test_a_bound_is_printed_as_it_was_declared():
+    assert ENGLISH.declared(0.8) == "0.8"
+    assert ENGLISH.declared(0.05, as_percent=True) == "5\u00a0%"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +83,8 @@ def test_plurals_have_the_forms_of_the_locale():
 
 
 def test_lists_are_joined_as_the_locale_joins_them():
-    assert ENGLISH.listing(["a", "b", "c"]) == "a, b and c"
+    for n, text in enumerate(("", "a", "a and b", "a, b and c")):
+        assert ENGLISH.listing(list("abc")[:n]) == text
     assert NumberFormat("zh_Hans", {}, TEXTS).listing(["a", "b", "c"]) == "a、b和c"
 
 

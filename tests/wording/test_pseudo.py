@@ -49,9 +49,15 @@ def test_words_outside_of_marks_are_found_and_those_inside_of_any_depth_are_not(
     assert words_outside(["⟦cut off…", "free"]) == ["free"]
 
 
-def test_formats_stay_and_numbers_are_patterns() -> None:
+def test_numbers_are_patterns_in_the_locale_of_no_language() -> None:
     made = marked({"formats": {"locale": "en_GB"}, "numbers": {"below": "below {number}"}})
-    assert made == {"formats": {"locale": "en_GB"}, "numbers": {"below": "⟦below⟧ {number}"}}
+    assert made == {"formats": {"locale": "root"}, "numbers": {"below": "⟦below⟧ {number}"}}
+
+
+def test_an_english_list_shows_among_marked_texts() -> None:
+    numbers = Wording(marked({"formats": {"locale": "en_GB"}})).numbers
+    assert words_outside([numbers.listing(["⟦a⟧", "⟦b⟧"])]) == []
+    assert words_outside(["⟦a⟧ and ⟦b⟧"]) == ["and"]
 
 
 def _texts(value: object, key: str = "") -> dict[str, str]:

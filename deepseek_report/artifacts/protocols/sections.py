@@ -37,7 +37,6 @@ class SectionContent:
 class SectionPlugin(Protocol):
     """Computes what one section of the report says."""
 
-    title: ClassVar[str]
     needs: ClassVar[frozenset[str]]
     """Ids without which the section says that it is incomplete."""
 

@@ -38,7 +38,7 @@ _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories"
 def say_forecast(plan: Forecast) -> None:
     """The data as they are understood, the plan, what it costs, and what is left out."""
     say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
-    texts = words_for(plan.language, plan.data.schema, str(plan.data.card.get("name") or ""))
+    texts = words_for(plan.language, plan.data.schema, plan.data.card)
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
     _say_stages(plan.stages)
@@ -71,7 +71,7 @@ def _say_data(data: DataSeen, texts: Wording) -> None:
     if kind_of(schema).named_columns:
         _say_columns(data)
     else:
-        say(f"  {kind_of(schema).summary()}")
+        say(f"  {texts.say(kind_of(schema).summary())}")
     notes = data.card.get("preparation", ())
     for note in notes[:_MOST_NOTES]:
         say(f"  – {texts.say(note)}")

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import (
+    LENGTH_BAND,
     Attribute,
     Feature,
     Layout,
@@ -229,7 +230,7 @@ def length_bands(texts: Sequence[str]) -> tuple[Attribute, Ints]:
     edges = edges[(edges > lengths.min()) & (edges <= lengths.max())]
     unit = "characters" if chinese > _MOSTLY * lengths.sum() else "words"
     levels = tuple(f"{band} {unit}" for band in band_labels(edges, True, None))
-    attribute = Attribute("length_band", "Length of the text", levels, kind="other")
+    attribute = Attribute(LENGTH_BAND, "Length of the text", levels, kind="other")
     return attribute, np.searchsorted(edges, lengths, side="right").astype(np.int64)
 
 

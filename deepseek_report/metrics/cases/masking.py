@@ -90,6 +90,6 @@ def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most:
     after = float(masking.probabilities[schema.target.explained])
     labels = schema.player_labels
     return [
-        (case, "found", labels[k], labels[k], kind.display(row, k), kind.words.becomes, after)
+        (case, "found", labels[k], labels[k], kind.display(row, k), kind.becomes, after)
         for k in masking.players
     ]

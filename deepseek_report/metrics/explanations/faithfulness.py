@@ -156,7 +156,7 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
     schema = context.dataset.schema
-    task, baseline = task_of(schema.target), kind_of(schema).words.baseline
+    task, baseline = task_of(schema.target), kind_of(schema).said("baseline")
     return unfilled(
         mode,
         "lower" if mode == "deletion" else "higher",
@@ -211,7 +211,7 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Floats | 
     if several and explanation.signed and (decided != explanation.target).any():
         notes.append(message("notes.faithfulness.other_class"))
     kind = kind_of(context.dataset.schema)
-    return [*notes, kind.filled(kind.words.replaced), *about_sample(context)]
+    return [*notes, kind.said("replaced"), *about_sample(context)]
 
 
 @dataclass(frozen=True)
@@ -235,9 +235,7 @@ class CompletenessGap(ExplanationMetric):
         explanation = judged(context, "completeness_gap")
         gap = explanation.completeness_gap
         if gap is None or explanation.base_values is None:
-            raise NotApplicableError(
-                "has no base value, so that its attributions need not add up to anything"
-            )
+            raise NotApplicableError(message("refusals.no_base_value"))
         distance = np.abs(explanation.predictions - explanation.base_values)
         value, low, high = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
         score = Score(

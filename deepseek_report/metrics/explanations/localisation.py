@@ -300,5 +300,5 @@ def _table(
 def _notes(explanation: Explanation, schema: Schema, n: int) -> list[Text]:
     notes = [message("notes.localisation.known", n=n, of=len(explanation))]
     if n_players(schema) < len(schema.features):
-        notes.append(message("notes.localisation.whole_parts", parts=kind_of(schema).nouns[1]))
+        notes.append(message("notes.localisation.whole_parts"))
     return [*notes, message("notes.localisation.elsewhere")]

@@ -115,7 +115,7 @@ class MaxSensitivity(ExplanationMetric):
         return float(max_relative_change(drawn[0], drawn[1:]).mean())
 
     def _template(self, explanation: Explanation, schema: Schema) -> Score:
-        move = kind_of(schema).nudge_words(self.radius)
+        move = kind_of(schema).nudging(self.radius)
         return unfilled(
             "max_sensitivity",
             "lower",

@@ -128,11 +128,11 @@ class Robustness(ModelMetric):
         for effect in effects:
             if effect.kind == "noise" and effect.level == self.declared_level:
                 noise = message(
-                    "notes.robustness.noise", level=effect.level, places=data.words.place[1]
+                    "notes.robustness.noise", level=effect.level, places=data.said("places")
                 )
                 return _pair("noise", effect, schema, noise)
             if effect.kind == "mask":
-                masked = message("notes.robustness.masking", part=data.noun, chance=effect.level)
+                masked = message("notes.robustness.masking", chance=effect.level)
                 return _pair("masking", effect, schema, masked)
         return ()
 
@@ -159,8 +159,8 @@ def _about(n: int, schema: Schema) -> tuple[Text, ...]:
         message(
             "notes.robustness.perturbed",
             n=n,
-            instances=kind.words.instance[1],
-            noise=kind.filled(kind.words.noise),
+            instances=kind.said("instances"),
+            noise=kind.said("noise"),
         ),
         message("notes.robustness.random"),
     )

@@ -31,6 +31,7 @@ from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.wording.of_results import in_words
 
 #: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
 #: make may hang on one.
@@ -230,7 +231,7 @@ def _again(job: StageJob, subject: str) -> Any:
 
 
 def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
-    results = Results(artifact_paths(job.inputs), job.experiment.raw)
+    results = in_words(Results(artifact_paths(job.inputs), job.experiment.raw))
     plugin = job.plugin("visualizations")
     for picture in plugin.draw(results):
         dataclasses.replace(picture, section=plugin.section).save(folder)

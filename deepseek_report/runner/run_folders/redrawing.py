@@ -13,6 +13,7 @@ from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.runner.planning.plan import CONCLUSIONS
 from deepseek_report.runner.run_folders.section_plugins import UntrustedPartError, load_picture
+from deepseek_report.wording.of_results import in_words
 
 
 def drawn_again(results: Results, folder: Path, trust: Sequence[str] = ()) -> Results:
@@ -28,10 +29,11 @@ def drawn_again(results: Results, folder: Path, trust: Sequence[str] = ()) -> Re
             results, paths={**results.paths, CONCLUSIONS: folder / CONCLUSIONS}
         )
     paths, failures = dict(results.paths), dict[str, str]()
+    shown = in_words(results)
     for name in results.names("pictures"):
         artifact = ArtifactId.picture(name)
         try:
-            _draw(results, entries[name], folder / name, trust)
+            _draw(shown, entries[name], folder / name, trust)
         except UntrustedPartError:
             continue
         except Exception as error:  # one picture must not take the others with it

@@ -16,7 +16,6 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.config.trusted import trusted_packages
 from deepseek_report.wording.of_results import words_of
-from deepseek_report.wording.words import sentence_case
 
 _OWN = {"section": "deepseek_report.sections.", "picture": "deepseek_report.visualizations."}
 _PACKAGE = "deepseek_report"
@@ -70,20 +69,13 @@ def write_section(
     results: Results, name: str, entry: Mapping[str, Any], trust: Sequence[str] = ()
 ) -> SectionContent:
     """A section's content; one that cannot be built or breaks stays in the report and says why."""
-    title = sentence_case(name.replace("_", " "))
     try:
-        plugin = load_section(entry, trust)
-        title = plugin.title
-        return plugin.content(results)
+        return load_section(entry, trust).content(results)
     except UntrustedPartError as error:
         reason: Text = error.reason
     except Exception as error:  # a broken section must not take the others with it
         reason = without_local_paths(f"{type(error).__name__}: {error}")
-    return SectionContent(
-        name,
-        title,
-        "",
-        "",
-        incomplete=[words_of(results).text("refusals.unwritten_section", reason=reason)],
-        failure=reason,
-    )
+    words = words_of(results)
+    incomplete = [words.text("refusals.unwritten_section", reason=reason)]
+    title = words.label("section_titles", name)
+    return SectionContent(name, title, "", "", incomplete=incomplete, failure=reason)

@@ -81,9 +81,7 @@ class Draft:
         mine = [one for one in all_findings(self.results) if one.section == self.name]
         return [self.words.finding(one) for one in mine]
 
-    def content(
-        self, title: str, needs: frozenset[str], uses: frozenset[str] = frozenset()
-    ) -> SectionContent:
+    def content(self, needs: frozenset[str], uses: frozenset[str] = frozenset()) -> SectionContent:
         """The finished section.
 
         needs : ids without which the section is incomplete, whatever the reason.
@@ -96,7 +94,7 @@ class Draft:
         self.actions.extend(one.do for one in found if one.severity != "info")
         return SectionContent(
             name=self.name,
-            title=title,
+            title=self.words.label("section_titles", self.name),
             question=self.text("question"),
             answer=" ".join(self.answers),
             values=self.words.named(
@@ -123,7 +121,8 @@ class Draft:
 
     def _reason(self, artifact: str, why: Text) -> str:
         reason = readable_reason(self.words, artifact, why)
-        return f"{artifact_label(self.words, artifact)}: {reason}."
+        part = artifact_label(self.words, artifact)
+        return self.words.text("missing_parts.named", parts=[part], reason=reason)
 
 
 def all_findings(results: Results) -> tuple[Finding, ...]:

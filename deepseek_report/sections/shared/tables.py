@@ -10,8 +10,8 @@ from deepseek_report.artifacts.bounds import TEXT, bounded
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
+from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.sections.shared.display_cells import (
     DASH,
@@ -24,7 +24,7 @@ from deepseek_report.sections.shared.display_cells import (
     share_cell,
     value_cell,
 )
-from deepseek_report.wording import estimates
+from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -183,13 +183,14 @@ class _TableWriter:
         return cells
 
     def _written(self, column: Column, value: Any, measured: Estimate | None) -> Cells:
-        key = column.key
+        key, numbers = column.key, self.words.numbers
         if measured is not None and column.kind in _MEASURED:
             with_interval, alone = _MEASURED[column.kind]
             is_interval = isinstance(value, Estimate) or bool(column.low)
-            return with_interval(key, measured) if is_interval else alone(key, value)
+            write = with_interval if is_interval else alone
+            return write(numbers, key, measured if is_interval else value)
         if column.kind in _NUMBERS:
-            return _NUMBERS[column.kind](key, value)
+            return _NUMBERS[column.kind](numbers, key, value)
         if measured is None or column.kind in {"text", "yes_no"}:
             return {key: self._name(column, value)}
         return {key: self._number(column, measured.value), f"{key}__sort": _order(measured.value)}
@@ -201,19 +202,22 @@ class _TableWriter:
             return _LABELS[column.kind](self.results, value)
         if column.kind in _WORDED:
             return self.words.label(_WORDED[column.kind], value)
-        return str(value)
+        if column.kind == "code":
+            return Code(bounded(value))
+        return value if isinstance(value, Verbatim) else str(value)
 
     def _number(self, column: Column, value: float) -> str:
+        numbers = self.words.numbers
         if column.kind in {"quantity", "half_width"}:
             unit = self.slots["unit"] if column.unit == OF_TARGET else column.unit
-            written = self.words.numbers.quantity(value, self.words.name(unit or ""))
+            written = numbers.quantity(value, self.words.name(unit or ""))
             return ("±\u00a0" if column.kind == "half_width" else "") + written
         if column.kind in {"declared", "declared_share"}:
-            return estimates.bound(value, as_percent=column.kind == "declared_share")
+            return numbers.declared(value, as_percent=column.kind == "declared_share")
         if column.kind == "place":
-            return count(value + 1)
+            return numbers.count(value + 1)
         if column.kind == "gap":
-            return estimates.gap(Estimate.of(value))
+            return numbers.gap(Estimate.of(value))
         return self.words.text(f"cells.{column.kind}", value=value)
 
 
@@ -230,14 +234,14 @@ _LABELS: Mapping[str, Callable[[Results, str], str]] = {
     "layer": lambda _, path: layer_name(path),
     "layer_kind": lambda _, name: layer_kind(name),
 }
-_Measured = tuple[Callable[[str, Estimate], Cells], Callable[[str, Any], Cells]]
+_Writer = Callable[[NumberFormat, str, Any], Cells]
 #: {kind: how it is written with an interval, and without}.
-_MEASURED: Mapping[str, _Measured] = {
+_MEASURED: Mapping[str, tuple[_Writer, _Writer]] = {
     "number": (value_cell, number_cell),
     "share": (share_cell, percent_cell),
     "points": (points_cell, points_cell),
 }
-_NUMBERS: Mapping[str, Callable[[str, Any], Cells]] = {
+_NUMBERS: Mapping[str, _Writer] = {
     "count": count_cell,
     "p_value": p_cell,
     "seconds": seconds_cell,

@@ -91,11 +91,15 @@ def gap_table(
 ) -> ShownTable:
     """The gaps that these metrics tested, beside what chance alone would give."""
     measured = {metric: rows(draft.results, metric, "tests") for metric in metrics}
-    told = [_gap(metric, row) for metric, gaps in measured.items() for row in gaps]
+    told = [
+        {"metric": metric, **row, "levels": _apart(draft, row)}
+        for metric, gaps in measured.items()
+        for row in gaps
+    ]
     first = next((metric for metric, gaps in measured.items() if gaps), "")
     return draft.metric_table(first, "tests", told, View(identity, words, _OF_GAP, folded))
 
 
-def _gap(metric: str, row: Row) -> Row:
-    levels = f"{row['narrowest_level']} to {row['widest_level']}"
-    return {"metric": metric, **row, "levels": levels}
+def _apart(draft: Draft, row: Row) -> str:
+    ends = {"least": row["narrowest_level"], "most": row["widest_level"]}
+    return draft.words.text("cells.from_to", **ends)

@@ -136,20 +136,20 @@ def _number_view(results: Results, name: str, place: int, most: int) -> BarView:
 def _bars(results: Results, explanation: Explanation, place: int, most: int) -> list[Bar]:
     """The greatest attributions, each with its player and value, and the sum of the others."""
     schema, row = results.schema, explanation.inputs[place]
-    kind = kind_of(schema)
+    kind, words = kind_of(schema), words_of(results)
     values = kind.by_player(explanation.values[[place]], row[None])[0]
     there = np.flatnonzero(~np.isnan(values))
     order = there[np.argsort(-np.abs(values[there]), kind="stable")]
     bars = []
     for at in order[:most]:
-        shown = short(kind.display(row, int(at)), _COLUMNS)
+        shown = short(words.name(kind.display(row, int(at))), _COLUMNS)
         label = short(schema.player_labels[at], _COLUMNS - 1)
         title = caption(f"common.valued.{kind.name}", label=label, value=shown)
         bars.append(Bar(label, shown, float(values[at]), title))
     rest = values[order[most:]]
     if len(rest):
         others = caption("case_contributions.others", n=len(rest))
-        bars.append(Bar(words_of(results).say(others), "", float(rest.sum()), others))
+        bars.append(Bar(words.say(others), "", float(rest.sum()), others))
     return bars
 
 

@@ -16,6 +16,7 @@ from deepseek_report.visualizations.drawing.captions import attribution, caption
 from deepseek_report.visualizations.drawing.labels import short
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
 from deepseek_report.visualizations.style import CONTROL
+from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,4 +164,5 @@ def name_of(results: Results, case: Case, player: int) -> Text:
     kind, label = kind_of(results.schema), results.schema.player_labels[player]
     if not kind.quotes:
         return short(label, 60)
-    return caption("common.quoted", text=short(kind.display(case.inputs, player), 50))
+    shown = words_of(results).name(kind.display(case.inputs, player))
+    return caption("common.quoted", text=short(shown, 50))

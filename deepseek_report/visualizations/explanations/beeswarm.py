@@ -237,7 +237,7 @@ def _twin(view: _View, words: Wording) -> dict[str, Any]:
 def _hover(view: _View, row: int, cases: NDArray[np.int64], words: Wording) -> list[str]:
     feature = view.features[row]
     return [
-        twin.text(f"{spoken(feature.label)}: {spoken(feature.display(value))}")
+        twin.text(f"{spoken(feature.label)}: {spoken(words.name(feature.display(value)))}")
         + f"<br>{words.numbers.attribution(attribution(moved, view.space))}"
         for value, moved in zip(view.inputs[cases, row], view.values[cases, row], strict=True)
     ]

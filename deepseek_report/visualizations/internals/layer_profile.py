@@ -60,12 +60,14 @@ class LayerProfilePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         measured = required(results, "layer_profile", "layers")
+        words = words_of(results)
         table = measured.assign(
-            layer=measured["layer"].map(layer_name), kind=measured["kind"].map(layer_kind)
+            layer=measured["layer"].map(layer_name).map(words.name),
+            kind=measured["kind"].map(layer_kind),
         )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)
-        height, words = 0.75 + _ROW * len(shown), words_of(results)
+        height = 0.75 + _ROW * len(shown)
         return [
             Picture(
                 name="layer_profile",

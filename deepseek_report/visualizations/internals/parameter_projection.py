@@ -50,11 +50,12 @@ class ParameterProjectionPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "parameter_projection", "points")
-        table["layer"] = table["layer"].map(layer_name)
+        words = words_of(results)
+        table["layer"] = [words.name(layer_name(path)) for path in table["layer"]]
         score = results.score("explained_variance")
         seen = score.value if score is not None else float("nan")
         shown = _sample(table, self.points)
-        tone, words = _tones(table), words_of(results)
+        tone = _tones(table)
         return [
             Picture(
                 name="parameter_projection",

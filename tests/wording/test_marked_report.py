@@ -1,0 +1,34 @@
+"""A whole report in the language of marks: every word of it is a catalog's, or the user's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.cli import run
+from deepseek_report.wording.pseudo import LANGUAGE, write_catalog
+from deepseek_report.wording.words import CATALOGS
+from tests.conftest import SmallRun
+
+from .marked_page import own_texts, unmarked
+
+#: Parts of the page whose words are still in code.
+PARTS_LEFT = frozenset({"cases", "compliance", "page"})
+
+
+def test_no_word_of_a_report_stands_outside_of_the_catalogs(
+    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CATALOGS, str(write_catalog(tmp_path / "catalogs").parent))
+    folder = tmp_path / small_run.folder.name
+    shutil.copytree(small_run.folder, folder)
+    assert run(["render", str(folder), "--language", LANGUAGE, "--to", "html"]) == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    found = [
+        (shown.part, shown.where, shown.text[:200], words)
+        for shown, words in unmarked(page, own_texts(small_run.folder))
+        if shown.part not in PARTS_LEFT
+    ]
+    assert found == []
