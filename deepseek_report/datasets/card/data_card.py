@@ -128,8 +128,7 @@ class DataFacts:
 
     @property
     def is_explained(self) -> Bools:
-        explained: Bools = self.whole.labels == self.schema.target.explained
-        return explained
+        return np.asarray(self.whole.labels == self.schema.target.explained)
 
     @cached_property
     def compared(self) -> Ints:
