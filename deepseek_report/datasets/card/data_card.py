@@ -127,6 +127,11 @@ class DataFacts:
         return self.texts
 
     @property
+    def n_measured(self) -> int:
+        """Rows of the validation and the test part."""
+        return len(self.parts["validation"]) + len(self.parts["test"])
+
+    @property
     def is_explained(self) -> Bools:
         return np.asarray(self.whole.labels == self.schema.target.explained)
 

@@ -44,10 +44,9 @@ if TYPE_CHECKING:
 class SeriesFile(DescribedArrays, OwnFile):
     """Series of your own from a long table: one row for each series and moment.
 
-    id, time : columns that name the series and the moment,
-    a number or a date. values : columns that were recorded, None for all that have no other role.
-    units : {column: unit}. target : column to predict, the same in all rows of a series; several
-    are several labels.
+    id, time : columns that name the series and the moment, a number or a date. values : columns
+    that were recorded, None for all that have no other role. units : {column: unit}. target :
+    column to predict, the same in all rows of a series; several are several labels.
     groups, compare_by : see `DescribedArrays`; the same in all rows of a series.
     entity : column that names what several series are of (a machine, a patient), which never falls
     in several parts.
