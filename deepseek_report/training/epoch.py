@@ -52,11 +52,6 @@ class Stepper:
     total: int
     forward: Callable[[Tensor], tuple[Tensor, Tensor]]
 
-    @property
-    def rows_per_step(self) -> int:
-        """Training rows of one optimiser step."""
-        return self.settings.batch_size * self.settings.accumulation
-
     def epoch(self, inputs: Tensor, labels: Tensor, first_step: int, progress: Progress) -> Pass:
         """Train on all rows once, in an order drawn from torch's current random state.
 
@@ -67,7 +62,7 @@ class Stepper:
         """
         self.module.train()
         started = time.perf_counter()
-        fetched = _Fetched(inputs, labels, self.rows_per_step)
+        fetched = _Fetched(inputs, labels, self.settings.rows_per_step)
         losses, balances, norms, rate = [], [], [], 0.0
         for step, (rows, truth) in enumerate(fetched):
             rate = self._set_rate(first_step + step)

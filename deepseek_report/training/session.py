@@ -149,8 +149,7 @@ class Session:
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps in which every training row is used once."""
-        rows = self.settings.batch_size * self.settings.accumulation
-        return math.ceil(len(self.train[1]) / rows)
+        return math.ceil(len(self.train[1]) / self.settings.rows_per_step)
 
     @property
     def epochs(self) -> int:

@@ -33,9 +33,14 @@ class TrainingSettings:
     compile: bool = False
     tensorboard: bool = True
 
+    @property
+    def rows_per_step(self) -> int:
+        """Training rows of one optimiser step."""
+        return self.batch_size * self.accumulation
+
     def most_epochs(self, n_train: int) -> int:
         """The most epochs that training may take, so that small data get steps enough."""
-        steps = math.ceil(n_train / (self.batch_size * self.accumulation))
+        steps = math.ceil(n_train / self.rows_per_step)
         return max(self.max_epochs, math.ceil(self.min_steps / steps))
 
     def planned_rows(self, n_train: int) -> int:

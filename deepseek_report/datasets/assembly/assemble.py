@@ -308,8 +308,8 @@ def _preparation(
         notes.append(message(f"preparation.drawn.{task}", n=n_drawn, of=len(table.rows)))
     sensitive = [feature.label for feature in table.schema.features if feature.sensitive]
     if sensitive:
-        provision = "given" if use_sensitive else "not_given"
-        notes.append(message(f"preparation.sensitive.{provision}", features=sensitive))
+        key = "given" if use_sensitive else "not_given"
+        notes.append(message(f"preparation.sensitive.{key}", features=sensitive))
     if table.learn is None:
         notes.append(message("preparation.own_units"))
     return tuple(notes)

@@ -60,8 +60,7 @@ def _bands(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple
 def _quartiles(known: Floats) -> Floats:
     """Lower ends of the second to fourth quarter; fewer where values are tied."""
     quarters = np.quantile(known, [0.25, 0.5, 0.75], method="higher")
-    edges: Floats = np.unique(quarters[quarters > known.min()])
-    return edges
+    return np.asarray(np.unique(quarters[quarters > known.min()]))
 
 
 def band_labels(edges: Floats, whole: bool, unit: str | None) -> list[str]:

@@ -127,9 +127,13 @@ class DataFacts:
         return self.texts
 
     @property
+    def n_measured(self) -> int:
+        """Rows of the validation and the test part."""
+        return len(self.parts["validation"]) + len(self.parts["test"])
+
+    @property
     def is_explained(self) -> Bools:
-        explained: Bools = self.whole.labels == self.schema.target.explained
-        return explained
+        return np.asarray(self.whole.labels == self.schema.target.explained)
 
     @cached_property
     def compared(self) -> Ints:

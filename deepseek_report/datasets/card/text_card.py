@@ -59,8 +59,7 @@ class TextFacts:
 
     def cut(self, width: int) -> Bools:
         """(instance,) whether the end of the text is lost."""
-        longer: Bools = self.lengths > width
-        return longer
+        return np.asarray(self.lengths > width)
 
 
 def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[Text, Bools]]:

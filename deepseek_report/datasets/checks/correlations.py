@@ -78,5 +78,4 @@ def spearman(values: Floats) -> Floats:
     varies = variance > _ROUNDING
     scale = np.sqrt(np.where(varies & varies.T, variance * variance.T, 1.0))
     rho = np.where(varies & varies.T, covariance / scale, 0.0)
-    clipped: Floats = np.clip(rho, -1, 1)
-    return clipped
+    return np.asarray(np.clip(rho, -1, 1))

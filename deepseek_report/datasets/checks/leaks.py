@@ -62,18 +62,18 @@ def _leak(facts: DataFacts, position: int, feature: Feature, areas: Floats) -> L
 def _areas_of_numbers(facts: DataFacts) -> Floats:
     """(class, feature) area outside of the training part, 0.5 where the training part disagrees."""
     numeric = np.array([feature.is_numeric for feature in facts.schema.features], dtype=bool)
-    best = np.full((_n_classes(facts), len(numeric)), 0.5)
+    clear_areas = np.full((_n_classes(facts), len(numeric)), 0.5)
     if not numeric.any():
-        return best
+        return clear_areas
     train, *rest = (facts.parts[name] for name in ("train", "validation", "test"))
     labels = np.concatenate([part.labels for part in rest])
     values = np.concatenate([part.inputs[:, numeric] for part in rest])
-    inside = areas(train.inputs[:, numeric], train.labels, len(best))
-    outside = areas(values, labels, len(best))
+    inside = areas(train.inputs[:, numeric], train.labels, len(clear_areas))
+    outside = areas(values, labels, len(clear_areas))
     same = (inside - 0.5) * (outside - 0.5) > 0
     clear = same & (np.maximum(inside, 1 - inside) >= TRAIN_AUC_LIMIT)
-    best[:, numeric] = np.where(clear, np.maximum(outside, 1 - outside), 0.5)
-    return best
+    clear_areas[:, numeric] = np.where(clear, np.maximum(outside, 1 - outside), 0.5)
+    return clear_areas
 
 
 def areas(values: Floats, labels: Ints, n_classes: int) -> Floats:

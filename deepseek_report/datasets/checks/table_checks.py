@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import message
@@ -20,16 +20,20 @@ MOST_LEAKS = 5
 
 def duplicates_across_parts(facts: DataFacts) -> list[DataIssue]:
     """Rows that the model is tested on although it has seen the same inputs."""
+    return across_parts(facts, "rows")
+
+
+def across_parts(facts: DataFacts, what: Literal["rows", "texts"]) -> list[DataIssue]:
+    """The issue that rows of the validation and test part are in another part too."""
     if not facts.n_shared:
         return []
-    n = len(facts.parts["validation"]) + len(facts.parts["test"])
     return [
         DataIssue(
             "duplicates_across_parts",
             "high",
-            message("data.rows_across_parts.text", n=facts.n_shared, of=n),
-            {"n": facts.n_shared, "of": n},
-            message("data.rows_across_parts.do"),
+            message(f"data.{what}_across_parts.text", n=facts.n_shared, of=facts.n_measured),
+            {"n": facts.n_shared, "of": facts.n_measured},
+            message(f"data.{what}_across_parts.do"),
         )
     ]
 

@@ -9,7 +9,7 @@ from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.card.text_card import outcomes
 from deepseek_report.datasets.checks.cues import cue_issues
-from deepseek_report.datasets.checks.table_checks import fate_of_copies
+from deepseek_report.datasets.checks.table_checks import across_parts, fate_of_copies
 from deepseek_report.statistics.ranking import binary_auc
 
 #: Area under the ROC curve from which the length of a text is worth a sentence.
@@ -20,23 +20,12 @@ SAME_INPUTS = 0.02
 
 def copies_across_parts(facts: DataFacts) -> list[DataIssue]:
     """Texts that the model is tested on although it has read them, word for word or nearly so."""
-    if not facts.n_shared:
-        return []
-    n = _measured(facts)
-    return [
-        DataIssue(
-            "duplicates_across_parts",
-            "high",
-            message("data.texts_across_parts.text", n=facts.n_shared, of=n),
-            {"n": facts.n_shared, "of": n},
-            message("data.texts_across_parts.do"),
-        )
-    ]
+    return across_parts(facts, "texts")
 
 
 def same_inputs_across_parts(facts: DataFacts) -> list[DataIssue]:
     """Texts that the model cannot tell from one of another part, whatever their words are."""
-    n, of = facts.n_same_inputs, _measured(facts)
+    n, of = facts.n_same_inputs, facts.n_measured
     if n <= facts.n_shared:
         return []
     return [
@@ -48,11 +37,6 @@ def same_inputs_across_parts(facts: DataFacts) -> list[DataIssue]:
             message("data.same_tokens.do"),
         )
     ]
-
-
-def _measured(facts: DataFacts) -> int:
-    """Texts of the validation and test part."""
-    return len(facts.parts["validation"]) + len(facts.parts["test"])
 
 
 def copies(facts: DataFacts) -> list[DataIssue]:

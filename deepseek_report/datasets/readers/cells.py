@@ -131,8 +131,7 @@ def parse_numbers(texts: pd.Series, decimal: str = ".") -> Floats:
 
     plain = texts if decimal == "." else texts.str.replace(decimal, ".", regex=False)
     numbers = pd.to_numeric(plain, errors="coerce")
-    parsed: Floats = pd.Series(numbers).to_numpy(np.float64, na_value=np.nan)
-    return parsed
+    return np.asarray(pd.Series(numbers).to_numpy(np.float64, na_value=np.nan))
 
 
 def _from_texts(series: pd.Series, name: str, decimal: str = ".", is_date: bool = False) -> Cells:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -12,25 +13,22 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode
-from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns, not_set
+from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
 from deepseek_report.datasets.assembly.file_task import task_in_file
+from deepseek_report.datasets.assembly.own_file import OwnFile
 from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
-from deepseek_report.datasets.readers.file_form import WrittenFile
 from deepseek_report.datasets.readers.table_file import (
     ReadTable,
-    file_problem,
     read_column,
-    read_header,
     read_table,
 )
 from deepseek_report.errors import DataError
 
 
 @dataclass(frozen=True)
-class TableFile(DeclaredTable, WrittenFile):
+class TableFile(DeclaredTable, OwnFile):
     """A table of your own from a CSV, TSV, Parquet or Excel file; what is not declared is inferred.
 
-    path : the file, from the folder that the command runs in.
     separator, encoding, decimal, missing_values, sheet : how the file is written, see
         `file_form.FileForm`; empty cells and the usual marks such as `NA` are missing in any case.
     bounds : how much the file may hold, see `limits.ReadLimits`.
@@ -38,22 +36,12 @@ class TableFile(DeclaredTable, WrittenFile):
     The other fields, among them `target` and `task`, are those of `DeclaredTable`.
     """
 
-    path: str | None = None
+    wanted: ClassVar[tuple[tuple[str, str], ...]] = (*OwnFile.wanted, ("target", "a column"))
 
     # --- before loading ---------------------------------------------------------------------------
 
-    def problems(self) -> list[str]:
-        """What is wrong, as far as the config, the file's name and its first line can tell."""
-        problems = [*self._undeclared(), *self.rule.problems(), *self.target_problems()]
-        if self.path is None:
-            return problems
-        if (problem := file_problem(Path(self.path))) is not None:
-            return [*problems, problem]
-        try:
-            names = read_header(Path(self.path), self.form)
-        except DataError as error:
-            return [*problems, str(error)]
-        return [*problems, *self._unknown_columns(names)]
+    def _rules(self) -> list[str]:
+        return [*self.rule.problems(), *self.target_problems()]
 
     @property
     def nature(self) -> DataTraits:
@@ -70,19 +58,9 @@ class TableFile(DeclaredTable, WrittenFile):
         ------
         DataError : there is no such file.
         """
-        return sha256_file(self._existing())
-
-    def _undeclared(self) -> list[str]:
-        return not_set(self, (("path", "the path of a file"), ("target", "a column")))
-
-    def _existing(self) -> Path:
-        problem = "; ".join(self._undeclared()) or file_problem(Path(str(self.path)))
-        if problem:
-            raise DataError(problem)
-        return Path(str(self.path))
+        return sha256_file(self.existing())
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
-        """Names in the config that are not columns, and columns with two roles."""
         named = [
             *(("target", name) for name in self.targets),
             *([("id_column", self.id_column)] if self.id_column is not None else []),
@@ -118,13 +96,12 @@ class TableFile(DeclaredTable, WrittenFile):
         DataError : the file or what is declared about it cannot be used.
         """
         progress.start("Load the data", 3)
-        path = self._existing()
+        path = self.existing()
         read = read_table(path, self.form)
         frame = read.frame
         names = [str(name) for name in frame.columns]
         problems = [
-            *self.rule.problems(),
-            *self.target_problems(),
+            *self._rules(),
             *self._unknown_columns(names),
         ]
         if problems:

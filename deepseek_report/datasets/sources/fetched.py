@@ -34,8 +34,7 @@ class Fetched:
 
     @property
     def facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = json.loads(self._facts_file.read_text("utf-8"))
-        return facts
+        return dict(json.loads(self._facts_file.read_text("utf-8")))
 
     def keep(self, frame: pd.DataFrame, facts: dict[str, Any]) -> None:
         """Write both; the table last and in one move, so that it is whole or absent."""

@@ -49,8 +49,7 @@ _TIMEOUT = 30
 def catalogue() -> dict[str, dict[str, Any]]:
     """{name: md5 of the file, what the images show, licence, and classes or labels}."""
     path = Path(__file__).parent / "data" / "medmnist.json"
-    sets: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return sets
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,7 @@ class MedMNIST(Bounds):
 
     @property
     def _names(self) -> list[str]:
-        names: list[str] = self._facts.get("labels") or self._facts["classes"]
-        return names
+        return list(self._facts.get("labels") or self._facts["classes"])
 
     def source_digest(self) -> str:
         """SHA-256 of the file, which is fetched unless it is in the cache.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -25,13 +26,12 @@ from deepseek_report.datasets.assembly.column_declarations import (
 )
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
 from deepseek_report.datasets.assembly.layouts import moments, series_layout
+from deepseek_report.datasets.assembly.own_file import OwnFile
 from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.even_steps import OnGrid, times_of, to_grid
-from deepseek_report.datasets.readers.file_form import Decimal, WrittenFile
+from deepseek_report.datasets.readers.file_form import Decimal
 from deepseek_report.datasets.readers.table_file import (
     ReadTable,
-    file_problem,
-    read_header,
     read_table,
 )
 from deepseek_report.errors import DataError
@@ -41,13 +41,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SeriesFile(DescribedArrays, WrittenFile):
+class SeriesFile(DescribedArrays, OwnFile):
     """Series of your own from a long table: one row for each series and moment.
 
-    path : CSV, TSV, Parquet or Excel file. id, time : columns that name the series and the moment,
-    a number or a date. values : columns that were recorded, None for all that have no other role.
-    units : {column: unit}. target : column to predict, the same in all rows of a series; several
-    are several labels.
+    id, time : columns that name the series and the moment, a number or a date. values : columns
+    that were recorded, None for all that have no other role. units : {column: unit}. target :
+    column to predict, the same in all rows of a series; several are several labels.
     groups, compare_by : see `DescribedArrays`; the same in all rows of a series.
     entity : column that names what several series are of (a machine, a patient), which never falls
     in several parts.
@@ -61,7 +60,6 @@ class SeriesFile(DescribedArrays, WrittenFile):
     All other fields are those of `DescribedArrays`.
     """
 
-    path: str | None = None
     id: str = "id"
     time: str = "time"
     values: tuple[str, ...] | None = None
@@ -78,23 +76,8 @@ class SeriesFile(DescribedArrays, WrittenFile):
     def nature(self) -> DataTraits:
         return DataTraits("series", self.task, groups=frozenset(self.compared.values()))
 
-    def problems(self) -> list[str]:
-        """What is wrong, as far as the config and the file's first line can tell."""
-        problems = [*self.rule.problems(), *self.task_problems(self.targets)]
-        if self.path is None:
-            return [
-                *problems,
-                error_text(
-                    "dataset", "`dataset.path` is not set", "a file", "set `dataset.path=…`"
-                ),
-            ]
-        if problem := file_problem(Path(self.path)):
-            return [*problems, problem]
-        try:
-            names = read_header(Path(self.path), self.form)
-        except DataError as error:
-            return [*problems, str(error)]
-        return [*problems, *self._unknown(names), *self._two_roles()]
+    def _rules(self) -> list[str]:
+        return [*self.rule.problems(), *self.task_problems(self.targets)]
 
     def _roles(self) -> list[tuple[str, str]]:
         """(field of the config, column)."""
@@ -108,7 +91,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
             *(("entity", name) for name in self.entities),
         ]
 
-    def _unknown(self, names: list[str]) -> list[str]:
+    def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         problems = not_columns(str(self.path), self._roles(), names)
         if not problems and not self._channels(names):
             problems.append(
@@ -119,7 +102,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
                     "name the recorded columns: `dataset.values=[…]`",
                 )
             )
-        return problems
+        return [*problems, *self._two_roles()]
 
     def _two_roles(self) -> list[str]:
         used = [
@@ -136,7 +119,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
             for name in twice
         ]
 
-    def _channels(self, names: list[str]) -> list[str]:
+    def _channels(self, names: Sequence[str]) -> list[str]:
         if self.values is not None:
             return list(self.values)
         taken = {name for _, name in self._roles()}
@@ -149,9 +132,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
         ------
         DataError : there is no such file.
         """
-        if self.path is None or file_problem(Path(self.path)):
-            raise DataError("\n".join(self.problems()))
-        return sha256_file(Path(self.path))
+        return sha256_file(self.existing())
 
     # --- load -------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -25,15 +25,15 @@ from deepseek_report.datasets.assembly.column_declarations import (
     error_text,
     nearest,
     not_columns,
-    not_set,
 )
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.file_task import task_in_file
+from deepseek_report.datasets.assembly.own_file import OwnFile
 from deepseek_report.datasets.assembly.table_declarations import TableDeclarations
 from deepseek_report.datasets.assembly.targets import EncodedTarget, encode_target
 from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
 from deepseek_report.datasets.readers.cells import read_cells
-from deepseek_report.datasets.readers.file_form import Decimal, FileForm, WrittenFile
+from deepseek_report.datasets.readers.file_form import Decimal, FileForm
 from deepseek_report.datasets.readers.joined_labels import joined, separate
 from deepseek_report.datasets.readers.json_lines import (
     SUFFIXES,
@@ -43,8 +43,6 @@ from deepseek_report.datasets.readers.json_lines import (
 )
 from deepseek_report.datasets.readers.table_file import (
     ReadTable,
-    file_problem,
-    read_header,
     read_table,
 )
 from deepseek_report.errors import DataError
@@ -56,10 +54,10 @@ _MOST_GROUPS = 1000
 
 
 @dataclass(frozen=True)
-class TextFile(TableDeclarations, Tokens, WrittenFile):
+class TextFile(TableDeclarations, Tokens, OwnFile):
     """Texts of your own from a CSV, TSV, Parquet, Excel or JSON Lines file.
 
-    path : the file, from the folder that the command runs in. text : the column of texts.
+    text : the column of texts.
     label_separator : what divides the labels where one target column holds several ("sports|usa");
         every label is predicted, and `report_label` is the one that the report is about.
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
@@ -71,23 +69,16 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
     `texts.assemble_texts`.
     """
 
-    path: str | None = None
+    wanted: ClassVar[tuple[tuple[str, str], ...]] = (
+        *OwnFile.wanted,
+        *(("text", "a column"), ("target", "a column")),
+    )
+    also: ClassVar[tuple[str, ...]] = SUFFIXES
+
     text: str | None = None
     label_separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
 
     # --- before loading ---------------------------------------------------------------------------
-
-    def problems(self) -> list[str]:
-        """What is wrong, as far as the config, the file's name and its first line can tell."""
-        problems = [*self._undeclared(), *self._rules()]
-        if self.path is None:
-            return problems
-        if (problem := file_problem(Path(self.path), SUFFIXES)) is not None:
-            return [*problems, problem]
-        try:
-            return [*problems, *self._unknown_columns(self._names())]
-        except DataError as error:
-            return [*problems, str(error)]
 
     @property
     def nature(self) -> DataTraits:
@@ -111,7 +102,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
         ------
         DataError : there is no such file.
         """
-        return self.digest(sha256_file(self._existing()))
+        return self.digest(sha256_file(self.existing()))
 
     def target_problems(self) -> list[str]:
         """Settings of the target that contradict one another."""
@@ -135,24 +126,10 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
     def _rules(self) -> list[str]:
         return [*self.rule.problems(), *self.text_rule.problems(), *self.target_problems()]
 
-    def _undeclared(self) -> list[str]:
-        wanted = (("path", "the path of a file"), ("text", "a column"), ("target", "a column"))
-        return not_set(self, wanted)
-
-    def _existing(self) -> Path:
-        problem = "; ".join(self._undeclared()) or file_problem(Path(str(self.path)), SUFFIXES)
-        if problem:
-            raise DataError(problem)
-        return Path(str(self.path))
-
-    def _names(self) -> list[str]:
-        path = Path(str(self.path))
-        if is_json_lines(path):
-            return read_keys(path, self.form)
-        return read_header(path, self.form)
+    def _names(self, path: Path) -> list[str]:
+        return read_keys(path, self.form) if is_json_lines(path) else super()._names(path)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
-        """Names in the config that are not columns, and columns with two roles."""
         named = [
             *([("text", self.text)] if self.text is not None else []),
             *(("target", name) for name in self.targets),
@@ -178,7 +155,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
         DataError : the file or what is declared about it cannot be used.
         """
         progress.start("Load the data", 2)
-        path = self._existing()
+        path = self.existing()
         read = _read(path, self.form)
         frame = read.frame
         names = [str(name) for name in frame.columns]

@@ -126,8 +126,7 @@ def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None
         axis=1,
     )
     weights = weights / weights.sum(axis=1, keepdims=True)
-    combined: Floats = np.einsum("nhqk,nh->nqk", heads, weights)
-    return combined
+    return np.asarray(np.einsum("nhqk,nh->nqk", heads, weights))
 
 
 def rollout(layers: Sequence[Floats], residual: float) -> Floats:
@@ -161,8 +160,7 @@ def read_out(
         spread[token, list(columns)] = 1 / max(len(columns), 1)
     values = row @ spread
     total = values.sum(axis=1, keepdims=True)
-    shares: Floats = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
-    return shares
+    return np.asarray(np.divide(values, total, out=np.zeros_like(values), where=total > 0))
 
 
 def _reading(module: Any, inputs: Floats) -> Floats | None:

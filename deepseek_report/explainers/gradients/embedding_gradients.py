@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from deepseek_report.artifacts.number_arrays import Floats
@@ -50,8 +51,7 @@ def as_tensor(module: Any, inputs: Floats) -> Tensor:
 
 def per_unit(attributions: Tensor) -> Floats:
     """Sum over the width of each unit: (instance, unit, width) -> (instance, unit)."""
-    values: Floats = attributions.detach().sum(dim=-1).double().cpu().numpy()
-    return values
+    return np.asarray(attributions.detach().sum(dim=-1).double().cpu().numpy())
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.number_arrays import Floats, Ints
@@ -97,8 +99,7 @@ class GivenAttributions(GivenInPython):
             return logits[:, 0]
         if self.space == "logit":
             return log_odds(logits, context.target)
-        explained: Floats = softmax(logits)[:, context.target]
-        return explained
+        return np.asarray(softmax(logits)[:, context.target])
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         """How many rows the model will evaluate: none but those of its predictions."""

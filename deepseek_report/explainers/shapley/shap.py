@@ -190,13 +190,12 @@ class Shap(ShapSettings, ExplainerPart):
             questions = rounds * self.evaluations(algorithm, n_features, rounds)
             before = planned_questions(self.screening, n_features) if algorithm == "owen" else 0
             return (
-                n_instances * (1 + questions) + self._for_base(n_instances, n_background) + before
+                n_instances * (1 + questions)
+                + (n_instances if self.reference == "baseline" else n_background)
+                + before
             )
         coalitions = 2**n_features if algorithm == "exact" else 2 * n_features + 1
         return n_background + n_instances * (1 + rounds * rows * coalitions)
-
-    def _for_base(self, n_instances: int, n_background: int) -> int:
-        return n_instances if self.reference == "baseline" else n_background
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         if self.algorithm == "tree":

@@ -43,8 +43,7 @@ def sum_units(values: Floats, unit_features: Sequence[int], n_features: int) -> 
     """
     owner = np.asarray(unit_features, dtype=np.int64)
     membership = (owner[:, None] == np.arange(n_features)).astype(np.float64)
-    summed: Floats = np.asarray(values, dtype=np.float64) @ membership
-    return summed
+    return np.asarray(np.asarray(values, dtype=np.float64) @ membership)
 
 
 def chunks(n: int, size: int) -> Iterator[slice]:

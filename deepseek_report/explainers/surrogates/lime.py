@@ -95,7 +95,10 @@ class Lime(ExplainerPart):
 
     def _fits(self, context: ExplainContext) -> tuple[Sequence[Fit], Message, tuple[Message, ...]]:
         """The surrogates, how they were made, and what their values mean."""
-        schema, rows = context.classifier.schema, self._samples(_n_players(context))
+        schema, rows = (
+            context.classifier.schema,
+            self._samples(len(context.classifier.schema.player_labels)),
+        )
         kind, number = kind_of(schema), context.is_number
         if kind.named_columns and len(schema.features) <= self.columns_up_to:
             from deepseek_report.explainers.surrogates.lime_surrogate import Neighbourhoods
@@ -128,10 +131,6 @@ class Lime(ExplainerPart):
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return None
-
-
-def _n_players(context: ExplainContext) -> int:
-    return len(context.classifier.schema.player_labels)
 
 
 def _about_fidelity(fidelity: Floats) -> Message:

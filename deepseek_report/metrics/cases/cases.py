@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.arrays import Floats
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of

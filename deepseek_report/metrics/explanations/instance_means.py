@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Direction, Score
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from deepseek_report.artifacts.arrays import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds import kind_of
 

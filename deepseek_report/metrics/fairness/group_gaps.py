@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.arrays import Ints
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError

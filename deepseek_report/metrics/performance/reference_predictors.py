@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.arrays import Floats
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.data_kinds.encoding import MOST_WORDS, encoding_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.arrays import Floats
+from deepseek_report.artifacts.array_types import Floats
 
 
 def softmax(logits: Floats) -> Floats:

@@ -178,8 +178,7 @@ class EstimatorClassifier:
     def probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""
         self.calls += len(inputs)
-        probabilities: Floats = self.module.probabilities(np.asarray(inputs, dtype=np.float64))
-        return probabilities
+        return np.asarray(self.module.probabilities(np.asarray(inputs, dtype=np.float64)))
 
     def logits(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), logs of the probabilities, or the number."""
@@ -193,10 +192,7 @@ class EstimatorClassifier:
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
         self.calls += len(inputs)
-        probabilities: Floats = self.module.label_probabilities(
-            np.asarray(inputs, dtype=np.float64)
-        )
-        return probabilities
+        return np.asarray(self.module.label_probabilities(np.asarray(inputs, dtype=np.float64)))
 
     def randomised(self, seed: int) -> EstimatorClassifier:
         """An estimator has no weights that could be drawn anew."""
@@ -208,8 +204,7 @@ def scaled(probabilities: Floats, positions: list[int], classes: int) -> Floats:
     """(instance, class) at these positions, each at least `LEAST`, rows sum to 1."""
     shares = np.full((len(probabilities), classes), LEAST)
     shares[:, positions] = np.maximum(probabilities, LEAST)
-    scaled: Floats = shares / shares.sum(axis=1, keepdims=True)
-    return scaled
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 @cache

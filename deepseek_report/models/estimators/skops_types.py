@@ -121,9 +121,9 @@ def _is_public_score(name: str) -> bool:
 
 def _is_estimator_of(module: str, name: str, bases: Sequence[str]) -> bool:
     """Whether the module itself defines a class of this name, below one of the bases."""
-    obj = _look_up(module, name)
-    own = isinstance(obj, type) and (obj.__module__, obj.__qualname__) == (module, name)
-    return own and any(issubclass(obj, base) for base in map(_base, bases) if base is not None)
+    named = _look_up(module, name)
+    own = isinstance(named, type) and (named.__module__, named.__qualname__) == (module, name)
+    return own and any(issubclass(named, base) for base in map(_base, bases) if base is not None)
 
 
 @cache

@@ -1,0 +1,65 @@
+"""What data sets from one file of the user's own have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from deepseek_report.datasets.assembly.column_declarations import not_set
+from deepseek_report.datasets.readers.file_form import WrittenFile
+from deepseek_report.datasets.readers.table_file import file_problem, read_header
+from deepseek_report.errors import DataError
+
+
+@dataclass(frozen=True)
+class OwnFile(WrittenFile):
+    """A file, and what can be known of it before its rows are read.
+
+    path : the file, from the folder that the command runs in.
+    """
+
+    #: Fields that must be set, with what each holds.
+    wanted: ClassVar[tuple[tuple[str, str], ...]] = (("path", "the path of a file"),)
+    #: Endings of files that can be read besides those of tables.
+    also: ClassVar[tuple[str, ...]] = ()
+
+    path: str | None = None
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config, the file's name and its first line can tell."""
+        problems = [*not_set(self, self.wanted), *self._rules()]
+        if self.path is None:
+            return problems
+        path = Path(self.path)
+        if (problem := file_problem(path, self.also)) is not None:
+            return [*problems, problem]
+        try:
+            return [*problems, *self._unknown_columns(self._names(path))]
+        except DataError as error:
+            return [*problems, str(error)]
+
+    def existing(self) -> Path:
+        """The file.
+
+        Raises
+        ------
+        DataError : it is not named, or cannot be a data file.
+        """
+        path = Path(str(self.path))
+        if problem := "; ".join(not_set(self, self.wanted)) or file_problem(path, self.also):
+            raise DataError(problem)
+        return path
+
+    def _rules(self) -> list[str]:
+        """What is wrong with the settings themselves."""
+        raise NotImplementedError
+
+    def _names(self, path: Path) -> list[str]:
+        """The columns of the file."""
+        return read_header(path, self.form)
+
+    def _unknown_columns(self, names: Sequence[str]) -> list[str]:
+        """Names in the config that are not columns, and columns with two roles."""
+        raise NotImplementedError
