@@ -12,8 +12,8 @@ from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.composing import Pieces
 from deepseek_report.api.given_models import Hints, answers_digest, hold, recognise
 from deepseek_report.api.rows import Rows, digest_of, digest_of_numbers
-from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.schema import TaskName
+from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.datasets.assembly.targets import MOST_CLASSES
 from deepseek_report.explainers.own.given_attributions import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers

@@ -8,8 +8,8 @@ from typing import Any
 
 from deepseek_report.artifacts.estimate import restored
 from deepseek_report.artifacts.message import Text, plain, text_of
-from deepseek_report.artifacts.names import check_name
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.path_names import check_name
 
 #: The fields that a person reads.
 _TEXTS = ("title", "alt", "how_to_read")

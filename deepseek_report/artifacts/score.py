@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Text, text_of
-from deepseek_report.artifacts.names import check_name
 from deepseek_report.artifacts.storage.files import (
     load_arrays,
     load_json,
@@ -22,6 +21,7 @@ from deepseek_report.artifacts.storage.files import (
     save_json,
     save_table,
 )
+from deepseek_report.artifacts.storage.path_names import check_name
 from deepseek_report.artifacts.table import TableType, TableTypes
 from deepseek_report.errors import ArtifactError
 

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
+from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.compliance.applicability import Scope, read_scope
 from deepseek_report.errors import ConfigError

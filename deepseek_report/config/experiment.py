@@ -11,9 +11,9 @@ from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import Text
-from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 
 
 def _plain(name: str) -> str:

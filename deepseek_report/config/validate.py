@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.artifacts.protocols.models import LoadsTypes
+from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code, rules, threshold_checks
 from deepseek_report.config.allowed_values import Misfit, misfits, shown_value
 from deepseek_report.config.composed import Composed

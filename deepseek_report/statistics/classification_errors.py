@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import mean_of_rates
 from deepseek_report.statistics.ranking import average_precision_statistic, one_vs_rest

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Bools, Floats
 
 #: Two-sided 95 % quantile of the normal distribution.
 Z95 = NormalDist().inv_cdf(0.975)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.statistics.intervals import Z95, wilson
 from deepseek_report.statistics.resampling import Statistic
 

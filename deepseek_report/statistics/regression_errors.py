@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import Z95, mean_interval

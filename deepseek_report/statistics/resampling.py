@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.statistics.intervals import SHARE, Z95
 
 #: (resample, instance) weights -> (resample, …) values.

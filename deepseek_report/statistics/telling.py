@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 
 
 def most_telling(columns: Floats, labels: Ints, most: int) -> Ints:

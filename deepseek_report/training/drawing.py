@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.number_arrays import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats
 
 Picture = NDArray[np.uint8]
 _SIZE = 160

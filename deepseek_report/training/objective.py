@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from deepseek_report.artifacts.number_arrays import Ints
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.statistics.ranking import binary_auc

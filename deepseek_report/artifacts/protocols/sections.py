@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from deepseek_report.artifacts.message import Text
-from deepseek_report.artifacts.names import check_name
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.path_names import check_name
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.attribute_levels import group_by

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.rounding import DASH, quantity
 from deepseek_report.artifacts.schema import Attribute, Feature
 from deepseek_report.datasets.assembly.column_declarations import (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict
 
-from deepseek_report.artifacts.number_arrays import Bools
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.schema import AttributeKind, Kind
 from deepseek_report.errors import DataError

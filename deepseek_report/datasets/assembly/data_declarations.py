@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, TaskName
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from deepseek_report.artifacts.advice import column_override, override
-from deepseek_report.artifacts.number_arrays import Floats
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.schema import Category, Feature, Kind
 from deepseek_report.datasets.assembly.column_declarations import (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Ints
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.schema import Feature, Layout
 

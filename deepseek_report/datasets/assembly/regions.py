@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.number_arrays import Ints
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.split.splitting import SplitRule
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.number_arrays import Bools, Ints
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.schema import Category, Declarer, Target, TaskName
 from deepseek_report.datasets.assembly.column_declarations import (

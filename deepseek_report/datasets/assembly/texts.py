@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import (
     LENGTH_BAND,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.number_card import five_numbers

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.number_arrays import Bools, Ints
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.number_card import five_counts

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Bools
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.card import array_card

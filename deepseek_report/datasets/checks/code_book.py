@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Bools
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.card.data_card import DataFacts, category_counts

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 

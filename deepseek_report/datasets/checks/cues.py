@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.number_arrays import Bools
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.card.text_card import TextFacts, outcomes

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts

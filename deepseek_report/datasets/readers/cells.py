@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Kind
 from deepseek_report.datasets.assembly.column_declarations import code_text, sorted_codes
 

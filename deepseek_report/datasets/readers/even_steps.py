@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.rounding import number, plural
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.cells import is_date, read_cells

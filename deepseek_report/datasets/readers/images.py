@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Floats
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.datasets.readers.file_bytes import read_open
 from deepseek_report.datasets.readers.limits import ReadLimits
 from deepseek_report.errors import DataError

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import plural

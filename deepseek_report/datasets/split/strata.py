@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.split import Split
 
 #: A number is cut into at most so many bands of equal size, with at least so many rows each.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from deepseek_report.artifacts.number_arrays import Floats
+from deepseek_report.artifacts.array_types import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

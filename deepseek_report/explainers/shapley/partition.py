@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 

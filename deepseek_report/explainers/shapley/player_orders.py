@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.explainers.shapley.partition import middle_of
 
 #: Which players stay (coalition, player) and the round that asks (coalition,) -> (coalition,).

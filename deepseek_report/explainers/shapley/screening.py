@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.shared.coalitions import MOST_CELLS
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import TreeClassifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.errors import NotApplicableError

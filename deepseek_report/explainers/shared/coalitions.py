@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 
 #: Numbers in one call of the model, so that a wide table or a long series does not fill the memory.

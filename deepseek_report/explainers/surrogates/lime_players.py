@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from lime.lime_base import LimeBase
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums, spread_evenly

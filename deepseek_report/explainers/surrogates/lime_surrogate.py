@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from lime.lime_tabular import LimeTabularExplainer
 
-from deepseek_report.artifacts.number_arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.explainers.shared.attributions import seed_of

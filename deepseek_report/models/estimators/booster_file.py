@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from deepseek_report.artifacts.number_arrays import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.errors import ConfigError
 
 _TWO = {"binary:logistic", "binary:logitraw", "binary"}

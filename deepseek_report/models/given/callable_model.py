@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Floats
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.errors import ConfigError
 
 #: How far from [0, 1] a probability, and from 1 the sum of a row, may lie by rounding.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepseek_report.artifacts.number_arrays import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.models.estimators.class_match import class_text
 

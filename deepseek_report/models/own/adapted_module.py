@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.number_arrays import Floats
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.performance.softmax import log_odds, softmax

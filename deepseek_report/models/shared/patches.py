@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
