@@ -59,13 +59,14 @@ class LayerProfilePicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=40)] = 16
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        measured = required(results, "layer_profile", "layers")
+        measured, words = required(results, "layer_profile", "layers"), words_of(results)
         table = measured.assign(
-            layer=measured["layer"].map(layer_name), kind=measured["kind"].map(layer_kind)
+            layer=[words.name(layer_name(path)) for path in measured["layer"]],
+            kind=[words.name(layer_kind(kind)) for kind in measured["kind"]],
         )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)
-        height, words = 0.75 + _ROW * len(shown), words_of(results)
+        height = 0.75 + _ROW * len(shown)
         return [
             Picture(
                 name="layer_profile",
