@@ -63,7 +63,7 @@ def credit_schema() -> Schema:
     attributes = (
         Attribute("sex", "Sex", ("men", "women")),
         Attribute(
-            "age_band", "Age band", ("under 25", "25–34", "35–44", "45–54", "55 and over"), "age"
+            "age_band", "Age band", ("under 25", "25–34", "35–44", "45–54", "55 or more"), "age"
         ),
         Attribute("marriage", "Marital status", ("married", "single", "other")),
     )
@@ -323,16 +323,16 @@ def _performance(b: Builder) -> None:
             "roc_auc": auc,
             "low": auc - 0.012,
             "high": auc + 0.012,
-            "predictor": "gradient boosting",
+            "predictor": "gradient_boosting",
         }
     )
     b.measure("learning_curve", score("learning_curve_gain", 0.0036, 0.005), curve=curve)
     levels = np.array([0.05, 0.1, 0.2, 0.4])
     parts = []
     for label, slope in (
-        ("Noise on numbers", 0.08),
-        ("Missing values", 0.2),
-        ("Neighbouring categories", 0.13),
+        ("noise on numbers", 0.08),
+        ("values missing", 0.2),
+        ("categories drawn anew", 0.13),
     ):
         drop = slope * levels
         parts.append(
@@ -384,7 +384,7 @@ def _groups(b: Builder) -> None:
     slices = pd.DataFrame(
         {
             "slice": [
-                f"{f.label} is {f.display(1.0)} and {g.label} over NT$ 20 000"
+                f"{part_of(f)} and {part_of(g)}"
                 for f, g in zip(b.schema.features[:12], b.schema.features[3:15], strict=True)
             ],
             "n": np.arange(420, 60, -30),
@@ -444,7 +444,7 @@ def _trust(b: Builder) -> None:
 
 
 def _inside(b: Builder) -> None:
-    tokens = ["[summary]", *b.schema.labels]
+    tokens = ["summary", *b.schema.labels]
     mean = b.rng.dirichlet(
         np.r_[8.0, 2, np.full(len(tokens) - 2, 0.6)], size=(2, 2, 4, len(tokens))
     )
@@ -489,7 +489,7 @@ def _inside(b: Builder) -> None:
                 "layers.0.experts",
                 "layers.1.attention",
                 "layers.1.experts",
-                "head",
+                "output",
             ],
             "kind": ["embedding", "attention", "experts", "attention", "experts", "linear"],
             "ms": ms,
@@ -506,7 +506,7 @@ def _inside(b: Builder) -> None:
             "layers.0.experts",
             "layers.1.attention",
             "layers.1.experts",
-            "head",
+            "output",
         ],
         [500, 400, 900, 400, 780, 2],
     )
@@ -588,8 +588,14 @@ def _own_account(b: Builder) -> None:
     b.measure("prototypes", prototypes=prototypes, inputs=pd.DataFrame(inputs))
 
 
+def part_of(feature: Feature) -> str:
+    """What a part of the data is called, as the metrics on slices call it."""
+    value = feature.display(1.0)
+    return f"{feature.label} is " + (f"over {value}" if feature.is_numeric else f"“{value}”")
+
+
 def _slices_of_numbers(b: Builder) -> None:
-    parts = [f"{f.label} is {f.display(1.0)}" for f in b.schema.features[:6]]
+    parts = [part_of(f) for f in b.schema.features[:6]]
     off = np.linspace(9, 6, 6)
     slices = pd.DataFrame({"slice": parts, "n": 120, "mae": off, "rest_mae": 5.0})
     slices = slices.assign(low=off - 1, high=off + 1, p_adjusted=np.linspace(0.001, 0.2, 6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
-from deepseek_report.wording.pseudo import LANGUAGE, words_outside, write_catalog
+from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.wording.pseudo import LANGUAGE, mark_template, words_outside, write_catalog
 from deepseek_report.wording.words import CATALOGS
 
 from .conftest import number_results
@@ -23,13 +26,6 @@ from .wordings import draw
 
 Build = Callable[..., Results]
 _WORD = re.compile(r"[^\W\d_]{2,}")
-#: What the schema says in place of a value or before it, and `layer_name` of a module's parts.
-_OF_VALUES = {"missing", "mean", "layer"}
-
-
-@pytest.fixture(scope="module")
-def catalogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_catalog(tmp_path_factory.mktemp("catalogs")).parent
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -43,15 +39,25 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inside)
 
 
-def _of_the_data(results: Results) -> set[str]:
-    """Words of names and values: of the schema, the cells of tables, and the training's score."""
-    texts = list(_strings(results.schema.to_json())) + list(results.schema.player_labels)
-    texts += _strings(results.training.get("score")) if results.has("training") else []
-    folders = [path for name, path in results.paths.items() if name.startswith("measures/")]
-    for table in (one for path in folders for one in Measurement.load(path).tables.values()):
-        for column in table.columns:
-            texts += [cell for cell in table[column] if isinstance(cell, str)]
-    return {word for text in texts for word in _WORD.findall(text.replace("_", " ").lower())}
+def _not_ours(results: Results) -> set[str]:
+    """Words of texts, which are the data themselves, and of the names of a model's parameters."""
+    points = results.table("parameter_projection", "points")
+    own = [*results.schema.vocabulary, *([] if points is None else points["parameter"])]
+    return {word for text in own for word in _WORD.findall(text.lower())}
+
+
+def _shipped(stored: Results, catalogs: Path, folder: Path) -> Results:
+    """The results as those of data that come with the package, all of whose names are marked."""
+    data = shutil.copytree(stored.paths["data"], folder / "data")
+    title = message("data_sets.toy.about.title").to_json()
+    save_json(data / "card.json", {"name": "toy", "title": title})
+    path = catalogs / f"{LANGUAGE}.yaml"
+    texts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    names = {name: mark_template(name) for name in stored.schema.own_names}
+    texts["data_sets"]["toy"] = {"names": names}
+    path.write_text(yaml.safe_dump(texts, allow_unicode=True), encoding="utf-8")
+    config = {**stored.config, "report": {"language": LANGUAGE}}
+    return replace(stored, config=config, paths={**stored.paths, "data": data})
 
 
 def _shown(picture: Picture) -> Iterator[list[str]]:
@@ -77,23 +83,25 @@ def _of_twin(figure: dict[str, Any]) -> Iterator[str]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_no_word_of_a_picture_stands_outside_of_the_catalogs(
-    key: str, build: Build, catalogs: Path, monkeypatch: pytest.MonkeyPatch
+    key: str, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(CATALOGS, str(catalogs))
-    _check(plugin(key), built(key, build))
+    _check(plugin(key), built(key, build), tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("key", ["group_rates", "part_performance", "robustness", "slices"])
 def test_nor_does_a_word_of_what_is_drawn_of_a_number(
-    key: str, catalogs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _check(plugin(key), number_results(tmp_path), tmp_path, monkeypatch)
+
+
+def _check(
+    picture_plugin: Any, stored: Results, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogs = write_catalog(folder / "catalogs").parent
     monkeypatch.setenv(CATALOGS, str(catalogs))
-    _check(plugin(key), number_results(tmp_path))
-
-
-def _check(picture_plugin: Any, stored: Results) -> None:
-    results = replace(stored, config={**stored.config, "report": {"language": LANGUAGE}})
-    allowed = _of_the_data(results) | _OF_VALUES
+    results = _shipped(stored, catalogs, folder / "shipped")
+    allowed = _not_ours(results)
     for picture in draw(picture_plugin, results):
         for texts in _shown(picture):
             assert not {word.lower() for word in words_outside(texts)} - allowed, texts

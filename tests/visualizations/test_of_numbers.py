@@ -22,7 +22,7 @@ from .wordings import draw
         (
             GroupRatesPicture(),
             "The mean absolute error differs most by age band: 5.60 for “under 25”, 6.80 for “55 "
-            "and over”, NT$ 1.20 apart",
+            "or more”, NT$ 1.20 apart",
             "The mean error stands beside it",
         ),
         (

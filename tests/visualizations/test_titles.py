@@ -59,7 +59,7 @@ def plain(text: str) -> str:
             DeletionCurvesPicture(),
             "SHAP finds what the model relies on best; attention rollout does no",
         ),
-        (GroupRatesPicture(), "80.0 % of “55 and over”, 86.0 % of “45–54”, 6.0 points apart"),
+        (GroupRatesPicture(), "80.0 % of “55 or more”, 86.0 % of “45–54”, 6.0 points apart"),
         (
             ThresholdSweepPicture(),
             "At the threshold 0.31 the model finds 56.6 % of “default”; 45.7 %",
@@ -75,7 +75,7 @@ def plain(text: str) -> str:
         ),
         (RobustnessPicture(), "Missing values at level 0.4 changes the most decisions: 12.0 %"),
         (LayerProfilePicture(), "“layer 1, experts” takes 32.9 % of the time"),
-        (AttentionMapsPicture(), "Layer 1 prefers [summary]"),
+        (AttentionMapsPicture(), "Layer 1 prefers summary"),
     ],
     ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.of_results import in_words, words_of
 
 
 def worded(picture: Picture, results: Results) -> Picture:
@@ -19,5 +19,5 @@ def worded(picture: Picture, results: Results) -> Picture:
 
 
 def draw(plugin: Any, results: Results) -> Sequence[Picture]:
-    """What the plug-in draws, worded."""
-    return [worded(picture, results) for picture in plugin.draw(results)]
+    """What the plug-in draws of results in the report's language, worded."""
+    return [worded(picture, results) for picture in plugin.draw(in_words(results))]

@@ -59,11 +59,10 @@ class LayerProfilePicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=40)] = 16
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        measured = required(results, "layer_profile", "layers")
-        words = words_of(results)
+        measured, words = required(results, "layer_profile", "layers"), words_of(results)
         table = measured.assign(
-            layer=measured["layer"].map(layer_name).map(words.name),
-            kind=measured["kind"].map(layer_kind),
+            layer=[words.name(layer_name(path)) for path in measured["layer"]],
+            kind=[words.name(layer_kind(kind)) for kind in measured["kind"]],
         )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)
