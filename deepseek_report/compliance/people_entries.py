@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.choice import choices
 from deepseek_report.compliance.framework import HUMAN, Framework, FrameworkChoice, framework_ids
@@ -17,12 +18,13 @@ from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.compliance.statements import (
     Exemption,
     Opinion,
+    PeopleProblem,
     Statement,
     StatementSource,
     is_placeholder,
     parse_date,
 )
-from deepseek_report.config.problems import Problem, nearest
+from deepseek_report.config.problems import nearest_name
 
 _MOST_LETTERS = {"text": 20_000, "reason": 20_000}
 _MOST_NAME = 200
@@ -81,7 +83,7 @@ class Found:
     """What one file holds: entries (group, key, object), problems, and what nobody asks for."""
 
     entries: list[tuple[str, str, Any]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[PeopleProblem] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
 
 
@@ -108,27 +110,31 @@ _TOP = (*GROUPS, "run")
 
 def read_entries(top: Entry, source: StatementSource, context: Context, found: Found) -> None:
     """Add the entries of a file to `found`; what is wrong becomes a problem instead."""
+    signed_elsewhere: list[PeopleProblem] = []
     for key, entry in top.below.items():
         where = f"{source.file}:{entry.line}"
         if key == "run":
-            found.problems += _other_run(where, entry, context)
+            signed_elsewhere += _other_run(where, entry, context)
         elif key not in GROUPS:
             found.problems.append(_unknown(where, "key", key, _TOP))
         elif not entry.is_mapping:
             if entry.text:
-                found.problems.append(Problem(where, f"`{key}` holds no entries", "NAME: {…}"))
+                told = message("compliance.people.found.no_entries", key=key)
+                found.problems.append(PeopleProblem(where, told, _keys("NAME: {…}")))
         else:
             for name, one in entry.below.items():
                 _read_one(GROUPS[key], name, one, source, context, found)
-    if found.problems and any(" was signed for the run " in one.found for one in found.problems):
+    found.problems += signed_elsewhere
+    if signed_elsewhere:
         found.entries.clear()
 
 
-def _other_run(where: str, entry: Entry, context: Context) -> Iterator[Problem]:
+def _other_run(where: str, entry: Entry, context: Context) -> Iterator[PeopleProblem]:
     if entry.text and context.run_id and entry.text != context.run_id:
-        found = f"the file was signed for the run {entry.text}; this is {context.run_id}"
-        todo = "let its people read this run and sign anew, then change `run`"
-        yield Problem(where, found, f"run: {context.run_id}", todo)
+        runs = {"signed": entry.text, "run": context.run_id}
+        found = message("compliance.people.found.other_run", **runs)
+        todo = message("compliance.people.todo.sign_anew", key="run")
+        yield PeopleProblem(where, found, _keys(f"run: {context.run_id}"), todo)
 
 
 def _read_one(
@@ -146,7 +152,7 @@ def _read_one(
         return
     shown = context.shown.fields if group.noun == "field" else context.shown.rows
     if key not in shown:
-        found.unasked.append(f"{here.file}:{here.line}: `{group.name}.{key}`")
+        found.unasked.append(f"{here.file}:{here.line}: {group.name}.{key}")
     found.entries.append((group.name, key, _built(group, key, entry, here)))
 
 
@@ -156,47 +162,63 @@ def _left_open(entry: Entry) -> bool:
     return not entry.text and not any(one.text or one.is_mapping for one in values)
 
 
-def _misnamed(group: Group, key: str, here: StatementSource, context: Context) -> Iterator[Problem]:
+def _misnamed(
+    group: Group, key: str, here: StatementSource, context: Context
+) -> Iterator[PeopleProblem]:
     names = ("fields", "rows")[group.noun == "row"]
     if key not in getattr(context.known, names):
         where = f"{here.file}:{here.line}"
         yield _unknown(where, group.noun, key, sorted(getattr(context.shown, names)))
 
 
-def _unknown(where: str, noun: str, key: str, known: Any) -> Problem:
-    few = ", ".join(known) if len(known) <= 8 else ""
-    todo = nearest(key, known) or "the table of open statements in the report lists the names"
-    return Problem(where, f'unknown {noun} "{key}"', few, todo)
+def _unknown(where: str, noun: str, key: str, known: Any) -> PeopleProblem:
+    close = nearest_name(key, known)
+    todo = (
+        message("compliance.people.todo.nearest", key=close)
+        if close
+        else message("compliance.people.todo.names")
+    )
+    found = message(f"compliance.people.found.unknown.{noun}", key=key)
+    return PeopleProblem(where, found, _keys(*known) if len(known) <= 8 else "", todo)
 
 
-def _misshaped(group: Group, entry: Entry, here: StatementSource) -> Iterator[Problem]:
+def _keys(*keys: str) -> Text:
+    return message("compliance.people.allowed.keys", keys=list(keys)) if keys else ""
+
+
+def _misshaped(group: Group, entry: Entry, here: StatementSource) -> Iterator[PeopleProblem]:
     where = f"{here.file}:{here.line}"
     if not entry.is_mapping:
-        yield Problem(where, "no name, role and date", f"the keys {', '.join(group.keys)}")
+        allowed = message("compliance.people.allowed.all_keys", keys=list(group.keys))
+        yield PeopleProblem(where, message("compliance.people.found.unsigned"), allowed)
     for key, value in entry.below.items():
         line = f"{here.file}:{value.line}"
         if key not in group.keys:
             yield _unknown(line, "key", key, group.keys)
         elif value.is_mapping:
-            yield Problem(line, f"`{key}` holds keys", "a text")
+            found = message("compliance.people.found.holds_keys", key=key)
+            yield PeopleProblem(line, found, message("compliance.people.allowed.text"))
         elif len(value.text) > (most := _MOST_LETTERS.get(key, _MOST_NAME)):
-            yield Problem(line, f"`{key}` has {len(value.text)} letters", f"at most {most}")
+            found = message("compliance.people.found.letters", key=key, n=len(value.text))
+            yield PeopleProblem(line, found, message("compliance.people.allowed.files", most=most))
         elif key == "generated" and value.text.lower() not in {"true", "false", ""}:
-            yield Problem(line, f"generated is {value.text}", "true or false")
+            found = message("compliance.people.found.generated", key=key, said=value.text)
+            truth = message("compliance.people.allowed.truth", keys=["true", "false"])
+            yield PeopleProblem(line, found, truth)
 
 
 def _unsigned(
     group: Group, entry: Entry, here: StatementSource, context: Context
-) -> Iterator[Problem]:
+) -> Iterator[PeopleProblem]:
     needed = [group.says] if _generated(entry) else [group.says, "name", "role"]
     for key in needed:
         value = entry.below.get(key, Entry(entry.line))
         if is_placeholder(value.text):
-            found = (
-                f"`{key}` is `{value.text}`, which says nothing" if value.text else f"no `{key}`"
-            )
-            todo = "let the responsible person write it"
-            yield Problem(f"{here.file}:{value.line}", found, todo=todo)
+            found = message("compliance.people.found.lacks", key=key)
+            if value.text:
+                found = message("compliance.people.found.placeholder", key=key, said=value.text)
+            todo = message("compliance.people.todo.person")
+            yield PeopleProblem(f"{here.file}:{value.line}", found, todo=todo)
     if not _generated(entry):
         yield from _wrong_date(group, entry.below.get("date", Entry(entry.line)), here, context)
 
@@ -207,21 +229,25 @@ def _generated(entry: Entry) -> bool:
 
 def _wrong_date(
     group: Group, value: Entry, here: StatementSource, context: Context
-) -> Iterator[Problem]:
-    where, found = f"{here.file}:{value.line}", f"date is `{value.text}`"
+) -> Iterator[PeopleProblem]:
+    where, said = f"{here.file}:{value.line}", {"key": "date", "said": value.text}
     day = parse_date(value.text)
     if day is None:
-        shown = "no `date`" if not value.text else f"{found}, which is no day"
-        yield Problem(where, shown, "YYYY-MM-DD, such as 2026-11-01")
+        lacks = message("compliance.people.found.lacks", key="date")
+        no_day = message("compliance.people.found.no_day", **said)
+        allowed = message("compliance.people.allowed.date", day="2026-11-01")
+        yield PeopleProblem(where, no_day if value.text else lacks, allowed)
     elif context.today and day > context.today:
-        yield Problem(where, f"{found}, which is still to come", f"at most {context.today}")
+        until = message("compliance.people.allowed.until", day=context.today.isoformat())
+        yield PeopleProblem(where, message("compliance.people.found.future", **said), until)
     elif day < _EARLIEST:
-        yield Problem(where, found, f"{_EARLIEST} or later")
+        since = message("compliance.people.allowed.since", day=_EARLIEST.isoformat())
+        yield PeopleProblem(where, message("compliance.people.found.too_early", **said), since)
     elif group.name == "judgements" and context.run_day and day < context.run_day - _ONE_DAY:
-        todo = "read this run's report, then sign with the day on which you judged it"
-        yield Problem(
-            where, f"{found}, before the run was made", f"{context.run_day} or later", todo
-        )
+        since = message("compliance.people.allowed.since", day=context.run_day.isoformat())
+        todo = message("compliance.people.todo.read_first")
+        before = message("compliance.people.found.before_run", **said)
+        yield PeopleProblem(where, before, since, todo)
 
 
 def _built(group: Group, key: str, entry: Entry, here: StatementSource) -> Any:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.config.problems import Problem
+from deepseek_report.wording.words import wording
 
 #: Texts that only hold a place; a field that holds one is still empty.
 _PLACEHOLDER = re.compile(
@@ -73,6 +75,20 @@ class Exemption:
 
 
 @dataclass(frozen=True)
+class PeopleProblem:
+    """What is wrong in a file of a person: where, what was found, what is allowed, what to do."""
+
+    where: str
+    found: Text
+    allowed: Text = ""
+    todo: Text = ""
+
+    def in_english(self) -> Problem:
+        """The problem as the command line tells it."""
+        return Problem(self.where, *map(wording().say, (self.found, self.allowed, self.todo)))
+
+
+@dataclass(frozen=True)
 class HumanInput:
     """All that people supplied and that is valid, and what was wrong with the rest.
 
@@ -84,7 +100,7 @@ class HumanInput:
     statements: Mapping[str, Statement] = field(default_factory=dict)
     judgements: Mapping[str, Opinion] = field(default_factory=dict)
     not_applicable: Mapping[str, Exemption] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[PeopleProblem, ...] = ()
     unasked: tuple[str, ...] = ()
 
     @property

@@ -57,10 +57,16 @@ def feature_inline(results: Results, label: str) -> str:
     return kind.quoted(label) if kind.quotes else in_sentence(label)
 
 
+def attribute_labels(results: Results, name: str) -> list[str]:
+    """The readable names of the attributes that are crossed in one, or of the one."""
+    known = results.schema.attributes if results.has("data") else ()
+    labels = {one.name: one.label for one in known}
+    return [labels.get(part, part) for part in name.split(" × ")]
+
+
 def attribute_label(results: Results, name: str) -> str:
     """The readable name of an attribute, or of a crossing such as `sex × age_band`."""
-    labels = {one.name: one.label for one in results.schema.attributes}
-    parts = [labels.get(part, part) for part in name.split(" × ")]
+    parts = attribute_labels(results, name)
     return " × ".join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
 
 

@@ -85,10 +85,4 @@ def readable_reason(words: Wording, artifact: str, why: Text) -> str:
 
 def artifact_label(words: Wording, artifact: str) -> str:
     """The readable name of an artifact id: `measures/deletion/lime -> "deletion of LIME"`."""
-    known = ArtifactId(artifact)
-    kind, name, explainer = known.kind, known.name, known.subject
-    group = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}.get(kind)
-    label = words.label(group, name) if group and name else words.label("artifacts", kind)
-    if group is None and name:
-        label = f"{label} ({name.replace('_', ' ')})"
-    return f"{label} ({words.label('explainers', explainer)})" if explainer else label
+    return words.artifact(artifact)

@@ -27,7 +27,7 @@ from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.report_options import ReportOptions
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
-from deepseek_report.wording.of_results import words_for, words_of
+from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
@@ -96,8 +96,7 @@ class _DocumentWriter:
 
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
-        schema = self.results.schema if self.results.has("data") else None
-        self.words = words_for(self.options.language, schema)
+        self.words = words_of(self.results, self.options.language)
         folders = [*self.templates, shipped("templates")]
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
@@ -242,7 +241,8 @@ class _DocumentWriter:
         macro that writes the cells of this column}, such as `{"verdict": verdict}`.
         """
         name = self._unused(markdown.slug(id))
-        rows = pipe_tables.as_rows(rows)
+        say = TemplateTexts(self.words).say
+        rows = [{key: say(cell) for key, cell in row.items()} for row in pipe_tables.as_rows(rows)]
         chosen = pipe_tables.choose_columns(rows, columns)
         if not rows or not chosen:
             return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")

@@ -118,11 +118,13 @@ def build_environment(folders: Iterable[Path], words: Wording) -> Environment:
         environment.filters.pop(name, None)
     environment.filters.update(FILTERS)
     texts = TemplateTexts(words)
+    environment.filters["say"] = texts.say
     environment.globals.update(
         interval=rounding.interval,
         plural=rounding.plural,
         quantity=rounding.quantity,
         t=texts.text,
+        say=texts.say,
         heads=texts.heads,
     )
     return environment

@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
@@ -125,6 +126,22 @@ class Wording:
         """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
         known = self._texts.get("explainers_in_sentences", {}).get(name)
         return bounded(known or name.replace("_x_", " × ").replace("_", " "))
+
+    def artifact(self, name: str) -> str:
+        """The readable name of an artifact id: `measures/deletion/lime -> "Deletion (LIME)"`."""
+        known = ArtifactId(name)
+        groups = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}
+        label = self.label("artifacts", known.kind)
+        if known.name and known.kind in groups:
+            label = self.label(groups[known.kind], known.name)
+        elif known.name:
+            label = f"{label} ({known.name.replace('_', ' ')})"
+        return f"{label} ({self.label('explainers', known.subject)})" if known.subject else label
+
+    def framework(self, name: str) -> Mapping[str, Any]:
+        """The texts of a regulatory framework in this language; empty where there are none."""
+        found: Mapping[str, Any] = self._texts.get("frameworks", {}).get(name, {})
+        return found
 
     def table(self, group: str) -> dict[str, str]:
         """The texts of a flat group, such as `glossary`; an empty one is left out.
@@ -266,6 +283,8 @@ def _environment(words: Wording) -> Environment:
         "setting": numbers.setting,
         "attribution": numbers.attribution,
         "explainer": words.explainer,
+        "artifact": words.artifact,
+        "labelled": lambda name, group: words.label(group, name),
         "digits": numbers.digits,
         "gap": numbers.gap,
         "quantity": numbers.quantity,
