@@ -40,7 +40,7 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any
         "frameworks": {one.framework.id: _framework(one) for one in report.frameworks},
         "statements": {one.name: _field(one) for one in report.form},
         "unasked": list(report.options.human.unasked),
-        "not_used": [plain(vars(one)) for one in report.options.human.problems],
+        "not_used": [plain(one.told()) for one in report.options.human.problems],
     }
 
 

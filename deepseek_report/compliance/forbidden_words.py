@@ -111,7 +111,7 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     quoted += [one.text for one in human.judgements.values()]
     quoted += [one.reason for one in human.not_applicable.values()]
     quoted += [part for one in _signers(human) for part in (one.name, one.role)]
-    quoted += _texts(plain([vars(one) for one in human.problems]))
+    quoted += _texts(plain([one.values for one in human.problems]))
     if results.has("data"):
         card = plain(results.card)
         quoted += [*_texts(results.schema.to_json()), *_texts(card), *_cases(results)]

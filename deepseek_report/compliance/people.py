@@ -13,11 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.people_entries import Context, Found, read_entries
 from deepseek_report.compliance.people_yaml import MOST_BYTES, parse
-from deepseek_report.compliance.statements import HumanInput, PeopleProblem, StatementSource
+from deepseek_report.compliance.statements import (
+    HumanInput,
+    PeopleProblem,
+    StatementSource,
+    wrong,
+)
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.errors import ConfigError
 
@@ -25,7 +29,7 @@ PEOPLE = "people"
 _MOST_FILES = 100
 _SUFFIXES = (".yaml", ".yml")
 _OLD = ("statements", "not_applicable")
-_YAML_NAME = message("compliance.people.allowed.keys", keys=["NAME.yaml"])
+_YAML_NAMES = ["NAME.yaml"]
 
 
 class PeopleProblems(ConfigProblems):
@@ -95,11 +99,7 @@ def _moved(config: Mapping[str, Any]) -> Iterator[PeopleProblem]:
     report = config.get("report") or {}
     for key in _OLD:
         if report.get(key):
-            yield PeopleProblem(
-                f"run.json, report.{key}",
-                message("compliance.people.found.in_config"),
-                todo=message("compliance.people.todo.move", file=f"{PEOPLE}/NAME.yaml", key=key),
-            )
+            yield wrong(f"run.json, report.{key}", "in_config", file=f"{PEOPLE}/NAME.yaml", key=key)
 
 
 def _to_add(
@@ -107,22 +107,16 @@ def _to_add(
 ) -> PeopleFile | None:
     name = source.name
     if source.suffix.lower() not in _SUFFIXES or name.startswith("."):
-        found = message("compliance.people.found.no_yaml_name", file=name)
-        todo = message("compliance.people.todo.rename")
-        problems.append(PeopleProblem(str(source), found, _YAML_NAME, todo))
+        problems.append(wrong(str(source), "no_yaml_name", file=name, keys=_YAML_NAMES))
         return None
     if not source.is_file():
-        found = message("compliance.people.found.no_file")
-        todo = message("compliance.people.todo.path")
-        problems.append(PeopleProblem(str(source), found, todo=todo))
+        problems.append(wrong(str(source), "no_file"))
         return None
     one = PeopleFile(f"{PEOPLE}/{name}", _bounded(source))
     if (old := there.get(one.shown)) is None:
         return one
     if old.content != one.content:
-        found = message("compliance.people.found.differs", file=one.shown)
-        todo = message("compliance.people.todo.edit", file=one.shown)
-        problems.append(PeopleProblem(str(source), found, todo=todo))
+        problems.append(wrong(str(source), "differs", file=one.shown))
     return None
 
 
@@ -134,34 +128,23 @@ def _bounded(path: Path) -> bytes:
 def _files(run: Path, problems: list[PeopleProblem]) -> Iterator[PeopleFile]:
     folder = run / PEOPLE
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        found = message("compliance.people.found.no_folder")
-        allowed = message("compliance.people.allowed.folder")
-        todo = message("compliance.people.todo.no_links")
-        problems.append(PeopleProblem(PEOPLE, found, allowed, todo))
+        problems.append(wrong(PEOPLE, "no_folder"))
         return
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     if len(paths) > _MOST_FILES:
-        found = message("compliance.people.found.files", n=len(paths))
-        allowed = message("compliance.people.allowed.files", most=_MOST_FILES)
-        problems.append(PeopleProblem(PEOPLE, found, allowed))
+        problems.append(wrong(PEOPLE, "files", n=len(paths), most=_MOST_FILES))
         return
     for path in paths:
         shown = f"{PEOPLE}/{path.name}"
         if not stat.S_ISREG(path.lstat().st_mode):
-            found = message("compliance.people.found.no_regular_file")
-            allowed = message("compliance.people.allowed.file")
-            todo = message("compliance.people.todo.put_file")
-            problems.append(PeopleProblem(shown, found, allowed, todo))
+            problems.append(wrong(shown, "no_regular_file"))
         elif path.suffix.lower() not in _SUFFIXES:
-            found = message("compliance.people.found.not_read")
-            todo = message("compliance.people.todo.put_elsewhere")
-            problems.append(PeopleProblem(shown, found, _YAML_NAME, todo))
+            problems.append(wrong(shown, "not_read", keys=_YAML_NAMES))
         else:
             try:
                 yield PeopleFile(shown, _bounded(path))
             except OSError as error:
-                found = message("compliance.people.found.unreadable", reason=error.strerror)
-                problems.append(PeopleProblem(shown, found))
+                problems.append(wrong(shown, "unreadable", reason=error.strerror))
 
 
 @dataclass
@@ -179,10 +162,7 @@ class _Once:
         self.disputed.add(key)
         where = f"{one.source.file}:{one.source.line}"
         other = f"{first.source.file}:{first.source.line}"
-        found = message("compliance.people.found.disputed", key=key, file=other)
-        allowed = message("compliance.people.allowed.one")
-        todo = message("compliance.people.todo.delete_wrong")
-        self.problems.append(PeopleProblem(where, found, allowed, todo))
+        self.problems.append(wrong(where, "disputed", key=key, file=other))
 
     @property
     def agreed(self) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.choice import choices
 from deepseek_report.compliance.framework import HUMAN, Framework, FrameworkChoice, framework_ids
@@ -23,6 +22,7 @@ from deepseek_report.compliance.statements import (
     StatementSource,
     is_placeholder,
     parse_date,
+    wrong,
 )
 from deepseek_report.config.problems import nearest_name
 
@@ -119,8 +119,7 @@ def read_entries(top: Entry, source: StatementSource, context: Context, found: F
             found.problems.append(_unknown(where, "key", key, _TOP))
         elif not entry.is_mapping:
             if entry.text:
-                told = message("compliance.people.found.no_entries", key=key)
-                found.problems.append(PeopleProblem(where, told, _keys("NAME: {…}")))
+                found.problems.append(wrong(where, "no_entries", key=key, keys=["NAME: {…}"]))
         else:
             for name, one in entry.below.items():
                 _read_one(GROUPS[key], name, one, source, context, found)
@@ -131,10 +130,8 @@ def read_entries(top: Entry, source: StatementSource, context: Context, found: F
 
 def _other_run(where: str, entry: Entry, context: Context) -> Iterator[PeopleProblem]:
     if entry.text and context.run_id and entry.text != context.run_id:
-        runs = {"signed": entry.text, "run": context.run_id}
-        found = message("compliance.people.found.other_run", **runs)
-        todo = message("compliance.people.todo.sign_anew", key="run")
-        yield PeopleProblem(where, found, _keys(f"run: {context.run_id}"), todo)
+        asked = {"key": "run", "keys": [f"run: {context.run_id}"]}
+        yield wrong(where, "other_run", signed=entry.text, run=context.run_id, **asked)
 
 
 def _read_one(
@@ -144,11 +141,11 @@ def _read_one(
     key = name.removeprefix(HUMAN)
     if _left_open(entry):
         return
-    wrong = [*_misnamed(group, key, here, context), *_misshaped(group, entry, here)]
-    if not wrong:
-        wrong = list(_unsigned(group, entry, here, context))
-    if wrong:
-        found.problems += wrong
+    problems = [*_misnamed(group, key, here, context), *_misshaped(group, entry, here)]
+    if not problems:
+        problems = list(_unsigned(group, entry, here, context))
+    if problems:
+        found.problems += problems
         return
     shown = context.shown.fields if group.noun == "field" else context.shown.rows
     if key not in shown:
@@ -172,39 +169,24 @@ def _misnamed(
 
 
 def _unknown(where: str, noun: str, key: str, known: Any) -> PeopleProblem:
-    close = nearest_name(key, known)
-    todo = (
-        message("compliance.people.todo.nearest", key=close)
-        if close
-        else message("compliance.people.todo.names")
-    )
-    found = message(f"compliance.people.found.unknown.{noun}", key=key)
-    return PeopleProblem(where, found, _keys(*known) if len(known) <= 8 else "", todo)
-
-
-def _keys(*keys: str) -> Text:
-    return message("compliance.people.allowed.keys", keys=list(keys)) if keys else ""
+    few = list(known) if len(known) <= 8 else []
+    return wrong(where, f"unknown_{noun}", key=key, keys=few, nearest=nearest_name(key, known))
 
 
 def _misshaped(group: Group, entry: Entry, here: StatementSource) -> Iterator[PeopleProblem]:
     where = f"{here.file}:{here.line}"
     if not entry.is_mapping:
-        allowed = message("compliance.people.allowed.all_keys", keys=list(group.keys))
-        yield PeopleProblem(where, message("compliance.people.found.unsigned"), allowed)
+        yield wrong(where, "unsigned", keys=list(group.keys))
     for key, value in entry.below.items():
         line = f"{here.file}:{value.line}"
         if key not in group.keys:
             yield _unknown(line, "key", key, group.keys)
         elif value.is_mapping:
-            found = message("compliance.people.found.holds_keys", key=key)
-            yield PeopleProblem(line, found, message("compliance.people.allowed.text"))
+            yield wrong(line, "holds_keys", key=key)
         elif len(value.text) > (most := _MOST_LETTERS.get(key, _MOST_NAME)):
-            found = message("compliance.people.found.letters", key=key, n=len(value.text))
-            yield PeopleProblem(line, found, message("compliance.people.allowed.files", most=most))
+            yield wrong(line, "letters", key=key, n=len(value.text), most=most)
         elif key == "generated" and value.text.lower() not in {"true", "false", ""}:
-            found = message("compliance.people.found.generated", key=key, said=value.text)
-            truth = message("compliance.people.allowed.truth", keys=["true", "false"])
-            yield PeopleProblem(line, found, truth)
+            yield wrong(line, "generated", key=key, said=value.text, keys=["true", "false"])
 
 
 def _unsigned(
@@ -214,11 +196,8 @@ def _unsigned(
     for key in needed:
         value = entry.below.get(key, Entry(entry.line))
         if is_placeholder(value.text):
-            found = message("compliance.people.found.lacks", key=key)
-            if value.text:
-                found = message("compliance.people.found.placeholder", key=key, said=value.text)
-            todo = message("compliance.people.todo.person")
-            yield PeopleProblem(f"{here.file}:{value.line}", found, todo=todo)
+            kind = "placeholder" if value.text else "lacks"
+            yield wrong(f"{here.file}:{value.line}", kind, key=key, said=value.text)
     if not _generated(entry):
         yield from _wrong_date(group, entry.below.get("date", Entry(entry.line)), here, context)
 
@@ -233,21 +212,13 @@ def _wrong_date(
     where, said = f"{here.file}:{value.line}", {"key": "date", "said": value.text}
     day = parse_date(value.text)
     if day is None:
-        lacks = message("compliance.people.found.lacks", key="date")
-        no_day = message("compliance.people.found.no_day", **said)
-        allowed = message("compliance.people.allowed.date", day="2026-11-01")
-        yield PeopleProblem(where, no_day if value.text else lacks, allowed)
+        yield wrong(where, "no_day" if value.text else "no_date", **said)
     elif context.today and day > context.today:
-        until = message("compliance.people.allowed.until", day=context.today.isoformat())
-        yield PeopleProblem(where, message("compliance.people.found.future", **said), until)
+        yield wrong(where, "future", **said, day=context.today.isoformat())
     elif day < _EARLIEST:
-        since = message("compliance.people.allowed.since", day=_EARLIEST.isoformat())
-        yield PeopleProblem(where, message("compliance.people.found.too_early", **said), since)
+        yield wrong(where, "too_early", **said, day=_EARLIEST.isoformat())
     elif group.name == "judgements" and context.run_day and day < context.run_day - _ONE_DAY:
-        since = message("compliance.people.allowed.since", day=context.run_day.isoformat())
-        todo = message("compliance.people.todo.read_first")
-        before = message("compliance.people.found.before_run", **said)
-        yield PeopleProblem(where, before, since, todo)
+        yield wrong(where, "before_run", **said, day=context.run_day.isoformat())
 
 
 def _built(group: Group, key: str, entry: Entry, here: StatementSource) -> Any:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from deepseek_report.artifacts.message import message
-from deepseek_report.compliance.statements import PeopleProblem
+from deepseek_report.compliance.statements import PeopleProblem, wrong
 
 #: Most bytes, and most nested levels, of a file.
 MOST_BYTES = 262_144
 _MOST_DEPTH = 8
+_GROUPS = ["statements", "judgements", "not_applicable"]
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,12 @@ def parse(shown: str, content: bytes) -> tuple[Entry, list[PeopleProblem]]:
     """
     nothing = Entry(1, is_mapping=True)
     if len(content) > MOST_BYTES:
-        allowed = message("compliance.people.allowed.bytes", most=MOST_BYTES)
-        large = PeopleProblem(
-            shown,
-            message("compliance.people.found.bytes", n=len(content)),
-            allowed,
-            message("compliance.people.todo.split"),
-        )
-        return nothing, [large]
+        return nothing, [wrong(shown, "bytes", n=len(content), most=MOST_BYTES)]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        return nothing, [
-            PeopleProblem(
-                f"{shown}:{line}",
-                message("compliance.people.found.not_utf8"),
-                todo=message("compliance.people.todo.utf8"),
-            )
-        ]
+        return nothing, [wrong(f"{shown}:{line}", "not_utf8")]
     try:
         if problem := _refused(shown, text):
             return nothing, [problem]
@@ -59,12 +46,7 @@ def parse(shown: str, content: bytes) -> tuple[Entry, list[PeopleProblem]]:
     except yaml.YAMLError as error:
         return nothing, [_no_yaml(shown, error)]
     if not isinstance(node, yaml.MappingNode):
-        found = message("compliance.people.found.no_keys")
-        if node is None:
-            found = message("compliance.people.found.empty")
-        groups = ["statements", "judgements", "not_applicable"]
-        allowed = message("compliance.people.allowed.keys", keys=groups)
-        return nothing, [PeopleProblem(shown, found, allowed)]
+        return nothing, [wrong(shown, "empty" if node is None else "no_keys", keys=_GROUPS)]
     problems: list[PeopleProblem] = []
     return _entry(node, 1, shown, problems), problems
 
@@ -77,36 +59,19 @@ def _refused(shown: str, text: str) -> PeopleProblem | None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            return PeopleProblem(
-                where,
-                message("compliance.people.found.alias"),
-                todo=message("compliance.people.todo.write_out"),
-            )
+            return wrong(where, "alias")
         if depth > _MOST_DEPTH:
-            see = message("compliance.people.todo.see", file="docs/statements.md")
-            return PeopleProblem(
-                where, message("compliance.people.found.depth", most=_MOST_DEPTH), todo=see
-            )
+            return wrong(where, "depth", most=_MOST_DEPTH, file="docs/statements.md")
         if documents > 1:
-            one = message("compliance.people.allowed.one_document")
-            return PeopleProblem(
-                where,
-                message("compliance.people.found.document"),
-                one,
-                message("compliance.people.todo.own_file"),
-            )
+            return wrong(where, "document")
     return None
 
 
 def _no_yaml(shown: str, error: yaml.YAMLError) -> PeopleProblem:
     mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or ""
     where = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark else shown
-    return PeopleProblem(
-        where,
-        message("compliance.people.found.not_yaml", reason=said),
-        todo=message("compliance.people.todo.correct_line"),
-    )
+    return wrong(where, "not_yaml", reason=said)
 
 
 def _entry(node: yaml.Node, line: int, shown: str, problems: list[PeopleProblem]) -> Entry:
@@ -114,15 +79,7 @@ def _entry(node: yaml.Node, line: int, shown: str, problems: list[PeopleProblem]
         return Entry(line, "" if node.tag.endswith(":null") else node.value.strip())
     if isinstance(node, yaml.MappingNode):
         return Entry(line, below=dict(_pairs(node, shown, problems)), is_mapping=True)
-    where = f"{shown}:{line}"
-    problems.append(
-        PeopleProblem(
-            where,
-            message("compliance.people.found.list"),
-            message("compliance.people.allowed.text"),
-            message("compliance.people.todo.text"),
-        )
-    )
+    problems.append(wrong(f"{shown}:{line}", "list"))
     return Entry(line)
 
 
@@ -132,26 +89,11 @@ def _pairs(
     seen: set[str] = set()
     for key, value in node.value:
         line = key.start_mark.line + 1
-        where = f"{shown}:{line}"
         if not isinstance(key, yaml.ScalarNode):
-            problems.append(
-                PeopleProblem(
-                    where,
-                    message("compliance.people.found.odd_key"),
-                    message("compliance.people.allowed.name"),
-                )
-            )
+            problems.append(wrong(f"{shown}:{line}", "odd_key"))
             continue
         if key.value in seen:
-            twice = message("compliance.people.found.twice", key=key.value)
-            problems.append(
-                PeopleProblem(
-                    where,
-                    twice,
-                    message("compliance.people.allowed.once"),
-                    message("compliance.people.todo.keep_one"),
-                )
-            )
+            problems.append(wrong(f"{shown}:{line}", "twice", key=key.value))
             continue
         seen.add(key.value)
         yield key.value, _entry(value, line, shown, problems)

@@ -15,7 +15,7 @@ from deepseek_report.wording.words import Wording
 #: Around the number of a slot that holds Markdown; `clean` leaves neither in a text from data.
 _OPEN, _CLOSE = "\ue004", "\ue005"
 #: Slots of messages that name what no language translates: files, and keys of config and data.
-_CODE = frozenset({"file", "files", "folder", "key", "keys", "command"})
+_CODE = frozenset({"file", "files", "folder", "key", "keys", "nearest"})
 
 
 @dataclass(frozen=True)

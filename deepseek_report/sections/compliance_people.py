@@ -28,7 +28,8 @@ def filled_statements(report: ComplianceReport, words: Wording) -> list[dict[str
 def opinions(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
     """Judgements of rows, and rows set aside, as named persons signed them."""
     human = report.options.human
-    judged, aside = (words.text(f"compliance.what.{what}") for what in ("judged", "set_aside"))
+    judged = words.text("compliance.what.judged")
+    aside = words.text("compliance.what.set_aside")
     return [
         {"row": one.row, "what": judged, "text": one.text, **_signed(one)}
         for one in human.judgements.values()
@@ -56,7 +57,7 @@ def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[
 
 def not_used(report: ComplianceReport) -> list[dict[str, Any]]:
     """What is wrong in the files of people, each with its place."""
-    return [dict(vars(one)) for one in report.options.human.problems]
+    return [one.told() for one in report.options.human.problems]
 
 
 def open_fields(

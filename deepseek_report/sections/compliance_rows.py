@@ -75,7 +75,7 @@ def glance(report: ComplianceReport) -> list[dict[str, Any]]:
 
 def glance_columns(words: Wording) -> dict[str, str]:
     """Headings of `glance`."""
-    heads = words.table("compliance.glance_heads")
+    heads = words.table("templates.compliance.glance_heads")
     return heads | {status: status_text(status, words) for status in STATUSES}
 
 

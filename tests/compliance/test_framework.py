@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.compliance.banners import AsOf, banners, leading_date, milestones
 from deepseek_report.compliance.framework import (
+    HEAD_TEXTS,
     FrameworkChoice,
     FrameworkError,
     framework_ids,
@@ -24,6 +25,7 @@ from deepseek_report.compliance.framework import (
 )
 from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.errors import ConfigError
+from deepseek_report.wording.pseudo import words_outside, write_catalog
 from deepseek_report.wording.words import Wording, wording
 
 from .conftest import english
@@ -209,6 +211,21 @@ def test_a_framework_of_ones_own_is_shown_as_its_file_says(tmp_path: Path) -> No
     choice = FrameworkChoice("gdpr", file=broken(tmp_path, name="Ours"))
     words = Wording({"frameworks": {"gdpr": {"name": "DSGVO"}}})
     assert choice.shown_in(words).name == "Ours"
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Wording:
+    path = write_catalog(tmp_path_factory.mktemp("catalogs"))
+    return Wording(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", framework_ids())
+def test_a_language_can_say_all_that_is_shown_of_a_framework(marked: Wording, name: str) -> None:
+    shown = FrameworkChoice(name).shown_in(marked)
+    texts = [getattr(shown, head) for head in HEAD_TEXTS]
+    texts += [*shown.notes, *shown.applies_from.values(), *(one.kind for one in shown.sources)]
+    texts += [text for row in shown.rows for text in (row.title, row.asks, row.verify_note)]
+    assert words_outside(texts) == []
 
 
 def test_every_label_that_shipped_frameworks_need_is_in_the_catalog() -> None:

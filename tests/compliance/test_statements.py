@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_report.compliance import people, people_entries, people_yaml
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
@@ -27,6 +30,7 @@ from deepseek_report.wording.words import wording
 
 from .conftest import RUN_ID, TODAY, Run
 
+PARTS = ("found", "allowed", "todo")
 SIGNED = {"name": "Ada Lovelace", "role": "Owner", "date": "2026-11-25"}
 WHOLE = {"text": "Scores clients for a credit card.", **SIGNED}
 ASIDE = {"reason": "The model was built in house.", **SIGNED}
@@ -276,6 +280,17 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
     human = read_people(run.results())
     assert "run.json, report.statements" in said(human)
     assert "move them to people/NAME.yaml" in said(human)
+
+
+@pytest.mark.parametrize("module", [people, people_entries, people_yaml])
+def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do(
+    module: ModuleType,
+) -> None:
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    kinds = set(re.findall(r'wrong\([^"]*(?:f"[^"]*", )?"([a-z_0-9]+)"', source))
+    assert kinds
+    parts = [f"compliance.people.{kind}.{part}" for kind in kinds for part in PARTS]
+    assert [key for key in parts if not wording().has(key)] == []
 
 
 # --- before anything is written ---

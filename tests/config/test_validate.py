@@ -206,4 +206,4 @@ def test_without_measuring_time_no_metric_of_time_or_memory_is_left() -> None:
 
 def test_a_metric_of_time_asked_for_without_measuring_time_is_a_problem() -> None:
     said = problems("measure_time=false", "metrics=[latency]", "report.thresholds=[]")
-    assert "latency measures time or memory, and measure_time is false" in said
+    assert "time to decide measures time or memory, and measure_time is false" in said
