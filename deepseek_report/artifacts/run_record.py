@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.message import Message, message
+
 PROVENANCE = "provenance.json"
 _MOST_BYTES = 1_000_000
 
@@ -17,13 +19,13 @@ class RunRecord:
     """What the record holds; a part that it lacks is None or empty.
 
     started, finished : with their time zone. git : revision of the checkout that the run was
-    started in. problem : why there is nothing to read, as the end of a sentence about the file.
+    started in. problem : why there is nothing to read, where that is so.
     """
 
     started: dt.datetime | None = None
     finished: dt.datetime | None = None
     git: str = ""
-    problem: str = ""
+    problem: Message | None = None
 
     @property
     def day(self) -> dt.date | None:
@@ -35,17 +37,21 @@ def read_record(folder: Path) -> RunRecord:
     """The record of a run folder; one that is not well-formed counts as absent, with the reason."""
     path = folder / PROVENANCE
     if path.is_symlink() or not path.is_file():
-        return RunRecord(problem="is not there" if not path.is_symlink() else "is a link")
+        if path.is_symlink():
+            return RunRecord(problem=message("compliance.record.link", file=PROVENANCE))
+        return RunRecord(problem=message("compliance.record.missing", file=PROVENANCE))
     try:
         with path.open("rb") as stream:
             content = stream.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
-            return RunRecord(problem=f"is larger than {_MOST_BYTES} bytes")
+            too_large = message("compliance.record.too_large", file=PROVENANCE, most=_MOST_BYTES)
+            return RunRecord(problem=too_large)
         return _parse(json.loads(content.decode("utf-8")))
     except OSError as error:
-        return RunRecord(problem=f"cannot be read ({error.strerror})")
+        told = message("compliance.record.unreadable", file=PROVENANCE, reason=error.strerror)
+        return RunRecord(problem=told)
     except (ValueError, RecursionError):
-        return RunRecord(problem="is not well-formed")
+        return RunRecord(problem=message("compliance.record.malformed", file=PROVENANCE))
 
 
 def _parse(data: Any) -> RunRecord:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 
 
@@ -33,8 +34,8 @@ class DataDeclarations:
 class Applicability:
     """outside : why the row does not concern these data, or "". lacks : what would be needed."""
 
-    outside: str = ""
-    lacks: tuple[str, ...] = ()
+    outside: Text = ""
+    lacks: tuple[Message, ...] = ()
 
 
 def read_scope(data: Mapping[str, Any] | None) -> Scope:
@@ -57,23 +58,17 @@ def declared_by(results: Results) -> DataDeclarations:
 
 def applicability(scope: Scope, declared: DataDeclarations) -> Applicability:
     """How a row stands to the data that a run is about."""
-    lacks: list[str] = []
-    if scope.sectors and not declared.sector:
-        lacks.append(
-            f"a declared sector of the data (dataset.sector: {' or '.join(scope.sectors)})"
-        )
-    elif scope.sectors and declared.sector not in scope.sectors:
-        speaks = " or ".join(_words(one) for one in scope.sectors)
+    lacks: list[Message] = []
+    sectors = list(scope.sectors)
+    if sectors and not declared.sector:
+        lacks.append(message("compliance.lacks.sector", key="dataset.sector", sectors=sectors))
+    elif sectors and declared.sector not in sectors:
         return Applicability(
-            f"The row speaks of {speaks}; the data are declared as {_words(declared.sector)}."
+            message("compliance.other_sector", sectors=sectors, declared=declared.sector)
         )
     lacks += [
-        f"groups by {label} in the data"
+        message("compliance.lacks.groups", group=label)
         for label, names in scope.groups.items()
         if not declared.groups & {name.lower() for name in names}
     ]
     return Applicability(lacks=tuple(lacks))
-
-
-def _words(sector: str) -> str:
-    return sector.replace("_", " ")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-from deepseek_report.artifacts.rounding import count, plural
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.compliance.framework import (
     Framework,
     FrameworkChoice,
@@ -24,10 +24,18 @@ _ISO = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?")
 
 @dataclass(frozen=True)
 class Banner:
-    """One warning above a framework's table."""
+    """One warning above a framework's table.
+
+    values : what its sentence says, but for the framework's own texts.
+    """
 
     kind: BannerKind
-    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def told(self, shown: Framework) -> Message:
+        """The warning, with the texts of the framework in the language of the report."""
+        own = {"force": shown.legal_force, "dates": dict(shown.applies_from)}
+        return message(f"compliance.banners.{self.kind}", **self.values, **own)
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Milestone:
     """A dated change of the law, as it was known when the frameworks were checked."""
 
     when: str
-    what: str
+    id: str
     source: str
 
 
@@ -44,7 +52,7 @@ class AsOf:
     """The day for which a report speaks, and what that day is; without one, why there is none."""
 
     day: date | None
-    because: str
+    because: Text
 
 
 def banners(
@@ -70,73 +78,45 @@ def banners(
 def _superseded(framework: Framework) -> Banner | None:
     if not re.search(r"superseded|rescinded|repealed", framework.legal_force, re.IGNORECASE):
         return None
-    return Banner(
-        "superseded",
-        f"A text that this file cites is no longer in force. Legal force: {framework.legal_force}.",
-    )
+    return Banner("superseded")
 
 
 def _version(framework: Framework, choice: FrameworkChoice) -> Banner | None:
     if choice.reviewed_version in {"", framework.text_version}:
         return None
-    return Banner(
-        "version_changed",
-        f"The text has changed since it was reviewed: the config names version "
-        f"“{choice.reviewed_version}”, the file holds “{framework.text_version}”.",
-    )
+    versions = {"reviewed": choice.reviewed_version, "version": framework.text_version}
+    return Banner("version_changed", versions)
 
 
 def _age(framework: Framework, as_of: AsOf, stale_after_days: int) -> Banner | None:
-    checked = framework.checked
+    told = {"checked": framework.checked.isoformat(), "because": as_of.because}
     if as_of.day is None:
-        return Banner(
-            "undated",
-            f"{as_of.because}, so it is not judged whether the text checked on {checked} is still "
-            "current. Set report.as_of to have it judged for a day.",
-        )
-    age = (as_of.day - checked).days
+        return Banner("undated", {**told, "key": "report.as_of"})
+    age = (as_of.day - framework.checked).days
     if age <= stale_after_days:
         return None
-    return Banner(
-        "stale",
-        f"Stale: the text was last checked on {checked}, {plural(age, 'day')} before "
-        f"{as_of.day}, {as_of.because}; the limit is {plural(stale_after_days, 'day')}. "
-        "Read the current text first.",
-    )
+    day = as_of.day.isoformat()
+    return Banner("stale", {**told, "age": age, "day": day, "limit": stale_after_days})
 
 
 def _later(framework: Framework, as_of: date | None) -> Banner | None:
     if as_of is None:
         return None
     later = [
-        f"{readable_key(name)}: {text}"
+        name
         for name, text in framework.applies_from.items()
         if (start := leading_date(text)) and start > as_of
     ]
     if not later:
         return None
-    return Banner(
-        "applies_later", f"Not yet in application on {as_of}. It applies later: {'; '.join(later)}."
-    )
+    return Banner("applies_later", {"day": as_of.isoformat(), "parts": later})
 
 
 def _unverified(framework: Framework) -> Banner | None:
     n = len(framework.unverified)
     if not n:
         return None
-    return Banner(
-        "unverified",
-        f"{count(n)} of {plural(len(framework.rows), 'row')} not checked against the text "
-        "(marked †); they cannot show that evidence is present or "
-        "complete.",
-    )
-
-
-def readable_key(name: str) -> str:
-    """`annex_iii_high_risk -> "annex III high risk"`."""
-    return " ".join(
-        word.upper() if re.fullmatch(r"[ivx]+", word) else word for word in name.split("_")
-    )
+    return Banner("unverified", {"n": n, "rows": len(framework.rows)})
 
 
 def leading_date(text: str) -> date | None:
@@ -166,7 +146,7 @@ def milestones(as_of: date | None, shown: Set[str]) -> tuple[Milestone, ...]:
         if shown & set(one["frameworks"])
     ]
     return tuple(
-        Milestone(str(one["date"]), one["what"], one["source"])
+        Milestone(str(one["date"]), one["id"], one["source"])
         for when, one in sorted(found, key=lambda pair: pair[0])
         if as_of is None or when >= as_of
     )

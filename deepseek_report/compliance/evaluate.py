@@ -8,16 +8,20 @@ from datetime import date
 from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.compliance.applicability import DataDeclarations, applicability, declared_by
 from deepseek_report.compliance.banners import AsOf, Banner, Milestone, banners, milestones
 from deepseek_report.compliance.choice import choices
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.framework import Framework, FrameworkChoice, framework_ids
 from deepseek_report.compliance.people import read_people
-from deepseek_report.compliance.run_facts import measures_time, record_of
+from deepseek_report.compliance.run_facts import NO_TIME, measures_time, record_of
 from deepseek_report.compliance.statements import HumanInput, Statement
 from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,14 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class FrameworkReport:
-    """One framework against this run. bearing : {row id: findings whose evidence it asks for}."""
+    """One framework against this run.
+
+    shown : the framework in the language of the report. bearing : {row id: findings whose evidence
+    it asks for}.
+    """
 
     framework: Framework
+    shown: Framework
     banners: tuple[Banner, ...]
     judgements: tuple[Judgement, ...]
     bearing: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
@@ -63,20 +72,20 @@ class OpenField:
     statement: Statement | None = None
 
     @property
-    def filled(self) -> bool:
-        return self.statement is not None and not self.statement.generated
+    def rows(self) -> tuple[str, ...]:
+        """Ids of the rows that ask for it."""
+        return tuple(row for rows in self.asked_by.values() for row in rows)
 
     @property
-    def label(self) -> str:
-        """`intended_purpose -> "Intended purpose"`."""
-        return self.name.replace("_", " ").capitalize()
+    def filled(self) -> bool:
+        return self.statement is not None and not self.statement.generated
 
 
 @dataclass(frozen=True)
 class ComplianceReport:
     """Evidence, frameworks and the form of human statements, for one run.
 
-    others : frameworks that are shipped and not shown here.
+    others : frameworks that are shipped and not shown here, in the language of the report.
     """
 
     as_of: AsOf
@@ -108,8 +117,8 @@ def evaluate(
     ConfigError : a framework file is missing or breaks its schema.
     """
     index = evidence_index(results, options.floor)
-    declared = declared_by(results)
-    evaluation = _Evaluation(index, options, as_of, declared, results.findings)
+    declared, words = declared_by(results), words_of(results)
+    evaluation = _Evaluation(index, options, as_of, declared, results.findings, words)
     reports = tuple(evaluation.report(one) for one in frameworks)
     shown = {one.framework.id for one in reports}
     return ComplianceReport(
@@ -119,7 +128,9 @@ def evaluate(
         frameworks=reports,
         form=_form(reports, options.human, index),
         milestones=milestones(as_of.day, shown),
-        others=tuple(FrameworkChoice(name).load() for name in framework_ids() if name not in shown),
+        others=tuple(
+            FrameworkChoice(name).shown_in(words) for name in framework_ids() if name not in shown
+        ),
         declared=declared,
     )
 
@@ -139,13 +150,14 @@ def _as_of(results: Results) -> AsOf:
     """The day that the config sets, else the day of the run, where that is recorded."""
     declared = (results.config.get("report") or {}).get("as_of")
     if declared:
-        return AsOf(date.fromisoformat(str(declared)), "the day that the config sets")
+        return AsOf(date.fromisoformat(str(declared)), message("compliance.as_of.config"))
     if not measures_time(results):
-        return AsOf(None, "The run was told to measure no time (measure_time: false)")
+        return AsOf(None, message("compliance.as_of.untimed", key=NO_TIME))
     record = record_of(results)
     if record.day:
-        return AsOf(record.day, "the day of the run")
-    return AsOf(None, f"provenance.json {record.problem or 'records no start time'}")
+        return AsOf(record.day, message("compliance.as_of.run"))
+    unrecorded = message("compliance.as_of.unrecorded", file=PROVENANCE)
+    return AsOf(None, record.problem or unrecorded)
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,7 @@ class _Evaluation:
     as_of: AsOf
     declared: DataDeclarations
     findings: tuple[Finding, ...]
+    words: Wording
 
     def report(self, choice: FrameworkChoice) -> FrameworkReport:
         framework = choice.load()
@@ -175,7 +188,9 @@ class _Evaluation:
         )
         warnings = banners(framework, choice, self.as_of, self.options.stale_after_days)
         bearing = {one.row.id: self.bearing(one) for one in judgements}
-        return FrameworkReport(framework, warnings, judgements, bearing)
+        return FrameworkReport(
+            framework, choice.shown_in(self.words), warnings, judgements, bearing
+        )
 
     def bearing(self, one: Judgement) -> tuple[Finding, ...]:
         """Findings, notes aside, that rest on what counts as evidence for this row."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.compliance import run_facts
-from deepseek_report.compliance.framework import evidence_vocabulary
 from deepseek_report.compliance.integrity import (
     STATES,
     EvidenceFile,
@@ -27,8 +27,8 @@ class Item:
     artifact: str
     state: State
     files: tuple[EvidenceFile, ...] = ()
-    problems: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
+    remarks: tuple[Message, ...] = ()
     scores: tuple[Score, ...] = ()
 
     @property
@@ -40,23 +40,30 @@ class Item:
 class Evidence:
     """One kind of evidence.
 
-    label, meaning : in a few words, and as the vocabulary defines it.
     items : the artifacts that were looked at. problems : why it does not count, else empty.
     limits : what it does not cover even so. section : the section of the report that shows it.
-    facts : what the run says in this matter, one phrase each. person : the human field whose signed
+    facts : what the run says in this matter. person : the human field whose signed
     statement can stand in for it; empty unless it is absent, as no word mends a failed check.
     """
 
     kind: str
-    label: str
-    meaning: str
     state: State
     items: tuple[Item, ...] = ()
-    problems: tuple[str, ...] = ()
-    limits: str = ""
+    problems: tuple[Message, ...] = ()
+    limits: Text = ""
     section: str = ""
-    facts: tuple[str, ...] = ()
+    facts: tuple[Message, ...] = ()
     person: str = ""
+
+    @property
+    def label(self) -> Message:
+        """What it is called."""
+        return message(f"evidence_kinds.{_key(self.kind)}.label")
+
+    @property
+    def meaning(self) -> Message:
+        """What it is, or would be."""
+        return message(f"evidence_kinds.{_key(self.kind)}.meaning")
 
     @property
     def counts(self) -> bool:
@@ -72,14 +79,14 @@ class Evidence:
         return tuple(score for item in self.items if item.counts for score in item.scores)
 
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def remarks(self) -> tuple[Message, ...]:
         return tuple(dict.fromkeys(text for item in self.items for text in item.remarks))
 
 
 def evidence_index(
     results: Results, floor: int, sources: Sources | None = None
 ) -> dict[str, Evidence]:
-    """{evidence kind: what this run has of it}, in the order of the vocabulary.
+    """{evidence kind: what this run has of it}, in the order of the map.
 
     Parameters
     ----------
@@ -88,11 +95,7 @@ def evidence_index(
     """
     sources = sources or load_sources()
     index = _Index(results, floor, sources.sanity)
-    return {
-        kind: index.evidence(kind, sources.kinds[kind])
-        for kind in evidence_vocabulary()
-        if kind in sources.kinds
-    }
+    return {name: index.evidence(name, kind) for name, kind in sources.kinds.items()}
 
 
 @dataclass(frozen=True)
@@ -102,27 +105,25 @@ class _Index:
     sanity: tuple[SanityTest, ...]
 
     def evidence(self, name: str, kind: Kind) -> Evidence:
-        state, items, problems = self.look(kind)
+        state, items, problems = self.look(name, kind)
         return Evidence(
             kind=name,
-            label=kind.label,
-            meaning=evidence_vocabulary()[name],
             state=state,
             items=items,
             problems=() if state == "present" else problems,
-            limits=kind.limits,
+            limits=message(f"evidence_kinds.{_key(name)}.limits") if kind.limits else "",
             section=kind.section,
             facts=self.facts(kind) if state == "present" else (),
             person=kind.person if state == "absent" else "",
         )
 
-    def facts(self, kind: Kind) -> tuple[str, ...]:
+    def facts(self, kind: Kind) -> tuple[Message, ...]:
         found = (run_facts.fact(self.results, key) for key in kind.facts)
-        return tuple(text for text in found if text)
+        return tuple(one for one in found if one)
 
-    def look(self, kind: Kind) -> tuple[State, tuple[Item, ...], tuple[str, ...]]:
+    def look(self, name: str, kind: Kind) -> tuple[State, tuple[Item, ...], tuple[Message, ...]]:
         if kind.absent:
-            return "absent", (), (kind.absent,)
+            return "absent", (), (message(f"evidence_kinds.{_key(name)}.absent"),)
         required = [self.item(one, kind) for need in kind.all for one in self.expand(need)]
         if kind.files:
             required.insert(0, self.record(kind))
@@ -131,9 +132,10 @@ class _Index:
         if kind.any:
             states.append(min((one.state for one in choice), key=STATES.index, default="absent"))
         items = (*required, *choice)
-        problems = [text for one in items for text in one.problems]
+        problems = [problem for one in items for problem in one.problems]
         if kind.any and not choice:
-            problems.append(_no_choice(kind))
+            asked = [need.artifact for need in kind.any]
+            problems.append(message("compliance.integrity.none_of", artifacts=asked))
         return max(states, key=STATES.index), items, tuple(dict.fromkeys(problems))
 
     def record(self, kind: Kind) -> Item:
@@ -143,7 +145,8 @@ class _Index:
             return Item(name, "absent", problems=run_facts.why_empty(results, empty))
         lost = [one for one in kind.files if not kind.after and not self.in_folder(one)]
         if lost:
-            return Item(name, "absent", problems=(f"the run folder has no {', '.join(lost)}",))
+            absent = message("compliance.integrity.not_in_folder", files=lost)
+            return Item(name, "absent", problems=(absent,))
         files = tuple(
             EvidenceFile(one, self.sealed(one) if kind.sealed else "") for one in kind.files
         )
@@ -183,9 +186,9 @@ class _Index:
         )
 
 
-def _no_choice(kind: Kind) -> str:
-    asked = ", ".join(need.artifact for need in kind.any)
-    return f"the run has none of {asked}"
+def _key(kind: str) -> str:
+    """A kind of evidence as one part of a key of the catalogs."""
+    return kind.replace(".", "_")
 
 
 def counting(index: Mapping[str, Evidence]) -> frozenset[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report import __version__
+from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import dump_json, load_json, save_json
@@ -16,7 +17,6 @@ from deepseek_report.compliance.framework import frameworks_folder
 from deepseek_report.compliance.statements import Exemption, Opinion, Statement
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.errors import ArtifactError
-from deepseek_report.wording.words import wording
 
 TOOL = "deepseek-report"
 EVIDENCE = "evidence.json"
@@ -31,7 +31,7 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any
     digests: Mapping[str, str] = results.provenance.get("digests") or {}
     return {
         "format": "deepseek-report/evidence",
-        "format_version": 1,
+        "format_version": 2,
         "run_id": results.run_id,
         "as_of": report.as_of.day.isoformat() if report.as_of.day else None,
         "floor": report.options.floor,
@@ -40,10 +40,7 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any
         "frameworks": {one.framework.id: _framework(one) for one in report.frameworks},
         "statements": {one.name: _field(one) for one in report.form},
         "unasked": list(report.options.human.unasked),
-        "not_used": [
-            {"where": one.where, "found": one.fault, "allowed": one.allowed, "todo": one.todo}
-            for one in report.options.human.problems
-        ],
+        "not_used": [plain(one.told()) for one in report.options.human.problems],
     }
 
 
@@ -84,10 +81,10 @@ def _evidence(one: Evidence) -> dict[str, Any]:
         "files": files,
         "artifacts": [item.artifact for item in one.items if item.counts],
         "scores": [_score(score) for score in one.scores],
-        "problems": list(one.problems),
-        "remarks": list(one.remarks),
-        "facts": list(one.facts),
-        "limits": one.limits,
+        "problems": plain(one.problems),
+        "remarks": plain(one.remarks),
+        "facts": plain(one.facts),
+        "limits": plain(one.limits),
         "person": one.person,
         "section": one.section,
         "created": None,
@@ -113,7 +110,7 @@ def _score(score: Score) -> dict[str, Any]:
         "value": score.value,
         "n": score.n,
         "ci": [score.low, score.high] if score.has_interval else None,
-        "interval_method": wording().say(score.interval_method),
+        "interval_method": plain(score.interval_method),
         "p_value": score.p_value,
         **named,
     }
@@ -127,7 +124,7 @@ def _framework(report: FrameworkReport) -> dict[str, Any]:
         "legal_force": framework.legal_force,
         "checked": framework.checked.isoformat(),
         "sha256": framework.sha256,
-        "banners": [vars(banner) for banner in report.banners],
+        "banners": [plain(vars(banner)) for banner in report.banners],
         "counts": report.counts,
         "rows": {
             one.row.id: {
@@ -148,10 +145,10 @@ def _row(one: Judgement) -> dict[str, Any]:
         "present": list(one.present),
         "supplied": dict(one.supplied),
         "missing": list(one.missing),
-        "lacks": list(one.lacks),
+        "lacks": plain(one.lacks),
         "open": list(one.open_fields),
         "filled": list(one.filled),
-        "out_of_scope": one.outside,
+        "out_of_scope": plain(one.outside),
         "judgement": _signed(one.opinion) if one.opinion else None,
         "not_applicable": _signed(one.exemption) if one.exemption else None,
     }

@@ -106,12 +106,12 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     RenderError : names every use, its line and its context.
     """
     human = report.options.human
-    quoted = quoted_passages(one.framework for one in report.frameworks)
+    quoted = quoted_passages(one.shown for one in report.frameworks)
     quoted += [one.text for one in human.statements.values()]
     quoted += [one.text for one in human.judgements.values()]
     quoted += [one.reason for one in human.not_applicable.values()]
     quoted += [part for one in _signers(human) for part in (one.name, one.role)]
-    quoted += [str(one) for one in human.problems]
+    quoted += _texts(plain([one.values for one in human.problems]))
     if results.has("data"):
         card = plain(results.card)
         quoted += [*_texts(results.schema.to_json()), *_texts(card), *_cases(results)]

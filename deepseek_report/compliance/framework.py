@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -16,9 +15,12 @@ from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.compliance.applicability import Scope, read_scope
 from deepseek_report.errors import ConfigError
+from deepseek_report.wording.words import Wording
 
 Ceiling = Literal["met", "partly", "human_input"]
 HUMAN = "human_input."
+#: Texts at the head of a framework, beside its notes, dates, sources and rows.
+HEAD_TEXTS = ("name", "short_name", "jurisdiction", "legal_force", "text_version", "disclaimer")
 #: The name of a run's copy of a framework of one's own.
 FRAMEWORK_FILE = "framework.yaml"
 
@@ -82,6 +84,14 @@ class FrameworkChoice:
             )
         return framework
 
+    def shown_in(self, words: Wording) -> Framework:
+        """The framework in a language; what has no texts in it, and a file of one's own, as it is.
+
+        The texts stand under `frameworks.<id>` of the language's catalog, in the shape that
+        `Framework.with_texts` takes.
+        """
+        return self.load() if self.file else self.load().with_texts(words.framework(self.id))
+
 
 @dataclass(frozen=True)
 class Row:
@@ -143,6 +153,7 @@ class Framework:
 
     id: str
     name: str
+    short_name: str
     jurisdiction: str
     legal_force: str
     text_version: str
@@ -156,13 +167,30 @@ class Framework:
     applies: Scope = field(default_factory=Scope)
 
     @property
-    def short_name(self) -> str:
-        """The name up to its first bracket or semicolon."""
-        return re.split(r" \(|;", self.name, maxsplit=1)[0]
-
-    @property
     def unverified(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if not row.verified)
+
+    def row(self, name: str) -> Row:
+        """The row of this id."""
+        return next(row for row in self.rows if row.id == name)
+
+    def with_texts(self, texts: Mapping[str, Any]) -> Framework:
+        """The framework with these texts in the place of its own.
+
+        texts : those of `HEAD_TEXTS`; `notes`, all of them; `applies_from` {key: text}; `sources`
+        {id: kind}; `rows` {id: {title, asks, verify_note}}. Each may be left out.
+        """
+        heads = {name: texts[name] for name in HEAD_TEXTS if name in texts}
+        heads.setdefault("short_name", texts.get("name", self.short_name))
+        kinds, rows = texts.get("sources", {}), texts.get("rows", {})
+        return replace(
+            self,
+            **heads,
+            notes=tuple(texts.get("notes", self.notes)),
+            applies_from={**self.applies_from, **texts.get("applies_from", {})},
+            sources=tuple(replace(one, kind=kinds.get(one.id, one.kind)) for one in self.sources),
+            rows=tuple(replace(row, **rows.get(row.id, {})) for row in self.rows),
+        )
 
 
 def read_yaml(path: Path) -> Any:
@@ -190,7 +218,7 @@ def read_yaml(path: Path) -> Any:
 
 @cache
 def load_framework(path: Path) -> Framework:
-    """Read a framework file and check it against `_schema.yaml` and the evidence vocabulary.
+    """Read a framework file and check it against `_schema.yaml` and the kinds of evidence.
 
     Raises
     ------
@@ -206,9 +234,9 @@ def load_framework(path: Path) -> Framework:
 
 
 @cache
-def evidence_vocabulary() -> Mapping[str, str]:
-    """{evidence kind: what it means}, from `_evidence.yaml`."""
-    return dict(read_yaml(frameworks_folder() / "_evidence.yaml")["evidence"])
+def evidence_kinds() -> frozenset[str]:
+    """The kinds of evidence that rows may ask for, as `_sources.yaml` says how each is made."""
+    return frozenset(read_yaml(frameworks_folder() / "_sources.yaml")["kinds"])
 
 
 def _schema_problems(data: Any) -> list[str]:
@@ -232,6 +260,7 @@ def _build(data: Mapping[str, Any], sha256: str) -> Framework:
     return Framework(
         id=head["id"],
         name=head["name"],
+        short_name=head.get("short_name") or head["name"],
         jurisdiction=head["jurisdiction"],
         legal_force=head["legal_force"],
         text_version=str(head["text_version"]),
@@ -265,10 +294,10 @@ def _meaning_problems(framework: Framework) -> list[str]:
 
 
 def _row_problems(row: Row) -> list[str]:
-    known = evidence_vocabulary()
+    known = evidence_kinds()
     named = dict.fromkeys(row.evidence + row.need)
     problems = [
-        f"{row.id}: evidence `{kind}` is not in _evidence.yaml"
+        f"{row.id}: evidence `{kind}` is no kind of _sources.yaml"
         for kind in named
         if kind not in known and not kind.startswith(HUMAN)
     ]

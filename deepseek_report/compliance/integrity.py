@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.artifacts.training_files import model_digest
-from deepseek_report.wording.of_results import words_of
 
 _TRAINING = "training/"
 
@@ -33,7 +33,7 @@ class Integrity:
 
     state: State
     files: tuple[EvidenceFile, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
 
 
 def examine(
@@ -48,16 +48,18 @@ def examine(
     """
     folder = results.paths.get(artifact)
     if folder is None:
-        reason = words_of(results).say(results.why_missing(artifact)).rstrip(".")
-        return Integrity("absent", problems=(f"{artifact} is missing ({reason})",))
+        reason = results.why_missing(artifact)
+        missing = message("compliance.integrity.missing", artifact=artifact, reason=reason)
+        return Integrity("absent", problems=(missing,))
     if lost := [name for name in names if not (folder / name).is_file()]:
-        return Integrity("absent", problems=tuple(f"{artifact} has no {name}" for name in lost))
+        told = message("compliance.integrity.lost", artifact=artifact, files=lost)
+        return Integrity("absent", problems=(told,))
     manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
     files = tuple(
         EvidenceFile(_in_run(folder / name, artifact, results.folder), sha256_file(folder / name))
         for name in names
     )
-    if altered := [text for one in files if (text := _mismatch(one, manifest))]:
+    if altered := [found for one in files if (found := _mismatch(one, manifest))]:
         return Integrity("altered", files, tuple(altered))
     if stale := _subject_problems(results.provenance, artifact, subject):
         return Integrity("stale", files, tuple(stale))
@@ -71,26 +73,27 @@ def _in_run(path: Path, artifact: str, run: Path | None) -> str:
     return path.relative_to(run).as_posix()
 
 
-def _mismatch(file: EvidenceFile, manifest: Mapping[str, str]) -> str:
+def _mismatch(file: EvidenceFile, manifest: Mapping[str, str]) -> Message | None:
     expected = manifest.get(file.path)
     if expected is None:
-        return f"{file.path} is not in the manifest"
+        return message("compliance.integrity.not_listed", file=file.path)
     if expected != file.sha256:
-        return f"{file.path} was changed: its SHA-256 is not the one in the manifest"
-    return ""
+        return message("compliance.integrity.changed", file=file.path)
+    return None
 
 
 def _subject_problems(
     provenance: Mapping[str, Any], artifact: str, subject: tuple[str, ...]
-) -> list[str]:
+) -> list[Message]:
     ours: Mapping[str, str] = provenance.get("digests") or {}
     theirs = subject_of(provenance, artifact)
     problems = []
     for name in subject:
+        about = {"artifact": artifact, "subject": name}
         if not ours.get(name):
-            problems.append(f"{artifact}: this run records no digest of its {name}")
+            problems.append(message("compliance.integrity.no_digest", **about))
         elif theirs.get(name) != ours[name]:
-            problems.append(f"{artifact} was not made for this run's {name}: the digests differ")
+            problems.append(message("compliance.integrity.other_subject", **about))
     return problems
 
 

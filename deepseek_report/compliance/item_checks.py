@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count, number
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.compliance.sources import (
@@ -19,6 +19,7 @@ from deepseek_report.compliance.sources import (
     SanityTest,
     ScoreCheck,
 )
+from deepseek_report.findings.records import attribute_labels
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,16 @@ class Subject:
 class CheckOutcome:
     """Why the item does not count (`problems`), and what a reader should know (`remarks`)."""
 
-    problems: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
+    remarks: tuple[Message, ...] = ()
 
 
 def run_checks(need: Need, subject: Subject) -> CheckOutcome:
-    """All checks of an item, each problem as one phrase."""
+    """All checks of an item."""
     outcomes = [_run(check, subject) for check in need.checks]
     return CheckOutcome(
-        tuple(text for one in outcomes for text in one.problems),
-        tuple(text for one in outcomes for text in one.remarks),
+        tuple(problem for one in outcomes for problem in one.problems),
+        tuple(remark for one in outcomes for remark in one.remarks),
     )
 
 
@@ -70,101 +71,110 @@ def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
 def _check_scores(check: ScoreCheck, subject: Subject) -> CheckOutcome:
     scores = scores_of(subject.results, subject.artifact, check.metric)
     if not scores:
-        return CheckOutcome((f"{subject.artifact} holds no score {check.metric}",))
-    fails = _failure(check, subject.floor if check.least is None else check.least)
-    failed = [text for score in scores if (text := fails(score))]
+        about = {"artifact": subject.artifact, "metric": check.metric}
+        return CheckOutcome((message("compliance.checks.no_score", **about),))
+    fails = _failure(check, subject)
+    failed = [told for score in scores if (told := fails(score))]
     if not failed:
         return CheckOutcome()
     summary = failed[0]
     if len(scores) > 1:
-        summary = f"{count(len(failed))} of {count(len(scores))} numbers: {failed[0]}"
+        counted = {"failed": len(failed), "n": len(scores)}
+        summary = message("compliance.checks.several", **counted, first=failed[0])
     if not check.every and len(failed) < len(scores):
         return CheckOutcome(remarks=(summary,))
     return CheckOutcome((summary,))
 
 
-def _failure(check: ScoreCheck, floor: int) -> Callable[[Score], str]:
-    def interval(score: Score) -> str:
-        return "" if score.has_interval else f"{_name(score)} has no interval"
+def _failure(check: ScoreCheck, subject: Subject) -> Callable[[Score], Message | None]:
+    def interval(score: Score) -> Message | None:
+        lacks = message("compliance.checks.no_interval", score=named(score))
+        return None if score.has_interval else lacks
 
-    def least(score: Score) -> str:
-        below = f"{_name(score)} rests on n = {count(score.n)}, below the floor of {count(floor)}"
-        return "" if score.n >= floor else below
+    def least(score: Score) -> Message | None:
+        floor = subject.floor if check.least is None else check.least
+        small = {"n": score.n, "floor": floor}
+        too_few = message("compliance.checks.too_few", score=named(score), **small)
+        return None if score.n >= floor else too_few
 
-    def p_value(score: Score) -> str:
-        return "" if score.p_value is not None else f"{_name(score)} has no test"
+    def p_value(score: Score) -> Message | None:
+        lacks = message("compliance.checks.no_test", score=named(score))
+        return None if score.p_value is not None else lacks
 
-    def bound(score: Score) -> str:
-        return _out_of_bounds(check, score)
+    def bound(score: Score) -> Message | None:
+        return _out_of_bounds(check, score, named(score))
+
+    def named(score: Score) -> Message:
+        return named_score(score, subject.results)
 
     return {"interval": interval, "floor": least, "p_value": p_value, "bound": bound}[check.check]
 
 
-def _out_of_bounds(check: ScoreCheck, score: Score) -> str:
+def _out_of_bounds(check: ScoreCheck, score: Score, named: Message) -> Message | None:
     value = getattr(score, check.end)
-    end = "" if check.end == "value" else f"{check.end}er end of the interval of "
     if value is None or math.isnan(value):
-        return f"the {end}{_name(score)} is not defined"
+        return message(f"compliance.checks.undefined.{check.end}", score=named)
+    found = {"score": named, "value": value}
     if check.above is not None and not value > check.above:
-        return f"the {end}{_name(score)} is {number(value)}, not above {check.above:g}"
+        return message(f"compliance.checks.not_above.{check.end}", **found, bound=check.above)
     if check.at_most is not None and abs(value) > check.at_most:
-        return f"the {end}{_name(score)} is {number(value)}, beyond {check.at_most:g}"
-    return ""
+        return message(f"compliance.checks.beyond.{check.end}", **found, bound=check.at_most)
+    return None
 
 
-def _name(score: Score) -> str:
-    subject = [score.explainer, score.attribute, score.level, score.slice]
-    named = ", ".join(part.replace("_", " ") for part in subject if part)
-    metric = score.metric.replace("_", " ")
-    return f"{metric} ({named})" if named else metric
+def named_score(score: Score, results: Results) -> Message:
+    """What a score is called: its metric, and in brackets what it is about."""
+    return message(
+        "compliance.score",
+        metric=score.metric,
+        explainer=score.explainer,
+        attributes=attribute_labels(results, score.attribute) if score.attribute else [],
+        levels=score.level.split(" × ") if score.level else [],
+        part=score.slice,
+    )
 
 
 def _check_fields(check: FieldsCheck, subject: Subject) -> CheckOutcome:
     data = load_json(subject.results.paths[subject.artifact] / check.file)
     empty = [
-        name.replace("|", " or ")
+        name
         for name in check.fields
         if all(data.get(one) in (None, "", [], {}) for one in name.split("|"))
     ]
     if not empty:
         return CheckOutcome()
-    return CheckOutcome((f"{check.file} says nothing about {', '.join(empty)}",))
+    return CheckOutcome((message("compliance.checks.says_nothing", file=check.file, keys=empty),))
 
 
 def _check_rows(check: RowsCheck, subject: Subject) -> CheckOutcome:
     table = load_table(subject.results.paths[subject.artifact] / check.file)
     if absent := sorted(set(check.where) - set(table.columns)):
-        return CheckOutcome((f"{check.file} has no column {', '.join(absent)}",))
+        lacks = message("compliance.checks.no_column", file=check.file, keys=absent)
+        return CheckOutcome((lacks,))
     for column, value in check.where.items():
         table = table[table[column] == value]
     if len(table) >= check.least:
         return CheckOutcome()
-    condition = "".join(f" with {column} “{value}”" for column, value in check.where.items())
-    return CheckOutcome(
-        (f"{check.file} has {count(len(table))} rows{condition}, fewer than {check.least}",)
-    )
+    keys = [f"{column}: {value}" for column, value in check.where.items()]
+    counted = {"n": len(table), "least": check.least}
+    few = message("compliance.checks.too_few_rows", file=check.file, keys=keys, **counted)
+    return CheckOutcome((few,))
 
 
 def _check_sanity(subject: Subject) -> CheckOutcome:
     judged = ArtifactId(subject.artifact)
     explainer = judged.subject or judged.name
-    label = explainer.replace("_", " ")
-    problems: list[str] = []
-    untested: list[str] = []
+    problems: list[Message] = []
+    untested: list[Message] = []
     for test in subject.sanity:
         artifact = test.artifact.format(explainer=explainer)
         scores = scores_of(subject.results, artifact, test.metric)
+        about = {"explainer": explainer, "test": test.metric}
         if not scores:
-            untested.append(test.name)
-        problems += [text for score in scores if (text := _sanity_failure(test, score, label))]
-    remarks = [f"{label}: no test of {name} was made" for name in untested]
-    return CheckOutcome(tuple(problems), tuple(remarks))
-
-
-def _sanity_failure(test: SanityTest, score: Score, explainer: str) -> str:
-    if math.isfinite(score.value) and abs(score.value) <= test.at_most:
-        return ""
-    return (
-        f"{explainer} failed the test of {test.name}: {number(score.value)}, "
-        f"beyond {test.at_most:g}"
-    )
+            untested.append(message("compliance.checks.untested", **about))
+        problems += [
+            message("compliance.checks.failed_test", **about, value=one.value, bound=test.at_most)
+            for one in scores
+            if not (math.isfinite(one.value) and abs(one.value) <= test.at_most)
+        ]
+    return CheckOutcome(tuple(problems), tuple(untested))

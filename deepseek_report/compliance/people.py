@@ -16,14 +16,20 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.people_entries import Context, Found, read_entries
 from deepseek_report.compliance.people_yaml import MOST_BYTES, parse
-from deepseek_report.compliance.statements import HumanInput, StatementSource
-from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.compliance.statements import (
+    HumanInput,
+    PeopleProblem,
+    StatementSource,
+    wrong,
+)
+from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.errors import ConfigError
 
 PEOPLE = "people"
 _MOST_FILES = 100
 _SUFFIXES = (".yaml", ".yml")
 _OLD = ("statements", "not_applicable")
+_YAML_NAMES = ["NAME.yaml"]
 
 
 class PeopleProblems(ConfigProblems):
@@ -46,7 +52,7 @@ class PeopleFile:
 
 def read_people(results: Results) -> HumanInput:
     """What people wrote for this run; nothing is raised, the problems are in it."""
-    problems: list[Problem] = list(_moved(results.config))
+    problems: list[PeopleProblem] = list(_moved(results.config))
     files = list(_files(results.folder, problems)) if results.folder else []
     return _gather(files, Context.of(results), problems)
 
@@ -64,12 +70,12 @@ def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput
         was copied.
     """
     folder = _folder_of(results)
-    problems: list[Problem] = list(_moved(results.config))
+    problems: list[PeopleProblem] = list(_moved(results.config))
     there = {one.shown: one for one in _files(folder, problems)}
     added = [one for source in sources if (one := _to_add(source, there, problems))]
     found = _gather([*there.values(), *added], Context.of(results), problems)
     if found.problems:
-        raise PeopleProblems(found.problems)
+        raise PeopleProblems([one.in_english() for one in found.problems])
     for one in added:
         target = folder / one.shown
         target.parent.mkdir(exist_ok=True)
@@ -88,37 +94,29 @@ def _folder_of(results: Results) -> Path:
     return results.folder
 
 
-def _moved(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _moved(config: Mapping[str, Any]) -> Iterator[PeopleProblem]:
     """Statements in the config of a run that an older version made."""
     report = config.get("report") or {}
     for key in _OLD:
         if report.get(key):
-            yield Problem(
-                f"run.json, report.{key}",
-                "statements of people are no longer part of a config",
-                todo=f"move them to people/NAME.yaml, below `{key}:`",
-            )
+            yield wrong(f"run.json, report.{key}", "in_config", file=f"{PEOPLE}/NAME.yaml", key=key)
 
 
 def _to_add(
-    source: Path, there: Mapping[str, PeopleFile], problems: list[Problem]
+    source: Path, there: Mapping[str, PeopleFile], problems: list[PeopleProblem]
 ) -> PeopleFile | None:
     name = source.name
     if source.suffix.lower() not in _SUFFIXES or name.startswith("."):
-        found = f"{name} is no name of a YAML file"
-        problems.append(Problem(str(source), found, "NAME.yaml", "rename the file"))
+        problems.append(wrong(str(source), "no_yaml_name", file=name, keys=_YAML_NAMES))
         return None
     if not source.is_file():
-        problems.append(Problem(str(source), "there is no such file", todo="correct the path"))
+        problems.append(wrong(str(source), "no_file"))
         return None
     one = PeopleFile(f"{PEOPLE}/{name}", _bounded(source))
     if (old := there.get(one.shown)) is None:
         return one
     if old.content != one.content:
-        todo = f"edit {one.shown} in the run folder, or give your file another name"
-        problems.append(
-            Problem(str(source), f"{one.shown} is there and says other things", "", todo)
-        )
+        problems.append(wrong(str(source), "differs", file=one.shown))
     return None
 
 
@@ -127,35 +125,33 @@ def _bounded(path: Path) -> bytes:
         return stream.read(MOST_BYTES + 1)
 
 
-def _files(run: Path, problems: list[Problem]) -> Iterator[PeopleFile]:
+def _files(run: Path, problems: list[PeopleProblem]) -> Iterator[PeopleFile]:
     folder = run / PEOPLE
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        problems.append(Problem(PEOPLE, "no folder", "a folder", "links are not followed"))
+        problems.append(wrong(PEOPLE, "no_folder"))
         return
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     if len(paths) > _MOST_FILES:
-        problems.append(Problem(PEOPLE, f"{len(paths)} files", f"at most {_MOST_FILES}"))
+        problems.append(wrong(PEOPLE, "files", n=len(paths), most=_MOST_FILES))
         return
     for path in paths:
         shown = f"{PEOPLE}/{path.name}"
         if not stat.S_ISREG(path.lstat().st_mode):
-            todo = "put the file itself here; links and folders are not followed"
-            problems.append(Problem(shown, "no regular file", "a file", todo))
+            problems.append(wrong(shown, "no_regular_file"))
         elif path.suffix.lower() not in _SUFFIXES:
-            todo = "rename it, if it holds statements; else put it elsewhere"
-            problems.append(Problem(shown, "not read, as it is no YAML file", "NAME.yaml", todo))
+            problems.append(wrong(shown, "not_read", keys=_YAML_NAMES))
         else:
             try:
                 yield PeopleFile(shown, _bounded(path))
             except OSError as error:
-                problems.append(Problem(shown, f"cannot be read: {error.strerror}"))
+                problems.append(wrong(shown, "unreadable", reason=error.strerror))
 
 
 @dataclass
 class _Once:
     """Keeps what is said once, and tells where two files say different things."""
 
-    problems: list[Problem]
+    problems: list[PeopleProblem]
     said: dict[str, Any] = field(default_factory=dict)
     disputed: set[str] = field(default_factory=set)
 
@@ -166,17 +162,16 @@ class _Once:
         self.disputed.add(key)
         where = f"{one.source.file}:{one.source.line}"
         other = f"{first.source.file}:{first.source.line}"
-        found = f"`{key}` is said otherwise at {other}, so neither counts"
-        self.problems.append(
-            Problem(where, found, "one of the two", "delete the one that is wrong")
-        )
+        self.problems.append(wrong(where, "disputed", key=key, file=other))
 
     @property
     def agreed(self) -> dict[str, Any]:
         return {key: one for key, one in self.said.items() if key not in self.disputed}
 
 
-def _gather(files: Iterable[PeopleFile], context: Context, problems: list[Problem]) -> HumanInput:
+def _gather(
+    files: Iterable[PeopleFile], context: Context, problems: list[PeopleProblem]
+) -> HumanInput:
     statements, judgements, aside = (_Once(problems) for _ in range(3))
     unasked: list[str] = []
     keepers: Mapping[str, Callable[[str, Any], None]] = {

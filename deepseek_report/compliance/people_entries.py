@@ -17,12 +17,14 @@ from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.compliance.statements import (
     Exemption,
     Opinion,
+    PeopleProblem,
     Statement,
     StatementSource,
     is_placeholder,
     parse_date,
+    wrong,
 )
-from deepseek_report.config.problems import Problem, nearest
+from deepseek_report.config.problems import nearest_name
 
 _MOST_LETTERS = {"text": 20_000, "reason": 20_000}
 _MOST_NAME = 200
@@ -81,7 +83,7 @@ class Found:
     """What one file holds: entries (group, key, object), problems, and what nobody asks for."""
 
     entries: list[tuple[str, str, Any]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[PeopleProblem] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
 
 
@@ -108,27 +110,28 @@ _TOP = (*GROUPS, "run")
 
 def read_entries(top: Entry, source: StatementSource, context: Context, found: Found) -> None:
     """Add the entries of a file to `found`; what is wrong becomes a problem instead."""
+    signed_elsewhere: list[PeopleProblem] = []
     for key, entry in top.below.items():
         where = f"{source.file}:{entry.line}"
         if key == "run":
-            found.problems += _other_run(where, entry, context)
+            signed_elsewhere += _other_run(where, entry, context)
         elif key not in GROUPS:
             found.problems.append(_unknown(where, "key", key, _TOP))
         elif not entry.is_mapping:
             if entry.text:
-                found.problems.append(Problem(where, f"`{key}` holds no entries", "NAME: {…}"))
+                found.problems.append(wrong(where, "no_entries", key=key, keys=["NAME: {…}"]))
         else:
             for name, one in entry.below.items():
                 _read_one(GROUPS[key], name, one, source, context, found)
-    if found.problems and any(" was signed for the run " in one.fault for one in found.problems):
+    found.problems += signed_elsewhere
+    if signed_elsewhere:
         found.entries.clear()
 
 
-def _other_run(where: str, entry: Entry, context: Context) -> Iterator[Problem]:
+def _other_run(where: str, entry: Entry, context: Context) -> Iterator[PeopleProblem]:
     if entry.text and context.run_id and entry.text != context.run_id:
-        found = f"the file was signed for the run {entry.text}; this is {context.run_id}"
-        todo = "let its people read this run and sign anew, then change `run`"
-        yield Problem(where, found, f"run: {context.run_id}", todo)
+        asked = {"key": "run", "keys": [f"run: {context.run_id}"]}
+        yield wrong(where, "other_run", signed=entry.text, run=context.run_id, **asked)
 
 
 def _read_one(
@@ -138,15 +141,15 @@ def _read_one(
     key = name.removeprefix(HUMAN)
     if _left_open(entry):
         return
-    wrong = [*_misnamed(group, key, here, context), *_misshaped(group, entry, here)]
-    if not wrong:
-        wrong = list(_unsigned(group, entry, here, context))
-    if wrong:
-        found.problems += wrong
+    problems = [*_misnamed(group, key, here, context), *_misshaped(group, entry, here)]
+    if not problems:
+        problems = list(_unsigned(group, entry, here, context))
+    if problems:
+        found.problems += problems
         return
     shown = context.shown.fields if group.noun == "field" else context.shown.rows
     if key not in shown:
-        found.unasked.append(f"{here.file}:{here.line}: `{group.name}.{key}`")
+        found.unasked.append(f"{here.file}:{here.line}: {group.name}.{key}")
     found.entries.append((group.name, key, _built(group, key, entry, here)))
 
 
@@ -156,47 +159,45 @@ def _left_open(entry: Entry) -> bool:
     return not entry.text and not any(one.text or one.is_mapping for one in values)
 
 
-def _misnamed(group: Group, key: str, here: StatementSource, context: Context) -> Iterator[Problem]:
+def _misnamed(
+    group: Group, key: str, here: StatementSource, context: Context
+) -> Iterator[PeopleProblem]:
     names = ("fields", "rows")[group.noun == "row"]
     if key not in getattr(context.known, names):
         where = f"{here.file}:{here.line}"
         yield _unknown(where, group.noun, key, sorted(getattr(context.shown, names)))
 
 
-def _unknown(where: str, noun: str, key: str, known: Any) -> Problem:
-    few = ", ".join(known) if len(known) <= 8 else ""
-    todo = nearest(key, known) or "the table of open statements in the report lists the names"
-    return Problem(where, f'unknown {noun} "{key}"', few, todo)
+def _unknown(where: str, noun: str, key: str, known: Any) -> PeopleProblem:
+    few = list(known) if len(known) <= 8 else []
+    return wrong(where, f"unknown_{noun}", key=key, keys=few, nearest=nearest_name(key, known))
 
 
-def _misshaped(group: Group, entry: Entry, here: StatementSource) -> Iterator[Problem]:
+def _misshaped(group: Group, entry: Entry, here: StatementSource) -> Iterator[PeopleProblem]:
     where = f"{here.file}:{here.line}"
     if not entry.is_mapping:
-        yield Problem(where, "no name, role and date", f"the keys {', '.join(group.keys)}")
+        yield wrong(where, "unsigned", keys=list(group.keys))
     for key, value in entry.below.items():
         line = f"{here.file}:{value.line}"
         if key not in group.keys:
             yield _unknown(line, "key", key, group.keys)
         elif value.is_mapping:
-            yield Problem(line, f"`{key}` holds keys", "a text")
+            yield wrong(line, "holds_keys", key=key)
         elif len(value.text) > (most := _MOST_LETTERS.get(key, _MOST_NAME)):
-            yield Problem(line, f"`{key}` has {len(value.text)} letters", f"at most {most}")
+            yield wrong(line, "letters", key=key, n=len(value.text), most=most)
         elif key == "generated" and value.text.lower() not in {"true", "false", ""}:
-            yield Problem(line, f"generated is {value.text}", "true or false")
+            yield wrong(line, "generated", key=key, said=value.text, keys=["true", "false"])
 
 
 def _unsigned(
     group: Group, entry: Entry, here: StatementSource, context: Context
-) -> Iterator[Problem]:
+) -> Iterator[PeopleProblem]:
     needed = [group.says] if _generated(entry) else [group.says, "name", "role"]
     for key in needed:
         value = entry.below.get(key, Entry(entry.line))
         if is_placeholder(value.text):
-            found = (
-                f"`{key}` is `{value.text}`, which says nothing" if value.text else f"no `{key}`"
-            )
-            todo = "let the responsible person write it"
-            yield Problem(f"{here.file}:{value.line}", found, todo=todo)
+            kind = "placeholder" if value.text else "lacks"
+            yield wrong(f"{here.file}:{value.line}", kind, key=key, said=value.text)
     if not _generated(entry):
         yield from _wrong_date(group, entry.below.get("date", Entry(entry.line)), here, context)
 
@@ -207,21 +208,17 @@ def _generated(entry: Entry) -> bool:
 
 def _wrong_date(
     group: Group, value: Entry, here: StatementSource, context: Context
-) -> Iterator[Problem]:
-    where, found = f"{here.file}:{value.line}", f"date is `{value.text}`"
+) -> Iterator[PeopleProblem]:
+    where, said = f"{here.file}:{value.line}", {"key": "date", "said": value.text}
     day = parse_date(value.text)
     if day is None:
-        shown = "no `date`" if not value.text else f"{found}, which is no day"
-        yield Problem(where, shown, "YYYY-MM-DD, such as 2026-11-01")
+        yield wrong(where, "no_day" if value.text else "no_date", **said)
     elif context.today and day > context.today:
-        yield Problem(where, f"{found}, which is still to come", f"at most {context.today}")
+        yield wrong(where, "future", **said, day=context.today.isoformat())
     elif day < _EARLIEST:
-        yield Problem(where, found, f"{_EARLIEST} or later")
+        yield wrong(where, "too_early", **said, day=_EARLIEST.isoformat())
     elif group.name == "judgements" and context.run_day and day < context.run_day - _ONE_DAY:
-        todo = "read this run's report, then sign with the day on which you judged it"
-        yield Problem(
-            where, f"{found}, before the run was made", f"{context.run_day} or later", todo
-        )
+        yield wrong(where, "before_run", **said, day=context.run_day.isoformat())
 
 
 def _built(group: Group, key: str, entry: Entry, here: StatementSource) -> Any:

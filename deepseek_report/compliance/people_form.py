@@ -4,64 +4,79 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.evaluate import ComplianceReport, OpenField
-from deepseek_report.compliance.status import Judgement
+from deepseek_report.compliance.framework import Row
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 FORM = "tables/statements.yaml"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _BOOLEAN = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_HEAD = """\
-# What only people can say of this run. Copy this file to people/NAME.yaml in the run folder, fill
-# what is yours, delete the rest, and render the report again: deepseek-report render RUN
-# An entry that is left empty stays open. Each needs a name, a role and a date (YYYY-MM-DD).
-# How it works, and who signs what: docs/statements.md
-"""
+_WIDTH = 98
 
 
 def write_form(report: ComplianceReport, results: Results, folder: Path) -> Path:
     """Write the form into a run folder; return its path."""
     path = folder / FORM
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(f"{line}\n" for line in _lines(report, results.run_id))
-    path.write_text(_HEAD + text, encoding="utf-8", newline="\n")
+    lines = _lines(report, results.run_id, words_of(results))
+    text = "".join(f"{line}\n" for line in lines)
+    path.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
-def _lines(report: ComplianceReport, run_id: str) -> Iterator[str]:
+def _lines(report: ComplianceReport, run_id: str, words: Wording) -> Iterator[str]:
+    yield from (f"# {line}" for text in _head(words) for line in textwrap.wrap(text, _WIDTH))
     if run_id:
-        yield f"run: {json.dumps(run_id)} # what is signed for one run is not used for another"
+        yield f"run: {json.dumps(run_id)} # {words.text('compliance.form.run')}"
     still_open = [one for one in report.form if not one.filled]
     if still_open:
         yield ""
         yield "statements:"
         for one in still_open:
-            yield from _statement(one)
-    waiting = [one for part in report.frameworks for one in part.judgements if one.awaits_judgement]
+            yield from _statement(one, words)
+    waiting = [
+        one.shown.row(judgement.row.id)
+        for one in report.frameworks
+        for judgement in one.judgements
+        if judgement.awaits_judgement
+    ]
     if waiting:
         yield ""
-        yield "judgements: # of rows whose evidence is complete; read it before you sign"
-        for judgement in waiting:
-            yield from _judgement(judgement)
+        yield f"judgements: # {words.text('compliance.form.judgements')}"
+        for row in waiting:
+            yield from _judgement(row, words)
     yield ""
-    yield "# not_applicable: # a row that does not concern this system"
+    yield f"# not_applicable: # {words.text('compliance.form.not_applicable')}"
     yield from (f"#   {line}" for line in ("ROW-ID:", *_blank("reason")))
 
 
-def _statement(one: OpenField) -> Iterator[str]:
-    rows = ", ".join(row for ids in one.asked_by.values() for row in ids)
-    waits = "" if one.deciding else "; no status waits for it"
-    yield _comment(f"Asked by {rows}; from: {', '.join(one.who)}{waits}")
+def _head(words: Wording) -> tuple[str, ...]:
+    """What the form is for, and how it is used."""
+    command = "deepseek-report render RUN"
+    return (
+        words.text("compliance.form.copy", file="people/NAME.yaml", command=command),
+        words.text("compliance.form.empty"),
+        words.text("compliance.form.more", file="docs/statements.md"),
+    )
+
+
+def _statement(one: OpenField, words: Wording) -> Iterator[str]:
+    asked = {"keys": list(one.rows), "who": list(one.who), "deciding": one.deciding}
+    yield _comment(words.text("compliance.form.asked", **asked))
     yield f"  {_key(one.name)}:"
     yield from (f"  {line}" for line in _blank("text"))
 
 
-def _judgement(one: Judgement) -> Iterator[str]:
-    yield _comment(f"{one.row.title} ({one.row.cite}); from: {one.row.who}")
-    yield f"  {_key(one.row.id)}:"
+def _judgement(row: Row, words: Wording) -> Iterator[str]:
+    asked = {"title": row.title, "cite": row.cite, "who": row.who}
+    yield _comment(words.text("compliance.form.judgement", **asked))
+    yield f"  {_key(row.id)}:"
     yield from (f"  {line}" for line in _blank("text"))
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from deepseek_report.config.problems import Problem
+from deepseek_report.compliance.statements import PeopleProblem, wrong
 
 #: Most bytes, and most nested levels, of a file.
 MOST_BYTES = 262_144
 _MOST_DEPTH = 8
-_TEXT_TODO = "write the text behind the colon, in quotes if it holds `: ` or begins with a mark"
+_GROUPS = ["statements", "judgements", "not_applicable"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Entry:
     is_mapping: bool = False
 
 
-def parse(shown: str, content: bytes) -> tuple[Entry, list[Problem]]:
+def parse(shown: str, content: bytes) -> tuple[Entry, list[PeopleProblem]]:
     """The content of a file and what is wrong with its form.
 
     Aliases and anchors are refused, so that a small file cannot stand for a large one; every scalar
@@ -33,13 +33,12 @@ def parse(shown: str, content: bytes) -> tuple[Entry, list[Problem]]:
     """
     nothing = Entry(1, is_mapping=True)
     if len(content) > MOST_BYTES:
-        found = f"{len(content)} bytes"
-        return nothing, [Problem(shown, found, f"at most {MOST_BYTES} bytes", "split the file")]
+        return nothing, [wrong(shown, "bytes", n=len(content), most=MOST_BYTES)]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        return nothing, [Problem(f"{shown}:{line}", "not UTF-8", todo="save the file as UTF-8")]
+        return nothing, [wrong(f"{shown}:{line}", "not_utf8")]
     try:
         if problem := _refused(shown, text):
             return nothing, [problem]
@@ -47,13 +46,12 @@ def parse(shown: str, content: bytes) -> tuple[Entry, list[Problem]]:
     except yaml.YAMLError as error:
         return nothing, [_no_yaml(shown, error)]
     if not isinstance(node, yaml.MappingNode):
-        found = "the file is empty" if node is None else "the file holds no keys"
-        return nothing, [Problem(shown, found, "statements, judgements or not_applicable")]
-    problems: list[Problem] = []
+        return nothing, [wrong(shown, "empty" if node is None else "no_keys", keys=_GROUPS)]
+    problems: list[PeopleProblem] = []
     return _entry(node, 1, shown, problems), problems
 
 
-def _refused(shown: str, text: str) -> Problem | None:
+def _refused(shown: str, text: str) -> PeopleProblem | None:
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         where = f"{shown}:{event.start_mark.line + 1}" if event.start_mark else shown
@@ -61,43 +59,41 @@ def _refused(shown: str, text: str) -> Problem | None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            return Problem(where, "an alias or anchor (* or &)", todo="write the text out")
+            return wrong(where, "alias")
         if depth > _MOST_DEPTH:
-            return Problem(where, f"more than {_MOST_DEPTH} levels", todo="see docs/statements.md")
+            return wrong(where, "depth", most=_MOST_DEPTH, file="docs/statements.md")
         if documents > 1:
-            return Problem(where, "a second document (---)", "one", "write it in a file of its own")
+            return wrong(where, "document")
     return None
 
 
-def _no_yaml(shown: str, error: yaml.YAMLError) -> Problem:
+def _no_yaml(shown: str, error: yaml.YAMLError) -> PeopleProblem:
     mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed"
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or ""
     where = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark else shown
-    todo = "correct this line or the one before it: colons, quotes, indents made of spaces"
-    return Problem(where, f"not valid YAML: {said}", todo=todo)
+    return wrong(where, "not_yaml", reason=said)
 
 
-def _entry(node: yaml.Node, line: int, shown: str, problems: list[Problem]) -> Entry:
+def _entry(node: yaml.Node, line: int, shown: str, problems: list[PeopleProblem]) -> Entry:
     if isinstance(node, yaml.ScalarNode):
         return Entry(line, "" if node.tag.endswith(":null") else node.value.strip())
     if isinstance(node, yaml.MappingNode):
         return Entry(line, below=dict(_pairs(node, shown, problems)), is_mapping=True)
-    problems.append(Problem(f"{shown}:{line}", "a list", "a text", _TEXT_TODO))
+    problems.append(wrong(f"{shown}:{line}", "list"))
     return Entry(line)
 
 
 def _pairs(
-    node: yaml.MappingNode, shown: str, problems: list[Problem]
+    node: yaml.MappingNode, shown: str, problems: list[PeopleProblem]
 ) -> Iterator[tuple[str, Entry]]:
     seen: set[str] = set()
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            problems.append(Problem(f"{shown}:{line}", "a key that is no text", "a name"))
+            problems.append(wrong(f"{shown}:{line}", "odd_key"))
             continue
         if key.value in seen:
-            found = f"`{key.value}` stands twice"
-            problems.append(Problem(f"{shown}:{line}", found, "once", "keep one of the two"))
+            problems.append(wrong(f"{shown}:{line}", "twice", key=key.value))
             continue
         seen.add(key.value)
         yield key.value, _entry(value, line, shown, problems)

@@ -1,4 +1,4 @@
-"""What a run records of itself, by the keys that `_sources.yaml` names, and sentences about it.
+"""What a run records of itself, by the keys that `_sources.yaml` names, and what is said of it.
 
 Everything is read from the run's own files, so that no sentence about the run stands beside a file
 that says otherwise. No time of day and no duration is ever printed: the same run gives the same
@@ -8,28 +8,25 @@ bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.compliance.integrity import dig
+from deepseek_report.findings.records import attribute_labels
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
 _OWN_MODELS = "deepseek_report.models."
 #: Fields of a model's config that name what it starts from.
 _STARTS = ("checkpoint", "file", "weights")
-_NAMES = {
-    "git": "git revision",
-    "log.started": "start time",
-    "log.finished": "end time",
-    "seconds": "duration of its stages",
-    "thresholds": "threshold",
-    "stages": "stages",
-}
+_RUN = "run.json"
+#: The setting that forbids to record durations and times of day.
+NO_TIME = "measure_time: false"
 
 
 def measures_time(results: Results) -> bool:
@@ -40,7 +37,11 @@ def measures_time(results: Results) -> bool:
 def record_of(results: Results) -> RunRecord:
     """`provenance.json`, or an empty record with the reason."""
     found = results.provenance.get("record")
-    return found if isinstance(found, RunRecord) else RunRecord(problem="is not there")
+    return (
+        found
+        if isinstance(found, RunRecord)
+        else RunRecord(problem=message("compliance.record.missing", file=PROVENANCE))
+    )
 
 
 def has(results: Results, key: str) -> bool:
@@ -49,50 +50,42 @@ def has(results: Results, key: str) -> bool:
     return not any(value is empty or value == empty for empty in _EMPTY)
 
 
-def why_empty(results: Results, keys: Iterable[str]) -> tuple[str, ...]:
-    """Why the run records nothing under these keys, one phrase for each reason."""
-    reasons: dict[str, list[str]] = {}
+def why_empty(results: Results, keys: Iterable[str]) -> tuple[Message, ...]:
+    """Why the run records nothing under these keys, one sentence for each reason."""
+    reasons: dict[Text, list[str]] = {}
     for key in keys:
-        reasons.setdefault(_reason(results, key), []).append(_readable(key))
+        reasons.setdefault(_reason(results, key), []).append(key)
     return tuple(
-        f"{reason}{'; ' if reason else ''}the run records no {', '.join(names)}"
-        for reason, names in reasons.items()
+        message("compliance.records_no", reason=reason, facts=facts)
+        for reason, facts in reasons.items()
     )
 
 
-def fact(results: Results, key: str) -> str:
-    """One sentence about the run, without a full stop; empty where there is nothing to say."""
+def fact(results: Results, key: str) -> Message | None:
+    """What a run says in one matter, None where there is nothing to say."""
     return _FACTS[key](results)
 
 
-def _reason(results: Results, key: str) -> str:
+def _reason(results: Results, key: str) -> Text:
     if key in {"log.started", "log.finished", "seconds"} and not measures_time(results):
-        return "it was told to measure no time (measure_time: false)"
+        return message("compliance.untimed", key=NO_TIME)
     if key in {"log.started", "log.finished", "git"} and (problem := record_of(results).problem):
-        return f"{PROVENANCE} {problem}"
+        return problem
     if key == "base_model":
-        return "the model is a plug-in from outside of this package"
+        return message("compliance.foreign_model")
     return ""
 
 
-def _readable(key: str) -> str:
-    """A dotted key in words: `digests.data -> "digest of the data"`."""
-    group, _, name = key.rpartition(".")
-    if group == "digests":
-        return f"digest of the {name}"
-    return _NAMES.get(key, name.replace("_", " "))
-
-
-def _base_model(results: Results) -> str:
+def _base_model(results: Results) -> Message | None:
     model: Mapping[str, Any] = results.config.get("model") or {}
     if not str(model.get("_target_", _OWN_MODELS)).startswith(_OWN_MODELS):
-        return ""
+        return None
     for name in _STARTS:
         if value := model.get(name):
             path = PurePath(str(value))
             shown = path.name if path.is_absolute() else str(value)
-            return f"the config names a {name} to start from: {shown}"
-    return "no base model: the config names no checkpoint, weights or fitted model to start from"
+            return message("compliance.facts.starts_from", part=name, file=shown)
+    return message("compliance.facts.no_base_model")
 
 
 def _started(results: Results) -> Any:
@@ -125,61 +118,64 @@ _DERIVED: Mapping[str, Callable[[Results], Any]] = {
 }
 
 
-def _log_fact(results: Results) -> str:
-    stages = results.provenance.get("stages") or []
-    failed, seeds = len(results.failures), Seeds.recorded(results.config)
-    return (
-        f"start and end stand in {PROVENANCE}; {seeds.told() if seeds else 'no seed'}; "
-        f"{plural(len(stages), 'stage')} with keys in run.json; "
-        f"{plural(failed, 'part') if failed else 'no part'} failed"
+def _log_fact(results: Results) -> Message:
+    seeds = Seeds.recorded(results.config)
+    return message(
+        "compliance.facts.log",
+        file=PROVENANCE,
+        files=[_RUN],
+        seed=seeds.shared if seeds else None,
+        seeds=asdict(seeds) if seeds else {},
+        stages=len(results.provenance.get("stages") or []),
+        failed=len(results.failures),
     )
 
 
-def _git_fact(results: Results) -> str:
-    return f"the git revision stands in {PROVENANCE}" if record_of(results).git else ""
+def _git_fact(results: Results) -> Message | None:
+    return message("compliance.facts.git", file=PROVENANCE) if record_of(results).git else None
 
 
-def _thresholds_fact(results: Results) -> str:
+def _thresholds_fact(results: Results) -> Message:
     found = _thresholds(results)
-    people = sorted({str(one.get("set_by") or "nobody named") for one in found})
-    return f"{plural(len(found), 'threshold')}, set by {'; '.join(people)}"
+    people = sorted({str(one.get("set_by") or "") for one in found})
+    return message("compliance.facts.thresholds", n=len(found), people=people)
 
 
-def _hardware_fact(results: Results) -> str:
+def _hardware_fact(results: Results) -> Message | None:
     device = (results.provenance.get("environment") or {}).get("device")
-    return f"device {device}; durations stand in run.json" if device else ""
+    return message("compliance.facts.hardware", device=device, file=_RUN) if device else None
 
 
-def _references_fact(results: Results) -> str:
+def _references_fact(results: Results) -> Message | None:
     """Which level each group is compared with, and whether somebody declared it."""
     pairs = results.table("impact_ratio", "pairs")
     if pairs is None or not {"attribute", "reference"} <= set(pairs):
-        return ""
+        return None
     metric = (results.config.get("metrics") or {}).get("impact_ratio") or {}
     declared: Mapping[str, str] = metric.get("reference") or {}
-    shown = [
-        f"{str(attribute).replace('_', ' ')}: {reference} "
-        f"({'declared' if declared.get(attribute) == reference else 'the largest, not declared'})"
-        for attribute, reference in pairs.groupby("attribute", sort=False)["reference"]
-        .first()
-        .items()
+    firsts = pairs.groupby("attribute", sort=False)["reference"].first()
+    compared = [
+        {
+            "attributes": attribute_labels(results, str(attribute)),
+            "levels": str(reference).split(" × "),
+            "declared": declared.get(attribute) == reference,
+        }
+        for attribute, reference in firsts.items()
     ]
-    return f"compared with {'; '.join(shown)}"
+    return message("compliance.facts.references", pairs=compared)
 
 
-def _cases_fact(results: Results) -> str:
+def _cases_fact(results: Results) -> Message | None:
     """For how many cases there are pages."""
     path = results.paths.get("measures/cases")
     if path is None or not (path / "cases.parquet").is_file():
-        return ""
+        return None
+    tested = results.predicted.n if results.has("predictions/test") else None
     n = len(load_table(path / "cases.parquet"))
-    of = ""
-    if results.has("predictions/test"):
-        of = f" of the {count(results.predicted.n)} of the test part"
-    return f"pages of their own: {plural(n, 'case')}{of}"
+    return message("compliance.facts.cases", n=n, of=tested)
 
 
-_FACTS: Mapping[str, Callable[[Results], str]] = {
+_FACTS: Mapping[str, Callable[[Results], Message | None]] = {
     "base_model": _base_model,
     "log": _log_fact,
     "git": _git_fact,

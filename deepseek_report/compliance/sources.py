@@ -10,8 +10,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from deepseek_report.compliance.framework import (
-    HUMAN,
-    evidence_vocabulary,
     frameworks_folder,
     read_yaml,
 )
@@ -100,7 +98,7 @@ class Need(_Strict):
 class Kind(_Strict):
     """How one kind of evidence is made.
 
-    label : a few words for people. all : artifacts that must all count; any : one of these must.
+    all : artifacts that must all count; any : one of these must.
     record : dotted keys of what the run records of itself (`run_facts`) that must hold something;
     also : keys whose absence is remarked. facts : keys whose sentence is printed beside it.
     files : where in the run folder it is, for evidence that is no artifact. sealed : whether these
@@ -108,12 +106,12 @@ class Kind(_Strict):
     later, or holds times of day, stands in the manifests alone. after : True for what is written
     after the index, as the report.
     subject : digests that the artifact must share with this run.
-    section : section of the report that shows it. limits : what it does not cover.
-    absent : why no run produces it, where that is so. person : the human field whose signed
-    statement can stand in for what the run does not give.
+    section : section of the report that shows it. limits : whether there is something that it does
+    not cover. absent : whether no run produces it. person : the human field whose signed statement
+    can stand in for what the run does not give. What is said of all this stands in the catalogs,
+    under `evidence_kinds`.
     """
 
-    label: str
     subject: tuple[DigestName, ...] = ()
     all: tuple[Need, ...] = ()
     any: tuple[Need, ...] = ()
@@ -124,8 +122,8 @@ class Kind(_Strict):
     sealed: bool = False
     after: bool = False
     section: str = ""
-    limits: str = ""
-    absent: str = ""
+    limits: bool = False
+    absent: bool = False
     person: str = ""
 
 
@@ -137,7 +135,6 @@ class SanityTest(_Strict):
     metric: str
     at_most: float
     because: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -150,18 +147,15 @@ class Sources(_Strict):
 
 @cache
 def load_sources(path: Path | None = None) -> Sources:
-    """Read the map and check it against the evidence vocabulary.
+    """Read the map and check it.
 
     Raises
     ------
-    ConfigError : unknown or missing kinds, unknown keys, wrong types.
+    ConfigError : unknown keys, wrong types, kinds that nothing and nobody gives.
     """
     path = path or frameworks_folder() / "_sources.yaml"
     sources = _parse(path)
-    known = {kind for kind in evidence_vocabulary() if not HUMAN.startswith(kind)}
-    problems = [f"`{kind}` is not in _evidence.yaml" for kind in sources.kinds if kind not in known]
-    problems += [f"`{kind}` has no entry" for kind in sorted(known - set(sources.kinds))]
-    problems += [f"{name}: {text}" for name, kind in sources.kinds.items() for text in _gaps(kind)]
+    problems = [f"{name}: {text}" for name, kind in sources.kinds.items() for text in _gaps(kind)]
     if problems:
         raise ConfigError(f"{path.name}: {'; '.join(problems)}")
     return sources
@@ -172,7 +166,7 @@ def _gaps(kind: Kind) -> list[str]:
     if unknown := sorted({*kind.facts} - FACTS):
         return [f"no such fact: {', '.join(unknown)}"]
     if made == bool(kind.absent):
-        return ["name artifacts or records, or say in `absent` why there are none, not both"]
+        return ["name artifacts or records, or say `absent: true`, not both"]
     if (kind.record or kind.after) and not kind.files:
         return ["say in `files` where it is kept"]
     if kind.absent and not kind.person:

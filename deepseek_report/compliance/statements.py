@@ -6,8 +6,11 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.config.problems import Problem
+from deepseek_report.wording.words import wording
 
 #: Texts that only hold a place; a field that holds one is still empty.
 _PLACEHOLDER = re.compile(
@@ -73,6 +76,32 @@ class Exemption:
 
 
 @dataclass(frozen=True)
+class PeopleProblem:
+    """What is wrong in a file of a person: where, and which of `compliance.people` it is."""
+
+    where: str
+    kind: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def told(self) -> dict[str, Text]:
+        """Where it stands, what was found, what is allowed, what to do."""
+        said = {
+            part: message(f"compliance.people.{self.kind}.{part}", **self.values)
+            for part in ("found", "allowed", "todo")
+        }
+        return {"where": self.where, **said}
+
+    def in_english(self) -> Problem:
+        """The problem as the command line tells it."""
+        return Problem(*map(wording().say, self.told().values()))
+
+
+def wrong(where: str, kind: str, /, **values: Any) -> PeopleProblem:
+    """A problem of this kind: `wrong("people/a.yaml:3", "twice", key="roles")`."""
+    return PeopleProblem(where, kind, values)
+
+
+@dataclass(frozen=True)
 class HumanInput:
     """All that people supplied and that is valid, and what was wrong with the rest.
 
@@ -84,7 +113,7 @@ class HumanInput:
     statements: Mapping[str, Statement] = field(default_factory=dict)
     judgements: Mapping[str, Opinion] = field(default_factory=dict)
     not_applicable: Mapping[str, Exemption] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[PeopleProblem, ...] = ()
     unasked: tuple[str, ...] = ()
 
     @property

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Literal
 
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.compliance.applicability import Applicability
-from deepseek_report.compliance.framework import Row, frameworks_folder, read_yaml
+from deepseek_report.compliance.framework import Row
 from deepseek_report.compliance.statements import Exemption, Opinion
 
 Status = Literal[
@@ -54,10 +54,10 @@ class Judgement:
     present: tuple[str, ...] = ()
     supplied: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
+    lacks: tuple[Message, ...] = ()
     open_fields: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
-    outside: str = ""
+    outside: Text = ""
     exemption: Exemption | None = None
     opinion: Opinion | None = None
 
@@ -158,13 +158,3 @@ def tally(judgements: Iterable[Judgement]) -> dict[Status, int]:
     """Rows per status, in a fixed order, zeros included; never turned into a percentage."""
     found = Counter(one.status for one in judgements)
     return {status: found[status] for status in STATUSES}
-
-
-@cache
-def status_labels(language: str = "en") -> Mapping[Status, str]:
-    """{status: words for people} in a language, or in English where there are none."""
-    data = read_yaml(frameworks_folder() / "_status_rules.yaml")["statuses"]
-    return {
-        status: data[status].get(f"label_{language}") or data[status]["label_en"]
-        for status in STATUSES
-    }

@@ -47,8 +47,14 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean "sex"?`, or an empty string if nothing is near."""
-    close = difflib.get_close_matches(name, list(map(str, known)), n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else ""
+    close = nearest_name(name, known)
+    return f'did you mean "{close}"?' if close else ""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like this one, or an empty string if none is near."""
+    close = difflib.get_close_matches(name, [str(one) for one in known], n=1, cutoff=0.6)
+    return close[0] if close else ""
 
 
 def choices(known: Iterable[str], most: int = 40) -> str:

@@ -57,10 +57,16 @@ def feature_inline(results: Results, label: str) -> str:
     return kind.quoted(label) if kind.quotes else in_sentence(words_of(results).name(label))
 
 
+def attribute_labels(results: Results, name: str) -> list[str]:
+    """The readable names of the attributes that are crossed in one, or of the one."""
+    known = results.schema.attributes if results.has("data") else ()
+    labels = {one.name: one.label for one in known}
+    return [labels.get(part, part) for part in name.split(" × ")]
+
+
 def attribute_label(results: Results, name: str) -> str:
     """The readable name of an attribute, or of a crossing such as `sex × age_band`."""
-    labels, words = {one.name: one.label for one in results.schema.attributes}, words_of(results)
-    first, *others = (words.name(labels.get(part, part)) for part in name.split(" × "))
+    first, *others = map(words_of(results).name, attribute_labels(results, name))
     return " × ".join([first, *map(in_sentence, others)])
 
 

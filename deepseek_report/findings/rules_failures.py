@@ -84,18 +84,6 @@ def readable_reason(words: Wording, artifact: str, why: Text) -> str:
     return reason.rstrip(". ")
 
 
-#: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
-#: beside that of the kind.
-_NAMED_ALONE = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}
-_NAMED_BESIDE = {"sections": "section_titles", "predictions": "parts"}
-
-
 def artifact_label(words: Wording, artifact: str) -> str:
     """The readable name of an artifact id: `measures/deletion/lime -> "deletion of LIME"`."""
-    known = ArtifactId(artifact)
-    kind, name, explainer = known.kind, known.name, known.subject
-    alone = _NAMED_ALONE.get(kind) if name else None
-    label = words.label(alone, name) if alone else words.label("artifacts", kind)
-    if name and not alone:
-        label = f"{label} ({in_sentence(words.label(_NAMED_BESIDE.get(kind, kind), name))})"
-    return f"{label} ({words.label('explainers', explainer)})" if explainer else label
+    return words.artifact(artifact)

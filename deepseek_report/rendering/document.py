@@ -96,7 +96,7 @@ class _DocumentWriter:
 
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
-        self.words = words_of(self.results)
+        self.words = words_of(self.results, self.options.language)
         folders = [*self.templates, shipped("templates")]
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
@@ -241,7 +241,8 @@ class _DocumentWriter:
         macro that writes the cells of this column}, such as `{"verdict": verdict}`.
         """
         name = self._unused(markdown.slug(id))
-        rows = pipe_tables.as_rows(rows)
+        say = TemplateTexts(self.words).say
+        rows = [{key: say(cell) for key, cell in row.items()} for row in pipe_tables.as_rows(rows)]
         chosen = pipe_tables.choose_columns(rows, columns, self.words)
         if not rows or not chosen:
             return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")

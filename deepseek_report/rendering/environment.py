@@ -118,12 +118,14 @@ def build_environment(folders: Iterable[Path], words: Wording) -> Environment:
     environment.filters.update(FILTERS)
     for name in ("count", "percent", "number", "points"):
         environment.filters[name] = _finite(getattr(numbers, name))
+    environment.filters["say"] = texts.say
     environment.globals.update(
         interval=numbers.interval,
         plural=numbers.plural,
         quantity=numbers.quantity,
         has=words.has,
         t=texts.text,
+        say=texts.say,
         heads=texts.heads,
     )
     return environment

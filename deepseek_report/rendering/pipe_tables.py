@@ -120,6 +120,8 @@ def csv_text(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
 def _csv_cell(value: Any) -> Any:
     if value is None or (isinstance(value, Real) and math.isnan(float(value))):
         return ""
+    if isinstance(value, list | tuple):
+        value = ", ".join(value)
     if not isinstance(value, str):
         return value
     text = _MARKS.sub("", str(value)) if isinstance(value, Markup) else clean(value)

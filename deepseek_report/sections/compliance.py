@@ -9,20 +9,17 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.people_form import FORM
 from deepseek_report.sections import compliance_people as people
 from deepseek_report.sections import compliance_rows as tables
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
-_QUESTION = (
-    "For which requirements does this run give evidence, and what must a person still supply?"
-)
-_NOTHING = "No framework is chosen, so no requirement was looked at."
 _MOST_ACTIONS = 5
 
 
@@ -41,129 +38,88 @@ class ComplianceSection:
     stale_after_days: Annotated[int, Field(ge=0, le=36_500)] = 180
 
     def content(self, results: Results) -> SectionContent:
-        report = evaluate_results(results)
-        language = str((results.config.get("report") or {}).get("language", "en"))
+        report, words = evaluate_results(results), words_of(results)
         return SectionContent(
             name="compliance",
-            title=words_of(results).label("section_titles", "compliance"),
-            question=_QUESTION,
-            answer=_answer(report),
-            values=_values(report, words_of(results), language),
+            title=words.label("section_titles", "compliance"),
+            question=words.text("compliance.question"),
+            answer=_answer(report, words),
+            values=_values(report, results, words),
             caveats=list(_caveats(report)),
             actions=list(_actions(report)),
-            incomplete=[] if report.frameworks else [_NOTHING],
+            incomplete=[] if report.frameworks else [words.text("compliance.nothing")],
         )
 
 
-def _values(report: ComplianceReport, words: Wording, language: str) -> dict[str, Any]:
-    day = report.as_of.day
+def _values(report: ComplianceReport, results: Results, words: Wording) -> dict[str, Any]:
+    day, sector = report.as_of.day, report.declared.sector
     return {
         "as_of": day.isoformat() if day else "",
         "because": report.as_of.because,
-        "sector": report.declared.sector.replace("_", " "),
-        "others": tables.others(report),
+        "sector": words.label("sectors", sector) if sector else "",
+        "others": tables.others(report, words),
         "floor": report.options.floor,
-        "disclaimers": list(dict.fromkeys(one.framework.disclaimer for one in report.frameworks)),
-        "statuses": tables.legend(language),
+        "disclaimers": list(dict.fromkeys(one.shown.disclaimer for one in report.frameworks)),
+        "statuses": tables.legend(words),
         "glance": tables.glance(report),
-        "glance_columns": tables.glance_columns(language),
-        "frameworks": [tables.framework(one, report, words, language) for one in report.frameworks],
-        "filled": people.filled_statements(report),
-        "opinions": people.opinions(report),
-        "generated": people.generated_statements(report),
+        "glance_columns": tables.glance_columns(words),
+        "frameworks": [tables.framework(one, report, words) for one in report.frameworks],
+        "filled": people.filled_statements(report, words),
+        "opinions": people.opinions(report, words),
+        "generated": people.generated_statements(report, words),
         "not_used": people.not_used(report),
-        "open": people.open_fields(report, deciding=True),
-        "optional": people.open_fields(report, deciding=False),
-        "index": tables.index(report),
-        "not_shown": tables.not_shown(report),
-        "milestones": [vars(one) for one in report.milestones],
+        "open": people.open_fields(report, words, deciding=True),
+        "optional": people.open_fields(report, words, deciding=False),
+        "index": tables.index(report, results),
+        "not_shown": tables.not_shown(report, words),
+        "milestones": [
+            {"when": one.when, "what": words.text(f"dates.{one.id}"), "source": one.source}
+            for one in report.milestones
+        ],
     }
 
 
-def _answer(report: ComplianceReport) -> str:
+def _answer(report: ComplianceReport, words: Wording) -> str:
     if not report.frameworks:
-        return _NOTHING
+        return words.text("compliance.nothing")
     total: Counter[str] = Counter()
     for one in report.frameworks:
         total.update(one.counts)
     waiting = sum(bool(row.open_fields) for one in report.frameworks for row in one.judgements)
-    return (
-        f"Of {plural(sum(total.values()), 'requirement')} in "
-        f"{plural(len(report.frameworks), 'framework')}, the evidence asked for is present for "
-        f"{count(total['met'])}, complete but for a person's judgement for "
-        f"{count(total['complete'])}, "
-        f"there in part for {count(total['partly'])} and absent for "
-        f"{count(total['not_evidenced'])}; {count(total['human_input'])} depend on people alone, "
-        f"and {count(waiting)} in all wait for a signed statement.{_judged(total)} This counts "
-        "evidence; it judges no law."
-    )
+    counted = {"rows": sum(total.values()), "frameworks": len(report.frameworks)}
+    return words.text("compliance.answer", **counted, counts=dict(total), waiting=waiting)
 
 
-def _judged(total: Counter[str]) -> str:
-    """What people did and what lies outside, where there is any of it."""
-    parts = [
-        (total["judged"], "named people have judged"),
-        (total["human_supplied"], "named people have answered"),
-        (total["not_applicable"], "named people have set aside"),
-        (total["out_of_scope"], "other sectors are spoken of in"),
-    ]
-    said = [f"{words} {count(n)}" for n, words in parts if n]
-    return f" {_capital('; '.join(said))}." if said else ""
-
-
-def _caveats(report: ComplianceReport) -> Iterable[str]:
+def _caveats(report: ComplianceReport) -> Iterable[Message]:
     for one in report.evidence.values():
         if one.state in {"failed", "stale", "altered"}:
-            yield f"{_capital(one.label)}: not counted, since {_few(one.problems)}."
-    for report_ in report.frameworks:
-        held = [one.row.id for one in report_.judgements if one.held_back]
+            yield message("compliance.not_counted", evidence=one.label, **_reason(one))
+    for part in report.frameworks:
+        held = [one.row.id for one in part.judgements if one.held_back]
         if held:
-            yield (
-                f"{report_.framework.short_name}: all that {_joined(held)} needs is there; "
-                "the status stays lower because nobody has read the cited text."
-            )
+            yield message("compliance.held_back", framework=part.shown.short_name, keys=held)
     human = report.options.human
     if human.problems:
-        yield (
-            f"{plural(len(human.problems), 'problem')} in what people wrote: what is concerned is "
-            "not used, and stands below with its place."
-        )
+        yield message("compliance.people_problems", n=len(human.problems))
     if human.unasked:
-        yield f"No framework of this report asks for {_joined(human.unasked)}; it is kept."
+        yield message("compliance.unasked", keys=list(human.unasked))
 
 
-def _actions(report: ComplianceReport) -> Iterable[str]:
+def _actions(report: ComplianceReport) -> Iterable[Message]:
     missing: Counter[str] = Counter()
     for one in report.frameworks:
         for judgement in one.judgements:
             missing.update(judgement.missing)
     for kind, rows in missing.most_common(_MOST_ACTIONS):
         evidence = report.evidence[kind]
-        instead = f" A person can state it as {evidence.person}." if evidence.person else ""
-        yield (
-            f"Supply: {evidence.label}. {plural(rows, 'requirement')} "
-            f"{'lacks' if rows == 1 else 'lack'} it, because {_few(evidence.problems)}.{instead}"
-        )
+        lacked = {"evidence": evidence.label, "rows": rows, "key": evidence.person}
+        yield message("compliance.supply", **lacked, **_reason(evidence))
     unsigned = [one for one in report.form if one.deciding and not one.filled]
     if unsigned:
-        yield (
-            f"Have the responsible people fill the {plural(len(unsigned), 'open statement')} "
-            f"listed below, each with name, role and date: copy {FORM} to people/NAME.yaml, fill "
-            "it, and render the report again."
-        )
+        files = {"file": FORM, "folder": "people/NAME.yaml"}
+        yield message("compliance.fill", n=len(unsigned), **files)
 
 
-def _few(problems: tuple[str, ...]) -> str:
-    """The first reason, and how many more there are; as the middle of a sentence."""
-    first = problems[0].rstrip(".")
-    first = first[:1].lower() + first[1:]
-    more = len(problems) - 1
-    return f"{first} (and {plural(more, 'more reason')})" if more else first
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _joined(parts: Iterable[str]) -> str:
-    return "; ".join(part.rstrip(".") for part in parts)
+def _reason(evidence: Evidence) -> dict[str, Any]:
+    """The first reason why evidence does not count, and how many more there are."""
+    return {"reason": evidence.problems[0], "more": len(evidence.problems) - 1}

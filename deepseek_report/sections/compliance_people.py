@@ -2,76 +2,75 @@
 
 from __future__ import annotations
 
-from deepseek_report.compliance.evaluate import ComplianceReport, OpenField
-from deepseek_report.compliance.statements import Exemption, Opinion
+from typing import Any
+
+from deepseek_report.compliance.evaluate import ComplianceReport
+from deepseek_report.compliance.statements import Exemption, Opinion, Statement
+from deepseek_report.wording.words import Wording
 
 
-def filled_statements(report: ComplianceReport) -> list[dict[str, str]]:
+def filled_statements(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
     """Statements that named persons signed, those that no shown framework asks for last."""
-    asked = {one.name: _rows(one) for one in report.form}
+    asked = {one.name: one.rows for one in report.form}
     signed = [one for one in report.options.human.statements.values() if not one.generated]
     rows = [
         {
-            "field": one.field.replace("_", " ").capitalize(),
+            "field": words.label("human_fields", one.field),
             "text": one.text,
-            "name": one.name,
-            "role": one.role,
-            "date": one.date,
-            "rows": asked.get(one.field, "no framework of this report"),
-            "source": f"{one.source.file}:{one.source.line}",
+            "rows": asked.get(one.field, ()),
+            **_signed(one),
         }
         for one in signed
     ]
-    return sorted(rows, key=lambda row: row["rows"].startswith("no framework"))
+    return sorted(rows, key=lambda row: not row["rows"])
 
 
-def opinions(report: ComplianceReport) -> list[dict[str, str]]:
+def opinions(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
     """Judgements of rows, and rows set aside, as named persons signed them."""
     human = report.options.human
-    said: list[tuple[str, str, str, Opinion | Exemption]] = [
-        (one.row, "judged", one.text, one) for one in human.judgements.values()
-    ]
-    said += [(one.row, "set aside", one.reason, one) for one in human.not_applicable.values()]
+    judged = words.text("compliance.what.judged")
+    aside = words.text("compliance.what.set_aside")
     return [
-        {
-            "row": row,
-            "what": what,
-            "text": text,
-            "name": one.name,
-            "role": one.role,
-            "date": one.date,
-            "source": f"{one.source.file}:{one.source.line}",
-        }
-        for row, what, text, one in said
+        {"row": one.row, "what": judged, "text": one.text, **_signed(one)}
+        for one in human.judgements.values()
+    ] + [
+        {"row": one.row, "what": aside, "text": one.reason, **_signed(one)}
+        for one in human.not_applicable.values()
     ]
 
 
-def generated_statements(report: ComplianceReport) -> list[dict[str, str]]:
+def _signed(one: Statement | Opinion | Exemption) -> dict[str, str]:
+    """Who signed it, and where it stands."""
+    source = f"{one.source.file}:{one.source.line}"
+    return {"name": one.name, "role": one.role, "date": one.date, "source": source}
+
+
+def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:
     """Texts that a language model wrote; they fill nothing."""
     texts = report.options.human.statements.values()
     return [
-        {"field": one.field.replace("_", " ").capitalize(), "text": one.text}
+        {"field": words.label("human_fields", one.field), "text": one.text}
         for one in texts
         if one.generated
     ]
 
 
-def not_used(report: ComplianceReport) -> list[dict[str, str]]:
+def not_used(report: ComplianceReport) -> list[dict[str, Any]]:
     """What is wrong in the files of people, each with its place."""
-    return [
-        {"where": one.where, "found": one.fault, "allowed": one.allowed, "todo": one.todo}
-        for one in report.options.human.problems
-    ]
+    return [one.told() for one in report.options.human.problems]
 
 
-def open_fields(report: ComplianceReport, *, deciding: bool) -> list[dict[str, str]]:
+def open_fields(
+    report: ComplianceReport, words: Wording, *, deciding: bool
+) -> list[dict[str, Any]]:
     """Fields that nobody filled: those that hold back a status, or those that would help."""
     return [
-        {"field": one.label, "key": one.name, "rows": _rows(one), "who": ", ".join(one.who)}
+        {
+            "field": words.label("human_fields", one.name),
+            "key": one.name,
+            "rows": one.rows,
+            "who": ", ".join(words.label("responsible", who) for who in one.who),
+        }
         for one in report.form
         if not one.filled and one.deciding == deciding
     ]
-
-
-def _rows(one: OpenField) -> str:
-    return ", ".join(row for rows in one.asked_by.values() for row in rows)

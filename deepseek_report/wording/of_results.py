@@ -26,9 +26,9 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
     return tidy(scores, wording(DEFAULT_LANGUAGE).say)
 
 
-def words_of(results: Results) -> Wording:
-    """The texts of the language that the report is in, worded for what is predicted."""
-    language = str((results.config.get("report") or {}).get("language") or "en")
+def words_of(results: Results, language: str = "") -> Wording:
+    """The texts of a language, by default that of the report, worded for what is predicted."""
+    language = language or str((results.config.get("report") or {}).get("language") or "en")
     if not results.has("data"):
         return words_for(language, None)
     has_card = (results.paths["data"] / "card.json").is_file()

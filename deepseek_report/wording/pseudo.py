@@ -25,6 +25,19 @@ LANGUAGE = "xx"
 OPEN, CLOSE = "⟦", "⟧"
 #: Groups of patterns that `str.format` fills.
 _PATTERNS = frozenset({"numbers", "composed"})
+#: Groups of a catalog that hold no texts.
+_NO_TEXTS = frozenset({"formats"})
+#: Texts of a framework file; those of its rows stand by their ids.
+_HEAD_TEXTS = (
+    "name",
+    "short_name",
+    "jurisdiction",
+    "legal_force",
+    "text_version",
+    "notes",
+    "applies_from",
+)
+_ROW_TEXTS = ("title", "asks", "verify_note")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SLOT = re.compile(r"(\{[^{}]*\})")
 #: What takes a string that is a name of the code and never shown.
@@ -132,9 +145,26 @@ def words_outside(texts: list[str]) -> list[str]:
 def write_catalog(folder: Path) -> Path:
     """Write the marked catalog into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    source, path = shipped("templates") / "locale", folder / f"{LANGUAGE}.yaml"
-    _write(path, marked(read_catalog(source, DEFAULT_LANGUAGE)))
+    templates, path = shipped("templates"), folder / f"{LANGUAGE}.yaml"
+    files = sorted((templates / "frameworks").glob("[!_]*.yaml"))
+    frameworks = {
+        file.stem: framework_texts(read_catalog(file.parent, file.stem)) for file in files
+    }
+    english = read_catalog(templates / "locale", DEFAULT_LANGUAGE)
+    _write(path, marked({**english, "frameworks": frameworks}))
     return path
+
+
+def framework_texts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a framework file says, as a catalog says it under `frameworks.<id>`."""
+    head = data["framework"]
+    rows = {row["id"]: {key: row[key] for key in _ROW_TEXTS if key in row} for row in data["rows"]}
+    return {
+        **{key: head[key] for key in _HEAD_TEXTS if head.get(key)},
+        "disclaimer": data["disclaimer"],
+        "sources": {key: source["kind"] for key, source in head["sources"].items()},
+        "rows": rows,
+    }
 
 
 def _write(path: Path, texts: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
@@ -25,6 +26,11 @@ from deepseek_report.wording.numbers import NumberFormat
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
+
+#: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
+#: beside that of the kind.
+_NAMED_ALONE = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}
+_NAMED_BESIDE = {"sections": "section_titles", "predictions": "parts"}
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,21 @@ class Wording:
         """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
         known = self._texts.get("explainers_in_sentences", {}).get(name)
         return bounded(known or name.replace("_x_", " × ").replace("_", " "))
+
+    def artifact(self, name: str) -> str:
+        """The readable name of an artifact id: `measures/deletion/lime -> "Deletion (LIME)"`."""
+        known = ArtifactId(name)
+        group = _NAMED_ALONE.get(known.kind) if known.name else None
+        label = self.label(group, known.name) if group else self.label("artifacts", known.kind)
+        if known.name and not group:
+            beside = self.label(_NAMED_BESIDE.get(known.kind, known.kind), known.name)
+            label = f"{label} ({in_sentence(beside)})"
+        return f"{label} ({self.label('explainers', known.subject)})" if known.subject else label
+
+    def framework(self, name: str) -> Mapping[str, Any]:
+        """The texts of a regulatory framework in this language; empty where there are none."""
+        found: Mapping[str, Any] = self._texts.get("frameworks", {}).get(name, {})
+        return found
 
     def table(self, group: str) -> dict[str, str]:
         """The texts of a flat group, such as `glossary`; an empty one is left out.
@@ -294,6 +315,8 @@ def _environment(words: Wording) -> Environment:
         "setting": numbers.setting,
         "attribution": numbers.attribution,
         "explainer": words.explainer,
+        "artifact": words.artifact,
+        "labelled": lambda name, group: words.label(group, name),
         "digits": numbers.digits,
         "gap": numbers.gap,
         "quantity": numbers.quantity,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.store import hash_folder
+from deepseek_report.wording.words import wording
 
 CONFIG: dict[str, Any] = {
     "frameworks": {
@@ -59,6 +62,11 @@ CARD = {
     "numeric": [{"feature": "age"}],
     "categorical": [],
 }
+
+
+def english(texts: Iterable[Text]) -> tuple[str, ...]:
+    """Messages as an English report says them."""
+    return tuple(map(wording().say, texts))
 
 
 def score(metric: str, value: float = 0.7, **fields: Any) -> Score:

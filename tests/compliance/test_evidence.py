@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from deepseek_report.artifacts.storage.files import save_json, sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
-from deepseek_report.compliance.framework import evidence_vocabulary
 from deepseek_report.compliance.integrity import dig
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.errors import ConfigError
+from deepseek_report.wording.words import wording
 
-from .conftest import CARD, Run, measure, score
+from .conftest import CARD, Run, english, measure, score
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ def test_a_changed_file_is_altered_and_does_not_count(run: Run) -> None:
     scores.write_text(scores.read_text() + " ")
     found = evidence_index(run.results(sealed), 30)["metrics.performance"]
     assert found.state == "altered"
-    assert "measures/roc_auc/scores.json was changed" in found.problems[0]
+    assert "measures/roc_auc/scores.json was changed" in english(found.problems)[0]
 
 
 def test_a_file_outside_the_manifest_does_not_count(run: Run) -> None:
@@ -56,14 +56,14 @@ def test_a_lost_file_is_absent(run: Run) -> None:
     (run.path("measures/group_rates") / "groups.parquet").unlink()
     found = look(run, "metrics.performance.by_group")
     assert found.state == "absent"
-    assert "measures/group_rates has no groups.parquet" in found.problems
+    assert "Decisions and errors by group has no groups.parquet" in english(found.problems)
 
 
 def test_an_artifact_that_failed_says_why(run: Run) -> None:
     shutil.rmtree(run.path("measures/baselines"))
     run.failures = {"measures/baselines": "out of memory."}
-    assert look(run, "metrics.baseline").problems == (
-        "measures/baselines is missing (out of memory)",
+    assert english(look(run, "metrics.baseline").problems) == (
+        "Comparison with simpler models is missing (out of memory)",
     )
 
 
@@ -74,7 +74,7 @@ def test_evidence_for_other_data_or_weights_is_stale(run: Run, name: str) -> Non
     }
     found = evidence_index(run.results(), 30)
     assert found["metrics.performance"].state == "stale"
-    assert "digests differ" in found["metrics.performance"].problems[0]
+    assert "digests differ" in english(found["metrics.performance"].problems)[0]
     assert found["data.card"].counts == (name == "weights")
 
 
@@ -92,21 +92,21 @@ def test_weights_that_are_not_those_of_the_digests_make_what_hangs_on_them_stale
 
 def test_a_run_without_digests_has_no_subject_to_compare(run: Run) -> None:
     run.digests["data"] = ""
-    assert "records no digest of its data" in look(run, "data.card").problems[0]
+    assert "records no digest of its data" in english(look(run, "data.card").problems)[0]
 
 
 def test_a_number_without_an_interval_does_not_count(run: Run) -> None:
     measure(run.path("measures/roc_auc"), score("roc_auc", low=None, high=None))
     found = look(run, "metrics.performance")
     assert found.state == "failed"
-    assert "roc auc has no interval" in found.problems
+    assert "ROC AUC has no interval" in english(found.problems)
 
 
 @pytest.mark.parametrize(("floor", "counts"), [(100, True), (101, False)])
 def test_a_number_below_the_floor_does_not_count(run: Run, floor: int, counts: bool) -> None:
     found = look(run, "metrics.performance", floor)
     assert found.counts == counts
-    assert any("below the floor of 101" in one for one in found.problems) != counts
+    assert any("below the floor of 101" in one for one in english(found.problems)) != counts
 
 
 def test_one_alternative_is_enough(run: Run) -> None:
@@ -125,8 +125,9 @@ def test_a_bad_number_is_still_evidence(run: Run) -> None:
 def test_small_cells_are_remarked_and_do_not_sink_the_table(run: Run) -> None:
     found = look(run, "metrics.performance.by_group")
     assert found.counts
-    assert found.remarks == (
-        "1 of 2 numbers: selection rate (sex, others) rests on n = 4, below the floor of 30",
+    assert english(found.remarks) == (
+        "1 of 2 numbers: share of favourable decisions (sex, others) rests on n = 4, "
+        "below the floor of 30",
     )
 
 
@@ -138,7 +139,10 @@ def test_a_gain_whose_interval_reaches_zero_is_no_proof_of_faithfulness(run: Run
     )
     found = look(run, "explain.faithfulness")
     assert found.state == "failed"
-    assert "lower end of the interval of deletion gain (shap)" in found.problems[0]
+    assert (
+        "lower end of the interval of Deletion, gain over random (SHAP)"
+        in english(found.problems)[0]
+    )
 
 
 def test_the_control_explainer_is_no_evidence(run: Run) -> None:
@@ -159,7 +163,7 @@ def test_an_explainer_that_failed_a_sanity_test_does_not_count(
     measure(run.path(f"measures/{artifact}/shap"), score(metric, 0.9, explainer="shap"))
     found = evidence_index(run.results(), 30)
     assert found["explain.local"].state == found["explain.global"].state == "failed"
-    assert "shap failed the test of" in found["explain.local"].problems[0]
+    assert "SHAP failed the test of" in english(found["explain.local"].problems)[0]
 
 
 def test_a_sanity_test_that_was_not_made_is_remarked(run: Run) -> None:
@@ -167,12 +171,13 @@ def test_a_sanity_test_that_was_not_made_is_remarked(run: Run) -> None:
         path.unlink()
     found = look(run, "explain.local")
     assert found.counts
-    assert found.remarks == ("shap: no test of completeness was made",)
+    assert english(found.remarks) == ("SHAP: no test of completeness was made",)
 
 
 def test_a_data_card_without_a_licence_does_not_count(run: Run) -> None:
     save_json(run.path("data") / "card.json", {**CARD, "licence": ""})
-    assert look(run, "data.card").problems == ("card.json says nothing about licence",)
+    told = ("card.json says nothing about licence",)
+    assert english(look(run, "data.card").problems) == told
 
 
 def test_what_no_run_can_show_is_absent_with_its_reason(run: Run) -> None:
@@ -188,23 +193,25 @@ def test_the_config_counts_with_the_hash_of_its_file_and_only_while_it_is_there(
     (file,) = look(run, "config.resolved").files
     assert (file.path, file.sha256) == ("config.yaml", sha256_file(config))
     config.unlink()
-    assert look(run, "config.resolved").problems == ("the run folder has no config.yaml",)
+    told = ("the run folder has no config.yaml",)
+    assert english(look(run, "config.resolved").problems) == told
 
 
 def test_who_the_groups_are_compared_with_is_said_to_be_declared_only_where_it_was(
     run: Run,
 ) -> None:
-    assert look(run, "metrics.selection_rates").facts == ("compared with sex: women (declared)",)
+    facts = english(look(run, "metrics.selection_rates").facts)
+    assert facts == ("compared with sex: women (declared)",)
     run.config["metrics"] = {"impact_ratio": {"reference": {}}}
-    assert look(run, "metrics.selection_rates").facts == (
-        "compared with sex: women (the largest, not declared)",
-    )
-    assert "declared" not in look(run, "metrics.selection_rates").limits
+    found = look(run, "metrics.selection_rates")
+    assert english(found.facts) == ("compared with sex: women (the largest, not declared)",)
+    assert "declared" not in wording().say(found.limits)
 
 
 def test_how_many_cases_have_pages_is_said(run: Run) -> None:
     for kind in ("explain.local", "explain.reason_codes", "explain.counterfactual"):
-        assert "pages of their own: 13 cases of the 100 of the test part" in look(run, kind).facts
+        facts = english(look(run, kind).facts)
+        assert "pages of their own: 13 cases of the 100 of the test part" in facts
 
 
 @pytest.mark.parametrize(("n", "counts"), [(7, False), (8, True)])
@@ -217,7 +224,7 @@ def test_a_number_with_a_floor_of_its_own_is_held_to_that_one(
     )
     found = look(run, "explain.stability", floor=1000)
     assert found.counts == counts
-    assert any("below the floor of 8" in one for one in found.problems) != counts
+    assert any("below the floor of 8" in one for one in english(found.problems)) != counts
 
 
 def test_a_floor_of_its_own_has_a_reason() -> None:
@@ -248,9 +255,11 @@ def test_losing_an_artifact_never_adds_evidence_or_raises_a_row(
                 assert order.index(other.status) <= order.index(one.status)
 
 
-def test_every_kind_of_the_vocabulary_has_an_entry_and_an_outcome(run: Run) -> None:
+def test_every_kind_has_its_words_and_an_outcome(run: Run) -> None:
     index = evidence_index(run.results(), 30)
-    assert set(index) == set(evidence_vocabulary()) - {"human_input"}
+    assert list(index) == list(load_sources().kinds)
+    for one in index.values():
+        assert all(english((one.label, one.meaning, one.limits or one.label)))
     assert all(bool(one.problems) != one.counts for one in index.values())
 
 
@@ -266,12 +275,11 @@ def test_every_measure_that_the_map_names_is_promised_by_the_contracts() -> None
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("kinds: {data.carb: {label: a, absent: never}}", "`data.carb` is not in _evidence.yaml"),
-        ("kinds: {data.card: {label: a}}", "data.card: name artifacts or records"),
-        ("kinds: {data.card: {label: a, absnt: never}}", "absnt"),
-        ("kinds: {config.resolved: {label: a, record: [a]}}", "say in `files` where"),
-        ("kinds: {data.card: {label: a, absent: never}}", "data.card: no run makes it: name in"),
-        ("kinds: {data.card: {label: a, all: [], facts: [luck]}}", "no such fact: luck"),
+        ("kinds: {data.card: {}}", "data.card: name artifacts or records"),
+        ("kinds: {data.card: {absnt: true}}", "absnt"),
+        ("kinds: {config.resolved: {record: [a]}}", "say in `files` where"),
+        ("kinds: {data.card: {absent: true}}", "data.card: no run makes it: name in"),
+        ("kinds: {data.card: {all: [], facts: [luck]}}", "no such fact: luck"),
     ],
 )
 def test_a_wrong_map_is_refused(tmp_path: Path, text: str, problem: str) -> None:

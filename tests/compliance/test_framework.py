@@ -16,13 +16,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.compliance.banners import AsOf, banners, leading_date, milestones
 from deepseek_report.compliance.framework import (
+    HEAD_TEXTS,
     FrameworkChoice,
     FrameworkError,
     framework_ids,
     frameworks_folder,
     load_framework,
 )
+from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.errors import ConfigError
+from deepseek_report.wording.pseudo import words_outside, write_catalog
+from deepseek_report.wording.words import Wording, wording
+
+from .conftest import english
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 24)
@@ -74,7 +80,7 @@ def test_a_framework_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
     [
         ({"row": {"ceiling": "certain"}}, "rows.0.ceiling: 'certain' is not one of"),
         ({"row": {"colour": "red"}}, "'colour' was unexpected"),
-        ({"row": {"need": ["explain.magic"]}}, "evidence `explain.magic` is not in"),
+        ({"row": {"need": ["explain.magic"]}}, "evidence `explain.magic` is no kind of"),
         ({"row": {"need": []}}, "`need` is empty"),
         ({"row": {"ceiling": "human_input", "need": ["data.card"]}}, "ceiling human_input needs"),
         ({"row": {"id": "GDPR-22.1"}}, "row id GDPR-22.1 is there twice"),
@@ -136,7 +142,9 @@ def test_a_version_other_than_the_reviewed_one_carries_a_banner() -> None:
 
 def test_rows_that_nobody_read_are_counted() -> None:
     choice = FrameworkChoice("jr_t_0221_2021")
-    texts = [one.text for one in banners(choice.load(), choice, AsOf(AS_OF, ""), 180)]
+    framework = choice.load()
+    found = banners(framework, choice, AsOf(AS_OF, ""), 180)
+    texts = english(banner.told(framework) for banner in found)
     assert any(text.startswith("7 of 16 rows") for text in texts)
     assert "unverified" not in kinds("sr_11_7")
 
@@ -179,3 +187,59 @@ def test_a_date_to_watch_names_a_shipped_framework_and_no_weak_source() -> None:
         assert set(one["frameworks"]) <= set(framework_ids())
         assert leading_date(str(one["date"]))
         assert not weak.search(one["source"])
+
+
+def test_a_framework_is_shown_in_the_texts_that_a_language_has_for_it_and_else_as_it_is() -> None:
+    choice = FrameworkChoice("gdpr")
+    english_one = choice.load()
+    texts = {
+        "name": "DSGVO",
+        "sources": {english_one.sources[0].id: "amtlich"},
+        "rows": {"GDPR-22.1": {"title": "Automatisierte Entscheidungen"}},
+    }
+    shown = choice.shown_in(Wording({"frameworks": {"gdpr": texts}}))
+    assert (shown.name, shown.short_name) == ("DSGVO", "DSGVO")
+    assert shown.sources[0].kind == "amtlich"
+    row = shown.row("GDPR-22.1")
+    assert row.title == "Automatisierte Entscheidungen"
+    assert row.asks == english_one.row("GDPR-22.1").asks
+    assert shown.legal_force == english_one.legal_force
+    assert shown.sha256 == english_one.sha256
+
+
+def test_a_framework_of_ones_own_is_shown_as_its_file_says(tmp_path: Path) -> None:
+    choice = FrameworkChoice("gdpr", file=broken(tmp_path, name="Ours"))
+    words = Wording({"frameworks": {"gdpr": {"name": "DSGVO"}}})
+    assert choice.shown_in(words).name == "Ours"
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Wording:
+    path = write_catalog(tmp_path_factory.mktemp("catalogs"))
+    return Wording(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", framework_ids())
+def test_a_language_can_say_all_that_is_shown_of_a_framework(marked: Wording, name: str) -> None:
+    shown = FrameworkChoice(name).shown_in(marked)
+    texts = [getattr(shown, head) for head in HEAD_TEXTS]
+    texts += [*shown.notes, *shown.applies_from.values(), *(one.kind for one in shown.sources)]
+    texts += [text for row in shown.rows for text in (row.title, row.asks, row.verify_note)]
+    assert words_outside(texts) == []
+
+
+def test_every_label_that_shipped_frameworks_need_is_in_the_catalog() -> None:
+    words = wording()
+    frameworks = [FrameworkChoice(name).load() for name in framework_ids()]
+    rows = [row for one in frameworks for row in one.rows]
+    needed = {
+        "responsible": {row.who for row in rows},
+        "human_fields": {name for row in rows for name in (*row.people, *row.helpful_fields)}
+        | set(stand_ins().values()),
+        "sectors": {sector for row in rows for sector in row.applies.sectors},
+        "groups_of_people": {group for row in rows for group in row.applies.groups},
+        "applies_from": {key for one in frameworks for key in one.applies_from},
+        "dates": {one.id for one in milestones(None, set(framework_ids()))},
+    }
+    for group, names in needed.items():
+        assert names - set(words.table(group)) == set(), group

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
@@ -20,6 +21,8 @@ from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
 from tests.conftest import SmallRun
+
+from .conftest import english
 
 TIMES = {"started": "2026-11-24T08:00:00+00:00", "finished": "2026-11-24T08:03:00+00:00"}
 RECORD = {**TIMES, "git": "5" * 40}
@@ -120,7 +123,7 @@ def test_what_the_files_hold_is_never_called_missing(folder: Path, kind: str) ->
     found = look(folder, kind)
     assert found.counts
     assert not found.problems
-    assert not [one for one in found.remarks if "records no" in one]
+    assert not [one for one in english(found.remarks) if "records no" in one]
 
 
 @pytest.mark.parametrize(("kind", "change", "sentence"), LOST)
@@ -130,16 +133,17 @@ def test_what_the_files_lack_is_said_as_it_is(
     with changed(folder, change):
         found = look(folder, kind)
     assert found.state == "absent"
-    assert sentence in found.problems
+    assert sentence in english(found.problems)
 
 
 def test_a_run_outside_of_a_checkout_is_remarked_and_its_lineage_still_counts(folder: Path) -> None:
     with changed(folder, lambda _, record: record.update(git="")):
         found = look(folder, "provenance.lineage")
     assert found.counts
-    assert found.remarks == ("the run records no git revision",)
-    assert not [one for one in found.facts if "git" in one]
-    assert "the git revision stands in provenance.json" in look(folder, "provenance.lineage").facts
+    assert english(found.remarks) == ("the run records no git revision",)
+    assert not [one for one in english(found.facts) if "git" in one]
+    facts = english(look(folder, "provenance.lineage").facts)
+    assert "the git revision stands in provenance.json" in facts
 
 
 @pytest.mark.parametrize(
@@ -157,7 +161,7 @@ def test_what_the_model_starts_from_is_said_without_a_path_of_this_machine(
     folder: Path, start: dict[str, str], fact: str
 ) -> None:
     with changed(folder, lambda run, _: run["config"]["model"].update(start)):
-        facts = look(folder, "provenance.lineage").facts
+        facts = english(look(folder, "provenance.lineage").facts)
     assert any(one.endswith(fact) for one in facts)
 
 
@@ -179,7 +183,7 @@ BROKEN = [
     (b'{"git": ["a"]}', "is not well-formed"),
     (b"\xff\xfe", "is not well-formed"),
     (b"[" * 100_000, "is not well-formed"),
-    (b" " * 1_000_001, "is larger than 1000000 bytes"),
+    (b" " * 1_000_001, "is larger than 1\u202f000\u202f000 bytes"),
 ]
 
 
@@ -188,13 +192,16 @@ def test_a_record_that_cannot_be_read_counts_as_absent(
     tmp_path: Path, content: bytes, problem: str
 ) -> None:
     (tmp_path / PROVENANCE).write_bytes(content)
-    assert read_record(tmp_path) == RunRecord(problem=problem)
+    read = read_record(tmp_path)
+    assert read.problem is not None
+    assert read == RunRecord(problem=read.problem)
+    assert english((read.problem,)) == (f"provenance.json {problem}",)
 
 
 def test_a_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     save_json(tmp_path / "elsewhere.json", RECORD)
     (tmp_path / PROVENANCE).symlink_to(tmp_path / "elsewhere.json")
-    assert read_record(tmp_path).problem == "is a link"
+    assert read_record(tmp_path).problem == message("compliance.record.link", file=PROVENANCE)
 
 
 def test_the_reason_why_the_record_cannot_be_read_is_in_the_sentence(folder: Path) -> None:
@@ -203,11 +210,13 @@ def test_the_reason_why_the_record_cannot_be_read_is_in_the_sentence(folder: Pat
         found = look(folder, "logs.run")
         remarks = look(folder, "provenance.lineage").remarks
         banner = evaluate_results(results_of(folder, read_run(folder))).as_of
-    assert found.problems == (
+    assert english(found.problems) == (
         "provenance.json is not well-formed; the run records no start time, end time",
     )
-    assert remarks == ("provenance.json is not well-formed; the run records no git revision",)
-    assert banner.because == "provenance.json is not well-formed"
+    assert english(remarks) == (
+        "provenance.json is not well-formed; the run records no git revision",
+    )
+    assert english((banner.because,)) == ("provenance.json is not well-formed",)
 
 
 def spellings(folder: Path, link: Path) -> list[str]:
@@ -257,7 +266,7 @@ def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_pa
     assert results_of(copied, after).provenance["manifest"] == before["manifest"]
     text = (copied / "report.qmd").read_text(encoding="utf-8").replace("\\", "")
     assert "It ranks applications." in text
-    assert "people/a.yaml:3 | `name` is `TBD`, which says nothing" in text
+    assert "`people/a.yaml:3` | “`name`” is “TBD”, which says nothing" in text
     form = (copied / "tables/statements.yaml").read_text(encoding="utf-8")
     assert "  signatory:" in form
     assert "  intended_purpose:" not in form

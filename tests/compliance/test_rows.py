@@ -6,7 +6,6 @@ The run has all that a run can have; nobody has signed anything.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 
@@ -15,9 +14,9 @@ from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_resul
 from deepseek_report.compliance.framework import framework_ids
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.sections import compliance_rows as tables
-from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import wording
 
-from .conftest import CARD, Run, group_by
+from .conftest import CARD, Run, english, group_by
 
 #: (row, status, what its cells must say, what they must not).
 ROWS: list[tuple[str, str, str, str]] = [
@@ -28,7 +27,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("AIV-2a", "partly", "no base model: the config names no checkpoint", "lacking"),
     ("AIV-2b-classes", "partly", "decision rule", "resolved config"),
     ("AIV-2b-optim", "partly", "optimisation target (provider)", "resolved config"),
-    ("AIV-2c-compute", "complete", "computing resources (device cpu", "lacking"),
+    ("AIV-2c-compute", "complete", "computing resources (computed on the CPU", "lacking"),
     ("AIV-2d-prov", "partly", "data collection (provider)", ""),
     ("AIV-2g-metrics", "met", "behaviour under noise", "lacking"),
     ("AIV-2g-bias", "met", "differences between groups", "lacking"),
@@ -96,12 +95,11 @@ def row_of(report: ComplianceReport, row: str) -> Judgement:
 
 def cells(report: ComplianceReport, row: str) -> str:
     """What the table says of a row, but for the paraphrase of the law."""
-    words: Any = Wording({})
-    shown = [tables.framework(one, report, words, "en")["rows"] for one in report.frameworks]
+    shown = [tables.framework(one, report, wording())["rows"] for one in report.frameworks]
     cell = next(one for rows in shown for one in rows if one["id"] == row)
-    lacking = f"lacking: {', '.join(cell['lacking'])}" if cell["lacking"] else ""
-    evidence = "; ".join(one["text"] for one in cell["evidence"])
-    return " | ".join((cell["status"], evidence, lacking, cell["person"]))
+    lacking = f"lacking: {', '.join(english(cell['lacking']))}" if cell["lacking"] else ""
+    evidence = "; ".join(english(one["text"] for one in cell["evidence"]))
+    return " | ".join((cell["status"], evidence, lacking, *english((cell["person"],))))
 
 
 def test_forty_rows_are_held_to_what_the_audit_said() -> None:
@@ -146,15 +144,15 @@ def test_a_rule_on_race_lacks_it_where_the_data_have_none(run: Run) -> None:
     sector(run, "employment")
     found = row_of(evaluated(run), "LL144-301b")
     assert found.status == "partly"
-    assert found.lacks == ("groups by race or ethnicity in the data",)
+    assert english(found.lacks) == ("groups by race or ethnicity in the data",)
 
 
 def test_a_rule_for_one_sector_is_never_settled_where_the_data_declare_none(run: Run) -> None:
     sector(run, "")
     found = row_of(evaluated(run), "MRM-DATA")
     assert found.status == "partly"
-    assert found.lacks == (
-        "a declared sector of the data (dataset.sector: credit or insurance or finance)",
+    assert english(found.lacks) == (
+        "a declared sector of the data (dataset.sector: credit, insurance or finance)",
     )
 
 
@@ -170,9 +168,16 @@ def test_without_measured_time_the_age_of_texts_is_not_judged_and_that_is_said(r
     run.config["measure_time"] = False
     report = evaluated(run)
     assert report.as_of.day is None
-    undated = [one for part in report.frameworks for one in part.banners if one.kind == "undated"]
+    undated = [
+        one.told(part.shown)
+        for part in report.frameworks
+        for one in part.banners
+        if one.kind == "undated"
+    ]
     assert len(undated) == len(report.frameworks)
-    assert undated[0].text.startswith("The run was told to measure no time (measure_time: false),")
+    assert english(undated)[0].startswith(
+        "The run was told to measure no time (measure_time: false),"
+    )
 
 
 def test_all_that_people_can_say_settles_every_row_but_the_unread_and_the_missing(

@@ -21,7 +21,7 @@ from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.report_options import ReportOptions
 from deepseek_report.sections.compliance import ComplianceSection
 
-from .conftest import Run, measure, score
+from .conftest import Run, english, measure, score
 
 
 def content(run: Run) -> SectionContent:
@@ -50,7 +50,7 @@ def test_every_row_of_every_framework_is_in_the_document(run: Run) -> None:
     text = written(run)
     for choice in choices(run.config):
         for row in choice.load().rows:
-            assert re.search(rf"^\| {re.escape(row.id)} \|", text, re.MULTILINE), row.id
+            assert re.search(rf"^\| `{re.escape(row.id)}` \|", text, re.MULTILINE), row.id
 
 
 def test_the_document_uses_no_forbidden_word(run: Run) -> None:
@@ -69,7 +69,7 @@ def test_a_row_that_nobody_read_is_marked(run: Run) -> None:
     text = written(run)
     for choice in choices(run.config):
         for row in choice.load().rows:
-            line = next(one for one in text.splitlines() if one.startswith(f"| {row.id} |"))
+            line = next(one for one in text.splitlines() if one.startswith(f"| `{row.id}` |"))
             assert (".**†" in line) == (not row.verified)
 
 
@@ -77,10 +77,10 @@ def test_every_row_that_is_not_settled_says_what_a_person_can_do(run: Run) -> No
     rows = [row for one in content(run).values["frameworks"] for row in one["rows"]]
     waiting = [row for row in rows if "awaits" in row["status"]]
     assert waiting
-    assert all("judgement" in row["person"] for row in waiting)
+    assert all("judgement" in one for one in english(row["person"] for row in waiting))
     partly = [row for row in rows if "partly" in row["status"] and not row["lacking"]]
     assert partly
-    assert all(row["person"] != "–" for row in partly)
+    assert all(one != "–" for one in english(row["person"] for row in partly))
 
 
 def test_a_judgement_is_shown_with_who_made_it_and_when(run: Run) -> None:
@@ -91,9 +91,9 @@ def test_a_judgement_is_shown_with_who_made_it_and_when(run: Run) -> None:
     )
     rows = {row["id"]: row for one in content(run).values["frameworks"] for row in one["rows"]}
     assert rows["MRM-DATA"]["status"] == "◆ judged by Ada on 2026-11-25"
-    assert rows["MRM-DATA"]["person"] == "The data suffice (Ada, Head)"
+    assert english([rows["MRM-DATA"]["person"]]) == ("The data suffice (Ada, Head)",)
     assert "partly" in rows["MRM-DEVTEST"]["status"]
-    assert "while evidence is lacking" in rows["MRM-DEVTEST"]["person"]
+    assert "while evidence is lacking" in english([rows["MRM-DEVTEST"]["person"]])[0]
     assert "judged by Ada on 2026-11-25" in written(run)
 
 
@@ -101,8 +101,8 @@ def test_what_people_wrote_wrongly_is_shown_with_file_line_and_reason(run: Run) 
     run.people("statements:\n  intended_porpose: {text: It scores., name: Ada}\n")
     text = written(run)
     assert "people/risk.yaml:2" in text.replace("\\", "")
-    assert 'did you mean "intended_purpose"?' in text.replace("\\", "")
-    assert "1 problem in what people wrote" in " ".join(content(run).caveats)
+    assert "did you mean “`intended_purpose`”?" in text.replace("\\", "")
+    assert "1 problem in what people wrote" in " ".join(english(content(run).caveats))
 
 
 def test_a_finding_is_linked_from_the_rows_that_its_evidence_serves(run: Run) -> None:
@@ -124,7 +124,7 @@ def test_the_frameworks_that_are_not_shown_are_named_with_their_keys(run: Run) -
     text = written(run)
     assert "The config of the run chooses them" in text
     for name in set(framework_ids()) - set(run.config["frameworks"]):
-        assert f"| {name.replace('_', chr(92) + '_')} |" in text
+        assert f"| `{name}` |" in text
     assert "The data are declared to be about credit" in text
 
 
@@ -142,7 +142,7 @@ def test_evidence_that_failed_is_a_caveat_with_its_reason(run: Run) -> None:
         score("deletion_gain", 0.01, explainer="shap"),
         curve=[{"a": 1}],
     )
-    caveats = " ".join(content(run).caveats)
+    caveats = " ".join(english(content(run).caveats))
     assert "Faithfulness tests: not counted, since the lower end of the interval" in caveats
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_report.compliance import people, people_entries, people_yaml
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
@@ -23,9 +26,11 @@ from deepseek_report.compliance.people import (
 from deepseek_report.compliance.people_form import write_form
 from deepseek_report.compliance.people_yaml import MOST_BYTES
 from deepseek_report.compliance.statements import HumanInput, is_placeholder, latest_day, parse_date
+from deepseek_report.wording.words import wording
 
 from .conftest import RUN_ID, TODAY, Run
 
+PARTS = ("found", "allowed", "todo")
 SIGNED = {"name": "Ada Lovelace", "role": "Owner", "date": "2026-11-25"}
 WHOLE = {"text": "Scores clients for a credit card.", **SIGNED}
 ASIDE = {"reason": "The model was built in house.", **SIGNED}
@@ -45,7 +50,7 @@ def write(where: Run, file: str = "risk.yaml", **groups: Any) -> HumanInput:
 
 
 def said(human: HumanInput) -> str:
-    return "\n".join(str(one) for one in human.problems)
+    return "\n".join(str(one.in_english()) for one in human.problems)
 
 
 def status_of(run: Run, row: str) -> str:
@@ -127,44 +132,44 @@ def test_a_person_can_state_what_no_run_makes(run: Run) -> None:
 # --- what is wrong is named, by file and line ---
 
 WRONG: list[tuple[str, str]] = [
-    ("statement: {}", ':1: unknown key "statement"\n    allowed: statements, judgements'),
-    ("statement: {}", 'did you mean "statements"?'),
-    ("statements:\n  intended_porpose: {W}", ':2: unknown field "intended_porpose"'),
-    ("statements:\n  intended_porpose: {W}", 'did you mean "intended_purpose"?'),
-    ("judgements:\n  MRM-DATTA: {W}", 'did you mean "MRM-DATA"?'),
-    ("not_applicable:\n  MRM-VENDR: {A}", ':2: unknown row "MRM-VENDR"'),
-    ("statements:\n  roles: {W, txt: a}", ':2: unknown key "txt"'),
-    ("statements:\n  roles: {W, txt: a}", 'did you mean "text"?'),
+    ("statement: {}", ":1: unknown key “statement”\n    allowed: statements, judgements"),
+    ("statement: {}", "did you mean “statements”?"),
+    ("statements:\n  intended_porpose: {W}", ":2: unknown field “intended_porpose”"),
+    ("statements:\n  intended_porpose: {W}", "did you mean “intended_purpose”?"),
+    ("judgements:\n  MRM-DATTA: {W}", "did you mean “MRM-DATA”?"),
+    ("not_applicable:\n  MRM-VENDR: {A}", ":2: unknown row “MRM-VENDR”"),
+    ("statements:\n  roles: {W, txt: a}", ":2: unknown key “txt”"),
+    ("statements:\n  roles: {W, txt: a}", "did you mean “text”?"),
     (
         "statements:\n  roles:\n    text: a word\n    name: Ada\n    date: 2026-11-01",
-        ":2: no `role`",
+        ":2: no “role”",
     ),
-    ("statements:\n  roles: {text: TODO, S}", ":2: `text` is `TODO`, which says nothing"),
+    ("statements:\n  roles: {text: TODO, S}", ":2: “text” is “TODO”, which says nothing"),
     (
         "statements:\n  roles: {text: We check., name: Your name, role: r o, date: 2026-11-01}",
-        "`name` is `Your name`",
+        "“name” is “Your name”",
     ),
     (
         "statements:\n  roles: {text: We check., name: Ada, role: tbd, date: 2026-11-01}",
-        "`role` is `tbd`",
+        "“role” is “tbd”",
     ),
-    ("not_applicable:\n  MRM-VENDOR: {reason: n/a, S}", "`reason` is `n/a`, which says nothing"),
+    ("not_applicable:\n  MRM-VENDOR: {reason: n/a, S}", "“reason” is “n/a”, which says nothing"),
     (
         "not_applicable:\n  MRM-VENDOR: {reason: Built here., name: Ada, date: 2026-11-01}",
-        "no `role`",
+        "no “role”",
     ),
     (
         "not_applicable:\n  MRM-VENDOR: {reason: Built here., role: Owner, date: 2026-11-01}",
-        "no `name`",
+        "no “name”",
     ),
-    ("not_applicable:\n  MRM-VENDOR: {reason: Built here., name: Ada, role: Owner}", "no `date`"),
+    ("not_applicable:\n  MRM-VENDOR: {reason: Built here., name: Ada, role: Owner}", "no “date”"),
     (
         "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 1.11.2026}",
-        "date is `1.11.2026`, which is no day",
+        "“date” is “1.11.2026”, which is no day",
     ),
     (
         "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 2026-02-30}",
-        "date is `2026-02-30`, which is no day",
+        "“date” is “2026-02-30”, which is no day",
     ),
     (
         "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 20261101}",
@@ -172,7 +177,7 @@ WRONG: list[tuple[str, str]] = [
     ),
     (
         "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 2026-11-26}",
-        "`2026-11-26`, which is still to come",
+        "“2026-11-26”, which is still to come",
     ),
     (
         "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 0001-01-01}",
@@ -182,13 +187,13 @@ WRONG: list[tuple[str, str]] = [
         "judgements:\n  MRM-DATA: {text: It will do., name: Ada, role: Owner, date: 2026-11-22}",
         "before the run was made",
     ),
-    ("statements:\n  roles: {W, generated: perhaps}", "generated is perhaps"),
+    ("statements:\n  roles: {W, generated: perhaps}", "“generated” is “perhaps”"),
     ("statements:\n  roles: [a, b]", ":2: a list"),
-    ("statements:\n  roles: {text: {a: b}, S}", "`text` holds keys"),
+    ("statements:\n  roles: {text: {a: b}, S}", "“text” holds keys"),
     ("statements:\n  roles: We check it.", ":2: no name, role and date"),
-    ("statements: all is well", ":1: `statements` holds no entries"),
+    ("statements: all is well", ":1: “statements” holds no entries"),
     ("run: ffffffff\nstatements:\n  roles: {W}", f"signed for the run ffffffff; this is {RUN_ID}"),
-    ("statements:\n  roles: {W}\n  roles: {W}", ":3: `roles` stands twice"),
+    ("statements:\n  roles: {W}\n  roles: {W}", ":3: “roles” stands twice"),
     ("statements:\n  roles: &a {W}\n  records: *a", "an alias or anchor"),
     ("statements: {W}\n---\nrun: b", ":2: a second document"),
     ("a: {b: {c: {d: {e: {f: {g: {h: {i: j}}}}}}}}", "more than 8 levels"),
@@ -216,10 +221,11 @@ def test_a_mistake_is_named_with_its_place_and_the_entry_is_not_used(
 
 def test_bytes_that_are_no_text_and_files_that_are_too_large_are_refused(run: Run) -> None:
     run.people("").write_bytes(b"statements:\n  a: \xff")
+    assert MOST_BYTES == 262_144
     run.people("#" * (MOST_BYTES + 1), "large.yaml")
     human = read_people(run.results())
     assert "people/risk.yaml:2: not UTF-8" in said(human)
-    assert f"people/large.yaml: {MOST_BYTES + 1} bytes" in said(human)
+    assert "people/large.yaml: 262\u202f145 bytes" in said(human)
 
 
 def test_links_folders_and_other_files_are_named_and_not_read(run: Run, tmp_path: Path) -> None:
@@ -248,7 +254,7 @@ def test_two_files_that_differ_on_one_field_are_a_problem_and_neither_counts(run
     write(run, "a.yaml", statements={"roles": WHOLE, "records": WHOLE})
     human = write(run, "b.yaml", statements={"roles": {**WHOLE, "text": "Nobody checks."}})
     assert set(human.statements) == {"records"}
-    assert "people/b.yaml:2: `roles` is said otherwise at people/a.yaml:2" in said(human)
+    assert "people/b.yaml:2: “roles” is said otherwise at people/a.yaml:2" in said(human)
 
 
 def test_two_files_that_say_the_same_are_no_problem(run: Run) -> None:
@@ -263,8 +269,8 @@ def test_what_no_shown_framework_asks_for_is_kept_and_said(run: Run) -> None:
     human = write(run, statements={"fria": WHOLE}, not_applicable={"LL144-301b": aside})
     assert not human.problems
     assert human.unasked == (
-        "people/risk.yaml:2: `statements.fria`",
-        "people/risk.yaml:8: `not_applicable.LL144-301b`",
+        "people/risk.yaml:2: statements.fria",
+        "people/risk.yaml:8: not_applicable.LL144-301b",
     )
     assert "fria" in human.statements
 
@@ -274,6 +280,17 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
     human = read_people(run.results())
     assert "run.json, report.statements" in said(human)
     assert "move them to people/NAME.yaml" in said(human)
+
+
+@pytest.mark.parametrize("module", [people, people_entries, people_yaml])
+def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do(
+    module: ModuleType,
+) -> None:
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    kinds = set(re.findall(r'wrong\([^"]*(?:f"[^"]*", )?"([a-z_0-9]+)"', source))
+    assert kinds
+    parts = [f"compliance.people.{kind}.{part}" for kind in kinds for part in PARTS]
+    assert [key for key in parts if not wording().has(key)] == []
 
 
 # --- before anything is written ---
@@ -357,7 +374,7 @@ def test_the_form_names_rows_and_who_must_answer_and_puts_the_deciding_first(run
     purpose = next(one for one in form if one.name == "intended_purpose")
     assert purpose.asked_by["sr_11_7"] == ("MRM-PURPOSE",)
     assert "bank" in purpose.who
-    assert purpose.label == "Intended purpose"
+    assert wording().label("human_fields", purpose.name) == "Intended purpose"
     deciding = [one.deciding for one in form]
     assert deciding == sorted(deciding, reverse=True)
 

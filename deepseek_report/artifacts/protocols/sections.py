@@ -25,8 +25,8 @@ class SectionContent:
     question: str
     answer: str
     values: Mapping[str, Any] = field(default_factory=dict)
-    caveats: Sequence[str] = ()
-    actions: Sequence[str] = ()
+    caveats: Sequence[Text] = ()
+    actions: Sequence[Text] = ()
     incomplete: Sequence[str] = ()
     failure: Text = ""
 
