@@ -10,7 +10,6 @@ from typing import Any
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count, quantity
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import (
@@ -79,7 +78,7 @@ def row_of(draft: Draft, row: Row) -> str:
 def summary(draft: Draft, row: Row) -> str:
     """What was decided, with which probability or number, and what was true."""
     error = finite(row.get("error"))
-    unit = draft.results.schema.target.unit
+    unit = draft.words.name(draft.results.schema.target.unit or "")
     return draft.text(
         "summary",
         id=int(row["instance_id"]),
@@ -87,9 +86,9 @@ def summary(draft: Draft, row: Row) -> str:
         decision=row["decision"],
         label=row["label"],
         correct=bool(row["correct"]),
-        **_apart(finite(row["probability"]), finite(row["threshold"])),
+        **_apart(draft, finite(row["probability"]), finite(row["threshold"])),
         error=error,
-        size="" if error is None else quantity(abs(error), unit),
+        size="" if error is None else draft.words.numbers.quantity(abs(error), unit),
         target=draft.results.schema.target.explained_class,
         own=_own_probability(draft.results, row),
     )
@@ -108,11 +107,14 @@ def _own_probability(results: Results, row: Row) -> float | None:
     return float(results.predictions.probabilities[places[0]].max())
 
 
-def _apart(probability: float | None, threshold: float | None) -> dict[str, str | None]:
+def _apart(
+    draft: Draft, probability: float | None, threshold: float | None
+) -> dict[str, str | None]:
     """Both as percentages, with more digits where they would read alike."""
-    shown = [estimates.percent(probability), estimates.percent(threshold)]
+    numbers = draft.words.numbers
+    shown = [numbers.percent(probability), numbers.percent(threshold)]
     if shown[0] == shown[1] and probability is not None and threshold is not None:
-        shown = [f"{100 * one:.2f}\u00a0%" for one in (probability, threshold)]
+        shown = [f"{numbers.digits(100 * one, 2)}\u00a0%" for one in (probability, threshold)]
     return {"probability": shown[0], "threshold": None if threshold is None else shown[1]}
 
 
@@ -199,7 +201,11 @@ def compared(draft: Draft, case: Row) -> str:
     if not mine:
         return ""
     told = [
-        {"row": count(int(row["prototype_id"])), "share": row["share"], "label": row["class_label"]}
+        {
+            "row": draft.words.numbers.count(int(row["prototype_id"])),
+            "share": row["share"],
+            "label": row["class_label"],
+        }
         for row in mine
     ]
     split = sum(bool(row["for_decision"]) for row in mine)
@@ -237,9 +243,9 @@ def change(pages: Pages, case: Row) -> str:
             {"feature": row["label"], "before": row["from_display"], "after": row["to_display"]}
             for row in steps
         ],
-        probability=_apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))[
-            "probability"
-        ],
+        probability=_apart(
+            draft, finite(steps[-1]["probability_after"]), finite(case["threshold"])
+        )["probability"],
         target=draft.results.schema.target.explained_class,
     )
 
@@ -251,7 +257,7 @@ def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
         return draft.text("change.unmasked", within=within)
     named = [_named(draft, row, row["from_display"]) for row in steps]
     repeats = kind_of(draft.results.schema).quotes
-    after = _apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))
+    after = _apart(draft, finite(steps[-1]["probability_after"]), finite(case["threshold"]))
     return draft.text(
         "change.masked",
         steps=[
