@@ -50,8 +50,12 @@ def number(value: float, low: float | None = None, high: float | None = None) ->
         digits = decimals_supported(low, high)
     else:
         value, digits = digits_without_interval(value)
-    text = f"{value:,.{digits}f}".replace(",", THIN)
-    return text.replace("-", MINUS) if float(f"{value:.{digits}f}") else text.replace("-", "")
+    return _signed(f"{value:,.{digits}f}").replace(",", THIN)
+
+
+def _signed(text: str) -> str:
+    """The number with the sign of minus; 0 has none."""
+    return text.replace("-", MINUS if text.strip("-0.") else "")
 
 
 def digits_without_interval(value: float) -> tuple[float, int]:
@@ -71,7 +75,7 @@ def percent(value: float, low: float | None = None, high: float | None = None) -
     digits = 1
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
         digits = min(decimals_supported(100 * low, 100 * high), 1)
-    return f"{100 * value:.{digits}f}".replace("-", MINUS) + "\u00a0%"
+    return _signed(f"{100 * value:.{digits}f}") + "\u00a0%"
 
 
 def declared(value: float, *, as_percent: bool = False) -> str:
@@ -104,7 +108,7 @@ def interval(low: float, high: float, *, as_percent: bool = False) -> str:
         return "no interval"
     if as_percent:
         digits = min(decimals_supported(100 * low, 100 * high), 1)
-        ends = [f"{100 * end:.{digits}f}".replace("-", MINUS) for end in (low, high)]
+        ends = [_signed(f"{100 * end:.{digits}f}") for end in (low, high)]
         return _range(*ends) + "\u00a0%"
     return _range(number(low, low, high), number(high, low, high))
 

@@ -10,7 +10,6 @@ from typing import Any
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count, quantity
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import (
@@ -80,7 +79,7 @@ def row_of(draft: Draft, row: Row) -> str:
 def summary(draft: Draft, row: Row) -> str:
     """What was decided, with which probability or number, and what was true."""
     error = finite(row.get("error"))
-    unit = draft.results.schema.target.unit
+    unit = draft.words.name(draft.results.schema.target.unit or "")
     return draft.text(
         "summary",
         id=int(row["instance_id"]),
@@ -90,7 +89,7 @@ def summary(draft: Draft, row: Row) -> str:
         correct=bool(row["correct"]),
         **_apart(draft.words.numbers, finite(row["probability"]), finite(row["threshold"])),
         error=error,
-        size="" if error is None else quantity(abs(error), unit),
+        size="" if error is None else draft.words.numbers.quantity(abs(error), unit),
         target=draft.results.schema.target.explained_class,
         own=_own_probability(draft.results, row),
     )
@@ -115,7 +114,7 @@ def _apart(
     """Both as percentages, with more digits where they would read alike."""
     shown = [numbers.percent(one) for one in (probability, threshold)]
     if shown[0] == shown[1] and probability is not None and threshold is not None:
-        shown = [f"{100 * one:.2f}\u00a0%" for one in (probability, threshold)]
+        shown = [f"{numbers.digits(100 * one, 2)}\u00a0%" for one in (probability, threshold)]
     return {"probability": shown[0], "threshold": None if threshold is None else shown[1]}
 
 
@@ -202,7 +201,11 @@ def compared(draft: Draft, case: Row) -> str:
     if not mine:
         return ""
     told = [
-        {"row": count(int(row["prototype_id"])), "share": row["share"], "label": row["class_label"]}
+        {
+            "row": draft.words.numbers.count(int(row["prototype_id"])),
+            "share": row["share"],
+            "label": row["class_label"],
+        }
         for row in mine
     ]
     split = sum(bool(row["for_decision"]) for row in mine)

@@ -9,7 +9,6 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import count
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import adds_up, leading_for_cases
 from deepseek_report.findings.records import Row, explainer_label, rows
@@ -125,7 +124,7 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
             if one.section == "cases" and name.endswith(f"_{number}")
         ],
         "anchor": f"case-{number}",
-        "row": count(int(row["instance_id"])),
+        "row": pages.draft.words.numbers.count(int(row["instance_id"])),
         "called": case_sentences.row_of(pages.draft, row),
         "title": row["role_label"],
         "summary": case_sentences.summary(pages.draft, row),
