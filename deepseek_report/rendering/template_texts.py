@@ -35,10 +35,10 @@ class TemplateTexts:
 
     def say(self, text: Text) -> str:
         """A message in the language of the report; a text that is none as it stands."""
+        if not isinstance(text, Message):
+            return text
         slots = _Slots()
-        return (
-            slots.filled(self.words.say(slots.marked(text))) if isinstance(text, Message) else text
-        )
+        return slots.filled(self.words.say(slots.marked(text)))
 
     def heads(self, key: str, /, *columns: str) -> dict[str, str]:
         """{column: what its head says}, in this order, from the texts under a key."""
@@ -63,7 +63,7 @@ class _Slots:
             return {name: self.marked(inside) for name, inside in value.items()}
         if isinstance(value, list | tuple):
             return [self.marked(one, code=code) for one in value]
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not value:
             return value
         if not code and not isinstance(value, Markup):
             return clean(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import nodes
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import Markdown, inline_code
@@ -136,3 +137,20 @@ def test_data_cannot_name_a_slot() -> None:
 def test_a_template_says_a_text_with_a_hostile_value_escaped() -> None:
     template = "{{ t('templates.report.audience', audience=x) }}"
     assert environment().from_string(template).render(x="<b>") == r"Written for \<b\>."
+
+
+def test_a_message_shows_files_and_keys_as_code_at_any_depth_and_the_rest_escaped() -> None:
+    texts = {
+        "a": "{{ file }} lacks {{ keys|join(', ') }}: {{ reason }}",
+        "b": "{{ key }} of *{{ who }}*",
+    }
+    words = TemplateTexts(Wording(texts))
+    reason = message("b", key="roles", who="<b>")
+    said = words.say(message("a", file="card.json", keys=["rows", "parts"], reason=reason))
+    assert said == "`card.json` lacks `rows`, `parts`: `roles` of \\*\\<b\\>\\*"
+    assert words.say("*as it stands*") == "*as it stands*"
+
+
+def test_a_key_that_is_empty_is_nothing() -> None:
+    words = TemplateTexts(Wording({"a": "said{% if key %} as {{ key }}{% endif %}"}))
+    assert words.say(message("a", key="")) == "said"
