@@ -73,7 +73,7 @@ def plain(text: str) -> str:
             AgreementPicture(),
             "SHAP and LIME agree most (0.850), input × gradient and attention rollout",
         ),
-        (RobustnessPicture(), "Missing values at level 0.4 changes the most decisions: 12.0 %"),
+        (RobustnessPicture(), "Values missing at level 0.4 changes the most decisions: 12.0 %"),
         (LayerProfilePicture(), "“layer 1, experts” takes 32.9 % of the time"),
         (AttentionMapsPicture(), "Layer 1 prefers summary"),
     ],
