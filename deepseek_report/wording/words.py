@@ -78,10 +78,12 @@ class Wording:
         patterns = texts.get("composed", {})
         self.names = Names(inside | known, stored or patterns, patterns, self.numbers.respelled)
         known = texts.get("nouns", {}).get(noun, {})
-        self._nouns = {"noun": known.get("one", noun), "nouns": known.get("many", f"{noun}s")}
-        named = noun == "feature"
-        self._nouns["the_noun"] = "" if named else f"the {self._nouns['noun']} "
-        self._nouns["the_nouns"] = "" if named else f"the {self._nouns['nouns']} "
+        self._nouns = {
+            "noun": known.get("one", noun),
+            "nouns": known.get("many", noun),
+            "the_noun": known.get("before_one", ""),
+            "the_nouns": known.get("before_many", ""),
+        }
         self._templates: dict[str, Template] = {}
         self._environment = _environment(self)
 

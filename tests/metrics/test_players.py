@@ -312,7 +312,7 @@ def test_only_perturbations_that_fit_the_data_are_tried(modality, given) -> None
 
 
 def test_slices_of_a_text_without_attributes_are_refused_with_the_reason(given) -> None:
-    with pytest.raises(NotApplicableError, match="cut by attributes"):
+    with pytest.raises(NotApplicableError, match="no_attributes"):
         Slices().measure(given("text"))
     assert Proxies.modalities == {"table"}
 

@@ -89,10 +89,7 @@ class LearningCurve(ClassMetric):
         rows = sorted({round(n * fraction) for fraction in self.fractions})
         rows = [size for size in rows if size >= _FEWEST_ROWS]
         if len(rows) < 2:
-            raise NotApplicableError(
-                f"a learning curve needs two parts of at least {_FEWEST_ROWS} rows, but the "
-                f"training part has {n} rows"
-            )
+            raise NotApplicableError(message("refusals.few_rows", least=_FEWEST_ROWS, rows=n))
         return rows
 
     def _ranking(self, context: MeasureContext, rows: int) -> _Ranking:

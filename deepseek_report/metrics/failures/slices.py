@@ -162,9 +162,9 @@ class Slices(ModelMetric):
         ]
         if not kept:
             raise NotApplicableError(
-                _no_attribute(data.schema)
-                or f"no feature splits the {n} test rows into parts of at least {sizes[0]}; "
-                "lower min_size and min_share, or use more rows."
+                message("refusals.no_split", rows=n, least=sizes[0])
+                if kind_of(data.schema).named_columns or data.schema.attributes
+                else message("refusals.no_attributes")
             )
         return kept
 
@@ -224,12 +224,6 @@ class Slices(ModelMetric):
 
 def _part(c: Candidates, k: int, conditions: list[Condition]) -> Condition:
     return part_of(conditions[c.first[k]], conditions[c.second[k]])
-
-
-def _no_attribute(schema: Schema) -> str | None:
-    if kind_of(schema).named_columns or schema.attributes:
-        return None
-    return "slices of texts, images and series are cut by attributes, and these data name none"
 
 
 def _limits(schema: Schema, task: Task) -> tuple[Text, ...]:

@@ -116,7 +116,7 @@ def test_slices_of_single_features_only(toy) -> None:
 
 
 def test_too_small_a_test_part_is_refused_with_the_reason(toy) -> None:
-    with pytest.raises(NotApplicableError, match="min_size"):
+    with pytest.raises(NotApplicableError, match="no_split"):
         Slices(min_size=5000).measure(toy())
 
 
