@@ -189,7 +189,7 @@ class Target:
 
     @property
     def is_number(self) -> bool:
-        return self.task == "regression"
+        return self.task in NUMBER_TASKS
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.schema import Attribute, AttributeKind, TaskName
+from deepseek_report.artifacts.schema import NUMBER_TASKS, Attribute, AttributeKind, TaskName
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
@@ -97,7 +97,7 @@ def classes_of_a_number(
 ) -> tuple[bool, str, str, str]:
     """The case of `config_problems` that a class is named where a number is predicted."""
     return (
-        task == "regression" and (favourable, positive) != (None, None),
+        task in NUMBER_TASKS and (favourable, positive) != (None, None),
         "a number has no classes",
         "a target of classes for these",
         "remove `dataset.favourable` and `dataset.positive`",

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.rounding import count, plural
-from deepseek_report.artifacts.schema import Category, Declarer, Target, TaskName
+from deepseek_report.artifacts.schema import NUMBER_TASKS, Category, Declarer, Target, TaskName
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
@@ -108,7 +108,7 @@ def encode_target(
     task = task_of(cells[0], rule)
     if task == "multi_label":
         return _several(cells, columns, rule, file)
-    if task == "regression" or (rule.task == "auto" and columns[0].kind == "numeric"):
+    if task in NUMBER_TASKS or (rule.task == "auto" and columns[0].kind == "numeric"):
         return _number(cells[0], columns[0], rule, where)
     return _classes(cells[0], columns[0], rule, where)
 
@@ -151,7 +151,7 @@ def _number(cells: Cells, column: ColumnDeclaration, rule: TargetRule, where: st
         classes=(label,),
         explained=0,
         labels_are_decisions=rule.labels_are_decisions,
-        task="regression",
+        task=rule.task if rule.task in NUMBER_TASKS else "regression",
         unit=rule.unit or column.unit,
     )
     return EncodedTarget(target, np.asarray(cells.numbers, dtype=np.float64))

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
 from deepseek_report.artifacts.schema import (
     ALL_TASKS,
+    NUMBER_TASKS,
     Modality,
     Schema,
     TaskName,
@@ -329,5 +330,5 @@ def _is_regressor(estimator: Any) -> bool:
 
 def _tasks(regressor: bool, *, from_file: bool) -> frozenset[TaskName]:
     if regressor:
-        return frozenset({"regression"})
+        return NUMBER_TASKS
     return frozenset({"classification"} if from_file else {"classification", "multi_label"})
