@@ -20,8 +20,8 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
+from deepseek_report.wording.composed_names import Names
 from deepseek_report.wording.estimates import in_sentence
-from deepseek_report.wording.names import Names
 from deepseek_report.wording.numbers import NumberFormat
 
 DEFAULT_LANGUAGE = "en"
