@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from wording.marked_page import own_texts, unmarked  # noqa: E402
+from wording.marked_page import own_texts, own_tokens, unmarked  # noqa: E402
 
 from deepseek_report.wording.pseudo import LANGUAGE, write_catalog  # noqa: E402
 from deepseek_report.wording.words import CATALOGS  # noqa: E402
@@ -52,7 +52,7 @@ def main() -> int:
             page = rendered(run, Path(work))
         texts = Counter(
             (f"{shown.part} {shown.where}", " ".join(words)[:90], shown.text[:200])
-            for shown, words in unmarked(page, own_texts(run))
+            for shown, words in unmarked(page, own_texts(run), own_tokens(run))
         )
         for (where, words, text), times in texts.most_common():
             print(f"{times:5} {where} | {words} | {text}")

@@ -68,7 +68,7 @@ def _named(draft: Draft, row: Row, display: str) -> tuple[str, str]:
     """What a player is called in a sentence, and what stands beside it in brackets."""
     kind = kind_of(draft.results.schema)
     name, beside = kind.mention(row["label"], display)
-    return draft.text(f"player.{kind.name}", label=name), beside
+    return draft.text(f"player.{kind.name}", label=name), draft.words.name(beside)
 
 
 def row_of(draft: Draft, row: Row) -> str:

@@ -35,6 +35,13 @@ _EXEMPT_CLASSES = frozenset({"hash", "own-words"})
 
 #: A value of the config that is no text for people.
 _IS_KEY = re.compile(r"[a-z][\w.-]+")
+#: What a command line reads: `'dataset.hide=[handles]'`.
+_OVERRIDE = re.compile(r"'?\b[a-z_]+(\.[a-z_]+)+=\S+")
+_WORD = re.compile(r"[^\W\d_]+")
+#: Words of the data in a sentence, which stand in no marks of their own.
+_QUOTED = re.compile(r"“[^”⟦⟧]*”")
+#: Elements that show texts of the data, whole or word by word.
+_OF_TEXTS = frozenset({"td", "th"})
 #: Where a text stands that stands in no section.
 PAGE = "page"
 
@@ -124,10 +131,14 @@ def visible_texts(html: str) -> list[ShownText]:
     return reader.texts
 
 
-def unmarked(html: str, own: Iterable[str] = ()) -> Iterator[tuple[ShownText, list[str]]]:
+def unmarked(
+    html: str, own: Iterable[str] = (), tokens: frozenset[str] = frozenset()
+) -> Iterator[tuple[ShownText, list[str]]]:
     """Each text that has words outside of marks, with these.
 
     own : texts of whoever made the run, which no catalog can have (see `own_texts`).
+    tokens : words of the texts that a model reads (see `own_tokens`). They are exempt where such
+        texts are shown: in pictures and cells, and in quotation marks.
     """
     longest_first = sorted({text for text in own if text}, key=len, reverse=True)
     exempt = re.compile(
@@ -135,8 +146,20 @@ def unmarked(html: str, own: Iterable[str] = ()) -> Iterator[tuple[ShownText, li
         re.IGNORECASE,
     )
     for shown in visible_texts(html):
-        if words := words_outside([exempt.sub(" ", shown.text)]):
+        text = exempt.sub(" ", _OVERRIDE.sub(" ", shown.text))
+        if tokens and (shown.part == "figure" or shown.where in _OF_TEXTS):
+            text = _WORD.sub(lambda word: "" if word[0].lower() in tokens else word[0], text)
+        elif tokens:
+            text = _QUOTED.sub(" ", text)
+        if words := words_outside([text]):
             yield shown, words
+
+
+def own_tokens(run: Path) -> frozenset[str]:
+    """Words in the tokens of a run's texts; none where its data are no texts."""
+    schema = json.loads((run / "artifacts/data/schema.json").read_text(encoding="utf-8"))
+    listed = json.dumps(schema.get("vocabulary") or [], ensure_ascii=False)
+    return frozenset(word.lower() for word in _WORD.findall(listed))
 
 
 def own_texts(run: Path) -> set[str]:

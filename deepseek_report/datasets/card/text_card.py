@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Ints
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.number_card import five_counts
@@ -46,7 +46,7 @@ class TextFacts:
     which damaged signs were put right.
     """
 
-    tokenizer: str
+    tokenizer: Message
     noun: str
     words: tuple[frozenset[str], ...]
     lengths: Ints

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.datasets.assembly.column_declarations import error_text
 from deepseek_report.datasets.readers.word_splitting import is_chinese, pieces
 
@@ -35,7 +36,7 @@ class Tokenizer:
     unknown: int
     mask: int
     noun: str
-    description: str
+    description: Message
     cut: Callable[[Sequence[str]], list[list[int]]]
 
 
@@ -70,10 +71,7 @@ def _listed(
     longer = [token for token in _often(cut, texts) if token not in seen]
     tokens = (UNKNOWN, MASK, *[*spelled, *longer][: size - 2])
     place = {token: i for i, token in enumerate(tokens)}
-    description = (
-        f"Texts are cut into {kind}, in lower case; the vocabulary is that of the training part "
-        f"(tokens that occur at least {FEWEST} times, at most {size})."
-    )
+    description = message(f"preparation.tokens.{kind}", fewest=FEWEST, most=size)
     return Tokenizer(tokens, 0, 1, NOUNS[kind], description, _look_up(cut, place, bool(spelled)))
 
 
@@ -165,7 +163,7 @@ def _of_checkpoint(name: str) -> Tokenizer:
 
     tokenizer = checkpoint.load_tokenizer(checkpoint.locate(name))
     unknown = tokenizer.unk_token_id
-    description = f"Texts are cut by the tokenizer of the checkpoint “{Path(name).name}”."
+    description = message("preparation.tokens.checkpoint", name=Path(name).name)
 
     def cut(texts: Sequence[str]) -> list[list[int]]:
         if not texts:
