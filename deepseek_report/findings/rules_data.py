@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
@@ -75,9 +76,10 @@ def _cues(results: Results, found: list[DataIssue]) -> dict[str, Any]:
     hidden = (results.config.get("dataset") or {}).get("hide") or ()
     forms = [str(issue.values["form"]) for issue in named]
     hideable = [_HIDEABLE[form] for form in forms if form in _HIDEABLE]
+    shown = [kind for kind in hideable if kind not in hidden]
     return {
         "kinds": [message(f"data.forms.{form}") for form in forms],
-        "hide": [kind for kind in hideable if kind not in hidden],
+        "hide": override("dataset.hide", shown) if shown else "",
         "method": leader,
         "explainer": explainer_label(results, leader) if leader else "",
         "attributed": float(sum(row["share"] for row in table)),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _NUMBER = re.compile(r"[+\u2212]?\d[\d\u202f]*(\.\d+)?")
+_LETTER = re.compile(r"[^\W\d_]")
 #: A longer text is no name.
 _LONGEST = 400
 
@@ -59,6 +60,8 @@ class Names:
             return self.known[name]
         if _NUMBER.fullmatch(name):
             return self.number(name)
+        if not _LETTER.search(name):  # a unit such as `%`
+            return name
         return next(self._composed(name), None)
 
     def _composed(self, name: str) -> Iterator[str]:

@@ -49,14 +49,14 @@ _LEXER = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - it re
 def marked(catalog: Mapping[str, Any]) -> dict[str, Any]:
     """The catalog with every text in it marked; slots and names as they were.
 
-    Numbers and lists follow the locale of no language, whose lists are joined without words.
+    Numbers and lists follow the Chinese locale, whose lists are joined without Latin letters.
     """
     texts = {
         key: _marked_value(value, plain=key in _PATTERNS)
         for key, value in catalog.items()
         if key != "formats"
     }
-    return {**texts, "formats": {**catalog.get("formats", {}), "locale": "root"}}
+    return {**texts, "formats": {**catalog.get("formats", {}), "locale": "zh_Hans"}}
 
 
 def _marked_value(value: Any, *, plain: bool) -> Any:

@@ -36,10 +36,10 @@ _EXEMPT_CLASSES = frozenset({"hash", "own-words"})
 #: A value of the config that is no text for people.
 _IS_KEY = re.compile(r"[a-z][\w.-]+")
 #: What a command line reads: `'dataset.hide=[handles]'`.
-_OVERRIDE = re.compile(r"'?\b[a-z_]+(\.[a-z_]+)+=\S+")
+_OVERRIDE = re.compile(r"'[a-z_.]+=[^'⟦⟧]*'|\b[a-z_]+(\.[a-z_]+)+=[^\s⟦⟧]+")
 _WORD = re.compile(r"[^\W\d_]+")
 #: Words of the data in a sentence, which stand in no marks of their own.
-_QUOTED = re.compile(r"“[^”⟦⟧]*”")
+_QUOTED = re.compile(r"“[^”]*”")
 #: Elements that show texts of the data, whole or word by word.
 _OF_TEXTS = frozenset({"td", "th"})
 #: Where a text stands that stands in no section.
@@ -148,11 +148,15 @@ def unmarked(
     for shown in visible_texts(html):
         text = exempt.sub(" ", _OVERRIDE.sub(" ", shown.text))
         if tokens and (shown.part == "figure" or shown.where in _OF_TEXTS):
-            text = _WORD.sub(lambda word: "" if word[0].lower() in tokens else word[0], text)
+            text = _without(tokens, text)
         elif tokens:
-            text = _QUOTED.sub(" ", text)
+            text = _QUOTED.sub(lambda quoted: _without(tokens, quoted[0]), text)
         if words := words_outside([text]):
             yield shown, words
+
+
+def _without(tokens: frozenset[str], text: str) -> str:
+    return _WORD.sub(lambda word: "" if word[0].lower() in tokens else word[0], text)
 
 
 def own_tokens(run: Path) -> frozenset[str]:

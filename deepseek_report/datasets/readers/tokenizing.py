@@ -163,7 +163,7 @@ def _of_checkpoint(name: str) -> Tokenizer:
 
     tokenizer = checkpoint.load_tokenizer(checkpoint.locate(name))
     unknown = tokenizer.unk_token_id
-    description = message("preparation.tokens.checkpoint", name=Path(name).name)
+    description = message("preparation.tokens_of_checkpoint", name=Path(name).name)
 
     def cut(texts: Sequence[str]) -> list[list[int]]:
         if not texts:
