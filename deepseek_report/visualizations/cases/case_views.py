@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import kind_of
@@ -19,8 +20,6 @@ from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from deepseek_report.artifacts.results import Results
 
 
@@ -47,8 +46,8 @@ class Case:
     position: int
     identity: int
     outcome: Message
-    inputs: NDArray[np.float64]
-    truth: NDArray[np.bool_] | None
+    inputs: Floats
+    truth: Bools | None
 
 
 def cases_of(results: Results) -> list[Case]:
@@ -106,7 +105,7 @@ def shown_explainers(results: Results, first: str, most: int) -> list[str]:
     return list(dict.fromkeys([leading, *rest]))[:most]
 
 
-def by_players(results: Results, explainer: str, place: int) -> NDArray[np.float64]:
+def by_players(results: Results, explainer: str, place: int) -> Floats:
     """(player,) attributions of one explained case, summed over the columns of each player.
 
     NaN for words behind the end of a text.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -68,9 +68,9 @@ class _Channel:
     """One channel of a case; `windows` are (first step, last step, attribution)."""
 
     label: str
-    curve: NDArray[np.float64]
+    curve: Floats
     windows: list[tuple[int, int, float]]
-    truth: NDArray[np.bool_] | None
+    truth: Bools | None
 
 
 def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture:
@@ -161,7 +161,7 @@ def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
         _mark(axes, channel.truth)
 
 
-def _mark(axes: Axes, truth: NDArray[np.bool_]) -> None:
+def _mark(axes: Axes, truth: Bools) -> None:
     edges = np.flatnonzero(np.diff(np.pad(truth.astype(np.int8), 1)))
     for first, after in zip(edges[::2], edges[1::2], strict=True):
         axes.plot(
@@ -174,7 +174,7 @@ def _mark(axes: Axes, truth: NDArray[np.bool_]) -> None:
         )
 
 
-def _thinned(curve: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _thinned(curve: Floats) -> tuple[Ints, Floats]:
     """Steps and values to draw; of a long curve the least and the most of each piece."""
     if len(curve) <= _POINTS:
         return np.arange(len(curve)), curve

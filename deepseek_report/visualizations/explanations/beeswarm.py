@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -85,9 +85,9 @@ class _View:
     """The attributions shown, features by falling mean size; `levels` colour the values."""
 
     features: list[Feature]
-    values: NDArray[np.float64]
-    inputs: NDArray[np.float64]
-    levels: NDArray[np.int64]
+    values: Floats
+    inputs: Floats
+    levels: Ints
     tendency: list[float]
     class_name: str
     space: OutputSpace
@@ -118,7 +118,7 @@ def _view(explanation: Explanation, schema: Schema, most: int, instances: int) -
     )
 
 
-def _levels(feature: Feature, column: NDArray[np.float64]) -> NDArray[np.int64]:
+def _levels(feature: Feature, column: Floats) -> Ints:
     """0 to 4 by the rank of the value among the explained cases; -1 without order or missing."""
     if feature.kind == "categorical":
         return np.full(len(column), -1)
@@ -131,7 +131,7 @@ def _levels(feature: Feature, column: NDArray[np.float64]) -> NDArray[np.int64]:
     return levels
 
 
-def _tendency(levels: NDArray[np.int64], values: NDArray[np.float64]) -> float:
+def _tendency(levels: Ints, values: Floats) -> float:
     """Correlation of value rank and attribution: +1 high values raise, -1 they lower."""
     there = levels >= 0
     if there.sum() < 3 or np.ptp(levels[there]) == 0 or np.ptp(values[there]) == 0:
@@ -161,7 +161,7 @@ def _paint(figure: Figure, view: _View, words: Wording) -> None:
     _scale(axes, words)
 
 
-def _swarm(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
+def _swarm(values: Floats, limits: tuple[float, float]) -> Floats:
     """Offsets that keep neighbours apart: those of one narrow bin are stacked around the row."""
     bins = ((values - limits[0]) / (limits[1] - limits[0]) * 90).astype(int)
     offsets = np.zeros(len(values))
@@ -234,7 +234,7 @@ def _twin(view: _View, words: Wording) -> dict[str, Any]:
     return twin.twin(traces, layout, words, height=100 + 34 * len(view.features))
 
 
-def _hover(view: _View, row: int, cases: NDArray[np.int64], words: Wording) -> list[str]:
+def _hover(view: _View, row: int, cases: Ints, words: Wording) -> list[str]:
     feature = view.features[row]
     return [
         twin.text(f"{spoken(feature.label)}: {spoken(words.name(feature.display(value)))}")

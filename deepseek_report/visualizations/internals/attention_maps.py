@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -69,9 +69,9 @@ class _View:
     """
 
     layer: int
-    maps: NDArray[np.float64]
-    even: NDArray[np.float64]
-    there: NDArray[np.float64]
+    maps: Floats
+    even: Floats
+    there: Floats
     tokens: list[str]
     branches: list[str]
     words: Wording
@@ -101,15 +101,13 @@ class _View:
         """The same over all heads, with times the even share."""
         return self._preferred(self.maps.mean(axis=(0, 1)), self.even.mean(axis=0))
 
-    def levels(self, branch: int, head: int) -> NDArray[np.int64]:
+    def levels(self, branch: int, head: int) -> Ints:
         """(query, key) how many of the steps above the even share each cell is."""
         even = self.even[branch]
         times = np.divide(self.maps[branch, head], even, out=np.zeros_like(even), where=even > 0)
         return np.asarray(np.digitize(times, np.array(_STEPS)))
 
-    def _preferred(
-        self, weights: NDArray[np.float64], even: NDArray[np.float64]
-    ) -> tuple[str, float, float]:
+    def _preferred(self, weights: Floats, even: Floats) -> tuple[str, float, float]:
         shares, expected = (self.there @ one / self.there.sum() for one in (weights, even))
         best = int((shares - expected).argmax())
         return self.tokens[best], float(shares[best]), float(shares[best] / expected[best])
