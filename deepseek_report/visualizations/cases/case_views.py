@@ -52,11 +52,11 @@ class Case:
 
 def cases_of(results: Results) -> list[Case]:
     """The chosen cases, in the order of their roles."""
-    test, found = results.test, []
+    test, cases = results.test, []
     for at, place in enumerate(results.cases.roles.values()):
         position = int(results.cases.explained[place])
         truth = None if test.truth is None else test.truth[position]
-        found.append(
+        cases.append(
             Case(
                 number=at,
                 place=place,
@@ -67,7 +67,7 @@ def cases_of(results: Results) -> list[Case]:
                 truth=truth if truth is None or truth.any() else None,
             )
         )
-    return found
+    return cases
 
 
 def _outcome(results: Results, position: int) -> Message:
@@ -96,12 +96,12 @@ def shown_explainers(results: Results, first: str, most: int) -> list[str]:
     ------
     NotApplicableError : no explainer but the control has explained anything.
     """
-    there = [name for name in results.explanations if name != CONTROL]
-    if not there:
+    names = [name for name in results.explanations if name != CONTROL]
+    if not names:
         raise NotApplicableError("no explainer of this run gives attributions to draw")
-    signed = [name for name in there if results.explanations[name].signed]
-    leading = named_or(results, first, leading_for_cases) if signed or first else there[0]
-    rest = [*signed, *(name for name in there if name not in signed)]
+    signed = [name for name in names if results.explanations[name].signed]
+    leading = named_or(results, first, leading_for_cases) if signed or first else names[0]
+    rest = [*signed, *(name for name in names if name not in signed)]
     return list(dict.fromkeys([leading, *rest]))[:most]
 
 

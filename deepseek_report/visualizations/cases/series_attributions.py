@@ -107,11 +107,11 @@ def _channels(
         for channel in sorted({column % count_ for column in columns}):
             mine = [column // count_ for column in columns if column % count_ == channel]
             windows[channel].append((min(mine), max(mine), float(values[player])))
-    sizes = [sum(abs(value) for _, _, value in one) for one in windows]
+    sizes = [sum(abs(value) for _, _, value in spans) for spans in windows]
     kept = sorted(sorted(range(count_), key=lambda c: (-sizes[c], c))[:most])
     curves = case.inputs.reshape(steps, count_)
     truth = None if case.truth is None else case.truth.reshape(steps, count_)
-    found = [
+    channels = [
         _Channel(
             label=_label(results, channel),
             curve=curves[:, channel],
@@ -120,7 +120,7 @@ def _channels(
         )
         for channel in kept
     ]
-    return found, count_ - len(kept)
+    return channels, count_ - len(kept)
 
 
 def _label(results: Results, channel: int) -> str:
@@ -132,8 +132,8 @@ def _label(results: Results, channel: int) -> str:
 
 
 def _paint(figure: Figure, channels: Sequence[_Channel], words: Wording) -> None:
-    most = max((abs(v) for one in channels for _, _, v in one.windows), default=0.0) or 1.0
-    width, top = (float(one) for one in figure.get_size_inches())
+    most = max((abs(v) for channel in channels for _, _, v in channel.windows), default=0.0) or 1.0
+    width, top = (float(inches) for inches in figure.get_size_inches())
     right = width - 0.2
     for at, channel in enumerate(channels):
         top -= _TITLE
@@ -188,10 +188,11 @@ def _thinned(curve: Floats) -> tuple[Ints, Floats]:
 
 def _bars(axes: Axes, channel: _Channel, most: float, words: Wording, *, last: bool) -> None:
     for raises in (True, False):
-        mine = [one for one in channel.windows if (one[2] > 0) == raises]
+        mine = [window for window in channel.windows if (window[2] > 0) == raises]
         tone = LIGHT["raises"] if raises else LIGHT["lowers"]
-        starts, widths = [one[0] + 0.5 for one in mine], [one[1] - one[0] + 1 for one in mine]
-        axes.bar(starts, [one[2] for one in mine], widths, align="edge", color=tone, linewidth=0)
+        starts = [first + 0.5 for first, _, _ in mine]
+        widths = [last - first + 1 for first, last, _ in mine]
+        axes.bar(starts, [v for _, _, v in mine], widths, align="edge", color=tone, linewidth=0)
     axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
     axes.spines["bottom"].set_visible(False)
     axes.spines["left"].set_visible(False)

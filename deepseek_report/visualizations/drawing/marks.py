@@ -43,8 +43,8 @@ def intervals(
     whole = np.isfinite(low) & np.isfinite(high)
     if whole.any():
         axes.hlines(y[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
-    there = np.isfinite(x)
-    axes.plot(x[there], y[there], linestyle="none", **_marker(look))
+    present = np.isfinite(x)
+    axes.plot(x[present], y[present], linestyle="none", **_marker(look))
 
 
 def upright_intervals(
@@ -60,8 +60,8 @@ def upright_intervals(
     whole = np.isfinite(low) & np.isfinite(high)
     if whole.any():
         axes.vlines(x[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
-    there = np.isfinite(y)
-    axes.plot(x[there], y[there], linestyle="none", **_marker(look))
+    present = np.isfinite(y)
+    axes.plot(x[present], y[present], linestyle="none", **_marker(look))
 
 
 def _marker(look: MarkStyle) -> dict[str, Any]:
@@ -178,12 +178,12 @@ def end_labels(axes: Axes, labels: Sequence[EndLabel], gap: float = 11.5) -> Non
     height = axes.get_position().height * figure.get_size_inches()[1] * 72
     bottom, top = axes.get_ylim()
     scale = height / (top - bottom)
-    ordered = sorted(labels, key=lambda one: one.y)
-    wanted = np.array([(one.y - bottom) * scale for one in ordered])
+    ordered = sorted(labels, key=lambda label: label.y)
+    wanted = np.array([(label.y - bottom) * scale for label in ordered])
     placed = spread(np.clip(wanted, 0, height), gap)
-    for one, y in zip(ordered, placed, strict=True):
-        place = (one.x, bottom + y / scale)
-        note(axes, one.text, place, (5, 0), va="center", ha="left", color=one.colour)
+    for label, y in zip(ordered, placed, strict=True):
+        place = (label.x, bottom + y / scale)
+        note(axes, label.text, place, (5, 0), va="center", ha="left", color=label.colour)
 
 
 def spread(wanted: Floats, gap: float) -> Floats:

@@ -111,7 +111,7 @@ def scale_bar(steps: int = 64) -> Image:
 def with_images(svg: str, images: Sequence[tuple[Image, Box]]) -> str:
     """The SVG with images under everything that it draws."""
     start = svg.index(">") + 1
-    return svg[:start] + "".join(_element(*one) for one in images) + svg[start:]
+    return svg[:start] + "".join(_element(*image) for image in images) + svg[start:]
 
 
 def _element(image: Image, box: Box) -> str:

@@ -52,8 +52,8 @@ class AttentionMapsPicture(PicturePart):
                 raise ArtifactError(
                     f"measures/attention: the array `{name}` is not there; measure it again"
                 )
-        tokens = [spoken(one) for one in required(results, "attention", "tokens")["label"]]
-        branches = [spoken(one) for one in required(results, "attention", "branches")["branch"]]
+        tokens = [spoken(label) for label in required(results, "attention", "tokens")["label"]]
+        branches = [spoken(label) for label in required(results, "attention", "branches")["branch"]]
         words = words_of(results)
         return [
             _picture(_View(layer, maps, even, arrays["there"], tokens, branches, words))
@@ -65,13 +65,13 @@ class AttentionMapsPicture(PicturePart):
 class _View:
     """The maps (branch, head, query, key) of one layer.
 
-    even : (branch, query, key). there : (query,) share of the cases that have the token.
+    even : (branch, query, key). present : (query,) share of the cases that have the token.
     """
 
     layer: int
     maps: Floats
     even: Floats
-    there: Floats
+    present: Floats
     tokens: list[str]
     branches: list[str]
     words: Wording
@@ -108,7 +108,9 @@ class _View:
         return np.asarray(np.digitize(times, np.array(_STEPS)))
 
     def _preferred(self, weights: Floats, even: Floats) -> tuple[str, float, float]:
-        shares, expected = (self.there @ one / self.there.sum() for one in (weights, even))
+        shares, expected = (
+            self.present @ pattern / self.present.sum() for pattern in (weights, even)
+        )
         best = int((shares - expected).argmax())
         return self.tokens[best], float(shares[best]), float(shares[best] / expected[best])
 
@@ -132,7 +134,7 @@ def _drawn(view: _View) -> str:
 
 
 def _paint(figure: Figure, view: _View, side: float) -> None:
-    width, height = (float(one) for one in figure.get_size_inches())
+    width, height = (float(inches) for inches in figure.get_size_inches())
     _key(figure, view.words)
     for line, (branch, heads) in enumerate(view.lines):
         upper = height - _TOP - line * (side + 0.72)
@@ -162,7 +164,7 @@ def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, widt
 
 def _key(figure: Figure, words: Wording) -> None:
     """The levels of colour, above the maps."""
-    width, height = (float(one) for one in figure.get_size_inches())
+    width, height = (float(inches) for inches in figure.get_size_inches())
     y = 1 - 0.4 / height
     figure.text(
         0.5 / width,

@@ -196,7 +196,7 @@ def _blocks(
     size = (SMALL - 1) * 0.6 / 72
     for_label = int(page.labels / size)
     for_value = int((page.width - page.labels) / page.columns / size)
-    found = []
+    blocks = []
     for start in range(0, len(shown), page.columns):
         part = list(shown.iloc[start : start + page.columns].itertuples())
         lines = [
@@ -206,8 +206,8 @@ def _blocks(
             )
             for feature, label in labels.items()
         ]
-        found.append(_PrototypeBlock(tuple(_head(row, words) for row in part), tuple(lines)))
-    return found
+        blocks.append(_PrototypeBlock(tuple(_head(row, words) for row in part), tuple(lines)))
+    return blocks
 
 
 def _line_height(line: tuple[str, ...]) -> float:
