@@ -51,13 +51,13 @@ def adds_up(results: Results, name: str) -> bool | None:
 
 def mean_local_fit(explanation: Explanation) -> float | None:
     """Mean R² of a surrogate with the model over the neighbourhoods, or None without one."""
-    found = explanation.params.get("fidelity_mean")
-    return None if found is None else finite(found)
+    fit = explanation.params.get("fidelity_mean")
+    return None if fit is None else finite(fit)
 
 
 def leading_explainer(results: Results) -> str | None:
     """The signed explainer that passes most tests; among equals the largest gain over random."""
-    signed = [n for n, one in results.explanations.items() if n != CONTROL and one.signed]
+    signed = [n for n, method in results.explanations.items() if n != CONTROL and method.signed]
     return max(signed, key=lambda name: _merit(results, name), default=None)
 
 

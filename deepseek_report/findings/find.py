@@ -58,8 +58,8 @@ RULES: tuple[Rule, ...] = (
 
 def measured_findings(results: Results) -> tuple[Finding, ...]:
     """Every finding on what was measured, gravest first."""
-    found = [finding for rule in RULES for finding in rule(results)]
-    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+    findings = [finding for rule in RULES for finding in rule(results)]
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def find(results: Results) -> tuple[Finding, ...]:

@@ -30,9 +30,9 @@ def is_share(measured: Score | Verdict) -> bool:
     return measured.unit == "share"
 
 
-def first(found: Iterable[Row]) -> Row | None:
+def first(candidates: Iterable[Row]) -> Row | None:
     """The first row, or None."""
-    return next(iter(found), None)
+    return next(iter(candidates), None)
 
 
 def unit_of(results: Results) -> str:
@@ -60,7 +60,7 @@ def feature_inline(results: Results, label: str) -> str:
 def attribute_labels(results: Results, name: str) -> list[str]:
     """The readable names of the attributes that are crossed in one, or of the one."""
     known = results.schema.attributes if results.has("data") else ()
-    labels = {one.name: one.label for one in known}
+    labels = {attribute.name: attribute.label for attribute in known}
     return [labels.get(part, part) for part in name.split(" × ")]
 
 
@@ -72,17 +72,19 @@ def attribute_label(results: Results, name: str) -> str:
 
 def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:
     """Whether an attribute, or every attribute of a crossing, is of this kind."""
-    kinds = {one.name: one.kind for one in results.schema.attributes}
+    kinds = {attribute.name: attribute.kind for attribute in results.schema.attributes}
     return all(kinds.get(part, "person") == kind for part in name.split(" × "))
 
 
-def subject_of(results: Results, one: Verdict) -> list[str]:
+def subject_of(results: Results, verdict: Verdict) -> list[str]:
     """What a promise is about, in words; nothing where it is about the model as a whole."""
-    attribute = in_sentence(attribute_label(results, one.attribute)) if one.attribute else ""
-    explainer = explainer_inline(results, one.explainer) if one.explainer else ""
-    level = words_of(results).name(one.level)
+    attribute = (
+        in_sentence(attribute_label(results, verdict.attribute)) if verdict.attribute else ""
+    )
+    explainer = explainer_inline(results, verdict.explainer) if verdict.explainer else ""
+    level = words_of(results).name(verdict.level)
     group = ": ".join(part for part in (attribute, level) if part)
-    return [part for part in (group, explainer, one.slice) if part]
+    return [part for part in (group, explainer, verdict.slice) if part]
 
 
 def by_explainer(results: Results, metric: str) -> list[Score]:
@@ -96,15 +98,15 @@ def by_explainer(results: Results, metric: str) -> list[Score]:
 
 def control_score(results: Results, metric: str) -> Score | None:
     """The score of the random control."""
-    found = results.score(metric, explainer=CONTROL)
-    return found if found is not None and finite(found.value) is not None else None
+    score = results.score(metric, explainer=CONTROL)
+    return score if score is not None and finite(score.value) is not None else None
 
 
 def setting(results: Results, group: str, name: str, field: str, default: float) -> float:
     """A number that the config gives to a plug-in, or the default where it gives none."""
     chosen = (results.config.get(group) or {}).get(name) or {}
-    found = chosen.get(field)
-    return default if found is None else float(found)
+    value = chosen.get(field)
+    return default if value is None else float(value)
 
 
 def is_crossing(row: Row) -> bool:

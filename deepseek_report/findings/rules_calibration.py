@@ -54,11 +54,11 @@ def _stated(results: Results) -> dict[str, Any]:
 
     With two classes it is the explained class, else the most probable one, as in the error itself.
     """
-    found, target = results.predicted, results.schema.target
+    predicted, target = results.predicted, results.schema.target
     if len(target.classes) == 2:
         name = target.explained_class
-        return {"mean": found.stated, "observed": found.happened, "target": name}
-    return {"mean": found.top_stated, "observed": found.top_happened, "target": ""}
+        return {"mean": predicted.stated, "observed": predicted.happened, "target": name}
+    return {"mean": predicted.top_stated, "observed": predicted.top_happened, "target": ""}
 
 
 def _is_certain(results: Results, error: Score) -> bool:
@@ -118,7 +118,7 @@ def intervals(results: Results) -> list[Finding]:
         "unit": unit_of(results),
         "short": _short_groups(results, level),
     }
-    found = Finding(
+    finding = Finding(
         id="intervals",
         severity="medium" if values["short"] else severity[kind],
         message=f"intervals_{kind}",
@@ -126,7 +126,7 @@ def intervals(results: Results) -> list[Finding]:
         evidence=("measures/prediction_intervals",),
         section="performance",
     )
-    return [found]
+    return [finding]
 
 
 def interval_row(results: Results) -> Row | None:

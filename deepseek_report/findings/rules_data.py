@@ -26,31 +26,31 @@ _HIDEABLE = {"handle": "handles", "hashtag": "hashtags", "link": "links", "numbe
 def issues(results: Results) -> list[Finding]:
     """One finding for each kind of thing that the checks of the data found."""
     kinds: dict[str, list[DataIssue]] = {}
-    for one in results.issues:
-        kinds.setdefault(one.check, []).append(one)
-    return [_issue(results, check, found) for check, found in kinds.items()]
+    for issue in results.issues:
+        kinds.setdefault(issue.check, []).append(issue)
+    return [_issue(results, check, alike) for check, alike in kinds.items()]
 
 
-def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
+def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
     """The finding of one check, with the severity of the gravest thing it found."""
     key = f"data_{check}"
     if not words_of(results).has(f"findings.{key}.claim"):
         key = "data_other"
-    found = sorted(found, key=lambda one: SEVERITIES.index(one.severity))
-    cues = _cues(results, found) if check == "spurious_cues" else {}
+    alike = sorted(alike, key=lambda issue: SEVERITIES.index(issue.severity))
+    cues = _cues(results, alike) if check == "spurious_cues" else {}
     judged = (ArtifactId.measure("importance", cues["method"]),) if cues.get("attributed") else ()
     return Finding(
         id=f"data-{check}",
-        severity=found[0].severity,
+        severity=alike[0].severity,
         message=key,
         values={
             "check": check.replace("_", " "),
-            "n": sum(int(one.values.get("places", 1)) for one in found),
+            "n": sum(int(issue.values.get("places", 1)) for issue in alike),
             "column": message(f"columns_as.{kind_of(results.schema).name}.singular"),
             "columns": message(f"columns_as.{kind_of(results.schema).name}.plural"),
-            "texts": [issue.text for issue in found[:SHOWN]],
-            "more": max(len(found) - SHOWN, 0),
-            "recommendation": found[0].recommendation,
+            "texts": [issue.text for issue in alike[:SHOWN]],
+            "more": max(len(alike) - SHOWN, 0),
+            "recommendation": alike[0].recommendation,
             "classes": len(results.schema.target.classes),
             **cues,
         },
@@ -59,13 +59,13 @@ def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
     )
 
 
-def _cues(results: Results, found: list[DataIssue]) -> dict[str, Any]:
+def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
     """Names that give the label away, and how much the most faithful method attributes to them.
 
     Numbers and signs, which can be meant, are told in the section on data alone.
     """
-    named = [one for one in found if one.severity != "info"] or found
-    words = {str(cue["word"]) for one in named for cue in one.values.get("cues", [])}
+    named = [issue for issue in alike if issue.severity != "info"] or alike
+    words = {str(cue["word"]) for issue in named for cue in issue.values.get("cues", [])}
     leader = leading_explainer(results)
     table = [
         row

@@ -34,8 +34,8 @@ def error_rates(results: Results) -> list[Finding]:
     surest = [_surest([row for row in tests if row["attribute"] == name]) for name in names]
     apart = [row for row in surest if is_beyond_chance(row)]
     even = [row for row in surest if not is_beyond_chance(row)]
-    found = [_errors(results, apart, "apart")] if apart else []
-    return found + ([_errors(results, even, "even")] if even else [])
+    findings = [_errors(results, apart, "apart")] if apart else []
+    return findings + ([_errors(results, even, "even")] if even else [])
 
 
 def _surest(tests: Sequence[Row]) -> Row:
@@ -58,7 +58,7 @@ def _errors(results: Results, tests: Sequence[Row], kind: str) -> Finding:
         message=f"errors_{kind}",
         values={
             "gaps": gaps,
-            "attributes": [one["attribute"] for one in gaps],
+            "attributes": [gap["attribute"] for gap in gaps],
             "decision": results.schema.target.favourable_class,
             "threshold": len(results.schema.target.classes) == 2,
         },
@@ -82,9 +82,9 @@ def _gap(results: Results, row: Row) -> dict[str, Any]:
 def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
     """The rate that lies apart: of those labelled with the favourable class, or of the others."""
     own = {
-        one["level"]: one
-        for one in rows(results, "group_rates", "groups")
-        if one["attribute"] == row["attribute"]
+        group["level"]: group
+        for group in rows(results, "group_rates", "groups")
+        if group["attribute"] == row["attribute"]
     }
     ends = [own.get(row.get(side)) for side in ("narrowest_level", "widest_level")]
     low, high = ends
@@ -92,7 +92,7 @@ def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
         return {"rates": None, "deserving": True}
     keys = ("tpr",) if row["metric"] == "equal_opportunity_difference" else ("tpr", "fpr")
     key = max(keys, key=lambda name: _apart(low, high, name))
-    rates = [estimates.of_row(one, key, key) for one in (low, high)]
+    rates = [estimates.of_row(group, key, key) for group in (low, high)]
     return {"rates": rates, "deserving": key == "tpr"}
 
 

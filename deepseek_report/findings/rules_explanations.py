@@ -42,12 +42,12 @@ def faithfulness(results: Results) -> list[Finding]:
     gains = by_explainer(results, "deletion_gain")
     failed = [score for score in gains if not beats_random(score)]
     passed = [score for score in gains if beats_random(score)]
-    found = [_not_faithful(results, score) for score in failed]
+    findings = [_not_faithful(results, score) for score in failed]
     weak = [score for score in passed if is_weak(score, passed)]
     if weak:
-        found.append(_weak(results, weak, passed))
+        findings.append(_weak(results, weak, passed))
     strong = [score for score in passed if score not in weak]
-    return found + ([_faithful(results, strong)] if strong else [])
+    return findings + ([_faithful(results, strong)] if strong else [])
 
 
 def _weak(results: Results, weak: Sequence[Score], passed: Sequence[Score]) -> Finding:
@@ -108,8 +108,8 @@ def _faithful(results: Results, gains: list[Score]) -> Finding:
 
 def sanity(results: Results) -> list[Finding]:
     """Explanations that change little when the weights are drawn anew."""
-    found = by_explainer(results, "randomisation_correlation")
-    return [_sanity(results, score) for score in found if not passes_randomisation(score)]
+    scores = by_explainer(results, "randomisation_correlation")
+    return [_sanity(results, score) for score in scores if not passes_randomisation(score)]
 
 
 def _sanity(results: Results, score: Score) -> Finding:
@@ -129,7 +129,7 @@ def _sanity(results: Results, score: Score) -> Finding:
 
 def stability(results: Results) -> list[Finding]:
     """Explanations that change as much as random ones under changes too small to matter."""
-    found = []
+    findings = []
     for score in by_explainer(results, "max_sensitivity_ratio"):
         if score.value < 1:
             continue
@@ -141,8 +141,8 @@ def stability(results: Results) -> list[Finding]:
         }
         evidence = (ArtifactId.measure("max_sensitivity", score.explainer),)
         name = f"unstable-{score.explainer}"
-        found.append(Finding(name, "medium", "unstable", values, evidence, "trust"))
-    return found
+        findings.append(Finding(name, "medium", "unstable", values, evidence, "trust"))
+    return findings
 
 
 def agreement(results: Results) -> list[Finding]:

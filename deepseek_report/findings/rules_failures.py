@@ -24,8 +24,8 @@ def failures(results: Results) -> list[Finding]:
         return []
     words = words_of(results)
     parts = [
-        {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
-        for one, reason in results.failures.items()
+        {"part": artifact_label(words, part), "reason": readable_reason(words, part, reason)}
+        for part, reason in results.failures.items()
     ]
     return [
         Finding(

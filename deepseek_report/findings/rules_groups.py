@@ -43,8 +43,8 @@ def not_judged(results: Results) -> list[Finding]:
     if not people:
         return []
     values = {
-        "attributes": [attribute_label(results, one.name) for one in people],
-        "classes": [f"“{one}”" for one in schema.target.classes],
+        "attributes": [attribute_label(results, attribute.name) for attribute in people],
+        "classes": [f"“{name}”" for name in schema.target.classes],
         "reason": NOT_JUDGED,
     }
     return [Finding("groups-not-judged", "medium", "groups_not_judged", values, ("data",), "bias")]
@@ -57,12 +57,12 @@ def impact(results: Results) -> list[Finding]:
     clear = [row for row in gravest if row["verdict"] == "clear below"]
     unsure = [row for row in gravest if row["verdict"] in _GRAVITY and row not in clear]
     fine = [row for row in gravest if row["verdict"] not in _GRAVITY]
-    found = [_impact(results, row) for row in clear]
+    findings = [_impact(results, row) for row in clear]
     if len(unsure) > 1:
-        found.append(_impact_uncertain(results, unsure))
+        findings.append(_impact_uncertain(results, unsure))
     else:
-        found.extend(_impact(results, row) for row in unsure)
-    return found + ([_impact_fine(results, fine)] if fine else []) + _too_few(results, pairs)
+        findings.extend(_impact(results, row) for row in unsure)
+    return findings + ([_impact_fine(results, fine)] if fine else []) + _too_few(results, pairs)
 
 
 def gravest_pairs(results: Results) -> list[Row]:
@@ -76,18 +76,18 @@ def gravest_pairs(results: Results) -> list[Row]:
     return gravest + ([_gravest(crossed)] if crossed else [])
 
 
-def is_reported(results: Results, one: Verdict) -> bool:
+def is_reported(results: Results, verdict: Verdict) -> bool:
     """Whether the finding on a pair of groups says what a promise about their ratio would."""
     return (
-        one.metric == "impact_ratio"
-        and (one.side, one.bound) == ("at_least", declared_ratio(results))
-        and one.outcome in ("not met", "too uncertain to say")
-        and any(_is_about(one, row) for row in gravest_pairs(results))
+        verdict.metric == "impact_ratio"
+        and (verdict.side, verdict.bound) == ("at_least", declared_ratio(results))
+        and verdict.outcome in ("not met", "too uncertain to say")
+        and any(_is_about(verdict, row) for row in gravest_pairs(results))
     )
 
 
-def _is_about(one: Verdict, row: Row) -> bool:
-    same = (one.attribute, one.level) == (row["attribute"], row["level"])
+def _is_about(verdict: Verdict, row: Row) -> bool:
+    same = (verdict.attribute, verdict.level) == (row["attribute"], row["level"])
     return same and row["verdict"] in _GRAVITY
 
 
@@ -131,19 +131,21 @@ def _impact(results: Results, row: Row) -> Finding:
 def _label_rates(results: Results, row: Row) -> list[float]:
     """Share of favourable labels in the group and in its reference, where both are known."""
     rates = {
-        one["level"]: finite(one.get("base_rate"))
-        for one in rows(results, "group_rates", "groups")
-        if one["attribute"] == row["attribute"]
+        group["level"]: finite(group.get("base_rate"))
+        for group in rows(results, "group_rates", "groups")
+        if group["attribute"] == row["attribute"]
     }
     both = [rates.get(row["level"]), rates.get(row["reference"])]
-    return [one for one in both if one is not None] if None not in both else []
+    return [rate for rate in both if rate is not None] if None not in both else []
 
 
 def _severity(results: Results, row: Row) -> Severity:
     """Grave where clearly below; serious where below, beyond chance, or promised otherwise."""
     if row["verdict"] == "clear below":
         return "high"
-    promised = any(_is_about(one, row) for one in judge(results) if one.metric == "impact_ratio")
+    promised = any(
+        _is_about(verdict, row) for verdict in judge(results) if verdict.metric == "impact_ratio"
+    )
     doubt = row["verdict"] == "below but uncertain" or is_beyond_chance(row)
     return "medium" if doubt or promised else "low"
 
@@ -154,7 +156,7 @@ def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:
         return []
     return [
         {"level": other["level"], "ratio": finite(other["ratio"])}
-        for other in sorted(rows(results, "impact_ratio", "pairs"), key=lambda one: one["ratio"])
+        for other in sorted(rows(results, "impact_ratio", "pairs"), key=lambda pair: pair["ratio"])
         if other["verdict"] == "clear below"
         and other["level"] != row["level"]
         and (is_crossing(other) if is_crossing(row) else other["attribute"] == row["attribute"])
@@ -179,10 +181,10 @@ def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
     )
 
 
-def _pairs(results: Results, found: Sequence[Row]) -> dict[str, Any]:
+def _pairs(results: Results, pairs: Sequence[Row]) -> dict[str, Any]:
     return {
-        "pairs": [_pair(results, row) for row in found],
-        "attributes": [attribute_label(results, row["attribute"]) for row in found],
+        "pairs": [_pair(results, row) for row in pairs],
+        "attributes": [attribute_label(results, row["attribute"]) for row in pairs],
         "decision": results.schema.target.favourable_class,
         "bound": declared_ratio(results),
     }
@@ -213,9 +215,9 @@ def declared_ratio(results: Results) -> float:
 def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> Estimate:
     """The share of favourable decisions of one level, with its interval where it was measured."""
     match = first(
-        one
-        for one in rows(results, "group_rates", "groups")
-        if one["attribute"] == row["attribute"] and one["level"] == row[side]
+        group
+        for group in rows(results, "group_rates", "groups")
+        if group["attribute"] == row["attribute"] and group["level"] == row[side]
     )
     if match is None:
         return estimates.estimate(rate, n=n)

@@ -16,11 +16,11 @@ from deepseek_report.wording import estimates
 
 def localisation(results: Results) -> list[Finding]:
     """Explainers whose attribution lies outside of the known truth, and those that hit it."""
-    gains = [one for one in by_explainer(results, "localisation_gain") if known(one)]
+    gains = [score for score in by_explainer(results, "localisation_gain") if known(score)]
     missed = [score for score in gains if not hits(score)]
     hit = sorted((score for score in gains if hits(score)), key=lambda score: -score.value)
-    found = [_missed(results, score) for score in missed]
-    return found + ([_hit(results, hit)] if hit else [])
+    findings = [_missed(results, score) for score in missed]
+    return findings + ([_hit(results, hit)] if hit else [])
 
 
 def known(gain: Score) -> bool:

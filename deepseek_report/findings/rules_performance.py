@@ -41,14 +41,16 @@ def thresholds(results: Results) -> list[Finding]:
     A promise about a ratio of groups is left to the finding on these groups.
     """
     verdicts = judge(results)
-    missed = [one for one in verdicts if one.outcome != "met"]
+    missed = [verdict for verdict in verdicts if verdict.outcome != "met"]
     if verdicts and not missed:
         return [_all_met(results, verdicts)]
-    return [_missed(results, one) for one in missed if not is_reported(results, one)]
+    return [_missed(results, verdict) for verdict in missed if not is_reported(results, verdict)]
 
 
 def _all_met(results: Results, verdicts: list[Verdict]) -> Finding:
-    sources = {name for one in verdicts for name in results.sources(one.metric, one.explainer)}
+    sources = {
+        name for verdict in verdicts for name in results.sources(verdict.metric, verdict.explainer)
+    }
     return Finding(
         id="thresholds_met",
         severity="info",
@@ -59,30 +61,31 @@ def _all_met(results: Results, verdicts: list[Verdict]) -> Finding:
     )
 
 
-def _missed(results: Results, one: Verdict) -> Finding:
+def _missed(results: Results, verdict: Verdict) -> Finding:
     message = {
         "not met": "threshold_missed",
         "too uncertain to say": "threshold_uncertain",
         "not measured": "threshold_not_measured",
-    }[one.outcome]
-    subject = [s for s in (one.attribute, one.level, one.explainer, one.slice) if s]
+    }[verdict.outcome]
+    subject = [s for s in (verdict.attribute, verdict.level, verdict.explainer, verdict.slice) if s]
     words = words_of(results)
     return Finding(
-        id="-".join([message, one.metric, *subject]),
-        severity=_THRESHOLD_SEVERITY[one.outcome],
+        id="-".join([message, verdict.metric, *subject]),
+        severity=_THRESHOLD_SEVERITY[verdict.outcome],
         message=message,
         values={
-            "metric": words.label("metrics", one.metric),
-            "subject": ", ".join(subject_of(results, one)),
-            "estimate": estimates.estimate(one.value, one.low, one.high, one.n),
-            "as_percent": is_share(one),
-            "bound": one.bound,
-            "side": one.side,
-            "set_by": one.set_by,
-            "reason": one.reason,
+            "metric": words.label("metrics", verdict.metric),
+            "subject": ", ".join(subject_of(results, verdict)),
+            "estimate": estimates.estimate(verdict.value, verdict.low, verdict.high, verdict.n),
+            "as_percent": is_share(verdict),
+            "bound": verdict.bound,
+            "side": verdict.side,
+            "set_by": verdict.set_by,
+            "reason": verdict.reason,
         },
-        evidence=results.sources(one.metric, one.explainer) or (ArtifactId.measure(one.metric),),
-        section=_home(results, one.metric),
+        evidence=results.sources(verdict.metric, verdict.explainer)
+        or (ArtifactId.measure(verdict.metric),),
+        section=_home(results, verdict.metric),
     )
 
 

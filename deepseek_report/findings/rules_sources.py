@@ -79,15 +79,15 @@ def explanation_quality(results: Results) -> list[Finding]:
     out of the comparison; its permutation p-values are corrected for the attributes compared.
     """
     leader = leading_explainer(results)
-    gaps = [one for one in results.find("deletion_gap_by_group") if one.explainer == leader]
-    tested = [one for one in gaps if finite(one.p_value) is not None]
-    adjusted = holm([float(one.p_value or 0.0) for one in tested])
-    found = [
+    gaps = [gap for gap in results.find("deletion_gap_by_group") if gap.explainer == leader]
+    tested = [gap for gap in gaps if finite(gap.p_value) is not None]
+    adjusted = holm([float(gap.p_value or 0.0) for gap in tested])
+    findings = [
         _unequal(results, gap, float(p_value))
         for gap, p_value in zip(tested, adjusted, strict=True)
         if p_value < SURE
     ]
-    return [one for one in found if one is not None]
+    return [finding for finding in findings if finding is not None]
 
 
 def is_enough(results: Results, row: Row) -> bool:

@@ -116,7 +116,9 @@ class _DocumentWriter:
             run_id=self.results.run_id,
         )
         module = self.environment.get_template("_macros.qmd.j2").module
-        self.macros = {name: one for name, one in vars(module).items() if not name.startswith("_")}
+        self.macros = {
+            name: macro for name, macro in vars(module).items() if not name.startswith("_")
+        }
         self.environment.globals.update(self.macros)
 
     def document(self) -> str:
@@ -150,8 +152,8 @@ class _DocumentWriter:
         return Markdown(self.macros["persons_note"](self.notes[section]))
 
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
-        told = without_local_paths(f"{type(error).__name__}: {error}")
-        reason = self._text("template_failed", reason=told)
+        cause = without_local_paths(f"{type(error).__name__}: {error}")
+        reason = self._text("template_failed", reason=cause)
         self.failures[ArtifactId.of("sections", content.name)] = reason
         shown = SectionContent(
             content.name, content.title, content.question, content.answer, incomplete=[reason]
@@ -174,7 +176,9 @@ class _DocumentWriter:
 
     def further_pictures(self, section: str) -> Markup:
         """The pictures of a section that stand nowhere yet, under a heading of their own."""
-        mine = [name for name, one in self.results.pictures.items() if one.section == section]
+        mine = [
+            name for name, picture in self.results.pictures.items() if picture.section == section
+        ]
         left = [self.picture(name) for name in mine if f"fig-{name}" not in self.used]
         return self._under("further_pictures", left)
 
@@ -190,16 +194,16 @@ class _DocumentWriter:
 
         A picture that failed gives a box with the reason; one that was not asked for, nothing.
         """
-        found = self.results.pictures.get(name)
-        if found is None:
+        picture = self.results.pictures.get(name)
+        if picture is None:
             return self._absent(name)
         if f"fig-{name}" in self.used:
             shown = self._text("see", reference=markdown.reference("fig", name))
             return Markdown(shown + Markdown("\n\n"))
         self.used.add(f"fig-{name}")
-        self._write_picture(found)
+        self._write_picture(picture)
         lead = self._text("how_to_read")
-        return Markdown(_figure(found, self.words, lead, twin=self._has_twin(found)))
+        return Markdown(_figure(picture, self.words, lead, twin=self._has_twin(picture)))
 
     def _absent(self, name: str) -> Markup:
         reasons = [
@@ -297,7 +301,7 @@ class _DocumentWriter:
 
 def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -> str:
     name = markdown.slug(picture.name)
-    title, alt = (markdown.plain_braces(words.say(one)) for one in (picture.title, picture.alt))
+    title, alt = (markdown.plain_braces(words.say(text)) for text in (picture.title, picture.alt))
     parts = [f'![{title}](figures/{name}.svg){{#fig-{name} fig-alt="{alt}"}}']
     if how := markdown.escape(words.say(picture.how_to_read)):
         lead = markdown.escape(how_to_read)
@@ -314,8 +318,8 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     """References to what the document defines; what it does not define is named as absent."""
     defined = set(_DEFINED.findall(text))
 
-    def written(found: re.Match[str]) -> str:
-        target = found[1]
+    def written(match: re.Match[str]) -> str:
+        target = match[1]
         if target in defined:
             return f"@{target}"
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))

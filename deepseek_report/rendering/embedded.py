@@ -46,7 +46,7 @@ def render_html(document: Path) -> Path:
 
 def assemble(page: str, folder: Path) -> str:
     """Put style, script, pictures and the packed interactive figures into the page."""
-    page = _CANVAS.sub(lambda found: _canvas(found, folder), page)
+    page = _CANVAS.sub(lambda match: _canvas(match, folder), page)
     twins = sorted(set(_TWIN.findall(page)))
     data, hashes = _data(folder, twins)
     script = _part("script.js").strip()
@@ -65,8 +65,8 @@ def _part(name: str) -> str:
     return (shipped("templates") / "html" / name).read_text(encoding="utf-8")
 
 
-def _canvas(found: re.Match[str], folder: Path) -> str:
-    source = html.unescape(found[2])
+def _canvas(match: re.Match[str], folder: Path) -> str:
+    source = html.unescape(match[2])
     path = folder / source
     if not path.resolve().is_relative_to(folder.resolve()) or path.suffix != ".svg":
         raise RenderError(f"{source}: a picture must be an SVG file below {folder}")
@@ -74,13 +74,13 @@ def _canvas(found: re.Match[str], folder: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RenderError(f"{path}: the picture is missing; render the run again") from None
-    alt = html.unescape(found[3])
+    alt = html.unescape(match[3])
     wide = svg_parts.inline_svg(text, path.stem, alt)
     small = path.parent / "narrow" / path.name
     if not small.exists():
-        return f"{found[1]}>{wide}"
+        return f"{match[1]}>{wide}"
     narrow = svg_parts.inline_svg(small.read_text(encoding="utf-8"), f"{path.stem}-narrow", alt)
-    return f'{found[1]}><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+    return f'{match[1]}><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
 
 
 def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:

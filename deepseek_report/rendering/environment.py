@@ -47,9 +47,9 @@ class Environment(ImmutableSandboxedEnvironment):
     def concat_markdown(parts: Iterable[Any]) -> str:
         """What `~` gives: plain while all parts are plain, else Markdown."""
         parts = list(parts)
-        if any(isinstance(one, Markup) for one in parts):
-            return Markdown("".join(Markdown.escape(one) for one in parts))
-        return "".join(str(one) for one in parts)
+        if any(isinstance(part, Markup) for part in parts):
+            return Markdown("".join(Markdown.escape(part) for part in parts))
+        return "".join(str(part) for part in parts)
 
 
 def _finalize(value: Any) -> Any:
@@ -62,7 +62,7 @@ def _finalize(value: Any) -> Any:
 
 def _join(value: Iterable[Any], between: str = "") -> str:
     parts = list(value)
-    glue = [part for one in parts for part in (between, one)][1:]
+    glue = [piece for part in parts for piece in (between, part)][1:]
     return Environment.concat_markdown(glue)
 
 

@@ -77,22 +77,22 @@ def cut(text: str) -> list[DocumentPart]:
         return [DocumentPart(text)]
     middle = min(starts[1:], key=lambda start: abs(start - len(text) / 2))
     before = _outside_fences(text[:middle])
-    found = [one[1] for one in _IDENTIFIER.finditer(before)]
+    kinds = [match[1] for match in _IDENTIFIER.finditer(before)]
     chapters = sum(start < middle for start in starts)
-    second = DocumentPart(text[middle:], chapters, found.count("fig"), found.count("tbl"))
+    second = DocumentPart(text[middle:], chapters, kinds.count("fig"), kinds.count("tbl"))
     return [DocumentPart(text[:middle]), second]
 
 
 def _lines(text: str) -> list[tuple[int, str, bool]]:
     """(start, line, whether it is inside a fenced block) of each line."""
-    found, fence, start = [], "", 0
+    lines, fence, start = [], "", 0
     for line in text.splitlines(keepends=True):
         opened = _FENCE.match(line)
-        found.append((start, line, bool(fence or opened)))
+        lines.append((start, line, bool(fence or opened)))
         if opened and (not fence or opened[1].startswith(fence)):
             fence = "" if fence else opened[1]
         start += len(line)
-    return found
+    return lines
 
 
 def _chapter_starts(text: str) -> list[int]:
@@ -116,8 +116,8 @@ def join(pages: Sequence[str]) -> str:
     return page.replace(_TOC_END, "").replace(_BODY_END, "")
 
 
-def _extended(entries: str, found: re.Match[str]) -> str:
-    return f"{entries}\n{found[0]}"
+def _extended(entries: str, match: re.Match[str]) -> str:
+    return f"{entries}\n{match[0]}"
 
 
 def _renamed(page: str, other: str) -> str:
@@ -141,14 +141,14 @@ def _renamed(page: str, other: str) -> str:
 def _fill(page: str, document: Path) -> str:
     """Put in the numbers and titles that one part needs of the other."""
     known: dict[str, dict[str, str]] = {"number": {}, "title": {}}
-    for found in _NUMBERS.findall(page):
-        for kind, names in json.loads(found).items():
+    for numbers in _NUMBERS.findall(page):
+        for kind, names in json.loads(numbers).items():
             known[kind].update(names)
     page = _NUMBERS.sub("", page)
-    missing = [one[2] for one in _MARK.finditer(page) if one[2] not in known["number"]]
+    missing = [match[2] for match in _MARK.finditer(page) if match[2] not in known["number"]]
     if missing:
         raise RenderError(
             f"{document}: the document has parts that cannot be rendered: "
             f"unresolved reference @{missing[0]}"
         )
-    return _MARK.sub(lambda one: html.escape(known[one[1]].get(one[2], "")), page)
+    return _MARK.sub(lambda match: html.escape(known[match[1]].get(match[2], "")), page)

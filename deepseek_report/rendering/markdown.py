@@ -65,15 +65,15 @@ def escape(text: str) -> str:
     """
     text = clean(text)
     line = _WHITE.sub(" ", text).strip(" ")
-    line = _SPECIAL.sub(lambda found: "\\" + found[0], line)
-    line = _RUNS.sub(lambda found: "\\" + found[0], line)
+    line = _SPECIAL.sub(lambda match: "\\" + match[0], line)
+    line = _RUNS.sub(lambda match: "\\" + match[0], line)
     line = _LEADING.sub(_escape_opener, line)
     before = " " if text[:1] in _SPACES else ""
     return before + line + (" " if line and text[-1:] in _SPACES else "")
 
 
-def _escape_opener(found: re.Match[str]) -> str:
-    opener = found[0]
+def _escape_opener(match: re.Match[str]) -> str:
+    opener = match[0]
     return f"{opener[:-1]}\\{opener[-1]}"
 
 
@@ -99,7 +99,7 @@ def plain_braces(text: str) -> Markdown:
 def _with_braces(text: str, opening: str) -> Markdown:
     written = {"{": opening, "}": "&#125;"}
     return Markdown(
-        _ESCAPED.sub(lambda one: written.get(one[1] or "", one[0]), Markdown.escape(text))
+        _ESCAPED.sub(lambda match: written.get(match[1] or "", match[0]), Markdown.escape(text))
     )
 
 
@@ -125,8 +125,8 @@ def code_block(text: str, language: str = "text") -> Markdown:
 def slug(text: str) -> str:
     """The text as an identifier: letters, digits and hyphens, beginning with a letter."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    found = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-    return found if found[:1].isalpha() else f"x-{found}".rstrip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return name if name[:1].isalpha() else f"x-{name}".rstrip("-")
 
 
 def reference(kind: str, name: str) -> Markdown:

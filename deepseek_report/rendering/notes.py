@@ -102,8 +102,8 @@ def to_markdown(text: str) -> Markdown:
     except subprocess.TimeoutExpired:
         raise RenderError(f"pandoc: no result after {_SECONDS} s on a note") from None
     if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace")[:500]
-        raise RenderError(f"pandoc: a note cannot be read: {said}")
+        errors = done.stderr.decode("utf-8", "replace")[:500]
+        raise RenderError(f"pandoc: a note cannot be read: {errors}")
     return _blocks(json.loads(done.stdout)["blocks"])
 
 
@@ -111,8 +111,8 @@ def to_markdown(text: str) -> Markdown:
 
 
 def _blocks(blocks: Sequence[Mapping[str, Any]]) -> Markdown:
-    written = [_block(one) for one in blocks]
-    return Markdown("\n\n".join(one for one in written if one))
+    written = [_block(block) for block in blocks]
+    return Markdown("\n\n".join(text for text in written if text))
 
 
 def _block(block: Mapping[str, Any]) -> str:
@@ -161,7 +161,7 @@ def _indented(text: str, first: str, rest: str) -> str:
 
 def _definitions(content: Any) -> str:
     return "\n\n".join(
-        f"**{_paragraph(term)}** {' '.join(_words(one) for one in meanings)}"
+        f"**{_paragraph(term)}** {' '.join(_words(meaning) for meaning in meanings)}"
         for term, meanings in content
     )
 
@@ -182,7 +182,7 @@ def _table(content: Any) -> str:
 
 def _words(blocks: Any) -> str:
     """Blocks on one line, as a cell needs them."""
-    return " ".join(_paragraph(one["c"]) for one in blocks if one["t"] in {"Plain", "Para"})
+    return " ".join(_paragraph(block["c"]) for block in blocks if block["t"] in {"Plain", "Para"})
 
 
 def _inner_blocks(content: Any) -> str:
@@ -217,11 +217,11 @@ _BLOCKS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
 def _inlines(inlines: Sequence[Mapping[str, Any]]) -> Markdown:
     parts: list[str] = []
     words: list[str] = []
-    for one in inlines:
-        if one["t"] in _TEXT:
-            words.append(_TEXT[one["t"]](one.get("c")))
+    for inline in inlines:
+        if inline["t"] in _TEXT:
+            words.append(_TEXT[inline["t"]](inline.get("c")))
             continue
-        parts += [markdown.escape("".join(words)), _inline(one)]
+        parts += [markdown.escape("".join(words)), _inline(inline)]
         words = []
     return Markdown("".join([*parts, markdown.escape("".join(words))]))
 
@@ -247,10 +247,10 @@ def _link(content: Any) -> str:
 
 def _cite(content: Any) -> str:
     """References to what the report shows; anything else stays as it was typed."""
-    found = [_REFERENCE.fullmatch(one["citationId"]) for one in content[0]]
-    if not all(found):
+    matches = [_REFERENCE.fullmatch(citation["citationId"]) for citation in content[0]]
+    if not all(matches):
         return str(_inlines(content[1]))
-    return ", ".join(markdown.reference(one[1], one[2]) for one in found if one)
+    return ", ".join(markdown.reference(match[1], match[2]) for match in matches if match)
 
 
 def _quoted(content: Any) -> str:

@@ -56,12 +56,12 @@ def page_template(page: str, words: Wording) -> str:
 
 def _script_words(words: Wording) -> str:
     """What the script says, as JSON that can stand in a script element."""
-    said = {
+    phrases = {
         name: words.text(f"page.{name}", **{slot: f"{{{slot}}}" for slot in slots})
         for name, slots in _SCRIPT.items()
     }
-    said["not_defined"] = words.text("numbers.not_defined")
-    return json.dumps(said, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
+    phrases["not_defined"] = words.text("numbers.not_defined")
+    return json.dumps(phrases, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
 
 
 def _in_template(text: str) -> str:

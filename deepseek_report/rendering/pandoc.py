@@ -79,10 +79,10 @@ def _run(command: Sequence[str], folder: Path, text: bytes = b"") -> bytes:
         )
     except subprocess.TimeoutExpired:
         raise RenderError(f"pandoc: no result after {_SECONDS} s on {folder}") from None
-    said = done.stderr.decode("utf-8", "replace").strip()
+    log = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode != 0:
-        raise RenderError(f"pandoc: exit code {done.returncode} on {folder}: {said[:2000]}")
-    complaints = [line for line in said.splitlines() if _COMPLAINT in line]
+        raise RenderError(f"pandoc: exit code {done.returncode} on {folder}: {log[:2000]}")
+    complaints = [line for line in log.splitlines() if _COMPLAINT in line]
     if complaints:
         raise RenderError(
             f"{folder}: the document has parts that cannot be rendered: "

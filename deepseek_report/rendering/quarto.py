@@ -73,20 +73,20 @@ def find() -> str | None:
         from quarto.quarto import path
     except ImportError:
         return os.environ.get("QUARTO_PATH") or shutil.which("quarto")
-    found: str | None = path()
-    return found
+    location: str | None = path()
+    return location
 
 
 def program() -> str:
     """The path of `quarto`."""
-    found = find()
-    if found is None:
+    location = find()
+    if location is None:
         raise RenderError(
             "engine quarto: the program `quarto` is neither on PATH nor named by QUARTO_PATH. "
             "Install it from its makers (no Python package holds it), or take `--engine embedded`, "
             "which needs nothing"
         )
-    return found
+    return location
 
 
 def render(document: Path, formats: Sequence[str]) -> list[Path]:
@@ -143,11 +143,11 @@ def _links(folder: str, names: Sequence[str]) -> list[str]:
 def _named_files(value: Any, named: bool = False) -> Iterator[str]:
     """Texts that may be files beside the document, of a front matter."""
     if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _named_files(one, key in _FILE_KEYS or (named and key != "text"))
+        for key, item in value.items():
+            yield from _named_files(item, key in _FILE_KEYS or (named and key != "text"))
     elif isinstance(value, list):
-        for one in value:
-            yield from _named_files(one, named)
+        for item in value:
+            yield from _named_files(item, named)
     elif named and isinstance(value, str) and not re.match(r"[\\/~]|.*(\.\.|\n|:)", value):
         yield value
 
@@ -161,22 +161,22 @@ def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RenderError(f"engine quarto: {document} to {name}: {error}") from None
-    said = _COLOUR.sub("", done.stderr.decode("utf-8", "replace"))
+    log = _COLOUR.sub("", done.stderr.decode("utf-8", "replace"))
     if done.returncode != 0:
         raise RenderError(
-            f"engine quarto: {document} to {name}: exit code {done.returncode}: {said[-2000:]}"
+            f"engine quarto: {document} to {name}: exit code {done.returncode}: {log[-2000:]}"
         )
     path = document.with_suffix(ending)
-    _check_output(copy.with_suffix(ending), path, said, name)
+    _check_output(copy.with_suffix(ending), path, log, name)
     output.write_bytes(path, copy.with_suffix(ending).read_bytes())
     return path
 
 
-def _check_output(made: Path, path: Path, said: str, name: str) -> None:
+def _check_output(made: Path, path: Path, log: str, name: str) -> None:
     """Quarto exits with 0 for an unresolved reference and for a file that it wrote elsewhere."""
     if not made.exists():
         raise RenderError(f"engine quarto: exit code 0, but {path} was not written")
-    problems = [line.strip() for line in _TROUBLE.findall(said) if _HARMLESS not in line]
+    problems = [line.strip() for line in _TROUBLE.findall(log) if _HARMLESS not in line]
     if name == "html":
         text = re.sub(r"<(script|style)\b.*?</\1>", "", made.read_text("utf-8"), flags=re.DOTALL)
         problems += sorted(set(_UNRESOLVED.findall(text)))

@@ -32,9 +32,9 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     text = svg[svg.index("<svg") :].strip()
     text = _ID.sub(rf"\g<1>{name}-\2\3", text)
     text = _USE.sub(rf"\g<1>{name}-\2", text)
-    text = _HEX.sub(lambda found: f"var(--pic-{_ROLE[found[0].lower()]})", text)
+    text = _HEX.sub(lambda match: f"var(--pic-{_ROLE[match[0].lower()]})", text)
     described = f' role="img" aria-label="{html.escape(alt)}">'
-    return _ROOT.sub(lambda found: _SIZE.sub("", found[0])[:-1] + described, text, count=1)
+    return _ROOT.sub(lambda match: _SIZE.sub("", match[0])[:-1] + described, text, count=1)
 
 
 def check_svg(svg: str, name: str) -> None:

@@ -58,11 +58,11 @@ class _Slots:
         """
         if isinstance(value, Message):
             slots = value.values.items()
-            return Message(value.id, {k: self.marked(one, code=k in _CODE) for k, one in slots})
+            return Message(value.id, {k: self.marked(v, code=k in _CODE) for k, v in slots})
         if isinstance(value, Mapping):
             return {name: self.marked(inside) for name, inside in value.items()}
         if isinstance(value, list | tuple):
-            return [self.marked(one, code=code) for one in value]
+            return [self.marked(item, code=code) for item in value]
         if not isinstance(value, str) or not value:
             return value
         if not code and not isinstance(value, Markup):

@@ -64,7 +64,7 @@ def chinese_font() -> Path:
 def _font_folders() -> list[str]:
     """The Chinese font, and matplotlib's DejaVu Sans, which the pictures are drawn in."""
     folders = [str(chinese_font().parent)]
-    found = importlib.util.find_spec("matplotlib")  # found without importing it
-    if found is not None and found.origin is not None:
-        folders.append(str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"))
+    spec = importlib.util.find_spec("matplotlib")  # found without importing it
+    if spec is not None and spec.origin is not None:
+        folders.append(str(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"))
     return folders

@@ -52,7 +52,7 @@ class BiasSection:
         _answer(draft)
         _answer_gaps(draft)
         _caveats(draft)
-        draft.notes(one for one in _METRICS if one != _EXPLAINED or _people(results))
+        draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
         draft.values |= {**decision_values(draft), **_sources(draft)}
         draft.values["undeclared"] = undeclared_values(draft)
         return draft.content(_needed(results, self.needs), _USES)
@@ -73,7 +73,7 @@ def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
 def _answer(draft: Draft) -> None:
     results = draft.results
     if not _people(results):
-        parts = [one.label for one in results.schema.attributes]
+        parts = [attribute.label for attribute in results.schema.attributes]
         draft.answer("no_people", parts=parts)
     elif is_undeclared(results):
         answer_undeclared(draft)
@@ -115,10 +115,10 @@ def _answer_gaps(draft: Draft) -> None:
     draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
 
 
-def _beyond(draft: Draft, found: Sequence[Row]) -> list[str]:
+def _beyond(draft: Draft, groups: Sequence[Row]) -> list[str]:
     """The groups of each attribute: `“men” (sex)`."""
     levels: dict[str, list[str]] = {}
-    for row in found:
+    for row in groups:
         levels.setdefault(row["attribute_label"], []).append(row["level"])
     return [_levels(draft, name, each) for name, each in levels.items()]
 

@@ -73,9 +73,9 @@ def _crossings(draft: Draft, groups: list[Row]) -> ShownTable:
 
 def _texts(draft: Draft) -> dict[str, str]:
     """What stands around the tables."""
-    told = _declared(draft)
+    declared = _declared(draft)
     keys = ("by_group", "columns_explained", "where_from")
-    return {"intro": draft.text("intro", **told)} | {key: draft.text(key) for key in keys}
+    return {"intro": draft.text("intro", **declared)} | {key: draft.text(key) for key in keys}
 
 
 def _declared(draft: Draft) -> dict[str, str]:

@@ -45,9 +45,11 @@ def undeclared_values(draft: Draft) -> dict[str, Any]:
     if not is_undeclared(results) or not results.has("predictions/test"):
         return {}
     schema, p = results.schema, results.predictions
-    if all(len(np.unique(p.groups[one.name])) < 2 for one in schema.attributes_of("person")):
+    if all(
+        len(np.unique(p.groups[attribute.name])) < 2 for attribute in schema.attributes_of("person")
+    ):
         return {}
-    found = groupings(schema, dict(p.groups), crossings=False, min_cell=1)
+    grouped = groupings(schema, dict(p.groups), crossings=False, min_cell=1)
     classes = {} if len(schema.target.classes) > 2 else dict(enumerate(schema.target.classes))
     heads = (
         Column(
@@ -66,7 +68,7 @@ def undeclared_values(draft: Draft) -> dict[str, Any]:
             *heads,
         )
     )
-    return {"groups": [_attribute(draft, grouping, kind, list(classes)) for grouping in found]}
+    return {"groups": [_attribute(draft, grouping, kind, list(classes)) for grouping in grouped]}
 
 
 def _attribute(

@@ -59,7 +59,9 @@ def data(draft: Draft) -> dict[str, Any]:
         )
         if gain is not None and known
         else _not_measured(draft, "measures/learning_curve"),
-        "issues": [draft.words.say(one.text) for one in results.issues if one.severity != "info"]
+        "issues": [
+            draft.words.say(issue.text) for issue in results.issues if issue.severity != "info"
+        ]
         if results.has("data")
         else [],
     }

@@ -28,9 +28,9 @@ def capacity(draft: Draft) -> dict[str, Any]:
     """What each head is worth, and how evenly the experts are used."""
     results = draft.results
     units, load = rows(results, "ablation", "units"), rows(results, "expert_load", "load")
-    said = [_heads(draft, units), _experts(draft, load)]
+    sentences = [_heads(draft, units), _experts(draft, load)]
     return {
-        "sentence": " ".join(one for one in said if one) or _not_measured(draft),
+        "sentence": " ".join(filter(None, sentences)) or _not_measured(draft),
         "heads": draft.table("heads", _HEADS, [_head(draft, row) for row in units]),
     }
 

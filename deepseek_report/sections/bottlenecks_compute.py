@@ -37,15 +37,15 @@ def compute(draft: Draft) -> dict[str, Any]:
 
 def _sentence(draft: Draft, layers: list[Row]) -> str:
     latency, rate = draft.results.score("latency_ms"), draft.results.score("rows_per_second")
-    said = []
+    sentences = []
     if latency is not None and rate is not None:
         each = estimates.of_score(latency)
-        said.append(draft.text("latency", latency=each, rate=finite(rate.value)))
+        sentences.append(draft.text("latency", latency=each, rate=finite(rate.value)))
     if layers:
         hottest = max(layers, key=lambda row: row["share"])
         layer = {"layer": layer_name(hottest["layer"]), "share": hottest["share"]}
-        said.append(draft.text("hottest", **layer))
-    return " ".join(said) or draft.text("not_measured")
+        sentences.append(draft.text("hottest", **layer))
+    return " ".join(sentences) or draft.text("not_measured")
 
 
 def _memory(draft: Draft) -> str:

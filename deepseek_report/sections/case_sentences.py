@@ -44,11 +44,11 @@ class Pages:
     @cached_property
     def tables(self) -> dict[tuple[str, int], list[Row]]:
         """{(table, case): rows}."""
-        found: dict[tuple[str, int], list[Row]] = {}
+        by_case: dict[tuple[str, int], list[Row]] = {}
         for name in _TABLES:
             for row in rows(self.draft.results, "cases", name):
-                found.setdefault((name, int(row["case"])), []).append(row)
-        return found
+                by_case.setdefault((name, int(row["case"])), []).append(row)
+        return by_case
 
     def rows(self, table: str, number: Any) -> list[Row]:
         """The rows of one table about one case."""
@@ -112,18 +112,20 @@ def _apart(
     numbers: NumberFormat, probability: float | None, threshold: float | None
 ) -> dict[str, str | None]:
     """Both as percentages, with more digits where they would read alike."""
-    shown = [numbers.percent(one) for one in (probability, threshold)]
+    shown = [numbers.percent(share) for share in (probability, threshold)]
     if shown[0] == shown[1] and probability is not None and threshold is not None:
-        shown = [f"{numbers.digits(100 * one, 2)}\u00a0%" for one in (probability, threshold)]
+        shown = [f"{numbers.digits(100 * share, 2)}\u00a0%" for share in (probability, threshold)]
     return {"probability": shown[0], "threshold": None if threshold is None else shown[1]}
 
 
 def reasons(pages: Pages, case: Row) -> list[str]:
     """The main reasons as sentences."""
-    found = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
-    found.sort(key=lambda row: row["rank"])
-    told = [row for row in found[:REASONS] if abs(row["attribution"]) > _SIGNS[row["output_space"]]]
-    return [_reason(pages.draft, row) for row in told]
+    ranked = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
+    ranked.sort(key=lambda row: row["rank"])
+    main = [
+        row for row in ranked[:REASONS] if abs(row["attribution"]) > _SIGNS[row["output_space"]]
+    ]
+    return [_reason(pages.draft, row) for row in main]
 
 
 def _reason(draft: Draft, row: Row) -> str:
@@ -180,7 +182,7 @@ def agreement(pages: Pages, number: Any) -> str:
     ]
     if not pairs:
         return ""
-    shared = sum(one["overlap"] >= 2 for one in pairs)
+    shared = sum(pair["overlap"] >= 2 for pair in pairs)
     return pages.draft.text("agreement", pairs=pairs, shared=shared)
 
 
@@ -200,7 +202,7 @@ def compared(draft: Draft, case: Row) -> str:
     mine = [row for row in table if row["instance_id"] == case["instance_id"]]
     if not mine:
         return ""
-    told = [
+    known = [
         {
             "row": draft.words.numbers.count(int(row["prototype_id"])),
             "share": row["share"],
@@ -209,7 +211,9 @@ def compared(draft: Draft, case: Row) -> str:
         for row in mine
     ]
     split = sum(bool(row["for_decision"]) for row in mine)
-    return draft.text("compared", own=told[:split], others=told[split:], decision=case["decision"])
+    return draft.text(
+        "compared", own=known[:split], others=known[split:], decision=case["decision"]
+    )
 
 
 def neighbours(pages: Pages, case: Row) -> str:

@@ -64,8 +64,8 @@ def _assumed_changeable(draft: Draft) -> bool:
     columns = (draft.results.config.get("dataset") or {}).get("columns")
     if columns is None or not kind_of(draft.results.schema).named_columns:
         return False
-    said = any((one or {}).get("mutable") is not None for one in columns.values())
-    return not said and bool(rows(draft.results, "cases", "counterfactuals"))
+    declared = any((column or {}).get("mutable") is not None for column in columns.values())
+    return not declared and bool(rows(draft.results, "cases", "counterfactuals"))
 
 
 def _order(row: Row) -> tuple[int, int]:
@@ -80,17 +80,17 @@ def _of_group(row: Row) -> bool:
 
 def _groups(pages: Pages, table: list[Row]) -> list[dict[str, Any]]:
     """The cases of groups, by attribute, in the order of the schema."""
-    found = []
-    for one in pages.draft.results.schema.attributes:
-        roles = [f"group:{one.name}:{level}" for level in one.levels]
+    groups = []
+    for attribute in pages.draft.results.schema.attributes:
+        roles = [f"group:{attribute.name}:{level}" for level in attribute.levels]
         mine = sorted(
             (r for r in table if r["role"] in roles), key=lambda r: roles.index(r["role"])
         )
         cases = [_case(pages, row) | {"level": row["role"].split(":", 2)[2]} for row in mine]
         if cases:
-            noun = "group" if one.kind == "person" else "part"
-            found.append({"label": in_sentence(one.label), "noun": noun, "cases": cases})
-    return found
+            noun = "group" if attribute.kind == "person" else "part"
+            groups.append({"label": in_sentence(attribute.label), "noun": noun, "cases": cases})
+    return groups
 
 
 def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
@@ -120,8 +120,8 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
     return {
         "pictures": [
             name
-            for name, one in pages.draft.results.pictures.items()
-            if one.section == "cases" and name.endswith(f"_{number}")
+            for name, picture in pages.draft.results.pictures.items()
+            if picture.section == "cases" and name.endswith(f"_{number}")
         ],
         "anchor": f"case-{number}",
         "row": pages.draft.words.numbers.count(int(row["instance_id"])),
@@ -146,12 +146,13 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
             "near_caption", row=case_sentences.row_of(pages.draft, row)
         ),
         "neighbours": [
-            _neighbour(pages.draft.words, one) for one in pages.rows("neighbours", number)
+            _neighbour(pages.draft.words, near) for near in pages.rows("neighbours", number)
         ],
         "neighbour_sentence": case_sentences.neighbours(pages, row),
         "change": case_sentences.change(pages, row),
         "errors": [
-            case_sentences.error(pages.draft, one) for one in pages.rows("errors_like_this", number)
+            case_sentences.error(pages.draft, error)
+            for error in pages.rows("errors_like_this", number)
         ],
     }
 
@@ -163,11 +164,11 @@ def _inputs(pages: Pages, number: Any) -> list[dict[str, Any]]:
     """
     if not kind_of(pages.draft.results.schema).named_columns:
         return []
-    found = pages.rows("inputs", number)
-    if len(found) > _INPUTS:
+    inputs = pages.rows("inputs", number)
+    if len(inputs) > _INPUTS:
         reasons = {row["feature"] for row in pages.rows("reasons", number)}
-        found = sorted(found, key=lambda row: row["feature"] not in reasons)[:_INPUTS]
-    return [{key: one[key] for key in ("label", "display", "typical")} for one in found]
+        inputs = sorted(inputs, key=lambda row: row["feature"] not in reasons)[:_INPUTS]
+    return [{key: row[key] for key in ("label", "display", "typical")} for row in inputs]
 
 
 def _neighbour(words: Wording, row: Row) -> dict[str, Any]:
@@ -181,9 +182,9 @@ def _neighbour(words: Wording, row: Row) -> dict[str, Any]:
     }
 
 
-def _neighbour_columns(draft: Draft, said: str) -> dict[str, str]:
+def _neighbour_columns(draft: Draft, output: str) -> dict[str, str]:
     """The columns of the table of nearest cases; texts are told as well."""
-    names: tuple[str, ...] = ("row", "distance", "label", said)
+    names: tuple[str, ...] = ("row", "distance", "label", output)
     if kind_of(draft.results.schema).reads_out:
         names += ("text",)
     return {name: draft.text(f"near_columns.{name}") for name in names}

@@ -59,11 +59,11 @@ def _values(report: ComplianceReport, results: Results, words: Wording) -> dict[
         "sector": words.label("sectors", sector) if sector else "",
         "others": tables.others(report, words),
         "floor": report.options.floor,
-        "disclaimers": list(dict.fromkeys(one.shown.disclaimer for one in report.frameworks)),
+        "disclaimers": list(dict.fromkeys(part.shown.disclaimer for part in report.frameworks)),
         "statuses": tables.legend(words),
         "glance": tables.glance(report),
         "glance_columns": tables.glance_columns(words),
-        "frameworks": [tables.framework(one, report, words) for one in report.frameworks],
+        "frameworks": [tables.framework(part, report, words) for part in report.frameworks],
         "filled": people.filled_statements(report, words),
         "opinions": people.opinions(report, words),
         "generated": people.generated_statements(report, words),
@@ -73,8 +73,12 @@ def _values(report: ComplianceReport, results: Results, words: Wording) -> dict[
         "index": tables.index(report, results),
         "not_shown": tables.not_shown(report, words),
         "milestones": [
-            {"when": one.when, "what": words.text(f"dates.{one.id}"), "source": one.source}
-            for one in report.milestones
+            {
+                "when": milestone.when,
+                "what": words.text(f"dates.{milestone.id}"),
+                "source": milestone.source,
+            }
+            for milestone in report.milestones
         ],
     }
 
@@ -83,19 +87,19 @@ def _answer(report: ComplianceReport, words: Wording) -> str:
     if not report.frameworks:
         return words.text("compliance.nothing")
     total: Counter[str] = Counter()
-    for one in report.frameworks:
-        total.update(one.counts)
-    waiting = sum(bool(row.open_fields) for one in report.frameworks for row in one.judgements)
+    for part in report.frameworks:
+        total.update(part.counts)
+    waiting = sum(bool(row.open_fields) for part in report.frameworks for row in part.judgements)
     counted = {"rows": sum(total.values()), "frameworks": len(report.frameworks)}
     return words.text("compliance.answer", **counted, counts=dict(total), waiting=waiting)
 
 
 def _caveats(report: ComplianceReport) -> Iterable[Message]:
-    for one in report.evidence.values():
-        if one.state in {"failed", "stale", "altered"}:
-            yield message("compliance.not_counted", evidence=one.label, **_reason(one))
+    for evidence in report.evidence.values():
+        if evidence.state in {"failed", "stale", "altered"}:
+            yield message("compliance.not_counted", evidence=evidence.label, **_reason(evidence))
     for part in report.frameworks:
-        held = [one.row.id for one in part.judgements if one.held_back]
+        held = [judgement.row.id for judgement in part.judgements if judgement.held_back]
         if held:
             yield message("compliance.held_back", framework=part.shown.short_name, keys=held)
     human = report.options.human
@@ -107,14 +111,14 @@ def _caveats(report: ComplianceReport) -> Iterable[Message]:
 
 def _actions(report: ComplianceReport) -> Iterable[Message]:
     missing: Counter[str] = Counter()
-    for one in report.frameworks:
-        for judgement in one.judgements:
+    for part in report.frameworks:
+        for judgement in part.judgements:
             missing.update(judgement.missing)
     for kind, rows in missing.most_common(_MOST_ACTIONS):
         evidence = report.evidence[kind]
         lacked = {"evidence": evidence.label, "rows": rows, "key": evidence.person}
         yield message("compliance.supply", **lacked, **_reason(evidence))
-    unsigned = [one for one in report.form if one.deciding and not one.filled]
+    unsigned = [field for field in report.form if field.deciding and not field.filled]
     if unsigned:
         files = {"file": FORM, "folder": "people/NAME.yaml"}
         yield message("compliance.fill", n=len(unsigned), **files)

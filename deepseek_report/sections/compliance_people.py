@@ -11,16 +11,16 @@ from deepseek_report.wording.words import Wording
 
 def filled_statements(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
     """Statements that named persons signed, those that no shown framework asks for last."""
-    asked = {one.name: one.rows for one in report.form}
-    signed = [one for one in report.options.human.statements.values() if not one.generated]
+    asking_rows = {field.name: field.rows for field in report.form}
+    signed = [entry for entry in report.options.human.statements.values() if not entry.generated]
     rows = [
         {
-            "field": words.label("human_fields", one.field),
-            "text": one.text,
-            "rows": asked.get(one.field, ()),
-            **_signed(one),
+            "field": words.label("human_fields", entry.field),
+            "text": entry.text,
+            "rows": asking_rows.get(entry.field, ()),
+            **_signed(entry),
         }
-        for one in signed
+        for entry in signed
     ]
     return sorted(rows, key=lambda row: not row["rows"])
 
@@ -31,33 +31,33 @@ def opinions(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
     judged = words.text("compliance.what.judged")
     aside = words.text("compliance.what.set_aside")
     return [
-        {"row": one.row, "what": judged, "text": one.text, **_signed(one)}
-        for one in human.judgements.values()
+        {"row": opinion.row, "what": judged, "text": opinion.text, **_signed(opinion)}
+        for opinion in human.judgements.values()
     ] + [
-        {"row": one.row, "what": aside, "text": one.reason, **_signed(one)}
-        for one in human.not_applicable.values()
+        {"row": exemption.row, "what": aside, "text": exemption.reason, **_signed(exemption)}
+        for exemption in human.not_applicable.values()
     ]
 
 
-def _signed(one: Statement | Opinion | Exemption) -> dict[str, str]:
+def _signed(entry: Statement | Opinion | Exemption) -> dict[str, str]:
     """Who signed it, and where it stands."""
-    source = f"{one.source.file}:{one.source.line}"
-    return {"name": one.name, "role": one.role, "date": one.date, "source": source}
+    source = f"{entry.source.file}:{entry.source.line}"
+    return {"name": entry.name, "role": entry.role, "date": entry.date, "source": source}
 
 
 def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:
     """Texts that a language model wrote; they fill nothing."""
     texts = report.options.human.statements.values()
     return [
-        {"field": words.label("human_fields", one.field), "text": one.text}
-        for one in texts
-        if one.generated
+        {"field": words.label("human_fields", statement.field), "text": statement.text}
+        for statement in texts
+        if statement.generated
     ]
 
 
 def not_used(report: ComplianceReport) -> list[dict[str, Any]]:
     """What is wrong in the files of people, each with its place."""
-    return [one.told() for one in report.options.human.problems]
+    return [problem.told() for problem in report.options.human.problems]
 
 
 def open_fields(
@@ -66,11 +66,11 @@ def open_fields(
     """Fields that nobody filled: those that hold back a status, or those that would help."""
     return [
         {
-            "field": words.label("human_fields", one.name),
-            "key": one.name,
-            "rows": one.rows,
-            "who": ", ".join(words.label("responsible", who) for who in one.who),
+            "field": words.label("human_fields", field.name),
+            "key": field.name,
+            "rows": field.rows,
+            "who": ", ".join(words.label("responsible", who) for who in field.who),
         }
-        for one in report.form
-        if not one.filled and one.deciding == deciding
+        for field in report.form
+        if not field.filled and field.deciding == deciding
     ]

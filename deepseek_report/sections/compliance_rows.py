@@ -54,8 +54,8 @@ def status_text(status: Status, words: Wording) -> str:
 def legend(words: Wording) -> list[dict[str, str]]:
     """What each status means."""
     return [
-        {"status": status_text(one, words), "meaning": words.text(f"statuses.{one}.meaning")}
-        for one in STATUSES
+        {"status": status_text(status, words), "meaning": words.text(f"statuses.{status}.meaning")}
+        for status in STATUSES
     ]
 
 
@@ -63,13 +63,13 @@ def glance(report: ComplianceReport) -> list[dict[str, Any]]:
     """One row per framework: text, dates, and how many rows have which status."""
     return [
         {
-            "framework": one.shown.short_name,
-            "text_version": one.shown.text_version,
-            "checked": one.framework.checked.isoformat(),
-            "rows": len(one.judgements),
-            **{str(status): n for status, n in one.counts.items()},
+            "framework": part.shown.short_name,
+            "text_version": part.shown.text_version,
+            "checked": part.framework.checked.isoformat(),
+            "rows": len(part.judgements),
+            **{str(status): n for status, n in part.counts.items()},
         }
-        for one in report.frameworks
+        for part in report.frameworks
     ]
 
 
@@ -79,9 +79,9 @@ def glance_columns(words: Wording) -> dict[str, str]:
     return heads | {status: status_text(status, words) for status in STATUSES}
 
 
-def framework(one: FrameworkReport, report: ComplianceReport, words: Wording) -> dict[str, Any]:
+def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -> dict[str, Any]:
     """All that is shown of one framework."""
-    text = one.shown
+    text = part.shown
     return {
         "id": text.id,
         "name": text.name,
@@ -94,7 +94,7 @@ def framework(one: FrameworkReport, report: ComplianceReport, words: Wording) ->
             for key, when in text.applies_from.items()
         ],
         "checked": text.checked.isoformat(),
-        "banners": [banner.told(text) for banner in one.banners],
+        "banners": [banner.told(text) for banner in part.banners],
         "notes": list(text.notes),
         "sources": [
             {"ref": source.ref, "kind": source.kind, "url": source.url} for source in text.sources
@@ -103,20 +103,22 @@ def framework(one: FrameworkReport, report: ComplianceReport, words: Wording) ->
         "rows": [
             {
                 **_row(row, text.row(row.row.id), report, words),
-                "findings": len(one.bearing.get(row.row.id, ())),
+                "findings": len(part.bearing.get(row.row.id, ())),
             }
-            for row in one.judgements
+            for row in part.judgements
         ],
         "has_unverified": bool(text.unverified),
-        "bearing": bearing(one, words),
+        "bearing": bearing(part, words),
     }
 
 
-def _row(one: Judgement, row: Row, report: ComplianceReport, words: Wording) -> dict[str, Any]:
+def _row(
+    judgement: Judgement, row: Row, report: ComplianceReport, words: Wording
+) -> dict[str, Any]:
     """The cells of a row. row : the same in the language of the report."""
     supplied = [
         message("compliance.supplied", evidence=report.evidence[kind].label)
-        for kind in one.supplied
+        for kind in judgement.supplied
     ]
     return {
         "id": row.id,
@@ -124,82 +126,84 @@ def _row(one: Judgement, row: Row, report: ComplianceReport, words: Wording) -> 
         "asks": row.asks,
         "mark": "" if row.verified else UNVERIFIED,
         "cite": row.cite,
-        "status": _status(one, words),
-        "status__sort": STATUSES.index(one.status),
-        "tone": TONES[one.status],
-        "evidence": [] if one.outside else [_linked(report.evidence[kind]) for kind in one.present],
+        "status": _status(judgement, words),
+        "status__sort": STATUSES.index(judgement.status),
+        "tone": TONES[judgement.status],
+        "evidence": []
+        if judgement.outside
+        else [_linked(report.evidence[kind]) for kind in judgement.present],
         "supplied": supplied,
-        "lacking": [] if one.outside else _lacking(one, report),
-        "person": _person(one, report),
+        "lacking": [] if judgement.outside else _lacking(judgement, report),
+        "person": _person(judgement, report),
     }
 
 
-def _status(one: Judgement, words: Wording) -> str:
+def _status(judgement: Judgement, words: Wording) -> str:
     """Shape and words of a row's status; a judgement with who made it, and when."""
-    if one.status == "judged" and one.opinion:
-        by = {"name": one.opinion.name, "date": one.opinion.date}
+    if judgement.status == "judged" and judgement.opinion:
+        by = {"name": judgement.opinion.name, "date": judgement.opinion.date}
         return words.text("compliance.judged_by", shape=SHAPES["judged"], **by)
-    return status_text(one.status, words)
+    return status_text(judgement.status, words)
 
 
-def _lacking(one: Judgement, report: ComplianceReport) -> list[Message]:
-    return [*(report.evidence[kind].label for kind in one.missing), *one.lacks]
+def _lacking(judgement: Judgement, report: ComplianceReport) -> list[Message]:
+    return [*(report.evidence[kind].label for kind in judgement.missing), *judgement.lacks]
 
 
-def _linked(one: Evidence) -> dict[str, Any]:
-    files = one.files
+def _linked(evidence: Evidence) -> dict[str, Any]:
+    files = evidence.files
     return {
-        "text": message("compliance.evidence", label=one.label, facts=list(one.facts)),
-        "section": one.section,
-        "artifacts": [item.artifact for item in one.items if item.counts],
+        "text": message("compliance.evidence", label=evidence.label, facts=list(evidence.facts)),
+        "section": evidence.section,
+        "artifacts": [item.artifact for item in evidence.items if item.counts],
         "hash": files[0].sha256[:_SHORT] if files else "",
     }
 
 
-def _person(one: Judgement, report: ComplianceReport) -> Text:
+def _person(judgement: Judgement, report: ComplianceReport) -> Text:
     """What people said of a row, and what they must still say."""
-    if one.exemption:
-        signed = {"name": one.exemption.name, "role": one.exemption.role}
-        about = {**signed, "date": one.exemption.date, "text": one.exemption.reason}
+    if judgement.exemption:
+        signed = {"name": judgement.exemption.name, "role": judgement.exemption.role}
+        about = {**signed, "date": judgement.exemption.date, "text": judgement.exemption.reason}
         return message("compliance.person.set_aside", **about)
-    if one.outside:
-        return one.outside
-    said = [*_opinion(one), *_open(one, report)]
-    if not said and (one.filled or one.supplied):
-        fields = [*one.filled, *one.supplied.values()]
-        said.append(message("compliance.person.filled", fields=fields))
-    return message("compliance.person.several", parts=said) if said else DASH
+    if judgement.outside:
+        return judgement.outside
+    parts = [*_opinion(judgement), *_open(judgement, report)]
+    if not parts and (judgement.filled or judgement.supplied):
+        fields = [*judgement.filled, *judgement.supplied.values()]
+        parts.append(message("compliance.person.filled", fields=fields))
+    return message("compliance.person.several", parts=parts) if parts else DASH
 
 
-def _opinion(one: Judgement) -> Iterator[Message]:
-    if one.opinion is None:
+def _opinion(judgement: Judgement) -> Iterator[Message]:
+    if (opinion := judgement.opinion) is None:
         return
-    signed = {"name": one.opinion.name, "role": one.opinion.role, "text": one.opinion.text}
-    if one.status == "judged":
+    signed = {"name": opinion.name, "role": opinion.role, "text": opinion.text}
+    if judgement.status == "judged":
         yield message("compliance.person.judged", **signed)
     else:
-        yield message("compliance.person.judged_early", **signed, date=one.opinion.date)
+        yield message("compliance.person.judged_early", **signed, date=opinion.date)
 
 
-def _open(one: Judgement, report: ComplianceReport) -> Iterator[Message]:
-    who = one.row.who
-    if one.open_fields:
-        yield message("compliance.person.open", fields=list(one.open_fields), who=who)
-    named = (report.evidence[kind].person for kind in one.missing)
+def _open(judgement: Judgement, report: ComplianceReport) -> Iterator[Message]:
+    who = judgement.row.who
+    if judgement.open_fields:
+        yield message("compliance.person.open", fields=list(judgement.open_fields), who=who)
+    named = (report.evidence[kind].person for kind in judgement.missing)
     if instead := [name for name in dict.fromkeys(named) if name]:
         yield message("compliance.person.instead", fields=instead, who=who)
-    if one.held_back:
+    if judgement.held_back:
         yield message("compliance.person.reading", who=who)
-    elif one.status == "complete":
+    elif judgement.status == "complete":
         yield message("compliance.person.judgement", who=who)
 
 
-def bearing(one: FrameworkReport, words: Wording) -> list[dict[str, Any]]:
+def bearing(part: FrameworkReport, words: Wording) -> list[dict[str, Any]]:
     """Findings whose evidence rows of this framework ask for, each once, with these rows."""
     rows: dict[str, list[str]] = {}
     findings = {}
-    for row, found in one.bearing.items():
-        for finding in found:
+    for row, of_row in part.bearing.items():
+        for finding in of_row:
             findings[finding.id] = finding
             rows.setdefault(finding.id, []).append(row)
     worded = [words.finding(finding) for finding in findings.values()]
@@ -219,17 +223,17 @@ def others(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:
     """Frameworks that are shipped and not shown, and how to name them."""
     return [
         {
-            "key": one.id,
-            "name": one.short_name,
-            "jurisdiction": one.jurisdiction,
-            "sectors": _sectors(one, words),
+            "key": other.id,
+            "name": other.short_name,
+            "jurisdiction": other.jurisdiction,
+            "sectors": _sectors(other, words),
         }
-        for one in report.others
+        for other in report.others
     ]
 
 
-def _sectors(one: Framework, words: Wording) -> str:
-    named = [words.label("sectors", sector) for sector in one.applies.sectors]
+def _sectors(other: Framework, words: Wording) -> str:
+    named = [words.label("sectors", sector) for sector in other.applies.sectors]
     return ", ".join(named) or words.text("compliance.any_sector")
 
 
@@ -237,18 +241,18 @@ def index(report: ComplianceReport, results: Results) -> list[dict[str, Any]]:
     """The evidence index: one row per file that counts, with its whole hash."""
     return [
         {
-            "kind": one.kind,
-            "label": one.label,
+            "kind": evidence.kind,
+            "label": evidence.label,
             "path": file.path,
             "sha256": file.sha256,
-            "numbers": _several(_number(score, results) for score in one.scores[:3]),
-            "section": one.section,
-            "limits": one.limits,
-            "remarks": _several((*one.facts, *one.remarks)),
+            "numbers": _several(_number(score, results) for score in evidence.scores[:3]),
+            "section": evidence.section,
+            "limits": evidence.limits,
+            "remarks": _several((*evidence.facts, *evidence.remarks)),
         }
-        for one in report.evidence.values()
-        for file in one.files
-        if one.counts
+        for evidence in report.evidence.values()
+        for file in evidence.files
+        if evidence.counts
     ]
 
 
@@ -259,21 +263,21 @@ def _number(score: Score, results: Results) -> Message:
 
 def _several(parts: Iterable[Message]) -> Text:
     """What is said in one cell; nothing where there is nothing to say."""
-    said = list(parts)
-    return message("compliance.several", parts=said) if said else ""
+    messages = list(parts)
+    return message("compliance.several", parts=messages) if messages else ""
 
 
 def not_shown(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
     """Kinds of evidence that do not count, each with the reason."""
     return [
         {
-            "kind": one.kind,
-            "label": one.label,
-            "meaning": one.meaning,
-            "state": words.label("evidence_states", one.state),
-            "why": _several(one.problems),
-            "person": one.person,
+            "kind": evidence.kind,
+            "label": evidence.label,
+            "meaning": evidence.meaning,
+            "state": words.label("evidence_states", evidence.state),
+            "why": _several(evidence.problems),
+            "person": evidence.person,
         }
-        for one in report.evidence.values()
-        if not one.counts
+        for evidence in report.evidence.values()
+        if not evidence.counts
     ]

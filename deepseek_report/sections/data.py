@@ -38,7 +38,7 @@ class DataSection:
 def _answer(draft: Draft) -> None:
     results = draft.results
     card, schema = results.card, results.schema
-    serious = [one for one in results.issues if one.severity != "info"]
+    serious = [issue for issue in results.issues if issue.severity != "info"]
     draft.answer(
         "size",
         title=card.get("title") or card.get("name") or draft.words.label("artifacts", "data"),
@@ -53,15 +53,16 @@ def _answer(draft: Draft) -> None:
 
 def _answer_number(draft: Draft) -> None:
     """From where to where a predicted number goes."""
-    found = draft.results.card.get("label_numbers")
-    if found:
-        unit = draft.words.name(found.get("unit") or "")
+    numbers = draft.results.card.get("label_numbers")
+    if numbers:
+        unit = draft.words.name(numbers.get("unit") or "")
         names = ("min", "q25", "q75", "max", "mean")
         ends = {
-            name: draft.words.numbers.quantity(round(float(found[name]), 6), unit) for name in names
+            name: draft.words.numbers.quantity(round(float(numbers[name]), 6), unit)
+            for name in names
         }
         cut = draft.results.card.get("ends") == "quantiles"
-        draft.answer("labels", label=found["label"], cut=cut, **ends)
+        draft.answer("labels", label=numbers["label"], cut=cut, **ends)
 
 
 def _explained_share(results: Results) -> float | None:
@@ -92,7 +93,9 @@ def _values(draft: Draft) -> dict[str, Any]:
         "compared_parts": draft.table(
             "parts-compared", _groups(is_number), _levels(results, "other"), **counted
         ),
-        "issues": draft.table("issues", _ISSUES, [_issue(one, draft) for one in results.issues]),
+        "issues": draft.table(
+            "issues", _ISSUES, [_issue(issue, draft) for issue in results.issues]
+        ),
         **contents(draft),
         "preparation": [draft.words.say(note) for note in card.get("preparation") or []],
         "validation": _validation(results),
@@ -173,16 +176,16 @@ def _levels(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
     ]
 
 
-def _issue(one: Any, draft: Draft) -> dict[str, Any]:
-    order = ("high", "medium", "low", "info").index(one.severity)
+def _issue(issue: Any, draft: Draft) -> dict[str, Any]:
+    order = ("high", "medium", "low", "info").index(issue.severity)
     return {
-        "severity": draft.words.label("severities", one.severity),
+        "severity": draft.words.label("severities", issue.severity),
         "severity__sort": order,
-        "found": draft.words.say(one.text),
-        "todo": draft.words.say(one.recommendation) or None,
+        "found": draft.words.say(issue.text),
+        "todo": draft.words.say(issue.recommendation) or None,
     }
 
 
 def _leakage(card: Mapping[str, Any], kind: str) -> int | None:
-    found = (card.get("leakage") or {}).get(kind)
-    return None if found is None else int(found)
+    count = (card.get("leakage") or {}).get(kind)
+    return None if count is None else int(count)

@@ -57,7 +57,7 @@ def extent(draft: Draft) -> str:
         rows=results.card.get("rows") or 0,
         features=len(schema.features),
         places=shape[0] if shape else 0,
-        size=" × ".join(str(one) for one in shape[:-1] or shape),
+        size=" × ".join(str(length) for length in shape[:-1] or shape),
         channels=shape[-1] if shape else 0,
     )
 
@@ -94,8 +94,8 @@ def _features(draft: Draft) -> list[ShownTable]:
     }
     ends = _ends(draft)
     return [
-        draft.table(name, _FEATURES[name], found[:MOST_SHOWN], before=_cut(draft, found), **ends)
-        for name, found in rows.items()
+        draft.table(name, _FEATURES[name], listed[:MOST_SHOWN], before=_cut(draft, listed), **ends)
+        for name, listed in rows.items()
     ]
 
 

@@ -71,10 +71,10 @@ class ExplanationsSection:
             "method_notes": [
                 {
                     "explainer": explainer_label(results, name),
-                    "notes": list(map(draft.words.say, one.notes)),
+                    "notes": list(map(draft.words.say, explanation.notes)),
                 }
-                for name, one in results.explanations.items()
-                if one.notes and name != CONTROL
+                for name, explanation in results.explanations.items()
+                if explanation.notes and name != CONTROL
             ],
             "prototypes": _prototypes(draft),
             "part_attribution": attribution(draft, "explanations-parts", "other"),
@@ -177,14 +177,14 @@ _METHODS = TableType(
 
 
 def _method(draft: Draft, name: str) -> dict[str, Any]:
-    one: Explanation = draft.results.explanations[name]
+    explanation: Explanation = draft.results.explanations[name]
     return {
         "explainer": name,
         "idea": draft.words.label("explainer_ideas", name),
-        "variant": draft.words.say(one.variant),
-        "space": draft.words.label("output_spaces", one.output_space),
-        "n": len(one),
-        "calls": one.n_model_calls,
+        "variant": draft.words.say(explanation.variant),
+        "space": draft.words.label("output_spaces", explanation.output_space),
+        "n": len(explanation),
+        "calls": explanation.n_model_calls,
     }
 
 

@@ -136,7 +136,7 @@ def _answer_many(draft: Draft) -> None:
         draft.answer("ranking_many", area=estimates.of_score(area), classes=classes)
     if accuracy is None or balanced is None:
         return
-    found = [
+    recalls = [
         {"class": row["class"], "recall": estimates.of_row(row, "recall", "recall")}
         for row in rows(results, "confusion_matrix", "classes")
         if row["n"]
@@ -145,7 +145,7 @@ def _answer_many(draft: Draft) -> None:
         "decisions_many",
         accuracy=estimates.of_score(accuracy),
         balanced=estimates.of_score(balanced),
-        worst=min(found, key=lambda row: row["recall"].value, default=None),
+        worst=min(recalls, key=lambda row: row["recall"].value, default=None),
     )
 
 
@@ -181,34 +181,34 @@ def _scores(draft: Draft) -> ShownTable:
     schema = draft.results.schema
     ranked = len(schema.target.classes) <= 2 or schema.attributes_of("person")
     names = [name for name in SCORES if ranked or name != "selection_rate"]
-    found = [draft.results.score(name) for name in names]
-    rows = [_score(draft, score) for score in found if score is not None]
+    scores = [draft.results.score(name) for name in names]
+    rows = [_score(draft, score) for score in scores if score is not None]
     return draft.table("scores", _SCORES, rows)
 
 
-def _score(draft: Draft, one: Score) -> dict[str, Any]:
-    estimate = estimates.of_score(one)
-    cell = share_cell if is_share(one) else value_cell
+def _score(draft: Draft, score: Score) -> dict[str, Any]:
+    estimate = estimates.of_score(score)
+    cell = share_cell if is_share(score) else value_cell
     return {
-        "metric": _named(draft, one),
+        "metric": _named(draft, score),
         **cell(draft.words.numbers, "value", estimate),
-        "better": draft.words.label("directions", one.direction),
-        "n": one.n,
-        "method": draft.words.say(one.interval_method) or draft.words.text("numbers.no_interval"),
+        "better": draft.words.label("directions", score.direction),
+        "n": score.n,
+        "method": draft.words.say(score.interval_method) or draft.words.text("numbers.no_interval"),
     }
 
 
-def _named(draft: Draft, one: Score) -> str:
+def _named(draft: Draft, score: Score) -> str:
     """The metric, with its unit, or the one of many classes that it is about."""
-    name = draft.words.label("metrics", one.metric)
+    name = draft.words.label("metrics", score.metric)
     target = draft.results.schema.target
-    if one.metric in _OF_ONE_CLASS and len(target.classes) > 2:
+    if score.metric in _OF_ONE_CLASS and len(target.classes) > 2:
         return draft.words.text(
             "templates.performance.of_class", name=name, level=target.explained_class
         )
-    if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
+    if score.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
         return draft.words.text("templates.performance.decided", level=_counted(draft.results))
-    return f"{name}, {draft.words.name(one.unit)}" if one.unit and not is_share(one) else name
+    return f"{name}, {draft.words.name(score.unit)}" if score.unit and not is_share(score) else name
 
 
 def _comparison(draft: Draft) -> ShownTable:

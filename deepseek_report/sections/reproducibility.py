@@ -62,17 +62,17 @@ def _command(draft: Draft) -> dict[str, Any]:
     """The command that repeats the run, the folder it runs in, and the files that it reads."""
     command = draft.results.provenance.get("command") or {"program": ["deepseek-report"]}
     variables = command.get("variables") or {}
-    files = [(draft.text("place"), one) for one in command.get("files") or ()]
-    files += [(Code(f"${name}"), one) for name, held in variables.items() for one in held]
+    files = [(draft.text("place"), file) for file in command.get("files") or ()]
+    files += [(Code(f"${name}"), file) for name, held in variables.items() for file in held]
     return {
         "given": command["program"] == [CALL],
         "command": shell_line(command),
-        "folder": [str(one) for one in command.get("folder") or ()],
+        "folder": [str(part) for part in command.get("folder") or ()],
         "places": [
-            {"variable": name, "names": [str(one["name"]) for one in held]}
+            {"variable": name, "names": [str(file["name"]) for file in held]}
             for name, held in variables.items()
         ],
-        "files": draft.table("files", _FILES, [_file(draft, *one) for one in files]),
+        "files": draft.table("files", _FILES, [_file(draft, *pair) for pair in files]),
     }
 
 
@@ -81,8 +81,8 @@ def _file(draft: Draft, place: str, file: Mapping[str, Any]) -> dict[str, str]:
     return {"place": place, "file": str(file["name"]), "sha256": digest}
 
 
-def _pairs(found: Mapping[str, Any] | None) -> list[dict[str, str]]:
-    return [{"what": str(name), "value": str(value)} for name, value in (found or {}).items()]
+def _pairs(facts: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    return [{"what": str(name), "value": str(value)} for name, value in (facts or {}).items()]
 
 
 def _environment(draft: Draft) -> list[dict[str, str]]:
@@ -118,37 +118,38 @@ def _seeds(draft: Draft) -> list[dict[str, str]]:
 def _times(draft: Draft) -> list[dict[str, Any]]:
     results = draft.results
     stages = results.provenance.get("stages") or []
-    known = [one for one in stages if finite(one.get("seconds")) is not None]
-    known.sort(key=lambda one: -one["seconds"])
+    known = [stage for stage in stages if finite(stage.get("seconds")) is not None]
+    known.sort(key=lambda stage: -stage["seconds"])
     return [
-        {"what": artifact_label(draft.words, one["id"]), "seconds": one["seconds"]} for one in known
+        {"what": artifact_label(draft.words, stage["id"]), "seconds": stage["seconds"]}
+        for stage in known
     ]
 
 
 def _problems(draft: Draft) -> list[dict[str, str]]:
     words = draft.words
     return [
-        {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
-        for one, reason in draft.results.failures.items()
+        {"part": artifact_label(words, part), "reason": readable_reason(words, part, reason)}
+        for part, reason in draft.results.failures.items()
     ]
 
 
 def _plain(value: Any) -> Any:
     """Nested mappings and sequences as plain ones, which YAML can write."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 
 def _glossary(draft: Draft) -> list[dict[str, str]]:
     words = draft.words
-    found = [
+    entries = [
         {part: words.text(f"glossary.{key}.{part}") for part in ("term", "meaning")}
         for key in words.table("glossary")
     ]
-    return sorted(found, key=lambda one: one["term"])
+    return sorted(entries, key=lambda entry: entry["term"])
 
 
 def _references(draft: Draft) -> list[dict[str, str]]:

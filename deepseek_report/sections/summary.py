@@ -46,16 +46,16 @@ class SummarySection:
         draft = Draft("summary", results)
         verdicts = conclusions_of(results).verdicts
         unfit, of_sets, private = _refused(results)
-        found = [draft.words.finding(one) for one in all_findings(results)]
+        findings = [draft.words.finding(finding) for finding in all_findings(results)]
         if results.has("data"):
             draft.answer("decides", decision=_decision(draft), period=period_of(draft.results))
-        _outcome(draft, verdicts, [one.severity for one in found])
+        _outcome(draft, verdicts, [finding.severity for finding in findings])
         draft.values |= {
             "facts": _facts(draft) if results.has("data") else [],
-            "thresholds": [_threshold(draft, one) for one in verdicts],
-            "shown": found[: self.findings],
-            "others": _others(found[self.findings :]),
-            "more": len(found) - self.findings,
+            "thresholds": [_threshold(draft, verdict) for verdict in verdicts],
+            "shown": findings[: self.findings],
+            "others": _others(findings[self.findings :]),
+            "more": len(findings) - self.findings,
             "failed": by_reason(draft.words, results.failures),
             "unfit": by_reason(draft.words, unfit),
             "of_sets": by_reason(draft.words, of_sets),
@@ -100,8 +100,8 @@ def _decision(draft: Draft) -> str:
     known = draft.words.say(draft.results.card.get("decision") or "").strip()
     if known:
         sentence = known if known.endswith((".", "!", "?")) else f"{known}."
-        asked = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
-        return draft.text("answer.question", decision=sentence) if asked else sentence
+        is_question = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
+        return draft.text("answer.question", decision=sentence) if is_question else sentence
     target = draft.results.schema.target
     return draft.text("decision", classes=list(target.classes), label=target.label)
 
@@ -111,10 +111,10 @@ def _outcome(draft: Draft, verdicts: Sequence[Verdict], severities: list[str]) -
         draft.answer(
             "thresholds",
             n=len(verdicts),
-            met=sum(one.outcome == "met" for one in verdicts),
-            missed=sum(one.outcome == "not met" for one in verdicts),
-            open=sum(one.outcome == "too uncertain to say" for one in verdicts),
-            unmeasured=sum(one.outcome == "not measured" for one in verdicts),
+            met=sum(verdict.outcome == "met" for verdict in verdicts),
+            missed=sum(verdict.outcome == "not met" for verdict in verdicts),
+            open=sum(verdict.outcome == "too uncertain to say" for verdict in verdicts),
+            unmeasured=sum(verdict.outcome == "not measured" for verdict in verdicts),
         )
     draft.answer("findings", grave=severities.count("high"), look=severities.count("medium"))
 
@@ -128,7 +128,7 @@ def _facts(draft: Draft) -> list[dict[str, str]]:
     facts.extend([_explained_fact(draft), _time_fact(draft)])
     if results.run_id:
         facts.append(_fact(draft, "run", results.run_id))
-    return [one for one in facts if one]
+    return [fact for fact in facts if fact]
 
 
 def _fact(draft: Draft, key: str, value: str, note: str = "") -> dict[str, str]:
@@ -147,8 +147,8 @@ def _groups_fact(draft: Draft) -> dict[str, str]:
     attributes = draft.results.schema.attributes_of("person")
     if not attributes:
         return {}
-    levels = sum(len(one.levels) for one in attributes)
-    note = draft.text("fact.compared", attributes=[one.label for one in attributes])
+    levels = sum(len(attribute.levels) for attribute in attributes)
+    note = draft.text("fact.compared", attributes=[attribute.label for attribute in attributes])
     return _fact(draft, "groups", draft.words.numbers.count(levels), note)
 
 
@@ -178,12 +178,12 @@ def _explained_fact(draft: Draft) -> dict[str, str]:
 
 
 def _score_fact(draft: Draft, score: Score) -> dict[str, str]:
-    numbers, one, share = draft.words.numbers, estimates.of_score(score), is_share(score)
+    numbers, estimate, share = draft.words.numbers, estimates.of_score(score), is_share(score)
     write = numbers.percent if share else numbers.number
-    ends = numbers.interval(one.low, one.high, as_percent=share)
+    ends = numbers.interval(estimate.low, estimate.high, as_percent=share)
     unit = f"\u00a0{draft.words.name(score.unit)}" if score.unit and not share else ""
     return {
-        "value": write(finite(one.value), one.low, one.high) + unit,
+        "value": write(finite(estimate.value), estimate.low, estimate.high) + unit,
         "label": draft.words.label("metrics", score.metric),
         "note": draft.text("fact.interval", ends=ends) if score.has_interval else "",
     }
@@ -192,7 +192,8 @@ def _score_fact(draft: Draft, score: Score) -> dict[str, str]:
 def main_score(results: Results) -> Score | None:
     """The metric of the first threshold that is about the model itself, else a usual one."""
     promised = [
-        str(one["metric"]) for one in (results.config.get("report") or {}).get("thresholds") or []
+        str(threshold["metric"])
+        for threshold in (results.config.get("report") or {}).get("thresholds") or []
     ]
     for name in (*promised, *_MAIN):
         score = results.score(name)
@@ -204,43 +205,43 @@ def main_score(results: Results) -> Score | None:
 def _time_fact(draft: Draft) -> dict[str, str]:
     results = draft.results
     training = finite(results.training_time.get("seconds")) if results.has("training") else None
-    explaining = [one.seconds for one in results.explanations.values() if one.seconds is not None]
+    explaining = sum(explanation.seconds or 0 for explanation in results.explanations.values())
     if training is None:
         return {}
-    total = training + sum(explaining)
-    note = draft.text("fact.parts", training=training, explaining=sum(explaining))
-    return _fact(draft, "time", draft.words.numbers.seconds(total), note)
+    note = draft.text("fact.parts", training=training, explaining=explaining)
+    return _fact(draft, "time", draft.words.numbers.seconds(training + explaining), note)
 
 
 # --- thresholds ---
 
 
-def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
-    numbers, share = draft.words.numbers, is_share(one)
-    bound = numbers.declared(one.bound, as_percent=share)
-    measured = estimates.estimate(one.value, one.low, one.high, one.n)
+def _threshold(draft: Draft, verdict: Verdict) -> dict[str, Any]:
+    numbers, share = draft.words.numbers, is_share(verdict)
+    bound = numbers.declared(verdict.bound, as_percent=share)
+    measured = estimates.estimate(verdict.value, verdict.low, verdict.high, verdict.n)
     write = numbers.share if share else numbers.value
-    metric, subject = draft.words.label("metrics", one.metric), subject_of(draft.results, one)
+    metric = draft.words.label("metrics", verdict.metric)
+    subject = subject_of(draft.results, verdict)
     return {
         "metric": f"{metric} ({', '.join(subject)})" if subject else metric,
-        "promised": draft.text(f"promise.{one.side}", bound=bound),
-        "measured": write(measured) if one.value is not None else "–",
-        **count_cell(numbers, "n", one.n),
-        "outcome": one.outcome,
-        "set_by": one.set_by,
-        "why": one.why,
-        "reason": draft.words.say(one.reason),
+        "promised": draft.text(f"promise.{verdict.side}", bound=bound),
+        "measured": write(measured) if verdict.value is not None else "–",
+        **count_cell(numbers, "n", verdict.n),
+        "outcome": verdict.outcome,
+        "set_by": verdict.set_by,
+        "why": verdict.why,
+        "reason": draft.words.say(verdict.reason),
     }
 
 
 # --- the rest ---
 
 
-def _others(found: list[Any]) -> list[dict[str, str]]:
+def _others(findings: list[Any]) -> list[dict[str, str]]:
     """The findings that the first screen has no room for, by section."""
     return [
-        {"claim": one.claim, "section": one.section, "severity": one.severity_label}
-        for one in found
+        {"claim": finding.claim, "section": finding.section, "severity": finding.severity_label}
+        for finding in findings
     ]
 
 
@@ -252,5 +253,5 @@ def _not_measured(draft: Draft) -> list[str]:
         meaning
         for name, meaning in draft.words.table("assessable").items()
         if not results.has(ArtifactId.measure(name))
-        and not any(ArtifactId(one).is_within(ArtifactId.measure(name)) for one in known)
+        and not any(ArtifactId(artifact).is_within(ArtifactId.measure(name)) for artifact in known)
     ]

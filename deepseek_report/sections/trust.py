@@ -82,14 +82,14 @@ class TrustSection:
 def _answer(draft: Draft) -> None:
     gains = by_explainer(draft.results, "deletion_gain")
     if gains:
-        passed = sorted((one for one in gains if beats_random(one)), key=lambda one: -one.value)
+        passed = sorted(filter(beats_random, gains), key=lambda gain: -gain.value)
         draft.answer(
             "faithful",
-            passed=[explainer_label(draft.results, one.explainer) for one in passed],
+            passed=[explainer_label(draft.results, gain.explainer) for gain in passed],
             weak=[
-                explainer_label(draft.results, one.explainer)
-                for one in passed
-                if is_weak(one, passed)
+                explainer_label(draft.results, gain.explainer)
+                for gain in passed
+                if is_weak(gain, passed)
             ],
             failed=[explainer_label(draft.results, o.explainer) for o in gains if o not in passed],
         )
@@ -107,7 +107,9 @@ def _localised(draft: Draft) -> ShownTable:
     if gains:
         names = {
             kind: [
-                explainer_label(draft.results, one.explainer) for one in gains if hits(one) == hit
+                explainer_label(draft.results, gain.explainer)
+                for gain in gains
+                if hits(gain) == hit
             ]
             for kind, hit in (("hit", True), ("missed", False))
         }
@@ -135,8 +137,8 @@ def _localised(draft: Draft) -> ShownTable:
 
 
 def _score(draft: Draft, metric: str, name: str) -> Score | None:
-    found = draft.results.score(metric, explainer=name)
-    return found if found is not None and finite(found.value) is not None else None
+    score = draft.results.score(metric, explainer=name)
+    return score if score is not None and finite(score.value) is not None else None
 
 
 def _quality(draft: Draft, name: str, metrics: Sequence[str]) -> ShownTable:
@@ -204,7 +206,7 @@ def _verdict(draft: Draft, name: str) -> dict[str, str]:
     """What one method can be relied on for, by the tests that it passed."""
     gain = _score(draft, "deletion_gain", name)
     shuffled = _score(draft, "randomisation_correlation", name)
-    one = draft.results.explanations[name]
+    explanation = draft.results.explanations[name]
     faithful = gain is not None and beats_random(gain)
     learnt = shuffled is None or passes_randomisation(shuffled)
     use = "untested" if gain is None else "nothing" if not (faithful and learnt) else "order"
@@ -214,7 +216,7 @@ def _verdict(draft: Draft, name: str) -> dict[str, str]:
         use = "weak"
         leader = max(passed, key=lambda score: score.value).explainer
         best = explainer_label(draft.results, leader)
-    elif use == "order" and one.signed and adds_up(draft.results, name):
+    elif use == "order" and explanation.signed and adds_up(draft.results, name):
         use = "amounts"
     return {
         "explainer": name,

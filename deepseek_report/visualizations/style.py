@@ -134,12 +134,12 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     Sorted here, so that the same set of names has the same colours in every picture.
     """
     ordered = sorted(set(names) - {CONTROL})
-    found = {name: SERIES[i % len(SERIES)] for i, name in enumerate(ordered)}
-    return {name: found.get(name, LIGHT["context"]) for name in names}
+    tones = {name: SERIES[i % len(SERIES)] for i, name in enumerate(ordered)}
+    return {name: tones.get(name, LIGHT["context"]) for name in names}
 
 
 def markers(names: Sequence[str]) -> dict[str, str]:
     """{name: marker}, by the same rule as `colours`."""
     ordered = sorted(set(names) - {CONTROL})
-    found = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(ordered)}
-    return {name: found.get(name, "o") for name in names}
+    shapes = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(ordered)}
+    return {name: shapes.get(name, "o") for name in names}

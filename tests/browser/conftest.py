@@ -85,25 +85,25 @@ class Page:
         axe = Path(package.origin).parent / "axe-core" / "axe.min.js"
         self.driver.execute_script(axe.read_text(encoding="utf-8"))
         self.driver.set_script_timeout(60)
-        found = self.driver.execute_async_script(
+        violations = self.driver.execute_async_script(
             "const done = arguments[arguments.length - 1];"
             "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
             ".then((r) => done(r.violations.flatMap((v) =>"
             " v.nodes.map((n) => `${v.id}: ${n.target} ${n.failureSummary}`))));"
         )
-        return list(found)
+        return list(violations)
 
     def requests(self) -> list[str]:
         """Addresses asked for since the last call, other than the page's own file."""
         events = [
             json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
         ]
-        asked = [
+        urls = [
             event["params"]["request"]["url"]
             for event in events
             if event["method"] == "Network.requestWillBeSent"
         ]
-        return [url for url in asked if not url.startswith(("data:", "blob:", "file:", "chrome"))]
+        return [url for url in urls if not url.startswith(("data:", "blob:", "file:", "chrome"))]
 
     def complaints(self) -> list[str]:
         return [

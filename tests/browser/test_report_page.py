@@ -12,9 +12,9 @@ SCHEMES = ["light", "dark"]
 def wait_for(page: Any, script: str, seconds: float = 20.0) -> Any:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        found = page.run(script)
-        if found:
-            return found
+        result = page.run(script)
+        if result:
+            return result
         time.sleep(0.1)
     raise AssertionError(f"never true: {script}")
 
@@ -37,7 +37,7 @@ def test_axe_finds_no_violation_with_every_part_open(page: Any, scheme: str) -> 
 def test_axe_would_find_a_violation(page: Any) -> None:
     page.open()
     page.run("document.querySelector('main').insertAdjacentHTML('beforeend', '<button></button>')")
-    assert any("button-name" in one for one in page.violations())
+    assert any("button-name" in violation for violation in page.violations())
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
@@ -114,17 +114,17 @@ def test_a_click_on_a_head_sorts_by_number_and_says_so(page: Any) -> None:
       return [table.tHead.rows[0].cells[at].getAttribute('aria-sort'),
               [...table.tBodies[0].rows].map((row) => row.cells[at].textContent)];
     """
-    said, cells = page.run(script, 1)
+    order, cells = page.run(script, 1)
     counts = [int(cell.replace("\u202f", "")) for cell in cells]
-    assert (said, counts) == ("ascending", sorted(counts))
-    said, cells = page.run(script, 1)
-    assert (said, [int(cell.replace("\u202f", "")) for cell in cells]) == (
+    assert (order, counts) == ("ascending", sorted(counts))
+    order, cells = page.run(script, 1)
+    assert (order, [int(cell.replace("\u202f", "")) for cell in cells]) == (
         "descending",
         counts[::-1],
     )
-    said, cells = page.run(script, 2)
+    order, cells = page.run(script, 2)
     rates = [float(cell.rstrip(" \u00a0%")) for cell in cells]
-    assert (said, rates) == ("ascending", sorted(rates))
+    assert (order, rates) == ("ascending", sorted(rates))
 
 
 def test_a_figure_enlarges_and_goes_back(page: Any) -> None:

@@ -77,7 +77,7 @@ class Run:
         folder = self.place("data")
         save_json(folder / "schema.json", make_schema(**target).to_json())
         save_json(folder / "card.json", CARD)
-        save_json(folder / "issues.json", [one.to_json() for one in issues])
+        save_json(folder / "issues.json", [issue.to_json() for issue in issues])
         return self
 
     def training(self, **facts: Any) -> Run:
@@ -182,8 +182,8 @@ def say() -> Callable[[Finding], str]:
     """All texts of a finding in English, as one string."""
     from deepseek_report.wording.words import wording
 
-    def said(finding: Finding) -> str:
-        one = wording("en").finding(finding)
-        return f"{one.claim} {one.detail} {one.why} {one.do}"
+    def text_of(finding: Finding) -> str:
+        worded = wording("en").finding(finding)
+        return f"{worded.claim} {worded.detail} {worded.why} {worded.do}"
 
-    return said
+    return text_of

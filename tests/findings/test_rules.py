@@ -42,11 +42,11 @@ def test_findings_come_gravest_first_and_each_can_be_said(run, score, say):
     run.measure("deletion/shap", score("deletion_gain", 0.1, 0.05, 0.15, explainer="shap"))
     run.measure("impact_ratio", pairs=[pair()])
     run.failures["measures/slices"] = "it broke"
-    found = find(run.results())
-    order = [SEVERITIES.index(one.severity) for one in found]
+    findings = find(run.results())
+    order = [SEVERITIES.index(finding.severity) for finding in findings]
     assert order == sorted(order)
-    assert len({one.id for one in found}) == len(found) >= 5
-    assert all(say(one) for one in found)
+    assert len({finding.id for finding in findings}) == len(findings) >= 5
+    assert all(say(finding) for finding in findings)
 
 
 # --- performance ---
@@ -66,8 +66,8 @@ def test_a_gain_over_logistic_regression_counts_only_if_its_interval_excludes_0(
     run.measure(
         "baselines", score("roc_auc_gain", value, low, high, predictor="logistic_regression")
     )
-    (found,) = rules_performance.baselines(run.results())
-    assert (found.message, found.severity) == (message, severity)
+    (finding,) = rules_performance.baselines(run.results())
+    assert (finding.message, finding.severity) == (message, severity)
 
 
 def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score):
@@ -92,16 +92,16 @@ def test_calibration_is_off_from_two_points_if_it_is_no_noise(
         score("expected_calibration_error", error, 0.0, 0.06),
         score("calibration_slope", slope, slope - 0.2, slope + 0.2),
     )
-    (found,) = rules_calibration.calibration(run.results())
-    assert found.message == message
-    assert f"{100 * error:.1f}\u00a0points (0.0–6.0)" in say(found)
+    (finding,) = rules_calibration.calibration(run.results())
+    assert finding.message == message
+    assert f"{100 * error:.1f}\u00a0points (0.0–6.0)" in say(finding)
 
 
 def test_with_three_classes_calibration_is_of_the_most_probable_one(run, score, say):
     run.data(classes=("low", "mid", "high")).predictions()
     run.measure("expected_calibration_error", score("expected_calibration_error", 0.1, 0.05, 0.15))
-    (found,) = rules_calibration.calibration(run.results())
-    text = say(found)
+    (finding,) = rules_calibration.calibration(run.results())
+    text = say(finding)
     assert "shares of the most probable class differ by 10.0\u00a0points (5.0–15.0)" in text
     assert "on the whole 73.1\u00a0% is stated and 100.0\u00a0% happened" in text
 
@@ -116,8 +116,8 @@ def test_with_three_classes_calibration_is_of_the_most_probable_one(run, score, 
     ],
 )
 def test_training_is_judged_by_how_it_ended(run, facts, message):
-    found = rules_performance.training(run.training(**facts).results())
-    assert [one.message for one in found] == ([message] if message else [])
+    findings = rules_performance.training(run.training(**facts).results())
+    assert [finding.message for finding in findings] == ([message] if message else [])
 
 
 def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score, say):
@@ -126,9 +126,9 @@ def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score
         "expected_calibration_error",
         score("expected_calibration_error", 0.08, 0.07, 0.09, unit="share"),
     )
-    (found,) = rules_performance.thresholds(run.results())
-    text = say(found)
-    assert found.severity == "high"
+    (finding,) = rules_performance.thresholds(run.results())
+    text = say(finding)
+    assert finding.severity == "high"
     assert "8.0\u00a0% (7.0–9.0\u00a0%)" in text
     assert "at most 5\u00a0%" in text
     assert "the risk board" in text
@@ -139,11 +139,11 @@ def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score
 
 def test_only_the_gravest_group_of_an_attribute_is_named(run, say):
     rows = [pair("a", "clear above", 0.95), pair("b", "clear below", 0.6), pair("c", ratio=0.7)]
-    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
-    assert found.severity == "high"
-    assert found.values["level"] == "b"
-    assert "60" not in found.values["level"]
-    assert "“no default” is decided for 56.0\u00a0% of the 400" in say(found)
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert finding.severity == "high"
+    assert finding.values["level"] == "b"
+    assert "60" not in finding.values["level"]
+    assert "“no default” is decided for 56.0\u00a0% of the 400" in say(finding)
 
 
 def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
@@ -151,25 +151,25 @@ def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
         pair("men", "clear above", 0.98, attribute="sex", reference="women"),
         pair("under 25", "clear above", 0.95),
     ]
-    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
-    assert (found.message, found.severity) == ("impact_fine", "info")
-    assert say(found).startswith("Sex and age band: every ratio")
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert (finding.message, finding.severity) == ("impact_fine", "info")
+    assert say(finding).startswith("Sex and age band: every ratio")
 
 
 def test_groups_too_small_are_named_and_not_judged(run, say):
     rows = [pair("other", "too few to judge", float("nan"), n=9)]
-    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
-    assert found.message == "groups_too_few"
-    assert "“other” (9)" in say(found)
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert finding.message == "groups_too_few"
+    assert "“other” (9)" in say(finding)
 
 
 def test_a_crossing_is_named_only_if_it_is_clearly_below(run):
     crossing = {"attribute": "sex × age_band", "attribute_label": "Sex × age band"}
     unsure = pair("men × under 25", "below but uncertain", 0.6, **crossing)
     clear = pair("women × under 25", "clear below", 0.65, **crossing)
-    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=[unsure, clear]).results())
-    assert found.values["level"] == "women × under 25"
-    assert found.values["attribute"] == "Sex × age band"
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[unsure, clear]).results())
+    assert finding.values["level"] == "women × under 25"
+    assert finding.values["attribute"] == "Sex × age band"
 
 
 def gap(p, attribute="sex"):
@@ -179,10 +179,10 @@ def gap(p, attribute="sex"):
 
 def test_errors_fall_unevenly_only_beyond_chance(run):
     tests = [gap(0.01), gap(0.2, "age_band")]
-    found = rules_errors.error_rates(
+    findings = rules_errors.error_rates(
         run.measure("equalized_odds_difference", tests=tests).results()
     )
-    assert [one.message for one in found] == ["errors_apart", "errors_even"]
+    assert [finding.message for finding in findings] == ["errors_apart", "errors_even"]
 
 
 def test_a_gap_that_could_not_be_tested_is_no_evidence_of_evenness(run):
@@ -200,23 +200,23 @@ def test_an_attribute_that_others_give_away_is_a_proxy_by_its_lower_end(run, sco
         score("proxy_auc", 0.66, 0.62, 0.70, attribute="sex"),
         features=[{"attribute": "age_band", "label": "Credit limit", "importance": 0.1}],
     )
-    (found,) = rules_sources.proxies(run.results())
-    assert "mostly by Credit limit" in say(found)
+    (finding,) = rules_sources.proxies(run.results())
+    assert "mostly by Credit limit" in say(finding)
 
 
 def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
     sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
-    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure]).results())
-    assert found.severity == "medium"
-    assert "−13.5\u00a0points, is beyond chance (p < 0.001, corrected)" in say(found)
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure]).results())
+    assert finding.severity == "medium"
+    assert "−13.5\u00a0points, is beyond chance (p < 0.001, corrected)" in say(finding)
 
 
 def test_the_surer_of_two_error_gaps_decides(run, say):
     run.measure("equalized_odds_difference", tests=[gap(0.07)])
     run.measure("equal_opportunity_difference", tests=[gap(0.009)])
-    (found,) = rules_errors.error_rates(run.results())
-    assert found.message == "errors_apart"
-    assert "the rates of “women” and “men” lie 10.0\u00a0points (5.0–15.0) apart" in say(found)
+    (finding,) = rules_errors.error_rates(run.results())
+    assert finding.message == "errors_apart"
+    assert "the rates of “women” and “men” lie 10.0\u00a0points (5.0–15.0) apart" in say(finding)
 
 
 def rates(level, tpr, fpr):
@@ -229,25 +229,25 @@ def rates(level, tpr, fpr):
 def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
     run.measure("equalized_odds_difference", tests=[gap(0.01)])
     run.measure("group_rates", groups=[rates("men", 0.8, 0.4), rates("women", 0.79, 0.3)])
-    (found,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_errors.error_rates(run.results())
     assert (
         "of those whose label is not “no default”, 30.0\u00a0% (28.0–32.0\u00a0%) of “women” and "
         "40.0\u00a0% (38.0–42.0\u00a0%) of “men” are decided “no default”"
-    ) in say(found)
+    ) in say(finding)
 
 
 def test_attributes_with_uneven_errors_share_one_finding(run, say):
     run.measure("equalized_odds_difference", tests=[gap(0.01), gap(0.02, "age_band")])
-    (found,) = rules_errors.error_rates(run.results())
-    assert say(found).startswith("Sex and age band: errors do not fall evenly.")
+    (finding,) = rules_errors.error_rates(run.results())
+    assert say(finding).startswith("Sex and age band: errors do not fall evenly.")
 
 
 def test_attributes_in_doubt_share_one_finding(run, say):
     sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
     unsure = pair("men", "below but uncertain", 0.78, attribute="sex", p_adjusted=0.2)
-    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure, unsure]).results())
-    assert (found.message, found.severity) == ("impact_uncertain", "medium")
-    text = say(found)
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure, unsure]).results())
+    assert (finding.message, finding.severity) == ("impact_uncertain", "medium")
+    text = say(finding)
     assert text.startswith("Age band and sex: ratios of favourable decisions below 0.8 cannot be")
     assert "ratio 0.810 (0.760–0.860), p < 0.001; " in text
     assert "ratio 0.780 (0.730–0.830). " in text
@@ -256,23 +256,25 @@ def test_attributes_in_doubt_share_one_finding(run, say):
 
 def test_other_groups_clearly_below_are_named_with_the_gravest(run, say):
     rows = [pair("b", ratio=0.6), pair("c", ratio=0.7), pair("d", "clear above", 0.95)]
-    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
-    assert "Clearly below as well: “c” (0.700)." in say(found)
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert "Clearly below as well: “c” (0.700)." in say(finding)
 
 
 def test_a_promise_on_a_ratio_is_told_once_by_the_finding_on_the_groups(run, score):
     ratio = score("impact_ratio", 0.81, 0.76, 0.86, attribute="sex", level="men")
     row = pair("men", "above but uncertain", 0.81, attribute="sex")
     run.promise(metric="impact_ratio", at_least=0.8).measure("impact_ratio", ratio, pairs=[row])
-    found = find(run.results())
-    assert [(one.message, one.severity) for one in found] == [("impact_uncertain_above", "medium")]
+    findings = find(run.results())
+    assert [(finding.message, finding.severity) for finding in findings] == [
+        ("impact_uncertain_above", "medium")
+    ]
 
 
 def test_a_promise_on_a_ratio_with_another_bound_is_told_by_itself(run, score):
     ratio = score("impact_ratio", 0.81, 0.76, 0.86, attribute="sex", level="men")
     row = pair("men", "above but uncertain", 0.81, attribute="sex")
     run.promise(metric="impact_ratio", at_least=0.85).measure("impact_ratio", ratio, pairs=[row])
-    assert "threshold_uncertain" in [one.message for one in find(run.results())]
+    assert "threshold_uncertain" in [finding.message for finding in find(run.results())]
 
 
 def test_a_lead_that_less_than_half_of_the_methods_share_is_none(run, score, say):
@@ -282,8 +284,8 @@ def test_a_lead_that_less_than_half_of_the_methods_share_is_none(run, score, say
     ]
     run.measure("importance", importance=table)
     run.measure("explainer_agreement", score("agreement", 0.2, 0.1, 0.3))
-    (found,) = rules_explanations.agreement(run.results())
-    assert "no feature comes first in most methods" in say(found)
+    (finding,) = rules_explanations.agreement(run.results())
+    assert "no feature comes first in most methods" in say(finding)
 
 
 def levels_of_age(n: int) -> list[dict]:
@@ -299,16 +301,16 @@ def test_a_group_is_called_badly_explained_where_its_gain_is_lower_beyond_chance
     run.explanation("shap")
     gap = score("deletion_gap_by_group", 0.1, explainer="shap", attribute="age_band", p_value=0.01)
     run.measure("explanation_by_group", gap, groups=levels_of_age(30))
-    (found,) = rules_sources.explanation_quality(run.results())
-    assert (found.values["worst"], found.values["best"]) == ("under 25", "25 or over")
-    assert "p = 0.010 after correction" in say(found)
+    (finding,) = rules_sources.explanation_quality(run.results())
+    assert (finding.values["worst"], finding.values["best"]) == ("under 25", "25 or over")
+    assert "p = 0.010 after correction" in say(finding)
 
 
 def test_a_gap_in_explaining_that_chance_gives_is_no_finding(run, score):
     run.explanation("shap")
     ages = {"explainer": "shap", "attribute": "age_band", "p_value": 0.03}
     sexes = {"explainer": "shap", "attribute": "sex", "p_value": 0.6}
-    gaps = [score("deletion_gap_by_group", 0.1, **one) for one in (ages, sexes)]
+    gaps = [score("deletion_gap_by_group", 0.1, **fields) for fields in (ages, sexes)]
     run.measure("explanation_by_group", *gaps, groups=levels_of_age(30))
     assert rules_sources.explanation_quality(run.results()) == []
 
@@ -326,8 +328,10 @@ def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained
 def test_a_method_is_faithful_only_if_its_whole_gain_is_above_0(run, score):
     for name, low in (("shap", 0.01), ("lime", -0.01), ("attention_rollout", -0.02)):
         run.measure(f"deletion/{name}", score("deletion_gain", 0.05, low, 0.1, explainer=name))
-    found = {one.id: one.message for one in rules_explanations.faithfulness(run.results())}
-    assert found == {
+    messages = {
+        finding.id: finding.message for finding in rules_explanations.faithfulness(run.results())
+    }
+    assert messages == {
         "faithfulness-lime": "not_faithful",
         "faithfulness-attention_rollout": "attention_no_reason",
         "faithfulness-passed": "faithful",
@@ -349,7 +353,7 @@ def test_the_control_is_never_judged(run, score):
 def test_randomisation_is_judged_by_the_lower_end(run, score, low, expected):
     correlation = score("randomisation_correlation", low + 0.05, low, low + 0.1, explainer="shap")
     run.measure("parameter_randomisation/shap", correlation)
-    assert [one.message for one in rules_explanations.sanity(run.results())] == expected
+    assert [finding.message for finding in rules_explanations.sanity(run.results())] == expected
 
 
 @pytest.mark.parametrize(
@@ -362,9 +366,9 @@ def test_agreement_has_three_grades(run, score, say, value, message):
         {"explainer_a": "shap", "explainer_b": "random", "spearman": 0.0, "low": 0.0, "high": 0.1},
     ]
     run.measure("explainer_agreement", score("agreement", value, 0.2, 0.9), pairs=pairs)
-    (found,) = rules_explanations.agreement(run.results())
-    assert found.message == message
-    assert "SHAP and LIME agree least" in say(found)
+    (finding,) = rules_explanations.agreement(run.results())
+    assert finding.message == message
+    assert "SHAP and LIME agree least" in say(finding)
 
 
 def test_the_leading_method_passes_more_tests_before_it_gains_more(run, score):
@@ -385,9 +389,9 @@ def test_a_method_without_sign_never_leads(run):
 
 def test_a_surrogate_that_fits_poorly_is_found_by_its_mean_fit(run, say):
     run.explanation("lime", params={"fidelity_mean": 0.2})
-    (found,) = rules_explanations.local_fit(run.results())
-    assert found.severity == "medium"
-    assert "mean R² of 0.200" in say(found)
+    (finding,) = rules_explanations.local_fit(run.results())
+    assert finding.severity == "medium"
+    assert "mean R² of 0.200" in say(finding)
 
 
 def test_a_method_clearly_behind_the_best_is_named_apart(run, score, say):
@@ -429,19 +433,19 @@ def test_names_that_give_the_label_away_are_told_with_what_is_attributed_to_them
         for w, k, share in rows
     ]
     run.measure("importance", score("top_feature_share", 0.5, explainer="shap"), importance=table)
-    (found,) = rules_data.issues(run.results())
-    assert found.severity == "high"
-    assert found.values["attributed"] == 0.1875
-    assert "measures/importance/shap" in found.evidence
-    assert "Handles alone give the label away." in say(found)
-    assert "dataset.hide=[handles]" in say(found)
+    (finding,) = rules_data.issues(run.results())
+    assert finding.severity == "high"
+    assert finding.values["attributed"] == 0.1875
+    assert "measures/importance/shap" in finding.evidence
+    assert "Handles alone give the label away." in say(finding)
+    assert "dataset.hide=[handles]" in say(finding)
 
 
 def test_labels_that_are_decisions_are_grave(run, say):
     run.data(labels_are_decisions=True)
-    (found,) = rules_data.labels(run.results())
-    assert found.severity == "high"
-    assert "Default next month" in say(found)
+    (finding,) = rules_data.labels(run.results())
+    assert finding.severity == "high"
+    assert "Default next month" in say(finding)
 
 
 # --- bottlenecks ---
@@ -464,8 +468,8 @@ def part(p, rate=0.4, share=0.07):
 )
 def test_a_part_stands_out_only_after_correction(run, score, row, message, severity):
     run.measure("slices", score("slices_examined", 230), slices=[row])
-    (found,) = rules_bottlenecks.worst_slice(run.results())
-    assert (found.message, found.severity) == (message, severity)
+    (finding,) = rules_bottlenecks.worst_slice(run.results())
+    assert (finding.message, finding.severity) == (message, severity)
 
 
 def test_the_number_of_parts_looked_at_is_told(run, score, say):
@@ -506,24 +510,24 @@ def test_experts_are_judged_by_use_and_load(run, score, say, unused, imbalance, 
     run.measure(
         "expert_load", score("expert_load_imbalance", imbalance), score("unused_experts", unused)
     )
-    (found,) = rules_bottlenecks.experts(run.results())
-    assert found.message == message
-    assert say(found)
+    (finding,) = rules_bottlenecks.experts(run.results())
+    assert finding.message == message
+    assert say(finding)
 
 
 def test_flips_have_three_grades(run, score, say):
     for share, severity in ((0.001, "info"), (0.03, "low"), (0.2, "medium")):
         run.measure("robustness", score("flipped_under_noise", share, share / 2, share * 2))
-        (found,) = rules_bottlenecks.robustness(run.results())
-        assert found.severity == severity
-        assert say(found)
+        (finding,) = rules_bottlenecks.robustness(run.results())
+        assert finding.severity == severity
+        assert say(finding)
 
 
 def test_failures_are_one_grave_finding_with_readable_names(run, say):
     run.failures |= {"measures/deletion/lime": "it broke.", "explanations/shap": "no memory"}
-    (found,) = rules_failures.failures(run.results())
-    text = say(found)
-    assert found.severity == "high"
+    (finding,) = rules_failures.failures(run.results())
+    text = say(finding)
+    assert finding.severity == "high"
     assert "Deletion (LIME): it broke. SHAP: no memory." in text
     assert text.startswith("2 parts that were asked for could not be made.")
 
@@ -541,20 +545,22 @@ def test_what_cannot_be_applied_leaves_out_the_control_and_pictures_of_what_was_
 
 def test_parts_with_one_reason_are_told_in_one_sentence_without_keys():
     gaps = {
-        f"measures/completeness_gap/{one}": f"{one} has no base value; completeness_gap is moot"
-        for one in ("input_x_gradient", "attention_rollout")
+        f"measures/completeness_gap/{name}": f"{name} has no base value; completeness_gap is moot"
+        for name in ("input_x_gradient", "attention_rollout")
     }
     few = dict.fromkeys(("measures/slices", "measures/learning_curve"), "too few rows.")
-    said = rules_failures.by_reason(wording("en"), gaps | few)
-    assert said[0].startswith("Completeness gap (Input × gradient): input × gradient has no base")
-    assert said[-1] == "Parts of the data with more errors and learning curve: too few rows."
-    assert not any("_" in one for one in said)
+    sentences = rules_failures.by_reason(wording("en"), gaps | few)
+    assert sentences[0].startswith(
+        "Completeness gap (Input × gradient): input × gradient has no base"
+    )
+    assert sentences[-1] == "Parts of the data with more errors and learning curve: too few rows."
+    assert not any("_" in sentence for sentence in sentences)
 
 
 def test_a_broken_promise_points_to_the_measure_that_holds_its_number(run, score) -> None:
     run.promise(metric="accuracy_gap", attribute="sex", at_most=0.1)
     gap = score("accuracy_gap", 0.2, 0.15, 0.25, attribute="sex")
     run.measure("part_performance", gap)
-    (found,) = rules_performance.thresholds(run.results())
-    assert found.evidence == ("measures/part_performance",)
-    assert found.section == "performance"
+    (finding,) = rules_performance.thresholds(run.results())
+    assert finding.evidence == ("measures/part_performance",)
+    assert finding.section == "performance"

@@ -20,7 +20,7 @@ def number(run):
     return run.data(classes=("price",), favourable=None, explained=0, task="regression", unit="€")
 
 
-def said(results, finding) -> str:
+def text_of(results, finding) -> str:
     worded = words_of(results).finding(finding)
     return f"{worded.claim} {worded.detail} {worded.why} {worded.do}"
 
@@ -43,8 +43,8 @@ def test_simpler_models_are_compared_by_their_errors(
     results = number.results()
     (finding,) = rules_performance.baselines(results)
     assert (finding.message, finding.severity) == (message, severity)
-    assert text in said(results, finding)
-    assert f"12.0{EURO}" in said(results, finding) or message == "baseline_worse"
+    assert text in text_of(results, finding)
+    assert f"12.0{EURO}" in text_of(results, finding) or message == "baseline_worse"
 
 
 def test_the_worst_slice_is_told_by_its_error_in_the_unit(number, score):
@@ -54,7 +54,7 @@ def test_the_worst_slice_is_told_by_its_error_in_the_unit(number, score):
     results = number.results()
     (finding,) = rules_bottlenecks.worst_slice(results)
     assert (finding.message, finding.severity) == ("worst_slice", "high")
-    text = said(results, finding)
+    text = text_of(results, finding)
     assert "The model is furthest off where size is over 3." in text
     assert "predictions there are too high by 8.00 on average" in text
 
@@ -69,7 +69,7 @@ def test_gaps_between_groups_are_beyond_chance_or_not(number, p, kind):
     results = number.results()
     (finding,) = rules_errors.error_gaps(results)
     assert finding.message == f"error_gaps_{kind}"
-    assert "“men”" in said(results, finding)
+    assert "“men”" in text_of(results, finding)
 
 
 def test_predictions_that_lean_and_that_noise_moves_are_told(number, score):
@@ -80,6 +80,6 @@ def test_predictions_that_lean_and_that_noise_moves_are_told(number, score):
     (leaning,) = rules_calibration.leaning(results)
     (moved,) = rules_bottlenecks.moved(results)
     assert (leaning.message, leaning.severity) == ("leaning", "medium")
-    assert "too high on the whole" in said(results, leaning)
+    assert "too high on the whole" in text_of(results, leaning)
     assert (moved.message, moved.severity) == ("moved", "medium")
-    assert "60\u00a0%" in said(results, moved).replace("60.0", "60")
+    assert "60\u00a0%" in text_of(results, moved).replace("60.0", "60")

@@ -52,14 +52,15 @@ def test_a_promise_without_subject_is_judged_for_every_explainer_but_the_control
     for name, gain in (("shap", 0.1), ("lime", -0.1), ("random", 0.0)):
         run.measure(f"deletion/{name}", score("deletion_gain", gain, explainer=name))
     verdicts = judge(run.results())
-    assert {one.explainer: one.outcome for one in verdicts} == {"shap": "met", "lime": "not met"}
+    outcomes = {verdict.explainer: verdict.outcome for verdict in verdicts}
+    assert outcomes == {"shap": "met", "lime": "not met"}
 
 
 def test_a_promise_about_the_model_ignores_the_baselines(run, score):
     run.promise(metric="roc_auc", at_least=0.75, set_by="us")
     run.measure("roc_auc", score("roc_auc", 0.78, 0.77, 0.79))
     run.measure("baselines", score("roc_auc", 0.70, predictor="logistic_regression"))
-    assert [one.value for one in judge(run.results())] == [0.78]
+    assert [verdict.value for verdict in judge(run.results())] == [0.78]
 
 
 def test_a_promise_that_nothing_measures_says_why(run):
@@ -89,7 +90,7 @@ def test_a_promise_on_favourable_decisions_is_not_judged_without_a_declaration(r
     assert (verdict.outcome, verdict.reason) == ("not measured", NOT_JUDGED)
 
 
-@pytest.mark.parametrize(("favourable", "told"), [(None, ["groups-not-judged"]), (0, [])])
-def test_that_groups_are_not_judged_is_a_finding_where_nobody_declares(run, favourable, told):
+@pytest.mark.parametrize(("favourable", "findings"), [(None, ["groups-not-judged"]), (0, [])])
+def test_that_groups_are_not_judged_is_a_finding_where_nobody_declares(run, favourable, findings):
     run.data(favourable=favourable)
-    assert [one.id for one in find(run.results()) if one.section == "bias"] == told
+    assert [finding.id for finding in find(run.results()) if finding.section == "bias"] == findings

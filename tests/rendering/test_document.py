@@ -14,20 +14,20 @@ from deepseek_report.rendering.report_options import ReportOptions
 
 
 def results(**pictures: Picture) -> Results:
-    found = Results({}, {}, run_id="r")
-    vars(found)["pictures"] = pictures  # as if they had been read
-    return found
+    made = Results({}, {}, run_id="r")
+    vars(made)["pictures"] = pictures  # as if they had been read
+    return made
 
 
-def written(tmp_path: Path, body: str, found: Results | None = None, **values: object) -> str:
+def written(tmp_path: Path, body: str, run_results: Results | None = None, **values: object) -> str:
     (tmp_path / "t" / "sections").mkdir(parents=True, exist_ok=True)
     (tmp_path / "t" / "sections" / "x.qmd.j2").write_text(body, encoding="utf-8")
     content = SectionContent("x", "X", "Q?", "A.", values)
-    return document(tmp_path, found or results(), content).path.read_text(encoding="utf-8")
+    return document(tmp_path, run_results or results(), content).path.read_text(encoding="utf-8")
 
 
-def document(tmp_path: Path, found: Results, content: SectionContent) -> Document:
-    return write_qmd(found, [content], ReportOptions(), tmp_path / "run", (tmp_path / "t",))
+def document(tmp_path: Path, run_results: Results, content: SectionContent) -> Document:
+    return write_qmd(run_results, [content], ReportOptions(), tmp_path / "run", (tmp_path / "t",))
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_a_reference_to_what_is_not_shown_says_so(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_failed_is_named_and_one_not_asked_for_is_silent(tmp_path: Path) -> None:
-    found = results().with_failures({"pictures/roc_curve": "no scores"})
-    text = written(tmp_path, "{{ picture('roc_curve') }}{{ picture('other') }}", found)
+    run_results = results().with_failures({"pictures/roc_curve": "no scores"})
+    text = written(tmp_path, "{{ picture('roc_curve') }}{{ picture('other') }}", run_results)
     assert "no scores" in text
     assert "other" not in text
 
@@ -98,7 +98,7 @@ def test_tables_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
 def test_a_picture_that_no_template_names_stands_in_its_section_before_the_caveats(
     tmp_path: Path,
 ) -> None:
-    named, own = (Picture(one, "<svg/>", f"T {one}", "alt", "how", None, "x") for one in "ab")
+    named, own = (Picture(name, "<svg/>", f"T {name}", "alt", "how", None, "x") for name in "ab")
     body = "{{ section_header(section) }}{{ picture('a') }}{{ section_footer(section) }}"
     shown = results(b=own, a=named)
     (tmp_path / "t" / "sections").mkdir(parents=True)
@@ -106,7 +106,7 @@ def test_a_picture_that_no_template_names_stands_in_its_section_before_the_cavea
     content = SectionContent("x", "X", "Q?", "A.", caveats=["Careful."])
     path = document(tmp_path, shown, content).path
     parts = path.read_text("utf-8")
-    places = [parts.index(one) for one in ("#fig-a", "## Further pictures", "#fig-b", "Careful.")]
+    places = [parts.index(mark) for mark in ("#fig-a", "## Further pictures", "#fig-b", "Careful.")]
     assert places == sorted(places)
     assert parts.count("{#fig-") == 2
 

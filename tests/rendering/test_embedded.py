@@ -57,9 +57,9 @@ class _Tree(HTMLParser):
 
 @pytest.fixture(scope="module")
 def tree(page: SimpleNamespace) -> _Tree:
-    found = _Tree()
-    found.feed(page.text)
-    return found
+    parser = _Tree()
+    parser.feed(page.text)
+    return parser
 
 
 def test_every_tag_closes_and_every_id_is_unique(tree: _Tree) -> None:
@@ -72,20 +72,22 @@ def test_every_link_inside_the_page_has_its_target(tree: _Tree) -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere(tree: _Tree, page: SimpleNamespace) -> None:
-    assert [one for one in tree.sources if not one.startswith(("#", "tables/"))] == []
+    assert [source for source in tree.sources if not source.startswith(("#", "tables/"))] == []
     assert "default-src 'none'" in page.text
 
 
 def test_only_the_pages_own_scripts_may_run(page: SimpleNamespace) -> None:
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page.text)
     assert policy is not None
-    rule = next(one for one in policy[1].split("; ") if one.startswith("script-src"))
+    rule = next(
+        directive for directive in policy[1].split("; ") if directive.startswith("script-src")
+    )
     scripts = re.findall(r"<script>(.*?)</script>", page.text, flags=re.DOTALL)
     packed = re.search(r'id="plotly">([^<]*)<', page.text)
     assert packed is not None
-    allowed = [*(one.encode() for one in scripts), gzip.decompress(base64.b64decode(packed[1]))]
-    hashes = [base64.b64encode(hashlib.sha256(one).digest()).decode() for one in allowed]
-    assert rule == "script-src " + " ".join(f"'sha256-{one}'" for one in hashes)
+    allowed = [*map(str.encode, scripts), gzip.decompress(base64.b64decode(packed[1]))]
+    hashes = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in allowed]
+    assert rule == "script-src " + " ".join(f"'sha256-{digest}'" for digest in hashes)
 
 
 def test_the_interactive_figures_unpack_to_what_was_written(page: SimpleNamespace) -> None:

@@ -56,26 +56,26 @@ def normal(text: str) -> str:
 
 
 def expected(text: str) -> str:
-    return normal("".join(_visible(one) for one in text))
+    return normal("".join(_visible(sign) for sign in text))
 
 
-def _visible(one: str) -> str:
+def _visible(sign: str) -> str:
     """A slow second telling of which characters are replaced."""
-    if one.isspace():
+    if sign.isspace():
         return " "
-    if unicodedata.category(one) in {"Cc", "Cs", "Co"} or one in "\u202a\u202b\u202c\u202d\u202e":
+    if unicodedata.category(sign) in {"Cc", "Cs", "Co"} or sign in "\u202a\u202b\u202c\u202d\u202e":
         return "\ufffd"
-    if one in "\u2066\u2067\u2068\u2069" or ord(one) % 0x10000 in {0xFFFE, 0xFFFF}:
+    if sign in "\u2066\u2067\u2068\u2069" or ord(sign) % 0x10000 in {0xFFFE, 0xFFFF}:
         return "\ufffd"
-    return one
+    return sign
 
 
 def rendered(folder: Path, source: str) -> _Elements:
     document = folder / "text.qmd"
     document.write_text(source, encoding="utf-8")
-    found = _Elements()
-    found.feed(to_html(document))
-    return found
+    parser = _Elements()
+    parser.feed(to_html(document))
+    return parser
 
 
 def to_html(document: Path) -> str:
@@ -99,9 +99,9 @@ SETTINGS = settings(
 @given(texts=st.lists(TEXTS, min_size=40, max_size=60))
 def test_any_text_shows_itself_and_adds_no_element(tmp_path: Path, texts: list[str]) -> None:
     source = "\n\n".join(f"start\n\n{markdown.escape(text)}\n\nend" for text in texts)
-    found = rendered(tmp_path, source)
-    assert set(found.tags) <= {"p"}
-    shown = normal("".join(found.pieces))
+    elements = rendered(tmp_path, source)
+    assert set(elements.tags) <= {"p"}
+    shown = normal("".join(elements.pieces))
     assert shown == normal(" ".join(f"start {expected(text)} end" for text in texts))
 
 
@@ -114,9 +114,9 @@ def test_every_character_is_kept_or_replaced_as_a_slow_telling_says() -> None:
 @given(texts=st.lists(TEXTS, min_size=40, max_size=60))
 def test_any_text_stays_in_its_table_cell(tmp_path: Path, texts: list[str]) -> None:
     rows = [f"| {markdown.escape(text)} | x |" for text in texts]
-    found = rendered(tmp_path, "\n".join(["| a | b |", "|---|---|", *rows]))
-    assert found.tags.count("td") == 2 * len(texts)
-    assert set(found.tags) <= {
+    elements = rendered(tmp_path, "\n".join(["| a | b |", "|---|---|", *rows]))
+    assert elements.tags.count("td") == 2 * len(texts)
+    assert set(elements.tags) <= {
         "table",
         "thead",
         "tbody",
@@ -127,7 +127,7 @@ def test_any_text_stays_in_its_table_cell(tmp_path: Path, texts: list[str]) -> N
         "colgroup",
         "col",
     }
-    assert normal("".join(found.pieces)) == normal(
+    assert normal("".join(elements.pieces)) == normal(
         "a b " + " ".join(f"{expected(text)} x" for text in texts)
     )
 
@@ -139,17 +139,17 @@ def test_any_text_stays_in_its_attribute(tmp_path: Path, texts: list[str]) -> No
     document = tmp_path / "text.qmd"
     document.write_text("\n\n".join(spans), encoding="utf-8")
     page = to_html(document)
-    titles = [html.unescape(one) for one in re.findall(r'<span title="([^"]*)">', page)]
-    shown = [one for text in texts if (one := expected(text))]
-    assert [normal(one) for one in titles if normal(one)] == shown
+    titles = [html.unescape(title) for title in re.findall(r'<span title="([^"]*)">', page)]
+    shown = [plain for text in texts if (plain := expected(text))]
+    assert [normal(title) for title in titles if normal(title)] == shown
 
 
 def test_code_blocks_and_spans_show_their_text(tmp_path: Path) -> None:
     parts = [f"{markdown.code_block(text)}\n\nx {markdown.inline_code(text)} y" for text in NASTY]
-    found = rendered(tmp_path, "\n\n".join(parts))
-    assert set(found.tags) <= {"pre", "code", "p", "span"}
+    elements = rendered(tmp_path, "\n\n".join(parts))
+    assert set(elements.tags) <= {"pre", "code", "p", "span"}
     shown = [f"{expected(text)} x {expected(text)} y" for text in NASTY]
-    assert normal("".join(found.pieces)) == normal(" ".join(shown))
+    assert normal("".join(elements.pieces)) == normal(" ".join(shown))
 
 
 @pytest.mark.parametrize(

@@ -28,14 +28,14 @@ def test_the_page_and_its_script_hold_no_words_of_their_own() -> None:
     assert not re.search(r'aria-label="(?!@@word:)', body)
     script = re.sub(r"/\*.*?\*/", "", (HTML / "script.js").read_text("utf-8"), flags=re.DOTALL)
     literals = re.findall(r'"([^"\n]*)"|`([^`\n]*)`', script)
-    said = [text for pair in literals for text in pair if re.match(r"[A-Z][a-z]+(?: |$)", text)]
-    assert [text for text in said if text not in {"ArrowRight", "Home", "End", "Escape"}] == []
+    phrases = [text for pair in literals for text in pair if re.match(r"[A-Z][a-z]+(?: |$)", text)]
+    assert [text for text in phrases if text not in {"ArrowRight", "Home", "End", "Escape"}] == []
 
 
 def test_every_word_that_the_script_asks_for_is_given() -> None:
     script = (HTML / "script.js").read_text("utf-8")
-    asked = set(re.findall(r'\bwords\.(\w+)|\bsay\("(\w+)"', script))
-    names = {name for pair in asked for name in pair if name}
+    matches = set(re.findall(r'\bwords\.(\w+)|\bsay\("(\w+)"', script))
+    names = {name for pair in matches for name in pair if name}
     template = page_words.page_template("@@words@@", wording())
     assert names == set(json.loads(template.replace("$$", "$")))
 
@@ -47,11 +47,11 @@ def test_texts_of_the_catalog_cannot_leave_their_place_in_the_page() -> None:
 
 
 def test_the_language_is_that_of_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(page_words, "wording", asked.append)
+    languages: list[str] = []
+    monkeypatch.setattr(page_words, "wording", languages.append)
     for text in ("---\nlang: de\n---\n\nx", "x", "---\n- : [\n---\n", "---\nlang: [a]\n---\n"):
         page_words.words_of_document(text)
-    assert asked == ["de", *[DEFAULT_LANGUAGE] * 3]
+    assert languages == ["de", *[DEFAULT_LANGUAGE] * 3]
 
 
 def test_figures_are_named_as_the_catalog_names_them(

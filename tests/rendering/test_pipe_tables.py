@@ -17,8 +17,8 @@ ENGLISH = wording()
 
 def test_columns_of_numbers_are_aligned_right_and_words_left() -> None:
     rows = [{"n": "3\u202f564", "share": "88.5\u00a0%", "range": "−0.01 to 0.03", "word": "met"}]
-    found = pipe_tables.choose_columns(rows, None, ENGLISH)
-    assert [column.numeric for column in found] == [True, True, True, False]
+    columns = pipe_tables.choose_columns(rows, None, ENGLISH)
+    assert [column.numeric for column in columns] == [True, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def test_a_cell_shows_a_page_of_a_text_at_most_and_the_csv_all_of_it() -> None:
 
 def test_a_sort_key_travels_with_its_cell_and_is_no_column() -> None:
     rows = [{"n": "many", "n__sort": 7}]
-    found = pipe_tables.choose_columns(rows, None, ENGLISH)
-    assert [column.key for column in found] == ["n"]
-    assert '[many]{data-sort="7"}' in pipe_tables.pipe_table(rows, found, ENGLISH)
+    columns = pipe_tables.choose_columns(rows, None, ENGLISH)
+    assert [column.key for column in columns] == ["n"]
+    assert '[many]{data-sort="7"}' in pipe_tables.pipe_table(rows, columns, ENGLISH)
 
 
 def test_markdown_cells_stay_markdown_on_one_line() -> None:

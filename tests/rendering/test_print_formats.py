@@ -91,7 +91,7 @@ def test_the_chinese_font_holds_the_characters_of_both_scripts_and_its_licence()
         ("gbk", range(0x81, 0xA1), range(0x40, 0xFF)),
     ):
         pairs = (bytes([a, b]).decode(codec, "ignore") for a in rows for b in columns)
-        wanted = {ord(one) for pair in pairs for one in pair if 0x4E00 <= ord(one) < 0xA000}
+        wanted = {ord(sign) for pair in pairs for sign in pair if 0x4E00 <= ord(sign) < 0xA000}
         assert len(wanted) > 5000
         assert wanted <= set(held)
     licence = (chinese_font().parent / "OFL.txt").read_text(encoding="utf-8")
@@ -119,7 +119,7 @@ def test_a_tall_picture_leaves_room_on_its_page_in_print(sample: Path) -> None:
     document = zipfile.ZipFile(io.BytesIO(render_docx(sample).read_bytes())).read(
         "word/document.xml"
     )
-    heights = [int(one) for one in re.findall(rb'<wp:extent cx="\d+" cy="(\d+)"', document)]
+    heights = [int(height) for height in re.findall(rb'<wp:extent cx="\d+" cy="(\d+)"', document)]
     assert heights
     assert max(heights) <= 18 * 360_000  # 18 cm
     assert render_pdf(sample).read_bytes().startswith(b"%PDF")
@@ -140,5 +140,5 @@ def test_pictures_become_png_in_order(sample: Path) -> None:
     pictures = sorted((sample.parent / "figures").glob("*.svg"))
     made = rasterise(pictures)
     assert len(made) == len(pictures)
-    assert all(one.startswith(b"\x89PNG") for one in made)
+    assert all(image.startswith(b"\x89PNG") for image in made)
     assert rasterise([]) == []

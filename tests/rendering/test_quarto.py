@@ -235,7 +235,7 @@ def test_quarto_finds_nothing_absolute_in_a_report(sample: Path) -> None:
 
 #: How Quarto takes the attributes out of a caption: from the first word that begins with a brace.
 def attributes_as_quarto_finds_them(caption: list[dict[str, Any]]) -> str:
-    words = [one["c"] if one["t"] == "Str" else " " for one in caption]
+    words = [inline["c"] if inline["t"] == "Str" else " " for inline in caption]
     begin = next(at for at, word in enumerate(words) if word.startswith("{"))
     return "".join(words[begin:])
 

@@ -37,20 +37,22 @@ def environment() -> Environment:
 
 def prose(template: str) -> list[str]:
     """Text between the tags of a template that holds letters and is no markup."""
-    found = []
+    pieces = []
     for part in environment().parse(template).find_all(nodes.TemplateData):
         text = _PIECE.sub("", _MARKUP.sub("", part.data))
         if re.search(r"[^\W\d_]{2,}", text):
-            found.append(text.strip())
-    return found
+            pieces.append(text.strip())
+    return pieces
 
 
 def sentences(template: str) -> list[str]:
     """Literals in expressions that read like something said: words with a blank or a capital."""
     tree = environment().parse(template)
     calls = [call for call in tree.find_all(nodes.Call) if _called(call) in _SILENT_CALLS]
-    silent = {id(one) for call in calls for one in call.find_all(nodes.Const)}
-    texts = [one.value for one in tree.find_all(nodes.Const) if id(one) not in silent]
+    silent = {id(constant) for call in calls for constant in call.find_all(nodes.Const)}
+    texts = [
+        constant.value for constant in tree.find_all(nodes.Const) if id(constant) not in silent
+    ]
     return [
         text
         for text in texts
@@ -98,7 +100,7 @@ def test_every_text_that_a_template_names_is_in_the_catalog() -> None:
         for call in environment().parse(path.read_text("utf-8")).find_all(nodes.Call):
             if _called(call) not in {"t", "heads"} or not isinstance(call.args[0], nodes.Const):
                 continue
-            key, *columns = [one.as_const() for one in call.args]
+            key, *columns = [argument.as_const() for argument in call.args]
             for text in [f"{key}.{column}" for column in columns] or [key]:
                 assert words.has(text), f"{path.name}: {text}"
                 named += 1
@@ -110,17 +112,17 @@ def texts(text: str) -> TemplateTexts:
 
 
 def test_a_text_without_markdown_is_plain() -> None:
-    said = texts("{{ name }} *is* here").text("said", name="*b*")
-    assert said == "*b* *is* here"
-    assert not isinstance(said, Markdown)
+    text = texts("{{ name }} *is* here").text("said", name="*b*")
+    assert text == "*b* *is* here"
+    assert not isinstance(text, Markdown)
 
 
 def test_markdown_stays_in_its_slot_and_all_around_it_is_escaped() -> None:
-    said = texts("{{ name }} in {{ file }}, [{{ file }}]").text(
+    text = texts("{{ name }} in {{ file }}, [{{ file }}]").text(
         "said", name="*b*", file=inline_code("a_b.csv")
     )
-    assert isinstance(said, Markdown)
-    assert said == r"\*b\* in `a_b.csv`, \[`a_b.csv`\]"
+    assert isinstance(text, Markdown)
+    assert text == r"\*b\* in `a_b.csv`, \[`a_b.csv`\]"
 
 
 def test_a_slot_may_have_any_name() -> None:
@@ -128,10 +130,10 @@ def test_a_slot_may_have_any_name() -> None:
 
 
 def test_data_cannot_name_a_slot() -> None:
-    said = texts("{{ name }}: {{ file }}").text(
+    text = texts("{{ name }}: {{ file }}").text(
         "said", name="\ue0040\ue005 \ue0047\ue005", file=Markdown("*m*")
     )
-    assert said.count("*m*") == 1
+    assert text.count("*m*") == 1
 
 
 def test_a_template_says_a_text_with_a_hostile_value_escaped() -> None:
@@ -146,8 +148,8 @@ def test_a_message_shows_files_and_keys_as_code_at_any_depth_and_the_rest_escape
     }
     words = TemplateTexts(Wording(texts))
     reason = message("b", key="roles", who="<b>")
-    said = words.say(message("a", file="card.json", keys=["rows", "parts"], reason=reason))
-    assert said == "`card.json` lacks `rows`, `parts`: `roles` of \\*\\<b\\>\\*"
+    text = words.say(message("a", file="card.json", keys=["rows", "parts"], reason=reason))
+    assert text == "`card.json` lacks `rows`, `parts`: `roles` of \\*\\<b\\>\\*"
     assert words.say("*as it stands*") == "*as it stands*"
 
 

@@ -31,7 +31,7 @@ made_up = _findings_conftest()
 
 def _groups() -> list[dict[str, Any]]:
     rates = ("selection", "base", "tpr", "fpr", "precision", "accuracy")
-    found = []
+    rows = []
     for attribute, label, level, few, crossing in [
         ("sex", "Sex", "men", False, False),
         ("sex", "Sex", "women", False, False),
@@ -45,8 +45,8 @@ def _groups() -> list[dict[str, Any]]:
             name = {"selection": "selection_rate", "base": "base_rate"}.get(rate, rate)
             row |= {name: 0.8, f"{rate}_low": 0.75, f"{rate}_high": 0.85}
         row |= {"roc_auc": 0.77, "roc_auc_low": 0.7, "roc_auc_high": 0.82}
-        found.append(row | {"mean_score": 0.2, "ece": 0.03})
-    return found
+        rows.append(row | {"mean_score": 0.2, "ece": 0.03})
+    return rows
 
 
 def _pairs() -> list[dict[str, Any]]:

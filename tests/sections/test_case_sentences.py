@@ -28,7 +28,9 @@ SERIES = Schema(PLAIN, TARGET, layout=Layout("series", (2, 1), **PLAYERS))
 TEXT = Schema(WORDS, TARGET, layout=Layout("text", (2,), mask=1, **PLAYERS))
 
 
-def told(run: Any, schema: Schema, space: str, base: float = 0.0, position: int = 0) -> str:
+def start_sentence(
+    run: Any, schema: Schema, space: str, base: float = 0.0, position: int = 0
+) -> str:
     """What is said of one case whose four explanations all start at `base`."""
     run.explanation("shap", space, base_values=np.full(4, base))
     save_json(run.paths["data"] / "schema.json", schema.to_json())
@@ -40,37 +42,37 @@ def told(run: Any, schema: Schema, space: str, base: float = 0.0, position: int 
 def test_images_and_series_start_from_typical_input(
     run: Any, schema: Schema, space: str, base: float
 ) -> None:
-    said = told(run, schema, space, base)
-    assert said == "starting from 50.0\u00a0%, the probability of “default” for typical input"
+    sentence = start_sentence(run, schema, space, base)
+    assert sentence == "starting from 50.0\u00a0%, the probability of “default” for typical input"
 
 
 @pytest.mark.parametrize(("space", "base"), [("logit", 0.0), ("probability", 0.5)])
 def test_a_text_starts_from_the_same_text_with_every_word_masked(
     run: Any, space: str, base: float
 ) -> None:
-    said = told(run, TEXT, space, base)
-    assert said.startswith("starting from 50.0\u00a0%, the probability of “default”")
-    assert said.endswith("for the same text with every word masked")
+    sentence = start_sentence(run, TEXT, space, base)
+    assert sentence.startswith("starting from 50.0\u00a0%, the probability of “default”")
+    assert sentence.endswith("for the same text with every word masked")
 
 
 def test_a_table_starts_from_the_average_of_training_rows_or_from_typical_input(run: Any) -> None:
-    rows = told(run, TABLE, "probability", 0.22)
+    rows = start_sentence(run, TABLE, "probability", 0.22)
     assert rows.startswith("starting from 22.0\u00a0%, the average probability of “default”")
     assert rows.endswith("in the training rows it compares with")
-    assert told(run, TABLE, "logit").endswith("for typical input")
+    assert start_sentence(run, TABLE, "logit").endswith("for typical input")
 
 
 @pytest.mark.parametrize("schema", [TABLE, IMAGE, TEXT], ids=["table", "image", "text"])
 def test_a_predicted_number_starts_from_a_number_in_its_unit(run: Any, schema: Schema) -> None:
-    said = told(run, replace(schema, target=NUMBER), "value", 12.0)
-    assert "12" in said
-    assert "days" in said
-    assert "probability" not in said
+    sentence = start_sentence(run, replace(schema, target=NUMBER), "value", 12.0)
+    assert "12" in sentence
+    assert "days" in sentence
+    assert "probability" not in sentence
 
 
 @pytest.mark.parametrize("schema", [TABLE, IMAGE, TEXT], ids=["table", "image", "text"])
 def test_an_order_without_amounts_and_a_case_that_was_not_explained_start_from_nothing(
     run: Any, schema: Schema
 ) -> None:
-    assert told(run, schema, "none") == ""
-    assert told(run, schema, "logit", position=4) == ""
+    assert start_sentence(run, schema, "none") == ""
+    assert start_sentence(run, schema, "logit", position=4) == ""

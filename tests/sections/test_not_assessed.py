@@ -45,13 +45,13 @@ def test_the_terminal_tells_only_what_was_named(
 ) -> None:
     record: dict[str, Any] = {**open_run(small_run.folder).run, "thresholds": [], "findings": []}
     record["problems"] = [
-        one | ({"named": True} if named and one["stage"] == _UNFIT else {})
-        for one in record["problems"]
+        problem | ({"named": True} if named and problem["stage"] == _UNFIT else {})
+        for problem in record["problems"]
     ]
     finished = {"from_store": False, "record": record, "failures": [], "details": {}}
     finished |= {"kept": (), "run_digest": "0", "pages": (), "folder": small_run.folder}
     say_finished(SimpleNamespace(**finished))  # type: ignore[arg-type]
-    said = capsys.readouterr().out
-    assert ("not applicable here (1)" in said) == named
-    assert ("mask, say" in said) == named
-    assert "needs a model that hands out" not in said
+    printed = capsys.readouterr().out
+    assert ("not applicable here (1)" in printed) == named
+    assert ("mask, say" in printed) == named
+    assert "needs a model that hands out" not in printed

@@ -35,13 +35,13 @@ SECTIONS = (
     ),
     *(TrustSection, BiasSection, BottlenecksSection, RobustnessSection, ReproducibilitySection),
 )
-every = pytest.mark.parametrize("section", SECTIONS, ids=lambda one: one.__name__.lower())
+every = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__.lower())
 
 
 def shown(content):
     """All that a section says, as one string."""
-    values = {**content.values, "findings": [vars(one) for one in content.values["findings"]]}
-    values["shown"] = [vars(one) for one in values.get("shown", [])]
+    values = {**content.values, "findings": list(map(vars, content.values["findings"]))}
+    values["shown"] = list(map(vars, values.get("shown", [])))
     lists = [*content.caveats, *content.actions, *content.incomplete]
     return " ".join([content.question, content.answer, *lists, dump_json(values)])
 
@@ -78,8 +78,8 @@ def test_the_same_run_gives_the_same_words(section, full):
 @every
 def test_no_section_shows_a_number_that_is_none_or_nan(section, full):
     content = section().content(full)
-    said = " ".join([content.answer, *content.caveats, *content.actions])
-    assert not any(word in said for word in ("nan", "None", "{{", "  "))
+    text = " ".join([content.answer, *content.caveats, *content.actions])
+    assert not any(word in text for word in ("nan", "None", "{{", "  "))
 
 
 @every
@@ -98,7 +98,7 @@ def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(fu
         contents = [section().content(results) for section in SECTIONS]
         path = write_qmd(results, contents, ReportOptions(title="T"), tmp_path / f"out{at}").path
         text = path.read_text(encoding="utf-8")
-        broken = [one for one in results.failures if one.startswith("sections/")]
+        broken = [failure for failure in results.failures if failure.startswith("sections/")]
         assert broken == [], results.failures
         assert all(f"{{#sec-{content.name}}}" in text for content in contents)
 
@@ -131,14 +131,14 @@ def test_the_first_screen_has_as_many_findings_as_it_is_told(full):
     content = SummarySection(findings=2).content(full)
     assert len(content.values["shown"]) == 2
     assert len(content.values["others"]) == content.values["more"]
-    severities = [one.severity for one in content.values["shown"]]
+    severities = [finding.severity for finding in content.values["shown"]]
     assert severities[0] == "high"
 
 
 def test_the_row_of_facts_leaves_out_times_that_were_not_measured(run):
     run.training().predictions()
     (run.paths["training"] / "timing.json").unlink()
-    labels = [one["label"] for one in SummarySection().content(run.results()).values["facts"]]
+    labels = [fact["label"] for fact in SummarySection().content(run.results()).values["facts"]]
     assert "to train and explain" not in labels
 
 
@@ -155,9 +155,9 @@ def test_what_was_not_measured_is_listed_once_with_failures_apart(run):
 
 def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
     values = CasesSection().content(full).values
-    titles = [one["title"] for one in values["cases"]]
+    titles = [case["title"] for case in values["cases"]]
     assert titles == ["Most certain, and right", "Nearest to the threshold"]
-    assert [(one["label"], one["cases"][0]["level"]) for one in values["groups"]] == [
+    assert [(group["label"], group["cases"][0]["level"]) for group in values["groups"]] == [
         ("sex", "women")
     ]
 
@@ -192,8 +192,8 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
     )
     for name in ("shap", "random"):
         del run.paths[f"explanations/{name}"]
-    (told,) = CasesSection().content(run.results()).values["cases"][0]["reasons"]
-    assert "lowers the log-odds of “default” by 0.693, which divides the odds by 2.00" in told
+    (sentence,) = CasesSection().content(run.results()).values["cases"][0]["reasons"]
+    assert "lowers the log-odds of “default” by 0.693, which divides the odds by 2.00" in sentence
 
 
 # --- trust ---
@@ -201,7 +201,7 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
 
 def test_a_method_that_fails_a_test_cannot_be_relied_on_as_reasons(full):
     verdicts = {
-        one["explainer"]: one["use"] for one in TrustSection().content(full).values["verdicts"].rows
+        row["explainer"]: row["use"] for row in TrustSection().content(full).values["verdicts"].rows
     }
     assert verdicts == {
         "SHAP": "Order and amounts of reasons",
@@ -223,7 +223,7 @@ def test_the_control_is_not_compared_with_itself(full):
 
 
 def test_a_group_too_small_shows_no_rate(full):
-    tables = [one["table"] for one in BiasSection().content(full).values["attributes"]]
+    tables = [attribute["table"] for attribute in BiasSection().content(full).values["attributes"]]
     small = next(table.rows[0] for table in tables if table.id == "bias-age_band")
     assert small["selection_rate"] == "too few to judge"
     assert small["tpr"] == "–"
@@ -231,7 +231,9 @@ def test_a_group_too_small_shows_no_rate(full):
 
 def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(full):
     caveats = PerformanceSection().content(full).caveats
-    assert any("always giving the most frequent class (78.0\u00a0%)" in one for one in caveats)
+    assert any(
+        "always giving the most frequent class (78.0\u00a0%)" in caveat for caveat in caveats
+    )
 
 
 def test_the_largest_certain_gain_is_what_would_help_most(full):
@@ -243,10 +245,10 @@ def test_the_largest_certain_gain_is_what_would_help_most(full):
 
 def test_references_are_listed_once_with_what_used_them(full):
     references = ReproducibilitySection().content(full).values["references"].rows
-    delong = [one for one in references if "2531595" in one["reference"]]
-    assert [one["used"] for one in delong] == ["ROC AUC"]
+    delong = [reference for reference in references if "2531595" in reference["reference"]]
+    assert [reference["used"] for reference in delong] == ["ROC AUC"]
     assert delong[0]["reference"].startswith("DeLong")
-    assert any("Lundberg" in one["reference"] for one in references)
+    assert any("Lundberg" in reference["reference"] for reference in references)
 
 
 @pytest.mark.parametrize(
@@ -273,8 +275,8 @@ def test_the_command_quotes_what_a_shell_would_read(full):
         "files": [],
         "folder": ["my_conf", "own_parts"],
     }
-    told = replace(full, provenance={**full.provenance, "command": command})
-    values = ReproducibilitySection().content(told).values
+    results = replace(full, provenance={**full.provenance, "command": command})
+    values = ReproducibilitySection().content(results).values
     assert values["command"] == (
         "deepseek-report --config-dir my_conf --trust own_parts 'report.title=My $model' "
         '"dataset.path=$DATA_DIR/loans.csv"'
@@ -322,7 +324,7 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
         (row["case"], row["decides"], row["nearest"]) for row in content.values["prototypes"].rows
     ]
     assert listed == [("41", "8", "5 (no default) and 6 (no default)"), ("42", "7", "")]
-    assert any("real cases of the training part" in one for one in content.caveats)
+    assert any("real cases of the training part" in caveat for caveat in content.caveats)
 
 
 def test_the_bias_section_says_who_declared_the_favourable_class(full, run):
@@ -333,25 +335,25 @@ def test_the_bias_section_says_who_declared_the_favourable_class(full, run):
 
 
 def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_decided_by(full, run):
-    told = {"instance_id": 1200, "prototype_id": 7, "class_label": "default"}
+    prototype = {"instance_id": 1200, "prototype_id": 7, "class_label": "default"}
     run.measure(
         "prototypes",
         compared=[
-            told | {"rank": 1, "for_decision": True, "share": 0.6},
-            told | {"rank": 2, "prototype_id": 9, "for_decision": True, "share": 0.3},
-            told
+            prototype | {"rank": 1, "for_decision": True, "share": 0.6},
+            prototype | {"rank": 2, "prototype_id": 9, "for_decision": True, "share": 0.3},
+            prototype
             | {"rank": 3, "prototype_id": 4, "class_label": "no default"}
             | {"for_decision": False, "share": 0.5},
         ],
     )
     cases = CasesSection().content(run.results()).values["cases"]
-    said = {case["row"]: case["compared"] for case in cases}
-    assert said["1\u202f200"] == (
+    sentences = {case["row"]: case["compared"] for case in cases}
+    assert sentences["1\u202f200"] == (
         "Of the training cases of “default” that it knows, row 7 (60.0\u00a0% of what speaks for "
         "this class) and 9 (30.0\u00a0%) count most. Of the others row 4 (“no default”) is the "
         "strongest."
     )
-    assert not said["1\u202f202"]
+    assert not sentences["1\u202f202"]
 
 
 @pytest.mark.parametrize(
@@ -370,10 +372,10 @@ def test_the_validation_part_is_said_to_choose_only_what_it_chose(full, rule, ep
 
 def test_features_of_which_nobody_said_that_they_can_change_are_told(full):
     full.config["dataset"] = {"columns": {}}
-    told = "does not say which features can change"
-    assert told in " ".join(CasesSection().content(full).caveats)
+    caveat = "does not say which features can change"
+    assert caveat in " ".join(CasesSection().content(full).caveats)
     full.config["dataset"] = {"columns": {"LIMIT": {"mutable": False}}}
-    assert told not in " ".join(CasesSection().content(full).caveats)
+    assert caveat not in " ".join(CasesSection().content(full).caveats)
 
 
 def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):
@@ -414,6 +416,6 @@ def test_the_seeds_of_all_steps_are_told_also_where_a_run_records_one_alone(run)
 def test_an_explainer_that_draws_nothing_has_no_seed_to_tell(run):
     run.explanation("shap").explanation("input_x_gradient", seed=None)
     content = ReproducibilitySection().content(run.results())
-    told = [row["what"] for row in content.values["digests"].rows]
-    assert "SHAP" in told
-    assert "Input × gradient" not in told
+    listed = [row["what"] for row in content.values["digests"].rows]
+    assert "SHAP" in listed
+    assert "Input × gradient" not in listed

@@ -120,8 +120,8 @@ def hostile_layout(modality: str, texts: tuple[str, ...] = HOSTILE) -> Schema:
     assert plain.layout is not None
     labels = tuple(texts[at % len(texts)] for at in range(len(plain.layout.players)))
     features = tuple(
-        replace(one, label=f"{texts[at % len(texts)]}, step")
-        for at, one in enumerate(plain.features)
+        replace(feature, label=f"{texts[at % len(texts)]}, step")
+        for at, feature in enumerate(plain.features)
     )
     layout = replace(plain.layout, player_labels=labels)
     return replace(plain, features=features, target=target, layout=layout)
@@ -355,13 +355,18 @@ def _performance(b: Builder) -> None:
 
 
 def _groups(b: Builder) -> None:
-    found = []
+    rows = []
     pairs = [(a.name, a.label, level, False) for a in b.schema.attributes for level in a.levels]
     first, second = b.schema.attributes[:2]
     pairs += [
-        (f"{first.name} × {second.name}", f"{first.label} × {second.label}", f"{one}, {two}", True)
-        for one in first.levels
-        for two in second.levels
+        (
+            f"{first.name} × {second.name}",
+            f"{first.label} × {second.label}",
+            f"{own}, {other}",
+            True,
+        )
+        for own in first.levels
+        for other in second.levels
     ]
     for at, (attribute, label, level, crossing) in enumerate(pairs):
         row: dict[str, Any] = {
@@ -379,8 +384,8 @@ def _groups(b: Builder) -> None:
                 f"{rate}_low": value - 0.02,
                 f"{rate}_high": min(value + 0.02, 1),
             }
-        found.append(row)
-    b.measure("group_rates", groups=pd.DataFrame(found))
+        rows.append(row)
+    b.measure("group_rates", groups=pd.DataFrame(rows))
     slices = pd.DataFrame(
         {
             "slice": [
@@ -556,7 +561,7 @@ def _own_account(b: Builder) -> None:
         gap = [*values, np.nan]
         curve = {
             **about, "rank": rank, "spread": 1 / rank, "unit": feature.unit or "", "value": gap,
-            "display": [feature.display(one) for one in gap],
+            "display": [feature.display(value) for value in gap],
             "contribution": [*np.sin(values / (values.max() or 1) * 3) / rank, 0.1], "share": 0.03,
         }  # fmt: skip
         curves.append(pd.DataFrame(curve))
@@ -569,20 +574,20 @@ def _own_account(b: Builder) -> None:
     prototypes = pd.DataFrame(
         {
             "prototype": cases, "instance_id": 100 + cases,
-            "class_label": [b.schema.target.classes[one % 2] for one in cases],
+            "class_label": [b.schema.target.classes[case % 2] for case in cases],
             "decides": 60 - 5 * cases, "share": (60 - 5 * cases) / 270, "n": 270,
             "shift": 0,
         }
     )  # fmt: skip
     inputs = [
         {
-            "prototype": one,
+            "prototype": case,
             "feature": f.name,
             "label": f.label,
             "display": f.display(1.0),
             "rank": r,
         }
-        for one in cases
+        for case in cases
         for r, f in enumerate(b.schema.features, start=1)
     ]
     b.measure("prototypes", prototypes=prototypes, inputs=pd.DataFrame(inputs))

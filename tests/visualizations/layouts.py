@@ -79,17 +79,19 @@ def image_schema(side: int = 12, channels: int = 1, patch: int = 4) -> Schema:
 
 
 def series_schema(steps: int = 40, channels: int = 2, window: int = 8) -> Schema:
-    names = [f"sensor {one}" for one in range(1, channels + 1)]
+    names = [f"sensor {number}" for number in range(1, channels + 1)]
     features = tuple(
         Feature(f"t{step}_{name}", f"{name}, step {step}", "numeric", "bar", mutable=False)
         for step in range(1, steps + 1)
         for name in names
     )
     players, labels = [], []
-    for one in range(channels):
+    for channel in range(channels):
         for start in range(0, steps, window):
-            players.append(tuple(step * channels + one for step in range(start, start + window)))
-            labels.append(f"{names[one]}, steps {start + 1}–{start + window}")
+            players.append(
+                tuple(step * channels + channel for step in range(start, start + window))
+            )
+            labels.append(f"{names[channel]}, steps {start + 1}–{start + window}")
     layout = Layout(
         "series", (steps, channels), tuple(players), tuple(labels), channels=tuple(names)
     )
@@ -225,6 +227,7 @@ def _localise(name: str, *, gaps: bool) -> Measurement:
         ]
     )
     scores = tuple(
-        Score(one, "explanation", value, 12, "higher", *ends, explainer=name) for one in MEASURES
+        Score(measure, "explanation", value, 12, "higher", *ends, explainer=name)
+        for measure in MEASURES
     )
     return Measurement(scores, {"localisation": table}, {})

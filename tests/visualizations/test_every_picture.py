@@ -63,7 +63,7 @@ def parsed(picture: Picture) -> ET.Element:
 
 
 def texts(picture: Picture) -> list[str]:
-    return [str(one) for one in (picture.title, picture.alt, picture.how_to_read)]
+    return [str(text) for text in (picture.title, picture.alt, picture.how_to_read)]
 
 
 @pytest.fixture(params=KEYS)
@@ -90,7 +90,7 @@ def test_every_svg_is_well_formed_small_and_uses_only_palette_colours(
 
 def test_no_svg_can_reach_out_of_itself_when_it_is_inlined(pictures: Sequence[Picture]) -> None:
     for picture in pictures:
-        tags = {one.tag.rpartition("}")[2] for one in parsed(picture).iter()}
+        tags = {element.tag.rpartition("}")[2] for element in parsed(picture).iter()}
         assert tags <= {
             "svg",
             "g",
@@ -108,13 +108,13 @@ def test_no_svg_can_reach_out_of_itself_when_it_is_inlined(pictures: Sequence[Pi
 
 
 def test_ids_are_unique_within_all_pictures_of_a_run(build: Build) -> None:
-    found = [
-        one
+    ids = [
+        identity
         for key in KEYS
         for picture in drawn(key, build)
-        for one in set(re.findall(r' id="([^"]+)"', picture.svg))
+        for identity in set(re.findall(r' id="([^"]+)"', picture.svg))
     ]
-    assert len(found) == len(set(found))
+    assert len(ids) == len(set(ids))
 
 
 def test_every_picture_is_titled_and_described_on_one_line_each(
@@ -122,16 +122,16 @@ def test_every_picture_is_titled_and_described_on_one_line_each(
 ) -> None:
     assert pictures
     for picture in pictures:
-        assert all(one and one == one.strip() for one in texts(picture))
-        assert not any(category(sign)[0] == "C" for one in texts(picture) for sign in one)
-        assert not any(re.search(r"\bnan\b|\binf\b|None", one) for one in texts(picture))
+        assert all(text and text == text.strip() for text in texts(picture))
+        assert not any(category(sign)[0] == "C" for text in texts(picture) for sign in text)
+        assert not any(re.search(r"\bnan\b|\binf\b|None", text) for text in texts(picture))
         assert len(picture.title) < 420
 
 
 def test_the_first_picture_bears_the_name_of_its_yaml_or_a_number(
     key: str, pictures: Sequence[Picture]
 ) -> None:
-    names = [one.name for one in pictures]
+    names = [picture.name for picture in pictures]
     assert names[0] in {key, f"{key}_0"}
     assert len(set(names)) == len(names)
 
@@ -158,8 +158,9 @@ def test_the_interactive_twins_are_small_plain_plotly_without_a_template(
         if picture.interactive is None:
             continue
         figure = json.loads(json.dumps(picture.interactive, allow_nan=False))
-        assert {one["type"] for one in figure["data"]} <= {"scatter", "bar", "heatmap", "scatter3d"}
-        assert sum(len(one.get("x", [])) for one in figure["data"]) <= 1500
+        kinds = {trace["type"] for trace in figure["data"]}
+        assert kinds <= {"scatter", "bar", "heatmap", "scatter3d"}
+        assert sum(len(trace.get("x", [])) for trace in figure["data"]) <= 1500
         assert "template" not in figure["layout"]
         assert figure["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"
         colours = re.findall(r'"(#[0-9a-fA-F]{3,8})"', json.dumps(figure))
@@ -191,11 +192,11 @@ def test_labels_of_ten_thousand_characters_are_cut_before_they_are_measured_and_
     monkeypatch.setattr(Text, "set_text", set_text)
     monkeypatch.setattr(labels, "columns", columns)
     results = built(key, build, "endless")
-    found = [worded(picture, results) for picture in drawn(key, build, "endless")]
+    written = [worded(picture, results) for picture in drawn(key, build, "endless")]
     assert max(drawn_lengths) <= 200
     assert max(measured_lengths) <= LABEL
     assert sum(measured_lengths) <= 2_000_000
-    for picture in found:
+    for picture in written:
         parsed(picture)
         assert len(picture.title) < 420
         assert len(picture.alt) < 2_500
@@ -237,12 +238,12 @@ def with_only(full: Results, ids: frozenset[str]) -> Results:
 
 
 def test_a_picture_reads_nothing_that_it_does_not_declare(key: str, build: Build) -> None:
-    one = plugin(key)
-    declared = with_only(built(key, build), one.needs | getattr(one, "also", frozenset()))
-    assert one.draw(declared) == drawn(key, build)
+    part = plugin(key)
+    declared = with_only(built(key, build), part.needs | getattr(part, "also", frozenset()))
+    assert part.draw(declared) == drawn(key, build)
 
 
 def test_a_picture_can_be_drawn_from_what_it_needs_alone(key: str, build: Build) -> None:
-    one = plugin(key)
-    for picture in one.draw(with_only(built(key, build), one.needs)):
+    part = plugin(key)
+    for picture in part.draw(with_only(built(key, build), part.needs)):
         parsed(picture)

@@ -52,13 +52,13 @@ def test_tokens_are_joined_as_they_were_written(tokens: tuple[str, ...], text: s
     assert not gaps(tokens)[0]
 
 
-def _contrast(one: np.ndarray, other: np.ndarray) -> float:
+def _contrast(left: np.ndarray, right: np.ndarray) -> float:
     def light(colour: np.ndarray) -> float:
         share = colour / 255
         linear = np.where(share <= 0.03928, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
-    first, second = sorted((light(one), light(other)))
+    first, second = sorted((light(left), light(right)))
     return (second + 0.05) / (first + 0.05)
 
 
@@ -115,7 +115,7 @@ def test_pictures_of_cases_have_a_layout_for_a_narrow_page(
     picture = plugin.draw(build(modality))[0]
     assert picture.narrow is not None
     sizes = [re.search(r'width="([\d.]+)pt"', svg) for svg in (picture.svg, picture.narrow)]
-    wide, narrow = (float(found[1]) for found in sizes if found)
+    wide, narrow = (float(match[1]) for match in sizes if match)
     assert narrow < 0.65 * wide
     places = [float(x) for x in re.findall(r' x="([\d.]+)"', picture.narrow)]
     assert max(places) < narrow
@@ -227,7 +227,7 @@ def test_a_picture_of_one_kind_of_data_says_which() -> None:
 
 
 @pytest.mark.parametrize(
-    ("modality", "shift", "told"),
+    ("modality", "shift", "ending"),
     [
         ("image", 1, "Each patch is compared where it fits best, up to 1 pixel aside."),
         ("series", 5, "Each window is compared where it fits best, up to 5 steps aside."),
@@ -235,7 +235,7 @@ def test_a_picture_of_one_kind_of_data_says_which() -> None:
     ],
 )
 def test_prototypes_tell_how_far_their_parts_may_move(
-    tmp_path: Path, modality: str, shift: int, told: str | None
+    tmp_path: Path, modality: str, shift: int, ending: str | None
 ) -> None:
     results = layout_results(tmp_path, modality)
     table = pd.DataFrame(
@@ -252,10 +252,10 @@ def test_prototypes_tell_how_far_their_parts_may_move(
     picture = draw(PrototypesPicture(), results)[0]
     assert picture.title.endswith("of the test cases; 2 of 3 prototypes do for any")
     assert picture.narrow is not None
-    if told is None:
+    if ending is None:
         assert "aside" not in picture.how_to_read
     else:
-        assert picture.how_to_read.endswith(told)
+        assert picture.how_to_read.endswith(ending)
 
 
 @pytest.mark.parametrize("number", [False, True])
@@ -270,8 +270,8 @@ def test_a_case_is_drawn_by_a_method_that_adds_up_before_one_that_only_gains_mor
         "deletion/integrated_gradients": Score("deletion_gain", "explanation", 0.2, 9, "higher"),
         "completeness_gap/shap": Score("completeness_gap", "explanation", 1e-9, 9, "zero"),
     }
-    for name, one in scores.items():
+    for name, score in scores.items():
         folder = tmp_path / "measures" / name
-        Measurement((replace(one, explainer=name.split("/")[1]),)).save(folder)
+        Measurement((replace(score, explainer=name.split("/")[1]),)).save(folder)
         results = with_paths(results, {f"measures/{name}": folder})
     assert leading_for_cases(results) == "shap"

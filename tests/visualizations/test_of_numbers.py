@@ -41,14 +41,14 @@ from .wordings import draw
             "MAE",
         ),
     ],
-    ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
 )
 def test_errors_of_numbers_are_told_in_their_unit(
     plugin: Any, title: str, alt: str, tmp_path: Path
 ) -> None:
     (picture, *_) = draw(plugin, number_results(tmp_path))
     texts = (str(text).replace("\u00a0", " ") for text in (picture.title, picture.alt))
-    told, described = texts
-    assert title in told
+    headline, described = texts
+    assert title in headline
     assert alt in described
-    assert "%" not in told
+    assert "%" not in headline

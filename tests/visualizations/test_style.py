@@ -23,7 +23,7 @@ def linear(colour: str) -> np.ndarray:
 
 def contrast(a: str, b: str) -> float:
     """Ratio of WCAG 2.2."""
-    low, high = sorted(float(linear(one) @ [0.2126, 0.7152, 0.0722]) for one in (a, b))
+    low, high = sorted(float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (a, b))
     return (high + 0.05) / (low + 0.05)
 
 

@@ -77,7 +77,7 @@ def plain(text: str) -> str:
         (LayerProfilePicture(), "“layer 1, experts” takes 32.9 % of the time"),
         (AttentionMapsPicture(), "Layer 1 prefers summary"),
     ],
-    ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
 )  # fmt: skip
 def test_the_title_states_the_finding_with_its_numbers(
     picture: RocCurvePicture, title: str, build: Build

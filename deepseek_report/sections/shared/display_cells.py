@@ -10,14 +10,14 @@ from deepseek_report.wording.numbers import NumberFormat
 DASH = "–"
 
 
-def share_cell(numbers: NumberFormat, key: str, one: Estimate) -> dict[str, Any]:
+def share_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> dict[str, Any]:
     """A share with its interval: `22.1 % (21.0–23.2 %)`."""
-    return _cell(key, finite(one.value), numbers.share(one))
+    return _cell(key, finite(estimate.value), numbers.share(estimate))
 
 
-def value_cell(numbers: NumberFormat, key: str, one: Estimate) -> dict[str, Any]:
+def value_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> dict[str, Any]:
     """A number with its interval."""
-    return _cell(key, finite(one.value), numbers.value(one))
+    return _cell(key, finite(estimate.value), numbers.value(estimate))
 
 
 def percent_cell(numbers: NumberFormat, key: str, value: Any) -> dict[str, Any]:

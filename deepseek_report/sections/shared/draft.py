@@ -54,8 +54,10 @@ class Draft:
         """Add what these measurements say of themselves, but not of the control."""
         for metric in metrics:
             names = self.results.explainers_of(metric) or [""]
-            found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
-            self.measured.extend(self.words.say(note) for one in found if one for note in one.notes)
+            taken = [self.results.measurement(metric, name) for name in names if name != CONTROL]
+            self.measured.extend(
+                self.words.say(note) for part in taken if part for note in part.notes
+            )
 
     def table(self, name: str, kind: TableType, rows: Iterable[Row], /, **slots: Any) -> ShownTable:
         """A table that this section makes; its words are `tables.<section>.<name>`."""
@@ -76,10 +78,10 @@ class Draft:
         """
         return measured_table(self.results, self.name, metric, name, rows, view, **slots)
 
-    def found(self) -> list[WordedFinding]:
+    def findings(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first."""
-        mine = [one for one in all_findings(self.results) if one.section == self.name]
-        return [self.words.finding(one) for one in mine]
+        mine = [finding for finding in all_findings(self.results) if finding.section == self.name]
+        return [self.words.finding(finding) for finding in mine]
 
     def content(self, needs: frozenset[str], uses: frozenset[str] = frozenset()) -> SectionContent:
         """The finished section.
@@ -87,18 +89,18 @@ class Draft:
         needs : ids without which the section is incomplete, whatever the reason.
         uses : further ids; the section is incomplete where one of them was asked for and failed.
         """
-        found = self.found()
+        findings = self.findings()
         self.notes(metric for metric, _ in self.results.tables_of(self.name))
         if not self.answers:
             self.answers.append(self.text("answer.nothing"))
-        self.actions.extend(one.do for one in found if one.severity != "info")
+        self.actions.extend(finding.do for finding in findings if finding.severity != "info")
         return SectionContent(
             name=self.name,
             title=self.words.label("section_titles", self.name),
             question=self.text("question"),
             answer=" ".join(self.answers),
             values=self.words.named(
-                {"findings": found, "notes": _unique(self.measured), **self.values}
+                {"findings": findings, "notes": _unique(self.measured), **self.values}
             ),
             caveats=_unique(self.caveats),
             actions=_unique(self.actions),
@@ -107,13 +109,13 @@ class Draft:
 
     def _incomplete(self, needs: frozenset[str], uses: frozenset[str]) -> list[str]:
         missing = self.results.missing(needs)
-        reasons = {one: why for one, why in missing.items() if not self._failed_below(one)}
+        reasons = {part: why for part, why in missing.items() if not self._failed_below(part)}
         reasons |= {
             failed: why
             for failed, why in self.results.failures.items()
-            if any(ArtifactId(failed).is_within(one) for one in needs | uses)
+            if any(ArtifactId(failed).is_within(needed) for needed in needs | uses)
         }
-        return [self._reason(one, why) for one, why in reasons.items()]
+        return [self._reason(part, why) for part, why in reasons.items()]
 
     def _failed_below(self, artifact: str) -> bool:
         failures = self.results.failures

@@ -70,7 +70,9 @@ class View:
     def of(self, kind: TableType) -> TableType:
         """The type of what is shown; columns that the table does not have are left out."""
         known = {column.key: column for column in kind.columns}
-        columns = (known.get(one) if isinstance(one, str) else one for one in self.columns)
+        columns = (
+            known.get(column) if isinstance(column, str) else column for column in self.columns
+        )
         return TableType(tuple(column for column in columns if column), folded=self.folded)
 
 
@@ -91,9 +93,9 @@ def measured_table(
     table = results.typed_table(metric, name)
     if table is None:
         return ShownTable(identity)
-    given = table.frame.to_dict("records") if rows is None else rows
+    records = table.frame.to_dict("records") if rows is None else rows
     kind, words = (view.of(table.type), view.words) if view else (table.type, f"{metric}.{name}")
-    return own_table(results, identity, words, kind, given, **slots)
+    return own_table(results, identity, words, kind, records, **slots)
 
 
 def own_table(

@@ -67,15 +67,15 @@ def _spread(
         return draft.text(f"{texts}one_level")
     ends = [choose(judged, key=lambda row: float(row[column.key])) for choose in (max, min)]
     target = draft.results.schema.target
-    told: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, row in zip(("most", "least"), ends, strict=True):
-        told[name] = row["level"]
+        values[name] = row["level"]
         low, high = row.get(column.low), row.get(column.high)
-        told[f"{name}_value"] = Estimate.of(row[column.key], low, high, row["n"])
-        told[f"{name}_base"] = estimates.of_row(row, "base_rate", "base")
+        values[f"{name}_value"] = Estimate.of(row[column.key], low, high, row["n"])
+        values[f"{name}_base"] = estimates.of_row(row, "base_rate", "base")
     return draft.text(
         f"{texts}spread",
-        **told,
+        **values,
         decision=target.favourable_class if target.is_judged else "",
         p=finite(tests[0]["p_adjusted"]) if tests else None,
         unit=unit_of(draft.results),
@@ -91,13 +91,13 @@ def gap_table(
 ) -> ShownTable:
     """The gaps that these metrics tested, beside what chance alone would give."""
     measured = {metric: rows(draft.results, metric, "tests") for metric in metrics}
-    told = [
+    tested = [
         {"metric": metric, **row, "levels": _apart(draft, row)}
         for metric, gaps in measured.items()
         for row in gaps
     ]
     first = next((metric for metric, gaps in measured.items() if gaps), "")
-    return draft.metric_table(first, "tests", told, View(identity, words, _OF_GAP, folded))
+    return draft.metric_table(first, "tests", tested, View(identity, words, _OF_GAP, folded))
 
 
 def _apart(draft: Draft, row: Row) -> str:

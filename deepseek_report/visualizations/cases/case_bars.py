@@ -96,7 +96,7 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
     position, target = int(results.cases.explained[place]), results.schema.target
     if not task_of(target).decides:
         return _number_view(results, name, place, most)
-    classes = [short(one, 30) for one in target.classes]
+    classes = [short(class_name, 30) for class_name in target.classes]
     return BarView(
         bars=_bars(results, explanation, place, most),
         identity=int(predictions.instance_ids[position]),
@@ -138,8 +138,8 @@ def _bars(results: Results, explanation: Explanation, place: int, most: int) -> 
     schema, row = results.schema, explanation.inputs[place]
     kind, words = kind_of(schema), words_of(results)
     values = kind.by_player(explanation.values[[place]], row[None])[0]
-    there = np.flatnonzero(~np.isnan(values))
-    order = there[np.argsort(-np.abs(values[there]), kind="stable")]
+    present = np.flatnonzero(~np.isnan(values))
+    order = present[np.argsort(-np.abs(values[present]), kind="stable")]
     bars = []
     for at in order[:most]:
         shown = short(words.name(kind.display(row, int(at))), _COLUMNS)

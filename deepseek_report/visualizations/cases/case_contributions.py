@@ -82,7 +82,7 @@ def _drawn(view: BarView, name: str, width: float, row: float) -> str:
 
 
 def _paint(figure: Figure, view: BarView, unit: str, foot: float) -> None:
-    width, height = (float(one) for one in figure.get_size_inches())
+    width, height = (float(inches) for inches in figure.get_size_inches())
     wide = width == WIDTH
     labels = [bar.lines if wide else bar.narrow_lines for bar in view.bars]
     left, right = min(extent(labels) + 0.12, 0.43 * width), width - 0.2

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import kind_of
@@ -19,8 +20,6 @@ from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from deepseek_report.artifacts.results import Results
 
 
@@ -47,17 +46,17 @@ class Case:
     position: int
     identity: int
     outcome: Message
-    inputs: NDArray[np.float64]
-    truth: NDArray[np.bool_] | None
+    inputs: Floats
+    truth: Bools | None
 
 
 def cases_of(results: Results) -> list[Case]:
     """The chosen cases, in the order of their roles."""
-    test, found = results.test, []
+    test, cases = results.test, []
     for at, place in enumerate(results.cases.roles.values()):
         position = int(results.cases.explained[place])
         truth = None if test.truth is None else test.truth[position]
-        found.append(
+        cases.append(
             Case(
                 number=at,
                 place=place,
@@ -68,7 +67,7 @@ def cases_of(results: Results) -> list[Case]:
                 truth=truth if truth is None or truth.any() else None,
             )
         )
-    return found
+    return cases
 
 
 def _outcome(results: Results, position: int) -> Message:
@@ -97,16 +96,16 @@ def shown_explainers(results: Results, first: str, most: int) -> list[str]:
     ------
     NotApplicableError : no explainer but the control has explained anything.
     """
-    there = [name for name in results.explanations if name != CONTROL]
-    if not there:
+    names = [name for name in results.explanations if name != CONTROL]
+    if not names:
         raise NotApplicableError("no explainer of this run gives attributions to draw")
-    signed = [name for name in there if results.explanations[name].signed]
-    leading = named_or(results, first, leading_for_cases) if signed or first else there[0]
-    rest = [*signed, *(name for name in there if name not in signed)]
+    signed = [name for name in names if results.explanations[name].signed]
+    leading = named_or(results, first, leading_for_cases) if signed or first else names[0]
+    rest = [*signed, *(name for name in names if name not in signed)]
     return list(dict.fromkeys([leading, *rest]))[:most]
 
 
-def by_players(results: Results, explainer: str, place: int) -> NDArray[np.float64]:
+def by_players(results: Results, explainer: str, place: int) -> Floats:
     """(player,) attributions of one explained case, summed over the columns of each player.
 
     NaN for words behind the end of a text.

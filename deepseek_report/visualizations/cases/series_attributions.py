@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -68,9 +68,9 @@ class _Channel:
     """One channel of a case; `windows` are (first step, last step, attribution)."""
 
     label: str
-    curve: NDArray[np.float64]
+    curve: Floats
     windows: list[tuple[int, int, float]]
-    truth: NDArray[np.bool_] | None
+    truth: Bools | None
 
 
 def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture:
@@ -107,11 +107,11 @@ def _channels(
         for channel in sorted({column % count_ for column in columns}):
             mine = [column // count_ for column in columns if column % count_ == channel]
             windows[channel].append((min(mine), max(mine), float(values[player])))
-    sizes = [sum(abs(value) for _, _, value in one) for one in windows]
+    sizes = [sum(abs(value) for _, _, value in spans) for spans in windows]
     kept = sorted(sorted(range(count_), key=lambda c: (-sizes[c], c))[:most])
     curves = case.inputs.reshape(steps, count_)
     truth = None if case.truth is None else case.truth.reshape(steps, count_)
-    found = [
+    channels = [
         _Channel(
             label=_label(results, channel),
             curve=curves[:, channel],
@@ -120,7 +120,7 @@ def _channels(
         )
         for channel in kept
     ]
-    return found, count_ - len(kept)
+    return channels, count_ - len(kept)
 
 
 def _label(results: Results, channel: int) -> str:
@@ -132,8 +132,8 @@ def _label(results: Results, channel: int) -> str:
 
 
 def _paint(figure: Figure, channels: Sequence[_Channel], words: Wording) -> None:
-    most = max((abs(v) for one in channels for _, _, v in one.windows), default=0.0) or 1.0
-    width, top = (float(one) for one in figure.get_size_inches())
+    most = max((abs(v) for channel in channels for _, _, v in channel.windows), default=0.0) or 1.0
+    width, top = (float(inches) for inches in figure.get_size_inches())
     right = width - 0.2
     for at, channel in enumerate(channels):
         top -= _TITLE
@@ -161,7 +161,7 @@ def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
         _mark(axes, channel.truth)
 
 
-def _mark(axes: Axes, truth: NDArray[np.bool_]) -> None:
+def _mark(axes: Axes, truth: Bools) -> None:
     edges = np.flatnonzero(np.diff(np.pad(truth.astype(np.int8), 1)))
     for first, after in zip(edges[::2], edges[1::2], strict=True):
         axes.plot(
@@ -174,7 +174,7 @@ def _mark(axes: Axes, truth: NDArray[np.bool_]) -> None:
         )
 
 
-def _thinned(curve: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _thinned(curve: Floats) -> tuple[Ints, Floats]:
     """Steps and values to draw; of a long curve the least and the most of each piece."""
     if len(curve) <= _POINTS:
         return np.arange(len(curve)), curve
@@ -188,10 +188,11 @@ def _thinned(curve: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
 
 def _bars(axes: Axes, channel: _Channel, most: float, words: Wording, *, last: bool) -> None:
     for raises in (True, False):
-        mine = [one for one in channel.windows if (one[2] > 0) == raises]
+        mine = [window for window in channel.windows if (window[2] > 0) == raises]
         tone = LIGHT["raises"] if raises else LIGHT["lowers"]
-        starts, widths = [one[0] + 0.5 for one in mine], [one[1] - one[0] + 1 for one in mine]
-        axes.bar(starts, [one[2] for one in mine], widths, align="edge", color=tone, linewidth=0)
+        starts = [first + 0.5 for first, _, _ in mine]
+        widths = [last - first + 1 for first, last, _ in mine]
+        axes.bar(starts, [v for _, _, v in mine], widths, align="edge", color=tone, linewidth=0)
     axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
     axes.spines["bottom"].set_visible(False)
     axes.spines["left"].set_visible(False)

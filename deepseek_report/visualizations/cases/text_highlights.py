@@ -71,8 +71,8 @@ class TextHighlightsPicture(CasePicture):
     def _picture(self, results: Results, case: Case, names: Sequence[str]) -> Picture:
         def drawn(width: float) -> tuple[list[_TextBlock], str]:
             limits = Limits(self.words, self.numbered, 72 * width - _LEFT)
-            blocks = [_block(results, case, one, limits) for one in names]
-            height = (sum(one.height for one in blocks) + 44) / 72
+            blocks = [_block(results, case, method, limits) for method in names]
+            height = (sum(block.height for block in blocks) + 44) / 72
             words = words_of(results)
             return blocks, draw_svg(name, height, lambda fig: _paint(fig, blocks, words), width)
 
@@ -123,7 +123,7 @@ class _TextBlock:
 
     @property
     def lines(self) -> int:
-        return max((one.line for one in self.words), default=0) + 1
+        return max((word.line for word in self.words), default=0) + 1
 
     @property
     def height(self) -> float:
@@ -132,11 +132,11 @@ class _TextBlock:
 
 def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _TextBlock:
     values = by_players(results, explainer, case.place)
-    there = np.flatnonzero(~np.isnan(values))
-    shown = there[: limits.words]
+    present = np.flatnonzero(~np.isnan(values))
+    shown = present[: limits.words]
     sizes = np.abs(values)
     strongest = set(shown[np.argsort(-sizes[shown], kind="stable")][: limits.numbered].tolist())
-    most = float(sizes[there].max()) if len(there) else 0.0
+    most = float(sizes[present].max()) if len(present) else 0.0
     space, wording = results.explanations[explainer].output_space, words_of(results)
     effects = {player: attribution(values[player], space) for player in strongest}
     placed = _placed(results, case, shown, limits.right)
@@ -155,7 +155,7 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
         )
         for player, (text, x, line) in zip(shown, placed, strict=True)
     ]
-    total = float(sizes[there].sum()) or 1.0
+    total = float(sizes[present].sum()) or 1.0
     return _TextBlock(
         explainer=explainer,
         heading=wording.text(
@@ -164,7 +164,7 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
             unit=unit_of(results, explainer),
         ),
         words=words,
-        cut=_cut(len(shown), len(there), float(sizes[shown].sum()) / total),
+        cut=_cut(len(shown), len(present), float(sizes[shown].sum()) / total),
         strongest=[
             caption("text_highlights.alt_word", word=words[at].text, effect=effects[shown[at]])
             for at in np.argsort(-sizes[shown], kind="stable")
@@ -200,7 +200,7 @@ def _placed(
         gap = [next(spaces) for _ in word]
         parts = zip(word, gap, strict=True)
         whole = "".join(" " * (g and at > 0) + legible(t) for at, (t, g) in enumerate(parts))
-        text = short(whole, int(right / 8)) if any(one.isprintable() for one in whole) else _BLANK
+        text = short(whole, int(right / 8)) if any(map(str.isprintable, whole)) else _BLANK
         before, width = _SPACE * gap[0] if gap else 0.0, _width(text, _SIZE)
         if x + before + width > right and x > _LEFT:
             x, line, before = _LEFT, line + 1, 0.0
@@ -212,7 +212,7 @@ def _placed(
 def _tokens(results: Results, case: Case, player: int) -> list[str]:
     at = np.flatnonzero(results.schema.owners == player)
     values = case.inputs[at]
-    return [results.schema.vocabulary[int(one)] for one in values[~np.isnan(values)]]
+    return [results.schema.vocabulary[int(index)] for index in values[~np.isnan(values)]]
 
 
 @lru_cache(maxsize=4096)
@@ -233,7 +233,7 @@ def _font() -> Any:
 
 
 def _width(text: str, size: float) -> float:
-    return sum(_advance(one) for one in text) * size
+    return sum(_advance(sign) for sign in text) * size
 
 
 def _paint(figure: Figure, blocks: Sequence[_TextBlock], words: Wording) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -78,10 +78,10 @@ class _Row:
     """A class, and positions in the test part that are of it."""
 
     label: str
-    places: NDArray[np.int64]
+    places: Ints
 
 
-def _groups(schema: Schema, part: Split, words: Wording) -> list[tuple[str, NDArray[np.int64]]]:
+def _groups(schema: Schema, part: Split, words: Wording) -> list[tuple[str, Ints]]:
     """(class, all its positions), classes without a case left out."""
     task = task_of(schema.target)
     names, labels = schema.target.classes, part.labels
@@ -93,7 +93,7 @@ def _groups(schema: Schema, part: Split, words: Wording) -> list[tuple[str, NDAr
     return [(name, places) for name, places in groups if len(places)]
 
 
-def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def _spread(places: Ints, most: int) -> Ints:
     return np.asarray(
         places[np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)]
     )
@@ -169,7 +169,7 @@ def _curves(figure: Figure, results: Results, shown: Sequence[_Row]) -> None:
     _names(figure, shown, middles)
 
 
-def _curve(axes: Axes, series: NDArray[np.float64], limits: tuple[float, float]) -> None:
+def _curve(axes: Axes, series: Floats, limits: tuple[float, float]) -> None:
     kept = np.unique(np.linspace(0, len(series) - 1, _MOST_POINTS).round().astype(int))
     for channel in range(min(series.shape[1], _MOST_CHANNELS)):
         axes.plot(kept, series[kept, channel], color=SERIES[channel], linewidth=0.9)
@@ -185,9 +185,7 @@ def _curve(axes: Axes, series: NDArray[np.float64], limits: tuple[float, float])
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _title(
-    results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_shown: int
-) -> Message:
+def _title(results: Results, groups: Sequence[tuple[str, Ints]], n_shown: int) -> Message:
     return caption(
         "data_samples.title",
         inputs=caption(f"common.inputs.{kind_of(results.schema).name}"),

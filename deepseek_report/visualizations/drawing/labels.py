@@ -17,8 +17,8 @@ def clean(text: object) -> str:
 
     What escapes `<` and `&` is the SVG writer; mathematics is switched off in `style`.
     """
-    spaced = "".join(" " if one in "\n\r\t" else one for one in bounded(str(text)))
-    kept = "".join(one for one in spaced if not unicodedata.category(one).startswith("C"))
+    spaced = "".join(" " if sign in "\n\r\t" else sign for sign in bounded(str(text)))
+    kept = "".join(sign for sign in spaced if not unicodedata.category(sign).startswith("C"))
     return kept.strip() or NAMELESS
 
 
@@ -38,12 +38,12 @@ def spoken(text: object) -> str:
 def wrapped(text: object, width: int = 26, lines: int = 2) -> str:
     """The text on at most `lines` lines of `width` columns; the last one is cut if it must be."""
     rest = clean(text)
-    found: list[str] = []
-    while len(found) < lines - 1 and columns(rest) > width:
+    written: list[str] = []
+    while len(written) < lines - 1 and columns(rest) > width:
         fitting = _fitting(rest, width)
-        found.append(rest[:fitting].rstrip())
+        written.append(rest[:fitting].rstrip())
         rest = rest[fitting:].lstrip()
-    return "\n".join([*found, short(rest, width)] if rest else found)
+    return "\n".join([*written, short(rest, width)] if rest else written)
 
 
 def _fitting(text: str, width: int) -> int:
@@ -65,7 +65,7 @@ def _characters(text: str, width: int) -> int:
 
 def columns(text: str) -> int:
     """Columns that the text takes: two for a wide (Chinese, Japanese, Korean) character."""
-    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def extent(texts: Sequence[str], size: float = 9.0) -> float:

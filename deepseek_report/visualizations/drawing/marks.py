@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.visualizations.style import LIGHT, SMALL
 from deepseek_report.wording.words import Wording
 
@@ -42,8 +43,8 @@ def intervals(
     whole = np.isfinite(low) & np.isfinite(high)
     if whole.any():
         axes.hlines(y[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
-    there = np.isfinite(x)
-    axes.plot(x[there], y[there], linestyle="none", **_marker(look))
+    present = np.isfinite(x)
+    axes.plot(x[present], y[present], linestyle="none", **_marker(look))
 
 
 def upright_intervals(
@@ -59,8 +60,8 @@ def upright_intervals(
     whole = np.isfinite(low) & np.isfinite(high)
     if whole.any():
         axes.vlines(x[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
-    there = np.isfinite(y)
-    axes.plot(x[there], y[there], linestyle="none", **_marker(look))
+    present = np.isfinite(y)
+    axes.plot(x[present], y[present], linestyle="none", **_marker(look))
 
 
 def _marker(look: MarkStyle) -> dict[str, Any]:
@@ -177,15 +178,15 @@ def end_labels(axes: Axes, labels: Sequence[EndLabel], gap: float = 11.5) -> Non
     height = axes.get_position().height * figure.get_size_inches()[1] * 72
     bottom, top = axes.get_ylim()
     scale = height / (top - bottom)
-    ordered = sorted(labels, key=lambda one: one.y)
-    wanted = np.array([(one.y - bottom) * scale for one in ordered])
+    ordered = sorted(labels, key=lambda label: label.y)
+    wanted = np.array([(label.y - bottom) * scale for label in ordered])
     placed = spread(np.clip(wanted, 0, height), gap)
-    for one, y in zip(ordered, placed, strict=True):
-        place = (one.x, bottom + y / scale)
-        note(axes, one.text, place, (5, 0), va="center", ha="left", color=one.colour)
+    for label, y in zip(ordered, placed, strict=True):
+        place = (label.x, bottom + y / scale)
+        note(axes, label.text, place, (5, 0), va="center", ha="left", color=label.colour)
 
 
-def spread(wanted: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
+def spread(wanted: Floats, gap: float) -> Floats:
     """The nearest ascending places to the wanted ascending ones, at least `gap` apart.
 
     Isotonic least squares by pooling: neighbours that are too near share their mean.
@@ -216,7 +217,7 @@ def dots(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, size: float = 3.6)
     axes.add_patch(PathPatch(path, fill=False, **look))
 
 
-def cells(axes: Axes, levels: NDArray[np.int64], palette: Sequence[str]) -> None:
+def cells(axes: Axes, levels: Ints, palette: Sequence[str]) -> None:
     """A heat map: the cell in row i, column j has colour `palette[levels[i, j] - 1]`.
 
     Level 0 stays as the page is. Cells of one colour that stand side by side in a row become one
@@ -238,7 +239,7 @@ def cells(axes: Axes, levels: NDArray[np.int64], palette: Sequence[str]) -> None
     axes.set_ylim(levels.shape[0] - 0.5, -0.5)
 
 
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+def _runs(mask: Bools) -> list[tuple[int, int, int]]:
     """(row, first column, column after the last) of the runs of true cells."""
     edges = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     return [

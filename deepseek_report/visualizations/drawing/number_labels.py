@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.visualizations.drawing.labels import short
 from deepseek_report.wording.words import Wording
 
@@ -16,7 +16,7 @@ def in_unit(text: str, unit: str | None, words: Wording) -> str:
     return words.text("pictures.common.in_unit", text=short(text, 60), unit=short(unit, 20))
 
 
-def evenly(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+def evenly(values: Floats, most: int) -> Ints:
     """At most so many positions, evenly over the order of the values, with both ends."""
     order = np.argsort(values, kind="stable")
     places = np.linspace(0, len(order) - 1, min(most, len(order)))

@@ -41,7 +41,7 @@ def paint_parts(
     """
     value, rest = columns
     axes = panel(figure, 3.4, 0.55, 6.4, figure.get_size_inches()[1] - 0.35)
-    rows(axes, [wrapped(one, 44, 3) for one in table["slice"]])
+    rows(axes, [wrapped(text, 44, 3) for text in table["slice"]])
     places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
     diamond = MarkStyle(LIGHT["context"], "D", size=4.5)
     intervals(axes, places, table[rest], (nothing, nothing), diamond)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.visualizations.style import LIGHT
 
 Image = NDArray[np.uint8]
@@ -27,20 +28,20 @@ _COLOURS = 96
 _PALE = 0.45
 
 
-def value_range(inputs: NDArray[np.float64]) -> tuple[float, float]:
+def value_range(inputs: Floats) -> tuple[float, float]:
     """Values that are drawn black and white: 0, or the least where it is negative, and the most."""
     low, high = min(0.0, float(np.nanmin(inputs))), float(np.nanmax(inputs))
     return (low, high) if high > low else (low, low + 1)
 
 
-def colours(image: NDArray[np.float64], scale: tuple[float, float]) -> Image:
+def colours(image: Floats, scale: tuple[float, float]) -> Image:
     """(row, column, channel) -> (row, column, 3); three channels are red, green and blue."""
     share = np.clip((np.nan_to_num(image) - scale[0]) / (scale[1] - scale[0]), 0, 1)
     three = share if share.shape[2] == 3 else np.repeat(share.mean(axis=2, keepdims=True), 3, 2)
     return (255 * three).round().astype(np.uint8)
 
 
-def shaded(image: Image, values: NDArray[np.float64], *, signed: bool = True) -> Image:
+def shaded(image: Image, values: Floats, *, signed: bool = True) -> Image:
     """The image, pale and grey, with red where values raise and blue where they lower.
 
     Amounts without a sign are green.
@@ -58,7 +59,7 @@ def shaded(image: Image, values: NDArray[np.float64], *, signed: bool = True) ->
     return np.asarray((1 - weight) * base + weight * tone).round().astype(np.uint8)
 
 
-def _rgb(role: str) -> NDArray[np.float64]:
+def _rgb(role: str) -> Floats:
     text = LIGHT[role].lstrip("#")
     return np.array([int(text[at : at + 2], 16) for at in (0, 2, 4)], dtype=np.float64)
 
@@ -69,17 +70,17 @@ def enlarged(image: Image) -> Image:
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def outlined(image: Image, mask: NDArray[np.bool_] | None) -> Image:
+def outlined(image: Image, mask: Bools | None) -> Image:
     """A black and white line around the pixels of a mask, which may be smaller than the image."""
     return image if mask is None else _edged(image, mask, 4)
 
 
-def framed(image: Image, mask: NDArray[np.bool_]) -> Image:
+def framed(image: Image, mask: Bools) -> Image:
     """A black line with a white one inside around the pixels of a mask."""
     return _edged(image, mask, 0)
 
 
-def _edged(image: Image, mask: NDArray[np.bool_], dash: int) -> Image:
+def _edged(image: Image, mask: Bools, dash: int) -> Image:
     """`dash` : length of the black and of the white pieces; 0 for a plain black line."""
     times = image.shape[0] // mask.shape[0]
     whole = mask.repeat(times, axis=0).repeat(times, axis=1)
@@ -95,7 +96,7 @@ def _edged(image: Image, mask: NDArray[np.bool_], dash: int) -> Image:
     return marked
 
 
-def _shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _shrunk(mask: Bools) -> Bools:
     """The mask without its outermost pixels; the image's edge counts as outside."""
     wide = np.pad(mask, 1)
     return wide[1:-1, 1:-1] & wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
@@ -110,7 +111,7 @@ def scale_bar(steps: int = 64) -> Image:
 def with_images(svg: str, images: Sequence[tuple[Image, Box]]) -> str:
     """The SVG with images under everything that it draws."""
     start = svg.index(">") + 1
-    return svg[:start] + "".join(_element(*one) for one in images) + svg[start:]
+    return svg[:start] + "".join(_element(*image) for image in images) + svg[start:]
 
 
 def _element(image: Image, box: Box) -> str:

@@ -46,7 +46,7 @@ def signed_explainers(results: Results) -> list[str]:
     ------
     NotApplicableError : no explainer of this run gives signed attributions.
     """
-    names = [n for n, one in results.explanations.items() if n != CONTROL and one.signed]
+    names = [n for n, method in results.explanations.items() if n != CONTROL and method.signed]
     if not names:
         raise NotApplicableError(
             "no explainer of this run gives signed attributions; "
@@ -86,9 +86,9 @@ def named_or(results: Results, explainer: str, choose: Callable[[Results], str])
         return choose(results)
     if explainer in results.names("explanations"):
         return explainer
-    there = ", ".join(results.names("explanations")) or "none"
+    available = ", ".join(results.names("explanations")) or "none"
     raise NotApplicableError(
-        f"explainer `{explainer}` is not in this run (there: {there}); "
+        f"explainer `{explainer}` is not in this run (there: {available}); "
         "name one of these, or leave the field empty to take the one that does best in the tests"
     )
 

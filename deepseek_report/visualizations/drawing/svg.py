@@ -33,7 +33,7 @@ def compact_svg(figure: Figure) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r">\s*\n\s*<", "><", text).strip()
-    return _unwrapped(_TAG.sub(lambda found: _tag(found[0]), text)) + "\n"
+    return _unwrapped(_TAG.sub(lambda match: _tag(match[0]), text)) + "\n"
 
 
 def _tag(tag: str) -> str:
@@ -43,12 +43,12 @@ def _tag(tag: str) -> str:
     if tag.startswith("<g"):
         tag = re.sub(r' id="[^"]*"', "", tag)
     if tag.startswith("<path"):
-        tag = re.sub(r' d="([^"]*)"', lambda found: f' d="{_path(found[1])}"', tag)
+        tag = re.sub(r' d="([^"]*)"', lambda match: f' d="{_path(match[1])}"', tag)
     tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
     tag = re.sub(r"; font-family: [^;\"]*|; stroke-linejoin: miter", "", tag)
     tag = re.sub(
         r' (x|y|width|height|transform)="([^"]*)"',
-        lambda found: f' {found[1]}="{_NUMBER.sub(lambda n: _short(n[0]), found[2])}"',
+        lambda match: f' {match[1]}="{_NUMBER.sub(lambda n: _short(n[0]), match[2])}"',
         tag,
     )
     return tag.replace("; ", ";").replace(": ", ":").replace(' style=""', "")
@@ -69,12 +69,12 @@ def _path(data: str) -> str:
     at = 0
     while at < len(tokens):
         command, size = tokens[at], _ARGUMENTS[tokens[at]]
-        numbers = [_short(one) for one in tokens[at + 1 : at + 1 + size]]
+        numbers = [_short(token) for token in tokens[at + 1 : at + 1 + size]]
         at += 1 + size
-        there = (numbers[-2], numbers[-1]) if numbers else ("", "")
-        stays = command == "L" and here == there
-        parts.append(_stay(before) if stays else _step(command, numbers, here, there))
-        here, before = there, command
+        end = (numbers[-2], numbers[-1]) if numbers else ("", "")
+        stays = command == "L" and here == end
+        parts.append(_stay(before) if stays else _step(command, numbers, here, end))
+        here, before = end, command
     return "".join(parts)
 
 
@@ -86,13 +86,13 @@ def _stay(before: str) -> str:
     return "h.01" if before == "M" else "h0"
 
 
-def _step(command: str, numbers: list[str], here: tuple[str, str], there: tuple[str, str]) -> str:
+def _step(command: str, numbers: list[str], here: tuple[str, str], end: tuple[str, str]) -> str:
     if command != "L":
         return command + " ".join(numbers)
-    if here[1] == there[1]:
-        return "H" + there[0]
-    if here[0] == there[0]:
-        return "V" + there[1]
+    if here[1] == end[1]:
+        return "H" + end[0]
+    if here[0] == end[0]:
+        return "V" + end[1]
     return "L" + " ".join(numbers)
 
 
@@ -101,8 +101,8 @@ def _unwrapped(text: str) -> str:
     text = re.sub(r"<defs></defs>|<defs/>|<g/>", "", text)
     keep: list[bool] = []
 
-    def one(found: re.Match[str]) -> str:
-        tag = found[0]
+    def kept(match: re.Match[str]) -> str:
+        tag = match[0]
         if tag == "</g>":
             return tag if keep.pop() else ""
         if tag.startswith("<g") and not tag.endswith("/>"):
@@ -110,4 +110,4 @@ def _unwrapped(text: str) -> str:
             return tag if keep[-1] else ""
         return tag
 
-    return _TAG.sub(one, text)
+    return _TAG.sub(kept, text)

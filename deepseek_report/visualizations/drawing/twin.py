@@ -17,7 +17,7 @@ Kind = Literal["scatter", "bar", "heatmap", "scatter3d"]
 
 def rounded(values: ArrayLike) -> list[float | None]:
     """Numbers with four significant digits; missing ones become null."""
-    return [float(f"{one:.4g}") if math.isfinite(one) else None for one in np.ravel(values)]
+    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in np.ravel(values)]
 
 
 def text(value: object) -> str:
@@ -102,7 +102,7 @@ def twin(
         "separators": words.numbers.separators,
         "legend": {"orientation": "h", "y": -0.2, "itemsizing": "constant"},
     }
-    return {"data": [dict(one) for one in traces], "layout": {**common, **layout}}
+    return {"data": list(map(dict, traces)), "layout": {**common, **layout}}
 
 
 def error_bars(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
     axes.set_xlim(min(-0.1, float(table[["spearman", "low"]].min().min()) - 0.05), 1.1)
-    axes.set_xticks([one for one in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if one >= axes.get_xlim()[0]])
+    axes.set_xticks([at for at in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if at >= axes.get_xlim()[0]])
     plain_ticks(axes, "x", words)
     axes.set_xlabel(words.text("pictures.agreement.axis"))
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -85,9 +85,9 @@ class _View:
     """The attributions shown, features by falling mean size; `levels` colour the values."""
 
     features: list[Feature]
-    values: NDArray[np.float64]
-    inputs: NDArray[np.float64]
-    levels: NDArray[np.int64]
+    values: Floats
+    inputs: Floats
+    levels: Ints
     tendency: list[float]
     class_name: str
     space: OutputSpace
@@ -104,7 +104,7 @@ def _view(explanation: Explanation, schema: Schema, most: int, instances: int) -
     few = min(instances, len(explanation))
     cases = np.linspace(0, len(explanation) - 1, few).round().astype(int)
     inputs, values = explanation.inputs[:, order], explanation.values[:, order]
-    features = [schema.feature(explanation.feature_names[one]) for one in order]
+    features = [schema.feature(explanation.feature_names[index]) for index in order]
     levels = np.column_stack([_levels(f, c) for f, c in zip(features, inputs.T, strict=True)])
     return _View(
         features=features,
@@ -118,29 +118,29 @@ def _view(explanation: Explanation, schema: Schema, most: int, instances: int) -
     )
 
 
-def _levels(feature: Feature, column: NDArray[np.float64]) -> NDArray[np.int64]:
+def _levels(feature: Feature, column: Floats) -> Ints:
     """0 to 4 by the rank of the value among the explained cases; -1 without order or missing."""
     if feature.kind == "categorical":
         return np.full(len(column), -1)
-    there = np.isfinite(column)
-    distinct, place = np.unique(column[there], return_inverse=True)
+    present = np.isfinite(column)
+    distinct, place = np.unique(column[present], return_inverse=True)
     counts = np.bincount(place, minlength=len(distinct))
     middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
     levels = np.full(len(column), -1)
-    levels[there] = np.minimum((middle[place] * len(VALUE)).astype(int), len(VALUE) - 1)
+    levels[present] = np.minimum((middle[place] * len(VALUE)).astype(int), len(VALUE) - 1)
     return levels
 
 
-def _tendency(levels: NDArray[np.int64], values: NDArray[np.float64]) -> float:
+def _tendency(levels: Ints, values: Floats) -> float:
     """Correlation of value rank and attribution: +1 high values raise, -1 they lower."""
-    there = levels >= 0
-    if there.sum() < 3 or np.ptp(levels[there]) == 0 or np.ptp(values[there]) == 0:
+    ranked = levels >= 0
+    if ranked.sum() < 3 or np.ptp(levels[ranked]) == 0 or np.ptp(values[ranked]) == 0:
         return 0.0
-    return float(np.corrcoef(levels[there], values[there])[0, 1])
+    return float(np.corrcoef(levels[ranked], values[ranked])[0, 1])
 
 
 def _paint(figure: Figure, view: _View, words: Wording) -> None:
-    labels = [short(one.label, 34) for one in view.features]
+    labels = [short(feature.label, 34) for feature in view.features]
     height = figure.get_size_inches()[1]
     axes = panel(figure, min(extent(labels) + 0.15, 2.9), 0.55, 7.1, height - 0.4)
     rows(axes, labels)
@@ -150,7 +150,7 @@ def _paint(figure: Figure, view: _View, words: Wording) -> None:
     )
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
-    heights = np.column_stack([_swarm(one, axes.get_xlim()) for one in view.values.T])
+    heights = np.column_stack([_swarm(column, axes.get_xlim()) for column in view.values.T])
     heights += np.arange(len(view.features))
     for level, colour in enumerate((LIGHT["context"], *VALUE), start=-1):
         chosen_dots = view.levels == level
@@ -161,12 +161,12 @@ def _paint(figure: Figure, view: _View, words: Wording) -> None:
     _scale(axes, words)
 
 
-def _swarm(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
+def _swarm(values: Floats, limits: tuple[float, float]) -> Floats:
     """Offsets that keep neighbours apart: those of one narrow bin are stacked around the row."""
     bins = ((values - limits[0]) / (limits[1] - limits[0]) * 90).astype(int)
     offsets = np.zeros(len(values))
-    for one in np.unique(bins):
-        inside = np.flatnonzero(bins == one)
+    for position in np.unique(bins):
+        inside = np.flatnonzero(bins == position)
         rank = np.arange(len(inside))
         step = min(0.1, 0.76 / len(inside))
         offsets[inside] = np.where(rank % 2, 1, -1) * ((rank + 1) // 2) * step
@@ -223,18 +223,18 @@ def _twin(view: _View, words: Wording) -> dict[str, Any]:
     traces = []
     for row in range(len(view.features)):
         x = view.values[cases, row]
-        tones = [_TONES[one] for one in view.levels[cases, row]]
+        tones = [_TONES[level] for level in view.levels[cases, row]]
         look = {"color": tones, "size": 6, "opacity": 0.8}
         heights, hover = row + _swarm(x, limits), _hover(view, row, cases, words)
         traces.append(twin.points(scale * x, heights, "", text=hover, marker=look))
     layout = {
         "xaxis": twin.axis(words.say(view.across), zeroline=True, zerolinecolor=LIGHT["context"]),
-        "yaxis": twin.row_axis([short(one.label, 34) for one in view.features]),
+        "yaxis": twin.row_axis([short(feature.label, 34) for feature in view.features]),
     }
     return twin.twin(traces, layout, words, height=100 + 34 * len(view.features))
 
 
-def _hover(view: _View, row: int, cases: NDArray[np.int64], words: Wording) -> list[str]:
+def _hover(view: _View, row: int, cases: Ints, words: Wording) -> list[str]:
     feature = view.features[row]
     return [
         twin.text(f"{spoken(feature.label)}: {spoken(words.name(feature.display(value)))}")

@@ -104,8 +104,8 @@ class _View:
 
 
 def _gains(results: Results, metric: str, names: Sequence[str]) -> dict[str, Score]:
-    found = {name: results.score(metric, explainer=name) for name in names if name != CONTROL}
-    return {name: one for name, one in found.items() if one is not None and known(one.value)}
+    gains = {name: results.score(metric, explainer=name) for name in names if name != CONTROL}
+    return {name: gain for name, gain in gains.items() if gain is not None and known(gain.value)}
 
 
 def _paint(figure: Figure, view: _View) -> None:
@@ -136,7 +136,7 @@ def _limits(view: _View) -> tuple[float, float]:
 
 def _curves(axes: Axes, table: pd.DataFrame, view: _View) -> None:
     tone = colours(view.names)
-    for name in sorted(view.names, key=lambda one: one != CONTROL):
+    for name in sorted(view.names, key=lambda explainer: explainer != CONTROL):
         own = table[table["explainer"] == name].sort_values("removed_share")
         width = 2.6 if name == CONTROL else 1.7
         axes.plot(own["removed_share"], own["mean"], color=tone[name], linewidth=width)

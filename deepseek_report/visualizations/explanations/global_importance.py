@@ -90,13 +90,13 @@ class GlobalImportancePicture(PicturePart):
 class _View:
     """Shares by explainer, features in the order of their mean share; the control comes last.
 
-    labels : of the rows. told : the same features inside a sentence.
+    labels : of the rows. inline : the same features inside a sentence.
     """
 
     table: pd.DataFrame
     features: list[str]
     labels: dict[str, str]
-    told: dict[str, Text]
+    inline: dict[str, Text]
     explainers: list[str]
     all_shares: pd.DataFrame
     words: Wording
@@ -119,9 +119,9 @@ def _view(table: pd.DataFrame, most: int, schema: Schema, words: Wording) -> _Vi
     scale = table["share"] / table["mean_absolute"].where(table["mean_absolute"] > 0)
     scaled = table.assign(share_low=table["low"] * scale, share_high=table["high"] * scale)
     labels = {row.feature: spoken(row.label) for row in table.itertuples()}
-    told = {name: player(label, schema) for name, label in labels.items()}
+    inline = {name: player(label, schema) for name, label in labels.items()}
     features = list(mean.index[:most])
-    return _View(scaled, features, labels, told, ordered, shares, words)
+    return _View(scaled, features, labels, inline, ordered, shares, words)
 
 
 def _drawn(view: _View, page: float, abreast: int) -> str:
@@ -133,9 +133,9 @@ def _drawn(view: _View, page: float, abreast: int) -> str:
 
 
 def _paint(figure: Figure, view: _View, abreast: int, tall: float) -> None:
-    page, top = (float(one) for one in figure.get_size_inches())
-    names = [view.labels[one] for one in view.features]
-    labels = [short(one, 34) if page == WIDTH else wrapped(one, 22) for one in names]
+    page, top = (float(inches) for inches in figure.get_size_inches())
+    names = [view.labels[feature] for feature in view.features]
+    labels = [short(name, 34) if page == WIDTH else wrapped(name, 22) for name in names]
     left = min(extent(labels) + 0.12, 0.4 * page)
     width = (page - left - 0.1) / min(len(view.explainers), abreast)
     most = _most(view)
@@ -187,13 +187,13 @@ def _title(view: _View) -> Message:
     mean = view.all_shares[judged].mean(axis=1)
     top = sum(view.all_shares[name].idxmax() == first for name in judged)
     if 2 * top <= len(judged):
-        return caption("global_importance.title_differ", first=view.told[first])
+        return caption("global_importance.title_differ", first=view.inline[first])
     return caption(
         "global_importance.title",
-        first=view.told[first],
+        first=view.inline[first],
         top=top,
         explainers=len(judged),
-        second=view.told[second[0]] if second else None,
+        second=view.inline[second[0]] if second else None,
         ratio=float(mean[second[0]] / mean[first]) if second else None,
     )
 

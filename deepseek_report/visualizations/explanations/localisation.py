@@ -62,7 +62,7 @@ class LocalisationPicture(PicturePart):
         words = words_of(results)
         table = table.assign(label=[_label(measure, words) for measure in table["measure"]])
         measures = list(dict.fromkeys(table["measure"]))
-        names = sorted(dict.fromkeys(table["explainer"]), key=lambda one: one == CONTROL)
+        names = sorted(dict.fromkeys(table["explainer"]), key=lambda name: name == CONTROL)
         height = _HEAD + _ROW * len(names) + _FOOT
         return [
             Picture(
@@ -110,8 +110,8 @@ def _paint(
 def _of(table: pd.DataFrame, measure: str, names: Sequence[str]) -> pd.DataFrame:
     """The rows of one measure, one an explainer, missing ones empty."""
     mine = table[table["measure"] == measure].set_index("explainer")
-    found = mine.loc[~mine.index.duplicated()].reindex(list(names))
-    return found.assign(label=found["label"].dropna().iloc[0])
+    aligned = mine.loc[~mine.index.duplicated()].reindex(list(names))
+    return aligned.assign(label=aligned["label"].dropna().iloc[0])
 
 
 def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str], words: Wording) -> None:
@@ -120,9 +120,9 @@ def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str], words: Wording
         dashes = (0, (3, 3))
         axes.axvline(float(chance.mean()), color=LIGHT["context"], linewidth=1, linestyle=dashes)
     for row, name in enumerate(names):
-        one = mine.loc[name]
+        score = mine.loc[name]
         look = MarkStyle(LIGHT["context"], hollow=True) if name == CONTROL else MarkStyle(SERIES[0])
-        intervals(axes, [row], [one["value"]], ([one["low"]], [one["high"]]), look)
+        intervals(axes, [row], [score["value"]], ([score["low"]], [score["high"]]), look)
     axes.set_xlim(-0.03, 1.03)
     grid(axes, "x")
     value_ticks(axes, "x", words, 3)

@@ -50,8 +50,8 @@ class LearningCurvePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "learning_curve", "curve")
-        found = results.find("learning_curve_gain")
-        gain, words = found[0] if found else None, words_of(results)
+        gains = results.find("learning_curve_gain")
+        gain, words = gains[0] if gains else None, words_of(results)
         return [
             Picture(
                 name="learning_curve",

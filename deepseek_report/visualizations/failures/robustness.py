@@ -43,7 +43,7 @@ class _Judged:
         """What a person calls it."""
         return caption(f"robustness.measures.{self.measure.key}")
 
-    def told(self, row: pd.Series) -> Message:
+    def value_in(self, row: pd.Series) -> Message:
         """Its value in a row of the table, with the interval."""
         value, low, high = (row[column] for column in self.columns)
         return self.scale.with_interval(value, low, high)
@@ -161,9 +161,9 @@ def _alt(table: pd.DataFrame, calm: float | None, judged: tuple[_Judged, _Judged
             perturbation=spoken(name),
             level=row["level"],
             held=held.name,
-            score=held.told(row),
+            score=held.value_in(row),
             moved=moved.name,
-            change=moved.told(row),
+            change=moved.value_in(row),
         )
         for name, row in rows
     ]

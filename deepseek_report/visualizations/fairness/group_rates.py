@@ -218,7 +218,7 @@ def _widest(view: _View) -> tuple[pd.Series, pd.Series] | None:
         if low[column.key] < high[column.key]
     ]
     return max(
-        pairs, key=lambda one: (not _overlap(column, *one), _gap(column, *one)), default=None
+        pairs, key=lambda pair: (not _overlap(column, *pair), _gap(column, *pair)), default=None
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -52,8 +52,8 @@ class AttentionMapsPicture(PicturePart):
                 raise ArtifactError(
                     f"measures/attention: the array `{name}` is not there; measure it again"
                 )
-        tokens = [spoken(one) for one in required(results, "attention", "tokens")["label"]]
-        branches = [spoken(one) for one in required(results, "attention", "branches")["branch"]]
+        tokens = [spoken(label) for label in required(results, "attention", "tokens")["label"]]
+        branches = [spoken(label) for label in required(results, "attention", "branches")["branch"]]
         words = words_of(results)
         return [
             _picture(_View(layer, maps, even, arrays["there"], tokens, branches, words))
@@ -65,13 +65,13 @@ class AttentionMapsPicture(PicturePart):
 class _View:
     """The maps (branch, head, query, key) of one layer.
 
-    even : (branch, query, key). there : (query,) share of the cases that have the token.
+    even : (branch, query, key). present : (query,) share of the cases that have the token.
     """
 
     layer: int
-    maps: NDArray[np.float64]
-    even: NDArray[np.float64]
-    there: NDArray[np.float64]
+    maps: Floats
+    even: Floats
+    present: Floats
     tokens: list[str]
     branches: list[str]
     words: Wording
@@ -101,16 +101,16 @@ class _View:
         """The same over all heads, with times the even share."""
         return self._preferred(self.maps.mean(axis=(0, 1)), self.even.mean(axis=0))
 
-    def levels(self, branch: int, head: int) -> NDArray[np.int64]:
+    def levels(self, branch: int, head: int) -> Ints:
         """(query, key) how many of the steps above the even share each cell is."""
         even = self.even[branch]
         times = np.divide(self.maps[branch, head], even, out=np.zeros_like(even), where=even > 0)
         return np.asarray(np.digitize(times, np.array(_STEPS)))
 
-    def _preferred(
-        self, weights: NDArray[np.float64], even: NDArray[np.float64]
-    ) -> tuple[str, float, float]:
-        shares, expected = (self.there @ one / self.there.sum() for one in (weights, even))
+    def _preferred(self, weights: Floats, even: Floats) -> tuple[str, float, float]:
+        shares, expected = (
+            self.present @ pattern / self.present.sum() for pattern in (weights, even)
+        )
         best = int((shares - expected).argmax())
         return self.tokens[best], float(shares[best]), float(shares[best] / expected[best])
 
@@ -134,7 +134,7 @@ def _drawn(view: _View) -> str:
 
 
 def _paint(figure: Figure, view: _View, side: float) -> None:
-    width, height = (float(one) for one in figure.get_size_inches())
+    width, height = (float(inches) for inches in figure.get_size_inches())
     _key(figure, view.words)
     for line, (branch, heads) in enumerate(view.lines):
         upper = height - _TOP - line * (side + 0.72)
@@ -164,7 +164,7 @@ def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, widt
 
 def _key(figure: Figure, words: Wording) -> None:
     """The levels of colour, above the maps."""
-    width, height = (float(one) for one in figure.get_size_inches())
+    width, height = (float(inches) for inches in figure.get_size_inches())
     y = 1 - 0.4 / height
     figure.text(
         0.5 / width,

@@ -84,11 +84,12 @@ def _sample(table: pd.DataFrame, points: int) -> pd.DataFrame:
 def _tones(table: pd.DataFrame) -> dict[str, str]:
     """{layer: colour}; where there are more layers than colours, the smallest are grey."""
     sizes = table["layer"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
-    largest = [str(one) for one in sizes.index[: len(SERIES)]]
-    ordered = [one for one in dict.fromkeys(map(str, table["layer"])) if one in largest]
+    largest = [str(layer) for layer in sizes.index[: len(SERIES)]]
+    ordered = [layer for layer in dict.fromkeys(map(str, table["layer"])) if layer in largest]
     tones = dict(zip(ordered, SERIES, strict=False))
     return {
-        str(one): tones.get(str(one), LIGHT["context"]) for one in dict.fromkeys(table["layer"])
+        str(layer): tones.get(str(layer), LIGHT["context"])
+        for layer in dict.fromkeys(table["layer"])
     }
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -127,7 +127,7 @@ def _tiles_height(n: int, page: _Page) -> float:
 def _tiles(
     figure: Figure,
     heads: Sequence[str],
-    inputs: NDArray[np.float64],
+    inputs: Floats,
     kind: DataKind,
     page: _Page,
 ) -> None:
@@ -144,13 +144,13 @@ def _tiles(
         paint(axes, values[place], span)
 
 
-def _image_tile(axes: Axes, image: NDArray[np.float64], span: tuple[float, float]) -> None:
+def _image_tile(axes: Axes, image: Floats, span: tuple[float, float]) -> None:
     """(row, column, channel), darker for greater values."""
     cells(axes, _levels(image.mean(axis=-1), span), HEAT)
     axes.set_aspect("equal", anchor="NW")
 
 
-def _curves_tile(axes: Axes, series: NDArray[np.float64], span: tuple[float, float]) -> None:
+def _curves_tile(axes: Axes, series: Floats, span: tuple[float, float]) -> None:
     """(step, channel), a line for each channel."""
     for channel, tone in enumerate(colours([str(i) for i in range(series.shape[1])]).values()):
         axes.plot(series[:, channel], color=tone, linewidth=1.1)
@@ -172,7 +172,7 @@ def _frame(axes: Axes) -> None:
         spine.set_color(LIGHT["grid"])
 
 
-def _levels(image: NDArray[np.float64], span: tuple[float, float]) -> NDArray[np.int64]:
+def _levels(image: Floats, span: tuple[float, float]) -> Ints:
     """(row, column) 0 for the least value of all prototypes, up to 6 for the greatest."""
     step = max(-(-max(image.shape) // _PIXELS), 1)
     thin = image[::step, ::step]
@@ -196,7 +196,7 @@ def _blocks(
     size = (SMALL - 1) * 0.6 / 72
     for_label = int(page.labels / size)
     for_value = int((page.width - page.labels) / page.columns / size)
-    found = []
+    blocks = []
     for start in range(0, len(shown), page.columns):
         part = list(shown.iloc[start : start + page.columns].itertuples())
         lines = [
@@ -206,8 +206,8 @@ def _blocks(
             )
             for feature, label in labels.items()
         ]
-        found.append(_PrototypeBlock(tuple(_head(row, words) for row in part), tuple(lines)))
-    return found
+        blocks.append(_PrototypeBlock(tuple(_head(row, words) for row in part), tuple(lines)))
+    return blocks
 
 
 def _line_height(line: tuple[str, ...]) -> float:

@@ -177,10 +177,10 @@ def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) ->
     shown = part.shown
     places = np.arange(len(shown))
     added = shown["contribution"].to_numpy(float)
-    tones = [LIGHT["raises"] if one > 0 else LIGHT["lowers"] for one in added]
+    tones = [LIGHT["raises"] if amount > 0 else LIGHT["lowers"] for amount in added]
     axes.barh(places, added, height=0.3 + 0.5 * np.sqrt(shown["share"]), color=tones)
     axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
-    labels = [short(one, 20) for one in shown["display"]]
+    labels = [short(text, 20) for text in shown["display"]]
     axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(*span)

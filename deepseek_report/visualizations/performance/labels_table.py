@@ -73,7 +73,7 @@ def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
     left = panel(figure, 2.0, 0.55, 4.25, height - 0.3)
     right = panel(figure, 4.45, 0.55, 6.6, height - 0.3)
     marks = [f"{'▸ ' if row.reported else ''}{row.label}" for row in table.itertuples()]
-    rows(left, [wrapped(one, 24, 2) for one in marks])
+    rows(left, [wrapped(mark, 24, 2) for mark in marks])
     rows(right, [""] * len(table))
     _column(left, table, "roc_auc", SERIES[0], words)
     left.axvline(0.5, color=LIGHT["context"], linewidth=1)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
@@ -74,7 +74,7 @@ class _View:
     """
 
     bins: pd.DataFrame
-    probabilities: NDArray[np.float64]
+    probabilities: Floats
     class_name: str
     score: Score | None
     words: Wording
@@ -111,7 +111,7 @@ class _View:
         return min(1.02, greatest * 1.04)
 
 
-def _probabilities(results: Results, two: bool) -> NDArray[np.float64]:
+def _probabilities(results: Results, two: bool) -> Floats:
     if not results.has_rows:
         return np.zeros(0)
     predicted = results.predictions
@@ -162,7 +162,7 @@ def _histogram(axes: Axes, view: _View) -> None:
     count_ticks(axes, "y", view.words, 3)
 
 
-def _bars(view: _View) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+def _bars(view: _View) -> tuple[Floats, Floats, Ints]:
     """(bar,) where each starts, how wide it is, and its cases: those of the bins without rows."""
     if not len(view.probabilities):
         bins = view.bins

@@ -114,12 +114,12 @@ def _paint(figure: Figure, view: _View) -> None:
     axes = panel(figure, 0.65, 0.6, 5.2, 3.2)
     labels = []
     for column, colour in _RATES.items():
-        there = view.table[view.table["threshold"] <= view.most].dropna(subset=[column])
-        if there.empty:
+        points = view.table[view.table["threshold"] <= view.most].dropna(subset=[column])
+        if points.empty:
             continue
-        axes.plot(there["threshold"], there[column], color=colour)
+        axes.plot(points["threshold"], points[column], color=colour)
         label = short(view.words.say(view.rate(column)), 26)
-        labels.append(EndLabel(view.most, float(there[column].iloc[-1]), label, colour))
+        labels.append(EndLabel(view.most, float(points[column].iloc[-1]), label, colour))
     axes.set(xlim=(0, view.most), ylim=(0, 1.02))
     grid(axes, "y")
     percent_ticks(axes, "x", view.words)

@@ -146,10 +146,10 @@ def _mark_best(axes: Axes, best: float | None, words: Wording, *, label: bool) -
 
 def _end(history: pd.DataFrame, line: _Line, words: Wording) -> EndLabel | None:
     column, part, colour = line
-    there = history[["epoch", column]].dropna()
-    if there.empty:
+    points = history[["epoch", column]].dropna()
+    if points.empty:
         return None
-    last = there.iloc[-1]
+    last = points.iloc[-1]
     text = words.text(f"pictures.training_curves.{part}")
     return EndLabel(float(last["epoch"]), float(last[column]), text, colour)
 

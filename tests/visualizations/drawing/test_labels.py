@@ -28,7 +28,7 @@ def pieces_schema() -> Schema:
 def test_a_cleaned_label_is_one_printable_line_and_never_empty(text: str) -> None:
     line = clean(text)
     assert line
-    assert not any(unicodedata.category(one).startswith("C") for one in line)
+    assert not any(unicodedata.category(character).startswith("C") for character in line)
 
 
 @given(st.text(max_size=200), st.integers(2, 50))
@@ -40,11 +40,11 @@ def test_a_short_label_fits(text: str, most: int) -> None:
 def test_wrapped_lines_fit_and_lose_nothing_unless_they_say_so(
     text: str, width: int, lines: int
 ) -> None:
-    found = wrapped(text, width, lines).split("\n")
-    assert len(found) <= lines
-    assert all(columns(line) <= width for line in found)
-    if "…" not in found[-1] and text.strip():
-        assert "".join(found).replace(" ", "") == text.replace(" ", "")
+    fitted = wrapped(text, width, lines).split("\n")
+    assert len(fitted) <= lines
+    assert all(columns(line) <= width for line in fitted)
+    if "…" not in fitted[-1] and text.strip():
+        assert "".join(fitted).replace(" ", "") == text.replace(" ", "")
 
 
 def test_lines_break_at_spaces() -> None:
@@ -56,7 +56,7 @@ def test_control_and_direction_marks_are_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "label", "said"),
+    ("schema", "label", "expected"),
     [
         (text_schema(), "late", "the word “late”"),
         (pieces_schema(), "好", "the piece “好”"),
@@ -65,8 +65,8 @@ def test_control_and_direction_marks_are_dropped() -> None:
     ],
 )
 def test_a_player_has_its_noun_where_its_label_does_not_say_it(
-    schema: Schema, label: str, said: str
+    schema: Schema, label: str, expected: str
 ) -> None:
     words = wording(noun=kind_of(schema).noun)
-    assert words.say(player(label, schema)) == said
-    assert kind_of(schema).noun in said
+    assert words.say(player(label, schema)) == expected
+    assert kind_of(schema).noun in expected

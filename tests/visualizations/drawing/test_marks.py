@@ -97,7 +97,7 @@ def test_labels_at_one_height_are_written_above_each_other() -> None:
         end_labels(axes, [EndLabel(1.0, 0.5, name, SERIES[0]) for name in ("one", "two", "three")])
 
     svg = draw_svg("labels", 3.0, paint)
-    y = sorted(float(one) for one in re.findall(r'<text[^>]* y="([^"]+)"', svg))
+    y = sorted(float(height) for height in re.findall(r'<text[^>]* y="([^"]+)"', svg))
     assert np.diff(y) == pytest.approx([11.5, 11.5], abs=0.1)
 
 

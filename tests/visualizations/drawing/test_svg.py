@@ -16,11 +16,11 @@ places = st.tuples(*[st.floats(-2000, 2000).map(lambda x: round(x, 6))] * 2)
 
 def corners(data: str) -> list[tuple[float, float]]:
     """A slow reader of absolute M, L, H, V and relative h."""
-    found: list[tuple[float, float]] = []
+    passed: list[tuple[float, float]] = []
     for command, rest in re.findall(r"([MLHVh])([^MLHVhz]*)", data):
-        numbers = [float(one) for one in rest.split()]
-        x, y = found[-1] if found else (0.0, 0.0)
-        found.append(
+        numbers = [float(number) for number in rest.split()]
+        x, y = passed[-1] if passed else (0.0, 0.0)
+        passed.append(
             {
                 "M": lambda n: (n[0], n[1]),
                 "L": lambda n: (n[0], n[1]),
@@ -29,7 +29,7 @@ def corners(data: str) -> list[tuple[float, float]]:
                 "h": lambda n, x=x, y=y: (x + n[0], y),
             }[command](numbers)
         )
-    return found
+    return passed
 
 
 @given(st.lists(places, min_size=1, max_size=12))
@@ -74,6 +74,6 @@ def test_two_pictures_share_no_id() -> None:
     def paint(figure: object) -> None:
         panel(figure, 1, 0.2, 3, 0.9).plot([0, 1], [0, 1], marker="o")  # type: ignore[arg-type]
 
-    one, two = (set(re.findall(r'id="([^"]+)"', draw_svg(name, 1.0, paint))) for name in "ab")
-    assert one
-    assert not one & two
+    first, second = (set(re.findall(r'id="([^"]+)"', draw_svg(name, 1.0, paint))) for name in "ab")
+    assert first
+    assert not first & second
