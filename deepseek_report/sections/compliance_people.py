@@ -57,7 +57,7 @@ def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[
 
 def not_used(report: ComplianceReport) -> list[dict[str, Any]]:
     """What is wrong in the files of people, each with its place."""
-    return [one.told() for one in report.options.human.problems]
+    return [one.as_messages() for one in report.options.human.problems]
 
 
 def open_fields(
