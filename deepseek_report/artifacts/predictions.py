@@ -100,14 +100,14 @@ class Predictions:
 class ClassRates:
     """Rates of the decisions about one class over all cases; NaN where there is nothing to count.
 
-    decided : share decided for the class. base : share that has it as label. found, missed : shares
-    of those that have it. flagged : share of the others decided for it. right : share of the
+    decided : share decided for the class. base : share that has it as label. recall, missed :
+    shares of those that have it. flagged : share of the others decided for it. right : share of the
     decisions for it that are right.
     """
 
     decided: float
     base: float
-    found: float
+    recall: float
     missed: float
     flagged: float
     right: float
@@ -117,7 +117,7 @@ class ClassRates:
         return cls(
             decided=_share(decided),
             base=_share(truth),
-            found=_share(decided[truth]),
+            recall=_share(decided[truth]),
             missed=_share(~decided[truth]),
             flagged=_share(decided[~truth]),
             right=_share(truth[decided]),

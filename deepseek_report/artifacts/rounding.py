@@ -15,13 +15,13 @@ def count(value: float) -> str:
     return f"{round(value):,}".replace(",", THIN).replace("-", MINUS)
 
 
-def plural(value: int, one: str, many: str | None = None) -> str:
+def plural(value: int, singular: str, many: str | None = None) -> str:
     """`1 row`, `2 rows`.
 
     >>> plural(1, "row"), plural(2, "row"), plural(0, "class", "classes")
     ('1 row', '2 rows', '0 classes')
     """
-    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+    return f"{count(value)} {singular if value == 1 else many or singular + 's'}"
 
 
 def decimals_supported(low: float, high: float, most: int = 4) -> int:

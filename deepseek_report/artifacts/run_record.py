@@ -48,8 +48,8 @@ def read_record(folder: Path) -> RunRecord:
             return RunRecord(problem=too_large)
         return _parse(json.loads(content.decode("utf-8")))
     except OSError as error:
-        told = message("compliance.record.unreadable", file=PROVENANCE, reason=error.strerror)
-        return RunRecord(problem=told)
+        unreadable = message("compliance.record.unreadable", file=PROVENANCE, reason=error.strerror)
+        return RunRecord(problem=unreadable)
     except (ValueError, RecursionError):
         return RunRecord(problem=message("compliance.record.malformed", file=PROVENANCE))
 

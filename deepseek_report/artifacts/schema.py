@@ -86,7 +86,7 @@ class Feature:
             self,
             label=naming(self.label),
             unit=self.unit and naming(self.unit),
-            categories=tuple(replace(one, label=naming(one.label)) for one in own)
+            categories=tuple(replace(category, label=naming(category.label)) for category in own)
             or self.categories,
         )
 
@@ -215,10 +215,10 @@ class Layout:
     @cached_property
     def owners(self) -> NDArray[np.int64]:
         """(column,) position of the player that it belongs to."""
-        found = np.full(math.prod(self.shape), -1, dtype=np.int64)
+        owners = np.full(math.prod(self.shape), -1, dtype=np.int64)
         for player, columns in enumerate(self.players):
-            found[list(columns)] = player
-        return found
+            owners[list(columns)] = player
+        return owners
 
     def channel(self, position: int) -> str:
         """What a channel is called; its number, from 1, where the data do not name it."""
@@ -249,7 +249,7 @@ class Schema:
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """The tokens of a text, position by position; empty for other data."""
-        tokens = (one.categories for one in self.features if one.kind == "token")
+        tokens = (feature.categories for feature in self.features if feature.kind == "token")
         return tuple(token.label for token in next(tokens, ()))
 
     @property
@@ -270,10 +270,10 @@ class Schema:
 
     def attributes_of(self, kind: AttributeKind) -> list[Attribute]:
         """The attributes that group people, or those that cut the data into other parts."""
-        return [one for one in self.attributes if one.kind == kind]
+        return [attribute for attribute in self.attributes if attribute.kind == kind]
 
     def attribute(self, name: str) -> Attribute:
-        return next(one for one in self.attributes if one.name == name)
+        return next(attribute for attribute in self.attributes if attribute.name == name)
 
     @cached_property
     def own_names(self) -> frozenset[str]:
@@ -287,12 +287,13 @@ class Schema:
             self,
             features=() if self.layout else self.features,
             attributes=tuple(
-                replace(one, levels=()) if self._is_banded(one) else one for one in self.attributes
+                replace(attribute, levels=()) if self._is_banded(attribute) else attribute
+                for attribute in self.attributes
             ),
             layout=self.layout and replace(self.layout, player_labels=()),
         )
         named.renamed(lambda name: names.add(name) or name)  # type: ignore[func-returns-value]
-        return frozenset(names | {one.unit for one in self.features if one.unit})
+        return frozenset(names | {feature.unit for feature in self.features if feature.unit})
 
     def _is_banded(self, attribute: Attribute) -> bool:
         """Whether the levels of an attribute are bands of a number, which the package names."""
@@ -308,23 +309,29 @@ class Schema:
             channels=tuple(map(naming, self.layout.channels)),
         )
         return Schema(
-            tuple(one.renamed(naming) for one in self.features),
+            tuple(feature.renamed(naming) for feature in self.features),
             self.target.renamed(naming),
             tuple(
-                replace(one, label=naming(one.label), levels=tuple(map(naming, one.levels)))
-                for one in self.attributes
+                replace(
+                    attribute,
+                    label=naming(attribute.label),
+                    levels=tuple(map(naming, attribute.levels)),
+                )
+                for attribute in self.attributes
             ),
             layout,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the vocabulary, which all places of a text share, is written once."""
-        tokens = next((one.categories for one in self.features if one.kind == "token"), ())
+        tokens = next(
+            (feature.categories for feature in self.features if feature.kind == "token"), ()
+        )
         return {
-            "features": [_feature_json(one) for one in self.features],
-            "vocabulary": [one.label for one in tokens],
+            "features": [_feature_json(feature) for feature in self.features],
+            "vocabulary": [token.label for token in tokens],
             "target": asdict(self.target),
-            "attributes": [asdict(one) for one in self.attributes],
+            "attributes": [asdict(attribute) for attribute in self.attributes],
             "layout": asdict(self.layout) if self.layout else None,
         }
 
@@ -332,7 +339,7 @@ class Schema:
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
         tokens = as_vocabulary(data.get("vocabulary", ()))
         return cls(
-            features=tuple(_feature(one, tokens) for one in data["features"]),
+            features=tuple(_feature(feature, tokens) for feature in data["features"]),
             target=Target(
                 **{
                     **data["target"],
@@ -342,7 +349,8 @@ class Schema:
                 }
             ),
             attributes=tuple(
-                Attribute(**{**one, "levels": tuple(one["levels"])}) for one in data["attributes"]
+                Attribute(**{**attribute, "levels": tuple(attribute["levels"])})
+                for attribute in data["attributes"]
             ),
             layout=_layout(data["layout"]) if data.get("layout") else None,
         )
@@ -356,11 +364,11 @@ def as_vocabulary(tokens: Sequence[str]) -> tuple[Category, ...]:
 def _feature_json(feature: Feature) -> dict[str, Any]:
     plain = {name: value for name, value in vars(feature).items() if name != "categories"}
     own = () if feature.kind == "token" else feature.categories
-    return {**plain, "categories": [asdict(one) for one in own]}
+    return {**plain, "categories": [asdict(category) for category in own]}
 
 
 def _feature(plain: Mapping[str, Any], tokens: tuple[Category, ...]) -> Feature:
-    own = tuple(Category(**one) for one in plain["categories"])
+    own = tuple(Category(**category) for category in plain["categories"])
     return Feature(**{**plain, "categories": tokens if plain["kind"] == "token" else own})
 
 

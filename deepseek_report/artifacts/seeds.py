@@ -39,7 +39,7 @@ class Seeds:
         """The seed of all steps, None where they differ."""
         return self.data if len(set(asdict(self).values())) == 1 else None
 
-    def told(self) -> str:
+    def as_text(self) -> str:
         """Such as `seed 1`, or `seeds: data 1, training 2, explain 1, measure 1`."""
         if self.shared is not None:
             return f"seed {self.shared}"

@@ -52,7 +52,9 @@ def declared_by(results: Results) -> DataDeclarations:
     attributes = results.schema.attributes_of("person")
     return DataDeclarations(
         sector=str(results.card.get("sector") or ""),
-        groups=frozenset(name.lower() for one in attributes for name in (one.name, one.label)),
+        groups=frozenset(
+            name.lower() for attribute in attributes for name in (attribute.name, attribute.label)
+        ),
     )
 
 

@@ -32,7 +32,7 @@ class Banner:
     kind: BannerKind
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def told(self, shown: Framework) -> Message:
+    def as_message(self, shown: Framework) -> Message:
         """The warning, with the texts of the framework in the language of the report."""
         own = {"force": shown.legal_force, "dates": dict(shown.applies_from)}
         return message(f"compliance.banners.{self.kind}", **self.values, **own)
@@ -65,14 +65,14 @@ def banners(
     as_of : the day that the config sets or that the run was made on. No clock is read.
     stale_after_days : age of `checked`, in days, above which the text is called stale.
     """
-    found = [
+    triggered = [
         _superseded(framework),
         _version(framework, choice),
         _age(framework, as_of, stale_after_days),
         _later(framework, as_of.day),
         _unverified(framework),
     ]
-    return tuple(banner for banner in found if banner)
+    return tuple(banner for banner in triggered if banner)
 
 
 def _superseded(framework: Framework) -> Banner | None:
@@ -89,14 +89,14 @@ def _version(framework: Framework, choice: FrameworkChoice) -> Banner | None:
 
 
 def _age(framework: Framework, as_of: AsOf, stale_after_days: int) -> Banner | None:
-    told = {"checked": framework.checked.isoformat(), "because": as_of.because}
+    values = {"checked": framework.checked.isoformat(), "because": as_of.because}
     if as_of.day is None:
-        return Banner("undated", {**told, "key": "report.as_of"})
+        return Banner("undated", {**values, "key": "report.as_of"})
     age = (as_of.day - framework.checked).days
     if age <= stale_after_days:
         return None
     day = as_of.day.isoformat()
-    return Banner("stale", {**told, "age": age, "day": day, "limit": stale_after_days})
+    return Banner("stale", {**values, "age": age, "day": day, "limit": stale_after_days})
 
 
 def _later(framework: Framework, as_of: date | None) -> Banner | None:
@@ -121,10 +121,10 @@ def _unverified(framework: Framework) -> Banner | None:
 
 def leading_date(text: str) -> date | None:
     """The date that a text begins with, the first of the month where no day is given, or None."""
-    found = _ISO.match(text.strip())
-    if not found:
+    match = _ISO.match(text.strip())
+    if not match:
         return None
-    year, month, day = found.groups()
+    year, month, day = match.groups()
     try:
         return date(int(year), int(month), int(day or 1))
     except ValueError:
@@ -140,13 +140,13 @@ def milestones(as_of: date | None, shown: Set[str]) -> tuple[Milestone, ...]:
     shown : ids of the frameworks that the report shows.
     """
     data: Mapping[str, list[Mapping[str, Any]]] = read_yaml(frameworks_folder() / "_dates.yaml")
-    found = [
-        (leading_date(str(one["date"])) or date.max, one)
-        for one in data["dates"]
-        if shown & set(one["frameworks"])
+    concerning = [
+        (leading_date(str(change["date"])) or date.max, change)
+        for change in data["dates"]
+        if shown & set(change["frameworks"])
     ]
     return tuple(
-        Milestone(str(one["date"]), one["id"], one["source"])
-        for when, one in sorted(found, key=lambda pair: pair[0])
+        Milestone(str(change["date"]), change["id"], change["source"])
+        for when, change in sorted(concerning, key=lambda pair: pair[0])
         if as_of is None or when >= as_of
     )

@@ -119,8 +119,8 @@ def evaluate(
     index = evidence_index(results, options.floor)
     declared, words = declared_by(results), words_of(results)
     evaluation = _Evaluation(index, options, as_of, declared, results.findings, words)
-    reports = tuple(evaluation.report(one) for one in frameworks)
-    shown = {one.framework.id for one in reports}
+    reports = tuple(evaluation.report(choice) for choice in frameworks)
+    shown = {report.framework.id for report in reports}
     return ComplianceReport(
         as_of=as_of,
         options=options,
@@ -174,7 +174,9 @@ class _Evaluation:
     def report(self, choice: FrameworkChoice) -> FrameworkReport:
         framework = choice.load()
         human = self.options.human
-        instead = {kind: one.person for kind, one in self.index.items() if one.person}
+        instead = {
+            kind: evidence.person for kind, evidence in self.index.items() if evidence.person
+        }
         grounds = Grounds(counting(self.index), human.signed, instead)
         judgements = tuple(
             judge(
@@ -187,16 +189,18 @@ class _Evaluation:
             for row in framework.rows
         )
         warnings = banners(framework, choice, self.as_of, self.options.stale_after_days)
-        bearing = {one.row.id: self.bearing(one) for one in judgements}
+        bearing = {judgement.row.id: self.bearing(judgement) for judgement in judgements}
         return FrameworkReport(
             framework, choice.shown_in(self.words), warnings, judgements, bearing
         )
 
-    def bearing(self, one: Judgement) -> tuple[Finding, ...]:
+    def bearing(self, judgement: Judgement) -> tuple[Finding, ...]:
         """Findings, notes aside, that rest on what counts as evidence for this row."""
-        if one.status in {"not_applicable", "out_of_scope"}:
+        if judgement.status in {"not_applicable", "out_of_scope"}:
             return ()
-        kinds = [kind for kind in (*one.row.evidence, *one.row.machine) if kind in self.index]
+        kinds = [
+            kind for kind in (*judgement.row.evidence, *judgement.row.machine) if kind in self.index
+        ]
         artifacts = {
             item.artifact for kind in kinds for item in self.index[kind].items if item.counts
         }
@@ -210,19 +214,21 @@ class _Evaluation:
 def _form(
     reports: Sequence[FrameworkReport], human: HumanInput, index: Mapping[str, Evidence]
 ) -> tuple[OpenField, ...]:
-    asked: dict[str, dict[str, list[str]]] = {}
+    rows_by_field: dict[str, dict[str, list[str]]] = {}
     who: dict[str, list[str]] = {}
     deciding: set[str] = set()
     for report in reports:
-        for one in report.judgements:
-            if one.status in {"not_applicable", "out_of_scope"}:
+        for judgement in report.judgements:
+            if judgement.status in {"not_applicable", "out_of_scope"}:
                 continue
-            instead = (index[kind].person for kind in (*one.missing, *one.supplied))
-            needed = (*one.row.people, *(name for name in instead if name))
+            instead = (index[kind].person for kind in (*judgement.missing, *judgement.supplied))
+            needed = (*judgement.row.people, *(name for name in instead if name))
             deciding.update(needed)
-            for name in dict.fromkeys((*needed, *one.row.helpful_fields)):
-                asked.setdefault(name, {}).setdefault(report.framework.id, []).append(one.row.id)
-                who.setdefault(name, []).append(one.row.who)
+            for name in dict.fromkeys((*needed, *judgement.row.helpful_fields)):
+                rows_by_field.setdefault(name, {}).setdefault(report.framework.id, []).append(
+                    judgement.row.id
+                )
+                who.setdefault(name, []).append(judgement.row.who)
     fields = [
         OpenField(
             name=name,
@@ -231,6 +237,6 @@ def _form(
             deciding=name in deciding,
             statement=human.statements.get(name),
         )
-        for name, by in asked.items()
+        for name, by in rows_by_field.items()
     ]
-    return tuple(sorted(fields, key=lambda one: (one.filled, not one.deciding, one.name)))
+    return tuple(sorted(fields, key=lambda entry: (entry.filled, not entry.deciding, entry.name)))

@@ -72,7 +72,9 @@ class Evidence:
     @property
     def files(self) -> tuple[EvidenceFile, ...]:
         """Files of the items that count, each once."""
-        return tuple(dict.fromkeys(one for item in self.items if item.counts for one in item.files))
+        return tuple(
+            dict.fromkeys(file for item in self.items if item.counts for file in item.files)
+        )
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -118,24 +120,26 @@ class _Index:
         )
 
     def facts(self, kind: Kind) -> tuple[Message, ...]:
-        found = (run_facts.fact(self.results, key) for key in kind.facts)
-        return tuple(one for one in found if one)
+        known = (run_facts.fact(self.results, key) for key in kind.facts)
+        return tuple(fact for fact in known if fact)
 
     def look(self, name: str, kind: Kind) -> tuple[State, tuple[Item, ...], tuple[Message, ...]]:
         if kind.absent:
             return "absent", (), (message(f"evidence_kinds.{_key(name)}.absent"),)
-        required = [self.item(one, kind) for need in kind.all for one in self.expand(need)]
+        required = [
+            self.item(artifact, kind) for need in kind.all for artifact in self.expand(need)
+        ]
         if kind.files:
             required.insert(0, self.record(kind))
-        choice = [self.item(one, kind) for need in kind.any for one in self.expand(need)]
-        states: list[State] = [one.state for one in required]
+        choice = [self.item(artifact, kind) for need in kind.any for artifact in self.expand(need)]
+        states: list[State] = [item.state for item in required]
         if kind.any:
-            states.append(min((one.state for one in choice), key=STATES.index, default="absent"))
+            states.append(min((item.state for item in choice), key=STATES.index, default="absent"))
         items = (*required, *choice)
-        problems = [problem for one in items for problem in one.problems]
+        problems = [problem for item in items for problem in item.problems]
         if kind.any and not choice:
-            asked = [need.artifact for need in kind.any]
-            problems.append(message("compliance.integrity.none_of", artifacts=asked))
+            artifacts = [need.artifact for need in kind.any]
+            problems.append(message("compliance.integrity.none_of", artifacts=artifacts))
         return max(states, key=STATES.index), items, tuple(dict.fromkeys(problems))
 
     def record(self, kind: Kind) -> Item:
@@ -143,12 +147,12 @@ class _Index:
         name, results = kind.files[0], self.results
         if empty := [key for key in kind.record if not run_facts.has(results, key)]:
             return Item(name, "absent", problems=run_facts.why_empty(results, empty))
-        lost = [one for one in kind.files if not kind.after and not self.in_folder(one)]
+        lost = [file for file in kind.files if not kind.after and not self.in_folder(file)]
         if lost:
             absent = message("compliance.integrity.not_in_folder", files=lost)
             return Item(name, "absent", problems=(absent,))
         files = tuple(
-            EvidenceFile(one, self.sealed(one) if kind.sealed else "") for one in kind.files
+            EvidenceFile(file, self.sealed(file) if kind.sealed else "") for file in kind.files
         )
         lacking = [key for key in kind.also if not run_facts.has(results, key)]
         return Item(name, "present", files, remarks=run_facts.why_empty(results, lacking))
@@ -167,14 +171,14 @@ class _Index:
         return [Need(f"{stem}/{name}", need.files, need.checks, need.scores) for name in names]
 
     def item(self, need: Need, kind: Kind) -> Item:
-        found = examine(self.results, need.artifact, need.files, kind.subject)
-        if found.state != "present":
-            return Item(need.artifact, found.state, found.files, found.problems)
+        examined = examine(self.results, need.artifact, need.files, kind.subject)
+        if examined.state != "present":
+            return Item(need.artifact, examined.state, examined.files, examined.problems)
         outcome = run_checks(need, Subject(self.results, need.artifact, self.floor, self.sanity))
         return Item(
             artifact=need.artifact,
             state="failed" if outcome.problems else "present",
-            files=found.files,
+            files=examined.files,
             problems=outcome.problems,
             remarks=outcome.remarks,
             scores=tuple(self.scores(need)),
@@ -193,4 +197,4 @@ def _key(kind: str) -> str:
 
 def counting(index: Mapping[str, Evidence]) -> frozenset[str]:
     """Kinds that count."""
-    return frozenset(kind for kind, one in index.items() if one.counts)
+    return frozenset(kind for kind, evidence in index.items() if evidence.counts)

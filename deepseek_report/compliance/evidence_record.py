@@ -36,11 +36,11 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any
         "as_of": report.as_of.day.isoformat() if report.as_of.day else None,
         "floor": report.options.floor,
         "digests": dict(digests),
-        "evidence": {kind: _evidence(one) for kind, one in report.evidence.items()},
-        "frameworks": {one.framework.id: _framework(one) for one in report.frameworks},
-        "statements": {one.name: _field(one) for one in report.form},
+        "evidence": {kind: _evidence(evidence) for kind, evidence in report.evidence.items()},
+        "frameworks": {shown.framework.id: _framework(shown) for shown in report.frameworks},
+        "statements": {field.name: _field(field) for field in report.form},
         "unasked": list(report.options.human.unasked),
-        "not_used": [plain(one.told()) for one in report.options.human.problems],
+        "not_used": [plain(problem.as_messages()) for problem in report.options.human.problems],
     }
 
 
@@ -66,27 +66,29 @@ def check_record(record: Mapping[str, Any]) -> None:
 
     schema = load_json(frameworks_folder() / "_evidence_schema.json")
     errors = Draft202012Validator(schema).iter_errors(json.loads(dump_json(record)))
-    problems = sorted(f"{'.'.join(map(str, one.absolute_path))}: {one.message}" for one in errors)
+    problems = sorted(
+        f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors
+    )
     if problems:
         raise ArtifactError(f"{EVIDENCE}: breaks its schema ({'; '.join(problems)})")
 
 
-def _evidence(one: Evidence) -> dict[str, Any]:
-    files = [{"path": file.path, "sha256": file.sha256 or None} for file in one.files]
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    files = [{"path": file.path, "sha256": file.sha256 or None} for file in evidence.files]
     first = files[0] if files else {"path": None, "sha256": None}
     return {
-        "status": one.state,
+        "status": evidence.state,
         **first,
-        **_headline(one.scores),
+        **_headline(evidence.scores),
         "files": files,
-        "artifacts": [item.artifact for item in one.items if item.counts],
-        "scores": [_score(score) for score in one.scores],
-        "problems": plain(one.problems),
-        "remarks": plain(one.remarks),
-        "facts": plain(one.facts),
-        "limits": plain(one.limits),
-        "person": one.person,
-        "section": one.section,
+        "artifacts": [item.artifact for item in evidence.items if item.counts],
+        "scores": [_score(score) for score in evidence.scores],
+        "problems": plain(evidence.problems),
+        "remarks": plain(evidence.remarks),
+        "facts": plain(evidence.facts),
+        "limits": plain(evidence.limits),
+        "person": evidence.person,
+        "section": evidence.section,
         "created": None,
         "tool": TOOL,
         "tool_version": __version__,
@@ -127,43 +129,45 @@ def _framework(report: FrameworkReport) -> dict[str, Any]:
         "banners": [plain(vars(banner)) for banner in report.banners],
         "counts": report.counts,
         "rows": {
-            one.row.id: {
-                **_row(one),
-                "findings": [f.id for f in report.bearing.get(one.row.id, ())],
+            judgement.row.id: {
+                **_row(judgement),
+                "findings": [f.id for f in report.bearing.get(judgement.row.id, ())],
             }
-            for one in report.judgements
+            for judgement in report.judgements
         },
     }
 
 
-def _row(one: Judgement) -> dict[str, Any]:
+def _row(judgement: Judgement) -> dict[str, Any]:
     return {
-        "cite": one.row.cite,
-        "status": one.status,
-        "ceiling": one.row.ceiling,
-        "verified": one.row.verified,
-        "present": list(one.present),
-        "supplied": dict(one.supplied),
-        "missing": list(one.missing),
-        "lacks": plain(one.lacks),
-        "open": list(one.open_fields),
-        "filled": list(one.filled),
-        "out_of_scope": plain(one.outside),
-        "judgement": _signed(one.opinion) if one.opinion else None,
-        "not_applicable": _signed(one.exemption) if one.exemption else None,
+        "cite": judgement.row.cite,
+        "status": judgement.status,
+        "ceiling": judgement.row.ceiling,
+        "verified": judgement.row.verified,
+        "present": list(judgement.present),
+        "supplied": dict(judgement.supplied),
+        "missing": list(judgement.missing),
+        "lacks": plain(judgement.lacks),
+        "open": list(judgement.open_fields),
+        "filled": list(judgement.filled),
+        "out_of_scope": plain(judgement.outside),
+        "judgement": _signed(judgement.opinion) if judgement.opinion else None,
+        "not_applicable": _signed(judgement.exemption) if judgement.exemption else None,
     }
 
 
-def _field(one: OpenField) -> dict[str, Any]:
+def _field(field: OpenField) -> dict[str, Any]:
     return {
-        "filled": one.filled,
-        "deciding": one.deciding,
-        "asked_by": {key: list(rows) for key, rows in one.asked_by.items()},
-        "statement": _signed(one.statement) if one.statement else None,
+        "filled": field.filled,
+        "deciding": field.deciding,
+        "asked_by": {key: list(rows) for key, rows in field.asked_by.items()},
+        "statement": _signed(field.statement) if field.statement else None,
     }
 
 
-def _signed(one: Statement | Opinion | Exemption) -> dict[str, Any]:
+def _signed(signed: Statement | Opinion | Exemption) -> dict[str, Any]:
     """What somebody signed, and the file of the run folder that it stands in."""
-    said = {key: value for key, value in vars(one).items() if key not in {"field", "row", "source"}}
-    return said | {"file": one.source.file, "sha256": one.source.sha256}
+    content = {
+        key: value for key, value in vars(signed).items() if key not in {"field", "row", "source"}
+    }
+    return content | {"file": signed.source.file, "sha256": signed.source.sha256}

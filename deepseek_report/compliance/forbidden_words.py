@@ -63,34 +63,40 @@ def find_forbidden(text: str, quoted: Iterable[str] = ()) -> list[ForbiddenUse]:
     plain = _blank_out(_MARKUP.sub("", text), quoted)
     return [
         ForbiddenUse(
-            word=found.group(),
-            line=plain.count("\n", 0, found.start()) + 1,
-            context=" ".join(plain[max(0, found.start() - 40) : found.end() + 40].split()),
+            word=match.group(),
+            line=plain.count("\n", 0, match.start()) + 1,
+            context=" ".join(plain[max(0, match.start() - 40) : match.end() + 40].split()),
         )
-        for found in _pattern().finditer(plain)
+        for match in _pattern().finditer(plain)
     ]
 
 
 def _blank_out(text: str, quoted: Iterable[str]) -> str:
     """The text without the quoted passages; their line breaks stay, so lines keep their number."""
-    for passage in sorted({_MARKUP.sub("", one) for one in quoted}, key=len, reverse=True):
+    for passage in sorted({_MARKUP.sub("", quote) for quote in quoted}, key=len, reverse=True):
         if not _pattern().search(passage):
             continue
         first, *rest = passage.split()
         # A label may begin a sentence, and is then written with a capital letter.
         begin = f"(?i:{re.escape(first[0])}){re.escape(first[1:])}"
         loose = r"\s+".join([begin, *(re.escape(word) for word in rest)])
-        text = re.sub(loose, lambda found: "\n" * found.group().count("\n"), text)
+        text = re.sub(loose, lambda match: "\n" * match.group().count("\n"), text)
     return text
 
 
 def quoted_passages(frameworks: Iterable[Framework]) -> list[str]:
     """What a report quotes from framework files: names, notes, sources and rows."""
     passages: list[str] = []
-    for one in frameworks:
-        passages += [one.name, one.legal_force, one.text_version, one.disclaimer, *one.notes]
-        passages += [source.ref for source in one.sources]
-        for row in one.rows:
+    for framework in frameworks:
+        passages += [
+            framework.name,
+            framework.legal_force,
+            framework.text_version,
+            framework.disclaimer,
+            *framework.notes,
+        ]
+        passages += [source.ref for source in framework.sources]
+        for row in framework.rows:
             passages += [row.title, row.cite, row.asks, row.verify_note, row.who]
     return passages
 
@@ -106,12 +112,12 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     RenderError : names every use, its line and its context.
     """
     human = report.options.human
-    quoted = quoted_passages(one.shown for one in report.frameworks)
-    quoted += [one.text for one in human.statements.values()]
-    quoted += [one.text for one in human.judgements.values()]
-    quoted += [one.reason for one in human.not_applicable.values()]
-    quoted += [part for one in _signers(human) for part in (one.name, one.role)]
-    quoted += _texts(plain([one.values for one in human.problems]))
+    quoted = quoted_passages(part.shown for part in report.frameworks)
+    quoted += [statement.text for statement in human.statements.values()]
+    quoted += [opinion.text for opinion in human.judgements.values()]
+    quoted += [exemption.reason for exemption in human.not_applicable.values()]
+    quoted += [part for signer in _signers(human) for part in (signer.name, signer.role)]
+    quoted += _texts(plain([problem.values for problem in human.problems]))
     if results.has("data"):
         card = plain(results.card)
         quoted += [*_texts(results.schema.to_json()), *_texts(card), *_cases(results)]
@@ -139,11 +145,11 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
+        for part in value.values():
+            yield from _texts(part)
     elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _texts(one)
+        for part in value:
+            yield from _texts(part)
 
 
 def refuse_forbidden(text: str, quoted: Iterable[str] = (), where: str = "report.qmd") -> None:
@@ -153,9 +159,11 @@ def refuse_forbidden(text: str, quoted: Iterable[str] = (), where: str = "report
     ------
     RenderError : names every use, its line and its context.
     """
-    found = find_forbidden(text, quoted)
-    if found:
-        uses = "; ".join(f"line {one.line}: “{one.word}” in “… {one.context} …”" for one in found)
+    forbidden = find_forbidden(text, quoted)
+    if forbidden:
+        uses = "; ".join(
+            f"line {use.line}: “{use.word}” in “… {use.context} …”" for use in forbidden
+        )
         raise RenderError(
             f"{where}: words that a report must not use ({uses}). Say what evidence exists "
             "instead; the list is in templates/frameworks/_status_rules.yaml"

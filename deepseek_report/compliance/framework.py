@@ -188,7 +188,9 @@ class Framework:
             **heads,
             notes=tuple(texts.get("notes", self.notes)),
             applies_from={**self.applies_from, **texts.get("applies_from", {})},
-            sources=tuple(replace(one, kind=kinds.get(one.id, one.kind)) for one in self.sources),
+            sources=tuple(
+                replace(source, kind=kinds.get(source.id, source.kind)) for source in self.sources
+            ),
             rows=tuple(replace(row, **rows.get(row.id, {})) for row in self.rows),
         )
 
@@ -268,11 +270,11 @@ def _build(data: Mapping[str, Any], sha256: str) -> Framework:
         applies_from={k: str(v) for k, v in (head.get("applies_from") or {}).items()},
         notes=tuple(head.get("notes") or ()),
         sources=tuple(
-            MappingSource(key, one["ref"], one["kind"], one.get("url") or "")
-            for key, one in head["sources"].items()
+            MappingSource(key, source["ref"], source["kind"], source.get("url") or "")
+            for key, source in head["sources"].items()
         ),
         disclaimer=data["disclaimer"],
-        rows=tuple(_row(one, head.get("applies")) for one in data["rows"]),
+        rows=tuple(_row(row, head.get("applies")) for row in data["rows"]),
         sha256=sha256,
         applies=read_scope(head.get("applies")),
     )

@@ -52,14 +52,14 @@ def examine(
         missing = message("compliance.integrity.missing", artifact=artifact, reason=reason)
         return Integrity("absent", problems=(missing,))
     if lost := [name for name in names if not (folder / name).is_file()]:
-        told = message("compliance.integrity.lost", artifact=artifact, files=lost)
-        return Integrity("absent", problems=(told,))
+        missing_files = message("compliance.integrity.lost", artifact=artifact, files=lost)
+        return Integrity("absent", problems=(missing_files,))
     manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
     files = tuple(
         EvidenceFile(_in_run(folder / name, artifact, results.folder), sha256_file(folder / name))
         for name in names
     )
-    if altered := [found for one in files if (found := _mismatch(one, manifest))]:
+    if altered := [mismatch for file in files if (mismatch := _mismatch(file, manifest))]:
         return Integrity("altered", files, tuple(altered))
     if stale := _subject_problems(results.provenance, artifact, subject):
         return Integrity("stale", files, tuple(stale))
@@ -104,8 +104,8 @@ def subject_of(provenance: Mapping[str, Any], artifact: str) -> Mapping[str, str
     for it: the run wrote it for its own data and config, and for the weights that it lists.
     """
     if "subjects" in provenance:
-        found: Mapping[str, str] = provenance["subjects"].get(artifact) or {}
-        return found
+        subject: Mapping[str, str] = provenance["subjects"].get(artifact) or {}
+        return subject
     digests = dict(provenance.get("digests") or {})
     manifest: Mapping[str, str] = provenance.get("manifest") or {}
     files = {key.rpartition(_TRAINING)[2]: sha256 for key, sha256 in manifest.items()}

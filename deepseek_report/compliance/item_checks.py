@@ -44,8 +44,8 @@ def run_checks(need: Need, subject: Subject) -> CheckOutcome:
     """All checks of an item."""
     outcomes = [_run(check, subject) for check in need.checks]
     return CheckOutcome(
-        tuple(problem for one in outcomes for problem in one.problems),
-        tuple(remark for one in outcomes for remark in one.remarks),
+        tuple(problem for outcome in outcomes for problem in outcome.problems),
+        tuple(remark for outcome in outcomes for remark in outcome.remarks),
     )
 
 
@@ -64,8 +64,8 @@ def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
     measured = ArtifactId(artifact)
     if measured.kind != "measures":
         return []
-    found = results.measurement(measured.name, measured.subject)
-    return [score for score in found.scores if score.metric == metric] if found else []
+    measurement = results.measurement(measured.name, measured.subject)
+    return [score for score in measurement.scores if score.metric == metric] if measurement else []
 
 
 def _check_scores(check: ScoreCheck, subject: Subject) -> CheckOutcome:
@@ -74,7 +74,7 @@ def _check_scores(check: ScoreCheck, subject: Subject) -> CheckOutcome:
         about = {"artifact": subject.artifact, "metric": check.metric}
         return CheckOutcome((message("compliance.checks.no_score", **about),))
     fails = _failure(check, subject)
-    failed = [told for score in scores if (told := fails(score))]
+    failed = [failure for score in scores if (failure := fails(score))]
     if not failed:
         return CheckOutcome()
     summary = failed[0]
@@ -114,11 +114,11 @@ def _out_of_bounds(check: ScoreCheck, score: Score, named: Message) -> Message |
     value = getattr(score, check.end)
     if value is None or math.isnan(value):
         return message(f"compliance.checks.undefined.{check.end}", score=named)
-    found = {"score": named, "value": value}
+    about = {"score": named, "value": value}
     if check.above is not None and not value > check.above:
-        return message(f"compliance.checks.not_above.{check.end}", **found, bound=check.above)
+        return message(f"compliance.checks.not_above.{check.end}", **about, bound=check.above)
     if check.at_most is not None and abs(value) > check.at_most:
-        return message(f"compliance.checks.beyond.{check.end}", **found, bound=check.at_most)
+        return message(f"compliance.checks.beyond.{check.end}", **about, bound=check.at_most)
     return None
 
 
@@ -139,7 +139,7 @@ def _check_fields(check: FieldsCheck, subject: Subject) -> CheckOutcome:
     empty = [
         name
         for name in check.fields
-        if all(data.get(one) in (None, "", [], {}) for one in name.split("|"))
+        if all(data.get(alternative) in (None, "", [], {}) for alternative in name.split("|"))
     ]
     if not empty:
         return CheckOutcome()
@@ -173,8 +173,8 @@ def _check_sanity(subject: Subject) -> CheckOutcome:
         if not scores:
             untested.append(message("compliance.checks.untested", **about))
         problems += [
-            message("compliance.checks.failed_test", **about, value=one.value, bound=test.at_most)
-            for one in scores
-            if not (math.isfinite(one.value) and abs(one.value) <= test.at_most)
+            message("compliance.checks.failed_test", **about, value=score.value, bound=test.at_most)
+            for score in scores
+            if not (math.isfinite(score.value) and abs(score.value) <= test.at_most)
         ]
     return CheckOutcome(tuple(problems), tuple(untested))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.compliance.people_entries import Context, Found, read_entries
+from deepseek_report.compliance.people_entries import Context, ReadEntries, read_entries
 from deepseek_report.compliance.people_yaml import MOST_BYTES, parse
 from deepseek_report.compliance.statements import (
     HumanInput,
@@ -71,16 +71,16 @@ def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput
     """
     folder = _folder_of(results)
     problems: list[PeopleProblem] = list(_moved(results.config))
-    there = {one.shown: one for one in _files(folder, problems)}
-    added = [one for source in sources if (one := _to_add(source, there, problems))]
-    found = _gather([*there.values(), *added], Context.of(results), problems)
-    if found.problems:
-        raise PeopleProblems([one.in_english() for one in found.problems])
-    for one in added:
-        target = folder / one.shown
+    present = {file.shown: file for file in _files(folder, problems)}
+    added = [new for source in sources if (new := _to_add(source, present, problems))]
+    gathered = _gather([*present.values(), *added], Context.of(results), problems)
+    if gathered.problems:
+        raise PeopleProblems([problem.in_english() for problem in gathered.problems])
+    for new in added:
+        target = folder / new.shown
         target.parent.mkdir(exist_ok=True)
-        target.write_bytes(one.content)
-    return found
+        target.write_bytes(new.content)
+    return gathered
 
 
 def add_people_file(source: Path, results: Results) -> HumanInput:
@@ -103,7 +103,7 @@ def _moved(config: Mapping[str, Any]) -> Iterator[PeopleProblem]:
 
 
 def _to_add(
-    source: Path, there: Mapping[str, PeopleFile], problems: list[PeopleProblem]
+    source: Path, present: Mapping[str, PeopleFile], problems: list[PeopleProblem]
 ) -> PeopleFile | None:
     name = source.name
     if source.suffix.lower() not in _SUFFIXES or name.startswith("."):
@@ -112,11 +112,11 @@ def _to_add(
     if not source.is_file():
         problems.append(wrong(str(source), "no_file"))
         return None
-    one = PeopleFile(f"{PEOPLE}/{name}", _bounded(source))
-    if (old := there.get(one.shown)) is None:
-        return one
-    if old.content != one.content:
-        problems.append(wrong(str(source), "differs", file=one.shown))
+    new = PeopleFile(f"{PEOPLE}/{name}", _bounded(source))
+    if (old := present.get(new.shown)) is None:
+        return new
+    if old.content != new.content:
+        problems.append(wrong(str(source), "differs", file=new.shown))
     return None
 
 
@@ -152,21 +152,21 @@ class _Once:
     """Keeps what is said once, and tells where two files say different things."""
 
     problems: list[PeopleProblem]
-    said: dict[str, Any] = field(default_factory=dict)
+    entries: dict[str, Any] = field(default_factory=dict)
     disputed: set[str] = field(default_factory=set)
 
-    def add(self, key: str, one: Any) -> None:
-        first = self.said.setdefault(key, one)
-        if replace(first, source=one.source) == one or key in self.disputed:
+    def add(self, key: str, entry: Any) -> None:
+        first = self.entries.setdefault(key, entry)
+        if replace(first, source=entry.source) == entry or key in self.disputed:
             return
         self.disputed.add(key)
-        where = f"{one.source.file}:{one.source.line}"
+        where = f"{entry.source.file}:{entry.source.line}"
         other = f"{first.source.file}:{first.source.line}"
         self.problems.append(wrong(where, "disputed", key=key, file=other))
 
     @property
     def agreed(self) -> dict[str, Any]:
-        return {key: one for key, one in self.said.items() if key not in self.disputed}
+        return {key: entry for key, entry in self.entries.items() if key not in self.disputed}
 
 
 def _gather(
@@ -182,12 +182,12 @@ def _gather(
     for file in files:
         top, wrong = parse(file.shown, file.content)
         problems += wrong
-        found = Found()
-        read_entries(top, StatementSource(file.shown, file.sha256), context, found)
-        problems += found.problems
-        unasked += found.unasked
-        for group, key, one in found.entries:
-            keepers[group](key, one)
+        contents = ReadEntries()
+        read_entries(top, StatementSource(file.shown, file.sha256), context, contents)
+        problems += contents.problems
+        unasked += contents.unasked
+        for group, key, entry in contents.entries:
+            keepers[group](key, entry)
     return HumanInput(
         statements.agreed, judgements.agreed, aside.agreed, tuple(problems), tuple(unasked)
     )

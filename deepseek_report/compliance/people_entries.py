@@ -57,7 +57,7 @@ class Context:
     @classmethod
     def of(cls, results: Results) -> Context:
         """For a run; its `today` decides what lies in the future."""
-        shown = asked_by([one.load() for one in choices(results.config, results.paths)])
+        shown = asked_by([choice.load() for choice in choices(results.config, results.paths)])
         everywhere = _asked_everywhere()
         known = KnownNames(shown.fields | everywhere.fields, shown.rows | everywhere.rows)
         day = record_of(results).day if measures_time(results) else None
@@ -79,7 +79,7 @@ def _asked_everywhere() -> KnownNames:
 
 
 @dataclass
-class Found:
+class ReadEntries:
     """What one file holds: entries (group, key, object), problems, and what nobody asks for."""
 
     entries: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -98,8 +98,8 @@ class Group:
 
 
 GROUPS: Mapping[str, Group] = {
-    one.name: one
-    for one in (
+    group.name: group
+    for group in (
         Group("statements", "field", "text", ("text", "name", "role", "date", "generated")),
         Group("judgements", "row", "text", ("text", "name", "role", "date")),
         Group("not_applicable", "row", "reason", ("reason", "name", "role", "date")),
@@ -108,34 +108,41 @@ GROUPS: Mapping[str, Group] = {
 _TOP = (*GROUPS, "run")
 
 
-def read_entries(top: Entry, source: StatementSource, context: Context, found: Found) -> None:
-    """Add the entries of a file to `found`; what is wrong becomes a problem instead."""
+def read_entries(
+    top: Entry, source: StatementSource, context: Context, contents: ReadEntries
+) -> None:
+    """Add the entries of a file to `contents`; what is wrong becomes a problem instead."""
     signed_elsewhere: list[PeopleProblem] = []
     for key, entry in top.below.items():
         where = f"{source.file}:{entry.line}"
         if key == "run":
             signed_elsewhere += _other_run(where, entry, context)
         elif key not in GROUPS:
-            found.problems.append(_unknown(where, "key", key, _TOP))
+            contents.problems.append(_unknown(where, "key", key, _TOP))
         elif not entry.is_mapping:
             if entry.text:
-                found.problems.append(wrong(where, "no_entries", key=key, keys=["NAME: {…}"]))
+                contents.problems.append(wrong(where, "no_entries", key=key, keys=["NAME: {…}"]))
         else:
-            for name, one in entry.below.items():
-                _read_one(GROUPS[key], name, one, source, context, found)
-    found.problems += signed_elsewhere
+            for name, nested in entry.below.items():
+                _read_one(GROUPS[key], name, nested, source, context, contents)
+    contents.problems += signed_elsewhere
     if signed_elsewhere:
-        found.entries.clear()
+        contents.entries.clear()
 
 
 def _other_run(where: str, entry: Entry, context: Context) -> Iterator[PeopleProblem]:
     if entry.text and context.run_id and entry.text != context.run_id:
-        asked = {"key": "run", "keys": [f"run: {context.run_id}"]}
-        yield wrong(where, "other_run", signed=entry.text, run=context.run_id, **asked)
+        expected = {"key": "run", "keys": [f"run: {context.run_id}"]}
+        yield wrong(where, "other_run", signed=entry.text, run=context.run_id, **expected)
 
 
 def _read_one(
-    group: Group, name: str, entry: Entry, source: StatementSource, context: Context, found: Found
+    group: Group,
+    name: str,
+    entry: Entry,
+    source: StatementSource,
+    context: Context,
+    contents: ReadEntries,
 ) -> None:
     here = replace(source, line=entry.line)
     key = name.removeprefix(HUMAN)
@@ -145,18 +152,18 @@ def _read_one(
     if not problems:
         problems = list(_unsigned(group, entry, here, context))
     if problems:
-        found.problems += problems
+        contents.problems += problems
         return
     shown = context.shown.fields if group.noun == "field" else context.shown.rows
     if key not in shown:
-        found.unasked.append(f"{here.file}:{here.line}: {group.name}.{key}")
-    found.entries.append((group.name, key, _built(group, key, entry, here)))
+        contents.unasked.append(f"{here.file}:{here.line}: {group.name}.{key}")
+    contents.entries.append((group.name, key, _built(group, key, entry, here)))
 
 
 def _left_open(entry: Entry) -> bool:
     """An entry of the form that nobody filled."""
     values = entry.below.values()
-    return not entry.text and not any(one.text or one.is_mapping for one in values)
+    return not entry.text and not any(value.text or value.is_mapping for value in values)
 
 
 def _misnamed(
@@ -209,16 +216,16 @@ def _generated(entry: Entry) -> bool:
 def _wrong_date(
     group: Group, value: Entry, here: StatementSource, context: Context
 ) -> Iterator[PeopleProblem]:
-    where, said = f"{here.file}:{value.line}", {"key": "date", "said": value.text}
+    where, about = f"{here.file}:{value.line}", {"key": "date", "said": value.text}
     day = parse_date(value.text)
     if day is None:
-        yield wrong(where, "no_day" if value.text else "no_date", **said)
+        yield wrong(where, "no_day" if value.text else "no_date", **about)
     elif context.today and day > context.today:
-        yield wrong(where, "future", **said, day=context.today.isoformat())
+        yield wrong(where, "future", **about, day=context.today.isoformat())
     elif day < _EARLIEST:
-        yield wrong(where, "too_early", **said, day=_EARLIEST.isoformat())
+        yield wrong(where, "too_early", **about, day=_EARLIEST.isoformat())
     elif group.name == "judgements" and context.run_day and day < context.run_day - _ONE_DAY:
-        yield wrong(where, "before_run", **said, day=context.run_day.isoformat())
+        yield wrong(where, "before_run", **about, day=context.run_day.isoformat())
 
 
 def _built(group: Group, key: str, entry: Entry, here: StatementSource) -> Any:

@@ -34,16 +34,16 @@ def _lines(report: ComplianceReport, run_id: str, words: Wording) -> Iterator[st
     yield from (f"# {line}" for text in _head(words) for line in textwrap.wrap(text, _WIDTH))
     if run_id:
         yield f"run: {json.dumps(run_id)} # {words.text('compliance.form.run')}"
-    still_open = [one for one in report.form if not one.filled]
+    still_open = [field for field in report.form if not field.filled]
     if still_open:
         yield ""
         yield "statements:"
-        for one in still_open:
-            yield from _statement(one, words)
+        for field in still_open:
+            yield from _statement(field, words)
     waiting = [
-        one.shown.row(judgement.row.id)
-        for one in report.frameworks
-        for judgement in one.judgements
+        framework.shown.row(judgement.row.id)
+        for framework in report.frameworks
+        for judgement in framework.judgements
         if judgement.awaits_judgement
     ]
     if waiting:
@@ -66,16 +66,16 @@ def _head(words: Wording) -> tuple[str, ...]:
     )
 
 
-def _statement(one: OpenField, words: Wording) -> Iterator[str]:
-    asked = {"keys": list(one.rows), "who": list(one.who), "deciding": one.deciding}
-    yield _comment(words.text("compliance.form.asked", **asked))
-    yield f"  {_key(one.name)}:"
+def _statement(field: OpenField, words: Wording) -> Iterator[str]:
+    about = {"keys": list(field.rows), "who": list(field.who), "deciding": field.deciding}
+    yield _comment(words.text("compliance.form.asked", **about))
+    yield f"  {_key(field.name)}:"
     yield from (f"  {line}" for line in _blank("text"))
 
 
 def _judgement(row: Row, words: Wording) -> Iterator[str]:
-    asked = {"title": row.title, "cite": row.cite, "who": row.who}
-    yield _comment(words.text("compliance.form.judgement", **asked))
+    about = {"title": row.title, "cite": row.cite, "who": row.who}
+    yield _comment(words.text("compliance.form.judgement", **about))
     yield f"  {_key(row.id)}:"
     yield from (f"  {line}" for line in _blank("text"))
 

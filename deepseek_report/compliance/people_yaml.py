@@ -69,9 +69,9 @@ def _refused(shown: str, text: str) -> PeopleProblem | None:
 
 def _no_yaml(shown: str, error: yaml.YAMLError) -> PeopleProblem:
     mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or getattr(error, "reason", None) or ""
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or ""
     where = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark else shown
-    return wrong(where, "not_yaml", reason=said)
+    return wrong(where, "not_yaml", reason=reason)
 
 
 def _entry(node: yaml.Node, line: int, shown: str, problems: list[PeopleProblem]) -> Entry:

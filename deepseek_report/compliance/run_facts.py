@@ -36,10 +36,10 @@ def measures_time(results: Results) -> bool:
 
 def record_of(results: Results) -> RunRecord:
     """`provenance.json`, or an empty record with the reason."""
-    found = results.provenance.get("record")
+    record = results.provenance.get("record")
     return (
-        found
-        if isinstance(found, RunRecord)
+        record
+        if isinstance(record, RunRecord)
         else RunRecord(problem=message("compliance.record.missing", file=PROVENANCE))
     )
 
@@ -98,7 +98,7 @@ def _finished(results: Results) -> Any:
 
 def _seconds(results: Results) -> list[float]:
     stages = results.provenance.get("stages") or []
-    known = [one["seconds"] for one in stages if one.get("seconds") is not None]
+    known = [stage["seconds"] for stage in stages if stage.get("seconds") is not None]
     return known if measures_time(results) else []
 
 
@@ -136,9 +136,9 @@ def _git_fact(results: Results) -> Message | None:
 
 
 def _thresholds_fact(results: Results) -> Message:
-    found = _thresholds(results)
-    people = sorted({str(one.get("set_by") or "") for one in found})
-    return message("compliance.facts.thresholds", n=len(found), people=people)
+    thresholds = _thresholds(results)
+    people = sorted({str(threshold.get("set_by") or "") for threshold in thresholds})
+    return message("compliance.facts.thresholds", n=len(thresholds), people=people)
 
 
 def _hardware_fact(results: Results) -> Message | None:

@@ -178,7 +178,9 @@ def _parse(path: Path) -> Sources:
     try:
         return TypeAdapter(Sources).validate_python(read_yaml(path))
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        problems = [
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()
+        ]
         raise ConfigError(f"{path.name}: {'; '.join(problems)}") from None
 
 

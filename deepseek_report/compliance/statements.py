@@ -83,17 +83,17 @@ class PeopleProblem:
     kind: str
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def told(self) -> dict[str, Text]:
+    def as_messages(self) -> dict[str, Text]:
         """Where it stands, what was found, what is allowed, what to do."""
-        said = {
+        texts = {
             part: message(f"compliance.people.{self.kind}.{part}", **self.values)
             for part in ("found", "allowed", "todo")
         }
-        return {"where": self.where, **said}
+        return {"where": self.where, **texts}
 
     def in_english(self) -> Problem:
         """The problem as the command line tells it."""
-        return Problem(*map(wording().say, self.told().values()))
+        return Problem(*map(wording().say, self.as_messages().values()))
 
 
 def wrong(where: str, kind: str, /, **values: Any) -> PeopleProblem:
@@ -119,7 +119,9 @@ class HumanInput:
     @property
     def signed(self) -> frozenset[str]:
         """Fields that a person filled and signed."""
-        return frozenset(name for name, one in self.statements.items() if not one.generated)
+        return frozenset(
+            name for name, statement in self.statements.items() if not statement.generated
+        )
 
 
 def is_placeholder(text: str) -> bool:

@@ -114,7 +114,7 @@ def judge(
         for kind in absent
         if grounds.stand_ins.get(kind) in grounds.signed
     }
-    found = Judgement(
+    judgement = Judgement(
         row,
         "partly",
         present=tuple(kind for kind in row.machine if kind in grounds.counting),
@@ -127,34 +127,34 @@ def judge(
         exemption=exemption,
         opinion=opinion,
     )
-    return replace(found, status=_status(found))
+    return replace(judgement, status=_status(judgement))
 
 
-def _status(found: Judgement) -> Status:
-    if found.exemption:
+def _status(judgement: Judgement) -> Status:
+    if judgement.exemption:
         return "not_applicable"
-    if found.outside:
+    if judgement.outside:
         return "out_of_scope"
-    status = _derive(found)
-    settled = status in _JUDGEABLE or (status == "partly" and found.whole)
-    return "judged" if found.opinion and settled else status
+    status = _derive(judgement)
+    settled = status in _JUDGEABLE or (status == "partly" and judgement.whole)
+    return "judged" if judgement.opinion and settled else status
 
 
-def _derive(found: Judgement) -> Status:
-    row, there = found.row, bool(found.present or found.supplied)
+def _derive(judgement: Judgement) -> Status:
+    row, supported = judgement.row, bool(judgement.present or judgement.supplied)
     if row.ceiling == "human_input":
-        return "human_input" if found.open_fields else "human_supplied"
-    if row.machine and not there:
+        return "human_input" if judgement.open_fields else "human_supplied"
+    if row.machine and not supported:
         return "not_evidenced"
-    if not found.whole or not row.verified:
+    if not judgement.whole or not row.verified:
         return "partly"
-    if not found.present:
+    if not judgement.present:
         return "human_supplied"
-    alone = row.ceiling == "met" and not found.supplied and not row.people
+    alone = row.ceiling == "met" and not judgement.supplied and not row.people
     return "met" if alone else "complete"
 
 
 def tally(judgements: Iterable[Judgement]) -> dict[Status, int]:
     """Rows per status, in a fixed order, zeros included; never turned into a percentage."""
-    found = Counter(one.status for one in judgements)
-    return {status: found[status] for status in STATUSES}
+    counts = Counter(judgement.status for judgement in judgements)
+    return {status: counts[status] for status in STATUSES}

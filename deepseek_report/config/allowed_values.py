@@ -72,10 +72,10 @@ def misfits(cls: Any, errors: Iterable[Any]) -> list[Misfit]:
         place = tuple(_place(cls, error["loc"]))
         unknown = error["type"] == "unexpected_keyword_argument"
         by_place.setdefault((place, unknown), []).append(error)
-    return [_one(place, errors) for (place, _), errors in by_place.items()]
+    return [_misfit(place, errors) for (place, _), errors in by_place.items()]
 
 
-def _one(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
+def _misfit(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
     ways = dict.fromkeys(allowed(error) for error in errors)
     first = errors[0]
     return Misfit(place, str(first["type"]), first["input"], " or ".join(ways))

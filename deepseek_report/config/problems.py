@@ -53,7 +53,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """The known name that is most like this one, or an empty string if none is near."""
-    close = difflib.get_close_matches(name, [str(one) for one in known], n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, list(map(str, known)), n=1, cutoff=0.6)
     return close[0] if close else ""
 
 

@@ -235,7 +235,7 @@ class DataKind(ABC):
         """A label as it stands in a sentence; words of the data stand in quotation marks."""
         return f"“{label}”" if self.quotes else label
 
-    def said(self, part: str) -> Text:
+    def words(self, part: str) -> Text:
         """A text of the catalogs on data of this kind: `kinds.<name>.words.<part>`."""
         return message(f"kinds.{self.name}.words.{part}")
 

@@ -28,7 +28,7 @@ class Encoding(Protocol):
 
 def encoding_of(features: Sequence[Feature], inputs: Floats) -> Encoding:
     """Of texts the weighted words, of everything else an `Encoder`, fitted on these inputs."""
-    if features and all(one.kind == "token" for one in features):
+    if features and all(feature.kind == "token" for feature in features):
         return Words.fit(inputs)
     return Encoder.fit(features, inputs)
 

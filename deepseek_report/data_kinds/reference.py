@@ -74,7 +74,7 @@ def _range(feature: Feature, known: Array) -> float:
     return float(high - low) or float(np.ptp(known)) or 1.0
 
 
-def gower_distances(rows: Array, one: Array, scale: Array, schema: Schema) -> Array:
+def gower_distances(rows: Array, row: Array, scale: Array, schema: Schema) -> Array:
     """Gower's distance of rows to one row: the mean over features of differences in [0, 1].
 
     Numeric and ordinal: |a − b| / scale, at most 1; categorical: 0 if equal, else 1; missing in
@@ -84,7 +84,7 @@ def gower_distances(rows: Array, one: Array, scale: Array, schema: Schema) -> Ar
     ----------
     rows : array
         (row, feature).
-    one : array
+    row : array
         (feature,).
     scale : array
         (feature,) from `ranges`.
@@ -98,8 +98,8 @@ def gower_distances(rows: Array, one: Array, scale: Array, schema: Schema) -> Ar
     Reference: Gower 1971, doi:10.2307/2528823.
     """
     categorical = np.array([feature.kind == "categorical" for feature in schema.features])
-    apart = np.abs(rows - one)
+    apart = np.abs(rows - row)
     parts = np.where(categorical, apart > 0, np.minimum(apart / scale, 1.0))
-    missing = np.isnan(rows) | np.isnan(one)
-    both = np.isnan(rows) & np.isnan(one)
+    missing = np.isnan(rows) | np.isnan(row)
+    both = np.isnan(rows) & np.isnan(row)
     return np.asarray(np.where(missing, ~both, parts).mean(axis=1), dtype=np.float64)

@@ -106,14 +106,14 @@ class TextKind(DataKind):
         return [self._one_masked(inputs, train, rng) for _ in range(count)]
 
     def _one_masked(self, inputs: Array, train: Array, rng: np.random.Generator) -> Array:
-        there = self.present(inputs)
-        drawn = np.where(there, rng.random(there.shape), -1.0).argmax(axis=1)
+        present = self.present(inputs)
+        drawn = np.where(present, rng.random(present.shape), -1.0).argmax(axis=1)
         hit = (self.schema.owners == drawn[:, None]) & self.known(inputs)
         return np.where(hit, self.baseline(inputs, train), inputs)
 
     def nudging(self, radius: float) -> Text:
         del radius
-        return self.said("nudging")
+        return self.words("nudging")
 
     def display(self, row: Array, player: int) -> str:
         columns = np.flatnonzero(self.schema.owners == player)

@@ -37,7 +37,7 @@ def edges(source: RunSource, column: int) -> NDArray[np.float64]:
     if bands < 2:
         return np.zeros(0)
     marks = np.quantile(known, np.arange(1, bands) / bands)
-    return _wide_enough(np.unique([_two_digits(one) for one in marks]), known, source.privacy.floor)
+    return _wide_enough(np.unique(list(map(_two_digits, marks))), known, source.privacy.floor)
 
 
 def _wide_enough(

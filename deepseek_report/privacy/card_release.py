@@ -107,22 +107,22 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _rows(found: Any, source: RunSource) -> list[dict[str, Any]]:
+def _rows(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
     """Rows that divide all instances; with a small one others are left out too."""
-    rows = list(found or [])
+    rows = list(recorded or [])
     if not rows:
         return rows
     counts = np.array([row["n"] for row in rows], np.int64)
     hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.privacy.floor)
-    return [row for row, one in zip(rows, hidden, strict=True) if not one]
+    return [row for row, is_hidden in zip(rows, hidden, strict=True) if not is_hidden]
 
 
-def _each(found: Any, source: RunSource) -> list[dict[str, Any]]:
+def _each(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
     """Rows that overlap: each stands for itself, and so do the instances outside of it."""
     everyone = len(source.whole)
     return [
         row
-        for row in found or []
+        for row in recorded or []
         if not source.is_small(row["n"]) and not source.is_small(everyone - row["n"])
     ]
 
@@ -134,31 +134,31 @@ def _groups(groups: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
     }
 
 
-def _parts(found: Any, source: RunSource) -> list[dict[str, Any]]:
+def _parts(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
     """The parts; where the explained class is rare in one, others lose its count too."""
-    rows = [dict(row) for row in found or []]
+    rows = [dict(row) for row in recorded or []]
     if not rows or any(row.get("positive") is None for row in rows):
         return rows
     counts = np.array([(row["positive"], row["n"] - row["positive"]) for row in rows], np.int64)
     hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.privacy.floor)
     return [
-        {**row, "positive": None, "share": None} if one else row
-        for row, one in zip(rows, hidden, strict=True)
+        {**row, "positive": None, "share": None} if is_hidden else row
+        for row, is_hidden in zip(rows, hidden, strict=True)
     ]
 
 
-def _leakage(found: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+def _leakage(facts: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
     names = ("duplicates_across", "same_inputs_across", "contradictory_rows", "method")
-    return _counts({name: found[name] for name in names if name in found}, source)
+    return _counts({name: facts[name] for name in names if name in facts}, source)
 
 
-def _numbers(found: Any, source: RunSource) -> dict[str, Any] | None:
+def _numbers(facts: Any, source: RunSource) -> dict[str, Any] | None:
     """The number to predict: its ends are quantiles of the labels of all parts."""
-    if not found:
+    if not facts:
         return None
     parts = (source.dataset.train, source.dataset.validation, source.dataset.test)
     labels = np.concatenate([part.labels for part in parts])
-    return {**found, **dict(zip(_ENDS, source.middle(labels), strict=True))}
+    return {**facts, **dict(zip(_ENDS, source.middle(labels), strict=True))}
 
 
 def _numeric(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
@@ -177,33 +177,33 @@ def _between(row: Mapping[str, Any], ends: tuple[float, float]) -> dict[str, Any
     return {**row, **inner, **dict(zip(_ENDS, ends, strict=True))}
 
 
-def _texts(found: Any, source: RunSource) -> dict[str, Any] | None:
+def _texts(facts: Any, source: RunSource) -> dict[str, Any] | None:
     """Facts on texts; the shortest and the longest are texts of single persons."""
-    if not found:
+    if not facts:
         return None
     lengths = [
         {**row, **dict.fromkeys(_ENDS)}
-        for row in found.get("lengths") or []
+        for row in facts.get("lengths") or []
         if not source.is_small(row["n"])
     ]
-    copies = _counts(found.get("copies") or {}, source)
+    copies = _counts(facts.get("copies") or {}, source)
     names = ("tokenizer", "noun", "vocabulary", "places", "cut_share", "unknown_share", "hidden")
-    kept = {name: found[name] for name in names if name in found}
+    kept = {name: facts[name] for name in names if name in facts}
     return {**kept, "lengths": lengths, "copies": copies}
 
 
-def _values(found: Any, source: RunSource) -> dict[str, Any] | None:
+def _values(facts: Any, source: RunSource) -> dict[str, Any] | None:
     """Facts on images and series; of unequal series neither the shortest nor the longest."""
-    if not found:
+    if not facts:
         return None
-    width = found["shape"][-1]
+    width = facts["shape"][-1]
     inputs = source.whole.reshape(-1, width)
     channels = [
         _between(row, source.middle(inputs[:, place]))
-        for place, row in enumerate(found.get("channels") or [])
+        for place, row in enumerate(facts.get("channels") or [])
     ]
-    steps = found["shape"][0]
-    return {**found, "channels": channels, "shortest": steps, "longest": steps}
+    steps = facts["shape"][0]
+    return {**facts, "channels": channels, "shortest": steps, "longest": steps}
 
 
 # --- schema ---------------------------------------------------------------------------------------
@@ -214,15 +214,17 @@ def released_schema(schema: Schema, source: RunSource) -> Schema:
     tokens = _tokens(schema, source)
     return dataclasses.replace(
         schema,
-        features=tuple(_feature(one, source, tokens) for one in schema.features),
+        features=tuple(_feature(feature, source, tokens) for feature in schema.features),
         attributes=tuple(
             dataclasses.replace(
-                one,
+                attribute,
                 levels=tuple(
-                    level for level in one.levels if (one.name, level) not in source.withheld.levels
+                    level
+                    for level in attribute.levels
+                    if (attribute.name, level) not in source.withheld.levels
                 ),
             )
-            for one in schema.attributes
+            for attribute in schema.attributes
         ),
     )
 
@@ -231,7 +233,7 @@ def _tokens(schema: Schema, source: RunSource) -> tuple[Category, ...]:
     if not schema.vocabulary:
         return ()
     rare = source.withheld.tokens
-    words = (RARE_WORD if i in rare else one for i, one in enumerate(schema.vocabulary))
+    words = (RARE_WORD if i in rare else word for i, word in enumerate(schema.vocabulary))
     return as_vocabulary(tuple(words))
 
 
@@ -239,9 +241,9 @@ def _feature(feature: Feature, source: RunSource, tokens: tuple[Category, ...]) 
     if feature.kind == "token":
         return dataclasses.replace(feature, categories=tokens)
     kept = tuple(
-        one
-        for one in feature.categories
-        if (feature.name, one.label) not in source.withheld.categories
+        category
+        for category in feature.categories
+        if (feature.name, category.label) not in source.withheld.categories
     )
     return dataclasses.replace(feature, categories=kept)
 
@@ -251,7 +253,7 @@ def _feature(feature: Feature, source: RunSource, tokens: tuple[Category, ...]) 
 
 def released_issues(issues: Iterable[DataIssue], source: RunSource) -> list[DataIssue]:
     """The issues; of one that is about few instances only its kind and weight are told."""
-    return [_issue(one, source) for one in issues]
+    return [_issue(issue, source) for issue in issues]
 
 
 def _issue(issue: DataIssue, source: RunSource) -> DataIssue:
@@ -261,7 +263,7 @@ def _issue(issue: DataIssue, source: RunSource) -> DataIssue:
     named = " ".join(map(wording().say, (issue.text, issue.recommendation)))
     if (
         counted is not None
-        and not any(source.is_small(n) for n in _found(issue.values, counted))
+        and not any(source.is_small(n) for n in _whole_numbers(issue.values, counted))
         and not _names_group(issue, source)
         and not source.withheld.mentions(named)
     ):
@@ -292,13 +294,13 @@ def _rare_categories(issue: DataIssue) -> DataIssue:
     )
 
 
-def _found(values: Any, counted: frozenset[str], inside: bool = False) -> Iterable[int]:
+def _whole_numbers(values: Any, counted: frozenset[str], inside: bool = False) -> Iterable[int]:
     """Every whole number below one of the keys that count instances."""
     if isinstance(values, Mapping):
-        for key, one in values.items():
-            yield from _found(one, counted, inside or key in counted)
+        for key, value in values.items():
+            yield from _whole_numbers(value, counted, inside or key in counted)
     elif isinstance(values, (list, tuple)):
-        for one in values:
-            yield from _found(one, counted, inside)
+        for value in values:
+            yield from _whole_numbers(value, counted, inside)
     elif inside and _whole(values):
         yield values

@@ -29,7 +29,7 @@ def released_cases(
     kept = {}
     for name, table in tables.items():
         mine = table[table["case"].isin(numbers)].reset_index(drop=True)
-        mine = mine.assign(case=[numbers[int(one)] for one in mine["case"]])
+        mine = mine.assign(case=[numbers[int(case)] for case in mine["case"]])
         mine = _in_bands(mine, source)
         kept[name] = _unnamed(mine[~mentioned(mine, source)].reset_index(drop=True), source)
     return kept
@@ -37,7 +37,7 @@ def released_cases(
 
 def _unnamed(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
     """Without row numbers: `instance_id` counts the named cases from 1, there is no position."""
-    table = table.drop(columns=[one for one in table.columns if one in IDENTIFIERS])
+    table = table.drop(columns=[column for column in table.columns if column in IDENTIFIERS])
     if "role" not in table:
         return table
     table = table.assign(
@@ -56,15 +56,17 @@ def _rounded_numbers(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
     target, test = source.dataset.schema.target, source.dataset.test
     low, high = source.middle(test.labels.astype(np.float64))
     true = [
-        three_digits(float(np.clip(test.labels[source.named[int(one)][0]], low, high)))
-        for one in table["case"]
+        three_digits(float(np.clip(test.labels[source.named[int(case)][0]], low, high)))
+        for case in table["case"]
     ]
-    said = [three_digits(float(np.clip(one, low, high))) for one in table["prediction"]]
+    predicted = [
+        three_digits(float(np.clip(prediction, low, high))) for prediction in table["prediction"]
+    ]
     return table.assign(
-        label=[quantity(one, target.unit) for one in true],
-        decision=[quantity(one, target.unit) for one in said],
-        prediction=said,
-        error=np.array(said) - np.array(true),
+        label=[quantity(value, target.unit) for value in true],
+        decision=[quantity(value, target.unit) for value in predicted],
+        prediction=predicted,
+        error=np.array(predicted) - np.array(true),
     )
 
 

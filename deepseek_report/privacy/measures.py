@@ -35,16 +35,18 @@ Said = TypeVar("Said", bound=Text)
 _COUNTED = re.compile(r"\((\d+)\)")
 
 
-def released_measurement(found: Measurement, plugin: Any, source: RunSource) -> Measurement:
+def released_measurement(measured: Measurement, plugin: Any, source: RunSource) -> Measurement:
     """What may be told of a measurement; a part that declares nothing tells nothing."""
     if reveals_of(plugin) is None:
         return Measurement()
     releases = releases_of(plugin)
-    tables = _tables(found.tables, releases, source)
-    notes = tuple(note for note in found.notes if not is_private(_english(note), source))
-    scores = tuple(one for one in found.scores if _told(one, found.tables, tables, source))
-    left_out = len(scores) < len(found.scores) or any(
-        len(table) < len(found.tables[name])
+    tables = _tables(measured.tables, releases, source)
+    notes = tuple(note for note in measured.notes if not is_private(_english(note), source))
+    scores = tuple(
+        score for score in measured.scores if _may_be_shown(score, measured.tables, tables, source)
+    )
+    left_out = len(scores) < len(measured.scores) or any(
+        len(table) < len(measured.tables[name])
         for name, table in tables.items()
         if not releases[name].coarse and not releases[name].of_cases
     )
@@ -52,7 +54,7 @@ def released_measurement(found: Measurement, plugin: Any, source: RunSource) -> 
     return Measurement(
         scores=scores,
         tables=tables,
-        arrays={name: one for name, one in found.arrays.items() if name in arrays},
+        arrays={name: array for name, array in measured.arrays.items() if name in arrays},
         notes=(*notes, *([_note(source)] if left_out else [])),
         types={
             name: declared.restricted_to(tables[name].columns)
@@ -72,9 +74,9 @@ def _english(text: Text) -> str:
 
 
 def _tables(
-    found: Mapping[str, pd.DataFrame], releases: Releases, source: RunSource
+    tables: Mapping[str, pd.DataFrame], releases: Releases, source: RunSource
 ) -> dict[str, pd.DataFrame]:
-    kept = {name: table for name, table in found.items() if name in releases}
+    kept = {name: table for name, table in tables.items() if name in releases}
     of_cases = {name: table for name, table in kept.items() if releases[name].of_cases}
     plain = {
         name: released(table, releases[name], source)
@@ -84,13 +86,13 @@ def _tables(
     return plain | released_cases(of_cases, source)
 
 
-def _told(
+def _may_be_shown(
     score: Score,
     before: Mapping[str, pd.DataFrame],
     after: Mapping[str, pd.DataFrame],
     source: RunSource,
 ) -> bool:
-    """Whether a score may be told: of enough instances, and of nothing that was left out."""
+    """Whether a score is of enough instances, and of nothing that was left out."""
     if score.category in _OF_INSTANCES and source.is_small(score.n):
         return False
     if source.withheld.mentions(" ".join((score.level, score.slice, _english(score.note)))):
@@ -129,7 +131,7 @@ def _about(table: pd.DataFrame, score: Score) -> pd.DataFrame:
 
 def without_private(texts: Iterable[Said], source: RunSource) -> list[Said]:
     """The sentences that name nothing that is withheld, and count no group of few instances."""
-    return [one for one in texts if not is_private(one, source)]
+    return [text for text in texts if not is_private(text, source)]
 
 
 def is_private(text: Text, source: RunSource) -> bool:

@@ -34,12 +34,12 @@ def told_problems(
     problems: Iterable[Mapping[str, Any]], privacy: Privacy, source: RunSource | None
 ) -> Iterable[dict[str, Any]]:
     """Why parts are missing, without what quotes the data or counts few instances."""
-    for one in problems:
-        if privacy.is_full or not _is_quoting(one, source):
-            yield dict(one)
+    for problem in problems:
+        if privacy.is_full or not _is_quoting(problem, source):
+            yield dict(problem)
         else:
             reason = message("refusals.withheld", level=privacy.level)
-            yield {**one, "reason": reason.to_json()}
+            yield {**problem, "reason": reason.to_json()}
 
 
 def _is_quoting(problem: Mapping[str, Any], source: RunSource | None) -> bool:

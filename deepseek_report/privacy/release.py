@@ -92,9 +92,9 @@ def _release_stage(stage: _Stage, experiment: Experiment, source: RunSource) -> 
     elif kind == "explanations":
         _explanation(stage, source)
     elif kind == "measures":
-        found = Measurement.load(stage.source)
+        measurement = Measurement.load(stage.source)
         plugin = experiment.multiple["metrics"][name]
-        released_measurement(found, plugin, source).save(stage.target)
+        released_measurement(measurement, plugin, source).save(stage.target)
     elif kind in MADE_FROM_RELEASED:
         copy_tree(stage.source, stage.target)
 
@@ -114,9 +114,9 @@ def _training(stage: _Stage, source: RunSource) -> None:
             shutil.copyfile(stage.source / name, stage.target / name)
     facts = stage.target / "training.json"
     if facts.is_file():
-        found = load_json(facts)
-        notes = without_private(map(text_of, found.get("notes") or []), source)
-        save_json(facts, {**found, "notes": plain(notes)})
+        recorded = load_json(facts)
+        notes = without_private(map(text_of, recorded.get("notes") or []), source)
+        save_json(facts, {**recorded, "notes": plain(notes)})
 
 
 def _predictions(stage: _Stage, source: RunSource) -> None:
@@ -135,7 +135,9 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
     nothing = np.full(n, np.nan)
     error = explanation.standard_error
     params: dict[str, Any] = {
-        name: one for name, one in explanation.params.items() if not isinstance(one, (list, tuple))
+        name: value
+        for name, value in explanation.params.items()
+        if not isinstance(value, (list, tuple))
     }
     return dataclasses.replace(
         explanation,

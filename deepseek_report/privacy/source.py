@@ -87,11 +87,11 @@ def three_digits(value: float) -> float:
 @lru_cache(maxsize=2)
 def _source(data: Path, predictions: Path | None, privacy: Privacy) -> RunSource:
     dataset = Dataset.load(data)
-    said = Predictions.load(predictions / "test") if predictions else None
+    predicted = Predictions.load(predictions / "test") if predictions else None
     cases = Cases.load(predictions / "cases") if predictions else None
     named = dict(_named(cases)) if cases and privacy.level == "cases" else {}
-    withheld = Withheld.of(dataset, said, privacy.floor)
-    return RunSource(privacy, dataset, said, withheld, named)
+    withheld = Withheld.of(dataset, predicted, privacy.floor)
+    return RunSource(privacy, dataset, predicted, withheld, named)
 
 
 def _named(cases: Cases) -> list[tuple[int, tuple[int, int]]]:

@@ -61,13 +61,13 @@ def upper_bound(
 ) -> float:
     """The most that a hidden cell can be, by what is published and not below 0."""
     places = np.flatnonzero(hidden)
-    column = {int(one): k for k, one in enumerate(places)}
+    column = {int(place): k for k, place in enumerate(places)}
     rows, totals = [], []
     for relation in relations:
         row = np.zeros(len(places))
-        for one in relation.cells:
-            if one in column:
-                row[column[one]] += -1.0 if one == relation.whole else 1.0
+        for member in relation.cells:
+            if member in column:
+                row[column[member]] += -1.0 if member == relation.whole else 1.0
         if row.any():
             rows.append(row)
             totals.append(float(row @ counts[places]))
@@ -77,8 +77,8 @@ def upper_bound(
     aim[column[cell]] = -1.0
     from scipy.optimize import linprog
 
-    found = linprog(aim, A_eq=np.array(rows), b_eq=np.array(totals), method="highs")
-    return -float(found.fun) if found.status == 0 else np.inf
+    optimum = linprog(aim, A_eq=np.array(rows), b_eq=np.array(totals), method="highs")
+    return -float(optimum.fun) if optimum.status == 0 else np.inf
 
 
 def _next(table: Counts, hidden: Bools, relations: Sequence[Relation], floor: int) -> int | None:
@@ -90,7 +90,7 @@ def _next(table: Counts, hidden: Bools, relations: Sequence[Relation], floor: in
                 return further
     for measure in table.T:
         for cell in np.flatnonzero(hidden & (measure > 0) & (measure < floor)):
-            near = [one for one in relations if cell in one.cells]
+            near = [other for other in relations if cell in other.cells]
             if near and upper_bound(measure, hidden, relations, int(cell)) < floor - 1e-6:
                 further = _smallest(table, hidden, near)
                 if further is None:
@@ -102,7 +102,7 @@ def _next(table: Counts, hidden: Bools, relations: Sequence[Relation], floor: in
 
 def _tells(table: Counts, hidden: Bools, relation: Relation, floor: int) -> bool:
     """Whether one sum alone gives a hidden cell, or that hidden cells are few together."""
-    parts = [one for one in relation.parts if hidden[one]]
+    parts = [part for part in relation.parts if hidden[part]]
     whole = relation.whole is not None and bool(hidden[relation.whole])
     if not parts or whole:
         return whole and not parts
@@ -113,9 +113,13 @@ def _tells(table: Counts, hidden: Bools, relation: Relation, floor: int) -> bool
 def _smallest(table: Counts, hidden: Bools, relations: Iterable[Relation]) -> int | None:
     """The smallest cell that is still published: a part, else a sum; empty ones come last."""
     relations = list(relations)
-    parts = {one for relation in relations for one in relation.parts if not hidden[one]}
-    wholes = {one.whole for one in relations if one.whole is not None and not hidden[one.whole]}
+    parts = {part for relation in relations for part in relation.parts if not hidden[part]}
+    wholes = {
+        relation.whole
+        for relation in relations
+        if relation.whole is not None and not hidden[relation.whole]
+    }
     for cells in (parts - wholes, parts | wholes):
         if cells:
-            return min(cells, key=lambda one: (table[one, 0] == 0, table[one, 0], one))
+            return min(cells, key=lambda cell: (table[cell, 0] == 0, table[cell, 0], cell))
     return None

@@ -21,7 +21,7 @@ _LEVELS = ("level", "reference", "widest_level", "narrowest_level")
 
 def released(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.DataFrame:
     """The table as `how` says; rows keep their order."""
-    table = table.drop(columns=[one for one in table.columns if one in IDENTIFIERS])
+    table = table.drop(columns=[column for column in table.columns if column in IDENTIFIERS])
     if table.empty:
         return table
     table = table[~_hidden(table, how, source)].reset_index(drop=True)
@@ -58,7 +58,7 @@ def _relations(table: pd.DataFrame, how: TableRelease) -> Iterable[Relation]:
             yield Relation(tuple(range(len(table))))
             continue
         for places in table.groupby(list(line), sort=False, dropna=False).indices.values():
-            yield Relation(tuple(int(one) for one in places))
+            yield Relation(tuple(int(place) for place in places))
 
 
 def _named(table: pd.DataFrame, source: RunSource) -> Bools:
@@ -81,8 +81,8 @@ def mentioned(table: pd.DataFrame, source: RunSource) -> Bools:
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
             texts = table[name]
-            told = [isinstance(one, str) and _tells(one, source) for one in texts]
-            hidden |= np.array(told, bool)
+            tells = [isinstance(text, str) and _tells(text, source) for text in texts]
+            hidden |= np.array(tells, bool)
     return hidden
 
 
@@ -100,7 +100,7 @@ def _nested(table: pd.DataFrame, source: RunSource) -> Bools:
     hidden = []
     for n in table["n"].to_numpy(float):
         others = [everyone, *kept]
-        close = any(0 < abs(n - one) < floor for one in others)
+        close = any(0 < abs(n - size) < floor for size in others)
         hidden.append(close)
         if not close:
             kept.append(int(n))
@@ -127,9 +127,11 @@ def _cut(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.DataFr
     if how.ends and len(source.outputs):
         low, high = source.middle(source.outputs)
         for name in how.ends:
-            table[name] = [three_digits(float(np.clip(one, low, high))) for one in table[name]]
+            table[name] = [three_digits(float(np.clip(value, low, high))) for value in table[name]]
     for name in how.values:
-        table = table[[_inside(source, one, table[name][i]) for i, one in table["feature"].items()]]
+        table = table[
+            [_inside(source, feature, table[name][i]) for i, feature in table["feature"].items()]
+        ]
     if how.values:
         table = _rounded_values(table, how, source)
     return table
@@ -138,7 +140,7 @@ def _cut(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.DataFr
 def _rounded_values(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.DataFrame:
     """Values of numeric features to three digits, so that they are those of nobody."""
     schema, n = source.dataset.schema, len(source.dataset.train)
-    numeric = {one.name: one for one in schema.features if one.is_numeric}
+    numeric = {feature.name: feature for feature in schema.features if feature.is_numeric}
     table = table.copy()
     for i, name in table["feature"].items():
         if name not in numeric:

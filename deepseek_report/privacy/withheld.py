@@ -57,10 +57,10 @@ class Withheld:
     def _pattern(self) -> re.Pattern[str] | None:
         if not self.labels:
             return None
-        long = [re.escape(one) for one in self.labels if len(one) >= _SHORT]
+        long = [re.escape(label) for label in self.labels if len(label) >= _SHORT]
         longest = "|".join(sorted(long, key=len, reverse=True))
         ways = [rf"(?<!\w)(?:{longest})(?!\w)"] if long else []
-        quoted = "|".join(re.escape(one) for one in self.labels)
+        quoted = "|".join(re.escape(label) for label in self.labels)
         return re.compile("|".join([*ways, f"[“\"'](?:{quoted})[”\"']"]))
 
     def mentions(self, text: str) -> bool:
@@ -83,21 +83,21 @@ def _levels(
         *(_of_decisions(cells, dataset, predictions) if predictions is not None else []),
     ]
     hidden = suppress(np.stack(measures, axis=1), cells.relations, floor)
-    return [name for name, one in zip(cells.names, hidden, strict=True) if one]
+    return [name for name, is_hidden in zip(cells.names, hidden, strict=True) if is_hidden]
 
 
 def _of_part(cells: _Cells, parts: Sequence[Split], schema: Schema) -> list[Ints]:
     """How many instances each cell has, and how many of them with and without the class."""
     codes = {
-        one.name: np.concatenate([part.groups[one.name] for part in parts])
-        for one in schema.attributes
+        attribute.name: np.concatenate([part.groups[attribute.name] for part in parts])
+        for attribute in schema.attributes
     }
     labels = np.concatenate([part.labels for part in parts])
     everyone = np.ones(len(labels), bool)
     if not task_of(schema.target).decides:
         return [cells.count(codes, everyone)]
-    marked = [labels == one for one in {schema.target.explained, schema.target.favourable}]
-    return [cells.count(codes, one) for one in (everyone, *_both(marked))]
+    marked = [labels == label for label in {schema.target.explained, schema.target.favourable}]
+    return [cells.count(codes, counted) for counted in (everyone, *_both(marked))]
 
 
 def _of_decisions(cells: _Cells, dataset: Dataset, predictions: Predictions) -> list[Ints]:
@@ -106,11 +106,11 @@ def _of_decisions(cells: _Cells, dataset: Dataset, predictions: Predictions) -> 
     if not task_of(target).decides:
         return []
     favoured = predictions.decisions == target.favourable
-    return [cells.count(dataset.test.groups, one) for one in _both([favoured])]
+    return [cells.count(dataset.test.groups, chosen) for chosen in _both([favoured])]
 
 
 def _both(flags: Iterable[Bools]) -> list[Bools]:
-    return [one for flag in flags for one in (flag, ~flag)]
+    return [chosen for flag in flags for chosen in (flag, ~flag)]
 
 
 class _Cells:
@@ -123,7 +123,7 @@ class _Cells:
         self.names: list[tuple[str, str]] = []
         self.relations: list[Relation] = []
         self._single: dict[str, list[int]] = {}
-        self._levels = {one.name: (*one.levels, UNKNOWN) for one in attributes}
+        self._levels = {attribute.name: (*attribute.levels, UNKNOWN) for attribute in attributes}
         for name, levels in self._levels.items():
             self._single[name] = self._add(name, levels)
             self.relations.append(Relation(tuple(self._single[name])))
@@ -166,21 +166,25 @@ class _Cells:
 
 def _categories(dataset: Dataset, floor: int) -> tuple[set[tuple[str, str]], set[str]]:
     """Categories, and features whose missing cells, are too few in all parts or in training."""
-    found: set[tuple[str, str]] = set()
+    rare: set[tuple[str, str]] = set()
     missing: set[str] = set()
     if not kind_of(dataset.schema).named_columns:
-        return found, missing
+        return rare, missing
     whole = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
     for place, feature in enumerate(dataset.schema.features):
-        names = [one.label for one in feature.categories]
+        names = [category.label for category in feature.categories]
         if feature.is_numeric:  # the values are not counted one by one
             names = ["a value"]
         columns = (whole[:, place], dataset.train.inputs[:, place])
         counts = [_category_counts(column, names, feature.is_numeric) for column in columns]
         hidden = suppress(np.stack(counts, axis=1), [Relation(tuple(range(len(names) + 1)))], floor)
-        found |= {(feature.name, name) for name, one in zip(names, hidden, strict=False) if one}
+        rare |= {
+            (feature.name, name)
+            for name, is_hidden in zip(names, hidden, strict=False)
+            if is_hidden
+        }
         missing |= {feature.name} if hidden[-1] else set()
-    return {one for one in found if one[1] != "a value"}, missing
+    return {pair for pair in rare if pair[1] != "a value"}, missing
 
 
 def _category_counts(column: NDArray[np.float64], names: Sequence[str], numeric: bool) -> Ints:
@@ -208,9 +212,15 @@ def _rare_labels(
     """What sentences must not name: not what another feature or attribute tells anyway."""
     crossed = {name for name, _ in levels if CROSS in name}
     withheld = {(name, level) for name, level in levels if name not in crossed} | set(categories)
-    told = {(one.name, level) for one in schema.attributes for level in one.levels}
+    named = {
+        (attribute.name, level) for attribute in schema.attributes for level in attribute.levels
+    }
     if kind_of(schema).named_columns:
-        told |= {(one.name, two.label) for one in schema.features for two in one.categories}
-    open_labels = {label for pair in told - withheld for label in [pair[1]]}
+        named |= {
+            (feature.name, category.label)
+            for feature in schema.features
+            for category in feature.categories
+        }
+    open_labels = {label for pair in named - withheld for label in [pair[1]]}
     hidden = {label for _, label in withheld} - open_labels - {UNKNOWN}
     return hidden | {level for name, level in levels if name in crossed}

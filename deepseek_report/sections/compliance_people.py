@@ -57,7 +57,7 @@ def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[
 
 def not_used(report: ComplianceReport) -> list[dict[str, Any]]:
     """What is wrong in the files of people, each with its place."""
-    return [problem.told() for problem in report.options.human.problems]
+    return [problem.as_messages() for problem in report.options.human.problems]
 
 
 def open_fields(

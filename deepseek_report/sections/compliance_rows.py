@@ -94,7 +94,7 @@ def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -
             for key, when in text.applies_from.items()
         ],
         "checked": text.checked.isoformat(),
-        "banners": [banner.told(text) for banner in part.banners],
+        "banners": [banner.as_message(text) for banner in part.banners],
         "notes": list(text.notes),
         "sources": [
             {"ref": source.ref, "kind": source.kind, "url": source.url} for source in text.sources

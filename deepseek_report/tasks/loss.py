@@ -97,7 +97,7 @@ class ErrorRate(Loss):
         return 1  # the test is exact, so that any rest will do
 
     def p_values(self, inside: Moments, outside: Moments) -> Floats:
-        errors, sizes = (_counts(one) for one in (inside.sums, inside.sizes))
+        errors, sizes = (_counts(moments) for moments in (inside.sums, inside.sizes))
         total, n = errors + _counts(outside.sums), sizes + _counts(outside.sizes)
         return more_errors_p_value(errors, sizes, int(total[0]), int(n[0]))
 

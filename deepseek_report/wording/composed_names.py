@@ -43,8 +43,8 @@ class Names:
         """The name in this language; what is not made of known names and numbers stays as it is."""
         if len(name) > _LONGEST or _NUMBER.fullmatch(name):
             return name
-        found = self._of(name)
-        return name if found is None else found
+        worded = self._of(name)
+        return name if worded is None else worded
 
     def composed(self, key: str, /, **parts: str) -> str:
         """Names in this language put together by a pattern of its catalog."""
@@ -52,10 +52,10 @@ class Names:
 
     def _of(self, name: str) -> str | None:
         if name not in self._read:
-            self._read[name] = self._found(name)
+            self._read[name] = self._worded(name)
         return self._read[name]
 
-    def _found(self, name: str) -> str | None:
+    def _worded(self, name: str) -> str | None:
         if name in self.known:
             return self.known[name]
         if _NUMBER.fullmatch(name):
@@ -69,9 +69,9 @@ class Names:
         for key, pattern in self.stored.items():
             slots = _SLOT.findall(pattern)
             for parts in _splits(name, _SLOT.split(pattern)[::2]):
-                said = [one for part in parts if (one := self._of(part)) is not None]
-                if len(said) == len(slots):
-                    yield self.composed(key, **dict(zip(slots, said, strict=True)))
+                words = [word for part in parts if (word := self._of(part)) is not None]
+                if len(words) == len(slots):
+                    yield self.composed(key, **dict(zip(slots, words, strict=True)))
 
 
 def _splits(text: str, around: list[str]) -> Iterator[tuple[str, ...]]:

@@ -230,14 +230,14 @@ class NumberFormat:
             parts.append(self._fill("seconds", number=self.count(rest)))
         return " ".join(parts)
 
-    def plural(self, value: float, one: str, many: str | None = None, **forms: str) -> str:
+    def plural(self, value: float, singular: str, many: str | None = None, **forms: str) -> str:
         """`1 row`, `2 rows`; languages with further forms give these by their CLDR names.
 
         forms : texts for `zero`, `two`, `few` or `many_` (the CLDR category "many").
         """
-        return f"{self.count(value)} {self.form(value, one, many, **forms)}"
+        return f"{self.count(value)} {self.form(value, singular, many, **forms)}"
 
-    def form(self, value: float, one: str, many: str | None = None, **forms: str) -> str:
+    def form(self, value: float, singular: str, many: str | None = None, **forms: str) -> str:
         """The form of a word that goes with this number, without the number.
 
         >>> polish = NumberFormat("pl")
@@ -245,7 +245,7 @@ class NumberFormat:
         ['wiersz', 'wiersze', 'wierszy']
         """
         category = self._locale.plural_form(value)
-        known = {"one": one, "other": many or one + "s"} | {
+        known = {"one": singular, "other": many or singular + "s"} | {
             k.rstrip("_"): v for k, v in forms.items()
         }
         return known.get(category, known["other"])

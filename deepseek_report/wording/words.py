@@ -73,8 +73,10 @@ class Wording:
             symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
         )
         shipped_names = texts.get("data_sets", {}).get(data_set, {}).get("names", {})
-        known = texts.get("names", {}) | {one: one for one in own_names} | shipped_names
-        inside = {in_sentence(one): in_sentence(name) for one, name in known.items()}
+        known = texts.get("names", {}) | {name: name for name in own_names} | shipped_names
+        inside = {
+            in_sentence(stored_name): in_sentence(name) for stored_name, name in known.items()
+        }
         patterns = texts.get("composed", {})
         self.names = Names(inside | known, stored or patterns, patterns, self.numbers.respelled)
         known = texts.get("nouns", {}).get(noun, {})
@@ -99,10 +101,10 @@ class Wording:
         do not name a thing by themselves, as those of features do: "the window ".
         """
         if key not in self._templates:
-            found = self._look_up(key)
-            if not isinstance(found, str):
+            text = self._look_up(key)
+            if not isinstance(text, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
-            self._templates[key] = self._environment.from_string(found)
+            self._templates[key] = self._environment.from_string(text)
         filled = self._nouns | {name: self._filling(value) for name, value in values.items()}
         return _BREAKS.sub(" ", self._templates[key].render(**filled)).strip()
 
@@ -139,8 +141,8 @@ class Wording:
 
     def label(self, group: str, name: str) -> str:
         """The readable name of a key, such as `label("explainers", "shap")`."""
-        found = self._texts.get(group, {}).get(name)
-        return found if isinstance(found, str) else sentence_case(name.replace("_", " "))
+        label = self._texts.get(group, {}).get(name)
+        return label if isinstance(label, str) else sentence_case(name.replace("_", " "))
 
     def explainer(self, name: str) -> str:
         """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
@@ -159,8 +161,8 @@ class Wording:
 
     def framework(self, name: str) -> Mapping[str, Any]:
         """The texts of a regulatory framework in this language; empty where there are none."""
-        found: Mapping[str, Any] = self._texts.get("frameworks", {}).get(name, {})
-        return found
+        texts: Mapping[str, Any] = self._texts.get("frameworks", {}).get(name, {})
+        return texts
 
     def table(self, group: str) -> dict[str, str]:
         """The texts of a flat group, such as `glossary`; an empty one is left out.
@@ -169,29 +171,29 @@ class Wording:
         """
         return {key: text for key, text in (self._look_up(group) or {}).items() if text}
 
-    def finding(self, one: Finding) -> WordedFinding:
+    def finding(self, finding: Finding) -> WordedFinding:
         """The four texts of a finding, and its labels."""
-        values = from_plain(one.values)
-        said = {
-            part: self.text(f"findings.{one.message}.{part}", **values)
+        values = from_plain(finding.values)
+        texts = {
+            part: self.text(f"findings.{finding.message}.{part}", **values)
             for part in ("claim", "detail", "why", "do")
         }
         return WordedFinding(
-            id=one.id,
-            severity=one.severity,
-            severity_label=self.label("severities", one.severity),
-            section=one.section,
-            section_title=self.label("section_titles", one.section),
-            evidence=one.evidence,
-            limits=tuple(self.text(f"limits.{key}", **values) for key in one.limits),
-            **said,
+            id=finding.id,
+            severity=finding.severity,
+            severity_label=self.label("severities", finding.severity),
+            section=finding.section,
+            section_title=self.label("section_titles", finding.section),
+            evidence=finding.evidence,
+            limits=tuple(self.text(f"limits.{key}", **values) for key in finding.limits),
+            **texts,
         )
 
     def _look_up(self, key: str) -> Any:
-        found: Any = self._texts
+        node: Any = self._texts
         for part in key.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-        return found
+            node = node.get(part) if isinstance(node, Mapping) else None
+        return node
 
 
 #: Names a folder of further catalogs, for languages that are being translated and for tests. It

@@ -36,8 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(folder: Path) -> Report:
     """`dr.report` with few metrics, into a folder of these tests."""
 
-    def call(*given: Any, **options: Any) -> dr.Run:
-        return dr.report(*given, **(FEW | {"reports": str(folder)} | options))
+    def call(*arguments: Any, **options: Any) -> dr.Run:
+        return dr.report(*arguments, **(FEW | {"reports": str(folder)} | options))
 
     return call
 

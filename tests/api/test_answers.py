@@ -44,7 +44,7 @@ def test_what_needs_a_model_says_that_there_is_none(
     report: Report, numbers: pd.DataFrame, labels: pd.Series, shares: pd.Series
 ) -> None:
     run = report(predictions=shares, X=numbers, y=labels, explainers=None, metrics=None)
-    reasons = {one["stage"]: one["reason"] for one in run.problems}
+    reasons = {problem["stage"]: problem["reason"] for problem in run.problems}
     for stage in ("explanations/shap", "measures/robustness", "measures/cases"):
         assert "only what one answered was given" in reasons[stage]
     assert not run.failed
@@ -91,19 +91,23 @@ def test_attributions_of_the_shap_package_are_judged_beside_the_control(
 
     values = np.zeros(numbers.shape)
     values[:, 1] = model(numbers) - 0.5
-    given = SimpleNamespace(values=values, base_values=np.full(len(values), 0.5))
+    attributions = SimpleNamespace(values=values, base_values=np.full(len(values), 0.5))
     run = report(
         model,
         numbers,
         labels,
-        attributions={"mine": given},
+        attributions={"mine": attributions},
         explainers=None,
         metrics=["deletion", "max_sensitivity"],
     )
     assert set(run.explanations) == {"mine", "random"}
     scores = run.scores.query("explainer == 'mine'")["metric"]
     assert "deletion" in set(scores)
-    reasons = [one["reason"] for one in run.problems if one["stage"].endswith("sensitivity/mine")]
+    reasons = [
+        problem["reason"]
+        for problem in run.problems
+        if problem["stage"].endswith("sensitivity/mine")
+    ]
     assert "cannot be asked about other rows" in reasons[0]
     assert not run.failed
 

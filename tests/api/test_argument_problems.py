@@ -17,22 +17,22 @@ def half(table: Any) -> Any:
     return np.full(len(table), 0.5)
 
 
-def refused(report: Report, *given: Any, **options: Any) -> str:
+def refused(report: Report, *arguments: Any, **options: Any) -> str:
     with pytest.raises(DeepseekReportError) as caught:
-        report(*given, **options)
+        report(*arguments, **options)
     assert isinstance(caught.value, (ConfigError, DataError))
-    said = str(caught.value)
-    assert "Traceback" not in said
-    assert not re.search(r"\bdataset\.\w", said)  # no key of a config
-    return said
+    text = str(caught.value)
+    assert "Traceback" not in text
+    assert not re.search(r"\bdataset\.\w", text)  # no key of a config
+    return text
 
 
 def test_labels_of_another_length_are_told(
     report: Report, numbers: pd.DataFrame, labels: pd.Series
 ) -> None:
-    said = refused(report, half, numbers, labels[:-3])
-    assert "y_test: 237 labels for 240 rows" in said
-    assert "what to do" in said
+    text = refused(report, half, numbers, labels[:-3])
+    assert "y_test: 237 labels for 240 rows" in text
+    assert "what to do" in text
 
 
 def test_a_table_without_its_labels_is_told(report: Report, numbers: pd.DataFrame) -> None:
@@ -42,29 +42,29 @@ def test_a_table_without_its_labels_is_told(report: Report, numbers: pd.DataFram
 def test_columns_that_the_model_knows_and_the_table_lacks_are_told(
     report: Report, pipeline: Any, loans: pd.DataFrame, labels: pd.Series
 ) -> None:
-    said = refused(report, pipeline, loans.drop(columns=["decision", "job"]), labels)
-    assert "X_test: Pipeline was fitted on the column job, which X lacks" in said
+    text = refused(report, pipeline, loans.drop(columns=["decision", "job"]), labels)
+    assert "X_test: Pipeline was fitted on the column job, which X lacks" in text
 
 
 def test_tables_with_other_columns_are_told(
     report: Report, numbers: pd.DataFrame, labels: pd.Series
 ) -> None:
     train = {"X_train": numbers.rename(columns={"age": "years"}), "y_train": labels}
-    said = refused(report, half, numbers, labels, **train)
-    assert "X_train: it lacks age; it alone has years" in said
+    text = refused(report, half, numbers, labels, **train)
+    assert "X_train: it lacks age; it alone has years" in text
 
 
 def test_labels_with_other_classes_than_the_model_has_are_told(
     report: Report, pipeline: Any, loans: pd.DataFrame
 ) -> None:
     X, y = loans.drop(columns="decision"), loans["decision"].replace("denied", "refused")
-    said = refused(report, pipeline, X, y)
-    assert "the model knows the classes “approved”, “denied”" in said
-    assert "“refused”" in said
+    text = refused(report, pipeline, X, y)
+    assert "the model knows the classes “approved”, “denied”" in text
+    assert "“refused”" in text
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (lambda table: table["income"], "values from"),
         (lambda table: np.full((len(table), 3), 1 / 3), r"shape \(240, 3\)"),
@@ -76,17 +76,17 @@ def test_labels_with_other_classes_than_the_model_has_are_told(
     ids=["range", "shape", "sum", "nan", "raises", "random"],
 )
 def test_answers_that_are_no_probabilities_are_told(
-    report: Report, numbers: pd.DataFrame, labels: pd.Series, answer: Any, told: str
+    report: Report, numbers: pd.DataFrame, labels: pd.Series, answer: Any, expected: str
 ) -> None:
-    assert re.search(told, refused(report, answer, numbers, labels))
+    assert re.search(expected, refused(report, answer, numbers, labels))
 
 
 def test_predictions_that_are_classes_or_of_other_rows_are_told(
     report: Report, numbers: pd.DataFrame, labels: pd.Series
 ) -> None:
     assert "no probabilities" in refused(report, predictions=labels, X=numbers, y=labels)
-    said = refused(report, predictions=half(numbers[:5]), X=numbers, y=labels)
-    assert "5 predictions for the 240 rows" in said
+    text = refused(report, predictions=half(numbers[:5]), X=numbers, y=labels)
+    assert "5 predictions for the 240 rows" in text
     both = refused(report, half, numbers, labels, predictions=half(numbers))
     assert "a model is given, and predictions as well" in both
 
@@ -96,9 +96,9 @@ def test_names_that_nobody_knows_are_told_with_the_nearest(
 ) -> None:
     assert 'did you mean "favourable"?' in refused(report, half, numbers, labels, favorable="a")
     assert "metrics" in refused(report, half, numbers, labels, metrics=["accuracyy"])
-    said = refused(report, half, numbers, labels, sensitive=["agee"])
-    assert "`sensitive` names `agee`" in said
-    assert "did you mean `age`?" in said
+    text = refused(report, half, numbers, labels, sensitive=["agee"])
+    assert "`sensitive` names `agee`" in text
+    assert "did you mean `age`?" in text
     wrong = refused(report, half, numbers, labels, favourable="approvedd")
     assert "`favourable` is 'approvedd', which is not a class" in wrong
 

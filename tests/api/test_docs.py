@@ -13,7 +13,7 @@ def test_the_examples_of_the_page_hold(folder: Path) -> None:
     names = {"folder": str(folder / "docs")}
     test = doctest.DocTestParser().get_doctest(text, names, PAGE.name, str(PAGE), 0)
     assert len(test.examples) > 15
-    told: list[str] = []
+    failures: list[str] = []
     runner = doctest.DocTestRunner()
-    runner.run(test, out=told.append)
-    assert runner.summarize(verbose=False).failed == 0, "".join(told)
+    runner.run(test, out=failures.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(failures)

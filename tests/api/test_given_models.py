@@ -38,13 +38,13 @@ def test_a_booster_numbers_its_classes_and_the_call_names_them(
     report: Report, numbers: pd.DataFrame, labels: pd.Series, library: str
 ) -> None:
     package = pytest.importorskip(library)
-    one = (labels == "denied").astype(int)
+    denied = (labels == "denied").astype(int)
     if library == "xgboost":
-        data = package.DMatrix(numbers, label=one)
+        data = package.DMatrix(numbers, label=denied)
         booster = package.train({"objective": "binary:logistic", "max_depth": 2}, data, 4)
         expected = booster.predict(data)
     else:
-        data = package.Dataset(numbers, label=one)
+        data = package.Dataset(numbers, label=denied)
         booster = package.train({"objective": "binary", "verbose": -1}, data, 4)
         expected = booster.predict(numbers)
     run = report(booster, numbers, labels, classes=["approved", "denied"], positive="denied")
@@ -95,7 +95,9 @@ def test_a_function_gets_the_table_in_its_own_types(
     run = report(model, X, labels, explainers=["shap"], classes=["denied", "approved"])
     assert not run.failed
     own = [str(kind) for kind in X.dtypes]
-    assert all(one[1:] == own[1:] for one in kinds)  # an age between two ages is a fraction
+    assert all(
+        column_types[1:] == own[1:] for column_types in kinds
+    )  # an age between two ages is a fraction
     assert own == kinds[0]
 
 

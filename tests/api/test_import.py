@@ -15,8 +15,10 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "import sys, deepseek_report as dr; dir(dr); "
         "print(sorted({'torch', 'pandas', 'numpy', 'shap', 'hydra', 'sklearn'} & {*sys.modules}))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == "[]"
 
 
 def test_using_the_api_needs_neither_torch_nor_shap_until_a_run() -> None:
@@ -24,8 +26,10 @@ def test_using_the_api_needs_neither_torch_nor_shap_until_a_run() -> None:
         "import sys, deepseek_report as dr; dr.report; dr.load_run; "
         "print(sorted({'torch', 'shap'} & {*sys.modules}))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == "[]"
 
 
 def test_the_names_of_the_api_are_listed_and_others_are_refused() -> None:

@@ -33,7 +33,7 @@ def test_a_pipeline_is_asked_about_the_table_that_it_was_fitted_on(
 
 
 def test_the_test_rows_are_those_that_were_given_but_for_the_validation_rows(run: dr.Run) -> None:
-    parts = {one["part"]: one["n"] for one in run.results.card["parts"]}
+    parts = {part["part"]: part["n"] for part in run.results.card["parts"]}
     assert parts == {"train": 120, "validation": 24, "test": 96}
     assert "24 of the rows given as test rows" in run.results.card["leakage"]["method"]
     assert (run.results.test.instance_ids < 120).all()
@@ -42,7 +42,7 @@ def test_the_test_rows_are_those_that_were_given_but_for_the_validation_rows(run
 def test_groups_are_judged_where_a_favourable_class_is_declared(run: dr.Run) -> None:
     groups = run.table("groups")
     assert set(groups["level"]) == {"f", "m"}
-    assert not [one for one in run.problems if one["kind"] == "failed"]
+    assert not [problem for problem in run.problems if problem["kind"] == "failed"]
 
 
 def test_groups_are_not_judged_where_nobody_declares_a_favourable_class(
@@ -50,7 +50,9 @@ def test_groups_are_not_judged_where_nobody_declares_a_favourable_class(
 ) -> None:
     X = loans.drop(columns="decision")
     run = report(pipeline, X, labels, sensitive=["sex"], metrics=["accuracy", "impact_ratio"])
-    (refused,) = (one for one in run.problems if one["stage"] == "measures/impact_ratio")
+    (refused,) = (
+        problem for problem in run.problems if problem["stage"] == "measures/impact_ratio"
+    )
     assert "not judged" in refused["reason"]
 
 
@@ -85,9 +87,9 @@ def test_numbers_are_those_of_the_command_line(tmp_path: Path, report: Report) -
     ]
     assert command(overrides) == 0
     (folder,) = (tmp_path / "r" / "breast_cancer").glob("[0-9a-f]*")
-    told = dr.load_run(folder)
+    by_command = dr.load_run(folder)
     positive = codes[data.schema.target.explained]
-    given = report(
+    by_call = report(
         model,
         *tables["test"],
         X_validation=tables["validation"][0],
@@ -99,28 +101,28 @@ def test_numbers_are_those_of_the_command_line(tmp_path: Path, report: Report) -
         explainers=["lime", "random"],
     )
     keys = ["metric", "explainer", "predictor", "attribute", "level", "slice"]
-    both = [run.scores.sort_values(keys).reset_index(drop=True) for run in (told, given)]
+    both = [run.scores.sort_values(keys).reset_index(drop=True) for run in (by_command, by_call)]
     assert len(both[0]) == len(both[1]) == 8
     numbers = ["value", "low", "high", "n"]
     np.testing.assert_allclose(
-        *(one[numbers].to_numpy(dtype=np.float64) for one in both), rtol=0, atol=1e-9
+        *(scores[numbers].to_numpy(dtype=np.float64) for scores in both), rtol=0, atol=1e-9
     )
 
 
 def test_the_same_call_is_answered_from_the_folder_and_another_model_is_not(
     report: Report, numbers: pd.DataFrame, labels: pd.Series
 ) -> None:
-    asked: list[int] = []
+    sizes: list[int] = []
 
     def model(table: pd.DataFrame, weight: float = 0.1) -> Any:
-        asked.append(len(table))
+        sizes.append(len(table))
         return 1 / (1 + np.exp(weight * (table["income"] - 50)))
 
     first = report(model, numbers, labels)
-    calls = len(asked)
+    calls = len(sizes)
     second = report(model, numbers, labels)
     assert second.path == first.path
-    assert len(asked) - calls == 3  # all rows, mixed rows, a few again: for the key alone
+    assert len(sizes) - calls == 3  # all rows, mixed rows, a few again: for the key alone
     other = report(lambda table: model(table, 0.2), numbers, labels)
     assert other.path != first.path
 
@@ -128,16 +130,16 @@ def test_the_same_call_is_answered_from_the_folder_and_another_model_is_not(
 def test_a_model_id_stands_for_the_answers_of_the_model(
     report: Report, numbers: pd.DataFrame, labels: pd.Series
 ) -> None:
-    asked: list[int] = []
+    sizes: list[int] = []
 
     def model(table: pd.DataFrame) -> Any:
-        asked.append(len(table))
+        sizes.append(len(table))
         return 1 / (1 + np.exp(0.1 * (table["income"] - 50)))
 
     first = report(model, numbers, labels, model_id="v1")
-    calls = len(asked)
+    calls = len(sizes)
     assert report(model, numbers, labels, model_id="v1").path == first.path
-    assert len(asked) == calls
+    assert len(sizes) == calls
     assert report(model, numbers, labels, model_id="v2").path != first.path
 
 

@@ -65,7 +65,9 @@ def test_a_run_is_loaded_again_whole_and_imports_nothing(
         "deepseek_report.datasets.sources.given_table",
     } & {*sys.modules}
     pd.testing.assert_frame_equal(loaded.scores, run.scores)
-    assert [one.claim for one in loaded.findings] == [one.claim for one in run.findings]
+    assert [finding.claim for finding in loaded.findings] == [
+        finding.claim for finding in run.findings
+    ]
     assert loaded.problems == run.problems
 
 

@@ -41,7 +41,7 @@ def reviews() -> tuple[list[str], pd.Series]:
         f"{first} {' '.join(random.choice(WORDS[5:], random.integers(3, 8)))}"
         for first in random.choice(["good", "bad"], 150)
     ]
-    labels = ["liked" if one.startswith("good") else "disliked" for one in texts]
+    labels = ["liked" if text.startswith("good") else "disliked" for text in texts]
     return texts, pd.Series(labels, name="mood")
 
 

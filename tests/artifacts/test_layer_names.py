@@ -6,7 +6,7 @@ from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "expected"),
     [
         ("layers.0.experts_norm", "layer 1, experts norm"),
         ("layers.1.experts.shared.0", "layer 2, experts, shared 1"),
@@ -18,13 +18,13 @@ from deepseek_report.artifacts.layer_names import layer_kind, layer_name
         ("model", "model"),
     ],
 )
-def test_a_layer_is_named_as_people_count(path, said):
-    assert layer_name(path) == said
+def test_a_layer_is_named_as_people_count(path, expected):
+    assert layer_name(path) == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [("SparseExperts", "sparse experts"), ("GELU", "GELU"), ("LayerNorm", "layer norm")],
 )
-def test_a_kind_of_layer_is_said_in_words(name, said):
-    assert layer_kind(name) == said
+def test_a_kind_of_layer_is_said_in_words(name, expected):
+    assert layer_kind(name) == expected

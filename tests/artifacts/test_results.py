@@ -10,7 +10,7 @@ import pytest
 from deepseek_report.artifacts.results import Results
 
 
-@pytest.mark.parametrize("name", [one.name for one in fields(Results)])
+@pytest.mark.parametrize("name", [field.name for field in fields(Results)])
 def test_no_field_can_be_given_another_value(name: str) -> None:
     with pytest.raises(FrozenInstanceError):
         setattr(Results({}, {}), name, None)

@@ -10,11 +10,11 @@ from deepseek_report.artifacts.rounding import declared, number, points, quantit
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [(0.0003, "0.0003"), (0.00001, "0.00001"), (0.000456, "0.00046"), (0.00412, "0.004")],
 )
-def test_a_small_number_keeps_its_first_digits(value: float, said: str) -> None:
-    assert number(value) == said
+def test_a_small_number_keeps_its_first_digits(value: float, expected: str) -> None:
+    assert number(value) == expected
 
 
 @given(st.floats(1e-6, 0.05))

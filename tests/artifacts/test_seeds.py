@@ -22,5 +22,5 @@ def test_no_seeds_are_made_up(config: dict[str, object]) -> None:
 
 
 def test_seeds_are_told_once_where_they_are_equal_and_by_step_where_not() -> None:
-    assert Seeds(4, 4, 4, 4).told() == "seed 4"
-    assert Seeds(1, 2, 1, 1).told() == "seeds: data 1, training 2, explain 1, measure 1"
+    assert Seeds(4, 4, 4, 4).as_text() == "seed 4"
+    assert Seeds(1, 2, 1, 1).as_text() == "seeds: data 1, training 2, explain 1, measure 1"

@@ -41,39 +41,41 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., s
     return checked
 
 
-def line(said: str, begins: str) -> str:
-    return next(one for one in said.splitlines() if one.strip().startswith(begins))
+def line(printed: str, begins: str) -> str:
+    return next(
+        candidate for candidate in printed.splitlines() if candidate.strip().startswith(begins)
+    )
 
 
 def test_each_column_is_shown_with_kind_unit_and_values(check: Callable[..., str]) -> None:
-    said = check("+dataset.columns.income.unit=€", "dataset.sensitive=[sex]")
-    assert line(said, "größe in m").split()[3] == "number"
-    income = line(said, "income")
+    printed = check("+dataset.columns.income.unit=€", "dataset.sensitive=[sex]")
+    assert line(printed, "größe in m").split()[3] == "number"
+    income = line(printed, "income")
     assert "number" in income
     assert "€" in income
     assert "to 5 403" in income.replace("\u202f", " ")
     assert "1 missing" in income
-    region = line(said, "region")
+    region = line(printed, "region")
     assert "categories" in region
     assert "region 0, region 1, region 2, region 3, region 4 and 2 more" in region
-    assert "sensitive" in line(said, "sex")
-    assert "Compared by sex (groups of people): f, m" in said
+    assert "sensitive" in line(printed, "sex")
+    assert "Compared by sex (groups of people): f, m" in printed
 
 
 def test_the_favourable_class_is_named_or_asked_for(check: Callable[..., str]) -> None:
-    said = check()
-    assert "2 classes: “deny: no”, “deny: yes”" in said
-    assert "none declared (dataset.favourable=…" in line(said, "Favourable")
-    said = check("dataset.favourable=no")
-    assert line(said, "Favourable").endswith("“deny: no”")
+    printed = check()
+    assert "2 classes: “deny: no”, “deny: yes”" in printed
+    assert "none declared (dataset.favourable=…" in line(printed, "Favourable")
+    printed = check("dataset.favourable=no")
+    assert line(printed, "Favourable").endswith("“deny: no”")
 
 
 def test_a_number_is_shown_with_its_unit_and_without_a_favourable_class(
     check: Callable[..., str],
 ) -> None:
-    said = check("dataset.target=größe in m", "dataset.unit=m")
-    assert "a number, unit: m" in said
-    assert "Favourable" not in said
+    printed = check("dataset.target=größe in m", "dataset.unit=m")
+    assert "a number, unit: m" in printed
+    assert "Favourable" not in printed
 
 
 def test_every_issue_of_the_data_is_told_in_its_sentence(
@@ -82,18 +84,18 @@ def test_every_issue_of_the_data_is_told_in_its_sentence(
     from deepseek_report.runner.run_folders.open_run import read_run, results_of
 
     assert run(["check", *small_run.overrides(tmp_path)]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     issues = results_of(small_run.folder, read_run(small_run.folder)).issues
-    assert f"Found in the data ({len(issues)})" in said
+    assert f"Found in the data ({len(issues)})" in printed
     for issue in issues:
-        assert say(issue.text) in said
-    assert "no default” is" not in line(said, "Favourable")
-    assert "“no default”" in line(said, "Favourable")
+        assert say(issue.text) in printed
+    assert "no default” is" not in line(printed, "Favourable")
+    assert "“no default”" in line(printed, "Favourable")
 
 
 def test_the_cost_is_a_range_and_says_how_it_was_estimated(check: Callable[..., str]) -> None:
-    said = check()
-    cost = said[said.index("Cost:") :]
+    printed = check()
+    cost = printed[printed.index("Cost:") :]
     assert " to " in cost or "a few seconds" in cost
     assert "Estimated for" in cost
     assert "by usual times" in cost
@@ -105,9 +107,9 @@ def test_what_is_stored_costs_nothing(
     overrides = small_run.overrides(tmp_path)
     assert run(["check", *overrides]) == 0
     assert "cached: nothing to compute" in capsys.readouterr().out
-    there = [*overrides, f"paths.reports={small_run.folder.parents[1]}"]
-    there.remove(f"paths.reports={tmp_path}")
-    assert run(["check", *there]) == 0
+    finished = [*overrides, f"paths.reports={small_run.folder.parents[1]}"]
+    finished.remove(f"paths.reports={tmp_path}")
+    assert run(["check", *finished]) == 0
     assert "cached: nothing to do" in capsys.readouterr().out
 
 
@@ -118,13 +120,13 @@ def test_text_of_the_data_cannot_rewrite_the_terminal(
     (tmp_path / "odd.csv").write_text("n,x\x1b[1m,y\n" + rows, encoding="utf-8")
     own = ["dataset=csv", f"dataset.path={tmp_path / 'odd.csv'}", "dataset.target=y"]
     assert run(["check", *own, "model=sklearn", f"paths.store={tmp_path / 's'}"]) == 0
-    said = capsys.readouterr().out
-    assert "\x1b" not in said
-    assert "\u202e" not in said
-    assert "[red]" in said
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "\u202e" not in printed
+    assert "[red]" in printed
     assert (
         run(["check", *own[:2], "dataset.target=no\x1b[2J", f"paths.store={tmp_path / 's'}"]) == 2
     )
-    said = capsys.readouterr().err
-    assert "is not a column" in said
-    assert "\x1b" not in said
+    printed = capsys.readouterr().err
+    assert "is not a column" in printed
+    assert "\x1b" not in printed

@@ -29,8 +29,8 @@ def publish(store: Store, stage: str, key: str) -> Path:
 
 def age(path: Path, days: float) -> None:
     then = time.time() - 86_400 * days
-    for one in [path, *path.rglob("*")]:
-        os.utime(one, (then, then), follow_symlinks=False)
+    for entry in [path, *path.rglob("*")]:
+        os.utime(entry, (then, then), follow_symlinks=False)
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def test_without_yes_nothing_goes(
     stored: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert clean(tmp_path) == 0
-    said = capsys.readouterr().out
-    assert "Would go: 1 folder" in said
-    assert "add --yes" in said
+    printed = capsys.readouterr().out
+    assert "Would go: 1 folder" in printed
+    assert "add --yes" in printed
     assert stored["used"].is_dir()
     assert stored["unused"].is_dir()
 
@@ -147,12 +147,12 @@ def test_what_killed_runs_left_goes(stored: Any, tmp_path: Path) -> None:
         (folder / "file").touch()
     assert clean(tmp_path, "--yes") == 0
     assert not work.exists()
-    assert all(one.is_dir() for one in asides)  # a run with another store may be writing them
+    assert all(aside.is_dir() for aside in asides)  # a run with another store may be writing them
     for folder in asides:
         age(folder, 1)
     assert clean(tmp_path, "--yes") == 0
-    assert not any(one.exists() for one in asides)
-    assert all(one.is_dir() for one in others)
+    assert not any(aside.exists() for aside in asides)
+    assert all(other.is_dir() for other in others)
 
 
 def test_links_and_foreign_folders_are_neither_followed_nor_removed(

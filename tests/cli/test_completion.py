@@ -54,10 +54,10 @@ def test_a_line_goes_on_as_the_configuration_allows(line: str, expected: list[st
 
 
 def test_the_first_word_is_a_command_or_an_override() -> None:
-    found = candidates("deepseek-report ")
-    assert set(COMMANDS) < set(found)
-    assert {"model=", "model.", "seed="} < set(found)
-    assert not {"experiment.", "_target_="} & set(found)
+    offered = candidates("deepseek-report ")
+    assert set(COMMANDS) < set(offered)
+    assert {"model=", "model.", "seed="} < set(offered)
+    assert not {"experiment.", "_target_="} & set(offered)
 
 
 def test_choices_and_keys_of_ones_own_are_offered_but_no_strange_names(tmp_path: Path) -> None:
@@ -70,7 +70,9 @@ def test_choices_and_keys_of_ones_own_are_offered_but_no_strange_names(tmp_path:
         "explainers.occlusion.fast=",
         "explainers.occlusion.steps=",
     ]
-    assert not [one for one in candidates(f"{line}=[") if "$" in one or " " in one]
+    assert not [
+        milestone for milestone in candidates(f"{line}=[") if "$" in milestone or " " in milestone
+    ]
 
 
 def test_run_folders_are_offered_where_a_command_takes_one(
@@ -89,9 +91,9 @@ def test_a_broken_configuration_answers_nothing(
     (tmp_path / "experiment" / "x.yaml").write_text("{")
     for line in ("--config-dir nowhere model=", f"--config-dir {tmp_path} experiment=x dataset."):
         assert run(["completion", "--answer", f"deepseek-report {line}"]) == 0
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == ""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == ""
 
 
 @pytest.mark.parametrize("command", list(OPTIONS))
@@ -100,12 +102,14 @@ def test_the_options_that_are_offered_are_those_of_the_command(
 ) -> None:
     with pytest.raises(SystemExit):
         run([*([command] if command else []), "--help"])
-    said = capsys.readouterr().out
-    listed = re.findall(r"^  (?:-\w+[ \w]*, )?(--[\w-]+)(?:.*?, (--[\w-]+))?", said, re.MULTILINE)
-    found = {one for pair in listed for one in pair if one}
-    found |= set(re.findall(r"^  -h, (--help)", said, re.MULTILINE))
-    assert set(OPTIONS[command]) <= found | set(re.findall(r"(--[\w-]+)", said))
-    assert found <= set(OPTIONS[command])
+    printed = capsys.readouterr().out
+    listed = re.findall(
+        r"^  (?:-\w+[ \w]*, )?(--[\w-]+)(?:.*?, (--[\w-]+))?", printed, re.MULTILINE
+    )
+    options = {option for pair in listed for option in pair if option}
+    options |= set(re.findall(r"^  -h, (--help)", printed, re.MULTILINE))
+    assert set(OPTIONS[command]) <= options | set(re.findall(r"(--[\w-]+)", printed))
+    assert options <= set(OPTIONS[command])
 
 
 def test_every_command_has_its_options() -> None:

@@ -114,7 +114,9 @@ def test_names_of_columns_are_text_and_nothing_else(
     experiment = experiment_of(here / "study", monkeypatch)
     dataset = experiment.raw["dataset"]
     assert dataset["target"] == target
-    assert list(dataset["columns"]) == [one for one in [*ODD, "sex", "deny"] if one != target]
+    assert list(dataset["columns"]) == [
+        column for column in [*ODD, "sex", "deny"] if column != target
+    ]
     assert os.environ["HOME"] not in str(dataset)
 
 
@@ -169,7 +171,7 @@ def test_a_copy_of_the_data_is_made_only_where_asked_for(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["--data", "loans.csv"], "the columns are income, sex, deny"),
         (["--data", "loans.csv", "--target", "denny"], "did you mean `deny`?"),
@@ -180,11 +182,11 @@ def test_a_copy_of_the_data_is_made_only_where_asked_for(here: Path) -> None:
     ],
 )
 def test_what_cannot_be_made_is_told_and_nothing_is_written(
-    arguments: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], expected: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_table(here, ["income"])
     assert run(["init", "study", *arguments]) == 2
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert not (here / "study").exists()
 
 
@@ -245,19 +247,19 @@ def test_without_the_program_make_installs_it_into_the_folder(here: Path) -> Non
     tools = here / "tools"
     tools.mkdir()
     for name in ("sh", "make", "dirname", "sed"):
-        found = next(
+        program = next(
             Path(folder) / name
             for folder in os.environ["PATH"].split(":")
             if (Path(folder) / name).exists()
         )
-        (tools / name).symlink_to(found)
-    said: Any = subprocess.run(
+        (tools / name).symlink_to(program)
+    finished: Any = subprocess.run(
         [str(tools / "make"), "-C", str(here / "study"), "-n", "report"],
         env={"PATH": str(tools)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "-m venv .venv" in said.stdout
-    assert "pip install --quiet deepseek-report" in said.stdout
-    assert '".venv/bin/deepseek-report" --config-dir conf' in said.stdout
+    assert "-m venv .venv" in finished.stdout
+    assert "pip install --quiet deepseek-report" in finished.stdout
+    assert '".venv/bin/deepseek-report" --config-dir conf' in finished.stdout

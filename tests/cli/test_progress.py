@@ -119,15 +119,15 @@ def test_one_bar_stands_for_the_whole_run() -> None:
 
 
 def test_what_is_no_terminal_gets_lines() -> None:
-    with reporter() as found:
-        assert isinstance(found, Lines)
+    with reporter() as chosen:
+        assert isinstance(chosen, Lines)
 
 
 def test_every_reporter_takes_what_a_run_tells() -> None:
     shown_bars, _ = bars()
     every: list[Reporter] = [NoReporter(), Lines(), shown_bars]
-    for one in every:
-        one.planned({"data": 1.0}, 2)
-        one.started("data")
-        one.advanced("data", 1, 3, "[red]")
-        one.finished("data", 0.1, "", applicable=True)
+    for listener in every:
+        listener.planned({"data": 1.0}, 2)
+        listener.started("data")
+        listener.advanced("data", 1, 3, "[red]")
+        listener.finished("data", 0.1, "", applicable=True)

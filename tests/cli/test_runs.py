@@ -30,19 +30,19 @@ def test_a_real_run_is_listed_with_its_thresholds_and_size(
     assert run(["runs", f"paths.reports={tmp_path}"]) == 0
     row = capsys.readouterr().out.splitlines()[1]
     assert row.startswith(f"credit_risk/{small_run.folder.name}")
-    found = past_run(small_run.folder)
-    assert sum(found.outcomes.values()) == 4
-    assert ("whole" in row) == (found.failed == 0)
+    past = past_run(small_run.folder)
+    assert sum(past.outcomes.values()) == 4
+    assert ("whole" in row) == (past.failed == 0)
     assert "MB" in row
-    files = [one for one in small_run.folder.rglob("*") if one.is_file()]
-    assert found.size == sum(one.stat().st_size for one in files)
+    files = [file for file in small_run.folder.rglob("*") if file.is_file()]
+    assert past.size == sum(file.stat().st_size for file in files)
 
 
 def test_runs_are_listed_newest_first_with_what_failed_and_what_was_promised(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcomes = ["met", "not met", "too uncertain to say", "met", "not measured"]
-    thresholds = [{"outcome": one} for one in outcomes]
+    thresholds = [{"outcome": outcome} for outcome in outcomes]
     broken = [{"kind": "failed", "stage": "measures/deletion/shap"}]
     make_run(tmp_path / "loans" / "a", "2026-03-01T10:00:00+00:00", thresholds=thresholds)
     make_run(tmp_path / "loans" / "b", "2026-03-02T10:00:00+00:00", problems=broken)
@@ -63,9 +63,9 @@ def test_thresholds_and_problems_that_the_writing_of_the_report_recorded_count(
         "problems": [{"kind": "failed", "stage": "sections/bias"}],
     }
     (tmp_path / "x" / "a" / "findings.json").write_text(json.dumps(written))
-    (found,) = past_runs(tmp_path)
-    assert found.failed == 1
-    assert found.outcomes == {"met": 1}
+    (past,) = past_runs(tmp_path)
+    assert past.failed == 1
+    assert past.outcomes == {"met": 1}
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_record_that_cannot_be_read_is_a_row_that_says_so(
     (folder / "run.json").write_text(content)
     (folder / "provenance.json").write_text(content)
     assert run(["runs", f"paths.reports={tmp_path}"]) == 0
-    said = capsys.readouterr().out
-    assert "x/good" in said
-    assert "x/bad" in said
-    assert problem in said
-    assert "not known" in said
+    printed = capsys.readouterr().out
+    assert "x/good" in printed
+    assert "x/bad" in printed
+    assert problem in printed
+    assert "not known" in printed
 
 
 def test_a_link_is_no_run_and_a_linked_record_is_not_read(
@@ -104,9 +104,9 @@ def test_a_link_is_no_run_and_a_linked_record_is_not_read(
     (reports / "x" / "folder").symlink_to(target)
     (reports / "x" / "linked" / "run.json").symlink_to(target / "run.json")
     assert run(["runs", f"paths.reports={reports}"]) == 0
-    said = capsys.readouterr().out
-    assert "x/folder" not in said
-    assert "no regular file" in said
+    printed = capsys.readouterr().out
+    assert "x/folder" not in printed
+    assert "no regular file" in printed
 
 
 def test_names_of_strangers_cannot_rewrite_the_terminal(
@@ -114,9 +114,9 @@ def test_names_of_strangers_cannot_rewrite_the_terminal(
 ) -> None:
     make_run(tmp_path / "x" / "a\x1b[2Jb[bold]", "2026-03-01T10:00:00+00:00")
     assert run(["runs", f"paths.reports={tmp_path}"]) == 0
-    said = capsys.readouterr().out
-    assert "\x1b" not in said
-    assert "[bold]" in said
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "[bold]" in printed
 
 
 def test_without_a_run_a_sentence_says_where_none_is(
@@ -156,14 +156,14 @@ def test_what_answers_at_once_imports_nothing_heavy(arguments: list[str], tmp_pa
 
 
 def test_sizes_and_durations_are_said_as_a_person_says_them() -> None:
-    assert [in_bytes(one) for one in (12, 1500, 4.89e6, 999_999, 2.5e13)] == [
+    assert [in_bytes(size) for size in (12, 1500, 4.89e6, 999_999, 2.5e13)] == [
         "12 bytes",
         "1.5 kB",
         "4.89 MB",
         "1 MB",
         "25 TB",
     ]
-    assert [duration(one) for one in (1, 22, 70, 1000, 20_000)] == [
+    assert [duration(seconds) for seconds in (1, 22, 70, 1000, 20_000)] == [
         "a few seconds",
         "20 s",
         "1 min",

@@ -24,8 +24,8 @@ def test_a_sweep_ends_with_a_table_of_its_jobs(
     small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["-m", *small_run.overrides(tmp_path), "report.title=First,Second"]) == 0
-    said = capsys.readouterr().out
-    head, *rows = said[said.index("differs in") - 10 :].strip().splitlines()
+    printed = capsys.readouterr().out
+    head, *rows = printed[printed.index("differs in") - 10 :].strip().splitlines()
     assert "ROC AUC" in head
     assert len(rows) == 2
     for row, title in zip(rows, ("First", "Second"), strict=True):
@@ -55,10 +55,10 @@ def test_a_job_that_fails_does_not_stop_the_others_and_its_code_counts(
     monkeypatch.setattr(running, "run_experiment", some_fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert run(["-m", *small_run.overrides(tmp_path / "r"), "report.title=Bad,Broken,Good"]) == 2
-    said = capsys.readouterr()
-    assert "this file cannot be used" in said.err
-    assert "nobody foresaw" in said.err
-    rows = said.out.strip().splitlines()[-3:]
+    captured = capsys.readouterr()
+    assert "this file cannot be used" in captured.err
+    assert "nobody foresaw" in captured.err
+    rows = captured.out.strip().splitlines()[-3:]
     assert "2, not run" in rows[0]
     assert "1, failed" in rows[1]
     assert "0, whole" in rows[2]
@@ -89,6 +89,6 @@ def test_the_summary_of_a_run_fits_on_one_screen(
     promised = ",".join(f"{{metric: roc_auc, at_least: 0.{i}, set_by: me}}" for i in range(10, 30))
     many = f"report.thresholds=[{promised}]"
     assert run([*small_run.overrides(tmp_path), many]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) <= 30
-    assert "and 12 more in the report" in "\n".join(said)
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) <= 30
+    assert "and 12 more in the report" in "\n".join(printed)

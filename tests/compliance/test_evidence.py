@@ -29,34 +29,34 @@ def look(run: Run, kind: str, floor: int = 30) -> Evidence:
 
 
 def test_a_whole_artifact_counts_with_its_hash_and_number(run: Run) -> None:
-    found = look(run, "metrics.performance")
-    assert found.state == "present"
-    assert not found.problems
+    evidence = look(run, "metrics.performance")
+    assert evidence.state == "present"
+    assert not evidence.problems
     manifest = run.seal()["manifest"]
-    assert {f.path: f.sha256 for f in found.files}.items() <= manifest.items()
-    assert [(s.metric, s.n) for s in found.scores] == [("roc_auc", 100)]
+    assert {f.path: f.sha256 for f in evidence.files}.items() <= manifest.items()
+    assert [(s.metric, s.n) for s in evidence.scores] == [("roc_auc", 100)]
 
 
 def test_a_changed_file_is_altered_and_does_not_count(run: Run) -> None:
     sealed = run.seal()
     scores = run.path("measures/roc_auc") / "scores.json"
     scores.write_text(scores.read_text() + " ")
-    found = evidence_index(run.results(sealed), 30)["metrics.performance"]
-    assert found.state == "altered"
-    assert "measures/roc_auc/scores.json was changed" in english(found.problems)[0]
+    index = evidence_index(run.results(sealed), 30)["metrics.performance"]
+    assert index.state == "altered"
+    assert "measures/roc_auc/scores.json was changed" in english(index.problems)[0]
 
 
 def test_a_file_outside_the_manifest_does_not_count(run: Run) -> None:
-    found = evidence_index(run.results(run.seal() | {"manifest": {}}), 30)
-    assert found["data.card"].state == "altered"
-    assert not {"data.card", "metrics.performance", "explain.local"} & counting(found)
+    index = evidence_index(run.results(run.seal() | {"manifest": {}}), 30)
+    assert index["data.card"].state == "altered"
+    assert not {"data.card", "metrics.performance", "explain.local"} & counting(index)
 
 
 def test_a_lost_file_is_absent(run: Run) -> None:
     (run.path("measures/group_rates") / "groups.parquet").unlink()
-    found = look(run, "metrics.performance.by_group")
-    assert found.state == "absent"
-    assert "Decisions and errors by group has no groups.parquet" in english(found.problems)
+    evidence = look(run, "metrics.performance.by_group")
+    assert evidence.state == "absent"
+    assert "Decisions and errors by group has no groups.parquet" in english(evidence.problems)
 
 
 def test_an_artifact_that_failed_says_why(run: Run) -> None:
@@ -72,10 +72,10 @@ def test_evidence_for_other_data_or_weights_is_stale(run: Run, name: str) -> Non
     run.subjects = {
         artifact: {**run.seal()["digests"], name: "0" * 64} for artifact in run.results().paths
     }
-    found = evidence_index(run.results(), 30)
-    assert found["metrics.performance"].state == "stale"
-    assert "digests differ" in english(found["metrics.performance"].problems)[0]
-    assert found["data.card"].counts == (name == "weights")
+    index = evidence_index(run.results(), 30)
+    assert index["metrics.performance"].state == "stale"
+    assert "digests differ" in english(index["metrics.performance"].problems)[0]
+    assert index["data.card"].counts == (name == "weights")
 
 
 def test_evidence_with_the_subject_of_this_run_counts(run: Run) -> None:
@@ -85,9 +85,9 @@ def test_evidence_with_the_subject_of_this_run_counts(run: Run) -> None:
 
 def test_weights_that_are_not_those_of_the_digests_make_what_hangs_on_them_stale(run: Run) -> None:
     run.digests["weights"] = "9" * 64
-    found = evidence_index(run.results(), 30)
-    assert found["explain.local"].state == "stale"
-    assert found["data.card"].counts
+    index = evidence_index(run.results(), 30)
+    assert index["explain.local"].state == "stale"
+    assert index["data.card"].counts
 
 
 def test_a_run_without_digests_has_no_subject_to_compare(run: Run) -> None:
@@ -97,16 +97,16 @@ def test_a_run_without_digests_has_no_subject_to_compare(run: Run) -> None:
 
 def test_a_number_without_an_interval_does_not_count(run: Run) -> None:
     measure(run.path("measures/roc_auc"), score("roc_auc", low=None, high=None))
-    found = look(run, "metrics.performance")
-    assert found.state == "failed"
-    assert "ROC AUC has no interval" in english(found.problems)
+    evidence = look(run, "metrics.performance")
+    assert evidence.state == "failed"
+    assert "ROC AUC has no interval" in english(evidence.problems)
 
 
 @pytest.mark.parametrize(("floor", "counts"), [(100, True), (101, False)])
 def test_a_number_below_the_floor_does_not_count(run: Run, floor: int, counts: bool) -> None:
-    found = look(run, "metrics.performance", floor)
-    assert found.counts == counts
-    assert any("below the floor of 101" in one for one in english(found.problems)) != counts
+    evidence = look(run, "metrics.performance", floor)
+    assert evidence.counts == counts
+    assert any("below the floor of 101" in text for text in english(evidence.problems)) != counts
 
 
 def test_one_alternative_is_enough(run: Run) -> None:
@@ -116,16 +116,16 @@ def test_one_alternative_is_enough(run: Run) -> None:
 
 def test_a_bad_number_is_still_evidence(run: Run) -> None:
     measure(run.path("measures/roc_auc"), score("roc_auc", 0.5))
-    found = evidence_index(run.results(), 30)
-    assert found["metrics.performance"].counts
-    assert found["metrics.selection_rates"].scores[0].value == 0.55
-    assert found["metrics.selection_rates"].counts
+    index = evidence_index(run.results(), 30)
+    assert index["metrics.performance"].counts
+    assert index["metrics.selection_rates"].scores[0].value == 0.55
+    assert index["metrics.selection_rates"].counts
 
 
 def test_small_cells_are_remarked_and_do_not_sink_the_table(run: Run) -> None:
-    found = look(run, "metrics.performance.by_group")
-    assert found.counts
-    assert english(found.remarks) == (
+    evidence = look(run, "metrics.performance.by_group")
+    assert evidence.counts
+    assert english(evidence.remarks) == (
         "1 of 2 numbers: share of favourable decisions (sex, others) rests on n = 4, "
         "below the floor of 30",
     )
@@ -137,11 +137,11 @@ def test_a_gain_whose_interval_reaches_zero_is_no_proof_of_faithfulness(run: Run
         score("deletion_gain", 0.03, explainer="shap"),
         curve=[{"a": 1}],
     )
-    found = look(run, "explain.faithfulness")
-    assert found.state == "failed"
+    evidence = look(run, "explain.faithfulness")
+    assert evidence.state == "failed"
     assert (
         "lower end of the interval of Deletion, gain over random (SHAP)"
-        in english(found.problems)[0]
+        in english(evidence.problems)[0]
     )
 
 
@@ -161,23 +161,23 @@ def test_an_explainer_that_failed_a_sanity_test_does_not_count(
     run: Run, artifact: str, metric: str
 ) -> None:
     measure(run.path(f"measures/{artifact}/shap"), score(metric, 0.9, explainer="shap"))
-    found = evidence_index(run.results(), 30)
-    assert found["explain.local"].state == found["explain.global"].state == "failed"
-    assert "SHAP failed the test of" in english(found["explain.local"].problems)[0]
+    index = evidence_index(run.results(), 30)
+    assert index["explain.local"].state == index["explain.global"].state == "failed"
+    assert "SHAP failed the test of" in english(index["explain.local"].problems)[0]
 
 
 def test_a_sanity_test_that_was_not_made_is_remarked(run: Run) -> None:
     for path in run.path("measures/completeness_gap/shap").iterdir():
         path.unlink()
-    found = look(run, "explain.local")
-    assert found.counts
-    assert english(found.remarks) == ("SHAP: no test of completeness was made",)
+    evidence = look(run, "explain.local")
+    assert evidence.counts
+    assert english(evidence.remarks) == ("SHAP: no test of completeness was made",)
 
 
 def test_a_data_card_without_a_licence_does_not_count(run: Run) -> None:
     save_json(run.path("data") / "card.json", {**CARD, "licence": ""})
-    told = ("card.json says nothing about licence",)
-    assert english(look(run, "data.card").problems) == told
+    expected = ("card.json says nothing about licence",)
+    assert english(look(run, "data.card").problems) == expected
 
 
 def test_what_no_run_can_show_is_absent_with_its_reason(run: Run) -> None:
@@ -193,8 +193,8 @@ def test_the_config_counts_with_the_hash_of_its_file_and_only_while_it_is_there(
     (file,) = look(run, "config.resolved").files
     assert (file.path, file.sha256) == ("config.yaml", sha256_file(config))
     config.unlink()
-    told = ("the run folder has no config.yaml",)
-    assert english(look(run, "config.resolved").problems) == told
+    expected = ("the run folder has no config.yaml",)
+    assert english(look(run, "config.resolved").problems) == expected
 
 
 def test_who_the_groups_are_compared_with_is_said_to_be_declared_only_where_it_was(
@@ -203,9 +203,9 @@ def test_who_the_groups_are_compared_with_is_said_to_be_declared_only_where_it_w
     facts = english(look(run, "metrics.selection_rates").facts)
     assert facts == ("compared with sex: women (declared)",)
     run.config["metrics"] = {"impact_ratio": {"reference": {}}}
-    found = look(run, "metrics.selection_rates")
-    assert english(found.facts) == ("compared with sex: women (the largest, not declared)",)
-    assert "declared" not in wording().say(found.limits)
+    evidence = look(run, "metrics.selection_rates")
+    assert english(evidence.facts) == ("compared with sex: women (the largest, not declared)",)
+    assert "declared" not in wording().say(evidence.limits)
 
 
 def test_how_many_cases_have_pages_is_said(run: Run) -> None:
@@ -222,17 +222,17 @@ def test_a_number_with_a_floor_of_its_own_is_held_to_that_one(
         run.path("measures/max_sensitivity/shap"),
         score("max_sensitivity", n=n, explainer="shap"),
     )
-    found = look(run, "explain.stability", floor=1000)
-    assert found.counts == counts
-    assert any("below the floor of 8" in one for one in english(found.problems)) != counts
+    evidence = look(run, "explain.stability", floor=1000)
+    assert evidence.counts == counts
+    assert any("below the floor of 8" in text for text in english(evidence.problems)) != counts
 
 
 def test_a_floor_of_its_own_has_a_reason() -> None:
     kinds = load_sources().kinds.values()
     checks = [check for kind in kinds for need in (*kind.all, *kind.any) for check in need.checks]
-    own = [one for one in checks if getattr(one, "least", None) and one.check == "floor"]
+    own = [check for check in checks if getattr(check, "least", None) and check.check == "floor"]
     assert own
-    assert all(one.because for one in own)
+    assert all(check.because for check in own)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -250,17 +250,17 @@ def test_losing_an_artifact_never_adds_evidence_or_raises_a_row(
     assert counting(less.evidence) <= counting(full.evidence)
     order = ["not_evidenced", "partly", "complete", "met"]
     for before, after in zip(full.frameworks, less.frameworks, strict=True):
-        for one, other in zip(before.judgements, after.judgements, strict=True):
-            if one.status in order:
-                assert order.index(other.status) <= order.index(one.status)
+        for judgement, other in zip(before.judgements, after.judgements, strict=True):
+            if judgement.status in order:
+                assert order.index(other.status) <= order.index(judgement.status)
 
 
 def test_every_kind_has_its_words_and_an_outcome(run: Run) -> None:
     index = evidence_index(run.results(), 30)
     assert list(index) == list(load_sources().kinds)
-    for one in index.values():
-        assert all(english((one.label, one.meaning, one.limits or one.label)))
-    assert all(bool(one.problems) != one.counts for one in index.values())
+    for evidence in index.values():
+        assert all(english((evidence.label, evidence.meaning, evidence.limits or evidence.label)))
+    assert all(bool(evidence.problems) != evidence.counts for evidence in index.values())
 
 
 def test_every_measure_that_the_map_names_is_promised_by_the_contracts() -> None:

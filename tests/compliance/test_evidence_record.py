@@ -45,9 +45,9 @@ RUN: dict[str, Any] = {
 
 
 def schema(name: str) -> Draft202012Validator:
-    found = load_json(shipped("templates") / "schemas" / f"{name}.schema.json")
-    Draft202012Validator.check_schema(found)
-    return Draft202012Validator(found)
+    content = load_json(shipped("templates") / "schemas" / f"{name}.schema.json")
+    Draft202012Validator.check_schema(content)
+    return Draft202012Validator(content)
 
 
 def test_the_record_of_a_run_fits_its_schema_and_the_bytes_are_the_same_twice(run: Run) -> None:
@@ -65,10 +65,10 @@ def test_the_record_of_a_run_fits_its_schema_and_the_bytes_are_the_same_twice(ru
 def test_the_record_holds_each_row_of_each_framework(run: Run) -> None:
     report = evaluate_results(run.results())
     record = evidence_record(report, run.results())
-    for one in report.frameworks:
-        rows = record["frameworks"][one.framework.id]["rows"]
-        assert list(rows) == [row.id for row in one.framework.rows]
-        assert sum(record["frameworks"][one.framework.id]["counts"].values()) == len(rows)
+    for framework in report.frameworks:
+        rows = record["frameworks"][framework.framework.id]["rows"]
+        assert list(rows) == [row.id for row in framework.framework.rows]
+        assert sum(record["frameworks"][framework.framework.id]["counts"].values()) == len(rows)
 
 
 def test_evidence_that_counts_cannot_carry_a_problem(run: Run) -> None:

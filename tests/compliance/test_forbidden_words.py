@@ -31,7 +31,7 @@ TEMPLATES = sorted(
 
 @pytest.mark.parametrize("word", forbidden_words())
 def test_every_forbidden_word_is_found_in_any_case_and_over_line_breaks(word: str) -> None:
-    assert [one.word for one in find_forbidden(f"x {word.upper()} y")] == [word.upper()]
+    assert [use.word for use in find_forbidden(f"x {word.upper()} y")] == [word.upper()]
     assert find_forbidden(f"a\n{word.replace(' ', chr(10))} b")[0].line == 2
 
 
@@ -47,7 +47,7 @@ def test_markdown_does_not_hide_a_word(text: str) -> None:
 
 def test_a_quoted_passage_may_hold_the_word_and_the_rest_may_not() -> None:
     text = "Title: “Certified\nsystems of 2030”.\nThis model is certified."
-    assert [one.line for one in find_forbidden(text, ["Certified systems of 2030"])] == [3]
+    assert [use.line for use in find_forbidden(text, ["Certified systems of 2030"])] == [3]
     assert len(find_forbidden(text)) == 2
 
 
@@ -65,7 +65,7 @@ def test_no_template_uses_a_forbidden_word(path: Path) -> None:
 def test_what_is_quoted_covers_each_row_of_each_framework() -> None:
     frameworks = [FrameworkChoice(name).load() for name in framework_ids()]
     passages = set(quoted_passages(frameworks))
-    assert all(row.asks in passages for one in frameworks for row in one.rows)
+    assert all(row.asks in passages for framework in frameworks for row in framework.rows)
 
 
 def test_a_signed_statement_may_use_its_own_words_and_the_report_may_not(run: Run) -> None:
@@ -102,15 +102,15 @@ def test_a_category_of_the_data_may_hold_the_word(run: Run) -> None:
 def test_the_words_of_a_single_case_are_let_through_and_the_same_words_of_ours_are_not(
     run: Run,
 ) -> None:
-    said = "self - driving cars approved by california"
+    sentence = "self - driving cars approved by california"
     with_category(run, "low")
-    measure(run.path("measures/cases"), neighbours=[{"case": 0, "text": said}])
+    measure(run.path("measures/cases"), neighbours=[{"case": 0, "text": sentence}])
     results = run.results()
     report = evaluate_results(results)
     path = run.folder / "report.qmd"
     path.write_text("| Row 7 | self \\- driving cars approved\nby california |", encoding="utf-8")
     check_document(path, report, results)
-    path.write_text(f"{said}. The model is approved by us.", encoding="utf-8")
+    path.write_text(f"{sentence}. The model is approved by us.", encoding="utf-8")
     with pytest.raises(RenderError, match="approved by"):
         check_document(path, report, results)
 

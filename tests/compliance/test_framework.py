@@ -37,7 +37,7 @@ AS_OF = date(2026, 11, 24)
 def kinds(name: str, as_of: date | None = AS_OF, days: int = 180, version: str = "") -> set[str]:
     choice = FrameworkChoice(name, reviewed_version=version)
     day = AsOf(as_of, "the day of the run")
-    return {one.kind for one in banners(choice.load(), choice, day, days)}
+    return {banner.kind for banner in banners(choice.load(), choice, day, days)}
 
 
 def test_all_shipped_rows_load_with_the_ceilings_and_gaps_that_the_research_counted() -> None:
@@ -99,7 +99,7 @@ def test_a_wrong_choice_is_collected_with_the_other_problems_of_a_config(tmp_pat
     values = [{"id": "gdrp"}, {"id": "gdpr", "file": str(tmp_path / "none.yaml")}]
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(list[FrameworkChoice]).validate_python(values)
-    messages = [one["msg"] for one in caught.value.errors()]
+    messages = [detail["msg"] for detail in caught.value.errors()]
     assert "is not shipped" in messages[0]
     assert "cannot be read" in messages[1]
 
@@ -143,8 +143,8 @@ def test_a_version_other_than_the_reviewed_one_carries_a_banner() -> None:
 def test_rows_that_nobody_read_are_counted() -> None:
     choice = FrameworkChoice("jr_t_0221_2021")
     framework = choice.load()
-    found = banners(framework, choice, AsOf(AS_OF, ""), 180)
-    texts = english(banner.told(framework) for banner in found)
+    shown = banners(framework, choice, AsOf(AS_OF, ""), 180)
+    texts = english(banner.as_message(framework) for banner in shown)
     assert any(text.startswith("7 of 16 rows") for text in texts)
     assert "unverified" not in kinds("sr_11_7")
 
@@ -160,7 +160,7 @@ EU = {"eu_ai_act_articles"}
 
 
 def test_dates_to_watch_are_those_ahead_in_order_and_of_the_frameworks_shown() -> None:
-    when = [one.when for one in milestones(AS_OF, EU)]
+    when = [milestone.when for milestone in milestones(AS_OF, EU)]
     assert when == ["2026-12-02", "2027-12-02", "2028-08-02"]
     assert len(milestones(None, EU)) > len(when)
     assert not milestones(None, {"gdpr"})
@@ -170,7 +170,7 @@ def test_dates_to_watch_are_those_ahead_in_order_and_of_the_frameworks_shown() -
 def test_no_note_to_those_who_wrote_the_files_is_shown(name: str) -> None:
     framework = FrameworkChoice(name).load()
     shown = [framework.name, framework.disclaimer, *framework.notes]
-    shown += [one.ref for one in framework.sources]
+    shown += [source.ref for source in framework.sources]
     shown += [text for row in framework.rows for text in (row.asks, row.title, row.verify_note)]
     leaked = re.compile(
         r"the brief|file name|re-check|from memory|general knowledge|research note|stored note"
@@ -183,10 +183,10 @@ def test_no_note_to_those_who_wrote_the_files_is_shown(name: str) -> None:
 def test_a_date_to_watch_names_a_shipped_framework_and_no_weak_source() -> None:
     data = yaml.safe_load((frameworks_folder() / "_dates.yaml").read_text("utf-8"))
     weak = re.compile(r"digest|blog|\.com\b|Cooley|Orrick|Venable|risktemplate|reg-intel")
-    for one in data["dates"]:
-        assert set(one["frameworks"]) <= set(framework_ids())
-        assert leading_date(str(one["date"]))
-        assert not weak.search(one["source"])
+    for milestone in data["dates"]:
+        assert set(milestone["frameworks"]) <= set(framework_ids())
+        assert leading_date(str(milestone["date"]))
+        assert not weak.search(milestone["source"])
 
 
 def test_a_framework_is_shown_in_the_texts_that_a_language_has_for_it_and_else_as_it_is() -> None:
@@ -223,7 +223,11 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Wording:
 def test_a_language_can_say_all_that_is_shown_of_a_framework(marked: Wording, name: str) -> None:
     shown = FrameworkChoice(name).shown_in(marked)
     texts = [getattr(shown, head) for head in HEAD_TEXTS]
-    texts += [*shown.notes, *shown.applies_from.values(), *(one.kind for one in shown.sources)]
+    texts += [
+        *shown.notes,
+        *shown.applies_from.values(),
+        *(source.kind for source in shown.sources),
+    ]
     texts += [text for row in shown.rows for text in (row.title, row.asks, row.verify_note)]
     assert words_outside(texts) == []
 
@@ -231,15 +235,15 @@ def test_a_language_can_say_all_that_is_shown_of_a_framework(marked: Wording, na
 def test_every_label_that_shipped_frameworks_need_is_in_the_catalog() -> None:
     words = wording()
     frameworks = [FrameworkChoice(name).load() for name in framework_ids()]
-    rows = [row for one in frameworks for row in one.rows]
+    rows = [row for framework in frameworks for row in framework.rows]
     needed = {
         "responsible": {row.who for row in rows},
         "human_fields": {name for row in rows for name in (*row.people, *row.helpful_fields)}
         | set(stand_ins().values()),
         "sectors": {sector for row in rows for sector in row.applies.sectors},
         "groups_of_people": {group for row in rows for group in row.applies.groups},
-        "applies_from": {key for one in frameworks for key in one.applies_from},
-        "dates": {one.id for one in milestones(None, set(framework_ids()))},
+        "applies_from": {key for framework in frameworks for key in framework.applies_from},
+        "dates": {milestone.id for milestone in milestones(None, set(framework_ids()))},
     }
     for group, names in needed.items():
         assert names - set(words.table(group)) == set(), group

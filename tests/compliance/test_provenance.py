@@ -120,10 +120,10 @@ LOST: list[tuple[str, Change, str]] = [
 
 @pytest.mark.parametrize("kind", sorted({kind for kind, _, _ in LOST}))
 def test_what_the_files_hold_is_never_called_missing(folder: Path, kind: str) -> None:
-    found = look(folder, kind)
-    assert found.counts
-    assert not found.problems
-    assert not [one for one in english(found.remarks) if "records no" in one]
+    evidence = look(folder, kind)
+    assert evidence.counts
+    assert not evidence.problems
+    assert not [text for text in english(evidence.remarks) if "records no" in text]
 
 
 @pytest.mark.parametrize(("kind", "change", "sentence"), LOST)
@@ -131,17 +131,17 @@ def test_what_the_files_lack_is_said_as_it_is(
     folder: Path, kind: str, change: Change, sentence: str
 ) -> None:
     with changed(folder, change):
-        found = look(folder, kind)
-    assert found.state == "absent"
-    assert sentence in english(found.problems)
+        evidence = look(folder, kind)
+    assert evidence.state == "absent"
+    assert sentence in english(evidence.problems)
 
 
 def test_a_run_outside_of_a_checkout_is_remarked_and_its_lineage_still_counts(folder: Path) -> None:
     with changed(folder, lambda _, record: record.update(git="")):
-        found = look(folder, "provenance.lineage")
-    assert found.counts
-    assert english(found.remarks) == ("the run records no git revision",)
-    assert not [one for one in english(found.facts) if "git" in one]
+        evidence = look(folder, "provenance.lineage")
+    assert evidence.counts
+    assert english(evidence.remarks) == ("the run records no git revision",)
+    assert not [text for text in english(evidence.facts) if "git" in text]
     facts = english(look(folder, "provenance.lineage").facts)
     assert "the git revision stands in provenance.json" in facts
 
@@ -162,7 +162,7 @@ def test_what_the_model_starts_from_is_said_without_a_path_of_this_machine(
 ) -> None:
     with changed(folder, lambda run, _: run["config"]["model"].update(start)):
         facts = english(look(folder, "provenance.lineage").facts)
-    assert any(one.endswith(fact) for one in facts)
+    assert any(text.endswith(fact) for text in facts)
 
 
 def test_no_time_of_day_stands_in_the_evidence(folder: Path) -> None:
@@ -207,10 +207,10 @@ def test_a_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
 def test_the_reason_why_the_record_cannot_be_read_is_in_the_sentence(folder: Path) -> None:
     with changed(folder, lambda *_: None):
         (folder / PROVENANCE).write_text("{")
-        found = look(folder, "logs.run")
+        evidence = look(folder, "logs.run")
         remarks = look(folder, "provenance.lineage").remarks
         banner = evaluate_results(results_of(folder, read_run(folder))).as_of
-    assert english(found.problems) == (
+    assert english(evidence.problems) == (
         "provenance.json is not well-formed; the run records no start time, end time",
     )
     assert english(remarks) == (

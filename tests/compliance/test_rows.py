@@ -89,16 +89,18 @@ def evaluated(run: Run) -> ComplianceReport:
 
 
 def row_of(report: ComplianceReport, row: str) -> Judgement:
-    rows = [one for part in report.frameworks for one in part.judgements]
-    return next(one for one in rows if one.row.id == row)
+    rows = [judgement for part in report.frameworks for judgement in part.judgements]
+    return next(judgement for judgement in rows if judgement.row.id == row)
 
 
 def cells(report: ComplianceReport, row: str) -> str:
     """What the table says of a row, but for the paraphrase of the law."""
-    shown = [tables.framework(one, report, wording())["rows"] for one in report.frameworks]
-    cell = next(one for rows in shown for one in rows if one["id"] == row)
+    shown = [
+        tables.framework(framework, report, wording())["rows"] for framework in report.frameworks
+    ]
+    cell = next(entry for rows in shown for entry in rows if entry["id"] == row)
     lacking = f"lacking: {', '.join(english(cell['lacking']))}" if cell["lacking"] else ""
-    evidence = "; ".join(english(one["text"] for one in cell["evidence"]))
+    evidence = "; ".join(english(item["text"] for item in cell["evidence"]))
     return " | ".join((cell["status"], evidence, lacking, *english((cell["person"],))))
 
 
@@ -106,25 +108,25 @@ def test_forty_rows_are_held_to_what_the_audit_said() -> None:
     assert len({row for row, *_ in ROWS}) == 40
 
 
-@pytest.mark.parametrize(("row", "status", "said", "unsaid"), ROWS)
+@pytest.mark.parametrize(("row", "status", "expected", "unsaid"), ROWS)
 def test_a_row_claims_what_the_run_shows_and_no_more(
-    whole: ComplianceReport, row: str, status: str, said: str, unsaid: str
+    whole: ComplianceReport, row: str, status: str, expected: str, unsaid: str
 ) -> None:
     assert row_of(whole, row).status == status
     text = cells(whole, row)
-    assert said in text
+    assert expected in text
     if unsaid:
         assert unsaid not in text
 
 
 def test_no_row_needs_what_neither_a_run_nor_a_person_can_give(whole: ComplianceReport) -> None:
-    rows = [one for part in whole.frameworks for one in part.judgements]
-    asked = {one.name for one in whole.form}
+    rows = [judgement for part in whole.frameworks for judgement in part.judgements]
+    needed = {field.name for field in whole.form}
     stuck = [
-        one.row.id
-        for one in rows
-        for kind in one.missing
-        if one.status != "out_of_scope" and whole.evidence[kind].person not in asked
+        judgement.row.id
+        for judgement in rows
+        for kind in judgement.missing
+        if judgement.status != "out_of_scope" and whole.evidence[kind].person not in needed
     ]
     assert not stuck
 
@@ -142,16 +144,16 @@ def test_an_employment_rule_speaks_to_employment_data_with_the_groups_it_names(r
 
 def test_a_rule_on_race_lacks_it_where_the_data_have_none(run: Run) -> None:
     sector(run, "employment")
-    found = row_of(evaluated(run), "LL144-301b")
-    assert found.status == "partly"
-    assert english(found.lacks) == ("groups by race or ethnicity in the data",)
+    judgement = row_of(evaluated(run), "LL144-301b")
+    assert judgement.status == "partly"
+    assert english(judgement.lacks) == ("groups by race or ethnicity in the data",)
 
 
 def test_a_rule_for_one_sector_is_never_settled_where_the_data_declare_none(run: Run) -> None:
     sector(run, "")
-    found = row_of(evaluated(run), "MRM-DATA")
-    assert found.status == "partly"
-    assert english(found.lacks) == (
+    judgement = row_of(evaluated(run), "MRM-DATA")
+    assert judgement.status == "partly"
+    assert english(judgement.lacks) == (
         "a declared sector of the data (dataset.sector: credit, insurance or finance)",
     )
 
@@ -169,10 +171,10 @@ def test_without_measured_time_the_age_of_texts_is_not_judged_and_that_is_said(r
     report = evaluated(run)
     assert report.as_of.day is None
     undated = [
-        one.told(part.shown)
+        banner.as_message(part.shown)
         for part in report.frameworks
-        for one in part.banners
-        if one.kind == "undated"
+        for banner in part.banners
+        if banner.kind == "undated"
     ]
     assert len(undated) == len(report.frameworks)
     assert english(undated)[0].startswith(
@@ -185,10 +187,16 @@ def test_all_that_people_can_say_settles_every_row_but_the_unread_and_the_missin
 ) -> None:
     report = evaluated(run)
     signed = "name: Ada, role: Head, date: 2026-11-25"
-    entries = [f"  {one.name}: {{text: It is so., {signed}}}" for one in report.form]
+    entries = [f"  {field.name}: {{text: It is so., {signed}}}" for field in report.form]
     run.people("\n".join(["statements:", *entries]))
-    rows = [one for part in evaluated(run).frameworks for one in part.judgements]
-    partly = [one for one in rows if one.status == "partly"]
-    assert all(one.missing or one.lacks or not one.row.verified for one in partly)
-    assert not [one.row.id for one in rows if one.status in {"not_evidenced", "human_input"}]
+    rows = [judgement for part in evaluated(run).frameworks for judgement in part.judgements]
+    partly = [judgement for judgement in rows if judgement.status == "partly"]
+    assert all(
+        judgement.missing or judgement.lacks or not judgement.row.verified for judgement in partly
+    )
+    assert not [
+        judgement.row.id
+        for judgement in rows
+        if judgement.status in {"not_evidenced", "human_input"}
+    ]
     assert dataclasses.asdict(partly[0])

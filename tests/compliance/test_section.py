@@ -38,9 +38,9 @@ def written(run: Run) -> str:
 
 def test_the_answer_counts_rows_and_gives_no_percentage(run: Run) -> None:
     made = content(run)
-    counts = [one.counts for one in evaluate_results(run.results()).frameworks]
-    total = sum(sum(one.values()) for one in counts)
-    met = sum(one["met"] for one in counts)
+    counts = [framework.counts for framework in evaluate_results(run.results()).frameworks]
+    total = sum(sum(by_status.values()) for by_status in counts)
+    met = sum(by_status["met"] for by_status in counts)
     assert made.answer.startswith(f"Of {total} requirements in 4 frameworks")
     assert f"present for {met}," in made.answer
     assert "%" not in made.answer
@@ -69,18 +69,18 @@ def test_a_row_that_nobody_read_is_marked(run: Run) -> None:
     text = written(run)
     for choice in choices(run.config):
         for row in choice.load().rows:
-            line = next(one for one in text.splitlines() if one.startswith(f"| `{row.id}` |"))
+            line = next(shown for shown in text.splitlines() if shown.startswith(f"| `{row.id}` |"))
             assert (".**†" in line) == (not row.verified)
 
 
 def test_every_row_that_is_not_settled_says_what_a_person_can_do(run: Run) -> None:
-    rows = [row for one in content(run).values["frameworks"] for row in one["rows"]]
+    rows = [row for framework in content(run).values["frameworks"] for row in framework["rows"]]
     waiting = [row for row in rows if "awaits" in row["status"]]
     assert waiting
-    assert all("judgement" in one for one in english(row["person"] for row in waiting))
+    assert all("judgement" in text for text in english(row["person"] for row in waiting))
     partly = [row for row in rows if "partly" in row["status"] and not row["lacking"]]
     assert partly
-    assert all(one != "–" for one in english(row["person"] for row in partly))
+    assert all(text != "–" for text in english(row["person"] for row in partly))
 
 
 def test_a_judgement_is_shown_with_who_made_it_and_when(run: Run) -> None:
@@ -89,7 +89,11 @@ def test_a_judgement_is_shown_with_who_made_it_and_when(run: Run) -> None:
         "  MRM-DATA: {text: The data suffice., name: Ada, role: Head, date: 2026-11-25}\n"
         "  MRM-DEVTEST: {text: Not enough., name: Ada, role: Head, date: 2026-11-25}\n"
     )
-    rows = {row["id"]: row for one in content(run).values["frameworks"] for row in one["rows"]}
+    rows = {
+        row["id"]: row
+        for framework in content(run).values["frameworks"]
+        for row in framework["rows"]
+    }
     assert rows["MRM-DATA"]["status"] == "◆ judged by Ada on 2026-11-25"
     assert english([rows["MRM-DATA"]["person"]]) == ("The data suffice (Ada, Head)",)
     assert "partly" in rows["MRM-DEVTEST"]["status"]
@@ -113,8 +117,10 @@ def test_a_finding_is_linked_from_the_rows_that_its_evidence_serves(run: Run) ->
     )
     results = replace(run.results(), findings=findings)
     report = evaluate_results(results)
-    bearing = {row: ids for one in report.frameworks for row, ids in one.bearing.items()}
-    assert [one.id for one in bearing["AIV-2g-bias"]] == ["a"]
+    bearing = {
+        row: ids for framework in report.frameworks for row, ids in framework.bearing.items()
+    }
+    assert [finding.id for finding in bearing["AIV-2g-bias"]] == ["a"]
     assert not bearing["AIV-1d"]
     record = evidence_record(report, results)["frameworks"]["eu_ai_act_annex_iv"]["rows"]
     assert record["AIV-2g-bias"]["findings"] == ["a"]
@@ -129,7 +135,7 @@ def test_the_frameworks_that_are_not_shown_are_named_with_their_keys(run: Run) -
 
 
 def test_dates_to_watch_are_in_order_and_only_of_the_frameworks_shown(run: Run) -> None:
-    when = [one["when"] for one in content(run).values["milestones"]]
+    when = [milestone["when"] for milestone in content(run).values["milestones"]]
     assert when == sorted(when)
     assert "2026-12-02" in when
     run.config["frameworks"] = {"gdpr": {"id": "gdpr"}}
@@ -156,8 +162,8 @@ def test_without_a_framework_the_section_says_that_it_is_incomplete(run: Run) ->
 
 def test_hostile_text_of_a_statement_stays_text(run: Run) -> None:
     hostile = "<script>alert(1)</script> | {{< include x >}} @sec-bias"
-    said = {"text": hostile, "name": "A|B", "role": "x y", "date": "2026-01-01"}
-    run.people(json.dumps({"statements": {"intended_purpose": said}}))
+    statement = {"text": hostile, "name": "A|B", "role": "x y", "date": "2026-01-01"}
+    run.people(json.dumps({"statements": {"intended_purpose": statement}}))
     text = written(run)
     assert "<script>" not in text
     assert "{{<" not in text
@@ -172,7 +178,7 @@ def test_each_framework_can_be_the_only_one(run: Run, name: str) -> None:
 
 def test_an_open_statement_names_its_key_and_who_must_supply_it(run: Run) -> None:
     rows: list[dict[str, Any]] = list(content(run).values["open"])
-    purpose = next(one for one in rows if one["key"] == "intended_purpose")
+    purpose = next(field for field in rows if field["key"] == "intended_purpose")
     assert "MRM-PURPOSE" in purpose["rows"]
     assert "bank" in purpose["who"]
 

@@ -49,13 +49,15 @@ def write(where: Run, file: str = "risk.yaml", **groups: Any) -> HumanInput:
     return read_people(where.results())
 
 
-def said(human: HumanInput) -> str:
-    return "\n".join(str(one.in_english()) for one in human.problems)
+def problems_of(human: HumanInput) -> str:
+    return "\n".join(str(problem.in_english()) for problem in human.problems)
 
 
 def status_of(run: Run, row: str) -> str:
-    found = [one for f in evaluate_results(run.results()).frameworks for one in f.judgements]
-    return next(one.status for one in found if one.row.id == row)
+    judgements = [
+        judgement for f in evaluate_results(run.results()).frameworks for judgement in f.judgements
+    ]
+    return next(judgement.status for judgement in judgements if judgement.row.id == row)
 
 
 # --- what is right counts ---
@@ -64,11 +66,11 @@ def status_of(run: Run, row: str) -> str:
 def test_a_signed_statement_is_read_and_attributed_to_its_file(run: Run) -> None:
     human = write(run, statements={"human_input.intended_purpose": WHOLE})
     assert not human.problems
-    one = human.statements["intended_purpose"]
-    assert (one.text, one.name) == (WHOLE["text"], "Ada Lovelace")
+    statement = human.statements["intended_purpose"]
+    assert (statement.text, statement.name) == (WHOLE["text"], "Ada Lovelace")
     content = (run.folder / "people/risk.yaml").read_bytes()
-    assert one.source.sha256 == hashlib.sha256(content).hexdigest()
-    assert (one.source.file, one.source.line) == ("people/risk.yaml", 2)
+    assert statement.source.sha256 == hashlib.sha256(content).hexdigest()
+    assert (statement.source.file, statement.source.line) == ("people/risk.yaml", 2)
     results = run.results()
     record = evidence_record(evaluate_results(results), results)
     kept = record["statements"]["intended_purpose"]["statement"]
@@ -76,7 +78,7 @@ def test_a_signed_statement_is_read_and_attributed_to_its_file(run: Run) -> None
         **WHOLE,
         "generated": False,
         "file": "people/risk.yaml",
-        "sha256": one.source.sha256,
+        "sha256": statement.source.sha256,
     }
 
 
@@ -102,8 +104,8 @@ def test_generated_text_needs_no_signature_and_fills_nothing(run: Run) -> None:
 
 
 def test_a_row_is_set_aside_by_a_person_and_then_asks_nobody(run: Run) -> None:
-    asked = {one.name for one in evaluate_results(run.results()).form}
-    assert "vendor_information" in asked
+    open_fields = {field.name for field in evaluate_results(run.results()).form}
+    assert "vendor_information" in open_fields
     write(run, not_applicable={"MRM-VENDOR": ASIDE})
     assert status_of(run, "MRM-VENDOR") == "not_applicable"
     assert "vendor_information" not in {o.name for o in evaluate_results(run.results()).form}
@@ -117,8 +119,10 @@ def test_a_judgement_settles_a_row_whose_evidence_is_complete(run: Run) -> None:
 
 def test_a_judgement_of_a_row_that_lacks_evidence_is_kept_and_changes_no_status(run: Run) -> None:
     write(run, judgements={"MRM-DEVTEST": WHOLE})
-    found = [one for f in evaluate_results(run.results()).frameworks for one in f.judgements]
-    row = next(one for one in found if one.row.id == "MRM-DEVTEST")
+    judgements = [
+        judgement for f in evaluate_results(run.results()).frameworks for judgement in f.judgements
+    ]
+    row = next(judgement for judgement in judgements if judgement.row.id == "MRM-DEVTEST")
     assert row.status == "partly"
     assert row.opinion is not None
 
@@ -212,8 +216,8 @@ def test_a_mistake_is_named_with_its_place_and_the_entry_is_not_used(
     text = text.replace("{W", "{text: We check it., " + signed).replace(", S}", f", {signed}}}")
     run.people(text.replace("{A}", "{reason: Built here., " + signed + "}"))
     human = read_people(run.results())
-    assert problem in said(human)
-    assert all(one.where.startswith("people/risk.yaml") for one in human.problems)
+    assert problem in problems_of(human)
+    assert all(refused.where.startswith("people/risk.yaml") for refused in human.problems)
     used = {**human.judgements, **human.not_applicable}
     assert not used
     assert not human.signed or "stands twice" in problem
@@ -224,8 +228,8 @@ def test_bytes_that_are_no_text_and_files_that_are_too_large_are_refused(run: Ru
     assert MOST_BYTES == 262_144
     run.people("#" * (MOST_BYTES + 1), "large.yaml")
     human = read_people(run.results())
-    assert "people/risk.yaml:2: not UTF-8" in said(human)
-    assert "people/large.yaml: 262\u202f145 bytes" in said(human)
+    assert "people/risk.yaml:2: not UTF-8" in problems_of(human)
+    assert "people/large.yaml: 262\u202f145 bytes" in problems_of(human)
 
 
 def test_links_folders_and_other_files_are_named_and_not_read(run: Run, tmp_path: Path) -> None:
@@ -236,7 +240,7 @@ def test_links_folders_and_other_files_are_named_and_not_read(run: Run, tmp_path
     (people / "deeper").mkdir()
     (people / "notes.txt").write_text("x")
     human = read_people(run.results())
-    assert [one.where for one in human.problems] == [
+    assert [problem.where for problem in human.problems] == [
         "people/deeper",
         "people/link.yaml",
         "people/notes.txt",
@@ -247,14 +251,14 @@ def test_links_folders_and_other_files_are_named_and_not_read(run: Run, tmp_path
 def test_a_folder_of_people_that_is_a_link_is_not_followed(run: Run, tmp_path: Path) -> None:
     (tmp_path / "others").mkdir()
     (run.folder / "people").symlink_to(tmp_path / "others", target_is_directory=True)
-    assert "links are not followed" in said(read_people(run.results()))
+    assert "links are not followed" in problems_of(read_people(run.results()))
 
 
 def test_two_files_that_differ_on_one_field_are_a_problem_and_neither_counts(run: Run) -> None:
     write(run, "a.yaml", statements={"roles": WHOLE, "records": WHOLE})
     human = write(run, "b.yaml", statements={"roles": {**WHOLE, "text": "Nobody checks."}})
     assert set(human.statements) == {"records"}
-    assert "people/b.yaml:2: “roles” is said otherwise at people/a.yaml:2" in said(human)
+    assert "people/b.yaml:2: “roles” is said otherwise at people/a.yaml:2" in problems_of(human)
 
 
 def test_two_files_that_say_the_same_are_no_problem(run: Run) -> None:
@@ -278,8 +282,8 @@ def test_what_no_shown_framework_asks_for_is_kept_and_said(run: Run) -> None:
 def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(run: Run) -> None:
     run.config["report"]["statements"] = {"roles": WHOLE}
     human = read_people(run.results())
-    assert "run.json, report.statements" in said(human)
-    assert "move them to people/NAME.yaml" in said(human)
+    assert "run.json, report.statements" in problems_of(human)
+    assert "move them to people/NAME.yaml" in problems_of(human)
 
 
 @pytest.mark.parametrize("module", [people, people_entries, people_yaml])
@@ -346,10 +350,10 @@ def test_a_faulty_file_is_not_copied(run: Run, tmp_path: Path) -> None:
 def test_the_form_is_valid_as_it_is_and_asks_for_every_open_field(run: Run) -> None:
     report = evaluate_results(run.results())
     form = write_form(report, run.results(), run.folder)
-    asked = yaml.safe_load(form.read_text(encoding="utf-8"))
-    assert asked["run"] == RUN_ID
-    assert set(asked["statements"]) == {one.name for one in report.form}
-    assert "MRM-DATA" in asked["judgements"]
+    entries = yaml.safe_load(form.read_text(encoding="utf-8"))
+    assert entries["run"] == RUN_ID
+    assert set(entries["statements"]) == {field.name for field in report.form}
+    assert "MRM-DATA" in entries["judgements"]
     add_people_file(form, run.results())
     human = read_people(run.results())
     assert (human.problems, human.signed, human.judgements) == ((), frozenset(), {})
@@ -359,23 +363,25 @@ def test_a_form_that_is_filled_supplies_every_field_and_settles_every_complete_r
     run: Run,
 ) -> None:
     form = write_form(evaluate_results(run.results()), run.results(), run.folder)
-    asked = yaml.safe_load(form.read_text(encoding="utf-8"))
+    entries = yaml.safe_load(form.read_text(encoding="utf-8"))
     for group in ("statements", "judgements"):
-        asked[group] = dict.fromkeys(asked[group], WHOLE)
-    human = write(run, **asked)
+        entries[group] = dict.fromkeys(entries[group], WHOLE)
+    human = write(run, **entries)
     assert not human.problems
-    rows = [one for f in evaluate_results(run.results()).frameworks for one in f.judgements]
-    assert not [one.row.id for one in rows if one.open_fields]
-    assert {one.status for one in rows} & {"not_evidenced", "human_input"} == set()
+    rows = [
+        judgement for f in evaluate_results(run.results()).frameworks for judgement in f.judgements
+    ]
+    assert not [judgement.row.id for judgement in rows if judgement.open_fields]
+    assert {judgement.status for judgement in rows} & {"not_evidenced", "human_input"} == set()
 
 
 def test_the_form_names_rows_and_who_must_answer_and_puts_the_deciding_first(run: Run) -> None:
     form = evaluate_results(run.results()).form
-    purpose = next(one for one in form if one.name == "intended_purpose")
+    purpose = next(field for field in form if field.name == "intended_purpose")
     assert purpose.asked_by["sr_11_7"] == ("MRM-PURPOSE",)
     assert "bank" in purpose.who
     assert wording().label("human_fields", purpose.name) == "Intended purpose"
-    deciding = [one.deciding for one in form]
+    deciding = [field.deciding for field in form]
     assert deciding == sorted(deciding, reverse=True)
 
 
@@ -401,7 +407,7 @@ def test_what_somebody_means_is_no_placeholder(text: str) -> None:
 
 def test_only_a_day_in_iso_form_is_a_date() -> None:
     assert parse_date("2026-11-01") == dt.date(2026, 11, 1)
-    assert not [one for one in ("2026-W01-1", "20261101", "1.11.2026", "") if parse_date(one)]
+    assert not [text for text in ("2026-W01-1", "20261101", "1.11.2026", "") if parse_date(text)]
 
 
 def test_whoever_signs_today_is_not_ahead_of_today() -> None:

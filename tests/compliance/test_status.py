@@ -92,11 +92,11 @@ def test_status_is_what_the_rules_say_word_by_word(
 def test_a_row_never_exceeds_its_ceiling(
     row: Row, counting: frozenset[str], signed: frozenset[str]
 ) -> None:
-    found = status(row, counting, signed)
+    result = status(row, counting, signed)
     if row.ceiling == "human_input":
-        assert found in {"human_input", "human_supplied"}
+        assert result in {"human_input", "human_supplied"}
     elif row.ceiling == "partly":
-        assert found != "met"
+        assert result != "met"
 
 
 @given(rows(), counted, signed, st.data())
@@ -120,32 +120,32 @@ def test_a_row_that_nobody_has_read_is_never_met_or_complete(
 def test_a_row_that_rests_on_the_word_of_a_person_is_never_met(
     row: Row, counting: frozenset[str], signed: frozenset[str]
 ) -> None:
-    found = judge(row, Grounds(counting, signed, STAND_INS))
-    if found.supplied or found.filled:
-        assert found.status != "met"
+    judged = judge(row, Grounds(counting, signed, STAND_INS))
+    if judged.supplied or judged.filled:
+        assert judged.status != "met"
 
 
 @given(rows(), counted, signed)
 def test_a_row_says_of_each_need_whether_it_is_there(
     row: Row, counting: frozenset[str], signed: frozenset[str]
 ) -> None:
-    one = judge(row, Grounds(counting, signed, STAND_INS))
-    assert {*one.present, *one.supplied, *one.missing} == set(row.machine)
-    assert set(one.filled) | set(one.open_fields) == set(row.people)
+    judged = judge(row, Grounds(counting, signed, STAND_INS))
+    assert {*judged.present, *judged.supplied, *judged.missing} == set(row.machine)
+    assert set(judged.filled) | set(judged.open_fields) == set(row.people)
 
 
 @given(rows(), counted, signed)
 def test_a_judgement_settles_a_row_exactly_where_nothing_is_lacking(
     row: Row, counting: frozenset[str], signed: frozenset[str]
 ) -> None:
-    found = judge(row, Grounds(counting, signed, STAND_INS), opinion=OPINION)
+    judged = judge(row, Grounds(counting, signed, STAND_INS), opinion=OPINION)
     plain = status(row, counting, signed)
-    lacking = bool(found.missing or found.open_fields)
+    lacking = bool(judged.missing or judged.open_fields)
     if plain in {"not_evidenced", "human_input"} or (plain == "partly" and lacking):
-        assert found.status == plain
+        assert judged.status == plain
     else:
-        assert found.status == "judged"
-    assert found.opinion == OPINION
+        assert judged.status == "judged"
+    assert judged.opinion == OPINION
 
 
 @given(rows(), counted, signed)
@@ -163,16 +163,16 @@ def test_what_the_data_do_not_declare_is_lacking(
     row: Row, counting: frozenset[str], signed: frozenset[str]
 ) -> None:
     lacks = Applicability(lacks=("groups by race or ethnicity in the data",))
-    found = status(row, counting, signed, applies=lacks)
-    assert found not in {"met", "complete"}
+    result = status(row, counting, signed, applies=lacks)
+    assert result not in {"met", "complete"}
 
 
 def test_no_shipped_row_exceeds_its_ceiling_even_with_everything_supplied() -> None:
     for name in framework_ids():
         for row in FrameworkChoice(name).load().rows:
-            found = judge(row, Grounds(frozenset(row.machine), frozenset(row.people))).status
+            judged = judge(row, Grounds(frozenset(row.machine), frozenset(row.people))).status
             best = {"met": {"met"}, "partly": {"complete", "human_supplied"}}
-            assert found in {*best.get(row.ceiling, {"human_supplied"}), "partly"}
+            assert judged in {*best.get(row.ceiling, {"human_supplied"}), "partly"}
 
 
 def test_every_row_can_be_settled_by_what_a_run_makes_and_what_people_can_state() -> None:
@@ -193,5 +193,5 @@ def test_counts_add_up_to_the_rows_and_name_every_status() -> None:
 
 
 def test_every_status_is_worded_and_none_claims_conformity() -> None:
-    said = [wording().text(f"statuses.{one}.{part}") for one in STATUSES for part in PARTS]
-    assert "complian" not in " ".join(said).lower()
+    texts = [wording().text(f"statuses.{name}.{part}") for name in STATUSES for part in PARTS]
+    assert "complian" not in " ".join(texts).lower()

@@ -28,23 +28,23 @@ JARGON = re.compile(
 
 
 def targets() -> list[str]:
-    found = {target_of(file) for file in shipped("conf").glob("*/*.yaml")}
-    return sorted(one for one in found if one)
+    classes = {target_of(file) for file in shipped("conf").glob("*/*.yaml")}
+    return sorted(name for name in classes if name)
 
 
-def told(cls: Any) -> set[str]:
+def texts_on(cls: Any) -> set[str]:
     """Everything that is said of odd values of the fields of a class."""
     _forbid_extra(cls)
-    adapter, said = TypeAdapter(cls), set()
+    adapter, texts = TypeAdapter(cls), set()
     for field in dataclasses.fields(cls):
         for value in ODD:
             try:
                 adapter.validate_python({field.name: value})
             except ValidationError as error:
-                for one in misfits(cls, error.errors()):
-                    if one.type not in {"missing", "unexpected_keyword_argument", "value_error"}:
-                        said.update([*one.place, one.allowed])
-    return said
+                for misfit in misfits(cls, error.errors()):
+                    if misfit.type not in {"missing", "unexpected_keyword_argument", "value_error"}:
+                        texts.update([*misfit.place, misfit.allowed])
+    return texts
 
 
 def plugin(target: str) -> Any:
@@ -55,14 +55,14 @@ def plugin(target: str) -> Any:
 @pytest.mark.parametrize("target", [*targets(), ""])
 def test_what_is_allowed_is_said_without_jargon(target: str) -> None:
     cls = plugin(target) if target else Settings
-    said = told(cls)
+    texts = texts_on(cls)
     fields = [field for field in dataclasses.fields(cls) if field.name != "params"]
-    assert said or not fields or target.endswith(("Intrinsic", "Random"))
-    assert [one for one in said if JARGON.search(one)] == []
+    assert texts or not fields or target.endswith(("Intrinsic", "Random"))
+    assert [text for text in texts if JARGON.search(text)] == []
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("trainer.precision=7", "trainer.precision is 7"),
         ("dataset.task=7", "allowed: "),
@@ -72,11 +72,11 @@ def test_what_is_allowed_is_said_without_jargon(target: str) -> None:
         ("metrics.impact_ratio.reference=[1]", "keys with values"),
     ],
 )
-def test_a_message_names_the_field_and_what_may_stand_there(override: str, said: str) -> None:
+def test_a_message_names_the_field_and_what_may_stand_there(override: str, expected: str) -> None:
     data = ["dataset=csv", "dataset.path=a.csv", "dataset.target=y", "~experiment"]
     with pytest.raises(ConfigProblems) as caught:
         validate(compose([override, *(data if override.startswith("dataset") else [])]))
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
     assert not JARGON.search(str(caught.value))
 
 
@@ -90,9 +90,9 @@ def test_alternatives_of_one_field_are_told_in_one_sentence() -> None:
     Part.__annotations__["size"] = int | typing_literal
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(Part).validate_python({"size": "wide"})
-    (one,) = misfits(Part, caught.value.errors())
-    assert one.place == ("size",)
-    assert one.allowed == "a whole number or 'auto'"
+    (misfit,) = misfits(Part, caught.value.errors())
+    assert misfit.place == ("size",)
+    assert misfit.allowed == "a whole number or 'auto'"
 
 
 def test_a_long_value_is_shortened() -> None:

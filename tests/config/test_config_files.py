@@ -24,7 +24,7 @@ def problems(folder: Path, content: str | bytes, group: str = "experiment") -> s
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (f"{_WHOLE}report: {{title: x\nseed: 3\n", "mine.yaml:3:5: not valid YAML"),
         (f"{_WHOLE}report:\n\ttitle: x\n", "mine.yaml:3:1: not valid YAML"),
@@ -37,9 +37,9 @@ def problems(folder: Path, content: str | bytes, group: str = "experiment") -> s
     ],
 )
 def test_a_malformed_file_is_named_with_its_line(
-    content: str | bytes, said: str, tmp_path: Path
+    content: str | bytes, expected: str, tmp_path: Path
 ) -> None:
-    assert said in problems(tmp_path, content)
+    assert expected in problems(tmp_path, content)
 
 
 def test_a_broken_file_of_any_group_is_named_before_anything_runs(tmp_path: Path) -> None:
@@ -47,21 +47,21 @@ def test_a_broken_file_of_any_group_is_named_before_anything_runs(tmp_path: Path
 
 
 def test_an_unknown_choice_in_a_file_is_told_with_its_line_and_neighbour(tmp_path: Path) -> None:
-    said = problems(tmp_path, f"{_WHOLE}defaults:\n  - override /model: mpl\n")
-    assert 'mine.yaml:3: "mpl" is not in the group model' in said
-    assert 'did you mean "mlp"?' in said
+    text = problems(tmp_path, f"{_WHOLE}defaults:\n  - override /model: mpl\n")
+    assert 'mine.yaml:3: "mpl" is not in the group model' in text
+    assert 'did you mean "mlp"?' in text
 
 
 def test_an_unknown_group_in_a_file_is_told_with_its_line(tmp_path: Path) -> None:
-    said = problems(tmp_path, f"{_WHOLE}defaults:\n  - override /datset: csv\n")
-    assert "mine.yaml:3: " in said
-    assert "datset" in said
+    text = problems(tmp_path, f"{_WHOLE}defaults:\n  - override /datset: csv\n")
+    assert "mine.yaml:3: " in text
+    assert "datset" in text
 
 
 def test_a_choice_that_lacks_the_word_override_says_how_to_write_it(tmp_path: Path) -> None:
-    said = problems(tmp_path, f"{_WHOLE}defaults:\n  - dataset: csv\n")
-    assert "mine.yaml:3: " in said
-    assert "write `override /dataset: csv`" in said
+    text = problems(tmp_path, f"{_WHOLE}defaults:\n  - dataset: csv\n")
+    assert "mine.yaml:3: " in text
+    assert "write `override /dataset: csv`" in text
 
 
 def test_list_goes_on_after_a_file_that_cannot_be_read(
@@ -70,10 +70,10 @@ def test_list_goes_on_after_a_file_that_cannot_be_read(
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "broken.yaml").write_text("a: [\n")
     assert run(["list", "model", "--config-dir", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert "broken" in said
-    assert "cannot be used" in said
-    assert "mlp" in said
+    printed = capsys.readouterr().out
+    assert "broken" in printed
+    assert "cannot be used" in printed
+    assert "mlp" in printed
 
 
 def test_list_names_a_missing_folder(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from deepseek_report.config.validate import validate
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["chek"], 'did you mean "check"?'),
         (["chek", "model=mlp"], 'did you mean "check"?'),
@@ -28,14 +28,14 @@ from deepseek_report.config.validate import validate
     ],
 )
 def test_a_word_that_is_no_override_says_what_may_be_meant(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(arguments) == 2
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("estimator", "said"),
+    ("estimator", "expected"),
     [
         ("RandomForestClassifier", "did you mean sklearn.ensemble.RandomForestClassifier?"),
         ("LogisticRegresion", "did you mean sklearn.linear_model.LogisticRegression?"),
@@ -46,10 +46,12 @@ def test_a_word_that_is_no_override_says_what_may_be_meant(
         ("Nothing", "is outside the trusted packages"),
     ],
 )
-def test_an_estimator_by_its_last_name_is_told_by_its_full_one(estimator: str, said: str) -> None:
+def test_an_estimator_by_its_last_name_is_told_by_its_full_one(
+    estimator: str, expected: str
+) -> None:
     with pytest.raises(ConfigProblems) as caught:
         validate(compose(["model=sklearn", f"model.estimator={estimator}", "dataset=digits"]))
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_the_full_name_is_found_without_importing_the_library() -> None:
@@ -114,14 +116,15 @@ def test_a_choice_in_a_file_that_lies_elsewhere_is_told_so_too(study: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("override", "said"), [("explainers=[mime]", "not in the group"), ("model=mine", "not in the")]
+    ("override", "expected"),
+    [("explainers=[mime]", "not in the group"), ("model=mine", "not in the")],
 )
 def test_a_file_of_another_name_or_group_is_not_taken_for_it(
-    override: str, said: str, study: Path
+    override: str, expected: str, study: Path
 ) -> None:
     with pytest.raises(ConfigProblems) as caught:
         validate(compose([override]))
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
     assert "--config-dir" not in str(caught.value)
 
 

@@ -30,10 +30,10 @@ def test_a_key_that_has_a_value_may_be_written_with_a_plus() -> None:
 
 @pytest.mark.parametrize("text", ["model=mlp,deepseek", "seed=range(1,4)", "report.title=a,b"])
 def test_several_values_without_multirun_are_a_problem_that_names_the_flag(text: str) -> None:
-    said = problems(text, "trainer.max_epochs=many")
-    assert f"command line, {text}: several values for one run" in said
-    assert "add -m" in said
-    assert "trainer.max_epochs" in said
+    message = problems(text, "trainer.max_epochs=many")
+    assert f"command line, {text}: several values for one run" in message
+    assert "add -m" in message
+    assert "trainer.max_epochs" in message
 
 
 @pytest.mark.parametrize("text", ["model=null", "~model", "explainers=null", "~explainers"])
@@ -43,9 +43,9 @@ def test_a_group_cannot_be_taken_away(text: str) -> None:
 
 @pytest.mark.parametrize("group", ["experiment", "debug"])
 def test_null_for_a_group_that_can_be_left_out_is_a_problem_that_says_how(group: str) -> None:
-    said = problems(f"{group}=null", "dataset=digits")
-    assert f"command line, {group}=null: nothing is chosen for {group}" in said
-    assert f"choose one, or write ~{group} for none" in said
+    text = problems(f"{group}=null", "dataset=digits")
+    assert f"command line, {group}=null: nothing is chosen for {group}" in text
+    assert f"choose one, or write ~{group} for none" in text
     assert validate(compose([f"~{group}", "dataset=digits"])).single["dataset"].explained == 8
 
 
@@ -72,8 +72,8 @@ def test_a_missing_field_is_looked_for_where_its_list_was_given() -> None:
 
 
 def test_a_setting_of_an_unknown_part_is_told_with_its_override() -> None:
-    said = problems("explainers.lme.num_samples=3")
-    assert "command line, explainers.lme.num_samples=3" in said
+    text = problems("explainers.lme.num_samples=3")
+    assert "command line, explainers.lme.num_samples=3" in text
 
 
 @pytest.mark.parametrize("text", ["report.title=${foo}", "~nothing"])

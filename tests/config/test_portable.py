@@ -40,7 +40,7 @@ def test_a_path_below_the_folder_of_the_command_is_relative_however_it_is_spelle
 ) -> None:
     spellings = ["data/loans.csv", "./data/loans.csv", str(study / "data" / "loans.csv")]
     spellings.append("../study/data/loans.csv")
-    assert {shown(one, study) for one in spellings} == {"data/loans.csv"}
+    assert {shown(spelling, study) for spelling in spellings} == {"data/loans.csv"}
 
 
 def test_a_path_elsewhere_becomes_a_variable(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,9 +76,9 @@ def test_text_that_is_no_path_stays_as_it_is(study: Path) -> None:
 
 def test_an_override_with_a_path_is_written_as_the_config_writes_it(study: Path) -> None:
     path = str(study.parent / "else where" / "loans.csv")
-    given = [f"dataset.path='{path}'", "report.title=A $5 loan"]
+    overrides = [f"dataset.path='{path}'", "report.title=A $5 loan"]
     command = PortablePaths(with_path(path), study).command(
-        given, "my_conf", ["deepseek_report", "mine"]
+        overrides, "my_conf", ["deepseek_report", "mine"]
     )
     assert command["overrides"] == ["dataset.path='$DATA_DIR/loans.csv'", "report.title=A $5 loan"]
     assert command["config_dir"] == "my_conf"
@@ -132,17 +132,17 @@ def test_no_absolute_path_is_left_in_a_sentence(
         f'{study.parent / "elsewhere"}: not found; "/srv/anna k/model.skops"; /var/lib/x/y.so, '
         "C:\\Users\\anna\\x.csv"
     )
-    told = without_local_paths(text)
-    assert "data/x.csv" in told
-    assert "…/model.skops" in told
-    assert "…/x.csv" in told
+    shortened = without_local_paths(text)
+    assert "data/x.csv" in shortened
+    assert "…/model.skops" in shortened
+    assert "…/x.csv" in shortened
     for secret in ("Anna", "anna", "/srv", "/var", "Users", str(study.parent)):
-        assert secret not in told
+        assert secret not in shortened
     plain = "the ratio a/b is 1/2 at https://doi.org/10.1/x, <b>x</b>, w/o units, 3 GiB/s"
     assert without_local_paths(plain) == plain
 
 
 def test_paths_of_this_machine_leave_messages_and_what_they_hold() -> None:
-    told = message("a", reason=message("b", error="/srv/data/loans.csv"), n=3)
-    clean = without_local_paths(told)
+    nested = message("a", reason=message("b", error="/srv/data/loans.csv"), n=3)
+    clean = without_local_paths(nested)
     assert clean == message("a", reason=message("b", error="…/loans.csv"), n=3)

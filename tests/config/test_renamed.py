@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "expected"),
     [
         (["metrics=[error_slices]"], "renamed to `slices`"),
         (["visualizations=[group_errors]"], "renamed to `group_rates`"),
@@ -32,10 +32,10 @@ ROOT = Path(__file__).parents[2]
         ),
     ],
 )
-def test_an_old_name_is_told_with_the_new_one(overrides: list[str], told: str) -> None:
+def test_an_old_name_is_told_with_the_new_one(overrides: list[str], expected: str) -> None:
     with pytest.raises(ConfigProblems) as caught:
         validate(compose(overrides))
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def is_there(dotted: str) -> bool:
@@ -56,7 +56,7 @@ def earlier(monkeypatch: pytest.MonkeyPatch) -> renamed.EarlierNames:
 
 @pytest.mark.usefixtures("earlier")
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "expected"),
     [
         ("colours.Gap", "renamed to `deepseek_report.statistics.gaps.Gap`"),
         ("marks.Mark", "renamed to `deepseek_report.artifacts.ids.ArtifactId`"),
@@ -66,13 +66,13 @@ def earlier(monkeypatch: pytest.MonkeyPatch) -> renamed.EarlierNames:
         ("never.Gap", ""),
     ],
 )
-def test_a_class_of_a_module_that_moved_is_told(target: str, told: str) -> None:
-    assert renamed.target_hint(f"deepseek_report.{target}") == told
+def test_a_class_of_a_module_that_moved_is_told(target: str, expected: str) -> None:
+    assert renamed.target_hint(f"deepseek_report.{target}") == expected
 
 
 @pytest.mark.usefixtures("earlier")
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("import deepseek_report.colours", "`deepseek_report.statistics.gaps`"),
         ("from deepseek_report.colours import Gap", "`deepseek_report.statistics.gaps`"),
@@ -81,14 +81,14 @@ def test_a_class_of_a_module_that_moved_is_told(target: str, told: str) -> None:
     ],
 )
 def test_a_plug_in_that_imports_an_earlier_name_is_told_the_new_one(
-    line: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    line: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "of_old_times.py").write_text(f"{line}\n")
     monkeypatch.syspath_prepend(tmp_path)
     composed = compose(["++metrics.mine._target_=of_old_times.Mine"])
     with pytest.raises(ConfigProblems) as caught:
         validate(composed, trust=("of_old_times",))
-    assert f"was renamed to {told}" in str(caught.value)
+    assert f"was renamed to {expected}" in str(caught.value)
 
 
 @pytest.mark.usefixtures("earlier")

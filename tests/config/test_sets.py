@@ -124,7 +124,7 @@ def test_what_a_set_brings_is_left_out_and_what_the_command_line_names_is_refuse
 ) -> None:
     unfit = ["model=mlp", "report.thresholds=[]"]
     experiment = validate(compose(["explainers=default", *unfit]))
-    assert "explanations/attention_rollout" in {one.artifact for one in experiment.refused}
+    assert "explanations/attention_rollout" in {refusal.artifact for refusal in experiment.refused}
     assert not experiment.named
     with pytest.raises(ConfigProblems, match="attention_rollout"):
         validate(compose(["explainers=[default,attention_rollout]", *unfit]))
@@ -160,7 +160,7 @@ def test_a_wrong_word_in_a_file_is_told_with_its_line_beside_all_other_problems(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "found"),
+    ("name", "content", "expected"),
     [
         ("ours", "- ours\n", "the set ours is made from itself"),
         ("ours", "- lmie\n", '"lmie" is not in the group explainers'),
@@ -170,13 +170,13 @@ def test_a_wrong_word_in_a_file_is_told_with_its_line_beside_all_other_problems(
     ],
 )
 def test_a_set_that_cannot_be_used_is_told_with_its_file(
-    name: str, content: str, found: str, own: Path
+    name: str, content: str, expected: str, own: Path
 ) -> None:
     (own / "explainers" / "sets" / f"{name}.yaml").write_text(content)
     with pytest.raises(ConfigProblems) as caught:
         compose(["explainers=ours"], str(own))
     assert f"{name}.yaml" in caught.value.problems[0].where
-    assert found in caught.value.problems[0].fault
+    assert expected in caught.value.problems[0].fault
 
 
 def test_sets_that_are_made_from_one_another_are_told(own: Path) -> None:

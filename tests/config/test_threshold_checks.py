@@ -26,7 +26,7 @@ def problems(entry: str, *overrides: str) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "expected"),
     [
         ("metric: roc_auk, at_least: 0.7", 'did you mean "roc_auc"?'),
         ("metric: cases, at_least: 0.7", '"cases", which no metric measures'),
@@ -47,36 +47,36 @@ def problems(entry: str, *overrides: str) -> tuple[Any, ...]:
         ("metric: mae, at_most: 3", "it will not be measured"),
     ],
 )
-def test_a_threshold_that_cannot_be_judged_is_a_problem(entry: str, said: str) -> None:
-    found = problems(entry)
-    assert said in "\n".join(map(str, found))
-    assert found[0].where.startswith("command line, report.thresholds=")
+def test_a_threshold_that_cannot_be_judged_is_a_problem(entry: str, expected: str) -> None:
+    refused = problems(entry)
+    assert expected in "\n".join(map(str, refused))
+    assert refused[0].where.startswith("command line, report.thresholds=")
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"),
+    ("overrides", "expected"),
     [
         (["metrics=[accuracy]"], "add roc_auc to metrics=[…]"),
         (["dataset=diabetes", "model=mlp"], "here a number is predicted"),
     ],
 )
 def test_a_threshold_on_what_is_not_measured_in_this_run_is_a_problem(
-    overrides: list[str], said: str
+    overrides: list[str], expected: str
 ) -> None:
-    (found,) = problems("metric: roc_auc, at_least: 0.7", *overrides)
-    assert "it will not be measured" in str(found)
-    assert said in str(found)
+    (problem,) = problems("metric: roc_auc, at_least: 0.7", *overrides)
+    assert "it will not be measured" in str(problem)
+    assert expected in str(problem)
 
 
 def test_a_threshold_on_time_is_a_problem_where_time_is_not_measured() -> None:
-    (found,) = problems("metric: latency_ms, at_most: 3", "measure_time=false")
-    assert "measure_time is false" in str(found)
+    (problem,) = problems("metric: latency_ms, at_most: 3", "measure_time=false")
+    assert "measure_time is false" in str(problem)
 
 
 def test_an_explainer_that_is_left_out_is_told_with_the_reason() -> None:
     entry = "metric: deletion_gain, at_least: 0, explainer: attention_rollout"
-    (found,) = problems(entry, "model=mlp")
-    assert 'no explainer "attention_rollout" runs here (needs attention' in str(found)
+    (problem,) = problems(entry, "model=mlp")
+    assert 'no explainer "attention_rollout" runs here (needs attention' in str(problem)
 
 
 @pytest.mark.parametrize(
@@ -125,15 +125,15 @@ def credit_schema(small_run: Any) -> Schema:
     return Schema.from_json(load_json(small_run.folder / "artifacts" / "data" / "schema.json"))
 
 
-@pytest.mark.parametrize(("about", "said"), _DATA)
+@pytest.mark.parametrize(("about", "expected"), _DATA)
 def test_groups_that_the_data_do_not_have_are_a_problem(
-    about: str, said: str, credit_schema: Schema
+    about: str, expected: str, credit_schema: Schema
 ) -> None:
     entry = f"{{metric: impact_ratio, at_least: 0.8, set_by: me, {about}}}"
     experiment = validate(compose([f"report.thresholds=[{entry}]"]))
-    (found,) = against_data(experiment, credit_schema)
-    assert said in str(found)
-    assert found.where.startswith("command line, report.thresholds=")
+    (problem,) = against_data(experiment, credit_schema)
+    assert expected in str(problem)
+    assert problem.where.startswith("command line, report.thresholds=")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_check_and_run_refuse_a_group_that_is_not_there_before_anything_is_train
     for command in (["check"], []):
         assert run([*command, *overrides]) == 2
         assert 'attribute "sexx" is not in these data' in capsys.readouterr().err
-    overrides = [one for one in overrides if not one.startswith("paths.store")]
+    overrides = [override for override in overrides if not override.startswith("paths.store")]
     with pytest.raises(ConfigProblems):
         run_experiment(validate(compose([*overrides, f"paths.store={tmp_path}/s"])), NoReporter())
     made = {path.name for path in (tmp_path / "s").iterdir() if not path.name.startswith(".")}
@@ -173,14 +173,14 @@ def test_check_and_run_refuse_a_group_that_is_not_there_before_anything_is_train
 def test_a_threshold_that_was_not_measured_fails_where_that_is_asked_for(
     outcomes: list[str], code: int
 ) -> None:
-    declared = [{"outcome": one} for one in outcomes]
-    for asked in (True, False):
+    declared = [{"outcome": outcome} for outcome in outcomes]
+    for fails in (True, False):
         record = {
             "problems": [],
             "thresholds": declared,
-            "config": {"report": {"fail_on": asked}},
+            "config": {"report": {"fail_on": fails}},
         }
-        assert Finished(Path(), [], record).exit_code == (code if asked else 0)
+        assert Finished(Path(), [], record).exit_code == (code if fails else 0)
 
 
 def test_every_score_of_a_run_is_declared_with_bounds_that_hold_it(small_run: Any) -> None:

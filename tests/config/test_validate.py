@@ -54,12 +54,12 @@ def test_a_device_that_is_not_there_is_a_problem_before_anything_runs(
 
 
 @pytest.mark.parametrize(
-    ("there", "picked"), [(set(), "cpu"), ({"mps"}, "mps"), ({"mps", "cuda"}, "cuda")]
+    ("devices", "picked"), [(set(), "cpu"), ({"mps"}, "mps"), ({"mps", "cuda"}, "cuda")]
 )
 def test_auto_takes_the_best_device_that_is_there(
-    monkeypatch: pytest.MonkeyPatch, there: set[str], picked: str
+    monkeypatch: pytest.MonkeyPatch, devices: set[str], picked: str
 ) -> None:
-    monkeypatch.setattr("deepseek_report.config.devices.has_device", there.__contains__)
+    monkeypatch.setattr("deepseek_report.config.devices.has_device", devices.__contains__)
     assert pick_device("auto") == picked
     assert pick_device("cpu") == "cpu"
 
@@ -76,7 +76,7 @@ def test_a_part_that_the_model_cannot_have_is_a_problem_where_it_was_asked_for()
 
 def test_a_part_that_came_with_the_defaults_is_left_out_with_the_reason() -> None:
     experiment = validate(compose(["model=mlp"]))
-    reasons = {one.artifact: say(one.reason) for one in experiment.refused}
+    reasons = {refusal.artifact: say(refusal.reason) for refusal in experiment.refused}
     assert "attention" in reasons["explanations/attention_rollout"]
     assert "pictures/attention_maps" in reasons
     assert "attention_rollout" not in experiment.multiple["explainers"]
@@ -84,7 +84,8 @@ def test_a_part_that_came_with_the_defaults_is_left_out_with_the_reason() -> Non
 
 def test_what_compares_with_a_known_cause_is_left_out_with_one_reason_where_none_is_known() -> None:
     reasons = {
-        one.artifact: say(one.reason) for one in validate(compose(["dataset=digits"])).refused
+        refusal.artifact: say(refusal.reason)
+        for refusal in validate(compose(["dataset=digits"])).refused
     }
     assert "cause of the label is known" in reasons["measures/localisation"]
     assert reasons["pictures/localisation"] == reasons["measures/localisation"]
@@ -93,7 +94,9 @@ def test_what_compares_with_a_known_cause_is_left_out_with_one_reason_where_none
 def test_what_asks_for_two_classes_is_left_out_before_the_run_where_there_are_more() -> None:
     refused = validate(compose(["dataset=trace"])).refused
     reasons = {
-        one.artifact: say(one.reason) for one in refused if "threshold_sweep" in one.artifact
+        refusal.artifact: say(refusal.reason)
+        for refusal in refused
+        if "threshold_sweep" in refusal.artifact
     }
     assert sorted(reasons) == ["measures/threshold_sweep", "pictures/threshold_sweep"]
     assert set(reasons.values()) == {"needs a decision between two classes, and here there are 4"}
@@ -106,17 +109,18 @@ def test_what_compares_with_a_known_cause_stays_where_the_data_name_it() -> None
 
 def test_what_compares_groups_is_left_out_with_one_reason_where_the_data_name_none() -> None:
     reasons = {
-        one.artifact: say(one.reason) for one in validate(compose(["dataset=digits"])).refused
+        refusal.artifact: say(refusal.reason)
+        for refusal in validate(compose(["dataset=digits"])).refused
     }
-    groups = [reasons[f"measures/{one}"] for one in ("group_rates", "impact_ratio")]
-    parts = [reasons[f"measures/{one}"] for one in ("part_performance", "explanation_by_group")]
+    groups = [reasons[f"measures/{name}"] for name in ("group_rates", "impact_ratio")]
+    parts = [reasons[f"measures/{name}"] for name in ("part_performance", "explanation_by_group")]
     assert set(groups + parts) == {reasons["pictures/group_rates"]}
     assert groups[0].startswith("needs groups of people")
 
 
 def test_measures_of_groups_of_people_are_not_made_of_parts_of_texts() -> None:
     experiment = validate(compose(["dataset=tweets"]))
-    left_out = {one.artifact for one in experiment.refused}
+    left_out = {refusal.artifact for refusal in experiment.refused}
     assert {"measures/group_rates", "measures/impact_ratio"} <= left_out
     assert {"part_performance", "explanation_by_group"} <= set(experiment.multiple["metrics"])
 
@@ -201,11 +205,11 @@ def test_every_default_is_written_out_in_the_resolved_config() -> None:
 
 def test_without_measuring_time_no_metric_of_time_or_memory_is_left() -> None:
     experiment = validate(compose(["measure_time=false"]))
-    left_out = {one.artifact for one in experiment.refused}
+    left_out = {refusal.artifact for refusal in experiment.refused}
     assert {"measures/latency", "measures/peak_memory", "pictures/layer_profile"} <= left_out
-    assert not any(one.volatile for one in experiment.multiple["metrics"].values())
+    assert not any(metric.volatile for metric in experiment.multiple["metrics"].values())
 
 
 def test_a_metric_of_time_asked_for_without_measuring_time_is_a_problem() -> None:
-    said = problems("measure_time=false", "metrics=[latency]", "report.thresholds=[]")
-    assert "latency: measures time or memory, and measure_time is false" in said
+    text = problems("measure_time=false", "metrics=[latency]", "report.thresholds=[]")
+    assert "latency: measures time or memory, and measure_time is false" in text

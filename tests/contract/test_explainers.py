@@ -25,7 +25,7 @@ INSTANCES = 5
 @pytest.fixture(scope="module")
 def parts(small_run: Any) -> tuple[Any, Any, Dataset]:
     experiment = validate(compose(small_run.overrides(Path("unused"))))
-    data, training = (next((small_run.store / one).iterdir()) for one in ("data", "training"))
+    data, training = (next((small_run.store / stage).iterdir()) for stage in ("data", "training"))
     dataset = Dataset.load(data)
     model = experiment.single["model"]
     classifier = load_classifier(model, dataset.schema, dataset.train, training)
@@ -34,7 +34,7 @@ def parts(small_run: Any) -> tuple[Any, Any, Dataset]:
 
 def explain(parts: tuple[Any, Any, Dataset], name: str) -> Explanation:
     experiment, classifier, dataset = parts
-    refused = {one.artifact: one.reason for one in experiment.refused}
+    refused = {refusal.artifact: refusal.reason for refusal in experiment.refused}
     if f"explanations/{name}" in refused:
         pytest.skip(say(refused[f"explanations/{name}"]))
     context = ExplainContext(

@@ -59,7 +59,7 @@ def predicting(group: str, name: str) -> list[str]:
         return ["dataset=tweets"]
     if "classification" in tasks or group == "dataset":
         return []
-    return [*[f"dataset={data[one]}" for one in data if one in tasks][:1], "model=mlp"]
+    return [*[f"dataset={data[task]}" for task in data if task in tasks][:1], "model=mlp"]
 
 
 def plugin_class(group: str, name: str) -> type:
@@ -80,7 +80,7 @@ def self_explaining(group: str, name: str) -> list[str]:
     """The model for a part that only a model which explains itself can serve."""
     serving = {"intrinsic": "nam", "shape_functions": "nam", "prototypes": "prototype"}
     needed = set(getattr(plugin_class(group, name), "requires", ())) & set(serving)
-    return [f"model={serving[one]}" for one in sorted(needed)]
+    return [f"model={serving[need]}" for need in sorted(needed)]
 
 
 @pytest.mark.parametrize(("group", "name"), PLUGINS)

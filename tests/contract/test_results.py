@@ -48,7 +48,7 @@ def test_every_score_is_inside_its_bounds_and_its_interval(results: Results) -> 
 
 def test_every_metric_that_was_not_refused_gave_something(results: Results) -> None:
     for name in results.config["metrics"]:
-        refused = any(one.startswith(f"measures/{name}") for one in results.refused)
+        refused = any(refusal.startswith(f"measures/{name}") for refusal in results.refused)
         assert results.has(f"measures/{name}") or refused, name
 
 
@@ -81,10 +81,12 @@ def test_a_section_whose_artifacts_are_lost_says_so_and_stays(
 ) -> None:
     run = read_run(small_run.folder)
     kept = {key: value for key, value in run["artifacts"].items() if key in {"data", "cases"}}
-    lost = {one: "the disk was full" for one in run["artifacts"] if one not in kept}
+    lost = {artifact: "the disk was full" for artifact in run["artifacts"] if artifact not in kept}
     broken = results_of(small_run.folder, {**run, "artifacts": kept}).with_failures(lost)
     content = write_section(broken, name, run["config"]["sections"][name])
-    assert not any("could not be written" in one for one in content.incomplete), content.incomplete
+    assert not any("could not be written" in text for text in content.incomplete), (
+        content.incomplete
+    )
     assert content.title
 
 

@@ -56,7 +56,7 @@ class Basket(DataKind):
     ) -> list[Array]:
         return [self._lose(inputs, train, 1 / inputs.shape[1], rng) for _ in range(count)]
 
-    def said(self, part: str) -> str:
+    def words(self, part: str) -> str:
         return f"the {part} of baskets"
 
     def nudging(self, radius: float) -> str:

@@ -48,7 +48,7 @@ def test_players_have_a_noun_with_a_plural(sample) -> None:
 def test_the_catalog_says_what_sentences_need_of_a_kind_that_ships(sample, part: str) -> None:
     kind = kind_of(sample.schema)
     if kind.name in ALL_KINDS:
-        assert words_for("en", sample.schema).say(kind.said(part))
+        assert words_for("en", sample.schema).say(kind.words(part))
 
 
 def test_a_kind_can_be_drawn_and_shows_no_more_axes_than_its_shape_has(sample) -> None:

@@ -68,13 +68,13 @@ def _modules() -> list[Path]:
 
 
 def test_no_module_asks_which_kind_of_data_it_has() -> None:
-    asked = {
+    present = {
         (path.relative_to(PACKAGE).as_posix(), question)
         for path in _modules()
         for question in questions(ast.parse(path.read_text(encoding="utf-8")))
     }
-    assert sorted(asked - set(PERMITTED)) == []
-    assert sorted(set(PERMITTED) - asked) == [], "no longer there: take it off the list"
+    assert sorted(present - set(PERMITTED)) == []
+    assert sorted(set(PERMITTED) - present) == [], "no longer there: take it off the list"
 
 
 @pytest.mark.parametrize(

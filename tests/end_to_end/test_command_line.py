@@ -15,19 +15,19 @@ from deepseek_report.cli import run
 
 def test_a_config_problem_gives_2_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "model=mpl", "seed=x"]) == 2
-    said = capsys.readouterr()
-    assert "2 problems in the configuration" in said.err
-    assert "Traceback" not in said.err + said.out
+    captured = capsys.readouterr()
+    assert "2 problems in the configuration" in captured.err
+    assert "Traceback" not in captured.err + captured.out
 
 
 def test_check_prints_the_plan_with_the_model_calls(
     small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["check", *small_run.overrides(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert "explanations/shap" in said
-    assert "model evaluations" in said
-    lines = [line.split() for line in said.splitlines() if line.startswith("explanations/")]
+    printed = capsys.readouterr().out
+    assert "explanations/shap" in printed
+    assert "model evaluations" in printed
+    lines = [line.split() for line in printed.splitlines() if line.startswith("explanations/")]
     assert all(line[1] == "yes" for line in lines)
     assert not (tmp_path / "credit_risk").exists()
 
@@ -37,9 +37,9 @@ def test_check_tells_what_is_left_out_and_why(
 ) -> None:
     store = f"paths.store={tmp_path}"
     assert run(["check", "debug=fast", "model=mlp", "explainers=[shap,lime]", store]) == 0
-    said = capsys.readouterr().out
-    assert "Left out" in said
-    assert "measures/expert_load" in said
+    printed = capsys.readouterr().out
+    assert "Left out" in printed
+    assert "measures/expert_load" in printed
 
 
 def test_a_bad_data_file_gives_2_and_says_what_to_do(
@@ -90,8 +90,8 @@ def test_verify_and_render_say_what_an_incomplete_record_lacks(
     (tmp_path / "run.json").write_text(text)
     for command in ("verify", "render"):
         assert run([command, str(tmp_path)]) == 1
-        said = capsys.readouterr().err
-        assert "no run of this package wrote it" in said
+        errors = capsys.readouterr().err
+        assert "no run of this package wrote it" in errors
 
 
 def test_list_names_the_nearest_group(capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,9 +103,9 @@ def test_doctor_says_what_is_missing_and_what_that_costs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["doctor"]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for part in ("pandoc", "quarto", "rsvg-convert", "fonts of PDF"):
-        assert part in said
+        assert part in printed
 
 
 def test_the_whole_configuration_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,9 +119,9 @@ def test_a_folder_that_cannot_be_written_is_a_problem_before_anything_runs(
     (tmp_path / "file").touch()
     paths = [f"paths.reports={tmp_path / 'file' / 'x'}", f"paths.store={tmp_path / 'file'}"]
     assert run(["debug=fast", *paths]) == 2
-    said = capsys.readouterr().err
-    assert "2 problems" in said
-    assert f"{tmp_path / 'file'} is a file" in said
+    errors = capsys.readouterr().err
+    assert "2 problems" in errors
+    assert f"{tmp_path / 'file'} is a file" in errors
 
 
 def test_a_run_record_that_is_no_json_is_named(
@@ -134,7 +134,7 @@ def test_a_run_record_that_is_no_json_is_named(
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "expected"),
     [
         (KeyError("x"), "an error that nobody foresaw (KeyError: 'x')"),
         (PermissionError(13, "Permission denied", "a/b"), "a/b: Permission denied"),
@@ -142,7 +142,7 @@ def test_a_run_record_that_is_no_json_is_named(
 )
 def test_an_unforeseen_error_is_one_sentence_that_names_its_details(
     error: Exception,
-    said: str,
+    expected: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -153,11 +153,11 @@ def test_an_unforeseen_error_is_one_sentence_that_names_its_details(
     monkeypatch.setattr("deepseek_report.cli.doctor.command", breaks)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert run(["doctor"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(said)
-    assert told.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith(expected)
+    assert errors.count("\n") == 1
     (details,) = tmp_path.glob("deepseek-report-*.txt")
-    assert str(details) in told
+    assert str(details) in errors
     assert "Traceback" in details.read_text()
 
 
@@ -169,9 +169,9 @@ def test_data_that_cannot_be_used_end_the_run_with_2_and_no_report(
     data = ["dataset=csv", f"dataset.path={tmp_path / 'one.csv'}", "dataset.target=b"]
     paths = [f"paths.store={tmp_path / 's'}", f"paths.reports={tmp_path / 'r'}"]
     assert run([*data, *paths, "debug=fast", f"jobs={jobs}"]) == 2
-    said = capsys.readouterr().err
-    assert "all rows have the same class" in said
-    assert "train the model" not in said
+    errors = capsys.readouterr().err
+    assert "all rows have the same class" in errors
+    assert "train the model" not in errors
     assert not (tmp_path / "r").exists()
 
 

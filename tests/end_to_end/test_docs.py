@@ -25,8 +25,8 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 def python_block(holds: str) -> str:
-    (found,) = (one for one in blocks(DOCS / "plugins.md", "python") if holds in one)
-    return found
+    (matching,) = (block for block in blocks(DOCS / "plugins.md", "python") if holds in block)
+    return matching
 
 
 def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
@@ -51,8 +51,8 @@ def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
     arguments = [*chosen, *small_run.overrides(tmp_path / "reports"), *few]
     assert run(arguments) == 2  # nobody has said that the package is to be trusted
     assert run([*arguments, "--trust", "my_package"]) == 0
-    found = list((tmp_path / "reports").rglob("measures/deletion/occlusion/scores.json"))
-    assert len(found) == 1
+    paths = list((tmp_path / "reports").rglob("measures/deletion/occlusion/scores.json"))
+    assert len(paths) == 1
 
 
 def test_the_module_of_the_plugin_guide_is_trained_and_reported_on(
@@ -72,7 +72,7 @@ def test_the_module_of_the_plugin_guide_is_trained_and_reported_on(
         "frameworks=[]",
     ]
     few += ["explainers=[random]", *small_run.overrides(tmp_path / "reports")]
-    few = [one for one in few if not one.startswith(("model.", "model="))]
+    few = [override for override in few if not override.startswith(("model.", "model="))]
     assert run([*shown, *few]) == 2  # nobody has said that the package is to be trusted
     assert run([*shown, *few, "--trust", "my_nets"]) == 0
     (report,) = (tmp_path / "reports").rglob("report.qmd")
@@ -109,7 +109,7 @@ def test_the_picture_of_the_plugin_guide_appears_in_its_section(
 @pytest.mark.parametrize("document", [README, DOCS / "configuration.md"], ids=["readme", "docs"])
 def test_an_experiment_file_as_shown_is_valid(document: Path, tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
-    shown = next(one for one in blocks(document, "yaml") if "@package _global_" in one)
+    shown = next(block for block in blocks(document, "yaml") if "@package _global_" in block)
     (tmp_path / "experiment" / "loans.yaml").write_text(shown)
     (tmp_path / "loans.csv").write_text("sex,income,default\nf,1,0\nm,2,1\n")
     here = f"dataset.path={tmp_path / 'loans.csv'}"
@@ -137,7 +137,9 @@ def shown_commands() -> list[str]:
     runs = [line for line in lines if line.startswith("deepseek-report ")]
     left_open = ("…", "\\", "-m", "--config-dir", "model.file=", "model.weights=", "--cfg")
     return [
-        one for one in runs if not any(part in one.split() or part in one for part in left_open)
+        command
+        for command in runs
+        if not any(part in command.split() or part in command for part in left_open)
     ]
 
 

@@ -40,11 +40,11 @@ def test_sixty_rows_with_ten_explained_cases_give_a_report(tmp_path: Path) -> No
     assert finished.failures == []
     assert finished.exit_code == 0
     reasons = [
-        say(text_of(one["reason"]))
-        for one in finished.record["problems"]
-        if one["kind"] != "failed"
+        say(text_of(problem["reason"]))
+        for problem in finished.record["problems"]
+        if problem["kind"] != "failed"
     ]
-    assert any("needs two parts of at least 50 rows" in one for one in reasons)
+    assert any("needs two parts of at least 50 rows" in reason for reason in reasons)
     page = (finished.folder / "report.html").read_text("utf-8")
     assert "decimal comma, which “income” shows" in page
     record = json.loads((finished.folder / "run.json").read_text("utf-8"))

@@ -125,13 +125,15 @@ def test_no_path_or_user_of_this_machine_stands_anywhere_in_a_run_folder(studies
         assert base.name not in path.name
         if path.is_file():
             text = path.read_bytes()
-            found = [one for one in secrets if one.encode() in text]
-            assert not found, (path, found)
+            leaked = [secret for secret in secrets if secret.encode() in text]
+            assert not leaked, (path, leaked)
 
 
 def test_the_reason_of_a_failure_names_the_file_without_its_folder(studies: Any) -> None:
     problems = json.loads((studies[2] / "run.json").read_text())["problems"]
-    (reason,) = [one["reason"] for one in problems if one["stage"] == "explanations/fails"]
+    (reason,) = [
+        problem["reason"] for problem in problems if problem["stage"] == "explanations/fails"
+    ]
     assert re.search(r"'own_parts/parts.py'", reason)
 
 

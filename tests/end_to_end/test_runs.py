@@ -85,11 +85,13 @@ def test_changing_one_explainer_recomputes_it_and_what_hangs_on_it(
 ) -> None:
     overrides = [*small_run.overrides(tmp_path), "explainers.integrated_gradients.n_steps=7"]
     store = Store(small_run.store)
-    changed = {one.id for one in make_plan(validate(compose(overrides))) if not one.folder(store)}
+    changed = {
+        stage.id for stage in make_plan(validate(compose(overrides))) if not stage.folder(store)
+    }
     assert "explanations/integrated_gradients" in changed
     assert "measures/deletion/integrated_gradients" in changed
     assert not {"data", "training", "predictions", "explanations/shap"} & changed
-    assert not any(one.endswith("/shap") for one in changed)
+    assert not any(name.endswith("/shap") for name in changed)
     assert "measures/roc_auc" not in changed
     assert "pictures/roc_curve" not in changed
 
@@ -127,10 +129,10 @@ def test_two_stores_differ_in_what_run_json_calls_volatile_and_in_nothing_else(
         for name in "ab"
     )
     assert first.folder.name == second.folder.name
-    one, other = hash_folder(first.folder), hash_folder(second.folder)
-    assert one.keys() == other.keys()
+    hashes, other = hash_folder(first.folder), hash_folder(second.folder)
+    assert hashes.keys() == other.keys()
     volatile = json.loads((first.folder / "run.json").read_text())["volatile"]
-    differ = [name for name in one if one[name] != other[name]]
+    differ = [name for name in hashes if hashes[name] != other[name]]
     assert "artifacts/measures/latency/scores.json" in differ
     assert [n for n in differ if not any(fnmatchcase(n, p) for p in volatile)] == []
 
@@ -158,7 +160,7 @@ def test_a_broken_part_is_shown_and_the_exit_code_says_so(
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
     finished, _ = run(*overrides, *FEW)
     assert finished.exit_code == 1
-    reasons = {one["stage"]: one["reason"] for one in finished.failures}
+    reasons = {failure["stage"]: failure["reason"] for failure in finished.failures}
     assert "the disk ate it" in reasons["measures/roc_auc"]
     assert "pictures/roc_curve" in reasons
     page = (finished.folder / "report.html").read_text()
@@ -172,10 +174,10 @@ def test_a_broken_part_is_shown_and_the_exit_code_says_so(
 
 
 def test_a_finished_run_is_as_it_was_written(small_run: Any) -> None:
-    found = verify(small_run.folder)
-    assert found.problems == []
-    assert found.notes == []
-    assert found.files > 50
+    verdict = verify(small_run.folder)
+    assert verdict.problems == []
+    assert verdict.notes == []
+    assert verdict.files > 50
 
 
 def test_a_damaged_stage_is_made_anew(tmp_path: Path) -> None:
@@ -249,5 +251,7 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
     finished, _ = run(*overrides, *FEW, "jobs=2")
     assert finished.exit_code == 1
-    assert all("ended from outside" in say(text_of(one["reason"])) for one in finished.failures[:2])
+    assert all(
+        "ended from outside" in say(text_of(failure["reason"])) for failure in finished.failures[:2]
+    )
     assert (finished.folder / "report.html").exists()

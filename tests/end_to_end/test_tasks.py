@@ -59,7 +59,11 @@ def test_nothing_that_was_asked_for_fails(which: str, request: pytest.FixtureReq
 
 def test_no_sentence_on_a_number_speaks_of_classes_or_probabilities(number: Finished) -> None:
     fine = ("made for classes or several labels", "Nothing is decided")
-    lines = [one for one in prose(number).splitlines() if not any(text in one for text in fine)]
+    lines = [
+        text_line
+        for text_line in prose(number).splitlines()
+        if not any(text in text_line for text in fine)
+    ]
     assert [line for line in lines if OF_CLASSES.search(line)] == []
 
 
@@ -73,8 +77,8 @@ def test_what_is_said_of_a_number_is_computed_from_this_run(number: Finished) ->
 
 
 def test_parts_of_another_task_are_counted_in_one_line(number: Finished) -> None:
-    told = [one for one in prose(number).splitlines() if "here a number is predicted" in one]
-    lines = [one for one in told if one.startswith("- ")]
+    of_task = [line for line in prose(number).splitlines() if "here a number is predicted" in line]
+    lines = [line for line in of_task if line.startswith("- ")]
     assert len(lines) == 2  # what is made for classes, and what for several labels
     assert re.match(r"- \d+ parts, such as accuracy", lines[0])
 
@@ -83,7 +87,7 @@ def test_scores_of_a_number_have_its_unit(number: Finished) -> None:
     scores = json.loads(
         (number.folder / "artifacts/measures/mae/scores.json").read_text(encoding="utf-8")
     )
-    assert [one["unit"] for one in scores] == ["points"]
+    assert [score["unit"] for score in scores] == ["points"]
 
 
 def test_every_label_stands_in_the_report_and_one_is_decided(labels: Finished) -> None:

@@ -58,19 +58,19 @@ def test_a_metric_keeps_the_contract_and_survives_storage(
         with pytest.raises(NotApplicableError):
             metric.measure(context)
         return
-    found = metric.measure(context)
+    measured = metric.measure(context)
     types = table_types(metric)
-    for name, table in found.typed(types).tables.items():
+    for name, table in measured.typed(types).tables.items():
         assert name in types, "the columns of every table are declared"
         assert len(table)
-    for score in found.scores:
+    for score in measured.scores:
         assert score.low is None or score.low <= score.value <= score.high
         assert math.isfinite(score.value)
         assert score.n <= len(context.dataset.test)
-    found.save(tmp_path)
+    measured.save(tmp_path)
     again = Measurement.load(tmp_path)
-    assert repr(again.scores) == repr(found.scores)
-    assert again.notes == found.notes
+    assert repr(again.scores) == repr(measured.scores)
+    assert again.notes == measured.notes
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -84,10 +84,10 @@ def test_the_same_seed_gives_the_same_result(toy, key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_twelve_rows_give_numbers_or_a_reason(toy, key: str) -> None:
     try:
-        found = build(key).measure(toy(n=12, seed=1))
+        measured = build(key).measure(toy(n=12, seed=1))
     except NotApplicableError as reason:
         text = str(reason)
         assert len(text.split()) > 4, "says what is missing"
         assert not re.search(r"; (leave|use|add|set|declare|name) ", text), "readers set nothing"
     else:
-        assert all(math.isfinite(one.value) or one.note for one in found.scores)
+        assert all(math.isfinite(score.value) or score.note for score in measured.scores)

@@ -86,15 +86,15 @@ def routed(toy):
     return replace(context, classifier=RoutedClassifier(context.dataset.schema))
 
 
-def value(found, name: str) -> float:
-    return next(score.value for score in found.scores if score.metric == name)
+def value(measured, name: str) -> float:
+    return next(score.value for score in measured.scores if score.metric == name)
 
 
 def test_parameters_add_up(routed) -> None:
-    found = Parameters().measure(routed)
-    assert value(found, "parameters") == 3 * 8 + 8 + 8 * 2 + 2
-    assert found.tables["layers"]["parameters"].sum() == 50
-    assert found.tables["layers"]["share"].sum() == pytest.approx(1)
+    measured = Parameters().measure(routed)
+    assert value(measured, "parameters") == 3 * 8 + 8 + 8 * 2 + 2
+    assert measured.tables["layers"]["parameters"].sum() == 50
+    assert measured.tables["layers"]["share"].sum() == pytest.approx(1)
 
 
 def test_parameters_and_times_are_told_by_the_layers_that_a_model_describes(routed) -> None:
@@ -130,10 +130,10 @@ def test_a_model_without_a_module_is_refused_with_the_reason(toy) -> None:
 
 
 def test_a_layer_profile_adds_up_and_leaves_no_hook(routed) -> None:
-    found = LayerProfile(batch_size=16, repeats=5).measure(routed)
-    table = found.tables["layers"]
+    measured = LayerProfile(batch_size=16, repeats=5).measure(routed)
+    table = measured.tables["layers"]
     assert {"block.0", "output", "outside named layers"} <= set(table["layer"])
-    assert table["ms"].sum() == pytest.approx(value(found, "forward_ms"), rel=0.5)
+    assert table["ms"].sum() == pytest.approx(value(measured, "forward_ms"), rel=0.5)
     assert all(not part._forward_hooks for part in routed.classifier.module.modules())
 
 
@@ -149,11 +149,11 @@ def test_the_time_of_a_part_is_without_the_parts_inside_it(monkeypatch) -> None:
 
 
 def test_latency_gives_every_batch_size_in_order(routed) -> None:
-    found = Latency(batch_sizes=(8, 1), repeats=4).measure(routed)
-    table = found.tables["latency"]
+    measured = Latency(batch_sizes=(8, 1), repeats=4).measure(routed)
+    table = measured.tables["latency"]
     assert table["batch_size"].tolist() == [1, 8]
     assert np.allclose(table["rows_per_second"], 1000 * table["batch_size"] / table["ms"])
-    assert value(found, "latency_ms") == table["ms"].iloc[0]
+    assert value(measured, "latency_ms") == table["ms"].iloc[0]
 
 
 def test_peak_memory_sees_what_a_pass_allocates(routed) -> None:
@@ -192,40 +192,40 @@ def test_a_parameter_belongs_to_its_first_numbered_block_or_its_own_layer(
 
 
 def test_expert_load_counts_choices(routed) -> None:
-    found = ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
-    assert found.tables["load"]["share"].tolist() == pytest.approx([0.6, 0.4, 0.0])
-    assert value(found, "expert_load_imbalance") == pytest.approx(0.6 * 3)
-    assert value(found, "unused_experts") == 1
+    measured = ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
+    assert measured.tables["load"]["share"].tolist() == pytest.approx([0.6, 0.4, 0.0])
+    assert value(measured, "expert_load_imbalance") == pytest.approx(0.6 * 3)
+    assert value(measured, "unused_experts") == 1
 
 
 def test_even_routes_have_full_entropy(routed) -> None:
-    found = RouteEntropy(max_rows=60, n_resamples=100).measure(routed)
-    assert value(found, "route_entropy") == pytest.approx(1)
-    routes = found.tables["routes"]
+    measured = RouteEntropy(max_rows=60, n_resamples=100).measure(routed)
+    assert value(measured, "route_entropy") == pytest.approx(1)
+    routes = measured.tables["routes"]
     assert routes["branch"].tolist() == ["local", "local", "global", "global"]
     assert routes["weight"].tolist() == pytest.approx([0.25] * 4)
-    assert set(found.tables["by_class"]["class"]) == {"repaid", "default"}
+    assert set(measured.tables["by_class"]["class"]) == {"repaid", "default"}
 
 
 def test_entropy_is_zero_for_one_choice_and_one_for_all() -> None:
-    found = normalised_entropy(np.array([[1.0, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]))
-    assert found.tolist() == pytest.approx([0, 1, 0.5])
+    entropies = normalised_entropy(np.array([[1.0, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]))
+    assert entropies.tolist() == pytest.approx([0, 1, 0.5])
 
 
 def test_attention_keeps_its_axes_and_names_its_tokens(routed) -> None:
-    found = Attention().measure(routed)
-    assert found.arrays["mean"].shape == (1, 2, 2, 3, 3)
-    assert np.allclose(found.arrays["mean"].sum(axis=-1), 1)
-    assert found.tables["tokens"]["label"].tolist() == ["summary", "loan amount", "colour"]
-    assert value(found, "attention_entropy") == pytest.approx(1)
+    measured = Attention().measure(routed)
+    assert measured.arrays["mean"].shape == (1, 2, 2, 3, 3)
+    assert np.allclose(measured.arrays["mean"].sum(axis=-1), 1)
+    assert measured.tables["tokens"]["label"].tolist() == ["summary", "loan amount", "colour"]
+    assert value(measured, "attention_entropy") == pytest.approx(1)
 
 
 def test_only_the_head_that_is_used_cannot_be_removed(routed) -> None:
-    found = Ablation(max_rows=300, n_resamples=200).measure(routed)
-    units = found.tables["units"]
+    measured = Ablation(max_rows=300, n_resamples=200).measure(routed)
+    units = measured.tables["units"]
     assert units["removable"].tolist() == [False, True, True, True]
     assert units["loss_increase"].iloc[0] > 0
-    assert value(found, "removable_heads") == 0.75
+    assert value(measured, "removable_heads") == 0.75
 
 
 def test_cross_entropy_agrees_with_torch() -> None:
@@ -269,9 +269,9 @@ def test_fewer_dimensions_than_components_leave_zeros() -> None:
 
 
 def test_the_projection_says_what_it_leaves_out(routed) -> None:
-    found = ParameterProjection().measure(routed)
-    points = found.tables["points"]
+    measured = ParameterProjection().measure(routed)
+    points = measured.tables["points"]
     assert list(points.columns) == ["layer", "parameter", "row", "pc1", "pc2", "pc3"]
     assert set(points["parameter"]) == {"block.0.weight", "output.weight"}
-    assert 0 < value(found, "explained_variance") <= 1 + 1e-12
+    assert 0 < value(measured, "explained_variance") <= 1 + 1e-12
     assert math.isclose(len(points), 3 + 2)

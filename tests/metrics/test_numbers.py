@@ -104,8 +104,10 @@ def context(n: int = 400, worse_right: float = 0.0) -> MeasureContext:
 def test_errors_are_those_of_scikit_learn() -> None:
     rng = RNG(5)
     labels, values = rng.normal(size=101), rng.normal(size=101)
-    found = {name: one.value for name, one in error_estimates(labels, values, 200, 0).items()}
-    assert found == pytest.approx(
+    estimates = {
+        name: estimate.value for name, estimate in error_estimates(labels, values, 200, 0).items()
+    }
+    assert estimates == pytest.approx(
         {
             "mae": oracle.mean_absolute_error(labels, values),
             "rmse": oracle.root_mean_squared_error(labels, values),
@@ -133,13 +135,13 @@ def test_the_weighted_median_of_equal_weights_is_the_median() -> None:
 
 def test_the_mean_of_the_test_labels_has_r_squared_of_zero() -> None:
     labels = RNG(7).normal(size=50)
-    found = weighted_errors(np.ones((1, 50)), labels, np.full(50, labels.mean()))
-    assert found[0, list(MEASURES).index("r2")] == pytest.approx(0.0)
+    errors = weighted_errors(np.ones((1, 50)), labels, np.full(50, labels.mean()))
+    assert errors[0, list(MEASURES).index("r2")] == pytest.approx(0.0)
 
 
 def test_labels_that_do_not_vary_have_no_r_squared() -> None:
-    found = weighted_errors(np.ones((1, 5)), np.full(5, 3.0), np.arange(5.0))
-    assert np.isnan(found[0, 2])
+    errors = weighted_errors(np.ones((1, 5)), np.full(5, 3.0), np.arange(5.0))
+    assert np.isnan(errors[0, 2])
 
 
 def test_an_error_is_told_in_the_unit_of_the_target() -> None:
@@ -170,12 +172,12 @@ def test_split_conformal_intervals_hold_what_they_say_whatever_the_errors(level:
 
 
 def test_the_coverage_is_measured_on_the_test_part_and_by_group() -> None:
-    found = PredictionIntervals().measure(context(worse_right=4.0))
-    coverage, width = found.scores
+    measured = PredictionIntervals().measure(context(worse_right=4.0))
+    coverage, width = measured.scores
     assert 0.85 < coverage.value < 0.95
     half = half_width(context(worse_right=4.0).validation_predictions.errors, 0.9)
     assert width.value == pytest.approx(2 * half)
-    by_level = found.tables["by_group"].set_index("level")
+    by_level = measured.tables["by_group"].set_index("level")
     assert by_level.loc["left", "coverage"] > 0.97 > by_level.loc["right", "coverage"]
     assert by_level.loc["right", "p_adjusted"] < 0.001
     even = PredictionIntervals().measure(context()).tables["by_group"]
@@ -206,17 +208,17 @@ def test_a_group_that_is_predicted_worse_is_found_and_an_even_one_is_not() -> No
 
 
 def test_parts_of_numbers_are_compared_by_their_errors() -> None:
-    given = context(worse_right=2.0)
+    worse = context(worse_right=2.0)
     side = replace(SCHEMA.attributes[0], kind="other")
     schema = replace(SCHEMA, attributes=(side,))
-    given = replace(given, dataset=replace(given.dataset, schema=schema))
-    found = PartPerformance(n_resamples=300).measure(given)
-    right = given.predictions.groups["side"] == 1
-    table = found.tables["parts"].set_index("level")
-    errors = np.abs(given.predictions.errors)
+    worse = replace(worse, dataset=replace(worse.dataset, schema=schema))
+    measured = PartPerformance(n_resamples=300).measure(worse)
+    right = worse.predictions.groups["side"] == 1
+    table = measured.tables["parts"].set_index("level")
+    errors = np.abs(worse.predictions.errors)
     assert table.loc["right", "mae"] == pytest.approx(errors[right].mean())
     assert table.loc["right", "n"] == right.sum()
-    scores = {score.metric: score for score in found.scores}
+    scores = {score.metric: score for score in measured.scores}
     assert set(scores) == {"mae_gap", "mean_error_gap"}
     gap = errors[right].mean() - errors[~right].mean()
     assert scores["mae_gap"].value == pytest.approx(gap)
@@ -224,11 +226,11 @@ def test_parts_of_numbers_are_compared_by_their_errors() -> None:
 
 
 def test_groups_of_numbers_that_are_too_small_have_no_gap_and_it_is_said() -> None:
-    found = GroupRates(min_cell=5000, n_resamples=100).measure(context())
+    measured = GroupRates(min_cell=5000, n_resamples=100).measure(context())
     assert all(
-        np.isnan(score.value) and "few" in wording().say(score.note) for score in found.scores
+        np.isnan(score.value) and "few" in wording().say(score.note) for score in measured.scores
     )
-    assert found.tables["groups"]["too_few"].all()
+    assert measured.tables["groups"]["too_few"].all()
 
 
 def test_parts_have_the_moments_of_their_members() -> None:
@@ -256,15 +258,15 @@ def test_the_test_of_a_part_is_that_of_welch() -> None:
 
 
 def test_a_part_with_larger_errors_is_listed_first() -> None:
-    found = Slices(max_features=1).measure(context(worse_right=3.0))
-    assert "right" in found.tables["slices"]["slice"][0]
-    assert found.tables["slices"]["p_adjusted"][0] < 0.01
+    measured = Slices(max_features=1).measure(context(worse_right=3.0))
+    assert "right" in measured.tables["slices"]["slice"][0]
+    assert measured.tables["slices"]["p_adjusted"][0] < 0.01
 
 
 def test_residual_bins_hold_all_rows_and_the_largest_error_comes_first() -> None:
-    found = Residuals(bins=5, most=3).measure(context())
-    assert found.tables["bins"]["n"].sum() == 400
-    sizes = found.tables["largest"]["error"].abs()
+    measured = Residuals(bins=5, most=3).measure(context())
+    assert measured.tables["bins"]["n"].sum() == 400
+    sizes = measured.tables["largest"]["error"].abs()
     assert sizes.is_monotonic_decreasing
     assert sizes[0] == pytest.approx(np.abs(context().predictions.errors).max())
 
@@ -280,27 +282,27 @@ def test_the_gain_is_paired_by_instance() -> None:
 
 
 def test_the_model_beats_the_mean_and_ridge_finds_a_line_as_well() -> None:
-    found = Baselines(n_resamples=100).measure(context())
-    gain = {one.predictor: one for one in found.scores if one.metric == "mae_gain"}
+    measured = Baselines(n_resamples=100).measure(context())
+    gain = {score.predictor: score for score in measured.scores if score.metric == "mae_gain"}
     assert gain["mean"].low > 1.0
     assert abs(gain["ridge"].value) < 0.05
-    assert set(found.tables["comparison"]["metric"]) == {"mae", "rmse", "r2"}
+    assert set(measured.tables["comparison"]["metric"]) == {"mae", "rmse", "r2"}
 
 
 def test_noise_raises_the_error_and_moves_predictions() -> None:
-    found = Robustness().measure(context())
-    noise = found.tables["perturbations"].query("perturbation == 'noise'")
+    measured = Robustness().measure(context())
+    noise = measured.tables["perturbations"].query("perturbation == 'noise'")
     assert noise["mae"].is_monotonic_increasing
     assert noise["change"].is_monotonic_increasing
-    assert {one.metric for one in found.scores} == {"mae_under_noise", "change_under_noise"}
+    assert {score.metric for score in measured.scores} == {"mae_under_noise", "change_under_noise"}
 
 
 def test_cases_of_numbers_are_chosen_by_their_errors() -> None:
-    said = predictions(split(100, 11))
-    cases = choose_cases(said, SCHEMA, 30, seed=2)
-    errors = said.errors[cases.explained]
-    assert errors[cases.roles["furthest_above"]] == said.errors.max()
-    assert errors[cases.roles["furthest_below"]] == said.errors.min()
+    predicted = predictions(split(100, 11))
+    cases = choose_cases(predicted, SCHEMA, 30, seed=2)
+    errors = predicted.errors[cases.explained]
+    assert errors[cases.roles["furthest_above"]] == predicted.errors.max()
+    assert errors[cases.roles["furthest_below"]] == predicted.errors.min()
     assert {"typical_error", "group:side:left", "group:side:right"} <= set(cases.roles)
     assert len(cases.explained) == 30
 
@@ -310,41 +312,41 @@ def test_cases_of_numbers_are_chosen_by_their_errors() -> None:
 
 def test_measures_of_label_sets_are_those_of_scikit_learn() -> None:
     rng = RNG(12)
-    given, decided = rng.random((80, 3)) < 0.4, rng.random((80, 3)) < 0.5
-    found = set_measures(np.ones((1, 80)), given, decided)[0]
+    true, decided = rng.random((80, 3)) < 0.4, rng.random((80, 3)) < 0.5
+    measures = set_measures(np.ones((1, 80)), true, decided)[0]
     expected = [
-        *oracle.f1_score(given, decided, average=None),
-        oracle.f1_score(given, decided, average="micro"),
-        oracle.f1_score(given, decided, average="macro"),
-        oracle.hamming_loss(given, decided),
-        oracle.accuracy_score(given, decided),
+        *oracle.f1_score(true, decided, average=None),
+        oracle.f1_score(true, decided, average="micro"),
+        oracle.f1_score(true, decided, average="macro"),
+        oracle.hamming_loss(true, decided),
+        oracle.accuracy_score(true, decided),
     ]
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(measures, expected)
 
 
 def test_every_label_has_a_row_and_the_reported_one_is_marked() -> None:
     rng, n = RNG(13), 200
-    given = (rng.random((n, 3)) < 0.4).astype(np.int64)
-    shares = np.clip(0.3 * given + rng.random((n, 3)) * 0.7, 0, 1)
+    true = (rng.random((n, 3)) < 0.4).astype(np.int64)
+    shares = np.clip(0.3 * true + rng.random((n, 3)) * 0.7, 0, 1)
     target = Target(
         "b", "b", ("without b", "with b"), 0, task="multi_label", labels=("a", "b", "c")
     )
     schema = replace(SCHEMA, target=replace(target, label_index=1))
     base = context(n)
-    said = replace(base.predictions, all_labels=given, all_probabilities=shares)
+    predicted = replace(base.predictions, all_labels=true, all_probabilities=shares)
     about = replace(
         base,
         dataset=replace(base.dataset, schema=schema),
-        predictions=said,
-        validation_predictions=said,
+        predictions=predicted,
+        validation_predictions=predicted,
     )
-    found = LabelsTable(n_resamples=100).measure(about)
-    table = found.tables["labels"].set_index("label")
+    measured = LabelsTable(n_resamples=100).measure(about)
+    table = measured.tables["labels"].set_index("label")
     assert table["reported"].to_dict() == {"a": False, "b": True, "c": False}
     for j, name in enumerate(("a", "b", "c")):
-        expected = oracle.roc_auc_score(given[:, j], shares[:, j])
+        expected = oracle.roc_auc_score(true[:, j], shares[:, j])
         assert table.loc[name, "roc_auc"] == pytest.approx(expected)
-    assert {one.metric for one in found.scores} == {
+    assert {score.metric for score in measured.scores} == {
         "micro_f1",
         "macro_f1",
         "hamming_loss",

@@ -34,15 +34,15 @@ def of_regions_that_are_parts(context: MeasureContext) -> MeasureContext:
     ],
 )
 def test_what_is_said_of_people_is_not_said_of_parts_of_the_data(toy, metric, table) -> None:
-    found = metric.measure(of_regions_that_are_parts(toy()))
-    assert set(found.tables[table]["attribute"]) == {"sex"}
+    measured = metric.measure(of_regions_that_are_parts(toy()))
+    assert set(measured.tables[table]["attribute"]) == {"sex"}
 
 
 def test_parts_are_counted_one_by_one_and_people_are_left_to_others(toy) -> None:
     context = of_regions_that_are_parts(toy())
     p = context.predictions
-    found = PartPerformance(n_resamples=200).measure(context)
-    table = found.tables["parts"]
+    measured = PartPerformance(n_resamples=200).measure(context)
+    table = measured.tables["parts"]
     assert set(table["attribute"]) == {"region"}
     for row in table.to_dict("records"):
         if row["level"] == "unknown":
@@ -52,7 +52,7 @@ def test_parts_are_counted_one_by_one_and_people_are_left_to_others(toy) -> None
         assert row["n"] == inside.sum()
         assert row["accuracy"] == pytest.approx(p.correct[inside].mean())
         assert row["base_rate"] == pytest.approx(p.truths[inside].mean())
-    (score,) = found.scores
+    (score,) = measured.scores
     judged = table.loc[~table["too_few"], "accuracy"]
     assert (score.metric, score.attribute) == ("accuracy_gap", "region")
     assert score.value == pytest.approx(judged.max() - judged.min())
@@ -64,11 +64,11 @@ def test_a_part_in_which_every_decision_is_wrong_is_beyond_chance(toy) -> None:
     p = context.predictions
     decisions = np.where(p.groups["region"] == 0, 1 - p.labels, p.labels)
     context = replace(context, predictions=replace(p, decisions=decisions))
-    found = PartPerformance(n_resamples=500).measure(context)
-    (score,) = found.scores
+    measured = PartPerformance(n_resamples=500).measure(context)
+    (score,) = measured.scores
     assert score.value == 1.0
     assert score.p_value < 0.01
-    assert found.tables["tests"]["narrowest_level"].tolist() == ["north"]
+    assert measured.tables["tests"]["narrowest_level"].tolist() == ["north"]
 
 
 def test_data_that_name_no_parts_are_refused_with_the_reason(toy) -> None:

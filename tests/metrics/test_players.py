@@ -73,8 +73,8 @@ def part(schema: Schema, n: int, rng: np.random.Generator) -> Split:
         inputs = rng.integers(4, 10, size=(n, columns)).astype(float)
         inputs[::2, 0] = PLANTED
         inputs[rng.random(n) < 0.5, 6:] = np.nan
-    found = Planted(schema).probabilities(inputs)
-    labels = found[:, 0] if schema.target.is_number else found.argmax(axis=1)
+    answers = Planted(schema).probabilities(inputs)
+    labels = answers[:, 0] if schema.target.is_number else answers.argmax(axis=1)
     return Split(inputs, labels, np.arange(n), {})
 
 
@@ -101,7 +101,7 @@ def explained(schema: Schema, inputs: np.ndarray, values: np.ndarray, method: st
 
 
 @pytest.fixture
-def given(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureContext]:
+def context_for(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureContext]:
     def build(modality: str, task: str = "classification", n: int = 60) -> MeasureContext:
         schema, rng = layout_schema(modality, task), np.random.default_rng(0)
         train, validation, test = (part(schema, size, rng) for size in (2 * n, n, n))
@@ -111,7 +111,7 @@ def given(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureContext]
         noise = explained(schema, rows, rng.normal(size=rows.shape), "random")
         shares = model.probabilities(test.inputs)
         number = schema.target.is_number
-        said = Predictions(
+        predicted = Predictions(
             logits=model.logits(test.inputs),
             probabilities=np.zeros((n, 0)) if number else shares,
             labels=test.labels,
@@ -123,8 +123,8 @@ def given(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureContext]
         )
         return MeasureContext(
             dataset=Dataset(schema, train, validation, test, card={}),
-            predictions=said,
-            validation_predictions=said,
+            predictions=predicted,
+            validation_predictions=predicted,
             cases=Cases(np.arange(30), {"most_certain_right": 0, "nearest_threshold": 1}),
             classifier=model,
             seed=0,
@@ -152,9 +152,9 @@ MODALITIES = ["text", "image", "series"]
     ],
 )
 @pytest.mark.parametrize("metric", [Deletion(resamples=200), Insertion(resamples=200)])
-def test_the_true_effects_beat_the_random_order(metric, modality, task, given) -> None:
-    found = metric.measure(given(modality, task))
-    area, gain = found.scores
+def test_the_true_effects_beat_the_random_order(metric, modality, task, context_for) -> None:
+    measured = metric.measure(context_for(modality, task))
+    area, gain = measured.scores
     assert gain.low > 0
     assert area.direction == ("lower" if isinstance(metric, Deletion) else "higher")
     assert (area.bounds == (None, None)) == (task == "regression")
@@ -162,27 +162,27 @@ def test_the_true_effects_beat_the_random_order(metric, modality, task, given) -
         assert "probability" not in wording().say(area.note)
 
 
-def test_taking_the_planted_word_first_drops_the_probability_at_once(given) -> None:
-    context = given("text")
+def test_taking_the_planted_word_first_drops_the_probability_at_once(context_for) -> None:
+    context = context_for("text")
     positive = context.explanation.inputs[:, 0] == PLANTED
-    found = Deletion(resamples=200, steps=6).measure(context)
+    measured = Deletion(resamples=200, steps=6).measure(context)
     whole, without = 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2))
-    np.testing.assert_allclose(found.tables["curve"]["removed_share"], np.arange(7) / 6)
+    np.testing.assert_allclose(measured.tables["curve"]["removed_share"], np.arange(7) / 6)
     one_of_six = (whole / 2 + 5 * without + without / 2) / 6
     full = ~np.isnan(context.explanation.inputs[:, 6]) & positive
-    np.testing.assert_allclose(found.arrays["per_instance"][full], one_of_six)
+    np.testing.assert_allclose(measured.arrays["per_instance"][full], one_of_six)
 
 
-def test_of_a_linear_number_the_curve_is_the_distance_in_standard_deviations(given) -> None:
-    context = given("series", "regression")
-    found = Deletion(resamples=200).measure(context)
+def test_of_a_linear_number_the_curve_is_the_distance_in_standard_deviations(context_for) -> None:
+    context = context_for("series", "regression")
+    measured = Deletion(resamples=200).measure(context)
     train = context.dataset.train
     away = 40 * np.abs(
         context.explanation.inputs.mean(axis=1) - np.median(train.inputs, axis=0).mean()
     )
-    start = found.tables["curve"]["mean"].iloc[0]
+    start = measured.tables["curve"]["mean"].iloc[0]
     assert start == pytest.approx(away.mean() / train.labels.std())
-    assert found.tables["curve"]["mean"].iloc[-1] == pytest.approx(0, abs=1e-9)
+    assert measured.tables["curve"]["mean"].iloc[-1] == pytest.approx(0, abs=1e-9)
 
 
 def test_absent_words_do_not_count_for_agreement() -> None:
@@ -194,14 +194,14 @@ def test_absent_words_do_not_count_for_agreement() -> None:
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_agreement_is_of_players(modality, given) -> None:
-    found = ExplainerAgreement(resamples=200).measure(given(modality))
-    assert len(found.tables["per_case"]) == 30
-    assert found.tables["pairs"]["top5_overlap"].between(0, 1).all()
+def test_agreement_is_of_players(modality, context_for) -> None:
+    measured = ExplainerAgreement(resamples=200).measure(context_for(modality))
+    assert len(measured.tables["per_case"]) == 30
+    assert measured.tables["pairs"]["top5_overlap"].between(0, 1).all()
 
 
-def test_importance_of_a_text_is_that_of_its_words_wherever_they_stand(given) -> None:
-    table = Importance(resamples=200).measure(given("text")).tables["importance"]
+def test_importance_of_a_text_is_that_of_its_words_wherever_they_stand(context_for) -> None:
+    table = Importance(resamples=200).measure(context_for("text")).tables["importance"]
     first = table.iloc[0]
     assert (first["feature"], first["n"]) == ("b", 15)
     assert first["mean_absolute"] == pytest.approx(0.7)
@@ -209,8 +209,10 @@ def test_importance_of_a_text_is_that_of_its_words_wherever_they_stand(given) ->
 
 
 @pytest.mark.parametrize(("modality", "count"), [("image", 4), ("series", 3)])
-def test_importance_of_an_image_or_series_is_that_of_its_parts(modality, count, given) -> None:
-    context = given(modality)
+def test_importance_of_an_image_or_series_is_that_of_its_parts(
+    modality, count, context_for
+) -> None:
+    context = context_for(modality)
     table = Importance(resamples=200).measure(context).tables["importance"]
     assert sorted(table["label"]) == [f"part {k + 1}" for k in range(count)]
     owners = context.dataset.schema.owners
@@ -219,45 +221,45 @@ def test_importance_of_an_image_or_series_is_that_of_its_parts(modality, count, 
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_stability_is_measured_on_every_layout(modality, given) -> None:
-    context = given(modality)
+def test_stability_is_measured_on_every_layout(modality, context_for) -> None:
+    context = context_for(modality)
     moved = MaxSensitivity(resamples=200).measure(context).scores[0]
     assert moved.value >= 0
     assert ("replaced by the mask" in wording().say(moved.note)) == (modality == "text")
 
 
-def test_an_explanation_that_ignores_the_weights_is_found_out(given) -> None:
+def test_an_explanation_that_ignores_the_weights_is_found_out(context_for) -> None:
     for modality in ("image", "series"):
-        found = ParameterRandomisation(resamples=200).measure(given(modality))
-        assert found.scores[0].value == pytest.approx(1)
+        measured = ParameterRandomisation(resamples=200).measure(context_for(modality))
+        assert measured.scores[0].value == pytest.approx(1)
 
 
-def test_one_word_with_a_value_gives_no_order_to_compare(given) -> None:
+def test_one_word_with_a_value_gives_no_order_to_compare(context_for) -> None:
     with pytest.raises(NotApplicableError, match="no order that random weights could change"):
-        ParameterRandomisation(resamples=200).measure(given("text"))
+        ParameterRandomisation(resamples=200).measure(context_for("text"))
 
 
-def test_players_that_no_model_could_value_do_not_count_as_unchanged(given) -> None:
-    context = given("image")
+def test_players_that_no_model_could_value_do_not_count_as_unchanged(context_for) -> None:
+    context = context_for("image")
     rng = np.random.default_rng(0)
     idle = context.dataset.schema.owners == 0
     own = np.where(idle, 0.0, rng.normal(size=context.explanation.values.shape))
     drawn = np.where(idle, 0.0, rng.normal(size=own.shape))
-    found = ParameterRandomisation(resamples=200, instances=30).measure(
+    measured = ParameterRandomisation(resamples=200, instances=30).measure(
         replace(
             context,
             explanation=replace(context.explanation, values=own),
             explain=lambda _, inputs: drawn[: len(inputs)],
         )
     )
-    assert found.scores[0].low < 0 < found.scores[0].high
+    assert measured.scores[0].low < 0 < measured.scores[0].high
 
 
-def test_the_planted_word_alone_is_found_to_carry_the_decision(given) -> None:
-    context = given("text")
+def test_the_planted_word_alone_is_found_to_carry_the_decision(context_for) -> None:
+    context = context_for("text")
     rule, train = DecisionRule(0.5, 1), context.dataset.train.inputs
-    found = smallest_masking(context.classifier, context.dataset.test.inputs[0], train, rule, 3)
-    assert found.players == (0,)
+    masking = smallest_masking(context.classifier, context.dataset.test.inputs[0], train, rule, 3)
+    assert masking.players == (0,)
     without = smallest_masking(context.classifier, context.dataset.test.inputs[1], train, rule, 3)
     assert without.players == ()
 
@@ -272,23 +274,23 @@ def test_needless_players_are_put_back(layout_schema) -> None:
             return np.stack([np.zeros(len(inputs)), score], axis=1)
 
     model = Pair(layout_schema("series"))
-    found = smallest_masking(model, np.ones(8), np.zeros((4, 8)), DecisionRule(0.5, 1), 3)
-    assert sorted(found.players) == [1, 2]
+    masking = smallest_masking(model, np.ones(8), np.zeros((4, 8)), DecisionRule(0.5, 1), 3)
+    assert sorted(masking.players) == [1, 2]
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_case_pages_are_about_players(modality, given) -> None:
-    found = CasePages().measure(given(modality)).tables
-    assert found["reasons"]["feature"].str.startswith("part ").all()
-    assert found["neighbours"]["distance"].between(0, 1).all()
-    assert found["errors_like_this"].empty
-    assert set(found["counterfactuals"]["status"]) <= {"found"} | {
-        f"none within 8 {one}" for one in ("parts", "patches", "windows")
+def test_case_pages_are_about_players(modality, context_for) -> None:
+    measured = CasePages().measure(context_for(modality)).tables
+    assert measured["reasons"]["feature"].str.startswith("part ").all()
+    assert measured["neighbours"]["distance"].between(0, 1).all()
+    assert measured["errors_like_this"].empty
+    assert set(measured["counterfactuals"]["status"]) <= {"found"} | {
+        f"none within 8 {noun}" for noun in ("parts", "patches", "windows")
     }
     if modality == "text":
-        first = found["counterfactuals"].iloc[0]
+        first = measured["counterfactuals"].iloc[0]
         assert (first["from_display"], first["to_display"]) == ("b", "masked")
-        assert found["reasons"].iloc[0]["display"] == "b"
+        assert measured["reasons"].iloc[0]["display"] == "b"
 
 
 def test_masked_words_keep_their_place_and_dropped_ones_do_not(layout_schema) -> None:
@@ -297,33 +299,33 @@ def test_masked_words_keep_their_place_and_dropped_ones_do_not(layout_schema) ->
     assert TextKind(schema).mask_words(rows, rows, 1.0, rng)[0, :6].tolist() == [1] * 6
     assert np.isnan(TextKind(schema).drop_words(rows, rows, 1.0, rng)).all()
     dropped = TextKind(schema).drop_words(np.tile(rows, (50, 1)), rows, 0.3, rng)
-    for one in dropped:
-        known = one[~np.isnan(one)]
-        assert np.isnan(one[len(known) :]).all()
+    for dropped_row in dropped:
+        known = dropped_row[~np.isnan(dropped_row)]
+        assert np.isnan(dropped_row[len(known) :]).all()
         assert (np.diff(known) > 0).all()
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_only_perturbations_that_fit_the_data_are_tried(modality, given) -> None:
-    found = Robustness().measure(given(modality))
-    kinds = set(found.tables["perturbations"]["perturbation"])
+def test_only_perturbations_that_fit_the_data_are_tried(modality, context_for) -> None:
+    measured = Robustness().measure(context_for(modality))
+    kinds = set(measured.tables["perturbations"]["perturbation"])
     assert kinds == ({"mask", "drop"} if modality == "text" else {"noise"})
-    assert {one.metric for one in found.scores} <= set(Robustness.bounds)
+    assert {score.metric for score in measured.scores} <= set(Robustness.bounds)
 
 
-def test_slices_of_a_text_without_attributes_are_refused_with_the_reason(given) -> None:
+def test_slices_of_a_text_without_attributes_are_refused_with_the_reason(context_for) -> None:
     with pytest.raises(NotApplicableError, match="no_attributes"):
-        Slices().measure(given("text"))
+        Slices().measure(context_for("text"))
     assert Proxies.modalities == {"table"}
 
 
 # --- reference predictors ---
 
 
-def test_weighted_words_are_those_of_scikit_learn(given) -> None:
+def test_weighted_words_are_those_of_scikit_learn(context_for) -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    rows = given("text").dataset.train.inputs
+    rows = context_for("text").dataset.train.inputs
     texts = [" ".join(f"w{int(t)}" for t in row[~np.isnan(row)]) for row in rows]
     theirs = TfidfVectorizer(sublinear_tf=True).fit_transform(texts).toarray()
     ours = Words.fit(rows).transform(rows).toarray()
@@ -332,15 +334,15 @@ def test_weighted_words_are_those_of_scikit_learn(given) -> None:
     np.testing.assert_allclose(ours, theirs[:, order], atol=1e-12)
 
 
-def test_a_text_of_unknown_words_alone_is_a_row_of_zeros(given) -> None:
-    context = given("text")
+def test_a_text_of_unknown_words_alone_is_a_row_of_zeros(context_for) -> None:
+    context = context_for("text")
     encoding = encoding_of(context.dataset.schema.features, context.dataset.train.inputs)
     assert encoding.transform(np.full((1, 8), 0.0)).toarray().sum() == 0
 
 
 @pytest.mark.parametrize("kind", ["logistic_regression", "gradient_boosting"])
-def test_predictors_find_the_planted_word(kind: Any, given) -> None:
-    context = given("text", n=100)
+def test_predictors_find_the_planted_word(kind: Any, context_for) -> None:
+    context = context_for("text", n=100)
     data = context.dataset
     task = TASKS["classification"]
     predict = fit_predictor(
@@ -382,7 +384,7 @@ def test_of_thousands_of_columns_slices_look_at_few(toy) -> None:
         name: replace(getattr(data, name), inputs=rng.normal(size=(len(getattr(data, name)), 1500)))
         for name in ("train", "validation", "test")
     }
-    found = Slices(min_size=20).measure(
+    measured = Slices(min_size=20).measure(
         replace(context, dataset=replace(data, schema=schema, **parts))
     )
-    assert "only the 64" in wording().say(found.notes[-1])
+    assert "only the 64" in wording().say(measured.notes[-1])

@@ -46,7 +46,7 @@ def test_auc_and_its_variance_are_those_of_every_pair(digits: int | None) -> Non
 def test_the_paired_variance_is_delongs_with_covariances() -> None:
     truths, scores, other = sample()
     gap, p_value = paired_difference(auc_influence(truths, scores), auc_influence(truths, other))
-    (a10, a01, a), (b10, b01, b) = (slow_components(truths, one) for one in (scores, other))
+    (a10, a01, a), (b10, b01, b) = (slow_components(truths, ordered) for ordered in (scores, other))
     variance = (a10 - b10).var(ddof=1) / len(a10) + (a01 - b01).var(ddof=1) / len(a01)
     assert gap.value == pytest.approx(a - b)
     assert gap.high - gap.low == pytest.approx(2 * 1.959964 * math.sqrt(variance), rel=1e-5)
@@ -55,8 +55,8 @@ def test_the_paired_variance_is_delongs_with_covariances() -> None:
 
 def test_a_model_does_not_differ_from_itself() -> None:
     truths, scores, _ = sample()
-    found = auc_influence(truths, scores)
-    gap, p_value = paired_difference(found, found)
+    influence = auc_influence(truths, scores)
+    gap, p_value = paired_difference(influence, influence)
     assert (gap.value, gap.low, gap.high, p_value) == (0, 0, 0, 1)
 
 
@@ -70,23 +70,23 @@ def test_many_classes_give_the_macro_one_vs_rest_auc() -> None:
 
 
 def test_perfect_order_still_has_an_open_lower_end() -> None:
-    found = auc_estimate(np.arange(30) >= 20, np.arange(30.0))
-    assert found.value == found.high == 1
-    assert found.low == pytest.approx(0.7225, abs=1e-4)
+    estimate = auc_estimate(np.arange(30) >= 20, np.arange(30.0))
+    assert estimate.value == estimate.high == 1
+    assert estimate.low == pytest.approx(0.7225, abs=1e-4)
 
 
 def test_one_class_has_no_auc() -> None:
-    found = auc_estimate(np.ones(5, bool), np.arange(5.0))
-    assert math.isnan(found.value)
-    assert found.low is None
+    estimate = auc_estimate(np.ones(5, bool), np.arange(5.0))
+    assert math.isnan(estimate.value)
+    assert estimate.low is None
 
 
 def test_delong_covers_the_truth_about_95_times_in_100() -> None:
     truth, rng, covered = 0.7602, np.random.default_rng(5), 0
     for _ in range(400):
         truths = np.arange(150) < 50
-        found = auc_estimate(truths, rng.normal(size=150) + truths)
-        covered += found.low <= truth <= found.high
+        estimate = auc_estimate(truths, rng.normal(size=150) + truths)
+        covered += estimate.low <= truth <= estimate.high
     assert 0.92 <= covered / 400 <= 0.98
 
 

@@ -24,8 +24,8 @@ def test_resamples_keep_the_size_of_every_stratum() -> None:
     strata = np.array([0] * 7 + [1] * 30 + [5])
     weights = np.concatenate(list(draw_weights(strata, 250, np.random.default_rng(0))))
     assert weights.shape == (250, 38)
-    for one in (0, 1, 5):
-        assert set(weights[:, strata == one].sum(axis=1)) == {float((strata == one).sum())}
+    for stratum in (0, 1, 5):
+        assert set(weights[:, strata == stratum].sum(axis=1)) == {float((strata == stratum).sum())}
 
 
 def test_weights_have_the_mean_and_spread_of_draws_with_replacement() -> None:
@@ -45,8 +45,10 @@ def test_bca_of_a_skewed_mean_agrees_with_scipy() -> None:
 
 
 def test_a_statistic_that_never_varies_has_no_width() -> None:
-    found = bootstrap(mean_of(np.full(20, 0.3)), np.zeros(20, int), 100, np.random.default_rng(0))
-    assert np.allclose(found.interval(), 0.3)
+    constant = bootstrap(
+        mean_of(np.full(20, 0.3)), np.zeros(20, int), 100, np.random.default_rng(0)
+    )
+    assert np.allclose(constant.interval(), 0.3)
 
 
 def test_many_statistics_at_once_are_the_same_as_one_by_one() -> None:
@@ -58,10 +60,10 @@ def test_many_statistics_at_once_are_the_same_as_one_by_one() -> None:
         np.random.default_rng(0),
     ).interval()
     for k in range(3):
-        one = bootstrap(
+        single = bootstrap(
             mean_of(values[:, k]), np.zeros(60, int), 300, np.random.default_rng(0)
         ).interval()
-        assert np.allclose([both[0][k], both[1][k]], one)
+        assert np.allclose([both[0][k], both[1][k]], single)
 
 
 def test_resampled_rates_agree_with_resampled_instances() -> None:
@@ -80,15 +82,15 @@ def test_resampled_rates_agree_with_resampled_instances() -> None:
 
 
 def test_the_jackknife_of_rates_leaves_out_one_instance() -> None:
-    found = bootstrap_rates(
+    resampled = bootstrap_rates(
         np.array([1, 3]),
         np.array([2, 4]),
         lambda r: r[:, 0] - r[:, 1],
         100,
         np.random.default_rng(0),
     )
-    assert found.jackknife.tolist() == pytest.approx([-0.75, 0.5 - 2 / 3, 0.25, -0.5])
-    assert found.blocks.tolist() == [1, 3, 1, 1]
+    assert resampled.jackknife.tolist() == pytest.approx([-0.75, 0.5 - 2 / 3, 0.25, -0.5])
+    assert resampled.blocks.tolist() == [1, 3, 1, 1]
 
 
 def test_a_value_below_all_its_resamples_gets_the_basic_interval() -> None:

@@ -35,15 +35,15 @@ def test_a_changed_line_changes_the_hash(module) -> None:
 
 
 def test_the_versions_of_imported_libraries_are_part_of_the_hash(module) -> None:
-    found = module("def f():\n    import numpy\n    return numpy.pi\n")
-    assert found["numpy"] == provenance.version_of("numpy")
+    hashes = module("def f():\n    import numpy\n    return numpy.pi\n")
+    assert hashes["numpy"] == provenance.version_of("numpy")
     assert "os" not in module("import os\n")
 
 
 def test_own_modules_are_followed_to_the_bottom(module) -> None:
-    found = module("from deepseek_report.artifacts.results import Results\n")
-    assert "deepseek_report.artifacts.storage.files" in found
-    assert len(found["deepseek_report.artifacts.storage.files"]) == 64
+    hashes = module("from deepseek_report.artifacts.results import Results\n")
+    assert "deepseek_report.artifacts.storage.files" in hashes
+    assert len(hashes["deepseek_report.artifacts.storage.files"]) == 64
 
 
 def test_docstrings_are_found_in_classes_and_functions() -> None:
@@ -74,9 +74,9 @@ def test_reading_the_code_of_a_plugin_imports_none_of_it() -> None:
 
 
 def test_what_text_models_and_their_tokens_depend_on_is_told_by_version() -> None:
-    found = provenance.versions()
-    assert {"transformers", "tokenizers"} <= set(found)
-    assert found["transformers"] == provenance.version_of("transformers")
+    versions = provenance.versions()
+    assert {"transformers", "tokenizers"} <= set(versions)
+    assert versions["transformers"] == provenance.version_of("transformers")
 
 
 def test_an_extra_that_is_not_installed_is_not_told(monkeypatch) -> None:

@@ -143,8 +143,8 @@ def test_nothing_of_it_is_imported(place: Path, code_of: CodeOf) -> None:
         "plug_unseen/part.py": "import this\n",
     }
     write(place, files)
-    found = code_of("plug_unseen.part")
-    assert {"plug_unseen", "plug_unseen.part"} <= set(found)
+    hashes = code_of("plug_unseen.part")
+    assert {"plug_unseen", "plug_unseen.part"} <= set(hashes)
     assert not {"plug_unseen", "this"} & set(sys.modules)
 
 
@@ -157,11 +157,11 @@ def test_a_file_that_nobody_imports_does_not_count(place: Path, code_of: CodeOf)
 
 def test_an_installed_library_counts_by_its_version_alone(code_of: CodeOf, place: Path) -> None:
     write(place, {"plug/part.py": "import numpy.linalg\nfrom sklearn import svm\nimport PIL\n"})
-    found = code_of("plug.part")
-    assert found["numpy"] == version_of("numpy")
-    assert found["sklearn"] == version_of("sklearn") != "not installed"
-    assert found["PIL"] == version_of("PIL") != "not installed"
-    assert set(found) == {"python", "plug.part", "numpy", "sklearn", "PIL"}
+    hashes = code_of("plug.part")
+    assert hashes["numpy"] == version_of("numpy")
+    assert hashes["sklearn"] == version_of("sklearn") != "not installed"
+    assert hashes["PIL"] == version_of("PIL") != "not installed"
+    assert set(hashes) == {"python", "plug.part", "numpy", "sklearn", "PIL"}
 
 
 def test_a_library_whose_distribution_has_another_name_counts_by_version(place: Path) -> None:
@@ -179,11 +179,11 @@ def test_a_library_whose_distribution_has_another_name_counts_by_version(place: 
     sys.path.insert(0, str(place / "lib" / "site-packages"))
     try:
         code.forget()
-        found = code.code_of("plug.part")
+        hashes = code.code_of("plug.part")
     finally:
         sys.path.remove(str(place / "lib" / "site-packages"))
-    assert found["cv9"] == "9.1"
-    assert "x" not in found
+    assert hashes["cv9"] == "9.1"
+    assert "x" not in hashes
 
 
 def test_a_project_that_is_installed_in_place_counts_by_its_code(
@@ -204,15 +204,15 @@ def test_a_project_that_is_installed_in_place_counts_by_its_code(
 
 
 def test_code_in_a_zip_file_counts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
+    hashes = []
     for number in (1, 2):
         archive = place / f"{number}.zip"
         with zipfile.ZipFile(archive, "w") as stream:
             stream.writestr("zipped_plug.py", f"x = {number}\n")
         monkeypatch.syspath_prepend(str(archive))
         code.forget()
-        found.append(code.code_of("zipped_plug"))
-    assert found[0] != found[1]
+        hashes.append(code.code_of("zipped_plug"))
+    assert hashes[0] != hashes[1]
 
 
 @pytest.mark.parametrize(

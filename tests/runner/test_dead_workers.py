@@ -50,7 +50,7 @@ class Deadly:
 STAGES = tuple(Stage(f"data/{name}", f"key-{name}") for name in "abcdef")
 
 
-class Told(NoReporter):
+class Recorder(NoReporter):
     def __init__(self) -> None:
         self.problems: list[tuple[str, str]] = []
 
@@ -63,7 +63,7 @@ class Told(NoReporter):
 
 def run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, deaths: dict[str, int]
-) -> tuple[Execution, Told]:
+) -> tuple[Execution, Recorder]:
     """Six stages, two at a time; `data/b` runs beside the first that is ended."""
     (folder / "deadly_source.py").write_text(SOURCE)
     (folder / "marks").mkdir()
@@ -80,8 +80,8 @@ def run(
         is_given=False,
         privacy=SimpleNamespace(is_full=True),
     )
-    told = Told()
-    return execute(experiment, STAGES, Store(folder / "store"), "cpu", told), told  # type: ignore[arg-type]
+    reporter = Recorder()
+    return execute(experiment, STAGES, Store(folder / "store"), "cpu", reporter), reporter  # type: ignore[arg-type]
 
 
 def attempts(folder: Path, name: str) -> int:
@@ -91,21 +91,21 @@ def attempts(folder: Path, name: str) -> int:
 def test_what_was_lost_is_tried_once_more_alone_and_what_dies_again_fails_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execution, told = run(tmp_path, monkeypatch, {"data/a": 9, "data/d": 1})
-    assert [one.stage for one in execution.failures] == ["data/a"]
+    execution, reporter = run(tmp_path, monkeypatch, {"data/a": 9, "data/d": 1})
+    assert [failure.stage for failure in execution.failures] == ["data/a"]
     assert set(execution.folders) == {f"data/{name}" for name in "bcdef"}
     assert attempts(tmp_path, "a") == 2
     assert attempts(tmp_path, "b") == 2
     assert attempts(tmp_path, "d") == 2
     assert all(attempts(tmp_path, name) <= 2 for name in "cef")
     assert "ended from outside" in say(execution.failures[0].reason)
-    tried_again = [stage for stage, problem in told.problems if "once more, with" in problem]
+    tried_again = [stage for stage, problem in reporter.problems if "once more, with" in problem]
     assert tried_again.count("data/a") == tried_again.count("data/b") == 1
 
 
 def test_a_run_that_lacks_parts_has_another_id_than_the_whole_one() -> None:
     whole = "0123456789ab"
-    one, two = incomplete_id(whole, ["measures/a"]), incomplete_id(whole, ["measures/b"])
-    assert len({whole, one, two}) == 3
-    assert one.startswith(f"{whole}-incomplete-")
+    first, two = incomplete_id(whole, ["measures/a"]), incomplete_id(whole, ["measures/b"])
+    assert len({whole, first, two}) == 3
+    assert first.startswith(f"{whole}-incomplete-")
     assert incomplete_id(whole, ["b", "a"]) == incomplete_id(whole, ["a", "b"])

@@ -55,10 +55,10 @@ def test_a_stopped_run_says_so_without_a_traceback_and_leaves_no_process(
         run.send_signal(sign)
     else:
         os.killpg(run.pid, sign)  # as a terminal does
-    said = run.communicate(timeout=30)[1]
+    errors = run.communicate(timeout=30)[1]
     assert run.returncode == 130
-    assert "run the same command again" in said
-    assert "Traceback" not in said
+    assert "run the same command again" in errors
+    assert "Traceback" not in errors
     end = time.monotonic() + 10
     while not _is_gone(run.pid) and time.monotonic() < end:
         time.sleep(0.1)

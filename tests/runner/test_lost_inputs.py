@@ -49,15 +49,15 @@ def test_a_picture_of_several_explanations_does_without_one(run: _Run) -> None:
 
 def test_what_cannot_be_applied_is_told_once_by_its_own_reason(run: _Run) -> None:
     lost = StageOutcome("measures/sweep", reason="needs two classes", applicable=False)
-    told: list[str] = []
+    reasons: list[str] = []
     run.reporter = SimpleNamespace(
-        finished=lambda _stage, _seconds, problem, applicable: told.append(problem)
+        finished=lambda _stage, _seconds, problem, applicable: reasons.append(problem)
     )
     run.done(lost)
     run.done(run.given_up(Stage("pictures/sweep", "", (lost.stage,)), [lost.stage]))
     outcome = run.execution.outcomes["pictures/sweep"]
     assert (outcome.reason, outcome.applicable) == ("needs two classes", False)
-    assert told == ["needs two classes", ""]
+    assert reasons == ["needs two classes", ""]
 
 
 def test_what_lacks_a_broken_input_says_which_one_and_why(run: _Run) -> None:

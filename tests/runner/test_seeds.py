@@ -37,7 +37,7 @@ def stages(*overrides: str) -> dict[str, Stage]:
 
 def reads_any(stage: Stage, plan: dict[str, Stage], wanted: set[str]) -> bool:
     """Whether a stage is one of these, or reads one of them, directly or not."""
-    return stage.id in wanted or any(reads_any(plan[one], plan, wanted) for one in stage.inputs)
+    return stage.id in wanted or any(reads_any(plan[name], plan, wanted) for name in stage.inputs)
 
 
 def hanging_on(wanted: set[str]) -> set[str]:

@@ -56,11 +56,11 @@ def cheap() -> Iterator[None]:
 
 def refusal(path: Path, plugin: type = TableFile, **fields: Any) -> str:
     """The message, which is the same for `check` and for the run where `check` can know it."""
-    given = {"target": "y", "bounds": ReadLimits(), **fields}
+    settings = {"target": "y", "bounds": ReadLimits(), **fields}
     if plugin is TextFile:
-        given = {"text": "x", **given}
+        settings = {"text": "x", **settings}
     with pytest.raises(DataError) as caught:
-        plugin(path=str(path), **given).load(0, Silent())
+        plugin(path=str(path), **settings).load(0, Silent())
     text = str(caught.value)
     assert "Allowed: " in text
     return text
@@ -322,9 +322,9 @@ def photos(tmp_path: Path) -> Path:
 
     for name in ("good", "bad"):
         (tmp_path / "photos" / name).mkdir(parents=True)
-        for one in range(12):
-            grey = np.full((8, 8), 100 * (name == "good") + one, np.uint8)
-            Image.fromarray(grey).save(tmp_path / "photos" / name / f"{one}.png")
+        for number in range(12):
+            grey = np.full((8, 8), 100 * (name == "good") + number, np.uint8)
+            Image.fromarray(grey).save(tmp_path / "photos" / name / f"{number}.png")
     return tmp_path / "photos"
 
 
@@ -368,7 +368,7 @@ def test_a_loop_of_links_is_no_class_and_is_counted(photos: Path) -> None:
     dataset = ImageFolder(path=str(photos), size=8).load(0, Silent())
     assert set(dataset.schema.target.classes) == {"good", "bad"}
     assert dataset.card["rows"] == 24
-    assert any("3 links were left out" in say(one) for one in dataset.card["preparation"])
+    assert any("3 links were left out" in say(note) for note in dataset.card["preparation"])
 
 
 def test_links_that_lead_out_of_the_folder_are_left_out(photos: Path) -> None:
@@ -382,7 +382,7 @@ def test_links_that_lead_out_of_the_folder_are_left_out(photos: Path) -> None:
     (photos / "bad" / "same.png").symlink_to(photos / "bad" / "1.png")
     dataset = ImageFolder(path=str(photos), size=8).load(0, Silent())
     assert dataset.card["rows"] == 25
-    assert any("3 links were left out" in say(one) for one in dataset.card["preparation"])
+    assert any("3 links were left out" in say(note) for note in dataset.card["preparation"])
 
 
 @pytest.mark.parametrize("name", ["../outside/private.png", "{}/outside/private.png", "link.png"])

@@ -68,9 +68,9 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def pick(value: Any, chance: random.Random) -> tuple[Any, Any, tuple[Any, ...]]:
     """A container, a key of it, and the way there; shallow places are as likely as deep ones."""
-    found = sorted(places(value), key=len)
-    depth = chance.choice(sorted({len(one) for one in found}))
-    way = chance.choice([one for one in found if len(one) == depth])
+    ways = sorted(places(value), key=len)
+    depth = chance.choice(sorted({len(candidate) for candidate in ways}))
+    way = chance.choice([candidate for candidate in ways if len(candidate) == depth])
     for key in way[:-1]:
         value = value[key]
     return value, way[-1], way
@@ -82,9 +82,9 @@ def edit(change: Callable[[Any, Any, random.Random], str]) -> Callable[[Path, ra
         if not content:
             return cut(path, chance)
         container, key, way = pick(content, chance)
-        said = change(container, key, chance)
+        damage = change(container, key, chance)
         path.write_text(json.dumps(content), encoding="utf-8")
-        return f"{said} at {'/'.join(map(str, way))}"
+        return f"{damage} at {'/'.join(map(str, way))}"
 
     return edited
 
@@ -102,22 +102,22 @@ def retype(container: Any, key: Any, chance: random.Random) -> str:
 DAMAGE = (flip, cut, edit(drop), edit(retype))
 
 
-def check(folder: Path, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def check(folder: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None:
     """`verify` and `render` end with a code that is documented, and with sentences."""
     before = hash_folder(folder.parent)
     for name in ("verify", "render"):
         code = command([name, str(folder)])
-        told = capsys.readouterr()
-        both = told.out + told.err
-        assert code in {0, 1, 2}, (name, said, code)
-        assert "Traceback" not in both, (name, said, both)
-        assert "nobody foresaw" not in both, (name, said, both)
-        assert both.strip(), (name, said)
+        captured = capsys.readouterr()
+        both = captured.out + captured.err
+        assert code in {0, 1, 2}, (name, damage, code)
+        assert "Traceback" not in both, (name, damage, both)
+        assert "nobody foresaw" not in both, (name, damage, both)
+        assert both.strip(), (name, damage)
     after = hash_folder(folder.parent)
     prefix = f"{folder.name}/"
     assert {n: s for n, s in after.items() if not n.startswith(prefix)} == {
         n: s for n, s in before.items() if not n.startswith(prefix)
-    }, said
+    }, damage
 
 
 @pytest.mark.parametrize("number", range(600 if LONG else 3))
@@ -130,10 +130,10 @@ def test_damage_that_the_manifests_do_not_know_of(
     shutil.copytree(small_run.folder, folder)
     path = folder / name
     if path.is_dir():
-        path = chance.choice(sorted(one for one in path.rglob("*") if one.is_file()))
+        path = chance.choice(sorted(file for file in path.rglob("*") if file.is_file()))
     damage = chance.choice(DAMAGE if path.suffix == ".json" else DAMAGE[:2])
-    said = f"{path.name}: {damage(path, chance)}"
-    check(folder, said, capsys)
+    done = f"{path.name}: {damage(path, chance)}"
+    check(folder, done, capsys)
 
 
 #: What a stranger's artifacts may look like who seals the folder again.
@@ -151,7 +151,7 @@ def test_damage_that_is_sealed_again(
     path = folder / name
     if path.is_dir():
         path = chance.choice(sorted(path.rglob("*.json")))
-    said = f"{path.relative_to(folder)}: {chance.choice(DAMAGE[2:])(path, chance)}"
+    done = f"{path.relative_to(folder)}: {chance.choice(DAMAGE[2:])(path, chance)}"
     with contextlib.suppress(AttributeError, TypeError, KeyError, OSError, ValueError):
         reseal(folder)  # else it is so damaged that nobody could seal it
-    check(folder, said, capsys)
+    check(folder, done, capsys)

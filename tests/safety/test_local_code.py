@@ -34,7 +34,7 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(local_code._FINDER, "folders", {})
     yield
-    for name in [one for one in sys.modules if one.startswith("lab_")]:
+    for name in [module for module in sys.modules if module.startswith("lab_")]:
         del sys.modules[name]
 
 
@@ -125,9 +125,9 @@ def test_the_installed_command_finds_it_though_the_folder_is_not_on_its_path(
 def test_a_language_without_texts_is_a_problem(language: str) -> None:
     with pytest.raises(ConfigProblems) as caught:
         validate(compose([f"report.language={language}"]))
-    said = str(caught.value)
-    assert f'report.language={language}: there are no texts in the language "{language}"' in said
-    assert "allowed: en" in said
+    text = str(caught.value)
+    assert f'report.language={language}: there are no texts in the language "{language}"' in text
+    assert "allowed: en" in text
 
 
 def test_a_text_that_is_no_language_at_all_is_one_problem() -> None:

@@ -60,8 +60,8 @@ def test_a_key_that_is_a_number_is_a_problem(tmp_path: Path) -> None:
 
 def test_keys_that_differ_in_capitals_alone_are_a_problem(tmp_path: Path) -> None:
     part = {"_target_": PARTS["metrics"]}
-    said = said_of(tmp_path, "metrics", {"mine": part, "Mine": part})
-    assert '"Mine" and "mine" differ in capitals alone' in said
+    text = said_of(tmp_path, "metrics", {"mine": part, "Mine": part})
+    assert '"Mine" and "mine" differ in capitals alone' in text
 
 
 def test_a_list_where_parts_are_named_says_how_to_choose_them(tmp_path: Path) -> None:

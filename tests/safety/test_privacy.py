@@ -152,9 +152,9 @@ STRICT = ("cases", "aggregate")
 @pytest.mark.parametrize("canary", [JOB, REGION, INCOME])
 def test_a_full_folder_holds_what_single_persons_have(runs: Runs, canary: str) -> None:
     """So the search finds what is there: in tables, arrays and the report."""
-    found = places(runs.folders["full"], canary)
-    assert any(name.startswith("artifacts/data/") for name in found)
-    assert "report.html" in found
+    names = places(runs.folders["full"], canary)
+    assert any(name.startswith("artifacts/data/") for name in names)
+    assert "report.html" in names
 
 
 def test_the_search_sees_into_what_the_page_has_packed(runs: Runs) -> None:
@@ -170,13 +170,17 @@ def test_no_byte_tells_what_single_persons_have(runs: Runs, level: str, canary: 
 @pytest.mark.parametrize("level", STRICT)
 def test_no_income_of_a_person_stands_anywhere_but_as_a_quartile(runs: Runs, level: str) -> None:
     stored = np.load(runs.folders["full"] / "artifacts/data/test.npz")["inputs"]
-    frame = pd.read_csv(next(one for one in runs.base if "path=" in one).partition("=")[2])
-    incomes = {str(one) for one in frame["income"]}
-    assert {str(int(one)) for one in stored[:, 3]} <= incomes
-    told = {token for _, text in texts(runs.folders[level]) for token in _numbers(text)}
+    frame = pd.read_csv(
+        next(override for override in runs.base if "path=" in override).partition("=")[2]
+    )
+    incomes = {str(income) for income in frame["income"]}
+    assert {str(int(income)) for income in stored[:, 3]} <= incomes
+    released = {token for _, text in texts(runs.folders[level]) for token in _numbers(text)}
     in_full = {token for _, text in texts(runs.folders["full"]) for token in _numbers(text)}
     assert len(in_full & incomes) > 80  # the whole test part
-    assert len(told & incomes) <= 8  # quartiles of all rows and of the training part, the median
+    assert (
+        len(released & incomes) <= 8
+    )  # quartiles of all rows and of the training part, the median
 
 
 def _numbers(text: str) -> set[str]:
@@ -236,9 +240,9 @@ def test_numbers_do_not_change_with_privacy(runs: Runs) -> None:
         level: pd.read_parquet(runs.folders[level] / "scores.parquet").set_index(keys)
         for level in ("full", "aggregate")
     }
-    told, whole = scores["aggregate"], scores["full"]
-    assert len(told) > 20
-    pd.testing.assert_frame_equal(told, whole.loc[told.index])
+    released, whole = scores["aggregate"], scores["full"]
+    assert len(released) > 20
+    pd.testing.assert_frame_equal(released, whole.loc[released.index])
 
 
 # --- what is said ---------------------------------------------------------------------------------
@@ -271,7 +275,7 @@ def test_run_json_says_the_level(runs: Runs, level: str) -> None:
 @pytest.mark.parametrize("level", STRICT)
 def test_parts_that_show_rows_are_named_with_the_reason(runs: Runs, level: str) -> None:
     record = json.loads((runs.folders[level] / "run.json").read_text("utf-8"))
-    reasons = {one["stage"]: say(text_of(one["reason"])) for one in record["problems"]}
+    reasons = {problem["stage"]: say(text_of(problem["reason"])) for problem in record["problems"]}
     for name in ("beeswarm", "case_contributions"):
         assert reasons[f"pictures/{name}"].startswith(f"left out: report.privacy is {level}")
         assert not list((runs.folders[level] / "figures").glob(f"{name}*"))
@@ -309,7 +313,7 @@ def test_no_record_names_the_rows_of_the_cases(runs: Runs) -> None:
 def test_the_shown_cases_are_those_that_were_named(runs: Runs) -> None:
     store = np.load(runs.folders["full"] / "artifacts/predictions/test/predictions.npz")
     cases = pd.read_parquet(runs.folders["cases"] / "artifacts/measures/cases/cases.parquet")
-    at = [int(np.flatnonzero(store["instance_ids"] == one)[0]) for one in runs.named]
+    at = [int(np.flatnonzero(store["instance_ids"] == row_id)[0]) for row_id in runs.named]
     assert cases["probability"].tolist() == pytest.approx(store["probabilities"][at, 1].tolist())
 
 
@@ -318,7 +322,7 @@ def test_the_shown_cases_are_those_that_were_named(runs: Runs) -> None:
 
 def test_a_case_outside_of_the_test_part_is_a_message(runs: Runs) -> None:
     known = np.load(runs.folders["full"] / "artifacts/data/test.npz")["instance_ids"]
-    other = next(one for one in range(420) if one not in known)
+    other = next(row_id for row_id in range(420) if row_id not in known)
     overrides = (*runs.base, "report.privacy=cases", f"report.cases=[{other}]")
     with pytest.raises(DataError, match=rf"row {other}, and it is in the \w+ part"):
         run_experiment(validate(compose(overrides)), NoReporter(), overrides)
@@ -377,7 +381,7 @@ def test_a_plug_in_that_does_not_declare_what_it_reveals_is_left_out(
     ]
     composed = compose([*runs.base, *own, f"report.privacy={level}"])
     experiment = validate(composed, trust=[plug_ins])
-    reasons = {one.artifact: one.reason for one in experiment.refused}
+    reasons = {refusal.artifact: refusal.reason for refusal in experiment.refused}
     for artifact in ("measures/silent", "pictures/drawn"):
         assert "does not declare what it reveals" in say(reasons[artifact])
     assert "open" in experiment.multiple["metrics"]

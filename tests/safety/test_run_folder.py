@@ -46,8 +46,8 @@ def test_a_section_that_names_foreign_code_is_not_run_and_says_so(
     assert not touched.exists()
     page = (received / "report.html").read_text(encoding="utf-8")
     assert "os is not trusted here" in page
-    said = json.loads((received / "findings.json").read_text())
-    assert [one["stage"] for one in said["problems"]] == ["sections/summary"]
+    conclusions = json.loads((received / "findings.json").read_text())
+    assert [problem["stage"] for problem in conclusions["problems"]] == ["sections/summary"]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_a_forgery_that_is_sealed_again_is_found_by_the_digest_from_elsewhere(
     path.write_text(path.read_text().replace('"predictor": "model"', '"predictor": "other"'))
     reseal(received)
     assert command(["verify", str(received), "--expect", handed_on]) == 1
-    said = capsys.readouterr().out
-    assert "the digest that you expect is not that of this folder" in said
-    assert "scores.parquet: it does not hold the scores of the artifacts" in said
+    printed = capsys.readouterr().out
+    assert "the digest that you expect is not that of this folder" in printed
+    assert "scores.parquet: it does not hold the scores of the artifacts" in printed
 
 
 def test_no_digest_is_taken_for_one_that_is_too_short(
@@ -109,7 +109,7 @@ def test_no_digest_is_taken_for_one_that_is_too_short(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sentence"),
     [
         ("report.html", "report.html was changed"),
         ("provenance.json", "provenance.json was changed"),
@@ -118,16 +118,16 @@ def test_no_digest_is_taken_for_one_that_is_too_short(
     ],
 )
 def test_verify_finds_an_edited_file_of_every_class(
-    received: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]
+    received: Path, name: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (received / name).open("a", encoding="utf-8") as stream:
         stream.write("\n")
     assert command(["verify", str(received)]) == 1
-    assert said in capsys.readouterr().out
+    assert sentence in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sentence"),
     [
         ("tensorboard/events.out.tfevents.9", "is not in the manifest"),
         ("artifacts/measures/roc_auc/more.parquet", "is not in the manifest"),
@@ -136,12 +136,12 @@ def test_verify_finds_an_edited_file_of_every_class(
     ],
 )
 def test_verify_finds_an_added_file(
-    received: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]
+    received: Path, name: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (received / name).parent.mkdir(exist_ok=True)
     (received / name).write_text("added")
     assert command(["verify", str(received)]) == 1
-    assert f"{name} {said}" in capsys.readouterr().out
+    assert f"{name} {sentence}" in capsys.readouterr().out
 
 
 def test_an_edited_report_is_written_anew_and_what_people_wrote_is_kept(
@@ -151,8 +151,8 @@ def test_an_edited_report_is_written_anew_and_what_people_wrote_is_kept(
     (received / "report.qmd").write_text(f"{whole}\nMy own words.\n", encoding="utf-8")
     (received / "report.html").write_text("forged")
     assert command(["render", str(received)]) == 0
-    said = capsys.readouterr().out
-    assert "report.qmd.edited: your edited copy" in said
+    printed = capsys.readouterr().out
+    assert "report.qmd.edited: your edited copy" in printed
     assert "My own words." in (received / "report.qmd.edited").read_text(encoding="utf-8")
     assert (received / "report.qmd").read_text(encoding="utf-8") == whole
     assert "forged" not in (received / "report.html").read_text(encoding="utf-8")
@@ -246,9 +246,9 @@ def test_a_framework_file_is_read_from_the_folder_and_from_nowhere_else(
 
     forge(received, plant)
     assert command(["render", str(received)]) == 2
-    said = capsys.readouterr().err
-    assert "hunter2" not in said
-    assert "gdpr" in said
+    errors = capsys.readouterr().err
+    assert "hunter2" not in errors
+    assert "gdpr" in errors
 
 
 def bomb_of_zeros(path: Path) -> None:
@@ -275,14 +275,14 @@ def bomb_of_rows(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "write", "said"),
+    ("name", "write", "sentence"),
     [
         ("artifacts/data/test.npz", bomb_of_zeros, "an artifact may hold"),
         ("artifacts/measures/cases/cases.parquet", bomb_of_rows, "an artifact may hold"),
     ],
 )
 def test_a_bomb_in_an_artifact_is_refused_before_it_is_read(
-    tmp_path: Path, name: str, write: Callable[[Path], None], said: str
+    tmp_path: Path, name: str, write: Callable[[Path], None], sentence: str
 ) -> None:
     from deepseek_report.artifacts.storage.files import load_arrays, load_table
     from deepseek_report.errors import ArtifactError
@@ -291,7 +291,7 @@ def test_a_bomb_in_an_artifact_is_refused_before_it_is_read(
     if name.endswith(".parquet"):
         pytest.importorskip("pyarrow")
     write(path)
-    with pytest.raises(ArtifactError, match=said):
+    with pytest.raises(ArtifactError, match=sentence):
         (load_arrays if path.suffix == ".npz" else load_table)(path)
 
 
@@ -310,9 +310,9 @@ def test_a_folder_of_a_newer_version_is_told_as_such(
     run = json.loads((received / "run.json").read_text())
     (received / "run.json").write_text(json.dumps(run | {"format_version": 99}))
     assert command(["render", str(received)]) == 1
-    told = capsys.readouterr().err
-    assert "format_version is '99'; this version reads 1 and 2" in told
-    assert "the version of deepseek-report that wrote the folder reads it" in told
+    errors = capsys.readouterr().err
+    assert "format_version is '99'; this version reads 1 and 2" in errors
+    assert "the version of deepseek-report that wrote the folder reads it" in errors
 
 
 def as_first_format(folder: Path) -> None:

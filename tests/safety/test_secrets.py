@@ -58,11 +58,11 @@ def test_a_yaml_cannot_read_the_environment(text: str, tmp_path: Path) -> None:
             validate(compose(["experiment=mine"], str(tmp_path)))
     finally:
         OmegaConf.clear_resolver("theirs")
-    said = str(caught.value)
-    assert "asks for ${" in said
-    assert "mine.yaml:" in said
-    assert SECRET not in said
-    assert str(Path.cwd()) not in said
+    message = str(caught.value)
+    assert "asks for ${" in message
+    assert "mine.yaml:" in message
+    assert SECRET not in message
+    assert str(Path.cwd()) not in message
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_a_yaml_cannot_read_the_environment(text: str, tmp_path: Path) -> None:
 def test_an_override_cannot_read_the_environment_and_says_what_to_write(override: str) -> None:
     with pytest.raises(ConfigProblems) as caught:
         validate(compose([override]))
-    said = str(caught.value)
-    assert f"command line, {override}: " in said
-    assert "never reads the environment" in said
-    assert "give it on the command line" in said
-    assert SECRET not in said
+    text = str(caught.value)
+    assert f"command line, {override}: " in text
+    assert "never reads the environment" in text
+    assert "give it on the command line" in text
+    assert SECRET not in text
 
 
 def test_a_list_of_defaults_cannot_read_the_environment(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def _replaced(node: Any, function: dict[str, Any]) -> Any:
         return function
     if isinstance(node, dict):
         return {key: _replaced(value, function) for key, value in node.items()}
-    return [_replaced(one, function) for one in node] if isinstance(node, list) else node
+    return [_replaced(element, function) for element in node] if isinstance(node, list) else node
 
 
 def node(loader: str, dotted: str, **more: Any) -> dict[str, Any]:
@@ -99,7 +99,9 @@ _EMPTY = {"__class__": "tuple", "__module__": "builtins", "__loader__": "TupleNo
         node("NobodyKnowsThisNode", "builtins.eval"),
         {"__loader__": "FunctionNode"},
     ],
-    ids=lambda one: f"{one['__loader__']}-{one.get('__module__')}.{one.get('__class__')}",
+    ids=lambda function: (
+        f"{function['__loader__']}-{function.get('__module__')}.{function.get('__class__')}"
+    ),
 )
 def test_a_function_that_nobody_trusts_is_neither_imported_nor_called(
     function: dict[str, Any], tmp_path: Path
@@ -172,7 +174,7 @@ def test_a_trusted_package_is_a_top_level_package(name: str) -> None:
             LogisticRegression(),
         ),
     ],
-    ids=lambda one: type(one).__name__,
+    ids=lambda estimator: type(estimator).__name__,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_an_estimator_of_scikit_learn_is_loaded_without_any_list(
@@ -243,17 +245,17 @@ def _forest() -> RandomForestClassifier:
 
 
 def _histogram(field: str, value: int) -> HistGradientBoostingClassifier:
-    found = HistGradientBoostingClassifier(max_iter=2).fit(X, Y)
-    found._predictors[0][0].nodes[field][0] = value
-    return found
+    forest = HistGradientBoostingClassifier(max_iter=2).fit(X, Y)
+    forest._predictors[0][0].nodes[field][0] = value
+    return forest
 
 
 def _neighbours(part: int, change: Callable[[Any], Any]) -> KNeighborsClassifier:
-    found = KNeighborsClassifier(algorithm="kd_tree").fit(X, Y)
-    state = list(found._tree.__getstate__())
+    neighbours = KNeighborsClassifier(algorithm="kd_tree").fit(X, Y)
+    state = list(neighbours._tree.__getstate__())
     state[part] = change(state[part])
-    found._tree.__setstate__(tuple(state))
-    return found
+    neighbours._tree.__setstate__(tuple(state))
+    return neighbours
 
 
 def _beyond(field: str) -> Callable[[Any], Any]:

@@ -53,14 +53,14 @@ def possible(
     for sign in (1, -1):
         aim = np.zeros(len(counts))
         aim[cell] = sign
-        found = milp(
+        optimum = milp(
             aim,
             constraints=LinearConstraint(np.array(rows), totals, totals),
             bounds=known,
             integrality=np.ones(len(counts)),
         )
-        assert found.success
-        ends.append(round(sign * found.fun))
+        assert optimum.success
+        ends.append(round(sign * optimum.fun))
     return ends[0], ends[1]
 
 

@@ -63,8 +63,8 @@ def experiment(table: Path, *more: str) -> Experiment:
 
 def run(chosen: Experiment, store: Store, stages: int, reporter: NoReporter) -> dict[str, str]:
     """{stage: why it failed, or ""} of the first stages."""
-    found = execute(chosen, make_plan(chosen)[:stages], store, "cpu", reporter)
-    return {name: one.reason for name, one in found.outcomes.items()}
+    execution = execute(chosen, make_plan(chosen)[:stages], store, "cpu", reporter)
+    return {name: outcome.reason for name, outcome in execution.outcomes.items()}
 
 
 def test_data_that_are_swapped_after_planning_are_not_stored(table: Path, tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_data_that_are_swapped_for_a_moment_are_not_stored(
 
     def swapped(path: Path, limits: object) -> object:
         write(table, 1)
-        found = plain(path, limits)
+        content = plain(path, limits)
         write(table, 0)
-        return found
+        return content
 
     monkeypatch.setattr(table_file, "read_bytes", swapped)
     with pytest.raises(DataError, match="run again"):
@@ -104,9 +104,9 @@ def test_an_image_that_is_swapped_for_a_moment_is_found(
 
     for name in ("good", "bad"):
         (tmp_path / "photos" / name).mkdir(parents=True)
-        for one in range(12):
-            grey = np.full((8, 8), 100 * (name == "good") + one, np.uint8)
-            Image.fromarray(grey).save(tmp_path / "photos" / name / f"{one}.png")
+        for number in range(12):
+            grey = np.full((8, 8), 100 * (name == "good") + number, np.uint8)
+            Image.fromarray(grey).save(tmp_path / "photos" / name / f"{number}.png")
     plugin = image_folder.ImageFolder(path=str(tmp_path / "photos"), size=8)
     planned = plugin.source_digest()
     assert plugin.load(0, Silent()).read == planned
@@ -152,7 +152,7 @@ def test_a_model_file_that_is_swapped_after_planning_is_not_stored(
         Diabetes(),
         MultiLabelDemo(n=200),
     ],
-    ids=lambda one: type(one).__name__,
+    ids=lambda plugin: type(plugin).__name__,
 )
 def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPlugin) -> None:
     assert plugin.load(1, Silent()).read == plugin.source_digest()

@@ -74,9 +74,9 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize(("text", "expected"), ATTACKS.values(), ids=ATTACKS)
 def test_a_yaml_that_stands_for_too_much_is_refused_at_once(
-    text: str, said: str, tmp_path: Path
+    text: str, expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text(_HEAD + text)
@@ -84,7 +84,7 @@ def test_a_yaml_that_stands_for_too_much_is_refused_at_once(
     with pytest.raises(ConfigProblems) as caught:
         validate(compose(["experiment=mine"], str(tmp_path)))
     assert time.process_time() - started < 10
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
     assert len(str(caught.value)) < 2_000
 
 
@@ -127,11 +127,11 @@ OVERRIDES = {
 }
 
 
-@pytest.mark.parametrize(("override", "said"), OVERRIDES.values(), ids=OVERRIDES)
-def test_an_override_is_bounded_too(override: str, said: str) -> None:
+@pytest.mark.parametrize(("override", "expected"), OVERRIDES.values(), ids=OVERRIDES)
+def test_an_override_is_bounded_too(override: str, expected: str) -> None:
     with pytest.raises(ConfigProblems) as caught:
         validate(compose([override]))
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
 
 
 @pytest.mark.parametrize("sweep", [["seed=range(0,1000000000)"], ["seed=range(0,100)"] * 3])

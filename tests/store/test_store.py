@@ -32,10 +32,10 @@ def test_a_stage_is_invisible_until_its_manifest_is_written(tmp_path: Path) -> N
     (store.work_folder("stage", "key") / "half.txt").write_text("half")
     assert store.find("stage", "key") is None
     write(store, "key", "whole")
-    found = store.find("stage", "key")
-    assert found is not None
-    assert (found / "result.txt").read_text() == "whole"
-    assert not (found / "half.txt").exists()
+    folder = store.find("stage", "key")
+    assert folder is not None
+    assert (folder / "result.txt").read_text() == "whole"
+    assert not (folder / "half.txt").exists()
 
 
 def test_a_resumed_stage_finds_what_a_killed_run_left(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_folder_is_replaced_with_and_without_a_swap_of_names(
     swaps: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not swaps:
-        monkeypatch.setattr(folders, "exchange", lambda one, other: False)
+        monkeypatch.setattr(folders, "exchange", lambda source, other: False)
     for content in ("one", "two", "three"):
         (tmp_path / "new").mkdir()
         (tmp_path / "new" / "text").write_text(content)
@@ -176,7 +176,7 @@ def test_a_file_that_is_written_is_whole_or_as_it_was(
     with pytest.raises(OSError, match="No space"):
         save_json(path, {"a": 2})
     assert path.read_bytes() == before
-    assert [one.name for one in tmp_path.iterdir()] == ["file.json"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
 
 
 def test_the_hash_of_a_folder_does_not_depend_on_the_order_of_writing(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def task(request: pytest.FixtureRequest) -> Task:
 
 def test_every_name_of_a_task_has_its_object() -> None:
     assert set(TASKS) == set(get_args(TaskName))
-    assert all(task_of(target_of(one)) is one for one in TASKS.values())
+    assert all(task_of(target_of(kind)) is kind for kind in TASKS.values())
 
 
 def test_the_loss_is_none_where_all_is_right_and_its_mean_is_within_its_interval(

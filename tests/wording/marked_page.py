@@ -89,18 +89,18 @@ class _Reader(HTMLParser):
             self.texts.append(ShownText(self._part, where, text))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        values = {name: value or "" for name, value in attrs}
         if tag in _BLOCKS:
             self._end_piece()
-        classes = set(given.get("class", "").split())
-        skipped = tag in _SKIPPED or bool(classes & _EXEMPT_CLASSES) or "translate" in given
-        section = given.get("id", "") if tag == "section" and "level2" in classes else ""
+        classes = set(values.get("class", "").split())
+        skipped = tag in _SKIPPED or bool(classes & _EXEMPT_CLASSES) or "translate" in values
+        section = values.get("id", "") if tag == "section" and "level2" in classes else ""
         self._open.append((tag, skipped, section.removeprefix("sec-")))
         if not self._skips:
             self.texts += [
-                ShownText(self._part, f"{tag}[{name}]", given[name])
+                ShownText(self._part, f"{tag}[{name}]", values[name])
                 for name in _SPOKEN
-                if given.get(name)
+                if values.get(name)
             ]
         if tag in _VOID:
             self._open.pop()

@@ -113,7 +113,7 @@ def test_every_text_is_said_somewhere() -> None:
     texts = [key for key in sorted(owned) if not LOOKED_UP.match(key)]
     texts = [key for key in texts if key.partition(".")[0] not in LABELS]
     texts = sorted(set(texts) - asked_by_key())
-    unused = [key for key in texts if not any(one.fullmatch(key) for one in patterns)]
+    unused = [key for key in texts if not any(pattern.fullmatch(key) for pattern in patterns)]
     assert unused == []
 
 

@@ -66,7 +66,9 @@ def test_every_part_of_the_data_that_metrics_name_is_worded() -> None:
     inputs = np.column_stack([np.arange(20.0, 60.0), np.zeros(40)])
     parts = all_conditions(SCHEMA, inputs, inputs, {})
     words = words_for(LANGUAGE, SCHEMA, SHIPPED)
-    assert [one.text for one in parts if words_outside([words.name(one.text)])] == []
+    assert [
+        condition.text for condition in parts if words_outside([words.name(condition.text)])
+    ] == []
 
 
 @pytest.mark.usefixtures("marked")

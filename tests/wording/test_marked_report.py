@@ -26,9 +26,9 @@ def test_no_word_of_a_report_stands_outside_of_the_catalogs(
     shutil.copytree(small_run.folder, folder)
     assert run(["render", str(folder), "--language", LANGUAGE, "--to", "html"]) == 0
     page = (folder / "report.html").read_text(encoding="utf-8")
-    found = [
+    bare = [
         (shown.part, shown.where, shown.text[:200], words)
         for shown, words in unmarked(page, own_texts(small_run.folder))
         if shown.part not in PARTS_LEFT
     ]
-    assert found == []
+    assert bare == []

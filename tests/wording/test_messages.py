@@ -11,8 +11,8 @@ ENGLISH = Wording({"a": {"b": "{{ n|count }} rows: {{ inner }}"}, "c": "{{ parts
 
 
 def test_a_message_survives_json_with_all_that_it_holds() -> None:
-    said = message("a.b", n=3, inner=message("c", parts=["x", message("c", parts=["y"])]))
-    assert from_plain(json.loads(json.dumps(plain(said)))) == said
+    nested = message("a.b", n=3, inner=message("c", parts=["x", message("c", parts=["y"])]))
+    assert from_plain(json.loads(json.dumps(plain(nested)))) == nested
 
 
 def test_messages_inside_of_messages_are_worded() -> None:
@@ -20,8 +20,8 @@ def test_messages_inside_of_messages_are_worded() -> None:
         {"numbers": {}, "formats": {"group": " "}, "a": "{{ n|count }}: {{ inner }}",
          "c": "{{ parts|listing }}"}
     )  # fmt: skip
-    said = message("a", n=3000, inner=message("c", parts=["x", message("c", parts=["y", "z"])]))
-    assert words.say(said) == "3 000: x and y and z"
+    nested = message("a", n=3000, inner=message("c", parts=["x", message("c", parts=["y", "z"])]))
+    assert words.say(nested) == "3 000: x and y and z"
 
 
 def test_a_plain_text_is_said_as_it_stands() -> None:

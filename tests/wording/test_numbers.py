@@ -78,8 +78,8 @@ def test_other_locales_write_their_own_signs(locale: str, value: float, text: st
 def test_plurals_have_the_forms_of_the_locale():
     russian = NumberFormat("ru", {}, TEXTS)
     forms = {"few": "строки", "many_": "строк"}
-    said = [russian.form(n, "строка", "строки", **forms) for n in (1, 3, 5, 21)]
-    assert said == ["строка", "строки", "строк", "строка"]
+    forms_used = [russian.form(n, "строка", "строки", **forms) for n in (1, 3, 5, 21)]
+    assert forms_used == ["строка", "строки", "строк", "строка"]
 
 
 def test_lists_are_joined_as_the_locale_joins_them():

@@ -25,8 +25,8 @@ SCORE = Score(
 
 def test_a_measurement_keeps_its_messages(tmp_path: Path) -> None:
     Measurement((SCORE,), notes=(NOTE, "Mine.")).save(tmp_path)
-    found = Measurement.load(tmp_path)
-    assert (found.scores, found.notes) == ((SCORE,), (NOTE, "Mine."))
+    loaded = Measurement.load(tmp_path)
+    assert (loaded.scores, loaded.notes) == ((SCORE,), (NOTE, "Mine."))
 
 
 def test_notes_that_were_stored_as_sentences_are_read_as_they_stand(tmp_path: Path) -> None:

@@ -91,5 +91,5 @@ def test_a_further_catalog_is_found_only_where_the_environment_names_its_folder(
 
 def test_a_language_that_is_a_path_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "evil.yaml").write_text("severities: {low: evil}", encoding="utf-8")
-    there = wording(f"../../../..{tmp_path}/evil")
-    assert there.label("severities", "low") == wording("en").label("severities", "low")
+    outside = wording(f"../../../..{tmp_path}/evil")
+    assert outside.label("severities", "low") == wording("en").label("severities", "low")

@@ -98,9 +98,9 @@ def test_a_language_without_texts_falls_back_to_english():
 
 def test_a_label_of_any_length_leaves_a_sentence_that_can_be_read():
     words = Wording({"a": "In {{ level }} of {{ levels | listing }}."})
-    said = words.text("a", level="x" * 10_000, levels=["y" * 10_000, "z"])
-    assert len(said) < 2 * TEXT + 30
-    assert said.endswith("z.")
+    sentence = words.text("a", level="x" * 10_000, levels=["y" * 10_000, "z"])
+    assert len(sentence) < 2 * TEXT + 30
+    assert sentence.endswith("z.")
 
 
 def test_names_that_ship_with_a_data_set_are_said_in_the_language_and_others_stay():
@@ -109,9 +109,9 @@ def test_names_that_ship_with_a_data_set_are_said_in_the_language_and_others_sta
         "data_sets": {"loans": {"names": {"Age": "Alter"}}},
         "a": "{{ label }}: {{ value }} {{ levels|join(', ') }}",
     }
-    said = {"label": "Age", "value": "missing", "levels": ["Age", "Aged"]}
-    assert Wording(texts, data_set="loans").text("a", **said) == "Alter: fehlt Alter, Aged"
-    assert Wording(texts, data_set="mine").text("a", **said) == "Age: fehlt Age, Aged"
+    slots = {"label": "Age", "value": "missing", "levels": ["Age", "Aged"]}
+    assert Wording(texts, data_set="loans").text("a", **slots) == "Alter: fehlt Alter, Aged"
+    assert Wording(texts, data_set="mine").text("a", **slots) == "Age: fehlt Age, Aged"
     named = Wording(texts, data_set="loans").named({"Age": [{"label": "Age"}, 3]})
     assert named == {"Age": [{"label": "Alter"}, 3]}
 

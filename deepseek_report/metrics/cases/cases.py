@@ -253,14 +253,14 @@ class CasePages(ExplanationMetric):
 
 def _notes(schema: Schema) -> tuple[Text, ...]:
     kind = kind_of(schema)
-    near: Text = kind.said("nearest")
+    near: Text = kind.words("nearest")
     if not task_of(schema.target).decides:
         return (near,)
     if len(schema.target.classes) > 2:
         chosen = message("notes.cases.of_class", name=schema.target.explained_class)
         near = message("notes.joined", notes=[near, chosen])
     if not kind.named_columns:
-        masked = message("notes.cases.masking", removed=kind.said("removed"))
+        masked = message("notes.cases.masking", removed=kind.words("removed"))
         return (masked, near)
     notes = (message("notes.cases.change"), near, message("notes.cases.shared_errors"))
     if len(schema.features) > pages.MOST_COLUMNS:

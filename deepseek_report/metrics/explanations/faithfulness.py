@@ -156,7 +156,7 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
     schema = context.dataset.schema
-    task, baseline = task_of(schema.target), kind_of(schema).said("baseline")
+    task, baseline = task_of(schema.target), kind_of(schema).words("baseline")
     return unfilled(
         mode,
         "lower" if mode == "deletion" else "higher",
@@ -211,7 +211,7 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Floats | 
     if several and explanation.signed and (decided != explanation.target).any():
         notes.append(message("notes.faithfulness.other_class"))
     kind = kind_of(context.dataset.schema)
-    return [*notes, kind.said("replaced"), *about_sample(context)]
+    return [*notes, kind.words("replaced"), *about_sample(context)]
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class Robustness(ModelMetric):
         for effect in effects:
             if effect.kind == "noise" and effect.level == self.declared_level:
                 noise = message(
-                    "notes.robustness.noise", level=effect.level, places=data.said("places")
+                    "notes.robustness.noise", level=effect.level, places=data.words("places")
                 )
                 return _pair("noise", effect, schema, noise)
             if effect.kind == "mask":
@@ -159,8 +159,8 @@ def _about(n: int, schema: Schema) -> tuple[Text, ...]:
         message(
             "notes.robustness.perturbed",
             n=n,
-            instances=kind.said("instances"),
-            noise=kind.said("noise"),
+            instances=kind.words("instances"),
+            noise=kind.words("noise"),
         ),
         message("notes.robustness.random"),
     )

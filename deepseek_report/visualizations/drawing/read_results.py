@@ -102,4 +102,4 @@ def operating_point(predicted: PredictionSummary) -> dict[str, float]:
     precision : share of the flagged that are right. NaN where there is nothing to count.
     """
     rates = predicted.about_explained
-    return {"fpr": rates.flagged, "tpr": rates.found, "precision": rates.right}
+    return {"fpr": rates.flagged, "tpr": rates.recall, "precision": rates.right}

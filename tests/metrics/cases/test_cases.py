@@ -46,21 +46,21 @@ def context_of(toy: Any, n_classes: int = 2) -> Any:
     roles = {"most_certain_wrong": 4, "nearest_threshold": 1, "group:sex:female": 3}
     context = replace(context, cases=Cases(np.arange(0, 60, 5), roles))
     rng = np.random.default_rng(0)
-    found = {
+    explanations = {
         name: explanation(context, name, rng.normal(size=(12, 3)))
         for name in ("shap", "lime", "random")
     }
-    return replace(context, explanations=found)
+    return replace(context, explanations=explanations)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_gives_the_tables_of_the_contract(toy, n_classes) -> None:
-    found = CasePages(neighbours=4).measure(context_of(toy, n_classes)).tables
-    assert {name: " ".join(table) for name, table in found.items()} == COLUMNS
-    assert list(found["cases"]["case"]) == [0, 1, 2]
-    assert len(found["inputs"]) == 3 * 3
-    assert len(found["neighbours"]) == 3 * 4
-    assert set(found["counterfactuals"]["case"]) == {0, 1, 2}
+    measured = CasePages(neighbours=4).measure(context_of(toy, n_classes)).tables
+    assert {name: " ".join(table) for name, table in measured.items()} == COLUMNS
+    assert list(measured["cases"]["case"]) == [0, 1, 2]
+    assert len(measured["inputs"]) == 3 * 3
+    assert len(measured["neighbours"]) == 3 * 4
+    assert set(measured["counterfactuals"]["case"]) == {0, 1, 2}
 
 
 def test_a_case_is_the_explained_instance_of_its_role(toy) -> None:
@@ -78,11 +78,11 @@ def test_reasons_are_ordered_by_magnitude_and_leave_the_control_out(toy) -> None
     context = context_of(toy)
     table = CasePages(reasons=2).measure(context).tables["reasons"]
     assert set(table["explainer"]) == {"shap", "lime"}
-    one = table.query("case == 0 and explainer == 'shap'")
+    reasons = table.query("case == 0 and explainer == 'shap'")
     values = context.explanations["shap"].values[4]
     order = np.argsort(-np.abs(values))[:2]
-    np.testing.assert_array_equal(one["attribution"], values[order])
-    assert list(one["feature"]) == [context.dataset.schema.names[j] for j in order]
+    np.testing.assert_array_equal(reasons["attribution"], values[order])
+    assert list(reasons["feature"]) == [context.dataset.schema.names[j] for j in order]
 
 
 def test_the_nearest_neighbour_of_a_training_row_is_that_row(toy) -> None:
@@ -125,15 +125,15 @@ def test_a_slice_full_of_errors_is_named_and_one_without_is_not(toy) -> None:
     part, validation = context.dataset.validation, context.validation_predictions
     blue = part.inputs[:, 1] == 2
     labels = np.where(blue, 1 - validation.decisions, validation.decisions)
-    found = SharedErrors(context.dataset, replace(validation, labels=labels))
-    named = found.rows(0, np.array([50.0, 2.0, 0.0]))
+    shared = SharedErrors(context.dataset, replace(validation, labels=labels))
+    named = shared.rows(0, np.array([50.0, 2.0, 0.0]))
     assert named[0][1:] == ("colour is “blue”", int(blue.sum()), 1.0, 0.0)
-    assert found.rows(0, np.array([50.0, 0.0, 0.0])) == []
+    assert shared.rows(0, np.array([50.0, 0.0, 0.0])) == []
 
 
 def test_roles_are_told_in_words(toy) -> None:
     schema = toy().dataset.schema
-    label = {one.name: one.label for one in schema.attributes}["sex"]
+    label = {attribute.name: attribute.label for attribute in schema.attributes}["sex"]
     assert role_label("group:sex:a:b", schema) == f"{label}: a:b"
     assert role_label("nearest_threshold", schema) == "Nearest to the threshold"
 

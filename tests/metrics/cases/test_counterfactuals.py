@@ -45,9 +45,9 @@ def run(score: Any, row: list[float], schema: Schema | None = None, most: int = 
 
 
 def test_one_numeric_change_stops_at_the_nearest_training_value() -> None:
-    found = run(lambda x: x[:, 0] - 50, [10, 0, 0])
-    assert found.changes == ((0, 52.0),)
-    assert found.probabilities[1] >= 0.5
+    result = run(lambda x: x[:, 0] - 50, [10, 0, 0])
+    assert result.changes == ((0, 52.0),)
+    assert result.probabilities[1] >= 0.5
 
 
 def test_the_change_goes_down_as_well_as_up() -> None:
@@ -62,10 +62,10 @@ def test_what_was_found_alters_the_decision() -> None:
             return (x / [50, 1, 1]) @ weights - weights.sum()
 
         row = [20.0, 0.0, 2.0]
-        found = run(score, row)
-        if found.changes:
+        result = run(score, row)
+        if result.changes:
             after = np.array(row)
-            for feature, value in found.changes:
+            for feature, value in result.changes:
                 after[feature] = value
             assert (score(after[None]) >= 0) != (score(np.array([row])) >= 0)
 
@@ -74,9 +74,9 @@ def test_two_features_change_where_one_does_not_suffice() -> None:
     def both(x: np.ndarray) -> np.ndarray:
         return 10.0 * ((x[:, 0] > 50) & (x[:, 2] == 1)) - 5
 
-    found = run(both, [10, 0, 0])
-    assert dict(found.changes).keys() == {0, 2}
-    assert dict(found.changes) == {0: 52.0, 2: 1.0}
+    result = run(both, [10, 0, 0])
+    assert dict(result.changes).keys() == {0, 2}
+    assert dict(result.changes) == {0: 52.0, 2: 1.0}
 
 
 def test_no_larger_set_is_taken_than_an_exhaustive_search_needs() -> None:
@@ -104,8 +104,8 @@ def test_no_larger_set_is_taken_than_an_exhaustive_search_needs() -> None:
 
 
 def test_a_feature_that_cannot_change_stays() -> None:
-    found = run(lambda x: x[:, 0] - 50 + 60 * x[:, 1], [10, 0, 0], schema_of((False, True, True)))
-    assert found.changes == ((1, 1.0),)
+    result = run(lambda x: x[:, 0] - 50 + 60 * x[:, 1], [10, 0, 0], schema_of((False, True, True)))
+    assert result.changes == ((1, 1.0),)
 
 
 def test_where_nothing_can_change_nothing_is_found() -> None:
@@ -134,8 +134,8 @@ def test_with_several_classes_any_other_class_will_do() -> None:
             return powers / powers.sum(axis=1, keepdims=True)
 
     search = Search(Three(schema_of(), None), TRAIN, DecisionRule(None, 1), 3)
-    found = search.run(np.array([10.0, 0.0, 0.0]))
-    assert found.probabilities.argmax() != 0
+    result = search.run(np.array([10.0, 0.0, 0.0]))
+    assert result.probabilities.argmax() != 0
 
 
 def test_the_typical_row_is_median_and_mode() -> None:
@@ -151,17 +151,17 @@ def test_gower_distance_by_hand() -> None:
     schema = schema_of()
     scale = np.array([50.0, 2.0, 1.0])
     rows = np.array([[20.0, 2, 1], [10.0, 0, 0], [np.nan, 0, 0]])
-    found = gower_distances(rows, np.array([10.0, 0, 0]), scale, schema)
-    np.testing.assert_allclose(found, [(0.2 + 1 + 1) / 3, 0, 1 / 3])
+    distances = gower_distances(rows, np.array([10.0, 0, 0]), scale, schema)
+    np.testing.assert_allclose(distances, [(0.2 + 1 + 1) / 3, 0, 1 / 3])
 
 
 @pytest.mark.parametrize("column", [0, 1, 2])
 def test_gower_distance_is_symmetric_and_within_0_and_1(column) -> None:
     schema, scale = schema_of(), ranges(TRAIN, schema_of())
     a, b = TRAIN[3 + column], TRAIN[100]
-    there, back = (
+    forth, back = (
         gower_distances(a[None], b, scale, schema),
         gower_distances(b[None], a, scale, schema),
     )
-    assert there == back
-    assert 0 <= there[0] <= 1
+    assert forth == back
+    assert 0 <= forth[0] <= 1

@@ -26,9 +26,9 @@ from deepseek_report.metrics.explanations.explanation_groups import (
 
 def explanations_of(context: Any, n: int = 60, **values: np.ndarray) -> Any:
     inputs = context.dataset.test.inputs[:n]
-    found = {
+    explanations = {
         name: Explanation(
-            values=one,
+            values=attributions,
             inputs=inputs,
             predictions=np.zeros(n),
             positions=np.arange(n),
@@ -40,10 +40,10 @@ def explanations_of(context: Any, n: int = 60, **values: np.ndarray) -> Any:
             seed=0,
             n_model_calls=0,
         )
-        for name, one in values.items()
+        for name, attributions in values.items()
     }
-    first = next(iter(found.values()), None)
-    return replace(context, explanations=found, explanation=first)
+    first = next(iter(explanations.values()), None)
+    return replace(context, explanations=explanations, explanation=first)
 
 
 @examples(st.integers(0, 1000))
@@ -51,8 +51,8 @@ def test_rowwise_correlation_is_that_of_scipy(seed) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.integers(0, 4, (3, 8)).astype(float), rng.normal(size=(3, 8))
     expected = [spearmanr(x, y).statistic for x, y in zip(a, b, strict=True) if np.ptp(x)]
-    found = rowwise_spearman(a, b)
-    np.testing.assert_allclose(found[~np.isnan(found)], expected, atol=1e-12)
+    correlations = rowwise_spearman(a, b)
+    np.testing.assert_allclose(correlations[~np.isnan(correlations)], expected, atol=1e-12)
 
 
 def test_a_constant_row_has_no_correlation() -> None:
@@ -66,22 +66,22 @@ def test_overlap_counts_features_that_both_name() -> None:
 
 
 def test_the_mean_over_pairs_leaves_out_what_is_not_defined() -> None:
-    found = mean_known([np.array([1.0, np.nan]), np.array([0.0, np.nan])])
-    np.testing.assert_array_equal(found, [0.5, np.nan])
+    means = mean_known([np.array([1.0, np.nan]), np.array([0.0, np.nan])])
+    np.testing.assert_array_equal(means, [0.5, np.nan])
 
 
 def test_agreement_leaves_the_control_out(toy) -> None:
     rng = np.random.default_rng(0)
     same, noise = rng.normal(size=(60, 3)), rng.normal(size=(60, 3))
     context = explanations_of(toy(n=100), shap=same, lime=2 * same, random=noise)
-    found = ExplainerAgreement(resamples=200).measure(context)
-    together, chance = found.scores
+    measured = ExplainerAgreement(resamples=200).measure(context)
+    together, chance = measured.scores
     assert together.value == pytest.approx(1)
     assert abs(chance.value) < 0.2
-    pairs = found.tables["pairs"]
+    pairs = measured.tables["pairs"]
     assert len(pairs) == 3
     assert pairs.loc[0, "top5_sign_agreement"] == 1
-    assert len(found.tables["per_case"]) == 3 * 60
+    assert len(measured.tables["per_case"]) == 3 * 60
 
 
 def test_one_explainer_has_none_to_agree_with(toy) -> None:
@@ -91,8 +91,8 @@ def test_one_explainer_has_none_to_agree_with(toy) -> None:
 
 def test_the_gap_between_groups_by_hand() -> None:
     values, groups = np.array([1.0, 3, 5, 5]), np.array([0, 0, 2, 2])
-    found = gap_of_means(values, groups, 200, 0)
-    value, low, high = found.value, found.low, found.high
+    gap = gap_of_means(values, groups, 200, 0)
+    value, low, high = gap.value, gap.low, gap.high
     assert value == 3
     assert 0 <= low <= value <= high
 
@@ -100,9 +100,9 @@ def test_the_gap_between_groups_by_hand() -> None:
 def test_the_p_value_of_equal_groups_is_uniform() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat([0, 1, 2], 20)
-    found = [gap_p_value(rng.normal(size=60), groups, 200, seed) for seed in range(200)]
-    assert np.mean(found) == pytest.approx(0.5, abs=0.07)
-    assert np.mean(np.array(found) < 0.1) == pytest.approx(0.1, abs=0.06)
+    p_values = [gap_p_value(rng.normal(size=60), groups, 200, seed) for seed in range(200)]
+    assert np.mean(p_values) == pytest.approx(0.5, abs=0.07)
+    assert np.mean(np.array(p_values) < 0.1) == pytest.approx(0.1, abs=0.06)
 
 
 def test_a_group_that_is_explained_worse_is_found(toy) -> None:
@@ -113,11 +113,11 @@ def test_a_group_that_is_explained_worse_is_found(toy) -> None:
     )
     worse = np.where(sex[:, None] == 1, -effects, effects)
     context = explanations_of(context, 150, shap=worse)
-    found = ExplanationByGroup(resamples=300).measure(context)
-    gap = next(score for score in found.scores if score.attribute == "sex")
+    measured = ExplanationByGroup(resamples=300).measure(context)
+    gap = next(score for score in measured.scores if score.attribute == "sex")
     assert gap.p_value < 0.05
     assert gap.low > 0
-    table = found.tables["groups"].query("attribute == 'sex'")
+    table = measured.tables["groups"].query("attribute == 'sex'")
     assert table["deletion"].iloc[1] > table["deletion"].iloc[0]
 
 
@@ -126,8 +126,8 @@ def test_the_interval_of_a_gap_of_means_agrees_with_its_test() -> None:
     groups = np.repeat([0, 1, 2], [80, 60, 40])
     zero = []
     for _ in range(20):
-        found = gap_of_means(rng.normal(size=180) + 0.3 * groups * rng.integers(2), groups, 300, 0)
-        zero.append(found.low == 0.0)
-        assert zero[-1] == (found.p_value > 0.05)
-        assert found.low <= found.value < found.high
+        gap = gap_of_means(rng.normal(size=180) + 0.3 * groups * rng.integers(2), groups, 300, 0)
+        zero.append(gap.low == 0.0)
+        assert zero[-1] == (gap.p_value > 0.05)
+        assert gap.low <= gap.value < gap.high
     assert 0 < sum(zero) < 20

@@ -64,32 +64,32 @@ def replacing(decided: list[int]) -> Perturbation:
 
 
 def test_deletion_by_hand() -> None:
-    found = replacing([1]).curves(np.array([[1, 0, 2]]), "deletion")
-    np.testing.assert_allclose(found, [[0.85, 0.65, 0.55, 0.5]])
-    np.testing.assert_allclose(replacing([1]).areas(found), [(0.85 / 2 + 0.65 + 0.55 + 0.25) / 3])
+    curves = replacing([1]).curves(np.array([[1, 0, 2]]), "deletion")
+    np.testing.assert_allclose(curves, [[0.85, 0.65, 0.55, 0.5]])
+    np.testing.assert_allclose(replacing([1]).areas(curves), [(0.85 / 2 + 0.65 + 0.55 + 0.25) / 3])
 
 
 def test_insertion_by_hand() -> None:
-    found = replacing([1]).curves(np.array([[1, 0, 2]]), "insertion")
-    np.testing.assert_allclose(found, [[0.5, 0.7, 0.8, 0.85]])
+    curves = replacing([1]).curves(np.array([[1, 0, 2]]), "insertion")
+    np.testing.assert_allclose(curves, [[0.5, 0.7, 0.8, 0.85]])
 
 
 def test_the_probability_is_that_of_the_decided_class() -> None:
-    found = replacing([0]).curves(np.array([[1, 0, 2]]), "deletion")
-    np.testing.assert_allclose(found, 1 - np.array([[0.85, 0.65, 0.55, 0.5]]))
+    curves = replacing([0]).curves(np.array([[1, 0, 2]]), "deletion")
+    np.testing.assert_allclose(curves, 1 - np.array([[0.85, 0.65, 0.55, 0.5]]))
 
 
 def test_signed_values_rank_toward_the_decided_class() -> None:
-    given = explanation([[0.1, -0.3, 0.2], [0.1, -0.3, 0.2]])
+    attributions = explanation([[0.1, -0.3, 0.2], [0.1, -0.3, 0.2]])
     toward = replacing([1, 0]).toward(1)
-    found = rank_features(given, toward, Additive([0.0] * 3).schema)
-    np.testing.assert_array_equal(found, [[2, 0, 1], [1, 0, 2]])
+    ranks = rank_features(attributions, toward, Additive([0.0] * 3).schema)
+    np.testing.assert_array_equal(ranks, [[2, 0, 1], [1, 0, 2]])
 
 
 def test_unsigned_values_rank_by_magnitude_for_every_class() -> None:
-    given = explanation([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]], signed=False)
-    found = rank_features(given, replacing([1, 0]).toward(1), Additive([0.0] * 3).schema)
-    np.testing.assert_array_equal(found, [[1, 2, 0], [1, 2, 0]])
+    attributions = explanation([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]], signed=False)
+    ranks = rank_features(attributions, replacing([1, 0]).toward(1), Additive([0.0] * 3).schema)
+    np.testing.assert_array_equal(ranks, [[1, 2, 0], [1, 2, 0]])
 
 
 @examples(st.integers(1, 60), st.integers(2, 30))
@@ -107,8 +107,8 @@ def with_explanations(context: Any, values: Any, rng: np.random.Generator) -> An
     last = len(context.dataset.schema.target.classes) - 1
     fields = {"inputs": inputs, "feature_names": names, "target": last}
     noise = explanation(rng.normal(size=inputs.shape), method="random", **fields)
-    found = explanation(values(inputs), **fields)
-    return replace(context, explanation=found, control=noise)
+    explained = explanation(values(inputs), **fields)
+    return replace(context, explanation=explained, control=noise)
 
 
 def effects(inputs: np.ndarray) -> np.ndarray:
@@ -128,12 +128,19 @@ def effects(inputs: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("metric", [Deletion(resamples=200), Insertion(resamples=200)])
 def test_the_true_effects_beat_the_random_order(toy, metric, n_classes) -> None:
     context = with_explanations(toy(n_classes, n=100), effects, np.random.default_rng(0))
-    found = metric.measure(context)
-    _, gain = found.scores
+    measured = metric.measure(context)
+    _, gain = measured.scores
     assert gain.metric.endswith("_gain")
     assert gain.low > 0
-    assert list(found.tables["curve"]) == ["explainer", "removed_share", "mean", "low", "high", "n"]
-    assert found.arrays["per_instance"].mean() == pytest.approx(found.scores[0].value)
+    assert list(measured.tables["curve"]) == [
+        "explainer",
+        "removed_share",
+        "mean",
+        "low",
+        "high",
+        "n",
+    ]
+    assert measured.arrays["per_instance"].mean() == pytest.approx(measured.scores[0].value)
 
 
 def test_the_opposite_order_is_worse_than_random(toy) -> None:
@@ -143,22 +150,22 @@ def test_the_opposite_order_is_worse_than_random(toy) -> None:
 
 def test_the_control_itself_has_no_gain(toy) -> None:
     context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
-    found = Deletion(resamples=200).measure(replace(context, explanation=context.control))
-    assert [score.metric for score in found.scores] == ["deletion"]
+    measured = Deletion(resamples=200).measure(replace(context, explanation=context.control))
+    assert [score.metric for score in measured.scores] == ["deletion"]
 
 
 def test_without_a_control_the_missing_gain_is_told(toy) -> None:
     context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
-    found = Deletion(resamples=200).measure(replace(context, control=None))
-    assert "no random control" in wording().say(found.notes[0])
+    measured = Deletion(resamples=200).measure(replace(context, control=None))
+    assert "no random control" in wording().say(measured.notes[0])
 
 
 def test_completeness_gap_is_the_miss_relative_to_the_distance(toy) -> None:
-    given = explanation(
+    attributions = explanation(
         [[1.0, 1.0], [2.0, 0.0]], predictions=np.array([3.0, 5.0]), base_values=np.ones(2)
     )
-    found = CompletenessGap(resamples=200).measure(replace(toy(n=100), explanation=given))
-    assert found.scores[0].value == pytest.approx((0 + 2) / (2 + 4))
+    measured = CompletenessGap(resamples=200).measure(replace(toy(n=100), explanation=attributions))
+    assert measured.scores[0].value == pytest.approx((0 + 2) / (2 + 4))
 
 
 def test_completeness_gap_refuses_a_method_without_base_value(toy) -> None:
@@ -189,9 +196,9 @@ def test_one_instance_has_no_interval() -> None:
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3)])
 def test_no_instance_has_no_mean(shape: tuple[int, ...]) -> None:
-    for found in bootstrap_mean(np.empty(shape), 100, 1):
-        assert found.shape == shape[1:]
-        assert np.isnan(found).all()
+    for array in bootstrap_mean(np.empty(shape), 100, 1):
+        assert array.shape == shape[1:]
+        assert np.isnan(array).all()
 
 
 def test_undefined_instances_are_left_out_and_counted(toy) -> None:

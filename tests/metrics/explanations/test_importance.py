@@ -14,7 +14,7 @@ from deepseek_report.wording.words import wording
 def measured(toy, values, **changes):
     context = toy(n=100)
     n = len(values)
-    given = Explanation(
+    attributions = Explanation(
         values=values,
         inputs=context.dataset.test.inputs[:n],
         predictions=np.zeros(n),
@@ -28,37 +28,37 @@ def measured(toy, values, **changes):
         n_model_calls=0,
         **changes,
     )
-    return Importance(resamples=100).measure(replace(context, explanation=given)), context
+    return Importance(resamples=100).measure(replace(context, explanation=attributions)), context
 
 
 def test_importance_is_the_mean_magnitude_largest_first(toy) -> None:
-    found, _ = measured(toy, np.tile([1.0, -3.0, 0.0], (60, 1)))
-    table = found.tables["importance"]
+    importance, _ = measured(toy, np.tile([1.0, -3.0, 0.0], (60, 1)))
+    table = importance.tables["importance"]
     assert list(table["mean_absolute"]) == [3, 1, 0]
     assert list(table["share"]) == [0.75, 0.25, 0]
     assert list(table["rank"]) == [1, 2, 3]
     assert list(table["mean_signed"]) == [-3, 1, 0]
-    assert found.scores[0].value == 0.75
+    assert importance.scores[0].value == 0.75
 
 
 def test_means_by_group_make_up_the_mean_over_all(toy) -> None:
     values = np.random.default_rng(0).normal(size=(60, 3))
-    found, _ = measured(toy, values)
-    rows = found.tables["by_group"].query("attribute == 'sex' and feature == 'amount'")
+    importance, _ = measured(toy, values)
+    rows = importance.tables["by_group"].query("attribute == 'sex' and feature == 'amount'")
     weighted = (rows["mean_absolute"] * rows["n"]).sum() / rows["n"].sum()
     assert rows["n"].sum() == 60
     assert weighted == pytest.approx(np.abs(values[:, 0]).mean())
 
 
 def test_an_unsigned_method_has_no_mean_sign(toy) -> None:
-    found, _ = measured(toy, np.ones((10, 3)), signed=False)
-    assert found.tables["importance"]["mean_signed"].isna().all()
+    importance, _ = measured(toy, np.ones((10, 3)), signed=False)
+    assert importance.tables["importance"]["mean_signed"].isna().all()
 
 
 def test_attributions_that_are_all_0_give_no_share(toy) -> None:
-    found, _ = measured(toy, np.zeros((10, 3)))
-    assert np.isnan(found.scores[0].value)
-    assert (found.tables["importance"]["share"] == 0).all()
+    importance, _ = measured(toy, np.zeros((10, 3)))
+    assert np.isnan(importance.scores[0].value)
+    assert (importance.tables["importance"]["share"] == 0).all()
 
 
 def test_picked_cases_among_the_explained_are_told(toy) -> None:

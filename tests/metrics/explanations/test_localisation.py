@@ -63,8 +63,8 @@ def context(values: np.ndarray, truth: np.ndarray | None, *, layout: bool = True
     )
 
 
-def scores(found) -> dict[str, float]:
-    return {one.metric: one.value for one in found.scores}
+def scores(measured) -> dict[str, float]:
+    return {score.metric: score.value for score in measured.scores}
 
 
 def test_an_explanation_on_the_truth_alone_is_perfect_and_one_beside_it_fails() -> None:
@@ -73,11 +73,11 @@ def test_an_explanation_on_the_truth_alone_is_perfect_and_one_beside_it_fails() 
         measured = Localisation(resamples=100).measure(
             context(np.tile(values, (5, 1)), np.tile(MASK, (5, 1)))
         )
-        found = scores(measured)
-        assert found["relevance_mass"] == found["relevance_rank"] == best
-        assert found["localisation_auc"] == best
-        assert found["pointing_game"] == best
-        assert found["localisation_gain"] == pytest.approx(best - 2 / 6)
+        by_metric = scores(measured)
+        assert by_metric["relevance_mass"] == by_metric["relevance_rank"] == best
+        assert by_metric["localisation_auc"] == best
+        assert by_metric["pointing_game"] == best
+        assert by_metric["localisation_gain"] == pytest.approx(best - 2 / 6)
 
 
 def test_an_even_explanation_gives_what_chance_gives() -> None:
@@ -102,8 +102,8 @@ def test_equal_columns_at_the_border_count_by_their_share() -> None:
 
 
 @given(st.lists(st.integers(0, 3), min_size=6, max_size=6))
-def test_the_area_is_scikit_learns_with_ties(found: list[int]) -> None:
-    evidence = np.array(found, dtype=float)
+def test_the_area_is_scikit_learns_with_ties(values: list[int]) -> None:
+    evidence = np.array(values, dtype=float)
     assert order_of_truth(evidence, MASK) == pytest.approx(roc_auc_score(MASK, evidence))
 
 
@@ -127,7 +127,7 @@ def test_in_an_image_of_another_class_the_size_of_the_attribution_counts() -> No
 def test_instances_without_a_truth_are_left_out_and_counted() -> None:
     truth = np.vstack([MASK, MASK, ~MASK & MASK, np.ones(6, dtype=bool)])
     measured = Localisation(resamples=100).measure(context(np.ones((4, 6)), truth))
-    assert {one.n for one in measured.scores} == {2}
+    assert {score.n for score in measured.scores} == {2}
     assert measured.arrays["positions"].tolist() == [0, 1]
     assert "known for 2 of 4 explained cases" in wording().say(measured.notes[0])
 
@@ -136,16 +136,16 @@ def test_an_instance_in_which_nothing_is_pointed_at_is_not_scored() -> None:
     values = np.vstack([np.zeros(6), MASK, MASK])
     measured = Localisation(resamples=100).measure(context(values, np.tile(MASK, (3, 1))))
     assert scores(measured)["relevance_mass"] == 1
-    assert {one.n for one in measured.scores} == {2}
+    assert {score.n for score in measured.scores} == {2}
 
 
 def test_the_random_control_stands_beside_the_explanation() -> None:
     truth = np.tile(MASK, (200, 1))
-    one = context(np.tile(MASK.astype(float), (200, 1)), truth)
+    exact = context(np.tile(MASK.astype(float), (200, 1)), truth)
     noise = np.random.default_rng(0).normal(size=(200, 6))
-    control = replace(one.explanation, values=noise, method="random")
+    control = replace(exact.explanation, values=noise, method="random")
     table = (
-        Localisation(resamples=100).measure(replace(one, control=control)).tables["localisation"]
+        Localisation(resamples=100).measure(replace(exact, control=control)).tables["localisation"]
     )
     gap = (table["control"] - table["chance"]).abs()
     assert gap.max() < 0.12

@@ -29,7 +29,7 @@ class WithRandomised:
 def context_of(toy: Any, values: np.ndarray, explain: Any, method: str = "by_hand") -> Any:
     context = toy(n=100)
     inputs = context.dataset.test.inputs[: len(values)]
-    given = Explanation(
+    attributions = Explanation(
         values=values,
         inputs=inputs,
         predictions=np.zeros(len(values)),
@@ -42,7 +42,7 @@ def context_of(toy: Any, values: np.ndarray, explain: Any, method: str = "by_han
         seed=0,
         n_model_calls=0,
     )
-    return replace(context, explanation=given, explain=explain)
+    return replace(context, explanation=attributions, explain=explain)
 
 
 def test_the_greatest_relative_change_by_hand() -> None:
@@ -62,10 +62,10 @@ def test_sensitivity_of_a_linear_explanation_is_bounded_by_the_radius(toy) -> No
     context = context_of(toy, np.ones((20, 3)), lambda _, x: x[:, [0, 0, 0]])
     train = context.dataset.train.inputs
     iqr = np.subtract(*np.quantile(train[:, 0], [0.75, 0.25]))
-    found = MaxSensitivity(radius=0.2, instances=20, resamples=100).measure(context)
+    measured = MaxSensitivity(radius=0.2, instances=20, resamples=100).measure(context)
     bound = 0.2 * iqr / np.abs(context.explanation.inputs[:, 0])
-    assert (found.arrays["per_instance"] <= bound + 1e-12).all()
-    assert (found.arrays["per_instance"] > 0).all()
+    assert (measured.arrays["per_instance"] <= bound + 1e-12).all()
+    assert (measured.arrays["per_instance"] > 0).all()
 
 
 def test_categories_stay_as_they_are(toy) -> None:
@@ -103,9 +103,9 @@ def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
     context = context_of(toy, values, lambda _, x: values[: len(x)], method="random")
     seeds: list[int] = []
     metric = ParameterRandomisation(draws=3, instances=20, resamples=100)
-    found = metric.measure(replace(context, classifier=WithRandomised(seeds)))
-    assert found.scores[0].value == pytest.approx(1)
-    assert "by construction" in wording().say(found.notes[0])
+    measured = metric.measure(replace(context, classifier=WithRandomised(seeds)))
+    assert measured.scores[0].value == pytest.approx(1)
+    assert "by construction" in wording().say(measured.notes[0])
     assert len(set(seeds)) == 3
 
 

@@ -48,21 +48,24 @@ def test_dropped_values_are_missing_at_about_their_chance() -> None:
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_stronger_perturbations_flip_more_decisions(toy, n_classes: int) -> None:
     context = toy(n_classes, n=1200)
-    found = Robustness(max_rows=900).measure(context)
-    table = found.tables["perturbations"]
+    measured = Robustness(max_rows=900).measure(context)
+    table = measured.tables["perturbations"]
     for _, rows in table.groupby("perturbation"):
         assert rows["flipped"].is_monotonic_increasing
     assert set(table["perturbation"]) == {"noise", "swap", "missing"}
     assert set(table["n"]) == {900}
-    scores = {one.metric: one.value for one in found.scores}
+    scores = {score.metric: score.value for score in measured.scores}
     declared = table.query("perturbation == 'noise' and level == 0.25").iloc[0]
     assert scores["roc_auc_under_noise"] == declared["roc_auc"]
     assert scores["flipped_under_noise"] == declared["flipped"]
 
 
 def test_the_declared_level_is_always_looked_at(toy) -> None:
-    found = Robustness(noise=(1.0,), declared_level=0.33).measure(toy())
-    assert {one.metric for one in found.scores} == {"roc_auc_under_noise", "flipped_under_noise"}
+    measured = Robustness(noise=(1.0,), declared_level=0.33).measure(toy())
+    assert {score.metric for score in measured.scores} == {
+        "roc_auc_under_noise",
+        "flipped_under_noise",
+    }
 
 
 def test_a_model_that_cannot_take_missing_values_is_noted_not_hidden(toy) -> None:
@@ -73,6 +76,6 @@ def test_a_model_that_cannot_take_missing_values_is_noted_not_hidden(toy) -> Non
         return np.where(np.isnan(inputs).any(axis=1)[:, None], np.nan, plain(inputs))
 
     context.classifier.probabilities = fragile
-    found = Robustness().measure(context)
-    assert "missing" not in set(found.tables["perturbations"]["perturbation"])
-    assert sum("no finite output" in wording().say(note) for note in found.notes) == 2
+    measured = Robustness().measure(context)
+    assert "missing" not in set(measured.tables["perturbations"]["perturbation"])
+    assert sum("no finite output" in wording().say(note) for note in measured.notes) == 2

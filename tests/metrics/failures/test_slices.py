@@ -31,20 +31,22 @@ def with_errors(context, wrong: np.ndarray):
 
 def test_numeric_conditions_split_at_the_training_quartiles_and_can_be_read() -> None:
     values = np.array([10.0, 20.0, 30.0, 40.0, np.nan])
-    found = list(feature_conditions(AMOUNT, values, np.arange(0.0, 41.0)))
-    assert [one.text for one in found] == [
+    conditions = list(feature_conditions(AMOUNT, values, np.arange(0.0, 41.0)))
+    assert [condition.text for condition in conditions] == [
         "loan amount is up to €\u00a010",
         "loan amount is over €\u00a010, up to €\u00a020",
         "loan amount is over €\u00a020, up to €\u00a030",
         "loan amount is over €\u00a030",
         "loan amount is missing",
     ]
-    assert (np.sum([one.holds for one in found], axis=0) == 1).all()
+    assert (np.sum([condition.holds for condition in conditions], axis=0) == 1).all()
 
 
 def test_categories_and_constant_numbers_have_one_condition_each() -> None:
     colour = Feature("c", "colour", "categorical", categories=(Category("0", "red"),))
-    assert [one.text for one in feature_conditions(colour, np.zeros(3), np.zeros(3))] == [
+    assert [
+        condition.text for condition in feature_conditions(colour, np.zeros(3), np.zeros(3))
+    ] == [
         "colour is “red”",
         "colour is missing",
     ]
@@ -57,11 +59,11 @@ def test_counts_are_those_of_a_loop() -> None:
     rng = np.random.default_rng(0)
     conditions = [Condition(name, name, rng.random(80) < 0.4) for name in "aabbc"]
     wrong = rng.random(80) < 0.3
-    found = measure_slices(conditions, wrong.astype(float), True, (0, 0))
-    pairs = list(zip(found.first, found.second, strict=True))
+    slices = measure_slices(conditions, wrong.astype(float), True, (0, 0))
+    pairs = list(zip(slices.first, slices.second, strict=True))
     assert (0, 1) not in pairs
     assert len(pairs) == 5 + 8
-    for (a, b), size, errors in zip(pairs, found.inside.sizes, found.inside.sums, strict=True):
+    for (a, b), size, errors in zip(pairs, slices.inside.sizes, slices.inside.sums, strict=True):
         inside = conditions[a].holds & conditions[b].holds
         assert (size, errors) == (inside.sum(), (inside & wrong).sum())
 
@@ -167,9 +169,9 @@ def test_flipped_labels_are_among_the_suspects() -> None:
         seed=0,
         background=x[:5],
     )
-    found = LabelSuspects().measure(context)
-    suspects = found.tables["suspects"]
+    measured = LabelSuspects().measure(context)
+    suspects = measured.tables["suspects"]
     assert set(suspects["instance_id"]) <= set(range(600, 620))
     assert len(suspects) >= 12
-    assert found.scores[0].value == pytest.approx(len(suspects) / 300)
+    assert measured.scores[0].value == pytest.approx(len(suspects) / 300)
     assert set(suspects["label"]) <= {"no", "yes"}

@@ -27,10 +27,10 @@ from deepseek_report.wording.words import wording
 
 def test_a_missing_attribute_is_a_level_of_its_own(toy) -> None:
     context = toy()
-    found = groupings(
+    divisions = groupings(
         context.dataset.schema, dict(context.predictions.groups), crossings=False, min_cell=30
     )
-    region = found[1]
+    region = divisions[1]
     assert region.levels == ("north", "south", "west", "unknown")
     assert region.sizes.sum() == len(context.predictions)
     assert region.sizes[3] == np.count_nonzero(context.predictions.groups["region"] == -1)
@@ -39,8 +39,8 @@ def test_a_missing_attribute_is_a_level_of_its_own(toy) -> None:
 def test_crossings_keep_the_levels_that_are_large_enough(toy) -> None:
     context = toy(n=300)
     groups = dict(context.predictions.groups)
-    found = groupings(context.dataset.schema, groups, crossings=True, min_cell=30)
-    crossed = found[-1]
+    divisions = groupings(context.dataset.schema, groups, crossings=True, min_cell=30)
+    crossed = divisions[-1]
     assert crossed.name == "sex × region"
     assert crossed.sizes.min() >= 30
     inside = (groups["sex"] == 1) & (groups["region"] == 0)
@@ -105,8 +105,8 @@ def test_a_group_that_is_never_favoured_is_judged_and_not_too_small(toy) -> None
     context = never_for(toy(), 1)
     levels = GroupRates().measure(context).tables["groups"].set_index("level")
     assert not levels.loc["female", "too_few"]
-    found = ImpactRatio(reference={"sex": "male"}).measure(context)
-    row = found.tables["pairs"].query("level == 'female' and attribute == 'sex'").iloc[0]
+    measured = ImpactRatio(reference={"sex": "male"}).measure(context)
+    row = measured.tables["pairs"].query("level == 'female' and attribute == 'sex'").iloc[0]
     assert (row["ratio"], row["low"], row["verdict"]) == (0.0, 0.0, "clear below")
     assert 0 < row["high"] < 0.1
     gap = DemographicParityDifference().measure(context).tables["tests"].set_index("attribute")
@@ -116,9 +116,9 @@ def test_a_group_that_is_never_favoured_is_judged_and_not_too_small(toy) -> None
 
 def test_a_rate_of_zero_keeps_its_uncertainty_among_three_levels() -> None:
     table = RateTable(np.array([30, 32, 0]), np.array([60, 60, 40]))
-    found = largest_gap([table], 500, 0).estimate
+    estimate = largest_gap([table], 500, 0).estimate
     low, high = newcombe(32, 60, 0, 40)
-    assert found.low <= low < found.value < high <= found.high
+    assert estimate.low <= low < estimate.value < high <= estimate.high
 
 
 def test_the_interval_of_a_gap_begins_at_zero_where_the_test_sees_chance_alone() -> None:
@@ -147,17 +147,18 @@ def test_a_verdict_needs_the_interval_too(ratio, low, high, expected) -> None:
 def test_the_ratio_is_over_the_declared_reference(toy) -> None:
     context = toy()
     p = context.predictions
-    found = ImpactRatio(reference={"sex": "male"}).measure(context)
-    row = found.tables["pairs"].query("attribute == 'sex'").iloc[0]
+    measured = ImpactRatio(reference={"sex": "male"}).measure(context)
+    row = measured.tables["pairs"].query("attribute == 'sex'").iloc[0]
     rates = [np.mean(p.decisions[p.groups["sex"] == k] == 0) for k in (0, 1)]
     assert (row["level"], row["reference"]) == ("female", "male")
     assert row["ratio"] == pytest.approx(rates[1] / rates[0])
     assert row["low"] < row["ratio"] < row["high"]
-    assert not any("sex was not declared" in wording().say(note) for note in found.notes)
+    assert not any("sex was not declared" in wording().say(note) for note in measured.notes)
     assert any(
-        "reference level of region was not declared" in wording().say(note) for note in found.notes
+        "reference level of region was not declared" in wording().say(note)
+        for note in measured.notes
     )
-    score = next(one for one in found.scores if one.attribute == "sex")
+    score = next(candidate for candidate in measured.scores if candidate.attribute == "sex")
     assert (score.value, score.level) == (row["ratio"], "female")
 
 
@@ -178,13 +179,13 @@ def test_an_unknown_reference_is_refused_with_the_levels(toy) -> None:
 def test_gaps_are_fairlearns(toy, metric, theirs, n_classes: int) -> None:
     context = toy(n_classes)
     p = context.predictions
-    found = metric(n_resamples=200).measure(context)
-    score = next(one for one in found.scores if one.attribute == "sex")
+    measured = metric(n_resamples=200).measure(context)
+    score = next(candidate for candidate in measured.scores if candidate.attribute == "sex")
     groups = p.groups["sex"]
     assert score.value == pytest.approx(
         theirs(p.labels == 0, p.decisions == 0, sensitive_features=groups)
     )
-    row = found.tables["tests"].query("attribute == 'sex'").iloc[0]
+    row = measured.tables["tests"].query("attribute == 'sex'").iloc[0]
     assert row["null_mean"] < row["null_high"]
     assert row["p_value"] <= row["p_adjusted"]
     assert row["low"] <= row["value"] <= row["high"]
@@ -226,9 +227,9 @@ def test_chance_alone_makes_gaps_that_the_null_shows() -> None:
 
 
 def test_too_few_people_give_no_gap_and_say_so(toy) -> None:
-    found = DemographicParityDifference(min_cell=10_000).measure(toy())
-    assert all(math.isnan(score.value) for score in found.scores)
-    assert {wording().say(score.note) for score in found.scores} == {"Too few to judge."}
+    measured = DemographicParityDifference(min_cell=10_000).measure(toy())
+    assert all(math.isnan(score.value) for score in measured.scores)
+    assert {wording().say(score.note) for score in measured.scores} == {"Too few to judge."}
 
 
 def test_a_threshold_per_group_narrows_the_gap(toy) -> None:

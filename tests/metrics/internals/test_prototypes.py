@@ -49,12 +49,12 @@ def test_an_explained_case_is_told_what_spoke_for_its_decision_and_what_most_aga
     evidence, ids, classes = _evidence(context)
     names = np.array(context.dataset.schema.target.classes)
     for at in context.cases.explained:
-        told = table[table["instance_id"] == context.dataset.test.instance_ids[at]]
+        compared = table[table["instance_id"] == context.dataset.test.instance_ids[at]]
         own = classes == context.predictions.decisions[at]
-        assert told["for_decision"].tolist() == [True, True, True, False]
+        assert compared["for_decision"].tolist() == [True, True, True, False]
         sums = evidence[at][own].sum()
         best = np.sort(evidence[at][own])[::-1][:3] / sums
-        np.testing.assert_allclose(told["share"].to_numpy()[:3], best, rtol=1e-5)
+        np.testing.assert_allclose(compared["share"].to_numpy()[:3], best, rtol=1e-5)
         strongest = np.flatnonzero(~own)[evidence[at][~own].argmax()]
-        assert told["prototype_id"].iloc[3] == ids[strongest]
-        assert told["class_label"].iloc[3] == names[classes[strongest]]
+        assert compared["prototype_id"].iloc[3] == ids[strongest]
+        assert compared["class_label"].iloc[3] == names[classes[strongest]]

@@ -25,16 +25,16 @@ def schema_of(layout: Layout | None, columns: int) -> Schema:
 
 
 def test_tokens_of_a_table_are_called_as_their_features_are() -> None:
-    found = token_labels(schema_of(None, 3), ((), (1,), (0, 1, 2)))
-    assert found == ["summary", "Column 2", "Column 1 to Column 3"]
+    labels = token_labels(schema_of(None, 3), ((), (1,), (0, 1, 2)))
+    assert labels == ["summary", "Column 2", "Column 1 to Column 3"]
 
 
 def test_a_patch_is_called_by_its_rows_and_columns() -> None:
     layout = Layout("image", (4, 4, 3), (tuple(range(48)),), ("the whole picture",))
     places = np.arange(48).reshape(4, 4, 3)
     tokens = ((), places[2:, :1].ravel(), places[0, 0], range(48))
-    found = token_labels(schema_of(layout, 48), tokens)
-    assert found == ["summary", "rows 3–4 × column 1", "row 1 × column 1", "the whole picture"]
+    labels = token_labels(schema_of(layout, 48), tokens)
+    assert labels == ["summary", "rows 3–4 × column 1", "row 1 × column 1", "the whole picture"]
 
 
 def test_windows_and_runs_of_words_are_called_by_their_ends() -> None:
@@ -46,8 +46,8 @@ def test_windows_and_runs_of_words_are_called_by_their_ends() -> None:
 
 def test_what_stands_around_a_text_is_its_summary_and_its_end() -> None:
     text = Layout("text", (2,), ((0,), (1,)), ("word 1", "word 2"))
-    found = token_labels(schema_of(text, 2), ((), (0,), (1,), ()))
-    assert found == ["summary", "word 1", "word 2", "end of the text"]
+    labels = token_labels(schema_of(text, 2), ((), (0,), (1,), ()))
+    assert labels == ["summary", "word 1", "word 2", "end of the text"]
 
 
 class Ending(nn.Module):
@@ -60,10 +60,10 @@ class Ending(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
     def trace(self, inputs: torch.Tensor, head_mask: torch.Tensor | None = None):
-        there = torch.cat([torch.ones(len(inputs), 1), (~inputs.isnan()).float()], dim=1)
-        words = there[:, 1:] * 0.75 / there[:, 1:].sum(1, keepdim=True)
+        present = torch.cat([torch.ones(len(inputs), 1), (~inputs.isnan()).float()], dim=1)
+        words = present[:, 1:] * 0.75 / present[:, 1:].sum(1, keepdim=True)
         row = torch.cat([torch.full((len(inputs), 1), 0.25), words], dim=1)
-        maps = (there[:, :, None] * row[:, None, :])[:, None]
+        maps = (present[:, :, None] * row[:, None, :])[:, None]
         return torch.zeros(len(inputs), 1), [LayerTrace(attention={"local": maps})]
 
 
@@ -91,27 +91,27 @@ class CausalClassifier(EndingClassifier):
 def test_a_token_is_averaged_over_the_cases_in_which_it_is_there(toy) -> None:
     context = toy(n=20)
     inputs = np.array([[1.0, 2.0], [1.0, np.nan]])
-    found = mean_attention(replace(context, classifier=EndingClassifier()), inputs)
-    assert found.branches == ["local"]
-    np.testing.assert_allclose(found.mean[0, 0, 0, 0], [0.25, (0.375 + 0.75) / 2, 0.375 / 2])
-    np.testing.assert_allclose(found.mean[0, 0, 0, 2], [0.25, 0.375, 0.375])
-    np.testing.assert_allclose(found.present, [1, 1, 0.5])
+    attention = mean_attention(replace(context, classifier=EndingClassifier()), inputs)
+    assert attention.branches == ["local"]
+    np.testing.assert_allclose(attention.mean[0, 0, 0, 0], [0.25, (0.375 + 0.75) / 2, 0.375 / 2])
+    np.testing.assert_allclose(attention.mean[0, 0, 0, 2], [0.25, 0.375, 0.375])
+    np.testing.assert_allclose(attention.present, [1, 1, 0.5])
 
 
 def test_an_even_share_is_that_of_the_tokens_that_are_there(toy) -> None:
     inputs = np.array([[1.0, 2.0], [1.0, np.nan]])
-    found = mean_attention(replace(toy(n=20), classifier=EndingClassifier()), inputs)
-    np.testing.assert_allclose(found.even[0, 0, 0], [5 / 12, 5 / 12, 1 / 6])
-    np.testing.assert_allclose(found.even[0, 0, 2], [1 / 3, 1 / 3, 1 / 3])
-    one = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75)) / np.log(2)
-    assert found.entropy[1] == pytest.approx(one)
+    attention = mean_attention(replace(toy(n=20), classifier=EndingClassifier()), inputs)
+    np.testing.assert_allclose(attention.even[0, 0, 0], [5 / 12, 5 / 12, 1 / 6])
+    np.testing.assert_allclose(attention.even[0, 0, 2], [1 / 3, 1 / 3, 1 / 3])
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75)) / np.log(2)
+    assert attention.entropy[1] == pytest.approx(entropy)
 
 
 def test_heads_that_read_from_left_to_right_without_preference_look_evenly(toy) -> None:
-    found = mean_attention(replace(toy(n=20), classifier=CausalClassifier()), np.ones((3, 2)))
-    np.testing.assert_allclose(found.mean[:, :, 0], found.even)
-    np.testing.assert_allclose(found.even[0, 0, 1], [0.5, 0.5, 0])
-    np.testing.assert_allclose(found.entropy, 1)
+    attention = mean_attention(replace(toy(n=20), classifier=CausalClassifier()), np.ones((3, 2)))
+    np.testing.assert_allclose(attention.mean[:, :, 0], attention.even)
+    np.testing.assert_allclose(attention.even[0, 0, 1], [0.5, 0.5, 0])
+    np.testing.assert_allclose(attention.entropy, 1)
 
 
 def test_the_loss_of_a_number_is_its_squared_error_over_the_variance_of_the_label() -> None:

@@ -58,8 +58,8 @@ def test_the_interval_of_the_error_covers_the_truth_about_95_times_in_100(shift:
         bins, _ = equal_mass_bins(scores, 10)
         truth = calibration_error(right, scores, bins)[0]
         happened = rng.random(800) < right
-        found, _ = calibration_estimate(happened, scores, bins, 150, draw)
-        covered += found.low <= truth + 1e-12 and truth <= found.high
+        estimate, _ = calibration_estimate(happened, scores, bins, 150, draw)
+        covered += estimate.low <= truth + 1e-12 and truth <= estimate.high
     assert 0.90 <= covered / 150 <= 0.99
 
 
@@ -106,11 +106,11 @@ def test_separated_classes_have_no_slope() -> None:
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_measurement_says_what_it_is_about(toy, n_classes: int) -> None:
-    found = ExpectedCalibrationError(n_resamples=100).measure(toy(n_classes))
-    error = found.scores[0]
+    measured = ExpectedCalibrationError(n_resamples=100).measure(toy(n_classes))
+    error = measured.scores[0]
     assert ("top-label" if n_classes > 2 else "“default”") in wording().say(error.note)
     assert 0 <= error.low <= error.value <= error.high <= 1
-    assert [one.metric for one in found.scores[1:]] == [
+    assert [score.metric for score in measured.scores[1:]] == [
         "calibration_slope",
         "calibration_intercept",
     ]

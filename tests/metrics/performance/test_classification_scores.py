@@ -25,8 +25,8 @@ from deepseek_report.statistics.classification_errors import (
 from deepseek_report.tasks.decisions import decide, threshold_for_share
 
 
-def value(found, name: str) -> float:
-    return next(score.value for score in found.scores if score.metric == name)
+def value(measured, name: str) -> float:
+    return next(score.value for score in measured.scores if score.metric == name)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -64,8 +64,10 @@ def test_intervals_cover_the_truth_where_the_number_of_positives_is_left_to_chan
     ]
     covered = np.zeros(2)
     for seed in range(150):
-        found = average_precision_and_brier(*draw(600), 1, 150, seed)
-        covered += [one.low <= t <= one.high for one, t in zip(found, truth, strict=True)]
+        estimates = average_precision_and_brier(*draw(600), 1, 150, seed)
+        covered += [
+            estimate.low <= t <= estimate.high for estimate, t in zip(estimates, truth, strict=True)
+        ]
     assert (covered / 150 >= 0.89).all(), covered / 150
 
 
@@ -77,10 +79,10 @@ def test_balanced_accuracy_of_a_class_without_variation_keeps_a_width(right) -> 
         labels,
         1 - labels,
     )
-    found = balanced_accuracy(labels, decisions, 200, 0)
-    assert found.value == pytest.approx(sk.balanced_accuracy_score(labels, decisions))
-    assert found.high - found.low > 0.1
-    assert 0 <= found.low <= found.value <= found.high <= 1
+    estimate = balanced_accuracy(labels, decisions, 200, 0)
+    assert estimate.value == pytest.approx(sk.balanced_accuracy_score(labels, decisions))
+    assert estimate.high - estimate.low > 0.1
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
 
 
 def test_the_same_seed_gives_the_same_interval(toy) -> None:
@@ -91,27 +93,27 @@ def test_the_same_seed_gives_the_same_interval(toy) -> None:
 def test_confusion_counts_and_rates_agree_with_scikit_learn(toy) -> None:
     context = toy()
     p = context.predictions
-    found = ConfusionMatrix().measure(context)
-    table = found.tables["matrix"]
+    measured = ConfusionMatrix().measure(context)
+    table = measured.tables["matrix"]
     counts = table["n"].to_numpy().reshape(2, 2)
     assert (counts == sk.confusion_matrix(p.labels, p.decisions)).all()
-    assert value(found, "true_positive_rate") == pytest.approx(
+    assert value(measured, "true_positive_rate") == pytest.approx(
         sk.recall_score(p.labels, p.decisions)
     )
-    assert value(found, "precision") == pytest.approx(sk.precision_score(p.labels, p.decisions))
-    assert value(found, "selection_rate") == pytest.approx(np.mean(p.decisions == 0))
+    assert value(measured, "precision") == pytest.approx(sk.precision_score(p.labels, p.decisions))
+    assert value(measured, "selection_rate") == pytest.approx(np.mean(p.decisions == 0))
     assert table.groupby("actual")["share"].sum().tolist() == pytest.approx([1, 1])
 
 
 def test_the_roc_curve_runs_from_corner_to_corner_with_the_same_area(toy) -> None:
     context = toy(n=2000)
-    found = RocAuc().measure(context)
-    curve = found.tables["curve"]
+    measured = RocAuc().measure(context)
+    curve = measured.tables["curve"]
     ends = curve.iloc[[0, -1]][["false_positive_rate", "true_positive_rate"]].to_numpy()
     assert ends.tolist() == [[0, 0], [1, 1]]
     assert len(curve) <= 200
     area = np.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
-    assert area == pytest.approx(found.scores[0].value, abs=2e-3)
+    assert area == pytest.approx(measured.scores[0].value, abs=2e-3)
 
 
 def test_the_sweep_at_the_own_threshold_gives_todays_decisions(toy) -> None:

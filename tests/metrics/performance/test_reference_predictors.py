@@ -56,11 +56,11 @@ def test_a_class_without_labels_gets_probability_zero(kind) -> None:
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_baselines_are_compared_on_the_same_rows(toy, n_classes: int) -> None:
     context = toy(n_classes, n=400)
-    found = Baselines(n_resamples=100).measure(context)
-    table = found.tables["comparison"]
+    measured = Baselines(n_resamples=100).measure(context)
+    table = measured.tables["comparison"]
     assert len(table) == 4 * 5
     assert set(table["n"]) == {400}
-    gains = {one.predictor: one for one in found.scores if one.metric == "roc_auc_gain"}
+    gains = {score.predictor: score for score in measured.scores if score.metric == "roc_auc_gain"}
     auc = table[table["metric"] == "roc_auc"].set_index("predictor")["value"]
     for predictor, gain in gains.items():
         assert gain.value == pytest.approx(auc["model"] - auc[predictor])
@@ -71,21 +71,21 @@ def test_baselines_are_compared_on_the_same_rows(toy, n_classes: int) -> None:
 
 def test_a_baseline_decides_about_as_often_as_the_model(toy) -> None:
     context = toy(n=1000)
-    found = reference_predictions("logistic_regression", context)
+    reference = reference_predictions("logistic_regression", context)
     ours = np.mean(context.predictions.decisions == 1)
-    assert np.mean(found.decisions == 1) == pytest.approx(ours, abs=0.06)
-    assert found.rule == "as_often_as_the_model"
+    assert np.mean(reference.decisions == 1) == pytest.approx(ours, abs=0.06)
+    assert reference.rule == "as_often_as_the_model"
 
 
 def test_the_learning_curve_ends_with_the_whole_training_part(toy) -> None:
     context = toy(n=500)
-    found = LearningCurve(predictor="logistic_regression").measure(context)
-    curve = found.tables["curve"]
+    measured = LearningCurve(predictor="logistic_regression").measure(context)
+    curve = measured.tables["curve"]
     assert curve["rows"].tolist() == [62, 125, 250, 500, 1000]
     assert curve["fraction"].iloc[-1] == 1
-    gain = found.scores[0]
+    gain = measured.scores[0]
     assert gain.value == pytest.approx(curve["roc_auc"].iloc[-1] - curve["roc_auc"].iloc[-2])
-    assert "not of the model itself" in wording().say(found.notes[0])
+    assert "not of the model itself" in wording().say(measured.notes[0])
 
 
 def test_too_few_rows_for_a_curve_are_refused_with_the_reason(toy) -> None:
@@ -108,11 +108,11 @@ def test_only_the_feature_that_is_used_is_important() -> None:
 
 
 def test_a_stand_in_is_found_and_the_source_is_left_out(toy) -> None:
-    found = Proxies().measure(toy(n=800))
-    auc = {one.attribute: one for one in found.scores}
+    measured = Proxies().measure(toy(n=800))
+    auc = {score.attribute: score for score in measured.scores}
     assert auc["sex"].low > 0.5
     assert auc["region"].low < 0.55
-    table = found.tables["features"]
+    table = measured.tables["features"]
     sex = table[table["attribute"] == "sex"]
     assert sex.iloc[0]["feature"] == "amount"
     assert sex.iloc[0]["low"] > 0

@@ -140,7 +140,7 @@ def test_more_explained_instances_cost_more_and_stay_comparable(
     few = [*small_run.overrides(Path("unused")), "explain.instances=10"]
     less = validate(compose(few))
     for stage in make_plan(experiment):
-        now, then = (work_of(one, stage, size) for one in (experiment, less))
+        now, then = (work_of(configured, stage, size) for configured in (experiment, less))
         assert now.like == then.like
         assert now.units >= then.units
     assert work_of(experiment, SHAP, size).units > 1.5 * work_of(less, SHAP, size).units
@@ -152,7 +152,7 @@ def test_the_time_of_a_plan_counts_what_runs_at_the_same_time(
     for name in ("shap", "lime"):
         past(tmp_path, f"explanations/{name}", 100.0)
     past(tmp_path, "training", 50.0)
-    stages = [one for one in make_plan(experiment) if one.id in {"training", SHAP.id}]
+    stages = [stage for stage in make_plan(experiment) if stage.id in {"training", SHAP.id}]
     cost = cost_of(experiment, stages, PastTimes(tmp_path), size)
     assert cost.total.expected == pytest.approx(50 + 100 + cost.stages["report"].expected, rel=0.05)
     assert cost.total.low < cost.total.expected < cost.total.high

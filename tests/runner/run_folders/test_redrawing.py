@@ -103,10 +103,10 @@ def test_the_texts_of_the_language_are_in_the_keys_of_conclusions_and_pictures_a
     tmp_path: Path,
 ) -> None:
     english, marked = _keys("en"), _keys(LANGUAGE)
-    told = {stage for stage in english if stage.startswith(("pictures/", "conclusions"))}
-    assert {stage for stage, key in english.items() if marked[stage] != key} == told
+    worded = {stage for stage in english if stage.startswith(("pictures/", "conclusions"))}
+    assert {stage for stage, key in english.items() if marked[stage] != key} == worded
 
     path = tmp_path / "catalogs" / f"{LANGUAGE}.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("Loss", "Cost"), encoding="utf-8")
     mended = _keys(LANGUAGE)
-    assert {stage for stage, key in marked.items() if mended[stage] != key} == told
+    assert {stage for stage, key in marked.items() if mended[stage] != key} == worded
