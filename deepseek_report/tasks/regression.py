@@ -12,7 +12,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.rounding import quantity
-from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.regression_errors import error_estimates, paired_gain
@@ -35,7 +35,7 @@ Bools = NDArray[np.bool_]
 class Regression(Task):
     """A number in the target's unit; nothing is decided."""
 
-    name = "regression"
+    name: ClassVar[TaskName] = "regression"
     decides = False
     extreme = message("task_words.regression.extreme")
     within = message("task_words.regression.within")

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
+from deepseek_report.datasets.assembly import texts as assembled
 from deepseek_report.datasets.readers import table_file
 from deepseek_report.datasets.sources import image_folder, reviews_zh, tweets
 from deepseek_report.datasets.sources.boston import BostonMortgages
@@ -162,6 +163,6 @@ def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPlug
 def test_texts_of_packages_say_what_was_read_as_the_plan_does(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "assemble_texts", lambda *_: BostonMortgages().load(1, Silent()))
+    monkeypatch.setattr(assembled, "assemble_texts", lambda *_: BostonMortgages().load(1, Silent()))
     plugin = module.Tweets() if module is tweets else module.ChineseReviews()
     assert plugin.load(1, Silent()).read == plugin.source_digest()

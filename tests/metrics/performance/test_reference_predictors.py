@@ -7,7 +7,6 @@ import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.data_kinds.encoding import Encoder
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.learning_curve import LearningCurve
 from deepseek_report.metrics.fairness.proxies import Proxies, permutation_importance
 from deepseek_report.metrics.performance.baselines import Baselines, reference_predictions
@@ -15,6 +14,7 @@ from deepseek_report.metrics.performance.reference_predictors import fit_predict
 from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import wording
+from tests.worded import refused
 
 FEATURES = (
     Feature("a", "a", "numeric"),
@@ -89,7 +89,7 @@ def test_the_learning_curve_ends_with_the_whole_training_part(toy) -> None:
 
 
 def test_too_few_rows_for_a_curve_are_refused_with_the_reason(toy) -> None:
-    with pytest.raises(NotApplicableError, match="at least 50 rows"):
+    with refused("at least 50 rows"):
         LearningCurve().measure(toy(n=30))
 
 
