@@ -8,6 +8,7 @@ counts as failed.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -68,7 +69,12 @@ class Pool:
         return False
 
     def _fill(self, pool: ProcessPoolExecutor) -> bool:
-        """Start what can be; False if the pool is broken."""
+        """Start what can be; False if the pool is broken.
+
+        The executor starts a process after it has told its watching thread of a new task, and so
+        watches that process only from the next task on: without one, nobody would see it die.
+        """
+        before = len(self.running)
         for stage in self._next():
             try:
                 with signals_held():
@@ -77,6 +83,9 @@ class Pool:
                 self._lose(stage)
                 return False
             self.running[future] = stage
+        if len(self.running) > before:
+            with contextlib.suppress(BrokenProcessPool):  # told by the stages that it ran
+                pool.submit(int)
         return True
 
     def _next(self) -> Iterator[Stage]:
