@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
@@ -16,9 +16,6 @@ from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.data_kinds.reference import spreads, typical_row
 from deepseek_report.data_kinds.units import Units
 
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 #: What the columns of an input are: features with a name each, tokens in a row, cells of a grid.
 Structure = Literal["columns", "tokens", "grid"]
 
@@ -113,15 +110,15 @@ class DataKind(ABC):
         """What the channels are called, along the last axis; empty where nobody named them."""
         return self.schema.layout.channels if self.schema.layout else ()
 
-    def present(self, rows: Array) -> Bools:
+    def present(self, rows: Floats) -> Bools:
         """(row, player) whether there is anything to take away; a missing value counts as there."""
         return np.ones((len(rows), n_players(self.schema)), dtype=bool)
 
-    def known(self, rows: Array) -> Bools:
+    def known(self, rows: Floats) -> Bools:
         """(row, column) whether the column belongs to the input; places after its end do not."""
         return ~np.isnan(rows)
 
-    def by_player(self, values: Array, rows: Array) -> Array:
+    def by_player(self, values: Floats, rows: Floats) -> Floats:
         """(row, player) attributions summed over the columns of each; NaN where none is there.
 
         Parameters
@@ -132,7 +129,7 @@ class DataKind(ABC):
         sums = player_sums(values, self.schema.owners)
         return np.where(self.present(rows), sums, np.nan)
 
-    def places(self) -> Array | None:
+    def places(self) -> Floats | None:
         """(player, axis) mean place of each player's columns; None where columns have no places."""
         if not self.axes:
             return None
@@ -142,7 +139,7 @@ class DataKind(ABC):
         np.add.at(sums, owners, columns[:, : len(self.axes)].astype(np.float64))
         return np.asarray(sums / np.bincount(owners)[:, None])
 
-    def units(self, values: Array, rows: Array, least: int) -> Units:
+    def units(self, values: Floats, rows: Floats, least: int) -> Units:
         """What importance is summed up for, with the attributions of each.
 
         Parameters
@@ -164,7 +161,7 @@ class DataKind(ABC):
 
     # --- references and perturbations -------------------------------------------------------------
 
-    def baseline(self, rows: Array, train: Array) -> Array:
+    def baseline(self, rows: Floats, train: Floats) -> Floats:
         """(instance, column) what each row becomes where all its players are taken away.
 
         Parameters
@@ -175,7 +172,7 @@ class DataKind(ABC):
         return np.tile(typical_row(train, self.schema), (len(rows), 1))
 
     @abstractmethod
-    def distances(self, rows: Array, train: Array) -> list[Array]:
+    def distances(self, rows: Floats, train: Floats) -> list[Floats]:
         """For each row its distances (training row,) to others, in [0, 1].
 
         Parameters
@@ -189,8 +186,8 @@ class DataKind(ABC):
         """The random errors that such inputs may have, in the order in which they are drawn."""
 
     def nudged(
-        self, inputs: Array, train: Array, radius: float, count: int, rng: np.random.Generator
-    ) -> list[Array]:
+        self, inputs: Floats, train: Floats, radius: float, count: int, rng: np.random.Generator
+    ) -> list[Floats]:
         """`count` slightly different copies of the inputs; empty where nothing can be moved.
 
         Numeric features move, uniformly, by at most `radius` of their interquartile range.
@@ -212,17 +209,17 @@ class DataKind(ABC):
     # --- words ------------------------------------------------------------------------------------
 
     @abstractmethod
-    def display(self, row: Array, player: int) -> str:
+    def display(self, row: Floats, player: int) -> str:
         """What a player is in one row, as a person writes it: `34 years`, `mean 0.8`, `late`."""
 
-    def display_typical(self, typical: Array, player: int) -> str:
+    def display_typical(self, typical: Floats, player: int) -> str:
         """What a player usually is, for the column beside `display`; empty where nothing is usual.
 
         typical : (column,) of `reference.typical_row`.
         """
         return self.display(typical, player)
 
-    def display_row(self, row: Array) -> str:
+    def display_row(self, row: Floats) -> str:
         """A whole input in words; empty where it is better drawn."""
         del row
         return ""

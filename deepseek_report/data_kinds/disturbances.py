@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import Schema
 
-Array = NDArray[np.float64]
 #: Which levels of the configuration a disturbance is made at.
 Levels = Literal["noise", "swaps", "missing"]
 #: (inputs (instance, column), training inputs (row, column), level, generator) -> inputs.
-Disturb = Callable[[Array, Array, float, np.random.Generator], Array]
+Disturb = Callable[[Floats, Floats, float, np.random.Generator], Floats]
 #: Distance between the quartiles of a normal distribution with standard deviation 1.
 _NORMAL_IQR = 1.3489795003921634
 
@@ -34,7 +33,7 @@ class Disturbance:
     apply: Disturb
 
 
-def robust_spread(values: Array) -> float:
+def robust_spread(values: Floats) -> float:
     """Distance between the quartiles over 1.349, the standard deviation where that is 0."""
     known = values[~np.isnan(values)]
     if not len(known):
@@ -44,8 +43,8 @@ def robust_spread(values: Array) -> float:
 
 
 def add_noise(
-    schema: Schema, inputs: Array, train: Array, level: float, rng: np.random.Generator
-) -> Array:
+    schema: Schema, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+) -> Floats:
     """Normal noise on every number, kept within the training range and whole where that is whole.
 
     Parameters
@@ -61,7 +60,7 @@ def add_noise(
     return noisy
 
 
-def _possible(moved: Array, original: Array, train: Array) -> Array:
+def _possible(moved: Floats, original: Floats, train: Floats) -> Floats:
     known = train[~np.isnan(train)]
     if np.all(known == np.round(known)):
         moved = np.round(moved)
@@ -70,8 +69,8 @@ def _possible(moved: Array, original: Array, train: Array) -> Array:
 
 
 def swap_categories(
-    schema: Schema, inputs: Array, train: Array, level: float, rng: np.random.Generator
-) -> Array:
+    schema: Schema, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+) -> Floats:
     """Each category is, with this chance, replaced by one drawn from the training rows."""
     swapped = inputs.copy()
     for j, feature in enumerate(schema.features):
@@ -81,6 +80,6 @@ def swap_categories(
     return swapped
 
 
-def drop_values(inputs: Array, level: float, rng: np.random.Generator) -> Array:
+def drop_values(inputs: Floats, level: float, rng: np.random.Generator) -> Floats:
     """Each value is, with this chance, made missing."""
     return np.where(rng.random(inputs.shape) < level, np.nan, inputs)

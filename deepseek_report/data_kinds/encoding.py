@@ -9,10 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.schema import Feature
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 #: Words that a text is described by, the most frequent ones.
 MOST_WORDS = 2000
 #: Up to so many features a missing number is kept apart in a column of its own.

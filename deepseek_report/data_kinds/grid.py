@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.data_kinds.base import Array, DataKind, Structure
+from deepseek_report.data_kinds.base import DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance, add_noise
 
 
@@ -21,7 +22,7 @@ class Grid(DataKind):
     shown_as_mean: ClassVar[bool] = True
     cells: ClassVar[str]
 
-    def distances(self, rows: Array, train: Array) -> list[Array]:
+    def distances(self, rows: Floats, train: Floats) -> list[Floats]:
         """Euclidean distances, divided by the greatest."""
         apart = [np.sqrt(np.nansum((train - row) ** 2, axis=1)) for row in rows]
         greatest = max((float(distances.max()) for distances in apart), default=0.0) or 1.0
@@ -34,10 +35,12 @@ class Grid(DataKind):
         label = f"noise on {self.cells}"
         return (Disturbance("noise", label, "noise", self._noisy),)
 
-    def _noisy(self, inputs: Array, train: Array, level: float, rng: np.random.Generator) -> Array:
+    def _noisy(
+        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+    ) -> Floats:
         return add_noise(self.schema, inputs, train, level, rng)
 
-    def display(self, row: Array, player: int) -> str:
+    def display(self, row: Floats, player: int) -> str:
         """The value of a player of one cell, the mean of the known cells of a larger one."""
         columns = np.flatnonzero(self.schema.owners == player)
         values = row[columns]

@@ -6,12 +6,9 @@ In a table every column is a player of its own.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def n_players(schema: Schema) -> int:
@@ -19,7 +16,7 @@ def n_players(schema: Schema) -> int:
     return len(schema.player_labels)
 
 
-def player_sums(values: Array, owners: Ints) -> Array:
+def player_sums(values: Floats, owners: Ints) -> Floats:
     """Attributions of players: the sum over the columns of each.
 
     Parameters
@@ -41,7 +38,7 @@ def player_sums(values: Array, owners: Ints) -> Array:
     return np.asarray(np.add.reduceat(values[..., order], starts, axis=-1), dtype=np.float64)
 
 
-def spread_evenly(values: Array, owners: Ints) -> Array:
+def spread_evenly(values: Floats, owners: Ints) -> Floats:
     """(…, player) -> (…, column): each column gets an equal part, so that sums stay."""
     sizes = np.bincount(owners)
     return np.asarray((values / sizes)[..., owners], dtype=np.float64)

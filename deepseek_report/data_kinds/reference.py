@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 
-Array = NDArray[np.float64]
 
-
-def typical_row(rows: Array, schema: Schema) -> Array:
+def typical_row(rows: Floats, schema: Schema) -> Floats:
     """The median of numeric features and the most frequent category of all others.
 
     Parameters
@@ -29,7 +27,7 @@ def typical_row(rows: Array, schema: Schema) -> Array:
     return np.array([_typical(feature, column[~np.isnan(column)]) for feature, column in columns])
 
 
-def _typical(feature: Feature, known: Array) -> float:
+def _typical(feature: Feature, known: Floats) -> float:
     if not len(known):
         return float("nan")
     if feature.is_numeric:
@@ -37,7 +35,7 @@ def _typical(feature: Feature, known: Array) -> float:
     return float(np.bincount(known.astype(np.int64)).argmax())
 
 
-def spreads(rows: Array, schema: Schema) -> Array:
+def spreads(rows: Floats, schema: Schema) -> Floats:
     """Interquartile range of numeric features, or their standard deviation where that is 0.
 
     (feature,); 0 for features that are not numeric.
@@ -46,14 +44,14 @@ def spreads(rows: Array, schema: Schema) -> Array:
     return np.array([_spread(feature, column[~np.isnan(column)]) for feature, column in columns])
 
 
-def _spread(feature: Feature, known: Array) -> float:
+def _spread(feature: Feature, known: Floats) -> float:
     if not feature.is_numeric or not len(known):
         return 0.0
     low, high = np.quantile(known, [0.25, 0.75])
     return float(high - low) or float(known.std())
 
 
-def ranges(rows: Array, schema: Schema) -> Array:
+def ranges(rows: Floats, schema: Schema) -> Floats:
     """What a difference is divided by in `gower_distances`.
 
     (feature,); for numeric features the range of the middle 98 %, for ordinal ones the number of
@@ -63,7 +61,7 @@ def ranges(rows: Array, schema: Schema) -> Array:
     return np.array([_range(feature, column[~np.isnan(column)]) for feature, column in columns])
 
 
-def _range(feature: Feature, known: Array) -> float:
+def _range(feature: Feature, known: Floats) -> float:
     if feature.kind == "categorical":
         return 1.0
     if feature.kind == "ordinal":
@@ -74,7 +72,7 @@ def _range(feature: Feature, known: Array) -> float:
     return float(high - low) or float(np.ptp(known)) or 1.0
 
 
-def gower_distances(rows: Array, row: Array, scale: Array, schema: Schema) -> Array:
+def gower_distances(rows: Floats, row: Floats, scale: Floats, schema: Schema) -> Floats:
     """Gower's distance of rows to one row: the mean over features of differences in [0, 1].
 
     Numeric and ordinal: |a − b| / scale, at most 1; categorical: 0 if equal, else 1; missing in

@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text
-from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
+from deepseek_report.data_kinds.base import DataKind, Structure
 from deepseek_report.data_kinds.disturbances import (
     Disturbance,
     add_noise,
@@ -34,10 +35,10 @@ class TableKind(DataKind):
     def player_names(self) -> list[str]:
         return self.schema.names
 
-    def known(self, rows: Array) -> Bools:
+    def known(self, rows: Floats) -> Bools:
         return np.ones(rows.shape, dtype=bool)
 
-    def distances(self, rows: Array, train: Array) -> list[Array]:
+    def distances(self, rows: Floats, train: Floats) -> list[Floats]:
         """Gower's distance over all features alike."""
         scale = ranges(train, self.schema)
         return [gower_distances(train, row, scale, self.schema) for row in rows]
@@ -54,21 +55,23 @@ class TableKind(DataKind):
             missing,
         )
 
-    def _noisy(self, inputs: Array, train: Array, level: float, rng: np.random.Generator) -> Array:
+    def _noisy(
+        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+    ) -> Floats:
         return add_noise(self.schema, inputs, train, level, rng)
 
     def _swapped(
-        self, inputs: Array, train: Array, level: float, rng: np.random.Generator
-    ) -> Array:
+        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+    ) -> Floats:
         return swap_categories(self.schema, inputs, train, level, rng)
 
     def _missing(
-        self, inputs: Array, train: Array, level: float, rng: np.random.Generator
-    ) -> Array:
+        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+    ) -> Floats:
         del train
         return drop_values(inputs, level, rng)
 
-    def display(self, row: Array, player: int) -> str:
+    def display(self, row: Floats, player: int) -> str:
         return self.schema.features[player].display(float(row[player]))
 
     def summary(self) -> Text:

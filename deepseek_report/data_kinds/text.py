@@ -6,9 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.token_texts import joined, tokens_of
-from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
+from deepseek_report.data_kinds.base import DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
 from deepseek_report.data_kinds.encoding import Words
 from deepseek_report.data_kinds.players import n_players, player_sums
@@ -35,18 +36,18 @@ class TextKind(DataKind):
         first, _, number = next(iter(self.schema.player_labels), "").partition(" ")
         return first if number.isdigit() else self.player
 
-    def present(self, rows: Array) -> Bools:
+    def present(self, rows: Floats) -> Bools:
         """(row, player) whether any place of the word lies before the end of the text."""
         return player_sums(self.known(rows).astype(np.float64), self.schema.owners) > 0
 
-    def baseline(self, rows: Array, train: Array) -> Array:
+    def baseline(self, rows: Floats, train: Floats) -> Floats:
         """(instance, column) texts of the same length of which every token is the mask."""
         del train
         if self.mask is None:
             raise ValueError("expected the layout of a text to name its mask token")
         return np.where(np.isnan(rows), np.nan, float(self.mask))
 
-    def units(self, values: Array, rows: Array, least: int) -> Units:
+    def units(self, values: Floats, rows: Floats, least: int) -> Units:
         """Tokens: each counts once for every place where it stands, whichever place that is."""
         texts, columns = np.nonzero(self.known(rows))
         tokens = rows[texts, columns].astype(np.int64)
@@ -67,7 +68,7 @@ class TextKind(DataKind):
     def about_units(self, least: int) -> Text:
         return message("kinds.text.units", least=least)
 
-    def distances(self, rows: Array, train: Array) -> list[Array]:
+    def distances(self, rows: Floats, train: Floats) -> list[Floats]:
         """One minus the cosine of the weighted words of two texts, whatever their order."""
         weighted = Words.fit(train)
         alike = (weighted.transform(rows) @ weighted.transform(train).T).toarray()
@@ -82,15 +83,15 @@ class TextKind(DataKind):
         )
 
     def mask_words(
-        self, inputs: Array, train: Array, level: float, rng: np.random.Generator
-    ) -> Array:
+        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+    ) -> Floats:
         """Each word is, with this chance, replaced by the mask."""
         hit = rng.random((len(inputs), n_players(self.schema))) < level
         return np.where(hit[:, self.schema.owners], self.baseline(inputs, train), inputs)
 
     def drop_words(
-        self, inputs: Array, train: Array, level: float, rng: np.random.Generator
-    ) -> Array:
+        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+    ) -> Floats:
         """Each word is, with this chance, left out, and what follows it moves up."""
         del train
         hit = rng.random((len(inputs), n_players(self.schema))) < level
@@ -99,13 +100,13 @@ class TextKind(DataKind):
         return np.take_along_axis(left, order, axis=1)
 
     def nudged(
-        self, inputs: Array, train: Array, radius: float, count: int, rng: np.random.Generator
-    ) -> list[Array]:
+        self, inputs: Floats, train: Floats, radius: float, count: int, rng: np.random.Generator
+    ) -> list[Floats]:
         """`count` copies of the texts, in each of which a word drawn at random is the mask."""
         del radius
         return [self._one_masked(inputs, train, rng) for _ in range(count)]
 
-    def _one_masked(self, inputs: Array, train: Array, rng: np.random.Generator) -> Array:
+    def _one_masked(self, inputs: Floats, train: Floats, rng: np.random.Generator) -> Floats:
         present = self.present(inputs)
         drawn = np.where(present, rng.random(present.shape), -1.0).argmax(axis=1)
         hit = (self.schema.owners == drawn[:, None]) & self.known(inputs)
@@ -115,18 +116,18 @@ class TextKind(DataKind):
         del radius
         return self.words("nudging")
 
-    def display(self, row: Array, player: int) -> str:
+    def display(self, row: Floats, player: int) -> str:
         columns = np.flatnonzero(self.schema.owners == player)
         values = row[columns]
         tokens = [self.schema.vocabulary[int(value)] for value in values[~np.isnan(values)]]
         return joined(tokens) if tokens else self.schema.features[columns[0]].display(np.nan)
 
-    def display_typical(self, typical: Array, player: int) -> str:
+    def display_typical(self, typical: Floats, player: int) -> str:
         """Nothing: no word is the usual one of a place."""
         del typical, player
         return ""
 
-    def display_row(self, row: Array) -> str:
+    def display_row(self, row: Floats) -> str:
         """What the text says, as far as the model reads it."""
         return joined(tokens_of(row, self.schema))
 

@@ -24,7 +24,7 @@ def failures(results: Results) -> list[Finding]:
         return []
     words = words_of(results)
     parts = [
-        {"part": artifact_label(words, part), "reason": readable_reason(words, part, reason)}
+        {"part": words.artifact(part), "reason": readable_reason(words, part, reason)}
         for part, reason in results.failures.items()
     ]
     return [
@@ -60,7 +60,7 @@ def by_reason(words: Wording, parts: Mapping[str, Text]) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for artifact, reason in parts.items():
         text = readable_reason(words, artifact, reason)
-        reasons.setdefault(text, []).append(artifact_label(words, artifact))
+        reasons.setdefault(text, []).append(words.artifact(artifact))
     return [
         words.text(
             "missing_parts.counted" if len(parts) > MOST_NAMED else "missing_parts.named",
@@ -82,8 +82,3 @@ def readable_reason(words: Wording, artifact: str, why: Text) -> str:
             name = in_sentence(words.label(group, key))
             reason = re.sub(rf"`?(?<![\w/]){re.escape(key)}\b`?", name, reason)
     return reason.rstrip(". ")
-
-
-def artifact_label(words: Wording, artifact: str) -> str:
-    """The readable name of an artifact id: `measures/deletion/lime -> "deletion of LIME"`."""
-    return words.artifact(artifact)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Among, Privacy
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.split import PARTS, Dataset
@@ -18,7 +18,6 @@ from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.privacy.withheld import Withheld
 from deepseek_report.tasks import task_of
 
-Floats = NDArray[np.float64]
 #: Outside of these shares a quantile is too near to the values of single instances.
 TAIL = 0.01
 

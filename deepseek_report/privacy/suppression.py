@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
+from deepseek_report.artifacts.array_types import Bools
+
 Counts = NDArray[np.int64]
 
 

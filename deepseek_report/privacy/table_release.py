@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.privacy.source import RunSource, three_digits
 from deepseek_report.privacy.suppression import Relation, suppress
 
-Bools = NDArray[np.bool_]
 #: Columns that say which row of the data something is about; left out of every table.
 IDENTIFIERS = frozenset({"instance_id", "prototype_id", "position", "row_id"})
 #: Columns that name a level of the attribute in the column `attribute`.

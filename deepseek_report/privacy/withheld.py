@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, Attribute, Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
@@ -19,8 +20,6 @@ from deepseek_report.metrics.fairness.groups import UNKNOWN
 from deepseek_report.privacy.suppression import Relation, suppress
 from deepseek_report.tasks import task_of
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 #: Labels shorter than this are only looked for in quotation marks: "1" stands in many sentences.
 _SHORT = 4
 

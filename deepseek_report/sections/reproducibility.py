@@ -17,7 +17,7 @@ from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.records import explainer_label
-from deepseek_report.findings.rules_failures import artifact_label, readable_reason
+from deepseek_report.findings.rules_failures import readable_reason
 from deepseek_report.sections.shared.draft import Draft
 
 
@@ -121,15 +121,14 @@ def _times(draft: Draft) -> list[dict[str, Any]]:
     known = [stage for stage in stages if finite(stage.get("seconds")) is not None]
     known.sort(key=lambda stage: -stage["seconds"])
     return [
-        {"what": artifact_label(draft.words, stage["id"]), "seconds": stage["seconds"]}
-        for stage in known
+        {"what": draft.words.artifact(stage["id"]), "seconds": stage["seconds"]} for stage in known
     ]
 
 
 def _problems(draft: Draft) -> list[dict[str, str]]:
     words = draft.words
     return [
-        {"part": artifact_label(words, part), "reason": readable_reason(words, part, reason)}
+        {"part": words.artifact(part), "reason": readable_reason(words, part, reason)}
         for part, reason in draft.results.failures.items()
     ]
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.predictions import Predictions
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def decide(probabilities: Floats, threshold: float | None, explained: int) -> Ints:

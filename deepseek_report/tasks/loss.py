@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -19,7 +20,6 @@ from deepseek_report.statistics.intervals import (
     rate,
 )
 
-Floats = NDArray[np.float64]
 Limits = tuple[float | None, float | None]
 
 

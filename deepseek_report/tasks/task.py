@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -19,9 +20,6 @@ from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.tasks.comparisons import GapStatistic
 from deepseek_report.tasks.loss import Limits, Loss
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 Side = Literal["left", "right"]
 Row = dict[str, object]
 #: What the report calls the simple predictors that a model is compared with.

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.schema import (
     Category,
     Feature,
@@ -18,7 +19,7 @@ from deepseek_report.artifacts.schema import (
     as_vocabulary,
 )
 from deepseek_report.data_kinds import KINDS
-from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
+from deepseek_report.data_kinds.base import DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
 
 TARGET = Target("y", "y", ("no", "yes"), 0, 1)
@@ -35,25 +36,27 @@ class Basket(DataKind):
     player: ClassVar[str] = "article"
     becomes: ClassVar[str] = "taken out"
 
-    def present(self, rows: Array) -> Bools:
+    def present(self, rows: Floats) -> Bools:
         return self.known(rows)
 
-    def baseline(self, rows: Array, train: Array) -> Array:
+    def baseline(self, rows: Floats, train: Floats) -> Floats:
         return np.full(rows.shape, np.nan)
 
-    def distances(self, rows: Array, train: Array) -> list[Array]:
+    def distances(self, rows: Floats, train: Floats) -> list[Floats]:
         """One minus the share of articles in common (Jaccard)."""
         return [np.array([1 - _shared(row, other) for other in train]) for row in rows]
 
     def disturbances(self) -> tuple[Disturbance, ...]:
         return (Disturbance("lose", "articles taken out", "missing", self._lose),)
 
-    def _lose(self, inputs: Array, train: Array, level: float, rng: np.random.Generator) -> Array:
+    def _lose(
+        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+    ) -> Floats:
         return np.where(rng.random(inputs.shape) < level, np.nan, inputs)
 
     def nudged(
-        self, inputs: Array, train: Array, radius: float, count: int, rng: np.random.Generator
-    ) -> list[Array]:
+        self, inputs: Floats, train: Floats, radius: float, count: int, rng: np.random.Generator
+    ) -> list[Floats]:
         return [self._lose(inputs, train, 1 / inputs.shape[1], rng) for _ in range(count)]
 
     def words(self, part: str) -> str:
@@ -62,7 +65,7 @@ class Basket(DataKind):
     def nudging(self, radius: float) -> str:
         return "one article taken out on average"
 
-    def display(self, row: Array, player: int) -> str:
+    def display(self, row: Floats, player: int) -> str:
         return self.schema.features[player].display(float(row[player]))
 
     def mention(self, label: str, display: str) -> tuple[str, str]:
@@ -72,7 +75,7 @@ class Basket(DataKind):
         return f"Baskets of up to {self.shape[0]} articles"
 
 
-def _shared(first: Array, second: Array) -> float:
+def _shared(first: Floats, second: Floats) -> float:
     a, b = set(first[~np.isnan(first)]), set(second[~np.isnan(second)])
     return len(a & b) / max(len(a | b), 1)
 
@@ -102,11 +105,11 @@ class Sample:
     """A schema with inputs of its kind."""
 
     schema: Schema
-    train: Array
-    inputs: Array
+    train: Floats
+    inputs: Floats
 
 
-def _inputs(schema: Schema, n: int, seed: int) -> Array:
+def _inputs(schema: Schema, n: int, seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     columns = [_column(feature, n, rng) for feature in schema.features]
     inputs = np.stack(columns, axis=1)
@@ -115,7 +118,7 @@ def _inputs(schema: Schema, n: int, seed: int) -> Array:
     return inputs
 
 
-def _column(feature: Feature, n: int, rng: np.random.Generator) -> Array:
+def _column(feature: Feature, n: int, rng: np.random.Generator) -> Floats:
     if feature.is_numeric:
         return rng.normal(size=n)
     low = 4 if len(feature.categories) > 4 else 0

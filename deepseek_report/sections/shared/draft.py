@@ -12,7 +12,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.find import find
-from deepseek_report.findings.rules_failures import artifact_label, readable_reason
+from deepseek_report.findings.rules_failures import readable_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.tables import (
     Row,
@@ -123,7 +123,7 @@ class Draft:
 
     def _reason(self, artifact: str, why: Text) -> str:
         reason = readable_reason(self.words, artifact, why)
-        part = artifact_label(self.words, artifact)
+        part = self.words.artifact(artifact)
         return self.words.text("missing_parts.named", parts=[part], reason=reason)
 
 
