@@ -8,12 +8,14 @@ Schemas, tables and findings hold names in English, since names are keys as well
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _NUMBER = re.compile(r"[+\u2212]?\d[\d\u202f]*(\.\d+)?")
 _LETTER = re.compile(r"[^\W\d_]")
+_LETTERS = re.compile(r"[^\W\d_]+")
 #: A longer text is no name.
 _LONGEST = 400
 
@@ -52,8 +54,15 @@ class Names:
 
     def _of(self, name: str) -> str | None:
         if name not in self._read:
-            self._read[name] = self._worded(name)
+            known_words = self._words.issuperset(_LETTERS.findall(name))
+            self._read[name] = self._worded(name) if known_words else None
         return self._read[name]
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """Every word of a known name or a pattern: a text with another word is no name."""
+        around = (piece for pattern in self.stored.values() for piece in _SLOT.split(pattern)[::2])
+        return frozenset(word for text in (*self.known, *around) for word in _LETTERS.findall(text))
 
     def _worded(self, name: str) -> str | None:
         if name in self.known:
@@ -69,9 +78,15 @@ class Names:
         for key, pattern in self.stored.items():
             slots = _SLOT.findall(pattern)
             for parts in _splits(name, _SLOT.split(pattern)[::2]):
-                words = [word for part in parts if (word := self._of(part)) is not None]
+                words = list(self._until_unknown(parts))
                 if len(words) == len(slots):
                     yield self.composed(key, **dict(zip(slots, words, strict=True)))
+
+    def _until_unknown(self, parts: Iterable[str]) -> Iterator[str]:
+        for part in parts:
+            if (word := self._of(part)) is None:
+                return
+            yield word
 
 
 def _splits(text: str, around: list[str]) -> Iterator[tuple[str, ...]]:
