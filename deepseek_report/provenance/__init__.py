@@ -15,8 +15,8 @@ from deepseek_report.provenance.module_files import PACKAGE
 __all__ = ["PACKAGE", "code_of", "environment", "git_revision", "version_of", "versions"]
 
 _REPORTED = (
-    *("torch", "numpy", "pandas", "scipy", "scikit-learn", "shap", "lime", "captum", "fairlearn"),
-    *("statsmodels", "matplotlib", "hydra-core", "omegaconf", "pydantic", "jinja2", "pyarrow"),
+    *("torch", "numpy", "pandas", "scipy", "scikit-learn", "shap", "lime", "fairlearn"),
+    *("matplotlib", "hydra-core", "omegaconf", "pydantic", "jinja2", "pyarrow"),
     *("safetensors", "transformers", "tokenizers", "pypandoc_binary", "typst", "plotly"),
 )
 #: Told where they are installed.

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import os
 import platform
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from deepseek_report.provenance.module_code import ModuleCode, read_code
 from deepseek_report.provenance.module_files import (
     PACKAGE,
     Module,
@@ -23,17 +22,6 @@ from deepseek_report.provenance.module_files import (
 
 #: Files of a package that are code, and count only where they are imported.
 _CODE = frozenset({".py", ".pyc", ".pyo"})
-#: The longest text in a module that may be the name of a file beside it.
-_LONGEST_NAME = 200
-
-
-@dataclass(frozen=True)
-class _Read:
-    """What is in a module: the hash of its code, the modules that it imports, its short texts."""
-
-    sha256: str
-    imports: frozenset[str] = frozenset()
-    texts: frozenset[str] = frozenset()
 
 
 @cache
@@ -107,77 +95,17 @@ def _with_parents(name: str) -> Iterator[str]:
 
 
 @cache
-def _read(name: str) -> _Read:
+def _read(name: str) -> ModuleCode:
     module = find_module(name)
     if module is None or module.origin is None:
-        return _Read("")
+        return ModuleCode("")
     try:
-        content = module.read()
+        return read_code(module)
     except OSError as error:
-        return _Read(f"cannot be read: {error.strerror}")
-    try:
-        if not module.origin.endswith(".py"):
-            raise ValueError
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError):  # compiled, or not Python: its bytes count
-        return _Read(hashlib.sha256(content).hexdigest())
-    imports: set[str] = set()
-    texts: set[str] = set()
-    package = name if module.is_package else name.rpartition(".")[0]
-    for node in ast.walk(tree):
-        _drop_docstring(node)
-        imports.update(_imports(node, package))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            texts.add(node.value)
-    names = frozenset(text for text in texts if 0 < len(text) <= _LONGEST_NAME)
-    return _Read(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), frozenset(imports), names)
+        return ModuleCode(f"cannot be read: {error.strerror}")
 
 
-def _drop_docstring(node: ast.AST) -> None:
-    body = getattr(node, "body", None)
-    if not isinstance(body, list) or not body or not isinstance(body[0], ast.Expr):
-        return
-    if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-        body[0].value.value = ""
-
-
-def _imports(node: ast.AST, package: str) -> Iterable[str]:
-    """The absolute names that one statement imports, or may import, in a module of `package`."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        source = _absolute(node.module or "", node.level, package)
-        return [source, *(f"{source}.{alias.name}" for alias in node.names)] if source else []
-    if isinstance(node, ast.Call):
-        return _imported_by_call(node, package)
-    return []
-
-
-def _absolute(name: str, level: int, package: str) -> str:
-    """A name relative to a package, made absolute; "" if it leads out of the package."""
-    if level == 0:
-        return name
-    parts = package.split(".") if package else []
-    if level - 1 >= len(parts):
-        return ""
-    return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
-
-
-def _imported_by_call(call: ast.Call, package: str) -> list[str]:
-    """`import_module("a.b")`, with the name written out."""
-    function = call.func
-    called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    if called not in {"import_module", "__import__"} or not call.args:
-        return []
-    name = getattr(call.args[0], "value", None)
-    if not isinstance(name, str):
-        return []
-    plain = name.lstrip(".")
-    source = _absolute(plain, len(name) - len(plain), package)
-    return [source] if source else []
-
-
-def _beside(module: Module, read: _Read) -> dict[str, str]:
+def _beside(module: Module, read: ModuleCode) -> dict[str, str]:
     """Files that are no Python and belong to a local module."""
     top = module.name.partition(".")[0]
     if top == PACKAGE or not is_local(top):

@@ -20,12 +20,13 @@ SHARE = (0.0, 1.0)
 _BOSCHLOO_MOST = 120
 
 
-def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
-    """95 % score interval of a rate; NaN where nothing was tried.
+def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Score interval of a rate; NaN where nothing was tried.
 
     Parameters
     ----------
     successes, trials : counts of any one shape, 0 ≤ successes ≤ trials.
+    level : how often the interval is to cover the rate.
 
     Returns
     -------
@@ -39,16 +40,17 @@ def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
     >>> float(low), round(float(high), 3)
     (0.0, 0.161)
     """
-    from statsmodels.stats.proportion import proportion_confint
-
     count, total = np.broadcast_arrays(
         np.asarray(successes, np.float64), np.asarray(trials, np.float64)
     )
-    low, high = proportion_confint(count, np.maximum(total, 1), method="wilson")
-    empty = total == 0
-    low = np.where(count == 0, 0.0, np.clip(low, 0.0, 1.0))
-    high = np.where(count == total, 1.0, np.clip(high, 0.0, 1.0))
-    return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    n = np.where(total == 0, np.nan, total)  # of nothing, nothing is known
+    share = count / n
+    middle = share + z**2 / (2 * n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low, high = ((middle + side * half) / (1 + z**2 / n) for side in (-1, 1))
+    low = np.where((count == 0) & (total > 0), 0.0, np.clip(low, 0.0, 1.0))
+    return low, np.where(count == n, 1.0, np.clip(high, 0.0, 1.0))
 
 
 def rate(successes: float, trials: float) -> Estimate:

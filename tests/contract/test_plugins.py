@@ -25,7 +25,7 @@ PLUGINS = [
     if group in {*SINGLE, *MULTIPLE}
     for name in names
 ]
-HEAVY = {"torch", "shap", "lime", "captum", "sklearn", "matplotlib", "plotly", "statsmodels"}
+HEAVY = {"torch", "shap", "lime", "sklearn", "matplotlib", "plotly"}
 
 
 #: A data set of each kind that needs nothing but a package.

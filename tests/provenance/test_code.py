@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -44,14 +43,6 @@ def test_own_modules_are_followed_to_the_bottom(module) -> None:
     hashes = module("from deepseek_report.artifacts.results import Results\n")
     assert "deepseek_report.artifacts.storage.files" in hashes
     assert len(hashes["deepseek_report.artifacts.storage.files"]) == 64
-
-
-def test_docstrings_are_found_in_classes_and_functions() -> None:
-    tree = ast.parse("class A:\n    'a'\n    def f(self):\n        'b'\n")
-    for node in ast.walk(tree):
-        code._drop_docstring(node)
-    assert "'a'" not in ast.unparse(tree)
-    assert "'b'" not in ast.unparse(tree)
 
 
 def test_the_environment_names_no_host_and_no_path() -> None:

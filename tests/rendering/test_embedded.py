@@ -201,7 +201,7 @@ def test_rendering_imports_nothing_that_computes(sample: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from deepseek_report.rendering.render import render;"
         f"render(Path({str(sample.parent)!r}), ('html',));"
-        "heavy = {'torch', 'shap', 'sklearn', 'matplotlib', 'scipy', 'plotly', 'lime', 'captum'};"
+        "heavy = {'torch', 'shap', 'sklearn', 'matplotlib', 'scipy', 'plotly', 'lime'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(

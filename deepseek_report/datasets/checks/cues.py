@@ -15,6 +15,7 @@ from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.card.text_card import TextFacts, outcomes
 from deepseek_report.datasets.readers.word_splitting import HIDDEN, Form, form_of
+from deepseek_report.statistics.intervals import wilson
 
 #: A word must stand in so many texts before it is judged, and raise the share of a class by this.
 FEWEST_TEXTS = 20
@@ -105,15 +106,13 @@ def _of_class(
     counts: tuple[Mapping[str, int], Mapping[str, int]],
     setting: tuple[float, int],
 ) -> list[Cue]:
-    from statsmodels.stats.proportion import proportion_confint
-
     (totals, hits), (base, tried) = counts, setting
     n = np.array([totals[word] for word in often], dtype=np.float64)
     k = np.array([hits.get(word, 0) for word in often], dtype=np.float64)
     if not len(n) or base in {0.0, 1.0}:
         return []
-    low, high = proportion_confint(k, n, alpha=0.05, method="wilson")
-    safe = proportion_confint(k, n, alpha=0.05 / tried, method="wilson")[0]
+    low, high = wilson(k, n)
+    safe, _ = wilson(k, n, level=1 - 0.05 / tried)
     return [
         Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low[i], high[i])
         for i, w in enumerate(often)

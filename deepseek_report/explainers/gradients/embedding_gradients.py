@@ -32,7 +32,7 @@ def log_odds(logits: Tensor, target: int) -> Tensor:
 
 
 def embedded_log_odds(module: Any, target: int) -> Callable[[Tensor], Tensor]:
-    """The model from its embedding on, as a function that captum can differentiate."""
+    """The model from its embedding on, as a function that can be differentiated."""
     return lambda embedded: log_odds(module.forward_embedded(embedded), target)
 
 

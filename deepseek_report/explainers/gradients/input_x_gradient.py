@@ -1,4 +1,4 @@
-"""Input times gradient (captum), in embedding space."""
+"""Input times gradient, in embedding space."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 @dataclass(frozen=True)
 class InputXGradient(ModuleExplainer):
-    """Gradient of the log-odds at the input, times the input's embedding (captum).
+    """Gradient of the log-odds at the input, times the input's embedding.
 
     e · ∂F / ∂e for the embedding e, summed over the units of a feature; F is the log-odds of the
     target class. One gradient per instance: the cheapest signed method.
@@ -59,15 +59,14 @@ class InputXGradient(ModuleExplainer):
         )
 
     def _values(self, context: ExplainContext) -> Floats:
-        from captum.attr import InputXGradient as Captum
-
-        from deepseek_report.explainers.gradients import embedding_gradients
+        from deepseek_report.explainers.gradients import embedding_gradients as gradients
+        from deepseek_report.explainers.gradients.path_integral import gradient
 
         module, values = context.classifier.module, np.zeros(context.inputs.shape)
-        with embedding_gradients.evaluating(module):
-            method = Captum(embedding_gradients.embedded_log_odds(module, context.target))
+        with gradients.evaluating(module):
+            answer = gradients.embedded_log_odds(module, context.target)
             for part in self.parts(context):
-                embedded = embedding_gradients.embed(module, context.inputs[part]).requires_grad_()
-                per_unit = embedding_gradients.per_unit(method.attribute(embedded))
+                embedded = gradients.embed(module, context.inputs[part])
+                per_unit = gradients.per_unit(embedded * gradient(answer, embedded))
                 values[part] = sum_units(per_unit, module.unit_features, context.inputs.shape[1])
         return values

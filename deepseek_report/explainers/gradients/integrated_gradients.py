@@ -1,9 +1,9 @@
-"""Integrated gradients (captum) along the straight path from a typical or masked input."""
+"""Integrated gradients along the straight path from a typical or masked input."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -21,15 +21,10 @@ from deepseek_report.explainers.shared.attributions import (
 )
 from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
-
 
 @dataclass(frozen=True)
 class IntegratedGradients(ModuleExplainer):
-    """Gradients of the log-odds, summed along a straight path from a typical input (captum).
+    """Gradients of the log-odds, summed along a straight path from a typical input.
 
     Of a number the gradients are its own. In a text the path starts where every token is masked.
 
@@ -92,32 +87,19 @@ class IntegratedGradients(ModuleExplainer):
         return n_instances * (self.n_steps + 2)
 
     def _values(self, context: ExplainContext, baseline: Floats) -> Floats:
-        from captum.attr import IntegratedGradients as Captum
-
-        from deepseek_report.explainers.gradients import embedding_gradients
+        from deepseek_report.explainers.gradients import embedding_gradients as gradients
+        from deepseek_report.explainers.gradients.path_integral import path_integral
 
         module, values = context.classifier.module, np.zeros(context.inputs.shape)
-        with embedding_gradients.evaluating(module):
-            method = Captum(embedding_gradients.embedded_log_odds(module, context.target))
+        with gradients.evaluating(module):
+            answer = gradients.embedded_log_odds(module, context.target)
             for part in self.parts(context):
-                embedded = embedding_gradients.embed(module, context.inputs[part])
-                reference = embedding_gradients.embed(module, baseline[part])
-                per_unit = embedding_gradients.per_unit(
-                    self._integrate(method.attribute, embedded, reference)
-                )
+                end = gradients.embed(module, context.inputs[part])
+                start = gradients.embed(module, baseline[part])
+                integral = path_integral(answer, end, start, self.rule, self.n_steps)
+                per_unit = gradients.per_unit(integral)
                 values[part] = sum_units(per_unit, module.unit_features, context.inputs.shape[1])
         return values
-
-    def _integrate(
-        self, attribute: Callable[..., Any], embedded: Tensor, reference: Tensor
-    ) -> Tensor:
-        integral: Tensor = attribute(
-            embedded,
-            baselines=reference,
-            n_steps=self.n_steps,
-            method=self.rule,
-        )
-        return integral
 
 
 def _about_baseline(baseline: Floats) -> dict[str, Any]:

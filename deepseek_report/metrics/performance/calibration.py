@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -27,6 +26,7 @@ from deepseek_report.artifacts.table import (
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE, wilson
+from deepseek_report.statistics.logistic import last_coefficient
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 
 
@@ -65,31 +65,8 @@ def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
     clipped = np.clip(scores, 1e-9, 1 - 1e-9)
     log_odds = np.log(clipped / (1 - clipped))
     ones = np.ones((len(scores), 1))
-    slope = _logistic(happened, np.column_stack([ones, log_odds]), None)
-    return slope, _logistic(happened, ones, log_odds)
-
-
-def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimate:
-    """The last coefficient of a logistic regression, with Wald's interval."""
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
-
-    n = len(happened)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            model = GLM(happened.astype(np.float64), design, family=Binomial(), offset=offset)
-            fitted = model.fit()
-    except (Warning, np.linalg.LinAlgError, ValueError):
-        return Estimate(math.nan, None, None, n, "")
-    low, high = fitted.conf_int()[-1]
-    return Estimate(
-        float(fitted.params[-1]),
-        float(low),
-        float(high),
-        n,
-        message("interval_methods.wald_logistic"),
-    )
+    slope = last_coefficient(happened, np.column_stack([ones, log_odds]))
+    return slope, last_coefficient(happened, ones, log_odds)
 
 
 def errors_by_chance(scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> Floats:

@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+from statsmodels.stats.proportion import (
+    confint_proportions_2indep,
+    proportion_confint,
+    proportions_ztest,
+)
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.statistics.intervals import (
@@ -41,6 +45,13 @@ def test_wilson_ends_solve_the_score_equation(n: int, data: st.DataObject) -> No
         if 0 < end < 1:
             z = (x / n - end) / math.sqrt(end * (1 - end) / n)
             assert abs(z) == pytest.approx(Z95, rel=1e-6)
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.9999])
+def test_wilson_agrees_with_statsmodels(level: float) -> None:
+    count, total = np.array([1, 3, 7, 500]), np.array([5, 7, 8, 3000])
+    theirs = proportion_confint(count, total, alpha=1 - level, method="wilson")
+    np.testing.assert_allclose(wilson(count, total, level), theirs, atol=1e-12)
 
 
 def test_wilson_without_trials_is_not_a_number() -> None:
