@@ -242,7 +242,7 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
             raise pool.BrokenProcessPool
 
     @contextlib.contextmanager
-    def workers(jobs: int) -> Any:
+    def workers(jobs: int, modules: Any) -> Any:
         yield Broken(), queue.SimpleQueue()
 
     monkeypatch.setattr(pool, "workers", workers)

@@ -38,6 +38,15 @@ class BringsTrainer(Protocol):
 
 
 @runtime_checkable
+class ImportsLibraries(Protocol):
+    """The optional part of a ModelPlugin whose models are made by large libraries."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Modules of them, which are loaded once for all processes, before they start."""
+
+
+@runtime_checkable
 class SuitsData(Protocol):
     """The optional part of a ModelPlugin that hands out less for some data than for others."""
 

@@ -16,7 +16,11 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.reference_predictors import fit_predictor, limits_of
+from deepseek_report.metrics.performance.reference_predictors import (
+    LIBRARIES,
+    fit_predictor,
+    limits_of,
+)
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
@@ -34,6 +38,7 @@ class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     tables: ClassVar[TableTypes] = {
         "curve": TableType(
             (

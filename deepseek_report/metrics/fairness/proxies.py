@@ -36,7 +36,11 @@ from deepseek_report.artifacts.table import (
     estimate,
 )
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.reference_predictors import Predict, fit_predictor
+from deepseek_report.metrics.performance.reference_predictors import (
+    LIBRARIES,
+    Predict,
+    fit_predictor,
+)
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE, Z95
 from deepseek_report.statistics.ranking import delong, macro_auc
@@ -98,6 +102,7 @@ class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     tables: ClassVar[TableTypes] = {
         "features": TableType(
             (

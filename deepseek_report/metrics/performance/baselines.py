@@ -24,6 +24,7 @@ from deepseek_report.artifacts.score import (
 )
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.performance.reference_predictors import (
+    LIBRARIES,
     Predictor,
     fit_predictor,
     limits_of,
@@ -45,6 +46,7 @@ class Baselines(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
+    libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     tables: ClassVar[TableTypes] = {
         "comparison": TableType(
             (

@@ -100,6 +100,12 @@ class Sklearn:
             return ALL_TASKS
 
     @property
+    def libraries(self) -> tuple[str, ...]:
+        """Where the named estimator comes from; the library itself where none is named."""
+        named = None if self.file else self.estimator
+        return (named.rpartition(".")[0] if named else self.library,)
+
+    @property
     def called(self) -> str:
         """What refusals call the model."""
         return self._class_name or "the estimator of the file"

@@ -40,6 +40,7 @@ class TorchModule:
     with it nothing is trained.
     """
 
+    libraries: ClassVar[tuple[str, ...]] = ("torch",)
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
 
     tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS

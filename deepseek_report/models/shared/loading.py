@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.models import ModelPlugin, Restores
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WEIGHTS = "weights.safetensors"
 
@@ -43,6 +42,9 @@ def load_classifier(
 
 def load_weights(module: nn.Module, path: Path) -> None:
     """Put stored weights and statistics into a module; every name and shape must agree."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     if not path.exists():
         raise ArtifactError(f"{path}: the weights are missing; train the model again")
     try:

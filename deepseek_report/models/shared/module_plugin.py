@@ -16,6 +16,7 @@ class ModulePlugin:
     """Base of a plug-in whose model is a torch module of this package, with weights to train."""
 
     name: ClassVar[str]
+    libraries: ClassVar[tuple[str, ...]] = ("torch",)
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -25,6 +25,7 @@ from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.execution.workers import one_thread, tell
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import cost_left
+from deepseek_report.runner.planning.libraries import modules_to_load
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.run_folders.missing_parts import disclosed_problems, problem, reasons
 from deepseek_report.store import Store, digest
@@ -196,10 +197,10 @@ class _Run:
             return
         jobs = min(self.experiment.settings.jobs, len(self.waiting))
         if jobs == 1 or self.device != "cpu" or self.experiment.is_given:
-            one_thread()
-            self.run_here()
+            with one_thread():
+                self.run_here()
             return
-        Pool(self, jobs).run()
+        Pool(self, jobs, modules_to_load(self.experiment, self.waiting.values())).run()
 
     def run_here(self) -> None:
         while ready := list(self.startable()):

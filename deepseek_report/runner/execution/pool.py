@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
@@ -40,10 +40,13 @@ class Schedule(Protocol):
 
 
 class Pool:
-    """Up to `jobs` stages at a time, each in a process."""
+    """Up to `jobs` stages at a time, each in a process.
 
-    def __init__(self, schedule: Schedule, jobs: int) -> None:
-        self.schedule, self.jobs = schedule, jobs
+    modules : what the processes are to be started with.
+    """
+
+    def __init__(self, schedule: Schedule, jobs: int, modules: Sequence[str] = ()) -> None:
+        self.schedule, self.jobs, self.modules = schedule, jobs, modules
         self.running: dict[Future[Any], Stage] = {}
         self.again: list[Stage] = []
         self.died: set[str] = set()
@@ -52,7 +55,7 @@ class Pool:
         """Run until nothing can be started any more."""
         whole = False
         while not whole:
-            with workers(self.jobs) as (pool, messages):
+            with workers(self.jobs, self.modules) as (pool, messages):
                 whole = self._run_until_broken(pool, messages)
 
     def _run_until_broken(self, pool: ProcessPoolExecutor, messages: Any) -> bool:

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, forkserver, get_context
@@ -16,20 +16,30 @@ from typing import Any
 from deepseek_report.config.local_code import install, installed
 
 _MESSAGES: Any = None
+_THREADS = "OMP_NUM_THREADS"
 #: What a terminal sends to every process of a command: Ctrl-C, and that it has gone.
 _TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(signal, n))
 
 
+#: What every process that computes imports.
+_ALWAYS = ("numpy", "pandas", "pyarrow.parquet", "deepseek_report.runner.execution.stages")
+
+
 @contextmanager
-def workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
-    """Processes with one thread each, so that a sum is the same whatever the number of cores."""
+def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
+    """Processes with one thread each, so that a sum is the same whatever the number of cores.
+
+    modules : what they will need. The process that they are forked from imports it once, unless it
+        has been started before.
+    """
     context = get_context("spawn" if os.name == "nt" else "forkserver")
     if hasattr(context, "set_forkserver_preload"):
-        context.set_forkserver_preload(["deepseek_report.runner.execution.preload"])
+        context.set_forkserver_preload([*_ALWAYS, *modules])
     with _interrupts_ignored():
         messages = context.Queue()
         if os.name != "nt":
-            forkserver.ensure_running()
+            with one_thread():
+                forkserver.ensure_running()
     pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid(), installed()))
     try:
         yield pool, messages
@@ -73,15 +83,27 @@ def _start_worker(messages: Any, parent: int, local: Mapping[str, str]) -> None:
     global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
     _MESSAGES = messages
     install(local)  # before the first task is unpickled, which imports trusted packages
-    one_thread()
+    one_thread().__enter__()  # for good
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def one_thread() -> None:
-    """Compute with one thread: the order of a sum is then the same on every machine."""
-    import torch
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it torch computes with one thread: a sum is then the same on every machine.
 
-    torch.set_num_threads(1)
+    Torch may be imported before or within it; it is not imported for this alone.
+    """
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"  # read by torch when it is imported
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
 
 
 def give_memory_back() -> None:

@@ -30,10 +30,10 @@ def seconds_of_a_row(experiment: Experiment, dataset: Dataset, device: str) -> f
         return None
     from deepseek_report.runner.execution.workers import one_thread
 
-    one_thread()
     try:
-        module = model.build(dataset.schema, dataset.train, experiment.seeds.training)
-        return _time_passes(model.wrap(module, dataset.schema, device), dataset)
+        with one_thread():
+            module = model.build(dataset.schema, dataset.train, experiment.seeds.training)
+            return _time_passes(model.wrap(module, dataset.schema, device), dataset)
     except (DeepseekReportError, RuntimeError, ValueError):
         return None  # the run itself will say what is wrong with the model
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import numpy as np
 import psutil
 import pytest
 
-from deepseek_report.runner.execution.workers import give_memory_back
+from deepseek_report.runner.execution.workers import give_memory_back, one_thread
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
@@ -21,3 +23,26 @@ def test_giving_memory_back_fails_on_no_system(
     give_memory_back()
     assert psutil.Process().memory_info().rss <= before + 2**20
     np.testing.assert_array_equal(kept, np.arange(1000))
+
+
+@pytest.mark.parametrize("first", ["", "import torch\n"])
+def test_torch_computes_with_one_thread_imported_before_or_within(first: str) -> None:
+    code = f"{first}from deepseek_report.runner.execution.workers import one_thread\n"
+    code += "with one_thread():\n    import torch\n    print(torch.get_num_threads())"
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("before", ["3", None])
+def test_the_number_of_threads_of_other_libraries_is_as_before(
+    before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if before is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", before)
+    with one_thread():
+        assert os.environ["OMP_NUM_THREADS"] == "1"
+    assert os.environ.get("OMP_NUM_THREADS") == before

@@ -1,0 +1,41 @@
+"""What the processes of a run are started with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.planning.libraries import modules_to_load
+from deepseek_report.runner.planning.plan import make_plan
+
+
+def loaded(*overrides: str) -> list[str]:
+    experiment = validate(compose(["dataset=breast_cancer", *overrides], None), (), ())
+    return modules_to_load(experiment, make_plan(experiment))
+
+
+def test_a_run_loads_what_its_model_metrics_and_pictures_need() -> None:
+    modules = loaded()
+    assert {"torch", "sklearn.ensemble", "matplotlib.figure"} <= set(modules)
+    assert "deepseek_report.metrics.performance.baselines" in modules
+    assert len(modules) == len(set(modules))
+
+
+def test_an_estimator_needs_no_torch() -> None:
+    modules = loaded(
+        "model=sklearn", "explainers=[random]", "metrics=[roc_auc]", "report.thresholds=[]"
+    )
+    code = "import sys, importlib\n" + "".join(f"import {module}\n" for module in modules)
+    code += "print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_stages_that_are_in_the_store_load_nothing() -> None:
+    experiment = validate(compose(["experiment=breast_cancer"], None), (), ())
+    pictures = [stage for stage in make_plan(experiment) if stage.kind == "pictures"]
+    modules = modules_to_load(experiment, pictures)
+    assert "sklearn.ensemble" not in modules
+    assert "matplotlib.backends.backend_svg" in modules
