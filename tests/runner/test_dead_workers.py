@@ -46,6 +46,10 @@ class Deadly:
 
     def save(self, folder):
         (folder / "result.txt").write_text("whole")
+
+
+def config_of(group, key):
+    return {"_target_": "deadly_source.Deadly"}
 """
 STAGES = tuple(Stage(f"data/{name}", f"key-{name}") for name in "abcdef")
 
@@ -68,13 +72,14 @@ def run(
     (folder / "deadly_source.py").write_text(SOURCE)
     (folder / "marks").mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    from deadly_source import Deadly  # type: ignore[import-not-found]
+    from deadly_source import Deadly, config_of  # type: ignore[import-not-found]
 
     settings = SimpleNamespace(jobs=2, measure_time=False)
     data = Deadly(folder / "marks", deaths, "data.b")
     experiment = SimpleNamespace(
-        single={"dataset": data, "report": SimpleNamespace(language="en")},
+        single={"dataset": data, "model": None, "report": SimpleNamespace(language="en")},
         multiple={},
+        config_of=config_of,
         settings=settings,
         seeds=Seeds(0, 0, 0, 0),
         is_given=False,

@@ -25,8 +25,8 @@ from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.execution.workers import one_thread, tell
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import cost_left
-from deepseek_report.runner.planning.libraries import modules_to_load
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
+from deepseek_report.runner.planning.preloading import modules_to_load
 from deepseek_report.runner.run_folders.missing_parts import disclosed_problems, problem, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import wording
