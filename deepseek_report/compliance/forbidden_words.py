@@ -38,13 +38,11 @@ def forbidden_words() -> tuple[str, ...]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    words = [
-        re.escape(word).replace(r"\ ", r"\s+")
-        if not word.isascii()
-        else rf"(?<!\w){re.escape(word)}(?!\w)".replace(r"\ ", r"\s+")
-        for word in sorted(forbidden_words(), key=len, reverse=True)
-    ]
-    return re.compile("|".join(words), re.IGNORECASE)
+    words = sorted(forbidden_words(), key=len, reverse=True)
+    patterns = [re.escape(word).replace(r"\ ", r"\s+") for word in words]
+    apart = "|".join(p for p, word in zip(patterns, words, strict=True) if word.isascii())
+    inside = [p for p, word in zip(patterns, words, strict=True) if not word.isascii()]
+    return re.compile("|".join([rf"(?<!\w)(?:{apart})(?!\w)", *inside]), re.IGNORECASE)
 
 
 def find_forbidden(text: str, quoted: Iterable[str] = ()) -> list[ForbiddenUse]:

@@ -86,7 +86,7 @@ class Wording:
             "the_noun": known.get("before_one", ""),
             "the_nouns": known.get("before_many", ""),
         }
-        self._templates: dict[str, Template] = {}
+        self._templates: dict[str, Template | str] = {}  # texts without slots as they are
         self._environment = _environment(self)
 
     def has(self, key: str) -> bool:
@@ -104,9 +104,14 @@ class Wording:
             text = self._look_up(key)
             if not isinstance(text, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
-            self._templates[key] = self._environment.from_string(text)
-        filled = self._nouns | {name: self._filling(value) for name, value in values.items()}
-        return _BREAKS.sub(" ", self._templates[key].render(**filled)).strip()
+            self._templates[key] = self._environment.from_string(text) if "{" in text else text
+        template = self._templates[key]
+        if isinstance(template, str):
+            worded = template
+        else:
+            filled = {name: self._filling(value) for name, value in values.items()}
+            worded = template.render(**self._nouns | filled)
+        return _BREAKS.sub(" ", worded).strip()
 
     def say(self, text: Text) -> str:
         """A message in this language; a plain text as it stands."""
