@@ -21,7 +21,12 @@ WEIGHTS = "weights.safetensors"
 def load_classifier(
     plugin: ModelPlugin, schema: Schema, train: Split, folder: Path, device: str = "cpu"
 ) -> Classifier:
-    """The trained classifier of a training folder.
+    """The trained classifier of a training folder; see `load_module`."""
+    return plugin.wrap(load_module(plugin, schema, train, folder), schema, device)
+
+
+def load_module(plugin: ModelPlugin, schema: Schema, train: Split, folder: Path) -> Any:
+    """The trained module of a training folder, as the plug-in builds and wraps it.
 
     Parameters
     ----------
@@ -37,7 +42,7 @@ def load_classifier(
         plugin.restore(module, train, folder)
     else:
         load_weights(module, folder / WEIGHTS)
-    return plugin.wrap(module, schema, device)
+    return module
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

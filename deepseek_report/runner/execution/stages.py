@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
@@ -268,12 +269,29 @@ def _cases(job: StageJob) -> Cases:
     return Cases.load(job.inputs["predictions"] / "cases")
 
 
+#: {training folder: its module as it was loaded}, the last one; estimators are fitted for it.
+_LOADED: dict[Path, Any] = {}
+
+
 def _classifier(job: StageJob) -> Classifier:
-    """A fresh classifier around the trained module; its calls are counted from 0."""
-    from deepseek_report.models.shared.loading import load_classifier
+    """A fresh classifier around a copy of the trained module; its calls are counted from 0.
+
+    Whatever a stage does to its model, no other stage sees it. What a person gave in Python is
+    not copied: nothing says that it can be.
+    """
+    from deepseek_report.models.shared.loading import load_module
 
     model, dataset = job.experiment.single["model"], _dataset(job.inputs["data"])
-    return load_classifier(model, dataset.schema, dataset.train, job.inputs["training"], job.device)
+    folder = job.inputs["training"]
+    if job.experiment.is_given:
+        module = load_module(model, dataset.schema, dataset.train, folder)
+    else:
+        if folder not in _LOADED:
+            _LOADED.clear()
+            _LOADED[folder] = load_module(model, dataset.schema, dataset.train, folder)
+        module = copy.deepcopy(_LOADED[folder])
+    classifier: Classifier = model.wrap(module, dataset.schema, job.device)
+    return classifier
 
 
 def _background(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
