@@ -53,8 +53,13 @@ def budget() -> dict[str, Any]:
 
 
 def _amounts(plugin: Any) -> dict[str, int]:
+    """How much a metric looks at; what is judged from so many rows on (`min_…`) is no amount."""
     values = {field.name: getattr(plugin, field.name) for field in dataclasses.fields(plugin)}
-    return {name: value for name, value in values.items() if type(value) is int}
+    return {
+        name: value
+        for name, value in values.items()
+        if type(value) is int and not name.startswith("min_")
+    }
 
 
 def standard_errors(run: Path) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
@@ -135,8 +136,12 @@ def evaluate(
     )
 
 
+@lru_cache(maxsize=1)
 def evaluate_results(results: Results) -> ComplianceReport:
-    """Like `evaluate`, with frameworks, options and date as the run and its people give them."""
+    """Like `evaluate`, with frameworks, options and date as the run and its people give them.
+
+    The report and its record for machines ask for the same: it is evaluated once.
+    """
     section: Mapping[str, Any] = (results.config.get("sections") or {}).get("compliance") or {}
     options = EvaluateOptions(
         floor=section.get("floor", EvaluateOptions.floor),
