@@ -92,7 +92,7 @@ class TensorBoard:
         self.writer.add_image(name, drawing.maps(weights.float().cpu().numpy()))
 
     def _graph(self, module: Any, inputs: Tensor) -> None:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             try:
                 self.writer.add_graph(module, inputs)

@@ -117,7 +117,7 @@ class Stepper:
         """
         self.scaler.unscale_(self.optimiser)
         limit = self.settings.gradient_clip or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), limit)
+        norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), limit, foreach=True)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return [norm.item()] if norm.isfinite() or not self.precision.scales else []

@@ -234,7 +234,7 @@ def _optimiser(module: Any, rate: float, decay: float) -> torch.optim.AdamW:
     matrices = [p for p in module.parameters() if p.dim() >= 2]
     others = [p for p in module.parameters() if p.dim() < 2]
     groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate)
+    return torch.optim.AdamW(groups, lr=rate, fused=True)
 
 
 def _copy(module: Any) -> dict[str, Tensor]:

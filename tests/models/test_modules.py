@@ -135,7 +135,8 @@ def test_experts_agree_with_a_slow_loop_over_tokens():
     torch.manual_seed(0)
     layer = SparseExperts(6, 5, experts=4, chosen=2, shared=True)
     tokens = torch.randn(3, 7, 6)
-    out, weights, _ = layer(tokens)
+    out, routing = layer(tokens)
+    weights = routing.weights()
     for row in range(3):
         for place in range(7):
             x = tokens[row, place]

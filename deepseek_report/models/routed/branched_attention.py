@@ -14,6 +14,7 @@ from deepseek_report.models.routed.long_attention import (
     attend_runs,
     run_means,
 )
+from deepseek_report.models.routed.products import product
 from deepseek_report.models.shared.neighbours import Neighbours, outside_band, runs
 
 BRANCHES = ("local", "global")
@@ -23,7 +24,7 @@ DENSE = 256
 MAPS = 128
 #: Numbers in the maps that a processor computes at a time, so that they fit the cache of a core:
 #: the 77 MB of 256 instances of 97 tokens, all at once, take four times as long.
-_AT_ONCE = 2**19
+_AT_ONCE = 2**20
 
 
 class RoutedAttention(nn.Module):
@@ -115,14 +116,18 @@ class RoutedAttention(nn.Module):
     def _side_by_side(self, mixed: Tensor) -> Tensor:
         """(instance · branch · head, token, head width) -> (instance, token, width)."""
         _, length, size = mixed.shape
-        by_head = mixed.view(-1, self.count, length, size).transpose(1, 2)
-        return by_head.reshape(-1, length, self.count * size)
+        by_head = mixed.unflatten(0, (-1, self.count)).transpose(1, 2)
+        side_by_side: Tensor = by_head.reshape(-1, length, self.count * size)
+        return side_by_side
 
     def _attend(self, heads: Heads, rows: int, maps: bool) -> tuple[Tensor, Tensor | None]:
         """Mixed values (instance · branch · head, token, head width), and the maps if wanted."""
         if not self.dense:
             return self._attend_long(heads, rows, maps)
-        parts = [self._attend_dense(part, maps) for part in heads.split(self._at_once(heads))]
+        at_once = self._at_once(heads)
+        if len(heads.query) <= at_once:
+            return self._attend_dense(heads, maps)
+        parts = [self._attend_dense(part, maps) for part in heads.split(at_once)]
         mixed = torch.cat([mixed for mixed, _ in parts])
         maps_of_parts = [attention for _, attention in parts if attention is not None]
         return mixed, torch.cat(maps_of_parts) if maps else None
@@ -136,18 +141,18 @@ class RoutedAttention(nn.Module):
 
     def _attend_dense(self, heads: Heads, maps: bool) -> tuple[Tensor, Tensor | None]:
         attention = self._attention(heads)
-        mixed = attention @ heads.value
+        mixed = product(attention, heads.value)
         return mixed, run_means(attention, self.map_runs, heads.present) if maps else None
 
     def _attention(self, heads: Heads) -> Tensor:
         """(instance · branch · head, query, key), rows sum to 1."""
-        scores = heads.query @ heads.key.transpose(1, 2)
+        scores = product(heads.query, heads.key.transpose(1, 2))
         length = scores.shape[1]
-        far = self.far[:, :length, :length].repeat_interleave(self.heads, dim=0).to(scores.dtype)
-        masked = scores.view(-1, *far.shape).add_(far)
+        far = self.far[:, None, :length, :length].to(scores.dtype)
+        masked = scores.view(-1, len(BRANCHES), self.heads, length, length) + far
         if heads.present is not None:
-            seen = heads.present.view(-1, self.count, 1, length)[:, :1]
-            masked.add_(torch.zeros_like(seen, dtype=scores.dtype).masked_fill_(~seen, -math.inf))
+            seen = heads.present.view(-1, self.count, 1, length)[:, :1].unsqueeze(1)
+            masked += torch.zeros_like(seen, dtype=scores.dtype).masked_fill_(~seen, -math.inf)
         return torch.softmax(masked.view_as(scores), -1)
 
     def _attend_long(self, heads: Heads, rows: int, maps: bool) -> tuple[Tensor, Tensor | None]:
