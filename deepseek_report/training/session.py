@@ -242,10 +242,15 @@ def _seed_of(seed: int, epoch: int) -> int:
 
 @contextmanager
 def _deterministic(device: str) -> Iterator[None]:
-    """On a GPU, take the reproducible algorithm wherever there is one; CPUs are so already."""
+    """On a GPU, take the reproducible algorithm wherever there is one; CPUs do so already.
+
+    On a CPU nothing is asked of torch, which would load its compiler.
+    """
+    if torch.device(device).type != "cuda":
+        yield
+        return
     before = torch.are_deterministic_algorithms_enabled()
-    if torch.device(device).type == "cuda":
-        torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:
