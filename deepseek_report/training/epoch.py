@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -13,7 +13,6 @@ from torch import Tensor
 
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.training.adamw import Optimiser
-from deepseek_report.training.backward import Backward, InTurn
 from deepseek_report.training.objective import Objective
 from deepseek_report.training.precision import Precision
 from deepseek_report.training.schedule import learning_rate
@@ -53,7 +52,6 @@ class Stepper:
     device: str
     total: int
     forward: Callable[[Tensor], tuple[Tensor, Tensor]]
-    backward: Backward = field(default_factory=InTurn)
 
     def epoch(self, inputs: Tensor, labels: Tensor, first_step: int, progress: Progress) -> Pass:
         """Train on all rows once, in an order drawn from torch's current random state.
@@ -94,25 +92,18 @@ class Stepper:
         return rate
 
     def _gradients(self, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
-        """Add up the gradients of the mean loss of a step's rows, one part of a batch at a time."""
+        """Add up the gradients of the mean loss of a step's rows, one batch at a time."""
         self.optimiser.zero_grad(set_to_none=True)
         loss_sum, balance_sum = 0.0, 0.0
-        sizes = self._part_sizes(len(labels))
-        for rows, truth in zip(inputs.split(sizes), labels.split(sizes), strict=True):
+        size = self.settings.batch_size
+        for rows, truth in zip(torch.split(inputs, size), torch.split(labels, size), strict=True):
             share = len(truth) / len(labels)
             loss, balance = self._losses(rows, truth)
             whole = loss + self.settings.balance_weight * balance
-            self.backward.add(self.scaler.scale(share * whole))
+            torch.autograd.backward(self.scaler.scale(share * whole))
             loss_sum += share * loss.item()
             balance_sum += share * balance.item()
-        self.backward.finish()
         return loss_sum, balance_sum
-
-    def _part_sizes(self, rows: int) -> list[int]:
-        """Of the parts of each batch of a step, one batch after another."""
-        size = self.settings.batch_size
-        batches = [min(size, rows - start) for start in range(0, rows, size)]
-        return [part for batch in batches for part in self.backward.parts(batch)]
 
     def _losses(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with self.precision.autocast(self.device):

@@ -20,7 +20,6 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.tasks import task_of
 from deepseek_report.training.adamw import AdamW
-from deepseek_report.training.backward import Backward, InTurn, backward_for
 from deepseek_report.training.board import open_board
 from deepseek_report.training.compiling import compiled
 from deepseek_report.training.epoch import Stepper
@@ -172,14 +171,7 @@ class Session:
             device=self.place.device,
             total=self.epochs * self.steps_per_epoch,
             forward=self.forward,
-            backward=self._backward(),
         )
-
-    def _backward(self) -> Backward:
-        if self.settings.compile:
-            return InTurn()
-        rows = min(self.settings.batch_size, len(self.train[1]))
-        return backward_for(self.module, self.place.device, rows, self.tokens)
 
     def _fingerprint(self, train: Split) -> str:
         truths = self.objective.truths(train).numpy()

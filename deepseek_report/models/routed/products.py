@@ -47,8 +47,8 @@ class _Product(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         left, right = ctx.saved_tensors
-        to_left = product(gradient, right.transpose(1, 2))
-        return to_left, product(left.transpose(1, 2), gradient)
+        to_left = _product(gradient, right.transpose(1, 2))
+        return to_left, _product(left.transpose(1, 2), gradient)
 
 
 _product: Callable[[Tensor, Tensor], Tensor] = _Product.apply

@@ -48,7 +48,8 @@ class Slots:
         """(slot, n), (group, n, m), (group, m) -> (slot, m), each slot by its group's matrix."""
         slots, matrices = autocast(slots), autocast(matrices)
         biases = None if biases is None else autocast(biases)
-        return _by_group(slots, matrices, biases, self.sizes)
+        multiply = _linear if torch.is_grad_enabled() else _multiplied
+        return multiply(slots, matrices, biases, self.sizes)
 
 
 def _stable_order(groups: Tensor) -> Tensor:
@@ -68,13 +69,6 @@ def _summed(slot_rows: Tensor, slots: Slots) -> Tensor:
     for place in others:
         total += slot_rows.index_select(0, place)
     return total
-
-
-def _by_group(
-    slots: Tensor, matrices: Tensor, biases: Tensor | None, sizes: Sequence[int]
-) -> Tensor:
-    multiply = _linear if torch.is_grad_enabled() else _multiplied
-    return multiply(slots, matrices, biases, sizes)
 
 
 def _multiplied(
@@ -138,7 +132,7 @@ class _Linear(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         slots, matrices = ctx.saved_tensors
-        to_slots = _by_group(gradient, matrices.transpose(1, 2), None, ctx.sizes)
+        to_slots = _linear(gradient, matrices.transpose(1, 2), None, ctx.sizes)
         to_matrices = _outer(slots, gradient, ctx.sizes)
         parts = gradient.split(ctx.sizes)
         to_biases = torch.stack([part.sum(0) for part in parts]) if ctx.biased else None
@@ -163,8 +157,8 @@ class _Outer(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         left, right = ctx.saved_tensors
-        to_left = _by_group(right, gradient.transpose(1, 2), None, ctx.sizes)
-        return to_left, _by_group(left, gradient, None, ctx.sizes), None
+        to_left = _linear(right, gradient.transpose(1, 2), None, ctx.sizes)
+        return to_left, _linear(left, gradient, None, ctx.sizes), None
 
 
 _outer: Callable[..., Tensor] = _Outer.apply
