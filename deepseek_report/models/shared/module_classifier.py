@@ -17,8 +17,8 @@ from deepseek_report.metrics.performance.softmax import log_odds, softmax
 from deepseek_report.models.shared.seeding import seeded
 from deepseek_report.tasks import task_of
 
-#: Rows per call of the module: so many that an operation costs more than calling it does.
-BATCH = 512
+#: Rows per call of the module: large enough to keep two cores busy, small enough for their caches.
+BATCH = 256
 #: A batch holds at most so many input values, so that long series do not fill the memory.
 VALUES = 2**18
 

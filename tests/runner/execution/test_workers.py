@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
 import psutil
 import pytest
 
-from deepseek_report.runner.execution.workers import give_memory_back
+from deepseek_report.runner.execution.workers import give_memory_back, keep_freed_memory
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
@@ -21,3 +22,25 @@ def test_giving_memory_back_fails_on_no_system(
     give_memory_back()
     assert psutil.Process().memory_info().rss <= before + 2**20
     np.testing.assert_array_equal(kept, np.arange(1000))
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_keeping_memory_fails_on_no_system(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    keep_freed_memory()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone")
+def test_freed_memory_is_used_again_without_new_pages() -> None:
+    program = (
+        "import resource, numpy as np\n"
+        "from deepseek_report.runner.execution.workers import keep_freed_memory\n"
+        "def faults():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    blocks = [np.ones(2**18) for _ in range(20)]\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "keep_freed_memory()\n"
+        "first, *others = [faults() for _ in range(4)]\n"
+        "assert first > 5000 and max(others) < 500, (first, others)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
