@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from deepseek_report.models.routed.long_attention import (
     Band,
@@ -70,6 +71,7 @@ class RoutedAttention(nn.Module):
         head_mask: Tensor | None = None,
         present: Tensor | None = None,
         maps: bool = True,
+        read: int | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Mix the tokens.
 
@@ -77,14 +79,16 @@ class RoutedAttention(nn.Module):
         ----------
         tokens : (instance, token, width). head_mask : (branch, head) of 0 and 1, or None.
         present : (instance, token) bool, None where all are there. maps : whether to hand out the
-            attention.
+            attention. read : how many of the first tokens are mixed, None for all; where attention
+            is not `dense` or handed out, all are.
 
         Returns
         -------
         Mixed tokens (instance, token, width); attention (instance, branch, head, query, key) or
         None, see `LayerTrace`; routes (instance, branch, head), which sum to 1 before the mask.
         """
-        heads = Heads(*self._heads(tokens), None if present is None else self._by_head(present))
+        by_head = None if present is None else self._by_head(present)
+        heads = Heads(*self._heads(tokens, None if maps or not self.dense else read), by_head)
         routes = self._routes(tokens, present)
         if head_mask is not None:
             routes = routes * head_mask.reshape(-1)
@@ -105,13 +109,27 @@ class RoutedAttention(nn.Module):
         """(instance, token) -> (instance · branch · head, token)."""
         return present.repeat_interleave(self.count, dim=0)
 
-    def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(instance, token, width) -> three times (instance · branch · head, token, head width)."""
-        rows, length, width = tokens.shape
-        parts = self.project(tokens).view(rows, length, 3, self.count, width // self.count)
-        shape = (3, rows * self.count, length, width // self.count)
-        query, key, value = parts.permute(2, 0, 3, 1, 4).reshape(shape).unbind(0)
+    def _heads(self, tokens: Tensor, read: int | None) -> tuple[Tensor, Tensor, Tensor]:
+        """(instance, token, width) -> three times (instance · branch · head, token, head width).
+
+        read : the first tokens alone for which there are queries.
+        """
+        if read is None:
+            query, key, value = self._split(self.project(tokens), 3)
+        else:
+            width = tokens.shape[2]
+            weight, bias = self.project.weight, self.project.bias
+            (query,) = self._split(linear(tokens[:, :read], weight[:width], bias[:width]), 1)
+            key, value = self._split(linear(tokens, weight[width:], bias[width:]), 2)
         return query / math.sqrt(query.shape[-1]), key, value
+
+    def _split(self, projected: Tensor, kinds: int) -> tuple[Tensor, ...]:
+        """(instance, token, kind · width) -> for each kind as `_heads`."""
+        rows, length, width = projected.shape
+        size = width // kinds // self.count
+        parts = projected.view(rows, length, kinds, self.count, size)
+        shape = (kinds, rows * self.count, length, size)
+        return parts.permute(2, 0, 3, 1, 4).reshape(shape).unbind(0)
 
     def _side_by_side(self, mixed: Tensor) -> Tensor:
         """(instance · branch · head, token, head width) -> (instance, token, width)."""
@@ -134,10 +152,10 @@ class RoutedAttention(nn.Module):
 
     def _at_once(self, heads: Heads) -> int:
         """Rows of `heads` whose maps are computed together: whole instances."""
-        rows, length, _ = heads.query.shape
+        rows, read, _ = heads.query.shape
         if heads.query.device.type != "cpu":
             return max(rows, 1)
-        return max(_AT_ONCE // (self.count * length**2), 1) * self.count
+        return max(_AT_ONCE // (self.count * read * heads.key.shape[1]), 1) * self.count
 
     def _attend_dense(self, heads: Heads, maps: bool) -> tuple[Tensor, Tensor | None]:
         attention = self._attention(heads)
@@ -147,9 +165,9 @@ class RoutedAttention(nn.Module):
     def _attention(self, heads: Heads) -> Tensor:
         """(instance · branch · head, query, key), rows sum to 1."""
         scores = product(heads.query, heads.key.transpose(1, 2))
-        length = scores.shape[1]
-        far = self.far[:, None, :length, :length].to(scores.dtype)
-        masked = scores.view(-1, len(BRANCHES), self.heads, length, length) + far
+        read, length = scores.shape[1:]
+        far = self.far[:, None, :read, :length].to(scores.dtype)
+        masked = scores.view(-1, len(BRANCHES), self.heads, read, length) + far
         if heads.present is not None:
             seen = heads.present.view(-1, self.count, 1, length)[:, :1].unsqueeze(1)
             masked += torch.zeros_like(seen, dtype=scores.dtype).masked_fill_(~seen, -math.inf)

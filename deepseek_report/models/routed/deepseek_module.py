@@ -66,15 +66,22 @@ class RoutedLayer(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(
-        self, tokens: Tensor, head_mask: Tensor | None, present: Tensor | None, maps: bool
+        self,
+        tokens: Tensor,
+        head_mask: Tensor | None,
+        present: Tensor | None,
+        maps: bool,
+        read: int | None = None,
     ) -> tuple[Tensor, Decisions]:
-        """(instance, token, width) -> the same, and what was decided.
+        """(instance, token, width) -> the same, or of the tokens read; and what was decided.
 
-        present, maps : see `RoutedAttention`.
+        present, maps, read : see `RoutedAttention`.
         """
         mixed, attention, routes = self.attention(
-            self.attention_norm(tokens), head_mask, present, maps
+            self.attention_norm(tokens), head_mask, present, maps, read
         )
+        tokens = tokens[:, : mixed.shape[1]]
+        present = None if present is None else present[:, : mixed.shape[1]]
         tokens = tokens + self.drop_path(self.dropout(mixed))
         expert, routing = self.experts(self.experts_norm(tokens), present)
         tokens = tokens + self.drop_path(self.dropout(expert))
@@ -117,7 +124,7 @@ class DeepSeekModule(nn.Module):
 
     def forward_embedded(self, embedded: Tensor) -> Tensor:
         """(instance, unit, …) -> logits (instance, class)."""
-        return self.output.view(self._run(embedded)[0])
+        return self.output.view(self._run(embedded, whole=False)[0])
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, column) original units -> logits (instance, class)."""
@@ -152,15 +159,23 @@ class DeepSeekModule(nn.Module):
         return describe(self, "DeepSeek", self._summary(), self._kinds())
 
     def _run(
-        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
+        self,
+        embedded: Tensor,
+        head_mask: Tensor | None = None,
+        *,
+        maps: bool = False,
+        whole: bool = True,
     ) -> tuple[Tensor, list[Decisions]]:
+        """Outputs and decisions; unless `whole`, the last layer decides for what is read alone."""
         tokens, present = self.tokens.join(embedded)
         if not maps and not self.training:
             tokens, present = self._trimmed(tokens, present)
         decisions = []
         for position, layer in enumerate(self.layers):
             mask = None if head_mask is None else head_mask[position]
-            tokens, decided = layer(tokens, mask, present, maps)
+            last = position == len(self.layers) - 1
+            read = 1 if last and not whole and not self.reads_mean else None
+            tokens, decided = layer(tokens, mask, present, maps, read)
             decisions.append(decided)
         pooled = mean_token(tokens, present) if self.reads_mean else tokens[:, 0]
         return self.output(self.norm(pooled)), decisions
