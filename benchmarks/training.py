@@ -84,7 +84,7 @@ def main(turns: int, write: bool) -> None:
     table = "\n".join(
         [
             f"Width {ours.config.sizes.width}, {len(ours.token_columns)} tokens, batches of "
-            f"{trainer.batch_size} rows, {turns} turns; ms of CPU.",
+            f"{trainer.batch_size} rows, {turns} turns, torch {torch.__version__}; ms of CPU.",
             "",
             "| | `deepseek` | plain encoder | ratio: min, median, max |",
             "|---|---|---|---|",
@@ -139,8 +139,8 @@ def whole_training(module: Any, dataset: Dataset, trainer: Any) -> str:
         timing = json.loads((Path(folder) / "timing.json").read_text())
     share = timing["step_seconds"] / timing["seconds"]
     return (
-        f"The default training took {cpu:.1f} s of CPU; {share:.0%} of its time were optimiser "
-        "steps, the rest evaluation, checkpoints and TensorBoard."
+        f"The default training took {cpu:.1f} s of CPU; {share:.0%} of its time were optimiser steps,"
+        "\nthe rest evaluation, checkpoints and TensorBoard."
     )
 
 
