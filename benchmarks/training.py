@@ -139,8 +139,8 @@ def whole_training(module: Any, dataset: Dataset, trainer: Any) -> str:
         timing = json.loads((Path(folder) / "timing.json").read_text())
     share = timing["step_seconds"] / timing["seconds"]
     return (
-        f"The default training took {cpu:.1f} s of CPU; {share:.0%} of its time were optimiser steps,"
-        "\nthe rest evaluation, checkpoints and TensorBoard."
+        f"The default training took {cpu:.1f} s of CPU; {share:.0%} of its time were optimiser "
+        "steps,\nthe rest evaluation, checkpoints and TensorBoard."
     )
 
 

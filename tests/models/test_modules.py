@@ -130,7 +130,9 @@ def test_a_masked_head_has_no_effect_and_route_zero(deepseek, inputs):
 def test_the_last_layer_works_on_the_summary_alone_and_gives_the_same(deepseek, inputs):
     lengths = []
     for layer in deepseek.layers:
-        layer.experts.register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[1]))
+        layer.experts.register_forward_pre_hook(
+            lambda _, inputs: lengths.append(inputs[0].shape[1])
+        )
     weights = [*deepseek.tokens.parameters(), *deepseek.layers[1].attention.parameters()]
     quick, slow = deepseek(inputs), deepseek.forward_with_balance(inputs)[0]
     assert lengths == [6, 1, 6, 6]
