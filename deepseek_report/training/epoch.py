@@ -119,7 +119,7 @@ class Stepper:
         optimiser = cast(torch.optim.Optimizer, self.optimiser)  # what the scaler reads is there
         self.scaler.unscale_(optimiser)
         limit = self.settings.gradient_clip or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), limit, foreach=True)
+        norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), limit)
         self.scaler.step(optimiser)
         self.scaler.update()
         return [norm.item()] if norm.isfinite() or not self.precision.scales else []

@@ -40,7 +40,7 @@ class Routing:
         if self.places is not None:
             whole = rows.new_zeros(math.prod(self.shape), rows.shape[1])
             rows = whole.index_copy(0, self.places, rows)
-        return rows.view(*self.shape, -1)
+        return rows.view(*self.shape, rows.shape[1])
 
 
 class SparseExperts(nn.Module):
