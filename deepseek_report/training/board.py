@@ -92,10 +92,12 @@ class TensorBoard:
         self.writer.add_image(name, drawing.maps(weights.float().cpu().numpy()))
 
     def _graph(self, module: Any, inputs: Tensor) -> None:
-        with warnings.catch_warnings():
+        """The graph as torch traces it; a check of the trace would load torch's compiler."""
+        with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             try:
-                self.writer.add_graph(module, inputs)
+                traced = torch.jit.trace(module, inputs, check_trace=False)
+                self.writer.add_graph(traced, inputs)
             except Exception as error:  # tracing fails in many ways, and the graph is an extra
                 self.writer.add_text("graph", f"The graph could not be traced: {error}")
 

@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.training.adamw import Optimiser
 from deepseek_report.training.objective import Objective
 from deepseek_report.training.precision import Precision
 from deepseek_report.training.schedule import learning_rate
@@ -45,7 +46,7 @@ class Stepper:
     settings: TrainingSettings
     module: Any
     objective: Objective
-    optimiser: torch.optim.Optimizer
+    optimiser: Optimiser
     scaler: torch.amp.GradScaler
     precision: Precision
     device: str
@@ -115,10 +116,11 @@ class Stepper:
 
         Empty where fp16 overflowed: the scaler leaves such a step out and tries a smaller scale.
         """
-        self.scaler.unscale_(self.optimiser)
+        optimiser = cast(torch.optim.Optimizer, self.optimiser)  # what the scaler reads is there
+        self.scaler.unscale_(optimiser)
         limit = self.settings.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), limit)
-        self.scaler.step(self.optimiser)
+        self.scaler.step(optimiser)
         self.scaler.update()
         return [norm.item()] if norm.isfinite() or not self.precision.scales else []
 

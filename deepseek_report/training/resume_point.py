@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.storage.files import write_whole
+from deepseek_report.training.adamw import AdamW
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -57,7 +58,7 @@ def save_checkpoint(
     fingerprint: str,
     state: State,
     module: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: AdamW,
 ) -> None:
     """Write the state after an epoch.
 
@@ -65,8 +66,8 @@ def save_checkpoint(
     """
     tensors = {f"weights/{name}": t for name, t in module.state_dict().items()}
     tensors |= {f"best/{name}": t for name, t in state.best.items()}
-    for index, slots in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{index}/{slot}": torch.as_tensor(v) for slot, v in slots.items()}
+    for index, slots in optimiser.state.items():
+        tensors |= {f"optimiser/{index}/{slot}": v for slot, v in slots.items()}
     plain = {name: value for name, value in vars(state).items() if name != "best"}
     body = json.dumps({"fingerprint": fingerprint, "state": plain})
     note = json.dumps({"body": body, "sha256": _checksum(body, tensors)})
@@ -74,7 +75,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, fingerprint: str, module: nn.Module, optimiser: torch.optim.Optimizer
+    folder: Path, fingerprint: str, module: nn.Module, optimiser: AdamW
 ) -> State | None:
     """Put module and optimiser where an earlier attempt left them.
 
@@ -125,10 +126,10 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
-def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    whole = optimiser.state_dict()
-    whole["state"] = {}
+def _restore_optimiser(optimiser: AdamW, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    optimiser.state = {}
     for name, tensor in tensors.items():
         index, slot = name.split("/")
-        whole["state"].setdefault(int(index), {})[slot] = tensor
-    optimiser.load_state_dict(whole)
+        slots = optimiser.state.setdefault(int(index), {})
+        slots[slot] = tensor.to(parameters[int(index)].device)

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.tasks import task_of
+from deepseek_report.training.adamw import AdamW
 from deepseek_report.training.board import open_board
 from deepseek_report.training.compiling import compiled
 from deepseek_report.training.epoch import Stepper
@@ -63,6 +64,7 @@ class Session:
         self.train = _tensors(train, self.objective, place.device)
         self.held_out = _tensors(dataset.validation, self.objective, place.device)
         self.positive = _positive(dataset)
+        self.optimiser = AdamW(module.parameters(), settings.learning_rate, settings.weight_decay)
         self.stepper = self._stepper()
         self.fingerprint = self._fingerprint(train)
 
@@ -125,9 +127,7 @@ class Session:
     def _save(self, state: State, started: float) -> None:
         state.seconds = time.perf_counter() - started
         state.scaler = self.stepper.scaler.state_dict()
-        save_checkpoint(
-            self.place.folder, self.fingerprint, state, self.module, self.stepper.optimiser
-        )
+        save_checkpoint(self.place.folder, self.fingerprint, state, self.module, self.optimiser)
 
     def _finished(self, state: State) -> bool:
         return state.diverged or state.epochs >= self.epochs or self._stalled(state)
@@ -137,13 +137,10 @@ class Session:
         return state.epochs - state.best_epoch >= patience
 
     def _start_or_resume(self) -> State:
-        stepper = self.stepper
-        resumed = load_checkpoint(
-            self.place.folder, self.fingerprint, self.module, stepper.optimiser
-        )
+        resumed = load_checkpoint(self.place.folder, self.fingerprint, self.module, self.optimiser)
         if resumed is None:
             return State(best=_copy(self.module))
-        stepper.scaler.load_state_dict(resumed.scaler)
+        self.stepper.scaler.load_state_dict(resumed.scaler)
         return resumed
 
     @property
@@ -168,7 +165,7 @@ class Session:
             settings=s,
             module=self.module,
             objective=self.objective,
-            optimiser=_optimiser(self.module, s.learning_rate, s.weight_decay),
+            optimiser=self.optimiser,
             scaler=torch.amp.GradScaler("cuda", enabled=self.precision.scales),
             precision=self.precision,
             device=self.place.device,
@@ -226,17 +223,6 @@ def _chosen_rows(train: Split, most: int | None, seed: int) -> Split:
     return train.take(np.sort(np.random.default_rng(seed).permutation(len(train))[:most]))
 
 
-def _optimiser(module: Any, rate: float, decay: float) -> torch.optim.AdamW:
-    """AdamW; weight decay acts on matrices alone, not on biases and norms.
-
-    Reference: Loshchilov & Hutter 2019, doi 10.48550/arXiv.1711.05101.
-    """
-    matrices = [p for p in module.parameters() if p.dim() >= 2]
-    others = [p for p in module.parameters() if p.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate)
-
-
 def _copy(module: Any) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
@@ -248,10 +234,15 @@ def _seed_of(seed: int, epoch: int) -> int:
 
 @contextmanager
 def _deterministic(device: str) -> Iterator[None]:
-    """On a GPU, take the reproducible algorithm wherever there is one; CPUs are so already."""
+    """On a GPU, take the reproducible algorithm wherever there is one; CPUs do so already.
+
+    On a CPU nothing is asked of torch, which would load its compiler.
+    """
+    if torch.device(device).type != "cuda":
+        yield
+        return
     before = torch.are_deterministic_algorithms_enabled()
-    if torch.device(device).type == "cuda":
-        torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:

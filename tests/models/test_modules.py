@@ -127,6 +127,23 @@ def test_a_masked_head_has_no_effect_and_route_zero(deepseek, inputs):
     torch.testing.assert_close(logits, deepseek(inputs))
 
 
+def test_the_last_layer_works_on_the_summary_alone_and_gives_the_same(deepseek, inputs):
+    lengths = []
+    for layer in deepseek.layers:
+        layer.experts.register_forward_pre_hook(
+            lambda _, inputs: lengths.append(inputs[0].shape[1])
+        )
+    weights = [*deepseek.tokens.parameters(), *deepseek.layers[1].attention.parameters()]
+    quick, slow = deepseek(inputs), deepseek.forward_with_balance(inputs)[0]
+    assert lengths == [6, 1, 6, 6]
+    torch.testing.assert_close(quick, slow)
+    gradients = [
+        torch.autograd.grad(out.square().sum(), weights, allow_unused=True) for out in (quick, slow)
+    ]
+    for first, second in zip(*gradients, strict=True):
+        torch.testing.assert_close(first, second)
+
+
 def test_routes_differ_between_instances(deepseek, inputs):
     assert deepseek.trace(inputs)[1][0].routes["local"].std(0).max() > 0
 
@@ -135,7 +152,8 @@ def test_experts_agree_with_a_slow_loop_over_tokens():
     torch.manual_seed(0)
     layer = SparseExperts(6, 5, experts=4, chosen=2, shared=True)
     tokens = torch.randn(3, 7, 6)
-    out, weights, _ = layer(tokens)
+    out, routing = layer(tokens)
+    weights = routing.weights()
     for row in range(3):
         for place in range(7):
             x = tokens[row, place]

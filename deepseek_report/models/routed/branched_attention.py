@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from deepseek_report.models.routed.long_attention import (
     Band,
@@ -14,6 +15,7 @@ from deepseek_report.models.routed.long_attention import (
     attend_runs,
     run_means,
 )
+from deepseek_report.models.routed.products import product
 from deepseek_report.models.shared.neighbours import Neighbours, outside_band, runs
 
 BRANCHES = ("local", "global")
@@ -23,7 +25,7 @@ DENSE = 256
 MAPS = 128
 #: Numbers in the maps that a processor computes at a time, so that they fit the cache of a core:
 #: the 77 MB of 256 instances of 97 tokens, all at once, take four times as long.
-_AT_ONCE = 2**19
+_AT_ONCE = 2**20
 
 
 class RoutedAttention(nn.Module):
@@ -69,6 +71,7 @@ class RoutedAttention(nn.Module):
         head_mask: Tensor | None = None,
         present: Tensor | None = None,
         maps: bool = True,
+        read: int | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Mix the tokens.
 
@@ -76,14 +79,16 @@ class RoutedAttention(nn.Module):
         ----------
         tokens : (instance, token, width). head_mask : (branch, head) of 0 and 1, or None.
         present : (instance, token) bool, None where all are there. maps : whether to hand out the
-            attention.
+            attention. read : how many of the first tokens are mixed, None for all; where attention
+            is not `dense` or handed out, all are.
 
         Returns
         -------
         Mixed tokens (instance, token, width); attention (instance, branch, head, query, key) or
         None, see `LayerTrace`; routes (instance, branch, head), which sum to 1 before the mask.
         """
-        heads = Heads(*self._heads(tokens), None if present is None else self._by_head(present))
+        by_head = None if present is None else self._by_head(present)
+        heads = Heads(*self._heads(tokens, None if maps or not self.dense else read), by_head)
         routes = self._routes(tokens, present)
         if head_mask is not None:
             routes = routes * head_mask.reshape(-1)
@@ -104,50 +109,68 @@ class RoutedAttention(nn.Module):
         """(instance, token) -> (instance · branch · head, token)."""
         return present.repeat_interleave(self.count, dim=0)
 
-    def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(instance, token, width) -> three times (instance · branch · head, token, head width)."""
-        rows, length, width = tokens.shape
-        parts = self.project(tokens).view(rows, length, 3, self.count, width // self.count)
-        shape = (3, rows * self.count, length, width // self.count)
-        query, key, value = parts.permute(2, 0, 3, 1, 4).reshape(shape).unbind(0)
+    def _heads(self, tokens: Tensor, read: int | None) -> tuple[Tensor, Tensor, Tensor]:
+        """(instance, token, width) -> three times (instance · branch · head, token, head width).
+
+        read : the first tokens alone for which there are queries.
+        """
+        if read is None:
+            query, key, value = self._split(self.project(tokens), 3)
+        else:
+            width = tokens.shape[2]
+            weight, bias = self.project.weight, self.project.bias
+            (query,) = self._split(linear(tokens[:, :read], weight[:width], bias[:width]), 1)
+            key, value = self._split(linear(tokens, weight[width:], bias[width:]), 2)
         return query / math.sqrt(query.shape[-1]), key, value
+
+    def _split(self, projected: Tensor, kinds: int) -> tuple[Tensor, ...]:
+        """(instance, token, kind · width) -> for each kind as `_heads`."""
+        rows, length, width = projected.shape
+        size = width // kinds // self.count
+        parts = projected.view(rows, length, kinds, self.count, size)
+        shape = (kinds, rows * self.count, length, size)
+        return parts.permute(2, 0, 3, 1, 4).reshape(shape).unbind(0)
 
     def _side_by_side(self, mixed: Tensor) -> Tensor:
         """(instance · branch · head, token, head width) -> (instance, token, width)."""
         _, length, size = mixed.shape
-        by_head = mixed.view(-1, self.count, length, size).transpose(1, 2)
-        return by_head.reshape(-1, length, self.count * size)
+        by_head = mixed.unflatten(0, (-1, self.count)).transpose(1, 2)
+        side_by_side: Tensor = by_head.reshape(-1, length, self.count * size)
+        return side_by_side
 
     def _attend(self, heads: Heads, rows: int, maps: bool) -> tuple[Tensor, Tensor | None]:
         """Mixed values (instance · branch · head, token, head width), and the maps if wanted."""
         if not self.dense:
             return self._attend_long(heads, rows, maps)
-        parts = [self._attend_dense(part, maps) for part in heads.split(self._at_once(heads))]
+        at_once = self._at_once(heads)
+        if len(heads.query) <= at_once:
+            return self._attend_dense(heads, maps)
+        parts = [self._attend_dense(part, maps) for part in heads.split(at_once)]
         mixed = torch.cat([mixed for mixed, _ in parts])
         maps_of_parts = [attention for _, attention in parts if attention is not None]
         return mixed, torch.cat(maps_of_parts) if maps else None
 
     def _at_once(self, heads: Heads) -> int:
         """Rows of `heads` whose maps are computed together: whole instances."""
-        rows, length, _ = heads.query.shape
+        rows, read, _ = heads.query.shape
         if heads.query.device.type != "cpu":
             return max(rows, 1)
-        return max(_AT_ONCE // (self.count * length**2), 1) * self.count
+        return max(_AT_ONCE // (self.count * read * heads.key.shape[1]), 1) * self.count
 
     def _attend_dense(self, heads: Heads, maps: bool) -> tuple[Tensor, Tensor | None]:
         attention = self._attention(heads)
-        mixed = attention @ heads.value
+        mixed = product(attention, heads.value)
         return mixed, run_means(attention, self.map_runs, heads.present) if maps else None
 
     def _attention(self, heads: Heads) -> Tensor:
         """(instance · branch · head, query, key), rows sum to 1."""
-        scores = heads.query @ heads.key.transpose(1, 2)
-        length = scores.shape[1]
-        far = self.far[:, :length, :length].repeat_interleave(self.heads, dim=0).to(scores.dtype)
-        masked = scores.view(-1, *far.shape).add_(far)
+        scores = product(heads.query, heads.key.transpose(1, 2))
+        read, length = scores.shape[1:]
+        far = self.far[:, None, :read, :length].to(scores.dtype)
+        masked = scores.view(-1, len(BRANCHES), self.heads, read, length) + far
         if heads.present is not None:
-            seen = heads.present.view(-1, self.count, 1, length)[:, :1]
-            masked.add_(torch.zeros_like(seen, dtype=scores.dtype).masked_fill_(~seen, -math.inf))
+            seen = heads.present.view(-1, self.count, 1, length)[:, :1].unsqueeze(1)
+            masked += torch.zeros_like(seen, dtype=scores.dtype).masked_fill_(~seen, -math.inf)
         return torch.softmax(masked.view_as(scores), -1)
 
     def _attend_long(self, heads: Heads, rows: int, maps: bool) -> tuple[Tensor, Tensor | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -16,7 +17,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
 from deepseek_report.models.routed.branched_attention import BRANCHES, RoutedAttention, mean_token
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
-from deepseek_report.models.routed.experts import SparseExperts
+from deepseek_report.models.routed.experts import Routing, SparseExperts
 from deepseek_report.models.shared.architecture import describe
 from deepseek_report.models.shared.embedding import Embedding
 from deepseek_report.models.shared.neighbours import Neighbours, joined
@@ -26,6 +27,23 @@ from deepseek_report.models.shared.patches import Patches
 from deepseek_report.models.shared.regularisation import DropPath
 from deepseek_report.models.shared.text_tokens import TextTokens
 from deepseek_report.models.shared.tokens import FeatureTokens
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a layer decided: attention and routes as `RoutedAttention` returns them, experts."""
+
+    attention: Tensor | None
+    routes: Tensor
+    routing: Routing
+
+    def trace(self) -> LayerTrace:
+        """The same as explainers read it."""
+        return LayerTrace(
+            attention=None if self.attention is None else _by_branch(self.attention),
+            routes=_by_branch(self.routes),
+            expert_weights=self.routing.weights(),
+        )
 
 
 class RoutedLayer(nn.Module):
@@ -48,24 +66,26 @@ class RoutedLayer(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(
-        self, tokens: Tensor, head_mask: Tensor | None, present: Tensor | None, maps: bool
-    ) -> tuple[Tensor, LayerTrace, Tensor]:
-        """(instance, token, width) -> the same, what was decided, and the balance loss.
+        self,
+        tokens: Tensor,
+        head_mask: Tensor | None,
+        present: Tensor | None,
+        maps: bool,
+        read: int | None = None,
+    ) -> tuple[Tensor, Decisions]:
+        """(instance, token, width) -> the same, or of the tokens read; and what was decided.
 
-        present, maps : see `RoutedAttention`.
+        present, maps, read : see `RoutedAttention`.
         """
         mixed, attention, routes = self.attention(
-            self.attention_norm(tokens), head_mask, present, maps
+            self.attention_norm(tokens), head_mask, present, maps, read
         )
+        tokens = tokens[:, : mixed.shape[1]]
+        present = None if present is None else present[:, : mixed.shape[1]]
         tokens = tokens + self.drop_path(self.dropout(mixed))
-        expert, weights, balance = self.experts(self.experts_norm(tokens), present)
+        expert, routing = self.experts(self.experts_norm(tokens), present)
         tokens = tokens + self.drop_path(self.dropout(expert))
-        trace = LayerTrace(
-            attention=None if attention is None else _by_branch(attention),
-            routes=_by_branch(routes),
-            expert_weights=weights,
-        )
-        return tokens, trace, balance
+        return tokens, Decisions(attention, routes, routing)
 
 
 def _by_branch(decided: Tensor) -> dict[str, Tensor]:
@@ -104,7 +124,7 @@ class DeepSeekModule(nn.Module):
 
     def forward_embedded(self, embedded: Tensor) -> Tensor:
         """(instance, unit, …) -> logits (instance, class)."""
-        return self.output.view(self._run(embedded)[0])
+        return self.output.view(self._run(embedded, whole=False)[0])
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, column) original units -> logits (instance, class)."""
@@ -114,13 +134,13 @@ class DeepSeekModule(nn.Module):
         self, inputs: Tensor, head_mask: Tensor | None = None
     ) -> tuple[Tensor, list[LayerTrace]]:
         """Logits and what each layer decided; head_mask : (layer, branch, head) or None."""
-        outputs, traces, _ = self._run(self.embed(inputs), head_mask, maps=True)
-        return self.output.view(outputs), traces
+        outputs, decisions = self._run(self.embed(inputs), head_mask, maps=True)
+        return self.output.view(outputs), [layer.trace() for layer in decisions]
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs, and the mean balance loss of the layers (1 = every expert is used alike)."""
-        outputs, _, balance = self._run(self.embed(inputs))
-        return outputs, balance
+        outputs, decisions = self._run(self.embed(inputs))
+        return outputs, torch.stack([layer.routing.balance() for layer in decisions]).mean()
 
     def reading(self, inputs: Tensor) -> Tensor:
         """(instance, token) how much of each token's last state the output reads; sums to 1."""
@@ -139,19 +159,26 @@ class DeepSeekModule(nn.Module):
         return describe(self, "DeepSeek", self._summary(), self._kinds())
 
     def _run(
-        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
-    ) -> tuple[Tensor, list[LayerTrace], Tensor]:
+        self,
+        embedded: Tensor,
+        head_mask: Tensor | None = None,
+        *,
+        maps: bool = False,
+        whole: bool = True,
+    ) -> tuple[Tensor, list[Decisions]]:
+        """Outputs and decisions; unless `whole`, the last layer decides for what is read alone."""
         tokens, present = self.tokens.join(embedded)
         if not maps and not self.training:
             tokens, present = self._trimmed(tokens, present)
-        traces, losses = [], []
+        decisions = []
         for position, layer in enumerate(self.layers):
             mask = None if head_mask is None else head_mask[position]
-            tokens, trace, balance = layer(tokens, mask, present, maps)
-            traces.append(trace)
-            losses.append(balance)
+            last = position == len(self.layers) - 1
+            read = 1 if last and not whole and not self.reads_mean else None
+            tokens, decided = layer(tokens, mask, present, maps, read)
+            decisions.append(decided)
         pooled = mean_token(tokens, present) if self.reads_mean else tokens[:, 0]
-        return self.output(self.norm(pooled)), traces, torch.stack(losses).mean()
+        return self.output(self.norm(pooled)), decisions
 
     def _trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Without the places at the end at which no instance has a token.

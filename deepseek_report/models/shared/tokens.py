@@ -59,14 +59,17 @@ class FeatureTokens(Embedding):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> (instance, 1 + feature, width)."""
-        shares, standard, missing = self.encoder.numbers(inputs)
-        numeric = torch.einsum("inb,nbw->inw", shares, self.shares)
-        numeric = numeric + standard.unsqueeze(-1) * self.slopes
-        numeric = numeric + missing.unsqueeze(-1) * self.missing
-        table = self.ordinal_steps @ self.table
-        coded = nn.functional.embedding(self.encoder.codes(inputs), table)
-        features = torch.cat([numeric, coded], dim=1)[:, self.position] + self.bias
+        coded = nn.functional.embedding(self.encoder.codes(inputs), self.ordinal_steps @ self.table)
+        features = torch.cat([self._numeric(inputs), coded], dim=1)
+        features = features.index_select(1, self.position) + self.bias
         return torch.cat([self.summary.expand(len(inputs), 1, -1), features], dim=1)
+
+    def _numeric(self, inputs: Tensor) -> Tensor:
+        """(instance, feature) -> (instance, numeric, width), without the bias."""
+        shares, standard, missing = self.encoder.numbers(inputs)
+        numbers = torch.cat([shares, standard.unsqueeze(2), missing.unsqueeze(2)], dim=2)
+        vectors = torch.cat([self.shares, self.slopes.unsqueeze(1), self.missing.unsqueeze(1)], 1)
+        return torch.bmm(numbers.transpose(0, 1), vectors).transpose(0, 1)
 
 
 def _special_rows(encoder: FeatureEncoder) -> Tensor:

@@ -17,6 +17,8 @@ from deepseek_report.config.local_code import install, installed
 
 _MESSAGES: Any = None
 _THREADS = "OMP_NUM_THREADS"
+#: Parameters of `mallopt`, as malloc.h numbers them.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 #: What a terminal sends to every process of a command: Ctrl-C, and that it has gone.
 _TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(signal, n))
 
@@ -82,6 +84,7 @@ def signals_held() -> Iterator[None]:
 def _start_worker(messages: Any, parent: int, local: Mapping[str, str]) -> None:
     global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
     _MESSAGES = messages
+    keep_freed_memory()
     install(local)  # before the first task is unpickled, which imports trusted packages
     one_thread().__enter__()  # for good
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -106,13 +109,30 @@ def one_thread() -> Iterator[None]:
             os.environ[_THREADS] = before
 
 
+def keep_freed_memory() -> None:
+    """Let this process use again what it frees, up to 64 MiB, where the C library can (glibc).
+
+    By itself glibc returns it at once and asks anew: with 4 500 new pages a training step of the
+    default model took a quarter longer. `give_memory_back` returns it when a stage has finished.
+    """
+    mallopt = _of_c_library("mallopt")
+    if mallopt is not None:
+        mallopt(_TRIM_THRESHOLD, 2**26)
+        mallopt(_MMAP_THRESHOLD, 2**25)
+
+
 def give_memory_back() -> None:
     """Return what a finished stage has freed to the system, where the C library can (glibc)."""
-    import ctypes
-
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    trim = _of_c_library("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def _of_c_library(name: str) -> Any:
+    """A function of the C library of Linux, None elsewhere or where it has none of this name."""
+    import ctypes
+
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
 
 
 def _end_with(parent: int) -> None:

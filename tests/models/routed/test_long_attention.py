@@ -131,3 +131,16 @@ def test_runs_are_few_cover_all_tokens_and_keep_the_summary_apart(tokens, most):
 def test_the_columns_of_a_run_are_those_of_its_tokens():
     columns = joined(((), (0, 1), (2,), (3,), (4,)), runs(5, 3))
     assert columns == ((), (0, 1, 2), (3, 4))
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "ended"])
+def test_the_first_tokens_alone_are_mixed_as_among_all(cut):
+    torch.manual_seed(0)
+    layer = RoutedAttention(Neighbours((70,), 3), WIDTH, HEADS, 10_000)
+    tokens = tokens_of((70,))
+    present = ends(tokens) if cut else None
+    everything, _, routes = layer(tokens, None, present, maps=False)
+    first, _, routes_too = layer(tokens, None, present, maps=False, read=1)
+    assert first.shape == (ROWS, 1, WIDTH)
+    torch.testing.assert_close(first, everything[:, :1])
+    torch.testing.assert_close(routes_too, routes)

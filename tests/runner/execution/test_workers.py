@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from deepseek_report.runner.execution.workers import give_memory_back, one_thread
+from deepseek_report.runner.execution.workers import give_memory_back, keep_freed_memory, one_thread
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
@@ -46,3 +46,25 @@ def test_the_number_of_threads_of_other_libraries_is_as_before(
     with one_thread():
         assert os.environ["OMP_NUM_THREADS"] == "1"
     assert os.environ.get("OMP_NUM_THREADS") == before
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_keeping_memory_fails_on_no_system(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    keep_freed_memory()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone")
+def test_freed_memory_is_used_again_without_new_pages() -> None:
+    program = (
+        "import resource, numpy as np\n"
+        "from deepseek_report.runner.execution.workers import keep_freed_memory\n"
+        "def faults():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    blocks = [np.ones(2**18) for _ in range(20)]\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "keep_freed_memory()\n"
+        "first, *others = [faults() for _ in range(4)]\n"
+        "assert first > 5000 and max(others) < 500, (first, others)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
