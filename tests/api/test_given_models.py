@@ -27,7 +27,7 @@ def test_the_trees_of_a_forest_are_walked_exactly(
     X = numbers if named else numbers.to_numpy()
     model = RandomForestClassifier(8, max_depth=4, random_state=0).fit(X, labels)
     run = report(model, X, labels, explainers=["shap", "random"])
-    assert say(run.explanations["shap"].variant).startswith("TreeExplainer")
+    assert say(run.explanations["shap"].variant).startswith("sums over the leaves")
     gap = run.explanations["shap"].completeness_gap
     assert gap is not None
     assert np.abs(gap).max() < 1e-6
