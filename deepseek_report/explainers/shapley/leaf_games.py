@@ -20,7 +20,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.explainers.shapley.tree_paths import Codes, Paths
+from deepseek_report.explainers.shapley.tree_paths import Codes, NodePaths
 
 #: Numbers in the largest array that is made at once: about a megabyte.
 _NUMBERS = 130_000
@@ -28,12 +28,12 @@ _NUMBERS = 130_000
 _LONGEST = 14
 
 
-def leaf_values(paths: Paths, worth: Floats, n_cases: int, n_features: int) -> Floats:
+def leaf_values(paths: NodePaths, worth: Floats, n_cases: int, n_features: int) -> Floats:
     """Sum over leaves of the Shapley values, averaged over the background rows.
 
     Parameters
     ----------
-    paths : Paths
+    paths : NodePaths
         To leaves, all with as many features; the rows are the cases, then the background.
     worth : (leaf,)
         What the leaves give.

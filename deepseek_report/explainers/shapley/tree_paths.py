@@ -22,7 +22,7 @@ _CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
-class Paths:
+class NodePaths:
     """Nodes of the same or different trees, and how rows fare on the way to them.
 
     nodes : (node,). features : (node, place) columns that the path asks about, each once, in the
@@ -38,24 +38,24 @@ class Paths:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def take(self, places: Bools | Ints) -> Paths:
+    def take(self, places: Bools | Ints) -> NodePaths:
         """Some of the nodes."""
         used = self.used[places]
         features = self.features[places, : used.max(initial=0)]
-        return Paths(self.nodes[places], features, used, self.failed[places])
+        return NodePaths(self.nodes[places], features, used, self.failed[places])
 
-    def children(self, ensemble: TreeEnsemble, columns: Floats) -> Paths:
+    def children(self, ensemble: TreeEnsemble, columns: Floats) -> NodePaths:
         """The paths one step longer: left children, then right ones; none of these is a leaf."""
         nodes = ensemble.nodes
-        asked = nodes.feature[self.nodes]
-        places, features = _placed(self.features, self.used, asked)
+        tested = nodes.feature[self.nodes]
+        places, features = _placed(self.features, self.used, tested)
         used = np.maximum(self.used, places + 1)
         kind = _kind(int(used.max()))
         bits = np.array([1 << int(place) for place in places], dtype=kind)[:, None]
         left = nodes.goes_left(self.nodes, columns)
         none = bits ^ bits
         before = self.failed.astype(kind, copy=False)
-        return Paths(
+        return NodePaths(
             nodes=np.concatenate([nodes.left[self.nodes], nodes.right[self.nodes]]),
             features=np.concatenate([features, features]),
             used=np.concatenate([used, used]),
@@ -65,7 +65,7 @@ class Paths:
         )
 
 
-def leaves(ensemble: TreeEnsemble, columns: Floats) -> Iterator[Paths]:
+def leaves(ensemble: TreeEnsemble, columns: Floats) -> Iterator[NodePaths]:
     """The paths to all leaves, some trees at a time, those of equal length together.
 
     Parameters
@@ -82,11 +82,11 @@ def leaves(ensemble: TreeEnsemble, columns: Floats) -> Iterator[Paths]:
             yield _stacked([part for part in parts if len(part)], _kind(int(length)))
 
 
-def _levels(ensemble: TreeEnsemble, columns: Floats, roots: Ints) -> Iterator[Paths]:
+def _levels(ensemble: TreeEnsemble, columns: Floats, roots: Ints) -> Iterator[NodePaths]:
     """The leaves of some trees, level by level."""
     empty = np.zeros((len(roots), 0), dtype=np.int64)
     failed = np.zeros((len(roots), columns.shape[1]), dtype=np.uint8)
-    paths = Paths(roots, empty, np.zeros(len(roots), dtype=np.int64), failed)
+    paths = NodePaths(roots, empty, np.zeros(len(roots), dtype=np.int64), failed)
     while len(paths):
         ends = ensemble.nodes.feature[paths.nodes] < 0
         yield paths.take(ends)
@@ -96,17 +96,17 @@ def _levels(ensemble: TreeEnsemble, columns: Floats, roots: Ints) -> Iterator[Pa
         paths = inner.children(ensemble, columns)
 
 
-def _placed(features: Ints, used: Ints, asked: Ints) -> tuple[Ints, Ints]:
-    """(node,) the place of the feature asked about, and (node, place) features with it."""
-    known = features == asked[:, None]
+def _placed(features: Ints, used: Ints, tested: Ints) -> tuple[Ints, Ints]:
+    """(node,) the place of the feature tested, and (node, place) features with it."""
+    known = features == tested[:, None]
     places = np.where(known.any(axis=1), known.argmax(axis=1), used) if known.size else used
     wider = np.column_stack([features, np.full(len(features), -1)])
-    wider[np.arange(len(places)), places] = asked
+    wider[np.arange(len(places)), places] = tested
     return places, wider
 
 
-def _stacked(parts: list[Paths], kind: Any) -> Paths:
-    return Paths(
+def _stacked(parts: list[NodePaths], kind: Any) -> NodePaths:
+    return NodePaths(
         np.concatenate([part.nodes for part in parts]),
         np.concatenate([part.features for part in parts]),
         np.concatenate([part.used for part in parts]),
