@@ -33,6 +33,20 @@ def test_the_trees_of_a_forest_are_walked_exactly(
     assert np.abs(gap).max() < 1e-6
 
 
+def test_gaps_in_the_rows_do_not_keep_trees_from_being_walked(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    X = numbers.astype(float)
+    X.iloc[::7, 0] = np.nan
+    model = HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(X, labels)
+    explanation = report(model, X, labels, explainers=["shap", "random"]).explanations["shap"]
+    assert say(explanation.variant).endswith("(interventional, log-odds)")
+    assert np.isnan(explanation.inputs).any()
+    assert np.abs(explanation.completeness_gap).max() < 1e-9
+
+
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
 def test_a_booster_numbers_its_classes_and_the_call_names_them(
     report: Report, numbers: pd.DataFrame, labels: pd.Series, library: str
