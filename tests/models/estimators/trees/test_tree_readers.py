@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -257,3 +259,19 @@ def test_leaves_that_hold_linear_models_are_no_sum_of_trees() -> None:
     kind = _lightgbm("LGBMRegressor", linear_tree=True)
     with pytest.raises(NotApplicableError):
         read_trees(kind.estimator)
+
+
+def test_trees_are_explained_without_loading_the_shap_package() -> None:
+    script = """
+import sys
+import numpy as np
+from sklearn.tree import DecisionTreeClassifier
+import deepseek_report.explainers.shapley.shap
+from deepseek_report.explainers.shapley.shap_trees import tree_shapley
+from deepseek_report.models.estimators.trees.tree_readers import read_trees
+rows = np.eye(4)
+values = tree_shapley(read_trees(DecisionTreeClassifier().fit(rows, [0, 1, 1, 0])), rows, rows, 1)
+assert values.values.shape == (4, 4)
+assert not {"shap", "numba"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
