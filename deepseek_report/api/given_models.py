@@ -75,8 +75,7 @@ def hold(recognised: Recognised, rows: Rows) -> HeldModel:
     estimator = recognised.estimator
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
     numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.features.dtypes)
-    whole = numbers and not rows.features.isna().any(axis=None)
-    walks = whole and walkable(type(estimator).__name__, params)
+    walks = numbers and walkable(type(estimator).__name__, params)
     return HeldModel(estimator, rows.form, walks_trees=walks and _reads_all(estimator, rows))
 
 

@@ -62,21 +62,21 @@ def leading_explainer(results: Results) -> str | None:
 
 
 def leading_for_cases(results: Results) -> str | None:
-    """The explainer whose reasons are told case by case: readable, faithful, adding up.
+    """The explainer whose reasons are told case by case: faithful, adding up, readable.
 
-    Those in the unit that people read, a probability or the predicted number, that beat a random
-    order; among these, one that adds up goes first; without any, the leading one is taken.
+    Those that beat a random order, and either add up to the output or are in the unit that people
+    read, a probability or the predicted number. Among these, those that add up go first, then those
+    in that unit; without any, the leading one is taken.
     """
     gains = {score.explainer: score for score in by_explainer(results, "deletion_gain")}
-    readable = [
-        name
+    merits = {
+        name: (bool(adds_up(results, name)), explanation.output_space in {"probability", "value"})
         for name, explanation in results.explanations.items()
-        if explanation.output_space in {"probability", "value"}
-        and name in gains
-        and beats_random(gains[name])
-    ]
-    if readable:
-        return max(readable, key=lambda name: (bool(adds_up(results, name)), gains[name].value))
+        if name in gains and beats_random(gains[name])
+    }
+    usable = [name for name, merit in merits.items() if any(merit)]
+    if usable:
+        return max(usable, key=lambda name: (*merits[name], gains[name].value))
     return leading_explainer(results)
 
 

@@ -147,6 +147,8 @@ def _reason(draft: Draft, row: Row) -> str:
 def _reference(schema: Schema, explanation: Explanation) -> str:
     """The sentence that tells the reference; layouts are compared with masks or typical input."""
     kind = kind_of(schema)
+    if explanation.output_space == "logit" and "background_rows" in explanation.params:
+        return "logit_of_rows"
     if kind.compared_with == "background" or explanation.output_space == "value":
         return explanation.output_space
     return "logit" if kind.mask is None else "masked"

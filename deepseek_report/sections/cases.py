@@ -103,6 +103,7 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
             "method",
             explainer=explainer_label(draft.results, explainer),
             points=space == "probability",
+            log_odds=space == "logit",
             sums=bool(adds_up(draft.results, explainer)),
         )
     if changes and not kind_of(draft.results.schema).named_columns:

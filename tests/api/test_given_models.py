@@ -27,10 +27,24 @@ def test_the_trees_of_a_forest_are_walked_exactly(
     X = numbers if named else numbers.to_numpy()
     model = RandomForestClassifier(8, max_depth=4, random_state=0).fit(X, labels)
     run = report(model, X, labels, explainers=["shap", "random"])
-    assert say(run.explanations["shap"].variant).startswith("TreeExplainer")
+    assert say(run.explanations["shap"].variant).startswith("sums over the leaves")
     gap = run.explanations["shap"].completeness_gap
     assert gap is not None
     assert np.abs(gap).max() < 1e-6
+
+
+def test_gaps_in_the_rows_do_not_keep_trees_from_being_walked(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    X = numbers.astype(float)
+    X.iloc[::7, 0] = np.nan
+    model = HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(X, labels)
+    explanation = report(model, X, labels, explainers=["shap", "random"]).explanations["shap"]
+    assert say(explanation.variant).endswith("(interventional, log-odds)")
+    assert np.isnan(explanation.inputs).any()
+    assert np.abs(explanation.completeness_gap).max() < 1e-9
 
 
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])

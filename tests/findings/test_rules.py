@@ -382,6 +382,21 @@ def test_the_leading_method_passes_more_tests_before_it_gains_more(run, score):
     assert explainer_ranking.leading_explainer(run.results()) == "shap"
 
 
+@pytest.mark.parametrize(
+    ("gap", "leading"), [(1e-9, "shap"), (0.4, "lime")], ids=["adds up", "does not add up"]
+)
+def test_cases_are_told_by_log_odds_that_add_up_before_probabilities_that_do_not(
+    run, score, gap, leading
+):
+    for name, space, remainder in (("shap", "logit", gap), ("lime", "probability", 0.3)):
+        run.explanation(name, space)
+        run.measure(f"deletion/{name}", score("deletion_gain", 0.08, 0.05, 0.1, explainer=name))
+        run.measure(
+            f"completeness_gap/{name}", score("completeness_gap", remainder, explainer=name)
+        )
+    assert explainer_ranking.leading_for_cases(run.results()) == leading
+
+
 def test_a_method_without_sign_never_leads(run):
     run.explanation("attention_rollout", "none", signed=False).explanation("random", "none")
     assert explainer_ranking.leading_explainer(run.results()) is None

@@ -62,6 +62,20 @@ def test_a_table_starts_from_the_average_of_training_rows_or_from_typical_input(
     assert start_sentence(run, TABLE, "logit").endswith("for typical input")
 
 
+def test_log_odds_start_from_the_average_log_odds_of_rows_and_not_an_average_probability(
+    run: Any,
+) -> None:
+    base = {"base_values": np.full(4, 0.0), "params": {"background_rows": 50}}
+    run.explanation("shap", "logit", **base)
+    save_json(run.paths["data"] / "schema.json", TABLE.to_json())
+    sentence = start(Draft("cases", run.results()), {"position": 0}, "shap")
+    assert sentence.startswith("starting from 50.0\u00a0%")
+    assert sentence.endswith(
+        "that goes with the average log-odds of the training rows it compares with"
+    )
+    assert "average probability" not in sentence
+
+
 @pytest.mark.parametrize("schema", [TABLE, IMAGE, TEXT], ids=["table", "image", "text"])
 def test_a_predicted_number_starts_from_a_number_in_its_unit(run: Any, schema: Schema) -> None:
     sentence = start_sentence(run, replace(schema, target=NUMBER), "value", 12.0)

@@ -192,8 +192,11 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
     )
     for name in ("shap", "random"):
         del run.paths[f"explanations/{name}"]
-    (sentence,) = CasesSection().content(run.results()).values["cases"][0]["reasons"]
+    content = CasesSection().content(run.results())
+    (sentence,) = content.values["cases"][0]["reasons"]
     assert "lowers the log-odds of “default” by 0.693, which divides the odds by 2.00" in sentence
+    assert "integrated gradients, whose amounts are log-odds" in content.answer.lower()
+    assert "points of probability" not in content.answer
 
 
 # --- trust ---

@@ -28,7 +28,6 @@ ALLOWED = {
     "api/pieces.py": (2, _GIVEN),
     "explainers/surrogates/lime.py": (1, _EXPLAINER),
     "explainers/surrogates/lime_surrogate.py": (1, _EXPLAINER),
-    "explainers/shapley/shap_trees.py": (2, _EXPLAINER),
 }
 PACKAGE = Path(deepseek_report.__file__).parent
 

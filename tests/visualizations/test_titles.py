@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
@@ -170,6 +171,19 @@ def test_cases_are_told_in_probability_where_a_faithful_explainer_gives_it(
     results = concluded(Results({**full.paths, "explanations/lime": tmp_path}, {}), tmp_path)
     assert leading(results) == "shap"
     assert leading_for_cases(results) == "lime"
+
+
+@pytest.mark.parametrize("space", ["logit", "probability"])
+def test_bars_of_log_odds_below_a_line_of_probabilities_are_told_apart(
+    build: Build, tmp_path: Path, space: OutputSpace
+) -> None:
+    full = build()
+    replace(full.explanations["shap"], output_space=space).save(tmp_path)
+    results = Results({**full.paths, "explanations/shap": tmp_path}, {})
+    picture = draw(CaseContributionsPicture("shap"), results)[0]
+    assert ("Bars are log-odds" in picture.how_to_read) == (space == "logit")
+    assert (" points" in picture.alt) == (space == "probability")
+    assert ("log-odds of" in picture.alt) == (space == "logit")
 
 
 def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon() -> None:

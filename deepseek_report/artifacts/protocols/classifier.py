@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 
 #: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
@@ -61,8 +62,8 @@ class TreeClassifier(Protocol):
     """The optional part of a Classifier that has the capability "trees"."""
 
     @property
-    def trees(self) -> Any:
-        """The fitted ensemble, over one column per feature."""
+    def trees(self) -> TreeEnsemble:
+        """The trees, over one column per feature, with an output for each class or the number."""
 
     def columns(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(instance, feature) original units -> (instance, feature) as the trees read them."""

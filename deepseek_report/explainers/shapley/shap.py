@@ -49,24 +49,26 @@ class Shap(ShapSettings, ExplainerPart):
     until `max_evaluations` are spent: Owen values, against one background row a round. Which
     columns of a table stand together is decided by `screening` walks over training rows first.
 
-    For a model of decision trees "auto" takes "tree": the trees are walked against all background
-    rows, which gives the same values exactly and asks the model for its predictions alone.
+    For a model of decision trees "auto" takes "tree": the values follow exactly from the trees and
+    all background rows, and the model is asked for its predictions alone. They explain what the
+    trees add up to: the probability for forests, its log-odds for boosting.
 
     chunk : instances that are explained and stored at a time; a killed run goes on after them.
 
     Reference: Lundberg & Lee 2017, arXiv:1705.07874; Mitchell et al. 2022, arXiv:2104.12199;
-    Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9 (trees); Owen 1977,
+    Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9, and Nadel &
+    Wettenstein 2025, arXiv:2511.09376 (trees); Owen 1977,
     doi 10.1007/978-3-642-45494-3_7.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
 
     def explain(self, context: ExplainContext) -> Explanation:
-        """Estimate Shapley values of the probability of the target.
+        """Estimate Shapley values of the probability of the target, or of its log-odds.
 
         Returns
         -------
-        Values in units of probability; base value plus their sum is the prediction.
+        Values in the unit of `output_space`; base value plus their sum is the prediction.
         """
         suited = self.suited_to(context.classifier.capabilities, context.classifier.schema)
         if suited.algorithm == "tree":
@@ -94,33 +96,25 @@ class Shap(ShapSettings, ExplainerPart):
         return replace(self, algorithm=algorithm, reference=reference)
 
     def _walked(self, context: ExplainContext) -> Explanation:
-        from deepseek_report.explainers.shapley.shap_rounds import version
-        from deepseek_report.explainers.shapley.shap_trees import check_additivity, tree_values
+        from deepseek_report.explainers.shapley.shap_trees import tree_values
 
         classifier = context.classifier
         before = classifier.calls
         context.progress.start("shap", 1)
-        with _numpy_seed_restored():
-            values, base = tree_values(context)
-        predictions = context.output(context.inputs)
-        check_additivity(values, base, predictions)
+        trees, space = tree_values(context)
         context.progress.advance()
         return Explanation(
-            values=values,
-            predictions=predictions,
-            base_values=np.full(len(values), base),
+            values=trees.values,
+            predictions=trees.outputs,
+            base_values=np.full(len(trees.values), trees.base),
             method="shap",
-            variant=message(
-                "explainer_variants.trees",
-                version=version(),
-                space=context.output_space,
-            ),
-            output_space=context.output_space,
+            variant=message("explainer_variants.trees", space=space),
+            output_space=space,
             n_model_calls=classifier.calls - before,
             params={"algorithm": "tree", "background_rows": len(context.background)},
             notes=(
                 _INDEPENDENT,
-                message("explainer_notes.shap.trees", rows=len(context.background)),
+                message("explainer_notes.shap.trees", rows=len(context.background), space=space),
             ),
             **subject(context),
         )

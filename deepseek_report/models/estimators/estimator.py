@@ -11,16 +11,21 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.performance.softmax import log_odds
 from deepseek_report.models.estimators.class_match import match_classes
 from deepseek_report.models.estimators.design_matrix import Columns, Encoding
+from deepseek_report.models.estimators.trees.tree_readers import read_trees
 from deepseek_report.tasks import task_of
 
 #: Least probability of a class: trees and neighbours may give exactly 0, whose log is not finite.
 LEAST = 1e-7
+
+#: From the log-odds of the second of two classes to those of both.
+_OF_TWO = np.array([[-1.0, 1.0]])
 
 _READS = {
     "one_hot": "numbers standardised and categories one-hot",
@@ -134,6 +139,16 @@ class Fitted:
             return ""
         return f"{'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
 
+    def trees(self) -> TreeEnsemble:
+        """The trees of an estimator that has some, with an output for each class of the schema."""
+        ensemble = read_trees(self.estimator)
+        if not task_of(self.schema.target).decides:
+            return ensemble
+        own = np.eye(len(ensemble.base)) if ensemble.space == "probability" else _OF_TWO
+        weights = np.zeros((len(ensemble.base), len(self.schema.target.classes)))
+        weights[:, self.positions()] = own
+        return ensemble.with_outputs(weights)
+
     def positions(self) -> list[int]:
         """For each class of the estimator its position in the schema.
 
@@ -167,13 +182,17 @@ class EstimatorClassifier:
         self.calls = 0
 
     @property
-    def trees(self) -> Any:
-        """The fitted ensemble, for what walks trees instead of asking the model."""
-        return self.module.estimator
+    def trees(self) -> TreeEnsemble:
+        """The fitted trees, with an output for each class of the schema, or the number."""
+        ensemble: TreeEnsemble = self.module.trees()
+        return ensemble
 
-    def columns(self, inputs: Floats) -> Any:
-        """(instance, feature) original units -> the table that the estimator reads."""
-        return self.module.columns.transform(inputs)
+    def columns(self, inputs: Floats) -> Floats:
+        """(instance, feature) original units -> (instance, feature) as the trees read them."""
+        table = self.module.columns.transform(inputs)
+        if isinstance(table, np.ndarray):
+            return np.asarray(table, dtype=np.float64)
+        return np.asarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
 
     def probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""

@@ -14,8 +14,8 @@ Library = Literal["sklearn", "xgboost", "lightgbm"]
 #: Libraries from which an estimator may come without being named as trusted.
 LIBRARIES: tuple[Library, ...] = ("sklearn", "xgboost", "lightgbm")
 
-#: Tree ensembles whose trees the shap package walks exactly, and whether for any number of classes:
-#: boosting adds up scores, from which it makes probabilities only for two.
+#: Ensembles whose trees can be read, and whether for any number of classes: the scores that
+#: boosting adds up are log-odds of a class only where there are two.
 TREES = {
     "DecisionTreeClassifier": True,
     "ExtraTreeClassifier": True,
@@ -89,7 +89,7 @@ def settings_of(dotted: str) -> Mapping[str, Any]:
 
 
 def walkable(class_name: str, params: Mapping[str, Any]) -> bool:
-    """Whether the shap package walks the trees of such an estimator, at least for two classes."""
+    """Whether the trees of such an estimator add up to its output, at least for two classes."""
     return class_name in TREES and not any(
         params.get(name) in odd for name, odd in _NOT_A_SUM.items()
     )

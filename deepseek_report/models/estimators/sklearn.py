@@ -112,7 +112,7 @@ class Sklearn:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Trees, where the shap package can walk them over one column a feature."""
+        """Trees, where they read one column a feature."""
         walked = walkable(self._class_name, self.params) and self.chosen_encoding() == "codes"
         walked = walked and not self._is_booster
         return frozenset({"trees"}) if walked else frozenset()

@@ -28,8 +28,8 @@ _INSTEAD = "store it in a file that a config can name (see model.file in docs/co
 class HeldModel:
     """A fitted model and the form of the table that it reads.
 
-    estimator : with `predict_proba` or `predict`. walks_trees : whether the shap package can walk
-    its trees over the columns of that table.
+    estimator : with `predict_proba` or `predict`. walks_trees : whether its trees read
+    the columns of that table as they are.
     """
 
     estimator: Any
@@ -57,7 +57,7 @@ class GivenModel(GivenInPython):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Trees, where the shap package can walk them over the table that was given."""
+        """Trees, where they read the table that was given."""
         return frozenset({"trees"} if self.held is not None and self.held.walks_trees else ())
 
     def capabilities_for(self, schema: Schema) -> frozenset[Capability]:

@@ -68,6 +68,7 @@ def _picture(view: BarView, name: str) -> Picture:
             "case_contributions.how_to_read",
             explainer=view.explainer,
             has_base=view.base is not None,
+            space=view.space,
         ),
     )
 

@@ -1,0 +1,25 @@
+"""Shapley values from their definition: over all coalitions and all background rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import comb
+
+import numpy as np
+
+
+def enumerated(
+    output: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray, background: np.ndarray
+) -> np.ndarray:
+    """(row, feature) interventional Shapley values of an output of rows."""
+    n_features = inputs.shape[1]
+    coalitions = (np.arange(2**n_features)[:, None] >> np.arange(n_features)) & 1 == 1
+    mixed = np.where(coalitions[:, None, None, :], inputs[:, None, :], background)
+    worth = output(mixed.reshape(-1, n_features)).reshape(mixed.shape[:3]).mean(axis=2)
+    values = np.zeros(inputs.shape)
+    for feature in range(n_features):
+        without = np.flatnonzero(~coalitions[:, feature])
+        sizes = coalitions[without].sum(axis=1)
+        weights = np.array([1 / (n_features * comb(n_features - 1, int(size))) for size in sizes])
+        values[:, feature] = weights @ (worth[without + (1 << feature)] - worth[without])
+    return values
