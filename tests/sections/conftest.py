@@ -156,15 +156,9 @@ def _performance(run: Any) -> None:
         matrix=[{"actual": "default", "decided": "default", "n": 60, "share": 0.6}],
     )
     comparison = [
-        {
-            "predictor": name,
-            "label": label,
-            "metric": metric,
-            "metric_label": metric,
-            "value": value,
-        }
+        {"predictor": name, "metric": metric, "value": value}
         | {"low": value - 0.01, "high": value + 0.01, "n": 600}
-        for name, label, value in (("model", "the model", 0.78), ("majority", "majority", 0.5))
+        for name, value in (("model", 0.78), ("majority", 0.5))
         for metric in ("roc_auc", "accuracy")
     ]
     run.measure(
