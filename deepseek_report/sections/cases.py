@@ -183,8 +183,8 @@ def _neighbour(words: Wording, row: Row) -> dict[str, Any]:
 
 
 def _neighbour_columns(draft: Draft, output: str) -> dict[str, str]:
-    """The columns of the table of nearest cases; texts are told as well."""
-    names: tuple[str, ...] = ("row", "distance", "label", output)
-    if kind_of(draft.results.schema).reads_out:
-        names += ("text",)
-    return {name: draft.text(f"near_columns.{name}") for name in names}
+    """The columns of the table of nearest cases; inputs that can be read out are told as well."""
+    names, kind = ("row", "distance", "label", output), kind_of(draft.results.schema)
+    columns = {name: draft.text(f"near_columns.{name}") for name in names}
+    own = {"text": draft.text(f"near_columns.read_out.{kind.name}")} if kind.reads_out else {}
+    return columns | own
