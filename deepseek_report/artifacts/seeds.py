@@ -38,9 +38,3 @@ class Seeds:
     def shared(self) -> int | None:
         """The seed of all steps, None where they differ."""
         return self.data if len(set(asdict(self).values())) == 1 else None
-
-    def as_text(self) -> str:
-        """Such as `seed 1`, or `seeds: data 1, training 2, explain 1, measure 1`."""
-        if self.shared is not None:
-            return f"seed {self.shared}"
-        return "seeds: " + ", ".join(f"{name} {seed}" for name, seed in asdict(self).items())

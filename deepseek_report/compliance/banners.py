@@ -76,9 +76,7 @@ def banners(
 
 
 def _superseded(framework: Framework) -> Banner | None:
-    if not re.search(r"superseded|rescinded|repealed", framework.legal_force, re.IGNORECASE):
-        return None
-    return Banner("superseded")
+    return Banner("superseded") if framework.superseded else None
 
 
 def _version(framework: Framework, choice: FrameworkChoice) -> Banner | None:

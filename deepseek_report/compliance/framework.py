@@ -149,7 +149,11 @@ class MappingSource:
 
 @dataclass(frozen=True)
 class Framework:
-    """One framework file; `sha256` is of the file, `checked` the day its sources were read."""
+    """One framework file.
+
+    sha256 : of the file. checked : the day its sources were read. superseded : whether a text that
+    it cites is no longer in force.
+    """
 
     id: str
     name: str
@@ -164,6 +168,7 @@ class Framework:
     disclaimer: str
     rows: tuple[Row, ...]
     sha256: str
+    superseded: bool = False
     applies: Scope = field(default_factory=Scope)
 
     @property
@@ -276,6 +281,7 @@ def _build(data: Mapping[str, Any], sha256: str) -> Framework:
         disclaimer=data["disclaimer"],
         rows=tuple(_row(row, head.get("applies")) for row in data["rows"]),
         sha256=sha256,
+        superseded=head.get("superseded", False),
         applies=read_scope(head.get("applies")),
     )
 

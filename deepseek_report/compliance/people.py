@@ -83,11 +83,6 @@ def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput
     return gathered
 
 
-def add_people_file(source: Path, results: Results) -> HumanInput:
-    """Copy one YAML file to `people/` of a run folder; see `prepare_people`."""
-    return prepare_people(results, [source])
-
-
 def _folder_of(results: Results) -> Path:
     if results.folder is None:
         raise ConfigError("these results lie in no run folder, so nobody can sign beside them")

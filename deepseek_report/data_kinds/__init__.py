@@ -6,7 +6,7 @@ A new kind is a module here with a subclass of `DataKind`, and a line in `KINDS`
 from __future__ import annotations
 
 from deepseek_report.artifacts.schema import Modality, Schema
-from deepseek_report.data_kinds.base import DataKind
+from deepseek_report.data_kinds.base import DataKind, Structure
 from deepseek_report.data_kinds.image import ImageKind
 from deepseek_report.data_kinds.series import SeriesKind
 from deepseek_report.data_kinds.table import TableKind
@@ -20,9 +20,14 @@ KINDS: dict[Modality, type[DataKind]] = {
 ALL_KINDS: frozenset[Modality] = frozenset(KINDS)
 
 
+def kinds_of_structure(*structures: Structure) -> frozenset[Modality]:
+    """The kinds whose columns are one of these."""
+    return frozenset(name for name, kind in KINDS.items() if kind.structure in structures)
+
+
 def kind_of(schema: Schema) -> DataKind:
     """The data of this schema as data of their kind."""
     return KINDS[schema.modality](schema)
 
 
-__all__ = ["ALL_KINDS", "KINDS", "DataKind", "kind_of"]
+__all__ = ["ALL_KINDS", "KINDS", "DataKind", "kind_of", "kinds_of_structure"]

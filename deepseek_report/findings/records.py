@@ -13,7 +13,6 @@ from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.of_results import words_of
 
 Row = dict[str, Any]
@@ -48,13 +47,13 @@ def explainer_label(results: Results, name: str) -> str:
 
 def explainer_inline(results: Results, name: str) -> str:
     """The readable name of an explainer inside a sentence."""
-    return in_sentence(explainer_label(results, name))
+    return words_of(results).inline(explainer_label(results, name))
 
 
 def feature_inline(results: Results, label: str) -> str:
     """The name of a feature inside a sentence: a word of a text stands in quotation marks."""
-    kind = kind_of(results.schema)
-    return kind.quoted(label) if kind.quotes else in_sentence(words_of(results).name(label))
+    kind, words = kind_of(results.schema), words_of(results)
+    return kind.quoted(label) if kind.quotes else words.inline(words.name(label))
 
 
 def attribute_labels(results: Results, name: str) -> list[str]:
@@ -66,8 +65,9 @@ def attribute_labels(results: Results, name: str) -> list[str]:
 
 def attribute_label(results: Results, name: str) -> str:
     """The readable name of an attribute, or of a crossing such as `sex × age_band`."""
-    first, *others = map(words_of(results).name, attribute_labels(results, name))
-    return " × ".join([first, *map(in_sentence, others)])
+    words = words_of(results)
+    first, *others = map(words.name, attribute_labels(results, name))
+    return " × ".join([first, *map(words.inline, others)])
 
 
 def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:
@@ -78,12 +78,10 @@ def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:
 
 def subject_of(results: Results, verdict: Verdict) -> list[str]:
     """What a promise is about, in words; nothing where it is about the model as a whole."""
-    attribute = (
-        in_sentence(attribute_label(results, verdict.attribute)) if verdict.attribute else ""
-    )
+    words, name = words_of(results), verdict.attribute
+    attribute = words.inline(attribute_label(results, name)) if name else ""
     explainer = explainer_inline(results, verdict.explainer) if verdict.explainer else ""
-    level = words_of(results).name(verdict.level)
-    group = ": ".join(part for part in (attribute, level) if part)
+    group = ": ".join(part for part in (attribute, words.name(verdict.level)) if part)
     return [part for part in (group, explainer, verdict.slice) if part]
 
 

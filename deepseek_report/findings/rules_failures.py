@@ -10,7 +10,6 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -79,6 +78,6 @@ def readable_reason(words: Wording, artifact: str, why: Text) -> str:
     for key in (known.name, known.subject):
         group = "explainers" if key in words.table("explainers") else "metrics"
         if "_" in key:
-            name = in_sentence(words.label(group, key))
+            name = words.inline(words.label(group, key))
             reason = re.sub(rf"`?(?<![\w/]){re.escape(key)}\b`?", name, reason)
     return reason.rstrip(". ")

@@ -16,7 +16,6 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import own_table
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
-from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.words import sentence_case
 
 
@@ -76,7 +75,7 @@ def _attribute(
 ) -> dict[str, Any]:
     label = attribute_label(draft.results, grouping.name)
     rows = _rows(draft, grouping, classes)
-    identity, by = f"bias-{grouping.name}", in_sentence(label)
+    identity, by = f"bias-{grouping.name}", draft.words.inline(label)
     return {
         "label": sentence_case(label),
         "table": own_table(draft.results, identity, "bias.undeclared", kind, rows, by=by),

@@ -16,7 +16,6 @@ from deepseek_report.sections import case_sentences
 from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.shared.display_cells import number_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.words import Wording
 
 _FIRST = (
@@ -89,7 +88,8 @@ def _groups(pages: Pages, table: list[Row]) -> list[dict[str, Any]]:
         cases = [_case(pages, row) | {"level": row["role"].split(":", 2)[2]} for row in mine]
         if cases:
             noun = "group" if attribute.kind == "person" else "part"
-            groups.append({"label": in_sentence(attribute.label), "noun": noun, "cases": cases})
+            label = pages.draft.words.inline(attribute.label)
+            groups.append({"label": label, "noun": noun, "cases": cases})
     return groups
 
 
@@ -184,8 +184,8 @@ def _neighbour(words: Wording, row: Row) -> dict[str, Any]:
 
 
 def _neighbour_columns(draft: Draft, output: str) -> dict[str, str]:
-    """The columns of the table of nearest cases; texts are told as well."""
-    names: tuple[str, ...] = ("row", "distance", "label", output)
-    if kind_of(draft.results.schema).reads_out:
-        names += ("text",)
-    return {name: draft.text(f"near_columns.{name}") for name in names}
+    """The columns of the table of nearest cases; inputs that can be read out are told as well."""
+    names, kind = ("row", "distance", "label", output), kind_of(draft.results.schema)
+    columns = {name: draft.text(f"near_columns.{name}") for name in names}
+    own = {"text": draft.text(f"near_columns.read_out.{kind.name}")} if kind.reads_out else {}
+    return columns | own

@@ -221,7 +221,7 @@ def _comparison(draft: Draft) -> ShownTable:
         cells[row["metric"]] = estimates.of_row(row, "value")
     compared = sorted(task_of(draft.results.schema.target).compared, key=_place)
     columns = tuple(replace(measure.column(), optional=True) for measure in compared)
-    view = View("performance-baselines", "baselines.comparison", ("label", *columns))
+    view = View("performance-baselines", "baselines.comparison", (Column("label"), *columns))
     return draft.metric_table("baselines", "comparison", predictors.values(), view)
 
 

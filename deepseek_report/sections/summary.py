@@ -100,8 +100,7 @@ def _decision(draft: Draft) -> str:
     known = draft.words.say(draft.results.card.get("decision") or "").strip()
     if known:
         sentence = known if known.endswith((".", "!", "?")) else f"{known}."
-        is_question = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
-        return draft.text("answer.question", decision=sentence) if is_question else sentence
+        return draft.text("answer.decision", decision=sentence, first=sentence.split()[0].lower())
     target = draft.results.schema.target
     return draft.text("decision", classes=list(target.classes), label=target.label)
 

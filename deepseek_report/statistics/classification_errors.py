@@ -6,6 +6,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import mean_of_rates
 from deepseek_report.statistics.ranking import average_precision_statistic, one_vs_rest
@@ -17,13 +18,10 @@ from deepseek_report.statistics.resampling import (
 )
 
 
-def require_both(labels: Ints, what: str) -> None:
+def require_both(labels: Ints) -> None:
     """Refuse labels of one class only, with the reason."""
     if len(np.unique(labels)) < 2:
-        raise NotApplicableError(
-            f"{what} compares classes, but all {len(labels)} labels are of one class; "
-            "use a larger test part."
-        )
+        raise NotApplicableError(message("refusals.one_class", rows=len(labels)))
 
 
 def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int) -> Estimate:

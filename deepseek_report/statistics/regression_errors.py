@@ -78,7 +78,7 @@ def error_estimates(
     """
     n = len(labels)
     if n < 2:
-        raise NotApplicableError(f"errors need two test rows, but there is {n}")
+        raise NotApplicableError(message("refusals.one_row", rows=n))
     replicates = bootstrap(
         lambda weights: weighted_errors(weights, labels, values),
         as_one(n),

@@ -70,7 +70,7 @@ class Classification(Task):
         Column("missed_rate", "share"),
         Column("rest_missed_rate", "share"),
     )
-    parts_drawn = (Drawn("accuracy", "decided rightly", "accuracy", is_share=True),)
+    parts_drawn = (Drawn("accuracy", "accuracy", is_share=True),)
     part_table = (
         estimate("accuracy", "share", prefix="accuracy"),
         estimate("base_rate", "share", prefix="base"),
@@ -91,9 +91,9 @@ class Classification(Task):
     group_columns = ("selection_rate", "base_rate", "tpr", "fpr")
     group_quality = ("accuracy", "roc_auc", "mean_score", "ece")
     groups_drawn = (
-        Drawn("selection_rate", "decided\n“{favourable}”", "selection", is_share=True),
-        Drawn("fnr", "wrongly denied\n“{favourable}”", "fnr", is_share=True),
-        Drawn("fpr", "wrongly given\n“{favourable}”", "fpr", is_share=True),
+        Drawn("selection_rate", "selection", is_share=True),
+        Drawn("fnr", "fnr", is_share=True),
+        Drawn("fpr", "fpr", is_share=True),
     )
     references: ClassVar[Mapping[str, str]] = {
         "majority": "majority",
@@ -102,16 +102,16 @@ class Classification(Task):
     }
     not_told = frozenset({"majority"})
     compared = (
-        Measure("accuracy", "accuracy", "higher", SHARE, is_share=True),
-        Measure("balanced_accuracy", "balanced accuracy", "higher", SHARE, is_share=True),
-        Measure("roc_auc", "ROC AUC", "higher", SHARE),
-        Measure("average_precision", "average precision", "higher", SHARE),
-        Measure("brier_score", "Brier score", "lower"),
+        Measure("accuracy", "higher", SHARE, is_share=True),
+        Measure("balanced_accuracy", "higher", SHARE, is_share=True),
+        Measure("roc_auc", "higher", SHARE),
+        Measure("average_precision", "higher", SHARE),
+        Measure("brier_score", "lower"),
     )
-    gain = Measure("roc_auc_gain", "ROC AUC", "higher", (-1.0, 1.0))
+    gain = Measure("roc_auc_gain", "higher", (-1.0, 1.0))
     gain_reference = "doi:10.2307/2531595"
-    held = Measure("roc_auc", "ROC AUC", "higher", SHARE)
-    moved = Measure("flipped", "decisions changed", "lower", SHARE, is_share=True)
+    held = Measure("roc_auc", "higher", SHARE)
+    moved = Measure("flipped", "lower", SHARE, is_share=True)
 
     # --- labels and outputs -----------------------------------------------------------------------
 
@@ -237,8 +237,8 @@ class Classification(Task):
             explained=model.explained,
         )
 
-    def require_variety(self, labels: NDArray[Any], what: str) -> None:
-        require_both(labels, what)
+    def require_variety(self, labels: NDArray[Any]) -> None:
+        require_both(labels)
 
     def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
         p = predictions

@@ -24,28 +24,25 @@ Limits = tuple[float | None, float | None]
 
 
 class Loss(ABC):
-    """How wrong one prediction is, and how the mean of it is estimated, compared and worded.
+    """How wrong one prediction is, and how the mean of it is estimated and compared.
 
-    key : name of the mean in tables and scores. label : what a person calls the mean.
-    bounds : its least and greatest possible value. is_share : whether it is read as a percentage.
+    key : name of the mean in tables and scores. bounds : its least and greatest possible value.
+    is_share : whether it is read as a percentage.
     least_part : instances that a part of the data needs unless the config says otherwise.
     prunes : whether a part of two conditions is left out where it is no worse than one of them
         alone, or where one of them stands in several listed parts already.
     interval : method of the mean's interval. in_unit : whether it has the target's unit.
-    wrong : what the mean says, as a sentence around `{value}` of `{n}` cases.
     excess : what a part has that does worse than the rest. test : the test that says so.
     """
 
     key: ClassVar[str]
-    label: ClassVar[str]
     bounds: ClassVar[Limits]
     is_share: ClassVar[bool]
     least_part: ClassVar[int]
     prunes: ClassVar[bool]
     interval: ClassVar[Text]
     in_unit: ClassVar[bool]
-    wrong: ClassVar[str]
-    excess: ClassVar[str]
+    excess: ClassVar[Text]
     test: ClassVar[Text]
 
     @abstractmethod
@@ -76,15 +73,13 @@ class ErrorRate(Loss):
     """1 where the decision is wrong, 0 where it is right; parts are compared by counts."""
 
     key = "error_rate"
-    label = "share of wrong decisions"
     bounds = SHARE
     is_share = True
     least_part = 50
     prunes = True
     interval = message("interval_methods.wilson")
     in_unit = False
-    wrong = "{value} of {n} decisions are wrong"
-    excess = "more errors"
+    excess = message("excesses.more_errors")
     test = message("task_words.tests.fisher")
 
     def of(self, predictions: Predictions) -> Floats:
@@ -110,15 +105,13 @@ class AbsoluteError(Loss):
     """Distance between the predicted and the true number, in its unit."""
 
     key = "mae"
-    label = "mean absolute error"
     bounds = (0.0, None)
     is_share = False
     least_part = 30
     prunes = False
     interval = message("interval_methods.normal")
     in_unit = True
-    wrong = "predictions are off by {value} in {n} cases"
-    excess = "larger errors"
+    excess = message("excesses.larger_errors")
     test = message("task_words.tests.welch")
 
     def of(self, predictions: Predictions) -> Floats:

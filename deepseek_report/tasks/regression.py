@@ -50,8 +50,8 @@ class Regression(Task):
         Column("mean_error", "number"),
     )
     parts_drawn = (
-        Drawn("mae", "mean absolute error", "mae"),
-        Drawn("mean_error", "mean error", "mean_error", signed=True),
+        Drawn("mae", "mae"),
+        Drawn("mean_error", "mean_error", signed=True),
     )
     groups_drawn = parts_drawn
     part_table = (
@@ -69,13 +69,13 @@ class Regression(Task):
     }
     not_told = frozenset()
     compared = (
-        Measure("mae", "MAE", "lower", (0.0, None), in_unit=True),
-        Measure("rmse", "RMSE", "lower", (0.0, None), in_unit=True),
-        Measure("r2", "R²", "higher", (None, 1.0)),
+        Measure("mae", "lower", (0.0, None), in_unit=True),
+        Measure("rmse", "lower", (0.0, None), in_unit=True),
+        Measure("r2", "higher", (None, 1.0)),
     )
-    gain = Measure("mae_gain", "mean absolute error", "higher", in_unit=True)
-    held = Measure("mae", "MAE", "lower", (0.0, None), in_unit=True)
-    moved = Measure("change", "mean change", "lower", (0.0, None), in_unit=True)
+    gain = Measure("mae_gain", "higher", in_unit=True)
+    held = Measure("mae", "lower", (0.0, None), in_unit=True)
+    moved = Measure("change", "lower", (0.0, None), in_unit=True)
 
     # --- labels and outputs -----------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class Regression(Task):
             explained=model.explained,
         )
 
-    def require_variety(self, labels: NDArray[Any], what: str) -> None:
+    def require_variety(self, labels: NDArray[Any]) -> None:
         """Any numbers will do."""
 
     def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:

@@ -36,13 +36,11 @@ REFERENCES: dict[str, Message] = {
 class Measure:
     """A number that a model of this task is judged by.
 
-    key : name of the score. label : what a person calls it, within a sentence. direction : which
-    way is better. bounds : least and greatest value. in_unit : whether it has the target's unit.
-    is_share : whether it is read as a percentage.
+    key : name of the score. direction : which way is better. bounds : least and greatest value.
+    in_unit : whether it has the target's unit. is_share : whether it is read as a percentage.
     """
 
     key: str
-    label: str
     direction: Direction
     bounds: Limits = (None, None)
     in_unit: bool = False
@@ -57,13 +55,12 @@ class Measure:
 class Drawn:
     """A column of the tables on parts and groups as pictures show it.
 
-    key : column of the value. label : its heading, in which `{explained}` and `{favourable}` are
-    classes. ends : the ends of its interval are `<ends>_low` and `<ends>_high`. is_share : whether
-    it is read as a percentage. signed : whether 0 lies between two kinds of error.
+    key : column of the value, and of its heading in `pictures.common.columns`. ends : the ends of
+    its interval are `<ends>_low` and `<ends>_high`. is_share : whether it is read as a percentage.
+    signed : whether 0 lies between two kinds of error.
     """
 
     key: str
-    label: str
     ends: str
     is_share: bool = False
     signed: bool = False
@@ -229,7 +226,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def require_variety(self, labels: NDArray[Any], what: str) -> None:
+    def require_variety(self, labels: NDArray[Any]) -> None:
         """Refuse labels by which `what` cannot be judged, with the reason."""
 
     @abstractmethod

@@ -26,7 +26,10 @@ def of_row(row: Mapping[str, Any], value: str, prefix: str | None = None, n: str
 
 
 def in_sentence(label: str) -> str:
-    """A label inside a sentence: `Age band -> age band`; `SHAP`, `ROC AUC`, `R²`, `F1` stay."""
+    """An English label inside a sentence, which is how names are stored: `Age band -> age band`.
+
+    `SHAP`, `ROC AUC`, `R²` and `F1` stay. Labels of the report's language: `Wording.inline`.
+    """
     second = label[1:2]
     stays = second.isupper() or bool(second.strip() and not second.isalpha())
     return label if stays else label[:1].lower() + label[1:]

@@ -233,6 +233,8 @@ class NumberFormat:
     def plural(self, value: float, singular: str, many: str | None = None, **forms: str) -> str:
         """`1 row`, `2 rows`; languages with further forms give these by their CLDR names.
 
+        many : by default the regular plural of the catalog, `numbers.regular_plural`; the singular
+        where it has none.
         forms : texts for `zero`, `two`, `few` or `many_` (the CLDR category "many").
         """
         return f"{self.count(value)} {self.form(value, singular, many, **forms)}"
@@ -245,10 +247,10 @@ class NumberFormat:
         ['wiersz', 'wiersze', 'wierszy']
         """
         category = self._locale.plural_form(value)
-        known = {"one": singular, "other": many or singular + "s"} | {
-            k.rstrip("_"): v for k, v in forms.items()
-        }
-        return known.get(category, known["other"])
+        if category == "one":
+            return singular
+        known = {name.rstrip("_"): text for name, text in forms.items()}
+        return known.get(category) or many or self._regular_plural.format(word=singular)
 
     def listing(self, items: Sequence[Any]) -> str:
         """Items as a person lists them: `a`, `a and b`, `a, b and c`.
@@ -270,6 +272,10 @@ class NumberFormat:
     @cached_property
     def _locale(self) -> Locale:
         return Locale.parse(self.locale)
+
+    @cached_property
+    def _regular_plural(self) -> str:
+        return self.texts.get("regular_plural", "{word}")
 
     @cached_property
     def _minus(self) -> str:

@@ -69,13 +69,14 @@ class Wording:
     ) -> None:
         self._texts = texts
         symbols = dict(texts.get("formats", {}))
+        self._small_inside = symbols.pop("labels_inside", "") == "small"
         self.numbers = NumberFormat(
             symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
         )
         shipped_names = texts.get("data_sets", {}).get(data_set, {}).get("names", {})
         known = texts.get("names", {}) | {name: name for name in own_names} | shipped_names
         inside = {
-            in_sentence(stored_name): in_sentence(name) for stored_name, name in known.items()
+            in_sentence(stored_name): self.inline(name) for stored_name, name in known.items()
         }
         patterns = texts.get("composed", {})
         self.names = Names(inside | known, stored or patterns, patterns, self.numbers.respelled)
@@ -149,6 +150,10 @@ class Wording:
         label = self._texts.get(group, {}).get(name)
         return label if isinstance(label, str) else sentence_case(name.replace("_", " "))
 
+    def inline(self, label: str) -> str:
+        """A label inside of a sentence, by the rule of the language: `Age band -> age band`."""
+        return in_sentence(label) if self._small_inside else label
+
     def explainer(self, name: str) -> str:
         """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
         known = self._texts.get("explainers_in_sentences", {}).get(name)
@@ -161,7 +166,7 @@ class Wording:
         label = self.label(group, known.name) if group else self.label("artifacts", known.kind)
         if known.name and not group:
             beside = self.label(_NAMED_BESIDE.get(known.kind, known.kind), known.name)
-            label = f"{label} ({in_sentence(beside)})"
+            label = f"{label} ({self.inline(beside)})"
         return f"{label} ({self.label('explainers', known.subject)})" if known.subject else label
 
     def framework(self, name: str) -> Mapping[str, Any]:
@@ -329,7 +334,7 @@ def _environment(words: Wording) -> Environment:
         "digits": numbers.digits,
         "gap": numbers.gap,
         "quantity": numbers.quantity,
-        "inline": in_sentence,
+        "inline": words.inline,
         "sentence": sentence_case,
     }
     made.globals |= {"interval": numbers.interval, "label": words.label}

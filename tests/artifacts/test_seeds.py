@@ -19,8 +19,3 @@ def test_a_step_that_is_recorded_counts_before_the_shared_seed() -> None:
 @pytest.mark.parametrize("config", [{}, {"seeds": {"data": 1, "training": 2}}])
 def test_no_seeds_are_made_up(config: dict[str, object]) -> None:
     assert Seeds.recorded(config) is None
-
-
-def test_seeds_are_told_once_where_they_are_equal_and_by_step_where_not() -> None:
-    assert Seeds(4, 4, 4, 4).as_text() == "seed 4"
-    assert Seeds(1, 2, 1, 1).as_text() == "seeds: data 1, training 2, explain 1, measure 1"

@@ -19,7 +19,6 @@ from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
     PeopleProblems,
-    add_people_file,
     prepare_people,
     read_people,
 )
@@ -313,14 +312,14 @@ def test_a_file_that_is_named_is_copied_and_counts(run: Run, tmp_path: Path) -> 
     source = tmp_path / "given" / "owner.yaml"
     source.parent.mkdir()
     source.write_text(yaml.safe_dump({"statements": {"intended_purpose": WHOLE}}))
-    assert add_people_file(source, run.results()).signed == {"intended_purpose"}
+    assert prepare_people(run.results(), [source]).signed == {"intended_purpose"}
     assert (run.folder / "people/owner.yaml").read_bytes() == source.read_bytes()
-    assert add_people_file(source, run.results()).signed == {"intended_purpose"}
+    assert prepare_people(run.results(), [source]).signed == {"intended_purpose"}
     source.write_text(
         yaml.safe_dump({"statements": {"intended_purpose": {**WHOLE, "text": "b c"}}})
     )
     with pytest.raises(PeopleProblems, match=r"people/owner\.yaml is there and says other things"):
-        add_people_file(source, run.results())
+        prepare_people(run.results(), [source])
 
 
 @pytest.mark.parametrize("name", ["notes.txt", ".hidden.yaml", "none.yaml"])
@@ -332,7 +331,7 @@ def test_a_file_that_cannot_be_added_is_refused_and_nothing_is_written(
     if name != "none.yaml":
         source.write_text("statements: {}")
     with pytest.raises(PeopleProblems):
-        add_people_file(source, run.results())
+        prepare_people(run.results(), [source])
     assert not (run.folder / "people").exists()
 
 
@@ -340,7 +339,7 @@ def test_a_faulty_file_is_not_copied(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "given.yaml"
     source.write_text("statements: {roles: {text: TODO}}")
     with pytest.raises(PeopleProblems):
-        add_people_file(source, run.results())
+        prepare_people(run.results(), [source])
     assert not (run.folder / "people").exists()
 
 
@@ -354,7 +353,7 @@ def test_the_form_is_valid_as_it_is_and_asks_for_every_open_field(run: Run) -> N
     assert entries["run"] == RUN_ID
     assert set(entries["statements"]) == {field.name for field in report.form}
     assert "MRM-DATA" in entries["judgements"]
-    add_people_file(form, run.results())
+    prepare_people(run.results(), [form])
     human = read_people(run.results())
     assert (human.problems, human.signed, human.judgements) == ((), frozenset(), {})
 

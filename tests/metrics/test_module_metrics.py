@@ -12,7 +12,6 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.attention import Attention
 from deepseek_report.metrics.internals.capacity import Ablation
 from deepseek_report.metrics.internals.compute import (
@@ -35,6 +34,7 @@ from deepseek_report.metrics.internals.routing import (
 )
 from deepseek_report.metrics.internals.timing import Stopwatch, median_interval
 from deepseek_report.statistics.classification_errors import cross_entropy
+from tests.worded import refused
 
 
 class Routed(nn.Module):
@@ -125,7 +125,7 @@ def test_a_layer_that_does_not_hold_all_parameters_is_no_description(routed) -> 
 
 def test_a_model_without_a_module_is_refused_with_the_reason(toy) -> None:
     for metric in (Parameters(), LayerProfile(), ParameterProjection()):
-        with pytest.raises(NotApplicableError, match="not a torch module"):
+        with refused("not a torch module"):
             metric.measure(toy())
 
 

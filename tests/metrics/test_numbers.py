@@ -12,7 +12,6 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.failures.conditions import Condition
 from deepseek_report.metrics.failures.part_performance import PartPerformance
@@ -34,6 +33,7 @@ from deepseek_report.statistics.regression_errors import (
 )
 from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.wording.words import wording
+from tests.worded import refused
 
 RNG = np.random.default_rng
 
@@ -186,7 +186,7 @@ def test_the_coverage_is_measured_on_the_test_part_and_by_group() -> None:
 
 def test_too_few_validation_rows_for_a_level_are_refused() -> None:
     small = context(n=8)
-    with pytest.raises(NotApplicableError, match="more than 8 validation rows"):
+    with refused("more than 8 validation rows"):
         PredictionIntervals().measure(small)
 
 

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import yaml
 
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.rendering.document import write_qmd
@@ -23,6 +26,7 @@ from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.sections.trust import TrustSection
 from deepseek_report.wording.words import wording
+from tests.real_runs import small_results, with_measurement, with_score, with_table
 
 SECTIONS = (
     *(
@@ -38,6 +42,13 @@ SECTIONS = (
 every = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__.lower())
 
 
+@pytest.fixture(scope="module")
+def contents(small_run):
+    """What each section says of the small run."""
+    results = small_results(small_run)
+    return {section: section().content(results) for section in SECTIONS}
+
+
 def shown(content):
     """All that a section says, as one string."""
     values = {**content.values, "findings": list(map(vars, content.values["findings"]))}
@@ -47,8 +58,8 @@ def shown(content):
 
 
 @every
-def test_a_section_says_something_about_a_full_run(section, full):
-    content = section().content(full)
+def test_a_section_says_something_about_a_full_run(section, contents):
+    content = contents[section]
     assert content.answer
     assert content.question.endswith("?")
     assert not content.incomplete
@@ -71,13 +82,13 @@ def test_a_section_says_why_what_it_needs_is_missing(section, run):
 
 
 @every
-def test_the_same_run_gives_the_same_words(section, full):
-    assert shown(section().content(full)) == shown(section().content(full))
+def test_the_same_run_gives_the_same_words(section, full, contents):
+    assert shown(section().content(full)) == shown(contents[section])
 
 
 @every
-def test_no_section_shows_a_number_that_is_none_or_nan(section, full):
-    content = section().content(full)
+def test_no_section_shows_a_number_that_is_none_or_nan(section, contents):
+    content = contents[section]
     text = " ".join([content.answer, *content.caveats, *content.actions])
     assert not any(word in text for word in ("nan", "None", "{{", "  "))
 
@@ -93,14 +104,17 @@ def test_every_section_has_its_yaml_and_its_template(section):
     assert (shipped("templates") / "sections" / f"{name}.qmd.j2").is_file()
 
 
-def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(full, run, tmp_path):
-    for at, results in enumerate((full, run.results())):
-        contents = [section().content(results) for section in SECTIONS]
-        path = write_qmd(results, contents, ReportOptions(title="T"), tmp_path / f"out{at}").path
+def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(
+    full, contents, run, tmp_path
+):
+    empty = run.results()
+    nothing = [section().content(empty) for section in SECTIONS]
+    for at, (results, written) in enumerate(((full, [*contents.values()]), (empty, nothing))):
+        path = write_qmd(results, written, ReportOptions(title="T"), tmp_path / f"out{at}").path
         text = path.read_text(encoding="utf-8")
         broken = [failure for failure in results.failures if failure.startswith("sections/")]
         assert broken == [], results.failures
-        assert all(f"{{#sec-{content.name}}}" in text for content in contents)
+        assert all(f"{{#sec-{content.name}}}" in text for content in written)
 
 
 def test_a_failed_measure_makes_the_section_that_shows_it_incomplete(run):
@@ -118,9 +132,20 @@ def test_what_was_not_asked_for_does_not_make_a_section_incomplete(run):
 
 
 def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
-    content = SummarySection().content(full)
-    assert content.answer.startswith("The model decides which clients will default;")
-    assert "The data are from April to September 2005." in content.answer
+    promise = {
+        "metric": "roc_auc",
+        "at_least": 0.75,
+        "set_by": "the risk board",
+        "why": "as before",
+    }
+    report = {**full.config["report"], "thresholds": [promise]}
+    promised = replace(full, config={**full.config, "report": report})
+    kept = with_score(promised, "roc_auc", "roc_auc", value=0.78, low=0.77, high=0.79)
+    content = SummarySection().content(kept)
+    assert content.answer.startswith(
+        "The model predicts which credit-card clients of a bank in Taiwan will default next month;"
+    )
+    assert "The data are from " in content.answer
     assert "Of 1 declared threshold 1 is met." in content.answer
     row = content.values["thresholds"][0]
     assert (row["promised"], row["measured"]) == ("at least 0.75", "0.780 (0.770–0.790)")
@@ -156,44 +181,48 @@ def test_what_was_not_measured_is_listed_once_with_failures_apart(run):
 def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
     values = CasesSection().content(full).values
     titles = [case["title"] for case in values["cases"]]
-    assert titles == ["Most certain, and right", "Nearest to the threshold"]
-    assert [(group["label"], group["cases"][0]["level"]) for group in values["groups"]] == [
-        ("sex", "women")
+    assert titles == [
+        "Most certain, and right",
+        "Most certain, and wrong",
+        "Nearest to the threshold",
     ]
+    shown = {
+        group["label"]: [case["level"] for case in group["cases"]] for group in values["groups"]
+    }
+    assert list(shown) == ["sex", "marital status", "age band"]
+    assert shown["sex"] == ["men", "women"]
 
 
 def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
-    case = CasesSection().content(full).values["cases"][1]
-    assert case["reasons"] == [
-        "Repayment status in September (2 months late) raises the probability of “default” by "
-        "17.0 points.",
-    ]
-    assert case["start"].startswith(
-        "starting from 22.0\u00a0%, the average probability of “default”"
+    changed = with_table(full, "cases", "errors_like_this", lambda rows: rows.assign(case=0))
+    (case, *_) = CasesSection().content(changed).values["cases"]
+    tables = changed.measurement("cases").tables
+    reason = tables["reasons"].query("case == 0 and explainer == 'shap' and rank == 1").iloc[0]
+    assert case["reasons"][0] == (
+        f"{reason.label} ({reason.display}) lowers the probability of “default” by "
+        f"{abs(100 * reason.attribution):.1f} points."
     )
-    assert "were “paid duly” instead of “2 months late”" in case["change"]
-    assert case["neighbour_sentence"].endswith("3 most similar training cases 2 were “default”.")
-    assert (
-        "errs in 40.0\u00a0% of 90 such cases, 20.0\u00a0% elsewhere" in case["errors"][0]["text"]
+    assert "the average probability of “default”" in case["start"]
+    step = tables["counterfactuals"].query("case == 0").iloc[0]
+    assert f"were “{step.to_display}” instead of “{step.from_display}”" in case["change"]
+    alike = (tables["neighbours"].query("case == 0").label == "no default").sum()
+    assert case["neighbour_sentence"].endswith(
+        f"5 most similar training cases {alike} were “no default”."
     )
-    assert "integrated gradients shares 2" in case["agreement"]
+    among, sentence = tables["errors_like_this"].iloc[0], case["errors"][0]["text"]
+    assert f"errs in {100 * among.error_rate:.1f}\u00a0% of {among.n} such cases" in sentence
+    assert f", {100 * among.rest_error_rate:.1f}\u00a0% elsewhere" in sentence
+    assert re.search("integrated gradients shares [0-3]", case["agreement"])
 
 
-def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
-    run.explanation("integrated_gradients", "logit")
-    reason = {"case": 0, "explainer": "integrated_gradients", "feature": "LIMIT", "rank": 1}
-    reason |= {"label": "Credit limit", "display": "NT$ 20 000", "attribution": -0.693147}
-    case = {"case": 0, "role": "nearest_threshold", "role_label": "Nearest", "instance_id": 1}
-    case |= {"position": 99, "label": "default", "decision": "default", "probability": 0.3}
-    run.measure(
-        "cases",
-        cases=[case | {"threshold": 0.3, "correct": True}],
-        reasons=[reason | {"output_space": "logit"}],
-    )
-    for name in ("shap", "random"):
-        del run.paths[f"explanations/{name}"]
-    content = CasesSection().content(run.results())
-    (sentence,) = content.values["cases"][0]["reasons"]
+def test_log_odds_are_told_as_a_factor_on_the_odds(full):
+    gradients = "explanations/integrated_gradients"
+    others = {name for name in full.paths if name.startswith("explanations/")} - {gradients}
+    alone = replace(full, paths={n: path for n, path in full.paths.items() if n not in others})
+    halved = {"attribution": -0.693147, "output_space": "logit"}
+    changed = with_table(alone, "cases", "reasons", lambda rows: rows.assign(**halved))
+    content = CasesSection().content(changed)
+    sentence = content.values["cases"][0]["reasons"][0]
     assert "lowers the log-odds of “default” by 0.693, which divides the odds by 2.00" in sentence
     assert "integrated gradients, whose amounts are log-odds" in content.answer.lower()
     assert "points of probability" not in content.answer
@@ -203,13 +232,20 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
 
 
 def test_a_method_that_fails_a_test_cannot_be_relied_on_as_reasons(full):
-    verdicts = {
-        row["explainer"]: row["use"] for row in TrustSection().content(full).values["verdicts"].rows
+    changed = full
+    for name, correlation in (("shap", 0.1), ("lime", 0.9)):
+        ends = {"value": correlation, "low": correlation - 0.05, "high": correlation + 0.05}
+        changed = with_score(
+            changed, "parameter_randomisation", "randomisation_correlation", name, **ends
+        )
+        ends = {"value": 0.1, "low": 0.08, "high": 0.15}
+        changed = with_score(changed, "deletion", "deletion_gain", name, **ends)
+    uses = {
+        row["explainer"]: row["use"]
+        for row in TrustSection().content(changed).values["verdicts"].rows
     }
-    assert verdicts == {
-        "SHAP": "Order and amounts of reasons",
-        "Integrated gradients": "Not as reasons",
-    }
+    assert uses["SHAP"] == "Order and amounts of reasons"
+    assert uses["LIME"] == "Not as reasons"
 
 
 def test_the_control_is_not_compared_with_itself(full):
@@ -233,23 +269,31 @@ def test_a_group_too_small_shows_no_rate(full):
 
 
 def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(full):
-    caveats = PerformanceSection().content(full).caveats
-    assert any(
-        "always giving the most frequent class (78.0\u00a0%)" in caveat for caveat in caveats
-    )
+    changed = with_score(full, "accuracy", "accuracy", value=0.5, low=0.45, high=0.55)
+    majority = changed.score("accuracy", predictor="majority")
+    caveats = PerformanceSection().content(changed).caveats
+    constant = f"always giving the most frequent class ({100 * majority.value:.1f}\u00a0%)"
+    assert any(constant in caveat for caveat in caveats)
 
 
 def test_the_largest_certain_gain_is_what_would_help_most(full):
-    answer = BottlenecksSection().content(full).answer
-    assert answer.startswith(
-        "Of what was tried, the last doubling of the training rows gained most: ROC AUC +0.020"
+    ends = {"value": 0.3, "low": 0.2, "high": 0.4}
+    changed = with_score(full, "learning_curve", "learning_curve_gain", **ends)
+    assert (
+        BottlenecksSection()
+        .content(changed)
+        .answer.startswith(
+            "Of what was tried, the last doubling of the training rows gained most: ROC AUC +0.30"
+        )
     )
 
 
 def test_references_are_listed_once_with_what_used_them(full):
     references = ReproducibilitySection().content(full).values["references"].rows
     delong = [reference for reference in references if "2531595" in reference["reference"]]
-    assert [reference["used"] for reference in delong] == ["ROC AUC"]
+    assert [reference["used"] for reference in delong] == [
+        "Gain in ROC AUC over a simpler model and ROC AUC"
+    ]
     assert delong[0]["reference"].startswith("DeLong")
     assert any("Lundberg" in reference["reference"] for reference in references)
 
@@ -330,33 +374,33 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
     assert any("real cases of the training part" in caveat for caveat in content.caveats)
 
 
-def test_the_bias_section_says_who_declared_the_favourable_class(full, run):
+def test_the_bias_section_says_who_declared_the_favourable_class(full):
     values = BiasSection().content(full).values
     assert values["favourable"] == "no default"
     assert values["declared_by"] == "declared by the data set"
     assert values["undeclared"] == {}
 
 
-def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_decided_by(full, run):
-    prototype = {"instance_id": 1200, "prototype_id": 7, "class_label": "default"}
-    run.measure(
-        "prototypes",
-        compared=[
-            prototype | {"rank": 1, "for_decision": True, "share": 0.6},
-            prototype | {"rank": 2, "prototype_id": 9, "for_decision": True, "share": 0.3},
-            prototype
-            | {"rank": 3, "prototype_id": 4, "class_label": "no default"}
-            | {"for_decision": False, "share": 0.5},
-        ],
-    )
-    cases = CasesSection().content(run.results()).values["cases"]
-    sentences = {case["row"]: case["compared"] for case in cases}
-    assert sentences["1\u202f200"] == (
-        "Of the training cases of “default” that it knows, row 7 (60.0\u00a0% of what speaks for "
-        "this class) and 9 (30.0\u00a0%) count most. Of the others row 4 (“no default”) is the "
+def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_decided_by(full):
+    row, other = full.measurement("cases").tables["cases"]["instance_id"][:2]
+    prototype = {"instance_id": row, "class_label": "no default", "for_decision": True}
+    compared = [
+        prototype | {"rank": 1, "prototype_id": 7, "share": 0.6},
+        prototype | {"rank": 2, "prototype_id": 9, "share": 0.3},
+        prototype
+        | {"rank": 3, "prototype_id": 4, "share": 0.5}
+        | {"class_label": "default", "for_decision": False},
+    ]
+    measured = Measurement(tables={"compared": pd.DataFrame(compared)})
+    changed = with_measurement(full, "prototypes", measured)
+    cases = CasesSection().content(changed).values["cases"]
+    sentences = {int(case["row"].replace("\u202f", "")): case["compared"] for case in cases}
+    assert sentences[row] == (
+        "Of the training cases of “no default” that it knows, row 7 (60.0\u00a0% of what speaks "
+        "for this class) and 9 (30.0\u00a0%) count most. Of the others row 4 (“default”) is the "
         "strongest."
     )
-    assert not sentences["1\u202f202"]
+    assert not sentences[other]
 
 
 @pytest.mark.parametrize(
@@ -374,10 +418,10 @@ def test_the_validation_part_is_said_to_choose_only_what_it_chose(full, rule, ep
 
 
 def test_features_of_which_nobody_said_that_they_can_change_are_told(full):
-    full.config["dataset"] = {"columns": {}}
+    full.config["dataset"]["columns"] = {}
     caveat = "does not say which features can change"
     assert caveat in " ".join(CasesSection().content(full).caveats)
-    full.config["dataset"] = {"columns": {"LIMIT": {"mutable": False}}}
+    full.config["dataset"]["columns"] = {"LIMIT_BAL": {"mutable": False}}
     assert caveat not in " ".join(CasesSection().content(full).caveats)
 
 

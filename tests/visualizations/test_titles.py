@@ -13,7 +13,7 @@ from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.errors import ArtifactError
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.drawing.read_results import leading, leading_for_cases
 from deepseek_report.visualizations.explanations.agreement import AgreementPicture
@@ -31,6 +31,7 @@ from deepseek_report.visualizations.performance.reliability import ReliabilityPi
 from deepseek_report.visualizations.performance.roc_curve import RocCurvePicture
 from deepseek_report.visualizations.performance.threshold_sweep import ThresholdSweepPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
+from tests.worded import refused
 
 from .layouts import concluded
 from .wordings import draw
@@ -128,7 +129,7 @@ def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> 
 
 
 def test_an_unknown_explainer_is_refused_with_those_there_are(build: Build) -> None:
-    with pytest.raises(NotApplicableError, match="`grad_cam` is not in this run"):
+    with refused("grad_cam is not in this run"):
         draw(BeeswarmPicture("grad_cam"), build())
 
 

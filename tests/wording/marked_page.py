@@ -10,8 +10,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
+from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.wording.pseudo import CLOSE, OPEN, words_outside
 from deepseek_report.wording.words import wording
 
@@ -183,7 +185,8 @@ def own_texts(run: Path) -> set[str]:
         if _IS_KEY.fullmatch(text)
     }
     model = json.loads((run / "artifacts/training/architecture.json").read_text(encoding="utf-8"))
-    texts |= {run.name, model["name"]}
+    texts |= {run.name, model["name"], *_of_library(run, config["model"], model)}
+    texts |= _read_texts(run)
     folder = run / "artifacts" / "data"
     schema = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
     texts |= {feature["name"] for feature in schema["features"] if "_" in feature["name"]}
@@ -191,6 +194,25 @@ def own_texts(run: Path) -> set[str]:
     if not wording().table("data_sets").get(card["name"]):
         texts |= {*_texts(schema), *_texts(card)}
     return texts
+
+
+def _of_library(run: Path, model: dict[str, Any], architecture: dict[str, Any]) -> Iterator[str]:
+    """Names of the classes and layers of a network whose code is a library's."""
+    module, _, name = model["_target_"].rpartition(".")
+    if ".transformers." not in module:
+        return
+    yield name
+    yield architecture["summary"]["values"]["name"]
+    yield from (layer_name(layer["name"]) for layer in architecture["layers"])
+    notes = run / "artifacts/measures/parameter_projection/notes.json"
+    if notes.exists():
+        yield from _texts(json.loads(notes.read_text(encoding="utf-8")))
+
+
+def _read_texts(run: Path) -> set[str]:
+    """Texts of the training part that stand beside a case, whole."""
+    table = run / "artifacts/measures/cases/neighbours.parquet"
+    return set(pd.read_parquet(table)["text"].dropna()) if table.exists() else set()
 
 
 def _texts(value: Any) -> Iterator[str]:

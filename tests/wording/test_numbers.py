@@ -34,6 +34,12 @@ def test_english_numbers_are_rounded_as_their_interval_supports(value: float, wi
         )
 
 
+def test_the_plural_is_regular_by_the_rule_of_the_catalog_alone():
+    assert ENGLISH.plural(2, "row") == "2 rows"
+    assert NumberFormat("de").form(2, "Zeile") == "Zeile"
+    assert NumberFormat("de", texts={"regular_plural": "{word}n"}).form(2, "Zeile") == "Zeilen"
+
+
 def test_a_share_keeps_no_more_digits_than_its_interval_supports():
     assert ENGLISH.share(estimates.estimate(0.5423, 0.42, 0.66)) == "54\u00a0% (42–66\u00a0%)"
     assert ENGLISH.share(estimates.estimate(0.2212, 0.210, 0.232)).startswith("22.1\u00a0%")

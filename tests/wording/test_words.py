@@ -92,6 +92,19 @@ def test_a_name_without_label_is_made_readable():
     assert wording("en").label("explainers", "my_method") == "My method"
 
 
+def test_a_label_begins_with_a_small_letter_inside_of_a_sentence_where_the_language_says_so():
+    texts = {"a": "Die {{ what|inline }}."}
+    assert Wording(texts).text("a", what="Kontrolle") == "Die Kontrolle."
+    assert (
+        Wording({**texts, "formats": {"labels_inside": "small"}}).inline("Age band") == "age band"
+    )
+
+
+def test_names_are_found_in_the_small_letters_in_which_they_are_stored():
+    words = Wording({"names": {"Age": "Alter"}})
+    assert words.name("age") == words.name("Age") == "Alter"
+
+
 def test_a_language_without_texts_falls_back_to_english():
     assert wording("xx").label("explainers", "shap") == "SHAP"
 

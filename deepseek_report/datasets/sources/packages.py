@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
+from deepseek_report.datasets.card.data_card import Description
+from deepseek_report.datasets.split.shares import Shares
 from deepseek_report.errors import DataError
 
 _DO = "install it: `pip install 'deepseek-report[examples]'`"
@@ -57,3 +65,38 @@ def packaged_file(module: str, distribution: str, path: str) -> Path:
         "a version that does",
         _DO,
     )
+
+
+@dataclass(frozen=True)
+class PackagedArrays(Shares, ABC):
+    """Base of a data set of images or series that is one file of a package.
+
+    package : its module and its distribution. file : path of the data inside of it.
+    """
+
+    package: ClassVar[tuple[str, str]]
+    file: ClassVar[str]
+    description: ClassVar[Description]
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*package_problem(*self.package), *self.rule.problems()]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's file."""
+        return packaged_bytes(*self.package, self.file)[1]
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, describe and check the instances.
+
+        Raises
+        ------
+        DataError : the package is not installed.
+        """
+        raw, sha256_of_file = packaged_bytes(*self.package, self.file)
+        origin = Origin(self.file.rpartition("/")[2], sha256_of_file, self.description)
+        return load_arrays(lambda: self._arrays(raw, seed), origin, self.rule, seed, progress)
+
+    @abstractmethod
+    def _arrays(self, raw: bytes, seed: int) -> Arrays:
+        """All instances of the file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,18 +12,13 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
+from deepseek_report.datasets.assembly.arrays import Arrays
 from deepseek_report.datasets.assembly.layouts import moments, series_layout
-from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
-from deepseek_report.datasets.split.shares import Share, Shares
+from deepseek_report.datasets.card.data_card import Description, shipped_description
+from deepseek_report.datasets.sources.packages import PackagedArrays
+from deepseek_report.datasets.split.shares import Share
 from deepseek_report.datasets.split.splitting import GroupConstraint, draw_rows
-
-_PACKAGE = ("tslearn", "tslearn")
-_FILE = ".cached_datasets/Trace.npz"
 
 DESCRIPTION = shipped_description(
     "trace",
@@ -38,7 +33,7 @@ DESCRIPTION = shipped_description(
 
 
 @dataclass(frozen=True)
-class Trace(Shares):
+class Trace(PackagedArrays):
     """200 series of plant instruments, 275 steps, four kinds of failure (from the package tslearn).
 
     split : "archive" keeps the published test half and draws validation from the training half;
@@ -50,34 +45,19 @@ class Trace(Shares):
     duplicates : what happens to equal series, see `splitting.SplitRule`.
     """
 
+    package: ClassVar[tuple[str, str]] = ("tslearn", "tslearn")
+    file: ClassVar[str] = ".cached_datasets/Trace.npz"
+    description: ClassVar[Description] = DESCRIPTION
+
     split: Literal["archive", "drawn"] = "archive"
     explained: Annotated[int, Field(ge=1, le=4)] = 2
     window: Annotated[int, Field(ge=1, le=275)] = 11
     rows: Annotated[int, Field(ge=80)] | None = None
     test_share: Share = 0.25
 
-    def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
-        return [*package_problem(*_PACKAGE), *self.rule.problems()]
-
     @property
     def nature(self) -> DataTraits:
         return DataTraits("series", "classification", groups=frozenset(), classes=4)
-
-    def source_digest(self) -> str:
-        """SHA-256 of the package's file."""
-        return packaged_bytes(*_PACKAGE, _FILE)[1]
-
-    def load(self, seed: int, progress: Progress) -> Dataset:
-        """Read, split, describe and check the series.
-
-        Raises
-        ------
-        DataError : the package is not installed.
-        """
-        raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
-        origin = Origin("Trace.npz", sha256, DESCRIPTION)
-        return load_arrays(lambda: self._arrays(raw, seed), origin, self.rule, seed, progress)
 
     def _arrays(self, raw: bytes, seed: int) -> Arrays:
         series, labels, published = _read(raw)

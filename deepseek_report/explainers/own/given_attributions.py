@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -60,10 +61,7 @@ class GivenAttributions(GivenInPython):
         if self.held is None:
             raise NotApplicableError(not_held("the attributions", plural=True))
         if context.instance_ids is None:
-            raise NotApplicableError(
-                f"the attributions “{self.method}” were given in Python, so the method cannot be "
-                "asked about other rows"
-            )
+            raise NotApplicableError(message("explainer_refusals.other_rows"))
         rows, features = context.instance_ids, self._columns(context)
         base = self.held.base_values
         return Explanation(
@@ -81,8 +79,7 @@ class GivenAttributions(GivenInPython):
         names = list(self.held.names)
         wanted = context.classifier.schema.names
         if missing := [name for name in wanted if name not in names]:
-            shown = ", ".join(f"“{name}”" for name in missing[:5])
-            raise NotApplicableError(f"the attributions have no column for {shown}")
+            raise NotApplicableError(message("explainer_refusals.no_column", columns=missing[:5]))
         return [names.index(name) for name in wanted]
 
     def _space(self, context: ExplainContext) -> OutputSpace:

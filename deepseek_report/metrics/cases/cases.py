@@ -151,7 +151,7 @@ class CasePages(ExplanationMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         if not context.cases.roles:
-            raise NotApplicableError("cases describes chosen cases, and none was chosen.")
+            raise NotApplicableError(message("refusals.no_case"))
         chosen = list(context.cases.roles.values())
         positions = context.cases.explained[chosen]
         inputs = context.dataset.test.inputs[positions]

@@ -156,18 +156,13 @@ class ExplainerAgreement(ExplanationMetric):
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "explanations", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = compared(context, "explainer_agreement")
+        explanations = compared(context)
         if len(explanations) < 2:
-            raise NotApplicableError(
-                "explainer_agreement compares explainers, and there is only one"
-            )
+            raise NotApplicableError(message("refusals.one_explainer"))
         values = player_values(explanations, context.dataset.schema)
         correlations = pair_correlations(values)
         if all(np.isnan(rho).all() for rho in correlations.values()):
-            raise NotApplicableError(
-                "explainer_agreement compares rankings, and in no explained case do two explainers "
-                "rank anything: all attributions of one are of the same size"
-            )
+            raise NotApplicableError(message("refusals.no_rankings"))
         return Measurement(
             scores=tuple(self._scores(correlations, explanations, context.seed)),
             tables={

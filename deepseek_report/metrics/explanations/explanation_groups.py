@@ -74,12 +74,10 @@ class ExplanationByGroup(ExplanationMetric):
     )
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = compared(context, "explanation_by_group")
+        explanations = compared(context)
         attributes = context.dataset.schema.attributes
         if not attributes:
-            raise NotApplicableError(
-                "explanation_by_group compares groups, and the data set declares no attribute"
-            )
+            raise NotApplicableError(message("refusals.nothing_to_compare.either"))
         areas = self._areas(context, explanations)
         control = next((areas[n] for n, e in explanations.items() if e.method == CONTROL), None)
         rows, scores, notes = [], [], []

@@ -23,7 +23,7 @@ class ExplanationMetric(MetricPart):
     scope: ClassVar[Scope] = "explainer"
 
 
-def judged(context: MeasureContext, metric: str) -> Explanation:
+def judged(context: MeasureContext) -> Explanation:
     """The explanation to judge.
 
     Raises
@@ -31,7 +31,7 @@ def judged(context: MeasureContext, metric: str) -> Explanation:
     NotApplicableError : none was given.
     """
     if context.explanation is None or not len(context.explanation):
-        raise NotApplicableError(f"{metric} judges an explanation, but no instance was explained")
+        raise NotApplicableError(message("refusals.nothing_explained"))
     return context.explanation
 
 
@@ -47,7 +47,7 @@ def about_sample(context: MeasureContext) -> tuple[Text, ...]:
     return (about,)
 
 
-def compared(context: MeasureContext, metric: str) -> dict[str, Explanation]:
+def compared(context: MeasureContext) -> dict[str, Explanation]:
     """All explanations, in the order of the config.
 
     Raises
@@ -55,7 +55,7 @@ def compared(context: MeasureContext, metric: str) -> dict[str, Explanation]:
     NotApplicableError : there is none.
     """
     if not context.explanations:
-        raise NotApplicableError(f"{metric} needs explanations, and there are none")
+        raise NotApplicableError(message("refusals.no_explanations"))
     return dict(context.explanations)
 
 

@@ -127,7 +127,7 @@ class Insertion(ExplanationMetric):
 
 
 def _measure(context: MeasureContext, mode: Mode, steps: int, resamples: int) -> Measurement:
-    explanation = judged(context, mode)
+    explanation = judged(context)
     replacing = perturbation(context, explanation, steps)
     curves = replacing.curves(order_of(explanation, replacing), mode)
     areas = replacing.areas(curves)
@@ -232,7 +232,7 @@ class CompletenessGap(ExplanationMetric):
     reads: ClassVar[frozenset[str]] = frozenset({"explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context, "completeness_gap")
+        explanation = judged(context)
         gap = explanation.completeness_gap
         if gap is None or explanation.base_values is None:
             raise NotApplicableError(message("refusals.no_base_value"))

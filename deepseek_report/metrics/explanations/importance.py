@@ -90,13 +90,12 @@ class Importance(ExplanationMetric):
     )
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context, "importance")
+        explanation = judged(context)
         draws, schema = (self.resamples, context.seed), context.dataset.schema
         units = kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
         if not units.names:
             raise NotApplicableError(
-                f"no {kind_of(schema).noun} stands in {LEAST_OCCURRENCES} of the "
-                f"{len(explanation)} explained texts"
+                message("refusals.rare_units", least=LEAST_OCCURRENCES, rows=len(explanation))
             )
         return Measurement(
             scores=(_top_share(explanation, units, draws),),

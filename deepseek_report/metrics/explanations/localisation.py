@@ -100,7 +100,7 @@ class Localisation(ExplanationMetric):
     needs_truth: ClassVar[bool] = True
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context, "localisation")
+        explanation = judged(context)
         truth, present, chosen = _truths(context, explanation)
         evidence = self._evidence(context, explanation)[chosen]
         schema = context.dataset.schema
@@ -155,19 +155,13 @@ def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, B
     """
     truth = context.dataset.test.truth
     if truth is None:
-        raise NotApplicableError(
-            "localisation needs data in which the cause of the label is known, such as a mask of "
-            "the defective pixels; these data have no such truth."
-        )
+        raise NotApplicableError(message("refusals.no_truth"))
     mine = truth[explanation.positions]
     present = kind_of(context.dataset.schema).known(explanation.inputs)
     mine = mine & present
     chosen: Bools = np.logical_and(mine.any(axis=1), (present & ~mine).any(axis=1))
     if not chosen.any():
-        raise NotApplicableError(
-            "localisation needs explained instances of which some columns are known to make the "
-            "label and others are known not to; there is none among those explained."
-        )
+        raise NotApplicableError(message("refusals.no_partial_truth"))
     return mine[chosen], present[chosen], chosen
 
 

@@ -67,17 +67,14 @@ class MaxSensitivity(ExplanationMetric):
         return min(self.instances, n_instances) * (1 + self.perturbations)
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context, "max_sensitivity")
+        explanation = judged(context)
         chosen = evenly_spaced(len(explanation), self.instances)
         moved = self._moved(context, explanation.inputs[chosen])
         values = _explain_each(context, [explanation.inputs[chosen], *moved])
         values = player_sums(values, context.dataset.schema.owners)
         changes = max_relative_change(values[0], values[1:])
         if np.isnan(changes).all():
-            raise NotApplicableError(
-                "max_sensitivity relates changes to the attributions’ own size, and all that "
-                f"{explanation.method} gives here are 0"
-            )
+            raise NotApplicableError(message("refusals.all_zero"))
         chance = self._by_chance(values.shape[1:], explanation.signed, context.seed)
         template = self._template(explanation, context.dataset.schema)
         ratio = unfilled(
@@ -101,9 +98,7 @@ class MaxSensitivity(ExplanationMetric):
         kind, train = kind_of(context.dataset.schema), context.dataset.train.inputs
         moved = kind.nudged(inputs, train, self.radius, self.perturbations, rng)
         if not moved:
-            raise NotApplicableError(
-                "max_sensitivity moves numeric features, and this data set has none that vary"
-            )
+            raise NotApplicableError(message("refusals.nothing_moves"))
         return moved
 
     def _by_chance(self, shape: tuple[int, ...], signed: bool, seed: int) -> float:
@@ -175,8 +170,8 @@ class ParameterRandomisation(ExplanationMetric):
         return min(self.instances, n_instances) * self.draws
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context, "parameter_randomisation")
-        explain = _explain(context, "parameter_randomisation")
+        explanation = judged(context)
+        explain = _explain(context)
         chosen = evenly_spaced(len(explanation), self.instances)
         rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
         values = np.abs(kind.by_player(explanation.values[chosen], rows))
@@ -190,10 +185,7 @@ class ParameterRandomisation(ExplanationMetric):
             [rowwise_spearman(*_both_known(values, other)) for other in others]
         )
         if np.isnan(correlations).all():
-            raise NotApplicableError(
-                f"{explanation.method} gives no instance two different values, so there is no "
-                "order that random weights could change; parameter_randomisation does not apply."
-            )
+            raise NotApplicableError(message("refusals.no_order"))
         template = unfilled(
             "randomisation_correlation",
             "zero",
@@ -229,12 +221,12 @@ def _about_control(explanation: Explanation) -> tuple[Text, ...]:
     return (message("notes.parameter_randomisation.control"),)
 
 
-def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Floats], Floats]:
+def _explain(context: MeasureContext) -> Callable[[Classifier, Floats], Floats]:
     if context.explain is None:
-        raise NotApplicableError(f"{metric} explains again, and no explainer was handed to it.")
+        raise NotApplicableError(message("refusals.cannot_explain_again"))
     return context.explain
 
 
 def _explain_each(context: MeasureContext, batches: list[Floats]) -> Floats:
-    explain = _explain(context, "max_sensitivity")
+    explain = _explain(context)
     return np.stack([explain(context.classifier, rows) for rows in batches])

@@ -66,7 +66,7 @@ class LearningCurve(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         test, target = context.dataset.test, context.dataset.schema.target
-        require_both(test.labels, "a learning curve")
+        require_both(test.labels)
         rows = self._rows(len(context.dataset.train))
         context.progress.start("learning curve", len(rows))
         rankings = {n: self._ranking(context, n) for n in rows}

@@ -90,7 +90,7 @@ class Robustness(ModelMetric):
         task = task_of(data.schema.target)
         rng = np.random.default_rng(context.seed)
         rows = np.sort(task.order(p.labels, rng)[: self.max_rows])
-        task.require_variety(p.labels[rows], "robustness of the ranking")
+        task.require_variety(p.labels[rows])
         inputs = data.test.inputs[rows]
         plan = list(self._plan(data.schema))
         context.progress.start("perturbed inputs", len(plan))

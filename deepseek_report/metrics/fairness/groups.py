@@ -17,11 +17,7 @@ from deepseek_report.errors import NotApplicableError
 
 UNKNOWN = "unknown"
 _ECE_BINS = 10
-_CALLED = {
-    PEOPLE: "people",
-    PARTS: "parts of the data",
-    PEOPLE | PARTS: "people or parts of the data",
-}
+_CALLED = {PEOPLE: "people", PARTS: "parts", PEOPLE | PARTS: "either"}
 MinCell = Annotated[int, Field(ge=1)]
 MinEvents = Annotated[int, Field(ge=0)]
 
@@ -74,10 +70,7 @@ def groupings(
     ]
     single = [grouping for grouping in single if len(grouping.levels) > 1]
     if not single:
-        raise NotApplicableError(
-            f"no attribute of {_CALLED[kinds]} with two or more levels is declared, so none can be "
-            "compared"
-        )
+        raise NotApplicableError(message(f"refusals.one_level.{_CALLED[kinds]}"))
     if not crossings:
         return single
     crossed = [_cross(first, other, min_cell) for first, other in combinations(single, 2)]
@@ -127,8 +120,12 @@ def reference_level(grouping: Grouping, declared: dict[str, str]) -> tuple[str, 
         level = declared[grouping.name]
         if level not in grouping.levels:
             raise NotApplicableError(
-                f"reference.{grouping.name} is {level!r}, but the levels in the test part are "
-                f"{', '.join(grouping.levels)}; declare one of these."
+                message(
+                    "refusals.no_reference",
+                    setting=f"reference.{grouping.name}",
+                    level=level,
+                    levels=list(grouping.levels),
+                )
             )
         return level, None
     level = grouping.levels[int(np.argmax(grouping.sizes))]

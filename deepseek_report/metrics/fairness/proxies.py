@@ -128,9 +128,7 @@ class Proxies(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         attributes = context.dataset.schema.attributes_of("person")
         if not attributes:
-            raise NotApplicableError(
-                "no attribute of people is declared, so no stand-in for one can be looked for"
-            )
+            raise NotApplicableError(message("refusals.nothing_to_compare.people"))
         scores: list[Score] = []
         rows: list[dict[str, object]] = []
         notes: list[Text] = []

@@ -93,7 +93,7 @@ class ThresholdTradeoff(PeopleMetric, ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
-        require_two_classes(schema, "a trade of thresholds")
+        require_two_classes(schema)
         test = self._groupings(context, context.predictions)
         favourable = schema.target.declared_favourable
         chosen = self._groupings(context, context.validation_predictions)
@@ -103,10 +103,7 @@ class ThresholdTradeoff(PeopleMetric, ClassMetric):
             self._policies(context, *pair, favourable) for pair in pairs if len(pair[0].levels) > 1
         ]
         if not tables:
-            raise NotApplicableError(
-                f"no attribute has two levels with {self.min_cell} people in the validation and "
-                "the test part; lower min_cell, or use more rows."
-            )
+            raise NotApplicableError(message("refusals.few_people", least=self.min_cell))
         return Measurement(
             tables={"policies": pd.concat(tables, ignore_index=True)},
             notes=(

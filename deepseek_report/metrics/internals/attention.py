@@ -99,7 +99,9 @@ def mean_attention(context: MeasureContext, inputs: Floats) -> MeanAttention:
     for _, layers in traces(context, inputs):
         maps = [layer.attention for layer in layers if layer.attention is not None]
         if not maps:
-            raise NotApplicableError(f"model {context.classifier.name!r} has no attention layer")
+            raise NotApplicableError(
+                message("refusals.no_layers.attention", model=context.classifier.name)
+            )
         branches = list(maps[0])
         parts = [[_summed(array(layer[branch])) for branch in branches] for layer in maps]
         total = total + np.array([[part.weights for part in layer] for layer in parts])

@@ -103,7 +103,7 @@ class ParameterProjection(ComputeMetric):
         }
         if not weights:
             raise NotApplicableError(
-                f"model {context.classifier.name!r} has no weight matrix to draw."
+                message("refusals.no_layers.matrices", model=context.classifier.name)
             )
         width = common_width(matrix.shape for matrix in weights.values())
         vectors = {name: vectors_of(matrix, width) for name, matrix in weights.items()}

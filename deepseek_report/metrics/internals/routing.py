@@ -112,7 +112,9 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, lis
         places = [k for k, layer in enumerate(layers) if layer.expert_weights is not None]
         sparse = [array(layers[k].expert_weights) for k in places]
         if not sparse:
-            raise NotApplicableError(f"model {context.classifier.name!r} has no layer of experts")
+            raise NotApplicableError(
+                message("refusals.no_layers.experts", model=context.classifier.name)
+            )
         counts = np.stack([(weights > 0).sum(axis=1) for weights in sparse], axis=1)
         batches.append(counts / counts.sum(axis=-1, keepdims=True))
     return np.concatenate(batches), places

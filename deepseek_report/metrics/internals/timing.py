@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.errors import NotApplicableError
@@ -19,9 +20,7 @@ from deepseek_report.statistics.intervals import Z95
 def torch_module(classifier: Classifier) -> Any:
     """The torch module of a classifier, or the reason why there is none."""
     if not hasattr(classifier.module, "named_parameters"):
-        raise NotApplicableError(
-            f"model {classifier.name!r} is not a torch module, so it has no layers to look into"
-        )
+        raise NotApplicableError(message("refusals.no_layers.any", model=classifier.name))
     return classifier.module
 
 

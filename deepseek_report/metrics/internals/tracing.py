@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError
@@ -67,7 +68,7 @@ def heads_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], tuple[
     _, layers = next(traces(context, inputs[:1]))
     known = [part for part in [layer.routes or layer.attention for layer in layers] if part]
     if not known:
-        raise NotApplicableError(f"model {context.classifier.name!r} has no layer with heads")
+        raise NotApplicableError(message("refusals.no_layers.heads", model=context.classifier.name))
     heads = next(iter(known[0].values())).shape[1]
     return list(known[0]), (len(layers), len(known[0]), heads)
 
@@ -80,7 +81,7 @@ def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Float
         routed = [layer.routes for layer in layers if layer.routes is not None]
         if not routed:
             raise NotApplicableError(
-                f"model {context.classifier.name!r} has no layer that routes its heads"
+                message("refusals.no_layers.routes", model=context.classifier.name)
             )
         branches = list(routed[0])
         batches.append(

@@ -32,7 +32,6 @@ from deepseek_report.metrics.performance.reference_predictors import (
 from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.task import REFERENCES
-from deepseek_report.wording.words import wording
 
 _Estimates = Mapping[str, Estimate]
 
@@ -51,9 +50,7 @@ class Baselines(ModelMetric):
         "comparison": TableType(
             (
                 Column("predictor"),
-                Column("label"),
                 Column("metric", "metric"),
-                Column("metric_label"),
                 estimate("value"),
                 Column("n", "count"),
             ),
@@ -71,7 +68,7 @@ class Baselines(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         target, model = context.dataset.schema.target, context.predictions
         task = task_of(target)
-        task.require_variety(model.labels, "a comparison with baselines")
+        task.require_variety(model.labels)
         estimates = {"model": task.summary(model, self.n_resamples, context.seed)}
         scores: list[Score] = []
         for kind in self.predictors:
@@ -134,13 +131,10 @@ def _gain(task: Task, target: Target, name: str, gain: tuple[Estimate, float]) -
 
 
 def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame:
-    words = wording()
     rows = [
         {
             "predictor": predictor,
-            "label": words.label("predictor_names", predictor),
             "metric": measure.key,
-            "metric_label": measure.label,
             "value": summary[measure.key].value,
             "low": summary[measure.key].low,
             "high": summary[measure.key].high,

@@ -65,7 +65,7 @@ class BalancedAccuracy(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        require_both(p.labels, "balanced accuracy")
+        require_both(p.labels)
         estimate = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
         score = estimate.score(
             "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
@@ -128,7 +128,7 @@ class RocAuc(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        require_both(p.labels, "ROC AUC")
+        require_both(p.labels)
         estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained)
         score = estimate.score(
             "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
@@ -176,7 +176,7 @@ class AveragePrecision(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        require_both(p.labels, "average precision")
+        require_both(p.labels)
         estimate, _ = average_precision_and_brier(
             p.labels, p.probabilities, p.explained, self.n_resamples, context.seed
         )

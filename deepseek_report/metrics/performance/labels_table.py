@@ -174,7 +174,7 @@ class LabelsTable(LabelsMetric):
 def _labels_of(p: Predictions) -> tuple[Bools, Floats]:
     """(instance, label) which labels are given, and the probability of each."""
     if p.all_labels is None or p.all_probabilities is None:
-        raise NotApplicableError("labels_table needs several labels; choose another metric.")
+        raise NotApplicableError(message("refusals.one_label"))
     return p.all_labels > 0, p.all_probabilities
 
 

@@ -118,8 +118,7 @@ class PredictionIntervals(NumberMetric):
         half = half_width(held_out, self.level)
         if not math.isfinite(half):
             raise NotApplicableError(
-                f"intervals that hold {100 * self.level:g} % of the true numbers need more than "
-                f"{len(held_out)} validation rows"
+                message("refusals.few_held_out", share=self.level, rows=len(held_out))
             )
         inside = np.abs(p.errors) <= half
         covered = rate(int(inside.sum()), len(p)).score(

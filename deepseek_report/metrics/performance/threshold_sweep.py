@@ -49,7 +49,7 @@ class ThresholdSweep(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         target = context.dataset.schema.target
-        require_two_classes(context.dataset.schema, "a sweep of the threshold")
+        require_two_classes(context.dataset.schema)
         p = context.predictions
         selected = target.counted_class
         classes = message(

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.schema import (
@@ -74,11 +75,8 @@ class LabelsMetric(ModelMetric):
     tasks: ClassVar[frozenset[TaskName]] = LABEL_TASKS
 
 
-def require_two_classes(schema: Schema, what: str) -> None:
+def require_two_classes(schema: Schema) -> None:
     """Refuse more than two classes, with the reason."""
     n_classes = len(schema.target.classes)
     if n_classes != 2:
-        raise NotApplicableError(
-            f"{what} needs a decision between two classes, and “{schema.target.label}” has "
-            f"{n_classes}"
-        )
+        raise NotApplicableError(message("refusals.two_classes", n=n_classes))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -21,7 +22,7 @@ from deepseek_report.models.estimators.class_match import match_classes
 from deepseek_report.models.estimators.estimator import scaled
 from deepseek_report.models.given.callable_model import as_numbers, as_probabilities
 
-_UNASKED = "needs a model that can be asked about rows, and only what one answered was given"
+_UNASKED = message("model_refusals.only_answers")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class GivenAnswers(GivenInPython):
     tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - {"multi_label"}
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     called: ClassVar[str] = "What was predicted elsewhere"
-    unasked: ClassVar[str] = _UNASKED
+    unasked: ClassVar[Text] = _UNASKED
     comes_fitted: ClassVar[bool] = True
 
     sha256: str = ""

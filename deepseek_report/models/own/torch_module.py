@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
 from deepseek_report.models.own.own_classes import find_class, parameters_of, unknown_parameters
@@ -54,8 +55,7 @@ class TorchModule:
     @property
     def modalities(self) -> frozenset[Modality]:
         """Everything but texts; a layout is what tables have not."""
-        arranged: frozenset[Modality] = frozenset({"image", "series"})
-        return arranged if self.inputs == "layout" else arranged | {"table"}
+        return kinds_of_structure("grid", *(() if self.inputs == "layout" else ("columns",)))
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The module behind its encoding; with `weights`, they are in place."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.models.shared.module_plugin import ModulePlugin
 
 
@@ -23,7 +24,7 @@ class MLP(ModulePlugin):
 
     name: ClassVar[str] = "mlp"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
+    modalities: ClassVar[frozenset[Modality]] = kinds_of_structure("columns", "grid")
     tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
 
     hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = (128, 64)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
 from deepseek_report.models.shared.module_plugin import ModulePlugin
 
@@ -37,7 +38,7 @@ class Prototype(ModulePlugin, PrototypeSettings):
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {"module", "gradients", "intrinsic", "prototypes"}
     )
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
+    modalities: ClassVar[frozenset[Modality]] = kinds_of_structure("columns", "grid")
     tasks: ClassVar[frozenset[TaskName]] = frozenset({"classification"})
 
     def new_module(self, schema: Schema, train: Split, seed: int) -> Any:

@@ -181,7 +181,7 @@ class _TableWriter:
         if f"{column.key}__sort" in row:
             cells[f"{column.key}__sort"] = row[f"{column.key}__sort"]
         if column.mark and _is_true(row.get(column.mark)):
-            cells[column.key] += f" ({self.words.label('marks', column.mark).lower()})"
+            cells[column.key] += f" ({self.words.inline(self.words.label('marks', column.mark))})"
         return cells
 
     def _written(self, column: Column, value: Any, measured: Estimate | None) -> Cells:

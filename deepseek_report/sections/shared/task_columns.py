@@ -18,7 +18,6 @@ from deepseek_report.findings.records import (
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.words import sentence_case
 
 
@@ -54,7 +53,9 @@ def levels_of(
         label = attribute_label(draft.results, name)
         own = [row for row in tests if row["attribute"] == name]
         sentence = _spread(draft, mine, judged_by, texts, own)
-        levels.append(Levels(name, sentence_case(label), in_sentence(label), tuple(mine), sentence))
+        levels.append(
+            Levels(name, sentence_case(label), draft.words.inline(label), tuple(mine), sentence)
+        )
     return levels
 
 

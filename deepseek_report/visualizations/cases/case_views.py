@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
@@ -98,7 +98,7 @@ def shown_explainers(results: Results, first: str, most: int) -> list[str]:
     """
     names = [name for name in results.explanations if name != CONTROL]
     if not names:
-        raise NotApplicableError("no explainer of this run gives attributions to draw")
+        raise NotApplicableError(message("refusals.no_attributions"))
     signed = [name for name in names if results.explanations[name].signed]
     leading = named_or(results, first, leading_for_cases) if signed or first else names[0]
     rest = [*signed, *(name for name in names if name not in signed)]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import message
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
@@ -33,9 +34,8 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
             f"add `{metric}` to the metrics, or leave this picture out"
         )
     if table.empty:
-        say = words_of(results).say
-        notes = " ".join(map(say, results.notes(metric))) or "the metric found nothing to list"
-        raise NotApplicableError(f"measures/{metric}: the table `{name}` has no rows: {notes}")
+        notes = list(results.notes(metric)) or [message("refusals.nothing_to_list")]
+        raise NotApplicableError(message("refusals.empty_table", notes=notes))
     return table.reset_index(drop=True)
 
 
@@ -48,10 +48,7 @@ def signed_explainers(results: Results) -> list[str]:
     """
     names = [n for n, method in results.explanations.items() if n != CONTROL and method.signed]
     if not names:
-        raise NotApplicableError(
-            "no explainer of this run gives signed attributions; "
-            "add one that does, such as `shap` or `integrated_gradients`"
-        )
+        raise NotApplicableError(message("refusals.no_signed_attributions"))
     return names
 
 
@@ -86,11 +83,8 @@ def named_or(results: Results, explainer: str, choose: Callable[[Results], str])
         return choose(results)
     if explainer in results.names("explanations"):
         return explainer
-    available = ", ".join(results.names("explanations")) or "none"
-    raise NotApplicableError(
-        f"explainer `{explainer}` is not in this run (there: {available}); "
-        "name one of these, or leave the field empty to take the one that does best in the tests"
-    )
+    names = list(results.names("explanations"))
+    raise NotApplicableError(message("refusals.unknown_explainer", name=explainer, names=names))
 
 
 def operating_point(predicted: PredictionSummary) -> dict[str, float]:

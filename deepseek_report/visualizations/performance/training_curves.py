@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.message import Message, Text, text_of
+from deepseek_report.artifacts.message import Message, Text, message, text_of
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -58,7 +58,7 @@ class TrainingCurvesPicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         history, summary = results.history, results.training
         if history.empty:
-            raise NotApplicableError("the model was not trained in epochs, so there is no curve")
+            raise NotApplicableError(message("refusals.no_epochs"))
         height, words = _HEIGHT + (_SMALL if _multiples(history) else 0), words_of(results)
         return [
             Picture(

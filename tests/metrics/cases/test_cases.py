@@ -8,9 +8,9 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.case_tables import SharedErrors
 from deepseek_report.metrics.cases.cases import CasePages, role_label
+from tests.worded import refused
 
 COLUMNS = {
     "cases": "case role role_label instance_id position label decision probability threshold "
@@ -139,5 +139,5 @@ def test_roles_are_told_in_words(toy) -> None:
 
 
 def test_without_a_chosen_case_the_reason_is_told(toy) -> None:
-    with pytest.raises(NotApplicableError, match="none was chosen"):
+    with refused("none was chosen"):
         CasePages().measure(toy())

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import (
     ExplainerAgreement,
     mean_known,
@@ -22,6 +21,7 @@ from deepseek_report.metrics.explanations.explanation_groups import (
     gap_of_means,
     gap_p_value,
 )
+from tests.worded import refused
 
 
 def explanations_of(context: Any, n: int = 60, **values: np.ndarray) -> Any:
@@ -85,7 +85,7 @@ def test_agreement_leaves_the_control_out(toy) -> None:
 
 
 def test_one_explainer_has_none_to_agree_with(toy) -> None:
-    with pytest.raises(NotApplicableError, match="there is only one"):
+    with refused("there is only one"):
         ExplainerAgreement().measure(explanations_of(toy(n=100), shap=np.ones((60, 3))))
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.curves import Perturbation, rank_features, removal_counts
 from deepseek_report.metrics.explanations.faithfulness import (
     CompletenessGap,
@@ -175,7 +174,7 @@ def test_completeness_gap_refuses_a_method_without_base_value(toy) -> None:
 
 
 def test_metrics_without_an_explanation_say_what_is_missing(toy) -> None:
-    with pytest.raises(NotApplicableError, match="no instance was explained"):
+    with refused("no instance was explained"):
         Deletion().measure(toy(n=100))
 
 

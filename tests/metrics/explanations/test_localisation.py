@@ -15,7 +15,6 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.localisation import (
     Localisation,
     mass_inside,
@@ -24,6 +23,7 @@ from deepseek_report.metrics.explanations.localisation import (
     top_hit,
 )
 from deepseek_report.wording.words import wording
+from tests.worded import refused
 
 MASK = np.array([True, True, False, False, False, False])
 SHAPE = (2, 3, 1)
@@ -154,5 +154,5 @@ def test_the_random_control_stands_beside_the_explanation() -> None:
 
 @pytest.mark.parametrize("truth", [None, np.zeros((3, 6), dtype=bool)])
 def test_without_a_known_truth_it_does_not_apply_and_says_why(truth) -> None:
-    with pytest.raises(NotApplicableError, match="localisation needs"):
+    with refused("which some columns are known|cause of the label is known"):
         Localisation().measure(context(np.ones((3, 6)), truth))

@@ -8,13 +8,13 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.stability import (
     MaxSensitivity,
     ParameterRandomisation,
     max_relative_change,
 )
 from deepseek_report.wording.words import wording
+from tests.worded import refused
 
 
 class WithRandomised:
@@ -94,7 +94,7 @@ def test_max_sensitivity_refuses_data_without_numeric_features(toy) -> None:
     schema = context.dataset.schema
     coded = tuple(replace(f, kind="categorical") for f in schema.features)
     dataset = replace(context.dataset, schema=Schema(coded, schema.target))
-    with pytest.raises(NotApplicableError, match="moves numeric features"):
+    with refused("moves numeric features"):
         MaxSensitivity().measure(replace(context, dataset=dataset))
 
 
@@ -120,5 +120,5 @@ def test_an_explanation_that_is_all_model_correlates_not_at_all(toy) -> None:
 
 @pytest.mark.parametrize("metric", [MaxSensitivity(), ParameterRandomisation()])
 def test_without_a_way_to_explain_again_says_so(toy, metric) -> None:
-    with pytest.raises(NotApplicableError, match="no explainer was handed"):
+    with refused("no explainer was handed"):
         metric.measure(context_of(toy, np.ones((5, 3)), None))

@@ -20,6 +20,7 @@ from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.shared.tables import View, own_table
 from deepseek_report.wording.words import wording
+from tests.real_runs import with_measurement, with_table
 
 ROOT = Path(__file__).parents[3]
 
@@ -175,6 +176,16 @@ def text_of(results, section, folder):
 
 
 def test_tables_of_groups_baselines_and_disturbances_have_their_words(full, tmp_path):
+    ratio = {"verdict": "clear above", "difference": -0.02}
+    ratio |= {"difference_low": -0.05, "difference_high": 0.01}
+    rate, flips = {"value": 0.78, "low": 0.77, "high": 0.79}, {"flipped": 0.03}
+    flips |= {"flipped_low": 0.02, "flipped_high": 0.05}
+    for metric, name, values in (
+        ("impact_ratio", "pairs", ratio),
+        ("baselines", "comparison", rate),
+        ("robustness", "perturbations", flips),
+    ):
+        full = with_table(full, metric, name, lambda rows, values=values: rows.assign(**values))
     bias = text_of(full, BiasSection(), tmp_path / "bias")
     assert "Decisions and errors by sex; brackets hold 95 % intervals" in bias
     assert "| Favourable decisions |" in bias
@@ -190,12 +201,15 @@ def test_tables_of_groups_baselines_and_disturbances_have_their_words(full, tmp_
 
 
 def test_tables_of_a_run_that_declares_none_are_shown_as_they_are(full, tmp_path):
-    for path in full.paths.values():
-        (path / "tables.json").unlink(missing_ok=True)
-    older = replace(full)
+    older = full
+    for known in full.ids:
+        if known.kind == "measures":
+            measured = replace(full.measurement(known.name, known.subject), types={})
+            older = with_measurement(older, known.name, measured, known.subject)
     bias = text_of(older, BiasSection(), tmp_path / "bias")
     assert "Decisions and errors by sex" in bias
-    assert "0.800" in bias  # nobody says that it is a share
+    rate = full.table("group_rates", "groups")["selection_rate"].iloc[0]
+    assert f"{rate:.3f}" in bias  # nobody says that it is a share
     assert "What random changes of the input do" in text_of(
         older, RobustnessSection(), tmp_path / "rest"
     )
