@@ -35,7 +35,7 @@ _MOST_EXACT = 16
 class Shap(ShapSettings, ExplainerPart):
     """Shapley values: each feature's share of the distance from the average.
 
-    "regression" asks the model about coalitions of features in pairs with their complements, each
+    "pairs" asks the model about coalitions of features in pairs with their complements, each
     pair against one background row, all sizes and all rows alike often, and regresses the outputs
     on who is in the coalition. The values are those against the whole background, whose mean
     output is the base value, and their standard error allows for every pair that was not asked
@@ -77,8 +77,8 @@ class Shap(ShapSettings, ExplainerPart):
         suited = self.suited_to(context.classifier.capabilities, context.classifier.schema)
         if suited.algorithm == "tree":
             return suited._walked(context)
-        if suited.algorithm == "regression":
-            return suited._regressed(context)
+        if suited.algorithm == "pairs":
+            return suited._of_pairs(context)
         players = len(context.classifier.schema.player_labels)
         if suited.algorithm == "exact" and players > _MOST_EXACT:
             raise NotApplicableError(
@@ -133,7 +133,7 @@ class Shap(ShapSettings, ExplainerPart):
             **subject(context),
         )
 
-    def _regressed(self, context: ExplainContext) -> Explanation:
+    def _of_pairs(self, context: ExplainContext) -> Explanation:
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
         context.progress.start("shap", n)
@@ -213,7 +213,7 @@ class Shap(ShapSettings, ExplainerPart):
         if self.algorithm == "tree":
             return n_instances
         algorithm = self.resolved(n_features)
-        if algorithm == "regression":
+        if algorithm == "pairs":
             at_reference = n_instances if self.reference == "baseline" else n_background
             rows = 1 if self.reference == "baseline" else n_background
             return at_reference + n_instances * (1 + 2 * self.levels(n_features, rows)[-1])

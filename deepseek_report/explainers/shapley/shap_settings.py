@@ -11,7 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.explainers.shapley.coalition_design import all_pairs
 
-Algorithm = Literal["auto", "tree", "regression", "owen", "exact", "permutation"]
+Algorithm = Literal["auto", "tree", "pairs", "owen", "exact", "permutation"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ShapSettings:
     chunk: Annotated[int, Field(ge=1)] = 16
 
     def levels(self, n_players: int, n_background: int) -> tuple[int, ...]:
-        """How many pairs of coalitions "regression" compares an instance on; more only where the
+        """How many pairs of coalitions "pairs" compares an instance on; more only where the
         tolerance is not reached: twice as many each time, up to `max_evaluations`.
 
         The first level is that of `rounds` walks over all players, against `background_rows` each;
@@ -61,7 +61,7 @@ class ShapSettings:
         """The algorithm, chosen by the number of players where it is "auto"."""
         if self.algorithm != "auto":
             return self.algorithm
-        return "regression" if n_players <= self.permutation_up_to else "owen"
+        return "pairs" if n_players <= self.permutation_up_to else "owen"
 
     def sizes(self, n_background: int) -> tuple[int, int]:
         """Rounds, and background rows of each, that so many background rows allow."""
