@@ -39,7 +39,7 @@ class Shap(ShapSettings, ExplainerPart):
     pair against one background row, all sizes and all rows alike often, and regresses the outputs
     on who is in the coalition. The values are those against the whole background, whose mean
     output is the base value, and their standard error allows for every pair that was not asked
-    about: 95 % intervals held the exact value in 94 to 97 % of simulations (docs/performance.md).
+    about: 95 % intervals held the exact value in 95 to 96 % of simulations (docs/performance.md).
     `rounds` x `background_rows` sets how many rows of the model an instance gets, 2 (features - 1)
     each; with at most `exact_up_to` features it is all coalitions as often. With a `tolerance`
     more are asked for, twice as many each time, until no standard error exceeds it.
