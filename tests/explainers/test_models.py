@@ -48,7 +48,10 @@ def test_every_model_is_explained_or_refused(model, n_classes, toy_schema, conte
         explanation = explainer.explain(to_explain)
         planned = explainer.planned_calls(4, 4, len(to_explain.background))
         assert np.isfinite(explanation.values).all(), explanation.method
-        assert explanation.n_model_calls == planned == classifier.calls - before, explanation.method
+        assert explanation.n_model_calls == classifier.calls - before, explanation.method
+        assert explanation.n_model_calls <= planned, explanation.method
+        if not isinstance(explainer, Shap):  # which asks once about rows that are equal
+            assert explanation.n_model_calls == planned, explanation.method
 
 
 def test_integrated_gradients_of_a_smooth_model_are_complete(toy_schema, context) -> None:

@@ -200,7 +200,7 @@ def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:
 
 
 @pytest.mark.parametrize("modality", LAYOUTS)
-@pytest.mark.parametrize("algorithm", ["exact", "permutation", "owen"])
+@pytest.mark.parametrize("algorithm", ["exact", "permutation", "owen", "pairs"])
 def test_the_value_of_a_player_is_the_sum_of_its_columns_effects(
     modality, algorithm, layout_schema, toy_classifier, context
 ) -> None:

@@ -31,7 +31,7 @@ def partition_order(
     places = kind_of(schema).places()
     if places is not None:
         return halved(len(places), lambda part: _along_longest(part, places))
-    columns = _standardised(background)
+    columns = standardised(background)
 
     def sort(part: Ints) -> Ints:
         if effects is not None and len(part) > together:
@@ -107,7 +107,7 @@ def _by_correlation(part: Ints, columns: Floats) -> Ints:
     return part[np.argsort(-np.round(correlation, 9), kind="stable")]
 
 
-def _standardised(rows: Floats) -> Floats:
+def standardised(rows: Floats) -> Floats:
     """(row, column) with mean 0 and variance 1; missing values and constant columns become 0."""
     known = ~np.isnan(rows)
     count = np.maximum(known.sum(axis=0), 1)

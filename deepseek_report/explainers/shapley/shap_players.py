@@ -13,6 +13,7 @@ from deepseek_report.explainers.shapley import player_orders
 from deepseek_report.explainers.shapley.partition import partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
+from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
 from deepseek_report.explainers.shared.attributions import seed_of
 from deepseek_report.explainers.shared.coalitions import outputs_of
 
@@ -127,3 +128,21 @@ def about_players(config: ShapSettings, players: Players) -> tuple[Message, ...]
     if players.rounds > 1:
         notes.append(message("explainer_notes.players.spread", rounds=players.rounds))
     return tuple(notes)
+
+
+def about_regression(settings: ShapSettings, engine: ShapleyEngine) -> tuple[Message, ...]:
+    """What was left out, what it was compared with, and how far the values can be relied on."""
+    if settings.reference == "baseline":
+        notes = [message(f"explainer_notes.players.becomes.{engine.kind.name}")]
+    else:
+        rows = engine.background_rows
+        notes = [
+            message("explainer_notes.shap.independent"),
+            message("explainer_notes.regression.background", rows=rows),
+        ]
+    if engine.present.shape[1] < len(engine.owners):
+        notes.append(message("explainer_notes.players.whole"))
+    if engine.is_complete:
+        return (*notes, message("explainer_notes.regression.complete"))
+    pairs = float(np.mean(engine.pairs))
+    return (*notes, message("explainer_notes.regression.pairs", pairs=pairs))

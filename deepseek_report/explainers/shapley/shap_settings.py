@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.explainers.shapley.coalition_design import all_pairs
 
-Algorithm = Literal["auto", "tree", "exact", "permutation", "owen"]
+Algorithm = Literal["auto", "tree", "pairs", "owen", "exact", "permutation"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,25 @@ class ShapSettings:
     exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
     permutation_up_to: Annotated[int, Field(ge=1)] = 64
     max_evaluations: Annotated[int, Field(ge=2)] = 1000
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
     screening: Annotated[int, Field(ge=0, le=1000)] = 4
-    chunk: Annotated[int, Field(ge=1)] = 5
+    chunk: Annotated[int, Field(ge=1)] = 16
+
+    def levels(self, n_players: int, n_background: int) -> tuple[int, ...]:
+        """How many pairs of coalitions "pairs" compares an instance on; more only where the
+        tolerance is not reached: twice as many each time, up to `max_evaluations`.
+
+        The first level is that of `rounds` walks over all players, against `background_rows` each;
+        of few players it is all coalitions as often.
+        """
+        complete = n_background * all_pairs(n_players)
+        walks = self.rounds * (1 if self.reference == "baseline" else self.background_rows)
+        alone = all_pairs(n_players) if n_players <= self.exact_up_to else n_players - 1
+        levels = [min(walks * max(alone, 0), complete)]
+        most = min(self.max_evaluations // 2, complete) if self.tolerance else 0
+        while levels[-1] < most:
+            levels.append(min(2 * levels[-1], most))
+        return tuple(levels)
 
     def evaluations(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
         """Rows that one round asks about one instance, besides the two ends."""
@@ -43,9 +61,7 @@ class ShapSettings:
         """The algorithm, chosen by the number of players where it is "auto"."""
         if self.algorithm != "auto":
             return self.algorithm
-        if n_players <= self.exact_up_to:
-            return "exact"
-        return "permutation" if n_players <= self.permutation_up_to else "owen"
+        return "pairs" if n_players <= self.permutation_up_to else "owen"
 
     def sizes(self, n_background: int) -> tuple[int, int]:
         """Rounds, and background rows of each, that so many background rows allow."""

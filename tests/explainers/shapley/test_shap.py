@@ -92,7 +92,7 @@ def test_a_missing_value_is_a_value_like_any_other(toy_schema, toy_classifier, c
 
 
 def test_one_round_has_no_standard_error_and_says_so(toy_schema, toy_classifier, context) -> None:
-    explanation = Shap(rounds=1).explain(
+    explanation = Shap(algorithm="permutation", rounds=1).explain(
         context(toy_classifier(toy_schema(3), probability=product))
     )
     assert explanation.standard_error is None
@@ -102,8 +102,13 @@ def test_one_round_has_no_standard_error_and_says_so(toy_schema, toy_classifier,
 def test_names_the_algorithm_that_it_chose(toy_schema, toy_classifier, context) -> None:
     few = context(toy_classifier(toy_schema(3), probability=product))
     many = context(toy_classifier(toy_schema(9), probability=product), n=1)
-    assert say(Shap(rounds=2).explain(few).variant).startswith("ExactExplainer of shap")
-    assert say(Shap(rounds=2).explain(many).variant).startswith("PermutationExplainer of shap")
+    for to_explain, settings, name in [
+        (few, {}, "Shapley values of features, by regression"),
+        (few, {"algorithm": "exact"}, "ExactExplainer of shap"),
+        (many, {"algorithm": "permutation"}, "PermutationExplainer of shap"),
+        (many, {"permutation_up_to": 8}, "Owen values of features"),
+    ]:
+        assert say(Shap(rounds=2, **settings).explain(to_explain).variant).startswith(name)
 
 
 @examples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 20))

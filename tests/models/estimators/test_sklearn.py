@@ -192,7 +192,7 @@ def test_boosting_with_three_classes_is_explained_without_walking_trees(schema, 
     explanation: Explanation = Shap(rounds=2).explain(context(classifier, train.inputs, 2))
     assert "trees" in plugin.capabilities
     assert classifier.capabilities == frozenset()
-    assert say(explanation.variant).startswith("ExactExplainer")
+    assert say(explanation.variant).startswith("Shapley values of features, by regression")
 
 
 def test_what_is_not_a_tree_over_features_has_no_trees():

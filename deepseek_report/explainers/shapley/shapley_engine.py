@@ -1,0 +1,214 @@
+"""Shapley values of many instances at once, all their coalitions in few calls of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import spread_evenly
+from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_pairs, draw_design
+from deepseek_report.explainers.shapley.paired_regression import PairedRegression
+from deepseek_report.explainers.shapley.partition import standardised
+from deepseek_report.explainers.shapley.shap_settings import ShapSettings
+from deepseek_report.explainers.shared.attributions import seed_of
+from deepseek_report.explainers.shared.coalitions import MOST_CELLS
+from deepseek_report.explainers.shared.distinct_rows import distinct_outputs
+
+#: Different designs: instances of one design share its sampling error, which means over many
+#: instances would keep; each design costs one regression.
+_DESIGNS = 8
+
+#: (design, number of players, number of pairs).
+_Key = tuple[int, int, int]
+
+
+@dataclass
+class _Case:
+    """One instance, and the answers to the pairs that it was compared on so far.
+
+    index : its position among the instances. players : (player,) those that it has.
+    """
+
+    index: int
+    players: Ints
+    design: int
+    levels: Sequence[int]
+    halves: Floats = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def key(self) -> _Key:
+        return self.design, len(self.players), len(self.halves)
+
+    @property
+    def next_level(self) -> int:
+        return next(pairs for pairs in self.levels if pairs > len(self.halves))
+
+    @property
+    def is_done(self) -> bool:
+        return len(self.halves) == self.levels[-1]
+
+
+class ShapleyEngine:
+    """Estimates instances against a background, or against a baseline of each instance.
+
+    owners : (column,) player of each; present : (instance, player) which of them it has.
+    base : (instance,) mean output at the reference. predictions : (instance,).
+    values, standard_error : (instance, column), filled by `explain`. pairs : (instance,) how many
+    pairs of coalitions each was compared on.
+
+    An instance's design depends on its position and the seed alone, so that it is explained alike
+    whatever else is explained beside it.
+    """
+
+    def __init__(self, settings: ShapSettings, context: ExplainContext) -> None:
+        self.settings, self.context = settings, context
+        schema = context.classifier.schema
+        self.kind, self.owners = kind_of(schema), schema.owners
+        self.present = self.kind.present(context.inputs)
+        self.predictions = context.output(context.inputs)
+        self._refer()
+        self.base = self._at_reference.mean(axis=1)
+        self.values = np.zeros(context.inputs.shape)
+        self.standard_error = np.zeros(context.inputs.shape)
+        self.pairs = np.zeros(len(context.inputs), dtype=np.int64)
+        self._designs: dict[tuple[int, int], PairDesign] = {}
+        self._regressions: dict[_Key, PairedRegression] = {}
+
+    def _refer(self) -> None:
+        """What stands for players that are left out, and the output at it."""
+        context, n = self.context, len(self.context.inputs)
+        if self.settings.reference == "baseline":
+            rows = self.kind.baseline(context.inputs, context.background)
+            self._references = rows[:, None]
+            self._at_reference = context.output(rows)[:, None]
+        else:
+            rows = context.background
+            self._references = np.broadcast_to(rows, (n, *rows.shape))
+            self._at_reference = np.tile(context.output(rows), (n, 1))
+
+    @property
+    def background_rows(self) -> int:
+        """How many rows each instance is compared with."""
+        return int(self._at_reference.shape[1])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every coalition was asked about against every row: nothing is estimated."""
+        pairs = [all_pairs(players) for players in self.present.sum(axis=1).tolist()]
+        return bool((self.pairs == self.background_rows * np.array(pairs)).all())
+
+    def explain(self, part: slice) -> None:
+        """Estimate the instances of the slice, together."""
+        waiting = [self._begin(index) for index in range(part.start, part.stop)]
+        while waiting := [case for case in waiting if not case.is_done]:
+            self._ask(waiting)
+            self._estimate(waiting)
+            waiting = [case for case in waiting if not self._is_accurate(case)]
+
+    def _begin(self, index: int) -> _Case:
+        """A case to which nothing is answered; its whole gain is shared alike."""
+        players = np.flatnonzero(self.present[index])
+        self._set(index, players, np.zeros(len(players)), np.zeros(len(players)))
+        design = seed_of(self.context.seed, int(self.context.positions[index])) % _DESIGNS
+        return _Case(
+            index, players, design, self.settings.levels(len(players), self.background_rows)
+        )
+
+    def _is_accurate(self, case: _Case) -> bool:
+        return bool(self.standard_error[case.index].max() <= self.settings.tolerance)
+
+    def _design(self, number: int, players: int) -> PairDesign:
+        if (number, players) not in self._designs:
+            rows = self.background_rows
+            rng = np.random.default_rng([self.context.seed, number, players])
+            most = self.settings.levels(players, rows)[-1]
+            self._designs[number, players] = draw_design(players, rows, most, rng)
+        return self._designs[number, players]
+
+    def _ask(self, cases: Sequence[_Case]) -> None:
+        """Answer each case's pairs up to its next level."""
+        outputs: dict[int, list[Floats]] = {case.index: [] for case in cases}
+        for batch in self._batches(cases):
+            rows = [self._questions(case, pairs) for case, pairs in batch]
+            answers = distinct_outputs(self.context.output, np.concatenate(rows))
+            for (case, _), part in zip(batch, _split(answers, rows), strict=True):
+                outputs[case.index].append(part.reshape(2, -1))
+        for case in cases:
+            kept, lost = np.concatenate(outputs[case.index], axis=1)
+            fresh = slice(len(case.halves), case.next_level)
+            halves = (kept - lost) / 2 - self._known(case, fresh)
+            case.halves = np.concatenate([case.halves, halves])
+
+    def _batches(self, cases: Sequence[_Case]) -> Iterator[list[tuple[_Case, slice]]]:
+        """Pairs of cases, as many together as fit the memory."""
+        size = max(1, MOST_CELLS // (2 * self.context.inputs.shape[1]))
+        batch: list[tuple[_Case, slice]] = []
+        room = size
+        for case in cases:
+            for start in range(len(case.halves), case.next_level, size):
+                pairs = slice(start, min(start + size, case.next_level))
+                if pairs.stop - pairs.start > room:
+                    yield batch
+                    batch, room = [], size
+                batch.append((case, pairs))
+                room -= pairs.stop - pairs.start
+        yield batch
+
+    def _questions(self, case: _Case, pairs: slice) -> Floats:
+        """(2 · pair, column) rows in which each coalition is kept, and then those without it."""
+        design = self._design(case.design, len(case.players))
+        keeps = np.ones((2, pairs.stop - pairs.start, self.present.shape[1]), dtype=bool)
+        keeps[0][:, case.players] = design.kept[pairs]
+        keeps[1][:, case.players] = ~design.kept[pairs]
+        row, references = self.context.inputs[case.index], self._references[case.index]
+        mixed = np.where(keeps[:, :, self.owners], row, references[design.rows[pairs]])
+        return np.asarray(mixed.reshape(-1, len(row)))
+
+    def _known(self, case: _Case, pairs: slice) -> Floats:
+        """(pair,) the part of the half differences that follows from the two ends alone."""
+        design = self._design(case.design, len(case.players))
+        gains = self.predictions[case.index] - self._at_reference[case.index]
+        shares = design.kept[pairs].mean(axis=1) - 0.5
+        return np.asarray(shares * gains[design.rows[pairs]])
+
+    def _estimate(self, cases: Sequence[_Case]) -> None:
+        by_key = sorted(cases, key=lambda case: case.key)
+        for key, alike in groupby(by_key, key=lambda case: case.key):
+            group = list(alike)
+            regression = self._regression(key)
+            halves = np.stack([case.halves for case in group])
+            values, errors = regression.values(halves), regression.standard_errors(halves)
+            for case, value, error in zip(group, values, errors, strict=True):
+                self._set(case.index, case.players, value, error)
+                self.pairs[case.index] = len(case.halves)
+
+    def _regression(self, key: _Key) -> PairedRegression:
+        if key not in self._regressions:
+            number, players, pairs = key
+            design = self._design(number, players).first(pairs)
+            self._regressions[key] = PairedRegression(design, self._traits(players))
+        return self._regressions[key]
+
+    def _traits(self, players: int) -> Floats:
+        """(row, player) by which the share of a player may go; only columns of a table have any."""
+        if self.kind.named_columns and self.settings.reference == "background":
+            return standardised(self.context.background)
+        return np.zeros((self.background_rows, players))
+
+    def _set(self, index: int, players: Ints, values: Floats, errors: Floats) -> None:
+        """Keep values and errors of players; what the values lack of the whole is shared alike."""
+        gain = self.predictions[index] - self.base[index]
+        wide = np.zeros((2, self.present.shape[1]))
+        if len(players):
+            wide[:, players] = values + gain / len(players), errors
+        self.values[index], self.standard_error[index] = spread_evenly(wide, self.owners)
+
+
+def _split(answers: Floats, rows: Sequence[Floats]) -> list[Floats]:
+    return np.split(answers, np.cumsum([len(part) for part in rows])[:-1])

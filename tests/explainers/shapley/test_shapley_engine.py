@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deepseek_report.explainers.shapley import shapley_engine
+from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.explainers.shapley.shap_package import shap as package
+from tests.worded import say
+
+
+def bent(rows: np.ndarray) -> np.ndarray:
+    """A probability with interactions of every order."""
+    slopes = np.linspace(-1, 1, rows.shape[1])
+    return 1 / (1 + np.exp(-(rows @ slopes) - rows[:, 0] * rows[:, 1] * rows[:, 2]))
+
+
+def by_package(context) -> np.ndarray:
+    """Exact values against the whole background."""
+    masker = package.maskers.Independent(context.background)
+    return package.ExactExplainer(bent, masker)(context.inputs).values
+
+
+def test_of_all_coalitions_gives_the_values_of_the_package(
+    toy_schema, toy_classifier, context
+) -> None:
+    to_explain = context(toy_classifier(toy_schema(5), probability=bent), n_background=6)
+    explanation = Shap(rounds=2, background_rows=3).explain(to_explain)
+    np.testing.assert_allclose(explanation.values, by_package(to_explain), atol=1e-9)
+    assert explanation.standard_error is None
+    assert "every row, so the values are exact" in say(explanation.notes[-1])
+
+
+def test_estimates_lie_within_a_few_standard_errors_of_the_package(
+    toy_schema, toy_classifier, context
+) -> None:
+    to_explain = context(toy_classifier(toy_schema(10), probability=bent))
+    explanation = Shap().explain(to_explain)
+    distance = np.abs(explanation.values - by_package(to_explain))
+    assert (distance <= 4 * explanation.standard_error).all()
+    assert np.corrcoef(explanation.values.ravel(), by_package(to_explain).ravel())[0, 1] > 0.97
+
+
+def test_values_and_the_mean_over_the_background_add_up_to_the_prediction(
+    toy_schema, toy_classifier, context
+) -> None:
+    to_explain = context(toy_classifier(toy_schema(10), probability=bent))
+    explanation = Shap(rounds=1, background_rows=1).explain(to_explain)
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-12)
+    np.testing.assert_allclose(explanation.base_values, bent(to_explain.background).mean())
+
+
+def test_of_a_linear_model_is_weight_times_distance_from_the_mean_of_the_whole_background(
+    toy_schema, toy_classifier, context
+) -> None:
+    slopes = np.linspace(-0.02, 0.02, 10)
+    classifier = toy_classifier(toy_schema(10), probability=lambda x: 0.5 + x @ slopes)
+    to_explain = context(classifier)
+    explanation = Shap().explain(to_explain)
+    distance = to_explain.inputs - to_explain.background.mean(axis=0)
+    np.testing.assert_allclose(explanation.values, slopes * distance, atol=1e-9)
+
+
+def test_more_rounds_than_background_rows_are_of_use(toy_schema, toy_classifier, context) -> None:
+    to_explain = context(toy_classifier(toy_schema(10), probability=bent), n_background=5)
+    exact = by_package(to_explain)
+    errors = [
+        np.abs(Shap(rounds=rounds).explain(to_explain).values - exact).mean()
+        for rounds in (2, 40, 200)
+    ]
+    assert errors[0] > 2 * errors[1] > 4 * errors[2]
+
+
+def test_goes_on_until_the_tolerance_is_reached_or_the_rows_are_spent(
+    toy_schema, toy_classifier, context
+) -> None:
+    to_explain = context(toy_classifier(toy_schema(10), probability=bent), n=8)
+    first = Shap().explain(to_explain)
+    tolerance = float(np.median(first.standard_error.max(axis=1)))
+    patient = Shap(tolerance=tolerance, max_evaluations=20_000)
+    explanation = patient.explain(to_explain)
+    assert (explanation.standard_error.max(axis=1) <= tolerance).all()
+    enough = first.standard_error.max(axis=1) <= tolerance
+    np.testing.assert_allclose(explanation.values[enough].sum(), first.values[enough].sum())
+    planned = patient.planned_calls(8, 10, 30)
+    assert first.n_model_calls < explanation.n_model_calls < planned
+    spent = Shap(tolerance=1e-9, max_evaluations=400).explain(to_explain)
+    assert spent.n_model_calls == 30 + 8 * 401
+
+
+def test_small_batches_give_the_same_values(
+    toy_schema, toy_classifier, context, monkeypatch
+) -> None:
+    to_explain = context(toy_classifier(toy_schema(10), probability=bent), n=4)
+    whole = Shap().explain(to_explain)
+    monkeypatch.setattr(shapley_engine, "MOST_CELLS", 500)
+    np.testing.assert_allclose(Shap().explain(to_explain).values, whole.values, atol=1e-12)
+
+
+def test_equal_rows_are_asked_once(toy_schema, toy_classifier, context) -> None:
+    """Where an instance is a row of the background but for two features, few rows differ."""
+    to_explain = context(toy_classifier(toy_schema(6), probability=bent), n=1, n_background=1)
+    inputs = to_explain.background.copy()
+    inputs[0, :2] += 1
+    explanation = Shap(rounds=100).explain(replace(to_explain, inputs=inputs))
+    assert explanation.n_model_calls == 1 + 1 + 4
+    np.testing.assert_allclose(explanation.values[0, 2:], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("features", [1, 2])
+def test_of_one_or_two_features_is_exact(features, toy_schema, toy_classifier, context) -> None:
+    def product(rows: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-rows.prod(axis=1)))
+
+    to_explain = context(toy_classifier(toy_schema(features), probability=product), n_background=4)
+    explanation = Shap().explain(to_explain)
+    masker = package.maskers.Independent(to_explain.background)
+    exact = package.ExactExplainer(product, masker)(to_explain.inputs).values
+    np.testing.assert_allclose(explanation.values, exact, atol=1e-12)
+    assert explanation.standard_error is None
+
+
+def test_does_without_the_package() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, deepseek_report.explainers.shapley.shap\n"
+        "print(sorted({'shap', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
