@@ -52,7 +52,7 @@ class Coding:
         """A code for each number in [0, 1), as often as the training rows have it."""
         ends = np.cumsum(self.frequencies)
         last = np.flatnonzero(self.frequencies)[-1]  # where rounding leaves the sum below 1
-        return np.minimum(np.asarray(np.searchsorted(ends, uniform, side="right")), last)
+        return np.asarray(np.minimum(np.searchsorted(ends, uniform, side="right"), last))
 
     def decode(self, codes: Ints, uniform: Floats) -> Floats:
         """A value for each code: a training value of that bin, chosen by `uniform` in [0, 1).

@@ -84,8 +84,8 @@ class WeightedRidge:
         centred, off_level = from_first - centre, rise - level
         weighted = centred * weights[..., None]
         penalty = alpha * np.eye(x.shape[2])
-        inverse = np.linalg.inv(centred.mT @ weighted + penalty)
-        coefficients = (inverse @ (weighted.mT @ off_level[..., None]))[..., 0]
+        inverse = np.linalg.inv(np.swapaxes(centred, 1, 2) @ weighted + penalty)
+        coefficients = (inverse @ (np.swapaxes(weighted, 1, 2) @ off_level[..., None]))[..., 0]
         residuals = off_level - (centred @ coefficients[..., None])[..., 0]
         influence = (weighted * residuals[..., None]) @ inverse
         at_centre = (centre[:, 0] + x[:, 0]) * coefficients
