@@ -10,8 +10,8 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.data_kinds.distinct import each_once
 from deepseek_report.explainers.shared.attributions import chunks, seed_of
-from deepseek_report.explainers.shared.distinct import distinct_outputs
 
 #: Numbers in the neighbours of one chunk of instances, so that they do not fill the memory.
 MOST_CELLS = 2**20
@@ -120,7 +120,7 @@ class Neighbourhoods(ABC):
         for part in self._parts(num_samples):
             near = self.drawn(part, num_samples)
             rows = near.rows.reshape(-1, near.rows.shape[2])
-            outputs = distinct_outputs(self.context, rows).reshape(near.same.shape[:2])
+            outputs = each_once(self.context.output, rows).reshape(near.same.shape[:2])
             same = near.same.astype(np.float64)
             ridge = WeightedRidge.fit(same, outputs, self.weights(part, same), alpha)
             parts.append(self.told(part, ridge, outputs[:, 0]))
