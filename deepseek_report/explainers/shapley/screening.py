@@ -80,7 +80,7 @@ class _Walk:
         """(place,) log-odds or number, asked in parts that fit the memory."""
         parts = chunks(len(places), max(1, MOST_CELLS // len(self.order)))
         rows = (np.where(self.rank < places[part, None], self.last, self.first) for part in parts)
-        return np.concatenate([self.context.margin(asked) for asked in rows])
+        return np.concatenate([self.context.margin(part_rows) for part_rows in rows])
 
 
 def planned_questions(walks: int, columns: int) -> int:

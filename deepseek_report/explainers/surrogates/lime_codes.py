@@ -13,8 +13,8 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.explainers.surrogates.lime_surrogate import (
+    DrawnNeighbours,
     Neighbourhoods,
-    Neighbours,
     Surrogates,
     WeightedRidge,
 )
@@ -91,7 +91,7 @@ class CodedNeighbourhoods(Neighbourhoods):
         """(row, column) codes of values."""
         return np.stack([c.encode(rows[:, j]) for j, c in enumerate(self.codings)], axis=1)
 
-    def drawn(self, part: slice, num_samples: int) -> Neighbours:
+    def drawn(self, part: slice, num_samples: int) -> DrawnNeighbours:
         uniform = self.uniform(part, (2, num_samples, len(self.codings)))
         rows = np.empty((len(uniform), num_samples, len(self.codings)))
         same = np.empty(rows.shape, dtype=bool)
@@ -100,14 +100,14 @@ class CodedNeighbourhoods(Neighbourhoods):
             same[..., column] = codes == self.codes[part, column, None]
             rows[..., column] = coding.decode(codes, uniform[:, 1, :, column])
         same[:, 0], rows[:, 0] = True, self.context.inputs[part]
-        return Neighbours(same, rows)
+        return DrawnNeighbours(same, rows)
 
     def distances(self, part: slice, same: Floats) -> Floats:
         """(instance, neighbour) Euclidean, of 1 for "same" and 0 for "other"."""
         del part
         return np.asarray(np.sqrt(same.shape[2] - same.sum(axis=2)))
 
-    def told(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
+    def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
         """The surrogate's Shapley values: coefficients times (1 − share of the own code)."""
         share = self.same_share[part]
         return Surrogates(

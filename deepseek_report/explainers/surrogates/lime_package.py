@@ -56,7 +56,7 @@ def of_table(near: CodedNeighbourhoods, num_samples: int, alpha: float) -> Surro
             model_regressor=ridge,
         )
         part = slice(index, index + 1)
-        parts.append(near.told(part, ridge.ridge, np.array(outputs[:1])))
+        parts.append(near.attributions(part, ridge.ridge, np.array(outputs[:1])))
         near.context.progress.advance()
     return Surrogates.joined(parts)
 
@@ -79,7 +79,7 @@ def of_players(near: PlayerNeighbourhoods, num_samples: int, alpha: float) -> Su
             feature_selection="none",
             model_regressor=ridge,
         )
-        parts.append(near.told(part, ridge.ridge, outputs[:1]))
+        parts.append(near.attributions(part, ridge.ridge, outputs[:1]))
         near.context.progress.advance()
     return Surrogates.joined(parts)
 

@@ -16,8 +16,8 @@ from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.shapley.partition import groups_of, partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
 from deepseek_report.explainers.surrogates.lime_surrogate import (
+    DrawnNeighbours,
     Neighbourhoods,
-    Neighbours,
     Surrogates,
     WeightedRidge,
 )
@@ -56,19 +56,19 @@ class PlayerNeighbourhoods(Neighbourhoods):
         self.are_columns = self.groups == len(self.owners)
         self.width = width or KERNEL_WIDTH
 
-    def drawn(self, part: slice, num_samples: int) -> Neighbours:
+    def drawn(self, part: slice, num_samples: int) -> DrawnNeighbours:
         """Players that an instance does not have are never lost."""
         uniform = self.uniform(part, (num_samples, self.groups))
         same = (uniform < 0.5) | ~self.present[part][:, None]
         same[:, 0] = True
         inputs, references = self.context.inputs[part], self.references[part]
         rows = np.where(same[..., self.owners], inputs[:, None], references[:, None])
-        return Neighbours(same, rows)
+        return DrawnNeighbours(same, rows)
 
     def distances(self, part: slice, same: Floats) -> Floats:
         return cosine_distances(same, self.present[part].astype(np.float64))
 
-    def told(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
+    def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
         del part
         return Surrogates(
             values=spread_evenly(ridge.coefficients, self.owners),

@@ -40,7 +40,7 @@ class Surrogates:
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class DrawnNeighbours:
     """Neighbours drawn around some instances; the first one of each is the instance itself.
 
     same : (instance, neighbour, player) whether the player is as in the instance.
@@ -123,7 +123,7 @@ class Neighbourhoods(ABC):
             outputs = each_once(self.context.output, rows).reshape(near.same.shape[:2])
             same = near.same.astype(np.float64)
             ridge = WeightedRidge.fit(same, outputs, self.weights(part, same), alpha)
-            parts.append(self.told(part, ridge, outputs[:, 0]))
+            parts.append(self.attributions(part, ridge, outputs[:, 0]))
             self.context.progress.advance(part.stop - part.start)
         return Surrogates.joined(parts)
 
@@ -142,7 +142,7 @@ class Neighbourhoods(ABC):
         return np.asarray(np.sqrt(np.exp(-(self.distances(part, same) ** 2) / self.width**2)))
 
     @abstractmethod
-    def drawn(self, part: slice, num_samples: int) -> Neighbours:
+    def drawn(self, part: slice, num_samples: int) -> DrawnNeighbours:
         """Neighbours of the instances of a slice."""
 
     @abstractmethod
@@ -150,5 +150,5 @@ class Neighbourhoods(ABC):
         """(instance, neighbour) from (instance, neighbour, player)."""
 
     @abstractmethod
-    def told(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
+    def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
         """What the regressions of a slice say of the columns."""

@@ -119,7 +119,7 @@ def test_given_the_perturbations_of_the_package_the_surrogates_are_those_of_the_
         codes, part = near.encode(rows), slice(k, k + 1)
         same = (codes == near.codes[k]).astype(float)[None]
         ridge = WeightedRidge.fit(same, mixed(rows)[None], near.weights(part, same), 1.0)
-        ours = near.told(part, ridge, mixed(rows)[:1])
+        ours = near.attributions(part, ridge, mixed(rows)[:1])
         np.testing.assert_allclose(ours.values[0], theirs.values[k], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(ours.base, theirs.base_values[k], rtol=1e-9)
         np.testing.assert_allclose(ours.prediction, theirs.predictions[k], rtol=1e-9)
