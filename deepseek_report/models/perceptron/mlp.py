@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.models.shared.module_plugin import ModulePlugin
+
+if TYPE_CHECKING:
+    from deepseek_report.models.shared.module_classifier import TorchClassifier
+
+#: Features from which on it is faster to add up what the few values of a column put into the first
+#: layer than to encode and multiply every row.
+WIDE = 200
 
 
 @dataclass(frozen=True)
@@ -35,3 +43,11 @@ class MLP(ModulePlugin):
         from deepseek_report.models.perceptron.mlp_module import MLPModule
 
         return MLPModule(schema, train, **asdict(self))
+
+    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+        """The trained module as a classifier of numpy arrays; of a wide table one that adds up."""
+        if not kind_of(schema).named_columns or len(schema.features) < WIDE:
+            return super().wrap(module, schema, device)
+        from deepseek_report.models.shared.additive import AdditiveClassifier
+
+        return AdditiveClassifier(module, schema, self.name, self.capabilities, device)
