@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: Features from which on it is faster to add up what the few values of a column put into the first
 #: layer than to encode and multiply every row.
 WIDE = 200
+#: Bins of all numeric features together, so that training is linear in them at the most.
+_MOST_BINS = 2**14
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class MLP(ModulePlugin):
     """A multilayer perceptron over encoded columns: small, fast, with gradients.
 
     hidden : units of each hidden layer, from input to output; activation : between layers; bins :
-    quantile bins of a numeric feature; dropout : share of hidden units dropped while training.
+    quantile bins of a numeric feature, fewer where all features together would have more than
+    16 384; dropout : share of hidden units dropped while training.
     """
 
     name: ClassVar[str] = "mlp"
@@ -42,7 +45,9 @@ class MLP(ModulePlugin):
     def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
         from deepseek_report.models.perceptron.mlp_module import MLPModule
 
-        return MLPModule(schema, train, **asdict(self))
+        features = sum(feature.is_numeric for feature in schema.features)
+        bins = min(self.bins, max(_MOST_BINS // max(features, 1), 1))
+        return MLPModule(schema, train, **{**asdict(self), "bins": bins})
 
     def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays; of a wide table one that adds up."""

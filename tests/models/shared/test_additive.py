@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Split
 from deepseek_report.models.perceptron import mlp
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.self_explaining.nam import NAM
@@ -114,3 +115,12 @@ def test_values_and_codes_give_back_the_rows() -> None:
     np.testing.assert_array_equal(np.take_along_axis(values, codes.astype(int), axis=0), rows)
     assert len(values) == 2
     assert few_values(np.arange(40, dtype=np.float32).reshape(20, 2)) is None
+
+
+def test_very_many_numeric_features_share_their_bins() -> None:
+    for columns, bins in ((1000, 16), (4096, 4), (9000, 1)):
+        features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(columns))
+        rows = np.random.default_rng(0).normal(size=(40, columns))
+        part = Split(rows, np.arange(40) % 2, np.arange(40))
+        module = MLP(hidden=(2,)).build(Schema(features, Target("y", "Y", ("a", "b"))), part, 1)
+        assert len(module.unit_features) == columns * (bins + 1)
