@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
@@ -18,6 +19,8 @@ Statistic = Callable[[Floats], Floats]
 #: (resample, cell) rates -> (resample,) values.
 RateStatistic = Callable[[Floats], Floats]
 _CHUNK = 100
+#: Numbers in one chunk of weights, so that counting them does not leave the processor's caches.
+_MOST_WEIGHTS = 2**18
 _JACKKNIFE_BLOCKS = 200
 #: Beyond this median bias, in standard units, BCa covers too little and the basic interval is used.
 _MOST_BIAS = 0.25
@@ -64,7 +67,10 @@ def as_one(n: int) -> Ints:
 
 
 def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """How often each instance is drawn, in chunks of (≤ 100, instance); strata keep their sizes."""
+    """How often each instance is drawn, in chunks of (≤ 100, instance); strata keep their sizes.
+
+    Chunks of many instances are cut into smaller ones, which draw the same.
+    """
     members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     n = len(strata)
     for first in range(0, n_resamples, _CHUNK):
@@ -73,9 +79,16 @@ def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> It
             rows_in[rng.integers(0, len(rows_in), size=(n_drawn, len(rows_in)), dtype=np.int32)]
             for rows_in in members
         ]
-        flat = np.concatenate(drawn, axis=1) + n * np.arange(n_drawn)[:, None]
-        counts = np.bincount(flat.ravel(), minlength=n_drawn * n)
-        yield counts.reshape(n_drawn, n).astype(np.float64)
+        instances, size = np.concatenate(drawn, axis=1), max(1, _MOST_WEIGHTS // n)
+        for start in range(0, n_drawn, size):
+            yield _counts(instances[start : start + size], n)
+
+
+def _counts(instances: NDArray[Any], n: int) -> Floats:
+    """(resample, instance) how often each of n instances is among the (resample, draw) drawn."""
+    flat = instances + n * np.arange(len(instances))[:, None]
+    counts = np.bincount(flat.ravel(), minlength=len(instances) * n)
+    return counts.reshape(-1, n).astype(np.float64)
 
 
 def bootstrap(

@@ -216,7 +216,7 @@ def measured(sample, explanation: Explanation) -> MeasureContext:
         background=train.inputs[:20],
         explanation=explanation,
         explanations={"shap": explanation},
-        explain=lambda _, inputs: np.where(np.isnan(inputs), 0.0, 1.0) * inputs[:, :1],
+        explain=lambda _, inputs, __=None: np.where(np.isnan(inputs), 0.0, 1.0) * inputs[:, :1],
     )
 
 

@@ -132,7 +132,9 @@ def context_for(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureCo
             explanation=own,
             control=noise,
             explanations={"by_hand": own, "random": noise},
-            explain=lambda _, inputs: np.where(np.isnan(inputs), 0.0, true_effects(schema, inputs)),
+            explain=lambda _, inputs, __=None: np.where(
+                np.isnan(inputs), 0.0, true_effects(schema, inputs)
+            ),
         )
 
     return build
@@ -249,7 +251,7 @@ def test_players_that_no_model_could_value_do_not_count_as_unchanged(context_for
         replace(
             context,
             explanation=replace(context.explanation, values=own),
-            explain=lambda _, inputs: drawn[: len(inputs)],
+            explain=lambda _, inputs, __=None: drawn[: len(inputs)],
         )
     )
     assert measured.scores[0].low < 0 < measured.scores[0].high

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from deepseek_report.statistics import resampling
 from deepseek_report.statistics.resampling import (
     Replicates,
     bootstrap,
@@ -26,6 +27,15 @@ def test_resamples_keep_the_size_of_every_stratum() -> None:
     assert weights.shape == (250, 38)
     for stratum in (0, 1, 5):
         assert set(weights[:, strata == stratum].sum(axis=1)) == {float((strata == stratum).sum())}
+
+
+def test_smaller_chunks_draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    strata = np.array([0, 1, 0, 1, 1, 0, 0])
+    whole = np.concatenate(list(draw_weights(strata, 230, np.random.default_rng(3))))
+    monkeypatch.setattr(resampling, "_MOST_WEIGHTS", 40)
+    parts = list(draw_weights(strata, 230, np.random.default_rng(3)))
+    assert max(map(len, parts)) == 5
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_weights_have_the_mean_and_spread_of_draws_with_replacement() -> None:

@@ -71,7 +71,7 @@ class ExplainerPlugin(Protocol):
     def explain(self, context: ExplainContext) -> Explanation: ...
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        """How many rows the model will evaluate at most, before anything runs.
+        """How many rows the model will evaluate at most; rows that are alike may be asked once.
 
         `n_features` is how many things are taken away one by one: the features of a table, the
         players of a layout. For texts it is the most, since they differ in length.

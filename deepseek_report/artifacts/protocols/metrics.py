@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
@@ -19,14 +19,28 @@ from deepseek_report.artifacts.split import Dataset
 Scope = Literal["model", "explainer", "explainers"]
 
 
+class ExplainAgain(Protocol):
+    """Runs the judged explainer on other inputs, or on another model."""
+
+    def __call__(
+        self,
+        classifier: Classifier,
+        inputs: NDArray[np.float64],
+        positions: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float64]:
+        """(instance, feature) values. Inputs of one position get the same random draws; without
+        positions they are numbered.
+        """
+
+
 @dataclass(frozen=True)
 class MeasureContext:
     """What a metric may use. A metric names the fields it reads in its `reads`; where these are
     only `dataset` and `seed`, it runs before there is a model and the other fields are None.
 
     explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
-    explanations : all of them (scope "explainers"). explain : runs the same explainer on other
-    inputs with a given classifier and returns values (instance, feature).
+    explanations : all of them (scope "explainers"). explain : see `ExplainAgain`.
+    measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     """
 
     dataset: Dataset
@@ -39,7 +53,8 @@ class MeasureContext:
     explanation: Explanation | None = None
     control: Explanation | None = None
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
-    explain: Callable[[Classifier, NDArray[np.float64]], NDArray[np.float64]] | None = None
+    measured: Mapping[str, Measurement] = field(default_factory=dict)
+    explain: ExplainAgain | None = None
     progress: Progress = field(default_factory=Silent)
 
 

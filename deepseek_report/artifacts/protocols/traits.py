@@ -53,6 +53,9 @@ class MetricPart(Part):
     """What it judges."""
     reads: ClassVar[frozenset[str]]
     """What it reads, see `MetricPlugin.reads`; every metric says it."""
+    takes: ClassVar[frozenset[str]] = frozenset()
+    """Metrics of single explanations whose measurements it is handed, where the run has them: of
+    the control where it judges one explanation itself, else of all; see `MeasureContext`."""
     bounds: ClassVar[Bounds | None] = None
     """Least and greatest value of each score; None for one score of its own key, without limits."""
     tables: ClassVar[TableTypes] = {}

@@ -117,12 +117,18 @@ def _from_objects(series: pd.Series, name: str, decimal: str) -> Cells:
         if kinds & {list, dict, bytes, tuple, np.ndarray}:
             raise TypeError(f"holds {', '.join(sorted(kind.__name__ for kind in kinds))}")
         series = series.map(code_text, na_action="ignore")
-    series = series.str.strip()
-    series = series.mask(series == "")
+    numbers = _all_numbers(series, decimal)
+    if numbers is None:
+        series = series.str.strip()
+        series = series.mask(series == "")
+        numbers = _all_numbers(series, decimal)
+    return _from_texts(series, name, decimal) if numbers is None else _from_numbers(numbers, name)
+
+
+def _all_numbers(series: pd.Series, decimal: str) -> Floats | None:
+    """(row,) numbers, NaN where missing; None where a cell is neither."""
     numbers = parse_numbers(series, decimal)
-    if np.array_equal(np.isnan(numbers), series.isna()):
-        return _from_numbers(numbers, name)
-    return _from_texts(series, name, decimal)
+    return numbers if np.array_equal(np.isnan(numbers), series.isna()) else None
 
 
 def parse_numbers(texts: pd.Series, decimal: str = ".") -> Floats:

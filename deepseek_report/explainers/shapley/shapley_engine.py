@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.distinct import each_once
 from deepseek_report.data_kinds.players import spread_evenly
 from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_pairs, draw_design
 from deepseek_report.explainers.shapley.paired_regression import PairedRegression
@@ -18,7 +19,6 @@ from deepseek_report.explainers.shapley.partition import standardised
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shared.attributions import seed_of
 from deepseek_report.explainers.shared.coalitions import MOST_CELLS
-from deepseek_report.explainers.shared.distinct_rows import distinct_outputs
 
 #: Different designs: instances of one design share its sampling error, which means over many
 #: instances would keep; each design costs one regression.
@@ -136,7 +136,7 @@ class ShapleyEngine:
         outputs: dict[int, list[Floats]] = {case.index: [] for case in cases}
         for batch in self._batches(cases):
             rows = [self._questions(case, pairs) for case, pairs in batch]
-            answers = distinct_outputs(self.context.output, np.concatenate(rows))
+            answers = each_once(self.context.output, np.concatenate(rows))
             for (case, _), part in zip(batch, _split(answers, rows), strict=True):
                 outputs[case.index].append(part.reshape(2, -1))
         for case in cases:

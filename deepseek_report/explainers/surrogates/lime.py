@@ -1,12 +1,10 @@
-"""Local linear surrogates by the lime package, on the target's probability or the number."""
+"""Local linear surrogates of the target's probability, or of the number."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
@@ -22,14 +20,14 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.shapley.screening import planned_questions
 from deepseek_report.explainers.shared.attributions import subject
-
-if TYPE_CHECKING:
-    from deepseek_report.explainers.surrogates.lime_surrogate import Fit
+from deepseek_report.explainers.surrogates.lime_codes import CodedNeighbourhoods
+from deepseek_report.explainers.surrogates.lime_players import PlayerNeighbourhoods
+from deepseek_report.explainers.surrogates.lime_surrogate import Surrogates
 
 
 @dataclass(frozen=True)
 class Lime(ExplainerPart):
-    """A linear model fitted to the classifier in the neighbourhood of each instance (lime package).
+    """A linear model fitted to the classifier in the neighbourhood of each instance.
 
     Numeric features are cut at the quartiles of training rows; a neighbour keeps or redraws each
     feature, independently, by its training frequencies. Weighted ridge regression of the
@@ -43,6 +41,9 @@ class Lime(ExplainerPart):
     At least `samples_per_player` neighbours are drawn for each of them. Which columns of a wide
     table are in small groups is decided by `screening` walks over training rows first.
 
+    algorithm : "batched" fits many instances at a time and asks about rows that are the same once;
+        "package" leaves each to the lime package: other draws for a table, the same for players.
+
     Reference: Ribeiro, Singh & Guestrin 2016, doi:10.1145/2939672.2939778.
     """
 
@@ -54,6 +55,7 @@ class Lime(ExplainerPart):
     columns_up_to: Annotated[int, Field(ge=2)] = 64
     samples_per_player: Annotated[int, Field(ge=2)] = 10
     screening: Annotated[int, Field(ge=0, le=1000)] = 4
+    algorithm: Literal["batched", "package"] = "batched"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Fit one surrogate per instance.
@@ -66,26 +68,24 @@ class Lime(ExplainerPart):
         classifier = context.classifier
         before = classifier.calls
         context.progress.start("lime", len(context.inputs))
-        fits, variant, meanings = self.suited_to(classifier.capabilities, classifier.schema)._fits(
-            context
-        )
-        fidelity = np.array([fit.fidelity for fit in fits])
+        suited = self.suited_to(classifier.capabilities, classifier.schema)
+        fits, variant, meanings = suited._surrogates(context)
         return Explanation(
-            values=np.array([fit.values for fit in fits]),
-            standard_error=np.array([fit.standard_error for fit in fits]),
-            predictions=np.array([fit.prediction for fit in fits]),
-            base_values=np.array([fit.base for fit in fits]),
+            values=fits.values,
+            standard_error=fits.standard_error,
+            predictions=fits.prediction,
+            base_values=fits.base,
             method="lime",
             variant=variant,
             output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self)
             | {
-                "fidelity_mean": float(fidelity.mean()),
-                "fidelity_worst": float(fidelity.min()),
-                "fidelity": fidelity.tolist(),
+                "fidelity_mean": float(fits.fidelity.mean()),
+                "fidelity_worst": float(fits.fidelity.min()),
+                "fidelity": fits.fidelity.tolist(),
             },
-            notes=(*meanings, _about_fidelity(fidelity)),
+            notes=(*meanings, _about_fidelity(fits.fidelity)),
             **subject(context),
         )
 
@@ -93,33 +93,52 @@ class Lime(ExplainerPart):
         """Without screening where there are no columns of a table to screen."""
         return self if kind_of(schema).named_columns else replace(self, screening=0)
 
-    def _fits(self, context: ExplainContext) -> tuple[Sequence[Fit], Message, tuple[Message, ...]]:
+    def _surrogates(
+        self, context: ExplainContext
+    ) -> tuple[Surrogates, Message, tuple[Message, ...]]:
         """The surrogates, how they were made, and what their values mean."""
-        schema, rows = (
-            context.classifier.schema,
-            self._samples(len(context.classifier.schema.player_labels)),
-        )
-        kind, number = kind_of(schema), context.is_number
-        if kind.named_columns and len(schema.features) <= self.columns_up_to:
-            from deepseek_report.explainers.surrogates.lime_surrogate import Neighbourhoods
+        schema = context.classifier.schema
+        if kind_of(schema).named_columns and len(schema.features) <= self.columns_up_to:
+            return self._of_table(context)
+        return self._of_players(context)
 
-            near = Neighbourhoods(context, self.bins, self.kernel_width)
-            variant = message("explainer_variants.lime_rows", rows=rows)
-            meaning = message("explainer_notes.lime.rows", number=number)
-            return near.fit_all(rows, self.ridge), variant, (meaning,)
-        from deepseek_report.explainers.surrogates.lime_players import OnOff
+    def _of_table(self, context: ExplainContext) -> tuple[Surrogates, Message, tuple[Message, ...]]:
+        near = CodedNeighbourhoods(context, self.bins, self.kernel_width)
+        rows = self._samples(len(near.codings))
+        meaning = message("explainer_notes.lime.rows", number=context.is_number)
+        package = self.algorithm == "package"
+        variant = message("explainer_variants.lime_rows", rows=rows, package=package)
+        if package:
+            from deepseek_report.explainers.surrogates.lime_package import of_table
 
-        on_off = OnOff(context, self.kernel_width, self.columns_up_to, self.screening)
-        unit = "groups" if on_off.are_joined else "players"
+            return of_table(near, rows, self.ridge), variant, (meaning,)
+        return near.surrogates(rows, self.ridge), variant, (meaning,)
+
+    def _of_players(
+        self, context: ExplainContext
+    ) -> tuple[Surrogates, Message, tuple[Message, ...]]:
+        schema = context.classifier.schema
+        near = PlayerNeighbourhoods(context, self.kernel_width, self.columns_up_to, self.screening)
+        rows, kind = self._samples(len(schema.player_labels)), kind_of(schema)
+        package = self.algorithm == "package"
+        unit = "groups" if near.are_joined else "players"
         meaning = message(
             f"explainer_notes.lime.{unit}.{kind.name}",
-            number=number,
-            spread=not on_off.are_columns,
+            number=context.is_number,
+            spread=not near.are_columns,
         )
         variant = message(
-            f"explainer_variants.lime_{unit}.{kind.name}", groups=on_off.groups, rows=rows
+            f"explainer_variants.lime_{unit}.{kind.name}",
+            groups=near.groups,
+            rows=rows,
+            package=package,
         )
-        return on_off.fit_all(rows, self.ridge), variant, (meaning, *on_off.notes)
+        notes = (meaning, *near.notes)
+        if package:
+            from deepseek_report.explainers.surrogates.lime_package import of_players
+
+            return of_players(near, rows, self.ridge), variant, notes
+        return near.surrogates(rows, self.ridge), variant, notes
 
     def _samples(self, n_players: int) -> int:
         return max(self.num_samples, self.samples_per_player * min(n_players, self.columns_up_to))

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.distinct import each_once
 from deepseek_report.tasks import task_of
 
 Mode = Literal["deletion", "insertion"]
@@ -77,7 +78,7 @@ class Perturbation:
 
     @cached_property
     def _at_baseline(self) -> Floats:
-        return self.classifier.probabilities(self.baseline)[:, 0]
+        return each_once(self.classifier.probabilities, self.baseline)[:, 0]
 
     @cached_property
     def directions(self) -> Floats:
@@ -129,7 +130,7 @@ class Perturbation:
         kept = (first if mode == "insertion" else ~first)[:, :, self.schema.owners]
         inputs, baseline = self.inputs[part], self.baseline[part]
         rows = np.where(kept, inputs[:, None, :], baseline[:, None, :])
-        outputs = self.classifier.probabilities(rows.reshape(-1, inputs.shape[1]))
+        outputs = each_once(self.classifier.probabilities, rows.reshape(-1, inputs.shape[1]))
         return self._outcome(outputs.reshape(*kept.shape[:2], -1), part)
 
     def _outcome(self, outputs: Floats, part: slice) -> Floats:

@@ -24,7 +24,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     compared,
     without_control,
 )
-from deepseek_report.metrics.explanations.faithfulness import Steps, order_of, perturbation
+from deepseek_report.metrics.explanations.faithfulness import Steps, areas_of, perturbation
 from deepseek_report.metrics.explanations.instance_means import bootstrap_mean
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method, permutation_p_value
@@ -72,6 +72,7 @@ class ExplanationByGroup(ExplanationMetric):
     reads: ClassVar[frozenset[str]] = frozenset(
         {"dataset", "predictions", "classifier", "explanations", "seed"}
     )
+    takes: ClassVar[frozenset[str]] = frozenset({"deletion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)
@@ -98,9 +99,14 @@ class ExplanationByGroup(ExplanationMetric):
         self, context: MeasureContext, explanations: dict[str, Explanation]
     ) -> dict[str, Floats]:
         return {
-            name: replacing.areas(replacing.curves(order_of(explanation, replacing), "deletion"))
+            name: areas_of(
+                context,
+                name,
+                explanation,
+                perturbation(context, explanation, self.steps),
+                "deletion",
+            )
             for name, explanation in explanations.items()
-            for replacing in [perturbation(context, explanation, self.steps)]
         }
 
     def _rows(

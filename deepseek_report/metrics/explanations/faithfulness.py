@@ -12,6 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
@@ -96,6 +97,7 @@ class Deletion(ExplanationMetric):
 
     bounds: ClassVar[Bounds] = {"deletion": (None, None), "deletion_gain": (None, None)}
     reads: ClassVar[frozenset[str]] = _READS
+    takes: ClassVar[frozenset[str]] = frozenset({"deletion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         return _measure(context, "deletion", self.steps, self.resamples)
@@ -121,6 +123,7 @@ class Insertion(ExplanationMetric):
 
     bounds: ClassVar[Bounds] = {"insertion": (None, None), "insertion_gain": (None, None)}
     reads: ClassVar[frozenset[str]] = _READS
+    takes: ClassVar[frozenset[str]] = frozenset({"insertion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         return _measure(context, "insertion", self.steps, self.resamples)
@@ -151,7 +154,28 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
     control, explanation = context.control, context.explanation
     if control is None or explanation is None or explanation.method == CONTROL:
         return None
-    return replacing.areas(replacing.curves(order_of(control, replacing), mode))
+    return areas_of(context, CONTROL, control, replacing, mode)
+
+
+def areas_of(
+    context: MeasureContext,
+    name: str,
+    explanation: Explanation,
+    replacing: Perturbation,
+    mode: Mode,
+) -> Floats:
+    """(instance,) areas under the curves of an explanation of the run.
+
+    They are taken from its measurement, where one with the same points was handed over.
+    """
+    measured = context.measured.get(ArtifactId.measure(mode, name))
+    if measured is not None and np.array_equal(_points(measured), replacing.shares):
+        return np.asarray(measured.arrays["per_instance"])
+    return replacing.areas(replacing.curves(order_of(explanation, replacing), mode))
+
+
+def _points(measured: Measurement) -> Floats:
+    return np.asarray(measured.tables["curve"]["removed_share"])
 
 
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.data_kinds import kind_of
@@ -63,14 +63,15 @@ class MaxSensitivity(ExplanationMetric):
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
 
     def explained_again(self, n_instances: int) -> int:
-        """The chosen instances, and each of them moved a few times."""
-        return min(self.instances, n_instances) * (1 + self.perturbations)
+        """The chosen instances, moved a few times."""
+        return min(self.instances, n_instances) * self.perturbations
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
         chosen = evenly_spaced(len(explanation), self.instances)
         moved = self._moved(context, explanation.inputs[chosen])
-        values = _explain_each(context, [explanation.inputs[chosen], *moved])
+        again = _explain_together(context, moved, explanation.positions[chosen])
+        values = np.concatenate([explanation.values[chosen][None], again])
         values = player_sums(values, context.dataset.schema.owners)
         changes = max_relative_change(values[0], values[1:])
         if np.isnan(changes).all():
@@ -221,12 +222,14 @@ def _about_control(explanation: Explanation) -> tuple[Text, ...]:
     return (message("notes.parameter_randomisation.control"),)
 
 
-def _explain(context: MeasureContext) -> Callable[[Classifier, Floats], Floats]:
+def _explain(context: MeasureContext) -> ExplainAgain:
     if context.explain is None:
         raise NotApplicableError(message("refusals.cannot_explain_again"))
     return context.explain
 
 
-def _explain_each(context: MeasureContext, batches: list[Floats]) -> Floats:
+def _explain_together(context: MeasureContext, moved: list[Floats], positions: Ints) -> Floats:
+    """(move, instance, column) values; an instance gets the same random draws in every move."""
     explain = _explain(context)
-    return np.stack([explain(context.classifier, rows) for rows in batches])
+    values = explain(context.classifier, np.concatenate(moved), np.tile(positions, len(moved)))
+    return values.reshape(len(moved), len(positions), -1)

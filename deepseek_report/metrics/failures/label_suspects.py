@@ -18,8 +18,13 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds.encoding import encoding_of
+from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE, rate
+
+#: Training rows among which neighbours are looked for; of more, so many at even distances, so that
+#: the search is linear in the rows.
+MOST_SEARCHED = 20_000
 
 
 def class_thresholds(labels: Ints, probabilities: Floats) -> Floats:
@@ -46,18 +51,21 @@ def confidently_another(labels: Ints, probabilities: Floats, thresholds: Floats)
 def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Floats:
     """Share of the nearest training rows with the same label, for some rows of the test part.
 
-    Distance is Euclidean over standardised numbers and one-hot categories, or weighted words.
+    Distance is Euclidean over standardised numbers and one-hot categories, or weighted words. At
+    most `MOST_SEARCHED` training rows are looked at.
     """
     from sklearn.neighbors import NearestNeighbors
 
     if not len(positions):
         return np.zeros(0)
-    encoder = encoding_of(data.schema.features, data.train.inputs)
-    index = NearestNeighbors(n_neighbors=min(n_neighbours, len(data.train)), algorithm="brute")
-    index.fit(encoder.transform(data.train.inputs).astype(np.float32))
+    searched = evenly_spaced(len(data.train), MOST_SEARCHED)
+    train, labels = data.train.inputs[searched], data.train.labels[searched]
+    encoder = encoding_of(data.schema.features, train)
+    index = NearestNeighbors(n_neighbors=min(n_neighbours, len(train)), algorithm="brute")
+    index.fit(encoder.transform(train).astype(np.float32))
     queries = encoder.transform(data.test.inputs[positions]).astype(np.float32)
     nearest = index.kneighbors(queries, return_distance=False)
-    same = data.train.labels[nearest] == data.test.labels[positions][:, None]
+    same = labels[nearest] == data.test.labels[positions][:, None]
     return np.asarray(same.mean(axis=1))
 
 
@@ -109,6 +117,10 @@ class LabelSuspects(ClassMetric):
         classes = context.dataset.schema.target.classes
         table = suspect_table(p, suspects, agreeing[kept], classes).head(self.most)
         notes = [message("notes.label_suspects.no_proof")]
+        rows = len(context.dataset.train)
+        if rows > MOST_SEARCHED:
+            searched = message("notes.label_suspects.searched", n=MOST_SEARCHED, rows=rows)
+            notes.append(searched)
         if len(suspects) > self.most:
             notes.append(message("notes.label_suspects.listed", n=len(suspects), most=self.most))
         return Measurement((score,), {"suspects": table}, notes=tuple(notes))

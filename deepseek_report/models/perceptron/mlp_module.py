@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.message import message
@@ -39,6 +40,34 @@ class MLPModule(EncodedModule):
             self.hidden.append(ACTIVATIONS[activation]())
             self.hidden.append(nn.Dropout(dropout))
         self.output = Outputs(sizes[-1], schema.target, train)
+
+    @property
+    def first(self) -> nn.Linear:
+        """The first hidden layer, which adds up what the columns bring."""
+        return cast(nn.Linear, self.hidden[0])
+
+    def terms(self, inputs: Tensor) -> Tensor:
+        """(instance, column) original units -> (instance, column, hidden unit): what each column
+        of a table adds in the first layer.
+        """
+        weight = self.first.weight
+        shares, standard, missing = self.encoder.numbers(inputs)
+        numeric = torch.cat([shares, standard.unsqueeze(-1)], dim=2)
+        _, features, width = numeric.shape
+        flags = features * width + len(self._flagged)
+        terms = weight.new_zeros(len(inputs), self.columns, len(weight))
+        by_feature = weight[:, : features * width].reshape(-1, features, width)
+        added = torch.einsum("vnu,hnu->vnh", numeric, by_feature)
+        of_flags = weight[:, features * width : flags].T
+        added[:, self._flagged] += missing[:, self._flagged].unsqueeze(-1) * of_flags
+        terms[:, self.encoder.numeric] = added
+        terms[:, self.encoder.coded] = weight[:, flags:].T[self.encoder.codes(inputs)]
+        return terms
+
+    def outputs_from(self, added: Tensor) -> Tensor:
+        """(instance, hidden unit) sums of terms over the columns -> (instance, output)."""
+        outputs: Tensor = self.output(self.hidden[1:](added + self.first.bias))
+        return outputs
 
     def outputs_of(self, embedded: Tensor) -> Tensor:
         """(instance, unit, 1) -> (instance, output)."""

@@ -16,7 +16,7 @@ Units = Annotated[int, Field(ge=1, le=1024)]
 
 
 if TYPE_CHECKING:
-    from deepseek_report.models.self_explaining.additive import AdditiveClassifier
+    from deepseek_report.models.shared.additive import AdditiveClassifier
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,6 @@ class NAM(ModulePlugin):
 
     def wrap(self, module: Any, schema: Schema, device: str) -> AdditiveClassifier:
         """The trained module as a classifier of numpy arrays."""
-        from deepseek_report.models.self_explaining.additive import AdditiveClassifier
+        from deepseek_report.models.shared.additive import AdditiveClassifier
 
         return AdditiveClassifier(module, schema, self.name, self.capabilities, device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -27,8 +27,11 @@ class TorchClassifier:
     """Evaluates a module in evaluation mode, in batches and without gradients.
 
     `calls` counts the rows that were evaluated; explainers that call the module themselves add
-    theirs.
+    theirs. A call of the module gets at most `batch` rows and `values` input values.
     """
+
+    batch: ClassVar[int] = BATCH
+    values: ClassVar[int] = VALUES
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class TorchClassifier:
         self.calls += len(inputs)
         rows = torch.as_tensor(np.ascontiguousarray(inputs), dtype=torch.float32)
         out = np.empty((len(inputs), width))
-        size = max(min(BATCH, VALUES // max(inputs.shape[1], 1)), 1)
+        size = max(min(self.batch, self.values // max(inputs.shape[1], 1)), 1)
         with torch.inference_mode():
             for start in range(0, len(inputs), size):
                 batch = rows[start : start + size].to(self.device)

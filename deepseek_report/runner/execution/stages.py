@@ -20,11 +20,12 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, table_types, traits_of
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.config.experiment import Experiment
@@ -202,6 +203,11 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         for artifact, path in ((ArtifactId(stage), path) for stage, path in job.inputs.items())
         if artifact.kind == "explanations"
     }
+    measured = {
+        stage: Measurement.load(path)
+        for stage, path in job.inputs.items()
+        if ArtifactId(stage).kind == "measures"
+    }
     return MeasureContext(
         dataset=dataset,
         predictions=Predictions.load(predicted / "test"),
@@ -213,17 +219,22 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         explanation=explanations.get(subject),
         control=explanations.get("random"),
         explanations=explanations,
+        measured=measured,
         explain=_again(job, subject) if subject else None,
         progress=progress,
     )
 
 
-def _again(job: StageJob, subject: str) -> Any:
+def _again(job: StageJob, subject: str) -> ExplainAgain:
     """Runs the judged explainer on other inputs, for the metrics that must ask it again."""
     explainer = job.experiment.multiple["explainers"][subject]
 
-    def explain(classifier: Classifier, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        positions = np.arange(len(inputs))
+    def explain(
+        classifier: Classifier,
+        inputs: NDArray[np.float64],
+        positions: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float64]:
+        positions = np.arange(len(inputs)) if positions is None else positions
         context = _explain_context(job, explainer, classifier, inputs, positions, Silent())
         values: NDArray[np.float64] = explainer.explain(context).values
         return values

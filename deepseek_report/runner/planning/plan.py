@@ -137,7 +137,7 @@ class _Planner:
 
     def _metric(self, name: str) -> None:
         plugin = self.experiment.multiple["metrics"][name]
-        scope = traits_of(plugin, MetricPart).scope
+        traits = traits_of(plugin, MetricPart)
         config = self.config["metrics"][name]
         target = self.target("metrics", name)
         seed = self.seeds.measure if "seed" in plugin.reads else None
@@ -147,19 +147,28 @@ class _Planner:
         everything = tuple(
             ArtifactId.explanation(key) for key in self.experiment.multiple["explainers"]
         )
-        if scope == "model":
+        if traits.scope == "model":
             self.add(ArtifactId.measure(name), config, base, target, seed=seed)
-        elif scope == "explainers":
-            self.add(ArtifactId.measure(name), config, (*base, *everything), target, seed=seed)
+        elif traits.scope == "explainers":
+            inputs = (*base, *everything, *self._taken(traits.takes, everything))
+            self.add(ArtifactId.measure(name), config, inputs, target, seed=seed)
         else:
-            for explanation in everything:
+            control = ArtifactId.explanation(CONTROL)
+            for explanation in sorted(everything, key=lambda artifact: artifact != control):
                 subject = explanation.name
-                control = ArtifactId.explanation(CONTROL)
-                judged = dict.fromkeys([explanation, *([control] if control in everything else [])])
+                compared = [control] if "control" in plugin.reads and control in everything else []
+                judged = dict.fromkeys([explanation, *compared])
                 explainer = self.target("explainers", subject)
-                inputs = (*base, *judged)
+                inputs = (*base, *judged, *self._taken(traits.takes, compared))
                 artifact = ArtifactId.measure(name, subject)
                 self.add(artifact, config, inputs, target, explainer, seed=seed)
+
+    def _taken(self, metrics: Iterable[str], of: Iterable[ArtifactId]) -> tuple[str, ...]:
+        """The planned measurements of explanations that a metric takes over from others."""
+        measures = [
+            ArtifactId.measure(m, artifact.name) for m in sorted(metrics) for artifact in of
+        ]
+        return tuple(measure for measure in measures if measure in self.stages)
 
     def _conclusions(self) -> None:
         """Findings and verdicts hang on all that was measured, and on what was left out."""

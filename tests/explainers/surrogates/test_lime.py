@@ -8,8 +8,10 @@ from lime.lime_tabular import LimeTabularExplainer
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from deepseek_report.artifacts.schema import Category, Feature
+from deepseek_report.explainers.surrogates import lime_surrogate
 from deepseek_report.explainers.surrogates.lime import Lime
-from deepseek_report.explainers.surrogates.lime_surrogate import Coding, Ridge
+from deepseek_report.explainers.surrogates.lime_codes import CodedNeighbourhoods, Coding
+from deepseek_report.explainers.surrogates.lime_surrogate import WeightedRidge
 from tests.worded import say
 
 
@@ -17,25 +19,37 @@ def only_kind(rows: np.ndarray) -> np.ndarray:
     return np.array([0.2, 0.4, 0.9])[rows[:, -1].astype(int)]
 
 
-def test_the_surrogate_is_the_ridge_of_scikit_learn() -> None:
+def samples_of(rng: np.random.Generator, instances: int) -> tuple[np.ndarray, ...]:
+    """x (instance, sample, player) and y of one interaction with noise, and weights."""
+    x = (rng.random((instances, 200, 3)) < 0.4).astype(float)
+    noise = 0.1 * rng.normal(size=(instances, 200))
+    return x, 0.3 * x[..., 0] + 0.5 * x[..., 1] * x[..., 2] + noise, np.exp(x.sum(axis=2) / 3 - 1)
+
+
+def test_each_surrogate_of_a_batch_is_the_ridge_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
-    X, y, w = rng.normal(size=(80, 4)), rng.normal(size=80), rng.random(80)
-    ours, theirs = Ridge(1.0).fit(X, y, w), SklearnRidge(alpha=1.0).fit(X, y, sample_weight=w)
-    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-9)
-    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-9)
-    np.testing.assert_allclose(ours.score(X, y, w), theirs.score(X, y, sample_weight=w))
+    x, y, w = rng.normal(size=(5, 80, 4)), rng.normal(size=(5, 80)), rng.random((5, 80))
+    ours = WeightedRidge.fit(x, y, w, 1.0)
+    for k in range(5):
+        theirs = SklearnRidge(alpha=1.0).fit(x[k], y[k], sample_weight=w[k])
+        np.testing.assert_allclose(ours.coefficients[k], theirs.coef_, rtol=1e-9)
+        np.testing.assert_allclose(ours.intercepts[k], theirs.intercept_, rtol=1e-9)
+        r_squared = theirs.score(x[k], y[k], sample_weight=w[k])
+        np.testing.assert_allclose(ours.fidelity[k], r_squared, rtol=1e-9)
 
 
 def test_the_standard_error_is_the_spread_over_repeated_samples() -> None:
-    rng = np.random.default_rng(0)
-    fits = []
-    for _ in range(400):
-        X = (rng.random((200, 3)) < 0.4).astype(float)
-        y = 0.3 * X[:, 0] + 0.5 * X[:, 1] * X[:, 2] + 0.1 * rng.normal(size=200)
-        fits.append(Ridge(1.0).fit(X, y, np.exp(-(3 - X.sum(axis=1)) / 3)))
-    spread = np.std([fit.coef_ for fit in fits], axis=0)
-    mean_error = np.mean([fit.standard_error_ for fit in fits], axis=0)
-    np.testing.assert_allclose(mean_error, spread, rtol=0.12)
+    fits = WeightedRidge.fit(*samples_of(np.random.default_rng(0), 400), alpha=1.0)
+    spread = fits.coefficients.std(axis=0)
+    np.testing.assert_allclose(fits.standard_error.mean(axis=0), spread, rtol=0.12)
+
+
+def test_an_output_that_never_changes_is_fitted_exactly() -> None:
+    x, y, w = samples_of(np.random.default_rng(0), 2)
+    fits = WeightedRidge.fit(x, np.full_like(y, 0.25), w, alpha=1.0)
+    np.testing.assert_array_equal(fits.fidelity, 1)
+    np.testing.assert_allclose(fits.coefficients, 0, atol=1e-12)
+    np.testing.assert_allclose(fits.intercepts, 0.25)
 
 
 def test_a_model_of_one_category_is_attributed_to_that_feature(
@@ -81,6 +95,75 @@ def test_coefficients_are_those_of_the_package_by_hand(toy_schema, toy_classifie
         )
         coefficient = dict(theirs.local_exp[1])[0]
         assert ours[0] == pytest.approx(coefficient * (1 - shares[int(row[0])]), abs=0.02)
+
+
+def mixed(rows: np.ndarray) -> np.ndarray:
+    curved = np.tanh(rows[:, 0] * rows[:, 1])
+    return 0.5 + 0.2 * curved + 0.1 * np.array([-1, 0, 2])[rows[:, -1].astype(int)]
+
+
+def test_given_the_perturbations_of_the_package_the_surrogates_are_those_of_the_package(
+    toy_schema, toy_classifier, context
+) -> None:
+    """The rows that the package asks about are kept; ours weighs and fits them by itself."""
+    asked_rows: list[np.ndarray] = []
+
+    def recorded(rows: np.ndarray) -> np.ndarray:
+        asked_rows.append(rows)
+        return mixed(rows)
+
+    to_explain = context(toy_classifier(toy_schema(4, categories=3), probability=recorded), n=3)
+    theirs = Lime(num_samples=300, algorithm="package").explain(to_explain)
+    near = CodedNeighbourhoods(to_explain, 4, None)
+    for k, rows in enumerate(asked_rows):
+        codes, part = near.encode(rows), slice(k, k + 1)
+        same = (codes == near.codes[k]).astype(float)[None]
+        ridge = WeightedRidge.fit(same, mixed(rows)[None], near.weights(part, same), 1.0)
+        ours = near.attributions(part, ridge, mixed(rows)[:1])
+        np.testing.assert_allclose(ours.values[0], theirs.values[k], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(ours.base, theirs.base_values[k], rtol=1e-9)
+        np.testing.assert_allclose(ours.prediction, theirs.predictions[k], rtol=1e-9)
+        np.testing.assert_allclose(ours.fidelity, theirs.params["fidelity"][k], rtol=1e-9)
+
+
+def test_with_many_samples_it_agrees_with_the_package(toy_schema, toy_classifier, context) -> None:
+    to_explain = context(toy_classifier(toy_schema(4, categories=3), probability=mixed), n=4)
+    gaps = []
+    for samples in (500, 50_000):
+        ours = Lime(num_samples=samples).explain(to_explain)
+        theirs = Lime(num_samples=samples, algorithm="package").explain(to_explain)
+        apart = np.abs(ours.values - theirs.values)
+        error = np.hypot(ours.standard_error, theirs.standard_error)
+        assert (apart < 5 * error + 1e-9).all()
+        gaps.append(apart.max())
+    assert gaps[1] < 0.005 < gaps[0]
+
+
+def test_an_instance_gets_the_same_surrogate_whatever_is_explained_beside_it(
+    toy_schema, toy_classifier, context, monkeypatch
+) -> None:
+    to_explain = context(toy_classifier(toy_schema(4, categories=3), probability=mixed), n=6)
+    together = Lime(num_samples=200).explain(to_explain)
+    monkeypatch.setattr(lime_surrogate, "MOST_CELLS", 1)  # one instance at a time
+    alone = Lime(num_samples=200).explain(to_explain)
+    np.testing.assert_allclose(alone.values, together.values, atol=1e-12)
+    np.testing.assert_array_equal(alone.predictions, together.predictions)
+
+
+def test_rows_that_are_alike_are_asked_about_once(toy_schema, toy_classifier, context) -> None:
+    """Three categories give three different rows, whatever the number of neighbours."""
+    to_explain = context(toy_classifier(toy_schema(0, categories=3), probability=only_kind), n=5)
+    explanation = Lime(num_samples=400).explain(to_explain)
+    assert explanation.n_model_calls == to_explain.classifier.calls == 3
+    np.testing.assert_allclose(explanation.predictions, only_kind(to_explain.inputs))
+
+
+def test_codes_are_drawn_as_often_as_training_rows_have_them() -> None:
+    column = np.array([np.nan] * 10 + list(range(90)))
+    coding = Coding(Feature("x", "x", "numeric"), column, bins=4)
+    codes = coding.draw((np.arange(1000) + 0.5) / 1000)
+    np.testing.assert_allclose(np.bincount(codes) / 1000, coding.frequencies, atol=2e-3)
+    assert coding.draw(np.array([np.nextafter(1, 0)]))[0] == 4
 
 
 def test_missing_values_are_a_code_of_their_own(toy_schema, toy_classifier, context) -> None:

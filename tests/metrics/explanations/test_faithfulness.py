@@ -154,6 +154,42 @@ def test_the_control_itself_has_no_gain(toy) -> None:
     assert [score.metric for score in measured.scores] == ["deletion"]
 
 
+class Counted:
+    """A classifier that counts the rows that it is asked about."""
+
+    def __init__(self, classifier: Any) -> None:
+        self.classifier, self.rows = classifier, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.classifier, name)
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        self.rows += len(rows)
+        return self.classifier.probabilities(rows)
+
+
+@pytest.mark.parametrize("metric", [Deletion(resamples=200), Insertion(resamples=200)])
+def test_the_areas_of_the_control_are_taken_from_its_own_measurement(toy, metric) -> None:
+    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    name = f"measures/{type(metric).__name__.lower()}/random"
+    of_control = metric.measure(replace(context, explanation=context.control))
+    counted = [Counted(context.classifier) for _ in range(2)]
+    alone = metric.measure(replace(context, classifier=counted[0]))
+    handed = replace(context, classifier=counted[1], measured={name: of_control})
+    shared = metric.measure(handed)
+    assert counted[1].rows < 0.6 * counted[0].rows
+    np.testing.assert_allclose(shared.arrays["control"], alone.arrays["control"], atol=1e-12)
+    assert shared.scores[1].value == pytest.approx(alone.scores[1].value)
+
+
+def test_areas_of_a_control_with_other_points_are_measured_anew(toy) -> None:
+    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    coarse = Deletion(steps=2, resamples=200).measure(replace(context, explanation=context.control))
+    handed = replace(context, measured={"measures/deletion/random": coarse})
+    alone, shared = (Deletion(resamples=200).measure(c) for c in (context, handed))
+    np.testing.assert_array_equal(shared.arrays["control"], alone.arrays["control"])
+
+
 def test_without_a_control_the_missing_gain_is_told(toy) -> None:
     context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
     measured = Deletion(resamples=200).measure(replace(context, control=None))

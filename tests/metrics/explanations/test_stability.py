@@ -52,14 +52,15 @@ def test_the_greatest_relative_change_by_hand() -> None:
 
 
 def test_attributions_that_never_change_have_sensitivity_0(toy) -> None:
-    context = context_of(toy, np.ones((20, 3)), lambda _, x: np.ones_like(x))
+    context = context_of(toy, np.ones((20, 3)), lambda _, x, __=None: np.ones_like(x))
     scores = MaxSensitivity(resamples=100).measure(context).scores
     assert [score.value for score in scores] == [0.0, 0.0]
 
 
 def test_sensitivity_of_a_linear_explanation_is_bounded_by_the_radius(toy) -> None:
     """The amount moves by at most r × its range of quartiles, the explanation by as much."""
-    context = context_of(toy, np.ones((20, 3)), lambda _, x: x[:, [0, 0, 0]])
+    amounts = toy(n=100).dataset.test.inputs[:20][:, [0, 0, 0]]
+    context = context_of(toy, amounts, lambda _, x, __=None: x[:, [0, 0, 0]])
     train = context.dataset.train.inputs
     iqr = np.subtract(*np.quantile(train[:, 0], [0.75, 0.25]))
     measured = MaxSensitivity(radius=0.2, instances=20, resamples=100).measure(context)
@@ -69,28 +70,39 @@ def test_sensitivity_of_a_linear_explanation_is_bounded_by_the_radius(toy) -> No
 
 
 def test_categories_stay_as_they_are(toy) -> None:
-    seen = []
+    calls = []
 
-    def explain(_: Any, x: np.ndarray) -> np.ndarray:
-        seen.append(x)
+    def explain(_: Any, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        calls.append((x, positions))
         return np.ones_like(x)
 
-    MaxSensitivity(resamples=100).measure(context_of(toy, np.ones((20, 3)), explain))
-    assert len(seen) == 5
-    for moved in seen[1:]:
-        np.testing.assert_array_equal(moved[:, 1], seen[0][:, 1])
-        assert (moved[:, 0] != seen[0][:, 0]).any()
+    context = context_of(toy, np.ones((20, 3)), explain)
+    rows = MaxSensitivity(resamples=100).measure(context).arrays["rows"]
+    ((explained, positions),) = calls
+    for moved in explained.reshape(4, 8, 3):
+        np.testing.assert_array_equal(moved[:, 1], context.explanation.inputs[rows, 1])
+        assert (moved[:, 0] != context.explanation.inputs[rows, 0]).any()
+    np.testing.assert_array_equal(positions.reshape(4, 8), np.tile(rows, (4, 1)))
+
+
+def test_the_unmoved_instances_are_not_explained_again(toy) -> None:
+    """What the explanation says of them is the very thing that the moves are compared with."""
+    values = np.full((20, 3), 2.0)
+    context = context_of(toy, values, lambda _, x, __=None: np.full_like(x, 3.0))
+    measured = MaxSensitivity(resamples=100).measure(context)
+    np.testing.assert_allclose(measured.arrays["per_instance"], 0.5)
 
 
 def test_attributions_drawn_anew_have_ratio_1(toy) -> None:
     rng = np.random.default_rng(0)
-    context = context_of(toy, np.ones((100, 3)), lambda _, x: rng.normal(size=x.shape))
+    own = rng.normal(size=(100, 3))
+    context = context_of(toy, own, lambda _, x, __=None: rng.normal(size=x.shape))
     ratio = MaxSensitivity(instances=100, resamples=200).measure(context).scores[1]
     assert ratio.low <= 1 <= ratio.high
 
 
 def test_max_sensitivity_refuses_data_without_numeric_features(toy) -> None:
-    context = context_of(toy, np.ones((5, 3)), lambda _, x: x)
+    context = context_of(toy, np.ones((5, 3)), lambda _, x, __=None: x)
     schema = context.dataset.schema
     coded = tuple(replace(f, kind="categorical") for f in schema.features)
     dataset = replace(context.dataset, schema=Schema(coded, schema.target))
@@ -100,7 +112,7 @@ def test_max_sensitivity_refuses_data_without_numeric_features(toy) -> None:
 
 def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
     values = np.random.default_rng(0).normal(size=(20, 3))
-    context = context_of(toy, values, lambda _, x: values[: len(x)], method="random")
+    context = context_of(toy, values, lambda _, x, __=None: values[: len(x)], method="random")
     seeds: list[int] = []
     metric = ParameterRandomisation(draws=3, instances=20, resamples=100)
     measured = metric.measure(replace(context, classifier=WithRandomised(seeds)))
@@ -111,7 +123,9 @@ def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
 
 def test_an_explanation_that_is_all_model_correlates_not_at_all(toy) -> None:
     rng = np.random.default_rng(0)
-    context = context_of(toy, rng.normal(size=(90, 3)), lambda _, x: rng.normal(size=(len(x), 3)))
+    context = context_of(
+        toy, rng.normal(size=(90, 3)), lambda _, x, __=None: rng.normal(size=(len(x), 3))
+    )
     metric = ParameterRandomisation(instances=90, resamples=200)
     score = metric.measure(replace(context, classifier=WithRandomised([]))).scores[0]
     assert abs(score.value) < 0.15

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deepseek_report.artifacts.schema import Category, Feature
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.metrics.failures import label_suspects
 from deepseek_report.metrics.failures.conditions import Condition, feature_conditions
 from deepseek_report.metrics.failures.label_suspects import (
     LabelSuspects,
@@ -17,7 +21,7 @@ from deepseek_report.metrics.failures.label_suspects import (
 )
 from deepseek_report.metrics.failures.slices import Slices, measure_slices
 from deepseek_report.statistics.excess import more_errors_p_value
-from tests.worded import refused
+from tests.worded import refused, say
 
 AMOUNT = Feature("amount", "loan amount", "numeric", unit="€")
 
@@ -134,14 +138,9 @@ def test_only_a_confident_other_class_makes_a_doubt() -> None:
     assert confidently_another(np.zeros(3, int), p, thresholds).tolist() == [True, False, False]
 
 
-def test_flipped_labels_are_among_the_suspects() -> None:
-    from deepseek_report.artifacts.schema import Schema, Target
-
+def with_flipped_labels() -> MeasureContext:
+    """400 training rows of two classes, and 300 test rows of which the first 20 are mislabelled."""
     rng = np.random.default_rng(0)
-    from deepseek_report.artifacts.predictions import Cases, Predictions
-    from deepseek_report.artifacts.protocols.metrics import MeasureContext
-    from deepseek_report.artifacts.split import Dataset, Split
-
     x = rng.normal(size=(900, 2))
     truth = (x[:, 0] > 0).astype(np.int64)
     labels = truth.copy()
@@ -160,7 +159,7 @@ def test_flipped_labels_are_among_the_suspects() -> None:
             np.log(p[s]), p[s], labels[s], np.arange(900)[s], truth[s], 0.5, "declared"
         )
 
-    context = MeasureContext(
+    return MeasureContext(
         Dataset(schema, *splits, card={}),
         predictions(parts[2]),
         predictions(parts[1]),
@@ -169,9 +168,26 @@ def test_flipped_labels_are_among_the_suspects() -> None:
         seed=0,
         background=x[:5],
     )
-    measured = LabelSuspects().measure(context)
+
+
+def test_flipped_labels_are_among_the_suspects() -> None:
+    measured = LabelSuspects().measure(with_flipped_labels())
     suspects = measured.tables["suspects"]
     assert set(suspects["instance_id"]) <= set(range(600, 620))
     assert len(suspects) >= 12
     assert measured.scores[0].value == pytest.approx(len(suspects) / 300)
     assert set(suspects["label"]) <= {"no", "yes"}
+
+
+def test_of_many_training_rows_some_are_searched_and_the_report_says_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = LabelSuspects().measure(with_flipped_labels())
+    monkeypatch.setattr(label_suspects, "MOST_SEARCHED", 200)
+    part = LabelSuspects().measure(with_flipped_labels())
+    note = say(part.notes[1])
+    assert len(part.notes) == len(whole.notes) + 1
+    assert "200 of the 400 training rows" in note
+    ids = set(part.tables["suspects"]["instance_id"])
+    assert ids <= set(range(600, 620))
+    assert len(ids ^ set(whole.tables["suspects"]["instance_id"])) <= 3

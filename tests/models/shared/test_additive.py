@@ -8,17 +8,27 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_report.artifacts.schema import Target
-from deepseek_report.models.self_explaining.additive import few_values
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Split
+from deepseek_report.models.perceptron import mlp
+from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.self_explaining.nam import NAM
+from deepseek_report.models.shared.additive import AdditiveClassifier, few_values
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 
 PLUGIN = NAM(hidden=(8, 4), bins=4)
+MODELS = pytest.mark.parametrize("plugin", [PLUGIN, MLP(hidden=(8, 4), bins=4)], ids=["nam", "mlp"])
 
 
-def classifiers(schema, train):
-    ours = PLUGIN.wrap(PLUGIN.build(schema, train, 3), schema, "cpu")
-    return ours, TorchClassifier(ours.module, schema, "nam", ours.capabilities)
+@pytest.fixture(autouse=True)
+def few_columns_are_wide(monkeypatch) -> None:
+    monkeypatch.setattr(mlp, "WIDE", 1)
+
+
+def classifiers(schema, train, plugin=PLUGIN):
+    ours = plugin.wrap(plugin.build(schema, train, 3), schema, "cpu")
+    assert isinstance(ours, AdditiveClassifier)
+    return ours, TorchClassifier(ours.module, schema, plugin.name, ours.capabilities)
 
 
 def mixtures(train, count=40):
@@ -26,19 +36,21 @@ def mixtures(train, count=40):
     return np.where(kept, train.inputs[0], train.inputs[1])
 
 
+@MODELS
 @pytest.mark.parametrize("task", ["classes", "number"])
-def test_mixtures_of_two_rows_get_the_outputs_of_the_module(schema, train, task) -> None:
+def test_mixtures_of_two_rows_get_the_outputs_of_the_module(schema, train, task, plugin) -> None:
     if task == "number":
         target = Target("y", "Y", ("y",), 0, 0, task="regression")
         schema = replace(schema, target=target)
         train = replace(train, labels=train.labels * 2.5)
-    ours, plain = classifiers(schema, train)
+    ours, plain = classifiers(schema, train, plugin)
     rows = mixtures(train)
     np.testing.assert_allclose(ours.logits(rows), plain.logits(rows), rtol=1e-5, atol=1e-5)
 
 
-def test_rows_of_many_values_get_the_outputs_of_the_module(schema, train) -> None:
-    ours, plain = classifiers(schema, train)
+@MODELS
+def test_rows_of_many_values_get_the_outputs_of_the_module(schema, train, plugin) -> None:
+    ours, plain = classifiers(schema, train, plugin)
     np.testing.assert_array_equal(ours.logits(train.inputs), plain.logits(train.inputs))
 
 
@@ -52,8 +64,11 @@ def test_mixtures_ask_the_module_about_no_more_rows_than_they_have_values(schema
     assert ours.calls == 40
 
 
-def test_other_weights_give_a_classifier_that_answers_for_mixtures_too(schema, train) -> None:
-    ours, _ = classifiers(schema, train)
+@MODELS
+def test_other_weights_give_a_classifier_that_answers_for_mixtures_too(
+    schema, train, plugin
+) -> None:
+    ours, _ = classifiers(schema, train, plugin)
     again = ours.randomised(5)
     rows = mixtures(train)
     module = again.module(torch.as_tensor(rows, dtype=torch.float32)).detach().numpy()
@@ -74,9 +89,38 @@ def test_the_mean_contributions_follow_the_weights(schema, train) -> None:
     torch.testing.assert_close(ours.module.intrinsic(rows, 0), again.intrinsic(rows, 0))
 
 
+@MODELS
+def test_every_value_of_a_column_has_a_term_missing_and_unseen_ones_too(
+    schema, train, plugin
+) -> None:
+    ours, _ = classifiers(schema, train, plugin)
+    rows = torch.as_tensor(train.inputs[:6], dtype=torch.float32)
+    rows[1] = torch.nan
+    rows[2] = 99.0
+    module = ours.module
+    with torch.no_grad():
+        added = module.outputs_from(module.terms(rows).sum(dim=1))
+        torch.testing.assert_close(module.view(added), module(rows), rtol=1e-5, atol=1e-5)
+
+
+def test_a_narrow_table_is_multiplied_row_by_row(schema, train, monkeypatch) -> None:
+    monkeypatch.setattr(mlp, "WIDE", len(schema.features) + 1)
+    plugin = MLP(hidden=(8, 4), bins=4)
+    assert type(plugin.wrap(plugin.build(schema, train, 3), schema, "cpu")) is TorchClassifier
+
+
 def test_values_and_codes_give_back_the_rows() -> None:
     rows = np.array([[1, np.nan], [2, 5], [1, np.nan], [2, np.nan], [1, 5]], dtype=np.float32)
     values, codes = few_values(rows)
     np.testing.assert_array_equal(np.take_along_axis(values, codes.astype(int), axis=0), rows)
     assert len(values) == 2
     assert few_values(np.arange(40, dtype=np.float32).reshape(20, 2)) is None
+
+
+def test_very_many_numeric_features_share_their_bins() -> None:
+    for columns, bins in ((1000, 16), (4096, 4), (9000, 1)):
+        features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(columns))
+        rows = np.random.default_rng(0).normal(size=(40, columns))
+        part = Split(rows, np.arange(40) % 2, np.arange(40))
+        module = MLP(hidden=(2,)).build(Schema(features, Target("y", "Y", ("a", "b"))), part, 1)
+        assert len(module.unit_features) == columns * (bins + 1)

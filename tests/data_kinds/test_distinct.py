@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from deepseek_report.explainers.shared.distinct_rows import distinct_outputs, distinct_rows
+from deepseek_report.data_kinds.distinct import distinct_rows, each_once
 
 
 @examples(st.integers(1, 40), st.integers(1, 4), st.integers(0, 5))
@@ -29,6 +29,6 @@ def test_the_model_is_asked_once_about_equal_rows() -> None:
         return rows.sum(axis=1)
 
     rows = np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]])
-    np.testing.assert_array_equal(distinct_outputs(output, rows), [3, 7, 3])
+    np.testing.assert_array_equal(each_once(output, rows), [3, 7, 3])
     assert len(asked_about) == 1
     assert asked_about[0].tolist() == [[1, 2], [3, 4]]

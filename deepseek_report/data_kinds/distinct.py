@@ -1,4 +1,4 @@
-"""The model asked about many rows, of which each is evaluated once."""
+"""Rows that are the same, so that the model is asked about them once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 _SEED = 20_261_125
 
 
-def distinct_outputs(output: Callable[[Floats], Floats], rows: Floats) -> Floats:
-    """(row,) outputs of (row, column) rows; rows that are equal bit by bit are asked about once."""
+def each_once(ask: Callable[[Floats], Floats], rows: Floats) -> Floats:
+    """(row, …) what `ask` gives for (row, column) rows; those that agree in every bit ask once.
+
+    >>> each_once(lambda rows: rows.sum(axis=1) * len(rows), np.array([[1.0, 2], [3, 4], [1, 2]]))
+    array([ 6., 14.,  6.])
+    """
     first, copies = distinct_rows(rows)
-    return output(rows[first])[copies]
+    return ask(rows) if len(first) == len(rows) else ask(rows[first])[copies]
 
 
 def distinct_rows(rows: Floats) -> tuple[Ints, Ints]:
