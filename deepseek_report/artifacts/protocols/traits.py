@@ -35,8 +35,6 @@ class Part:
     """Whether it compares favourable decisions, which somebody must declare."""
     volatile: ClassVar[bool] = False
     """Whether it measures time or memory, which differ from run to run."""
-    libraries: ClassVar[tuple[str, ...]] = ()
-    """Large modules that its work imports: loaded once for all processes, before they start."""
 
 
 class ExplainerPart(Part):
@@ -67,7 +65,6 @@ class MetricPart(Part):
 class PicturePart(Part):
     """What a picture says of itself besides."""
 
-    libraries: ClassVar[tuple[str, ...]] = ("matplotlib.figure", "matplotlib.backends.backend_svg")
     section: ClassVar[str | None] = None
     """The section that shows it; one without is a problem."""
     needs: ClassVar[frozenset[str]] = frozenset()

@@ -21,7 +21,7 @@ class ShapSettings:
     algorithm: Algorithm = "auto"
     reference: Literal["auto", "background", "baseline"] = "auto"
     rounds: Annotated[int, Field(ge=1, le=1000)] = 4
-    background_rows: Annotated[int, Field(ge=1, le=1000)] = 3
+    background_rows: Annotated[int, Field(ge=1, le=1000)] = 6
     exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
     permutation_up_to: Annotated[int, Field(ge=1)] = 64
     max_evaluations: Annotated[int, Field(ge=2)] = 1000

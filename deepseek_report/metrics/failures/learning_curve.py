@@ -17,7 +17,6 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.reference_predictors import (
-    LIBRARIES,
     fit_predictor,
     limits_of,
 )
@@ -38,7 +37,6 @@ class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     tables: ClassVar[TableTypes] = {
         "curve": TableType(
             (

@@ -43,7 +43,6 @@ class GapMetric(PeopleMetric, ClassMetric):
     name : of the score, and of Fairlearn's function. options : for that function.
     """
 
-    libraries: ClassVar[tuple[str, ...]] = ("fairlearn.metrics",)
     tables: ClassVar[TableTypes] = {"tests": GAPS}
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     name: ClassVar[str] = ""

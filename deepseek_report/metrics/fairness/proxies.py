@@ -37,7 +37,6 @@ from deepseek_report.artifacts.table import (
 )
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.reference_predictors import (
-    LIBRARIES,
     Predict,
     fit_predictor,
 )
@@ -102,7 +101,6 @@ class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     tables: ClassVar[TableTypes] = {
         "features": TableType(
             (

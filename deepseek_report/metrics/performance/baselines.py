@@ -24,7 +24,6 @@ from deepseek_report.artifacts.score import (
 )
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.performance.reference_predictors import (
-    LIBRARIES,
     Predictor,
     fit_predictor,
     limits_of,
@@ -45,7 +44,6 @@ class Baselines(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     tables: ClassVar[TableTypes] = {
         "comparison": TableType(
             (

@@ -21,8 +21,6 @@ Predictor = Literal["majority", "logistic_regression", "gradient_boosting"]
 Result = TypeVar("Result")
 #: (instance, feature) original units -> (instance, output).
 Predict = Callable[[Floats], Floats]
-#: What they are fitted by.
-LIBRARIES = ("sklearn.linear_model", "sklearn.ensemble")
 #: Columns that gradient boosting sees, so that wide data stay affordable.
 MOST_BOOSTED = 200
 #: Texts by which the words for boosting are chosen.
