@@ -32,6 +32,10 @@ def last_coefficient(happened: Bools, design: Floats, offset: Floats | None = No
     The estimate; NaN where the likelihood has no single maximum, as with separated outcomes.
 
     Reference: McCullagh & Nelder 1989, doi:10.1201/9780203753736, section 2.5.
+
+    >>> three_of_four = np.array([True, True, True, False])
+    >>> round(last_coefficient(three_of_four, np.ones((4, 1))).value, 3)  # log(3)
+    1.099
     """
     fitted = _fit(happened.astype(np.float64), design, 0.0 if offset is None else offset)
     if fitted is None:

@@ -72,14 +72,17 @@ def test_the_same_seed_gives_the_same_explanation_and_leaves_the_model_alone(
 
 
 @pytest.mark.parametrize("name", EXPLAINERS)
-def test_the_plan_names_the_very_number_of_rows_that_are_evaluated(parts, name: str) -> None:
+def test_the_plan_names_the_rows_that_are_evaluated_less_those_that_are_alike(
+    parts, name: str
+) -> None:
     experiment, classifier, dataset = parts
     before = classifier.calls
     explanation = explain(parts, name)
     planned = experiment.multiple["explainers"][name].planned_calls(
         INSTANCES, len(dataset.schema.features), 8
     )
-    assert explanation.n_model_calls == classifier.calls - before == planned
+    assert explanation.n_model_calls == classifier.calls - before
+    assert 0.9 * planned <= explanation.n_model_calls <= planned
 
 
 @pytest.mark.parametrize("name", EXPLAINERS)

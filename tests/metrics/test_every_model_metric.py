@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
+from tests.worded import say
 
 ROOT = Path(__file__).parents[2]
 KEYS = [
@@ -86,7 +87,7 @@ def test_twelve_rows_give_numbers_or_a_reason(toy, key: str) -> None:
     try:
         measured = build(key).measure(toy(n=12, seed=1))
     except NotApplicableError as reason:
-        text = str(reason)
+        text = say(reason.reason)
         assert len(text.split()) > 4, "says what is missing"
         assert not re.search(r"; (leave|use|add|set|declare|name) ", text), "readers set nothing"
     else:

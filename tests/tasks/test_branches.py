@@ -26,8 +26,7 @@ ALLOWED = {
     "explainers/own/given_attributions.py": (2, _GIVEN),
     "models/given/given_answers.py": (3, _GIVEN),
     "api/pieces.py": (2, _GIVEN),
-    "explainers/surrogates/lime.py": (1, _EXPLAINER),
-    "explainers/surrogates/lime_surrogate.py": (1, _EXPLAINER),
+    "explainers/surrogates/lime.py": (2, _EXPLAINER),
 }
 PACKAGE = Path(deepseek_report.__file__).parent
 

@@ -17,7 +17,12 @@ from deepseek_report.errors import NotApplicableError
 
 UNKNOWN = "unknown"
 _ECE_BINS = 10
-_CALLED = {PEOPLE: "people", PARTS: "parts", PEOPLE | PARTS: "either"}
+#: Why nothing can be compared by attributes of these kinds.
+_ONE_LEVEL = {
+    PEOPLE: message("refusals.one_level.people"),
+    PARTS: message("refusals.one_level.parts"),
+    PEOPLE | PARTS: message("refusals.one_level.either"),
+}
 MinCell = Annotated[int, Field(ge=1)]
 MinEvents = Annotated[int, Field(ge=0)]
 
@@ -70,7 +75,7 @@ def groupings(
     ]
     single = [grouping for grouping in single if len(grouping.levels) > 1]
     if not single:
-        raise NotApplicableError(message(f"refusals.one_level.{_CALLED[kinds]}"))
+        raise NotApplicableError(_ONE_LEVEL[kinds])
     if not crossings:
         return single
     crossed = [_cross(first, other, min_cell) for first, other in combinations(single, 2)]

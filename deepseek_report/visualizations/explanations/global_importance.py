@@ -185,6 +185,8 @@ def _most(view: _View) -> float:
 def _title(view: _View) -> Message:
     judged, first, second = view.judged, view.features[0], view.features[1:2]
     mean = view.all_shares[judged].mean(axis=1)
+    if not mean[first] > 0:
+        return caption("global_importance.title_none")
     top = sum(view.all_shares[name].idxmax() == first for name in judged)
     if 2 * top <= len(judged):
         return caption("global_importance.title_differ", first=view.inline[first])
