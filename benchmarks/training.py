@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from performance_page import write_block
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -36,7 +36,6 @@ from deepseek_report.runner.execution.workers import keep_freed_memory
 from deepseek_report.training.session import Place, Session
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-BLOCK = re.compile(r"(?<=<!-- benchmarks/training.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
 #: Optimiser steps, and rows asked about, of one turn.
 STEPS, ROWS = 8, 2048
 
@@ -97,7 +96,7 @@ def main(turns: int, write: bool) -> None:
     )
     print(table)
     if write:
-        PAGE.write_text(BLOCK.sub(lambda _: table, PAGE.read_text()))
+        write_block(PAGE, "training", table.strip())
 
 
 def compared(name: str, pair: Sequence[Callable[[], Any]], parts: float, turns: int) -> str:

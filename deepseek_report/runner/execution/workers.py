@@ -86,7 +86,7 @@ def _start_worker(messages: Any, parent: int, local: Mapping[str, str]) -> None:
     _MESSAGES = messages
     keep_freed_memory()
     install(local)  # before the first task is unpickled, which imports trusted packages
-    one_thread().__enter__()  # for good
+    _to_one_thread()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
@@ -97,9 +97,7 @@ def one_thread() -> Iterator[None]:
     Torch may be imported before or within it; it is not imported for this alone.
     """
     before = os.environ.get(_THREADS)
-    os.environ[_THREADS] = "1"  # read by torch when it is imported
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    _to_one_thread()
     try:
         yield
     finally:
@@ -107,6 +105,12 @@ def one_thread() -> Iterator[None]:
             del os.environ[_THREADS]
         else:
             os.environ[_THREADS] = before
+
+
+def _to_one_thread() -> None:
+    os.environ[_THREADS] = "1"  # read by torch when it is imported
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def keep_freed_memory() -> None:

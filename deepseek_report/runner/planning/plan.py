@@ -32,6 +32,8 @@ _CONCLUDING = f"{PACKAGE}.runner.execution.concluding"
 #: The stage that concludes from all others, before the pictures are drawn.
 CONCLUSIONS = "conclusions"
 CONTROL = "random"
+#: {kind of artifact: the group of the config whose plug-ins make it}
+_GROUPS = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Stage:
     @property
     def kind(self) -> str:
         return ArtifactId(self.id).kind
+
+    @property
+    def group(self) -> str:
+        """The group of the config in which `name` is a key; "" where there is but one plug-in."""
+        return _GROUPS.get(self.kind, "")
 
     @property
     def name(self) -> str:

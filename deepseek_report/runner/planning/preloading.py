@@ -9,8 +9,6 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import PACKAGE
 from deepseek_report.runner.planning.plan import Stage, module_of
 
-_GROUPS = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
-
 
 def modules_to_load(experiment: Experiment, stages: Iterable[Stage]) -> list[str]:
     """The modules of this package that these stages run, and the libraries of the model.
@@ -18,7 +16,7 @@ def modules_to_load(experiment: Experiment, stages: Iterable[Stage]) -> list[str
     Others are left to the processes, which load them while the model is trained: nothing begins
     before all of these are there. So are modules of a person's own.
     """
-    needed = {(_GROUPS[stage.kind], stage.name) for stage in stages if stage.kind in _GROUPS}
+    needed = {(stage.group, stage.name) for stage in stages if stage.group}
     chosen = [*((group, "") for group in ("dataset", "model", "trainer")), *sorted(needed)]
     targets = [experiment.config_of(group, name)["_target_"] for group, name in chosen]
     own = [module_of(target) for target in targets if target.startswith(f"{PACKAGE}.")]

@@ -88,10 +88,8 @@ def work_of(experiment: Experiment, stage: Stage, size: Size) -> Work:
 
 def like_of(experiment: Experiment, stage: Stage) -> str:
     """Sixteen digits, the same for stages in which the same code works for the same model."""
-    groups = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
-    group = groups.get(stage.kind)
-    if group:
-        target = experiment.config_of(group, stage.name)["_target_"]
+    if stage.group:
+        target = experiment.config_of(stage.group, stage.name)["_target_"]
     elif stage.kind == "conclusions":
         target = ""
     else:
