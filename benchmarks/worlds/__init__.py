@@ -1,0 +1,1 @@
+"""Simulated worlds whose truth is known: how often is what the report would conclude wrong?"""

@@ -1,0 +1,60 @@
+"""Repeated trials in simulated worlds, and the tables that tell their outcomes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from deepseek_report.statistics.intervals import wilson
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of the repeated worlds showed something; as text with its 95 % Wilson interval.
+
+    >>> str(Share(4, 200))
+    '2.0 % (0.8–5.0)'
+    """
+
+    hits: int
+    of: int
+
+    @property
+    def rate(self) -> float:
+        return self.hits / self.of
+
+    def __str__(self) -> str:
+        low, high = wilson(self.hits, self.of)
+        return f"{100 * self.rate:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the page: a title, what was done in a sentence or two, and cells as text."""
+
+    title: str
+    told: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+    def markdown(self) -> str:
+        lines = [" | ".join(map(str, row)) for row in (self.columns, *self.rows)]
+        lines.insert(1, " | ".join("---" for _ in self.columns))
+        body = "\n".join(f"| {line} |" for line in lines)
+        return f"### {self.title}\n\n{self.told}\n\n{body}"
+
+
+def repeat(trial: Callable[[int], T], repeats: int, jobs: int = 2) -> list[T]:
+    """What the trial gives for the seeds 0, 1, …; the same for any number of processes."""
+    if jobs == 1:
+        return [trial(seed) for seed in range(repeats)]
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        return pool.map(trial, range(repeats), chunksize=max(1, repeats // (8 * jobs)))
+
+
+def share(outcomes: Sequence[bool]) -> Share:
+    return Share(sum(outcomes), len(outcomes))
