@@ -5,8 +5,9 @@
 Exact values come from all coalitions of 12 features against 50 background rows. Every model is
 asked about all of these rows once; ours and the peers are then answered from that record, so that
 only their choices differ. A peer's budget of n coalitions costs it 50 n rows, and ours has at most
-as many. Each seed has an instance of its own. An error is the root of the mean square over
-features and seeds; the ratio is to the peer with the least error for that model and budget.
+as many, the rows of its surrogate included. Each seed has an instance of its own. An error is the
+root of the mean square over features and seeds; the ratio is to the peer with the least error for
+that model and budget.
 
 FOLDER keeps the records, the answers and the environment of the peers (pinned below), and is used
 again. The table goes to docs/performance.md.
@@ -19,7 +20,7 @@ import sys
 import venv
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +129,20 @@ def record_games(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def record(model: str, inputs: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+def played(
+    model: str, inputs: np.ndarray, target: np.ndarray
+) -> tuple[Callable[..., np.ndarray], np.ndarray, np.ndarray]:
+    """The fitted model, the instances to explain, and the background."""
     inputs = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
     if len(np.unique(target)) > 2:
         target = (target - target.mean()) / target.std()
     order = np.random.default_rng(0).permutation(len(inputs))
     train, rows = order[SEEDS:], inputs[order[:SEEDS]]
-    output = fitted(model, inputs[train], target[train])
-    background = inputs[train[:BACKGROUND]]
+    return fitted(model, inputs[train], target[train]), rows, inputs[train[:BACKGROUND]]
+
+
+def record(model: str, inputs: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+    output, rows, background = played(model, inputs, target)
     outputs = [output(mixed(row, background)).reshape(-1, BACKGROUND) for row in rows]
     return {"rows": rows, "background": background, "outputs": np.stack(outputs)}
 
@@ -245,7 +252,7 @@ def peers() -> dict[str, Callable[[np.ndarray, int, int], np.ndarray]]:
 
 
 class Recorded:
-    """A classifier that answers from the record."""
+    """A classifier that answers from the record, and mixtures of background rows by the model."""
 
     capabilities: frozenset[str] = frozenset()
     name = "recorded"
@@ -256,6 +263,7 @@ class Recorded:
         columns = [Feature(f"x{j}", f"x{j}", "numeric") for j in range(PLAYERS)]
         self.schema = Schema(tuple(columns), Target("y", "y", ("no", "yes"), 1))
         self.calls = 0
+        self._model, *_ = played(str(game["model"]), *data_sets()[str(game["name"])]())
         rows = [mixed(row, game["background"]) for row in game["rows"]]
         self._keys = self._hashed(np.concatenate([*rows, game["rows"], game["background"]]))
         ends = [game["outputs"][:, -1, 0], game["outputs"][0, 0]]
@@ -271,10 +279,11 @@ class Recorded:
     def probabilities(self, rows: np.ndarray) -> np.ndarray:
         self.calls += len(rows)
         keys = self._hashed(rows)
-        places = np.searchsorted(self._keys, keys)
-        if not np.array_equal(self._keys[places], keys):
-            raise LookupError("a row that is not in the record")
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         outputs = self._outputs[places]
+        others = self._keys[places] != keys
+        if others.any():
+            outputs[others] = self._model(rows[others])
         return np.column_stack([1 - outputs, outputs])
 
 
@@ -288,9 +297,11 @@ def our_estimates(game: Any) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     context = ExplainContext(classifier, game["rows"], positions, game["background"], 1, seed=1)
     estimates = {}
     for budget in (0, *BUDGETS):
-        rows = budget * BACKGROUND - BACKGROUND - 1
-        rounds = rows // (2 * 2 * (PLAYERS - 1))
-        settings = Shap(rounds=rounds, background_rows=2) if budget else Shap()
+        settings = Shap()
+        rows = budget * BACKGROUND - BACKGROUND - 1 - settings.surrogate_rows // SEEDS
+        if budget:
+            rounds = rows // (2 * 2 * (PLAYERS - 1))
+            settings = replace(settings, rounds=rounds, background_rows=2)
         explanation = settings.explain(context)
         per_case = explanation.n_model_calls / SEEDS
         if budget and per_case > budget * BACKGROUND:

@@ -44,6 +44,10 @@ class Shap(ShapSettings, ExplainerPart):
     each; with at most `exact_up_to` features it is all coalitions as often. With a `tolerance`
     more are asked for, twice as many each time, until no standard error exceeds it.
 
+    In a table that has to be sampled, boosted trees are fitted first to the model's output at
+    `surrogate_rows` mixtures of background rows. Their Shapley values are exact, and the pairs tell
+    the values of what they miss, which is mostly little: the fewer pairs for the same error.
+
     In a text, an image or a series a whole player is taken away, a word, a patch or a window: words
     become the mask, all else its typical value. What a player is worth is spread evenly over its
     columns. With more than `permutation_up_to` players, or columns of a table, they are halved
@@ -62,7 +66,8 @@ class Shap(ShapSettings, ExplainerPart):
     chunk : instances that are explained and stored at a time; a killed run goes on after them.
 
     Reference: Lundberg & Lee 2017, arXiv:1705.07874; Musco & Witter 2025, arXiv:2410.01917
-    (leverage scores); Mitchell et al. 2022, arXiv:2104.12199 (orders); Lundberg et al. 2020,
+    (leverage scores); Musco, Witter & Liu 2025, arXiv:2506.11849 (trees, and what they miss);
+    Mitchell et al. 2022, arXiv:2104.12199 (orders); Lundberg et al. 2020,
     doi 10.1038/s42256-019-0138-9, and Nadel & Wettenstein 2025, arXiv:2511.09376 (trees); Owen
     1977, doi 10.1007/978-3-642-45494-3_7.
     """
@@ -210,7 +215,9 @@ class Shap(ShapSettings, ExplainerPart):
         if algorithm == "pairs":
             at_reference = n_instances if self.reference == "baseline" else n_background
             rows = 1 if self.reference == "baseline" else n_background
-            return at_reference + n_instances * (1 + 2 * self.levels(n_features, rows)[-1])
+            fitted = self.surrogate_rows if self.has_surrogate(n_features, rows) else 0
+            pairs = self.levels(n_features, rows)[-1]
+            return at_reference + fitted + n_instances * (1 + 2 * pairs)
         rounds, rows = self.sizes(n_background)
         if self.reference == "baseline":
             rounds = 1 if algorithm == "exact" else self.rounds

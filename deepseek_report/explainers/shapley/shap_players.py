@@ -144,5 +144,8 @@ def about_regression(settings: ShapSettings, engine: ShapleyEngine) -> tuple[Mes
         notes.append(message("explainer_notes.players.whole"))
     if engine.is_complete:
         return (*notes, message("explainer_notes.regression.complete"))
+    if engine.surrogate is not None:
+        rows, fidelity = settings.surrogate_rows, engine.surrogate.fidelity
+        notes.append(message("explainer_notes.regression.surrogate", rows=rows, fidelity=fidelity))
     pairs = float(np.mean(engine.pairs))
     return (*notes, message("explainer_notes.regression.pairs", pairs=pairs))

@@ -21,7 +21,8 @@ class ShapSettings:
     algorithm: Algorithm = "auto"
     reference: Literal["auto", "background", "baseline"] = "auto"
     rounds: Annotated[int, Field(ge=1, le=1000)] = 4
-    background_rows: Annotated[int, Field(ge=1, le=1000)] = 6
+    background_rows: Annotated[int, Field(ge=1, le=1000)] = 2
+    surrogate_rows: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
     exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
     permutation_up_to: Annotated[int, Field(ge=1)] = 64
     max_evaluations: Annotated[int, Field(ge=2)] = 1000
@@ -44,6 +45,14 @@ class ShapSettings:
         while levels[-1] < most:
             levels.append(min(2 * levels[-1], most))
         return tuple(levels)
+
+    def has_surrogate(self, n_players: int, n_background: int) -> bool:
+        """Whether a surrogate stands for most of the model: where those of a table are sampled."""
+        complete = n_background * all_pairs(n_players)
+        sampled = (
+            self.exact_up_to < n_players and self.levels(n_players, n_background)[-1] < complete
+        )
+        return self.reference == "background" and sampled and self.surrogate_rows > 0
 
     def evaluations(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
         """Rows that one round asks about one instance, besides the two ends."""

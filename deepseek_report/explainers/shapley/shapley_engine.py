@@ -17,6 +17,7 @@ from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_
 from deepseek_report.explainers.shapley.paired_regression import PairedRegression
 from deepseek_report.explainers.shapley.partition import standardised
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
+from deepseek_report.explainers.shapley.tree_surrogate import TreeSurrogate
 from deepseek_report.explainers.shared.attributions import seed_of
 from deepseek_report.explainers.shared.coalitions import MOST_CELLS
 
@@ -62,6 +63,9 @@ class ShapleyEngine:
     values, standard_error : (instance, column), filled by `explain`. pairs : (instance,) how many
     pairs of coalitions each was compared on.
 
+    surrogate : what stands for most of the model, None where nothing does. The coalitions are asked
+    about the rest, the model's output less the surrogate's; `_known` are the latter's values.
+
     An instance's design depends on its position and the seed alone, so that it is explained alike
     whatever else is explained beside it.
     """
@@ -74,6 +78,9 @@ class ShapleyEngine:
         self.predictions = context.output(context.inputs)
         self._refer()
         self.base = self._at_reference.mean(axis=1)
+        self._rest = self.predictions
+        self._known = np.zeros(context.inputs.shape)
+        self.surrogate = self._stand_in()
         self.values = np.zeros(context.inputs.shape)
         self.standard_error = np.zeros(context.inputs.shape)
         self.pairs = np.zeros(len(context.inputs), dtype=np.int64)
@@ -91,6 +98,22 @@ class ShapleyEngine:
             rows = context.background
             self._references = np.broadcast_to(rows, (n, *rows.shape))
             self._at_reference = np.tile(context.output(rows), (n, 1))
+
+    def _stand_in(self) -> TreeSurrogate | None:
+        """Fit the surrogate, and leave the rest of the model to the coalitions."""
+        context, rows = self.context, self.settings.surrogate_rows
+        if not self.settings.has_surrogate(self.present.shape[1], self.background_rows):
+            return None
+        surrogate = TreeSurrogate.fitted(context.output, context.background, rows, context.seed)
+        self._known = surrogate.values(context.inputs, context.background)
+        self._rest = self._rest - surrogate.outputs(context.inputs)
+        self._at_reference = self._at_reference - surrogate.outputs(context.background)
+        return surrogate
+
+    def _output(self, rows: Floats) -> Floats:
+        """(row,) what the coalitions are asked for."""
+        answers = self.context.output(rows)
+        return answers if self.surrogate is None else answers - self.surrogate.outputs(rows)
 
     @property
     def background_rows(self) -> int:
@@ -136,13 +159,13 @@ class ShapleyEngine:
         outputs: dict[int, list[Floats]] = {case.index: [] for case in cases}
         for batch in self._batches(cases):
             rows = [self._questions(case, pairs) for case, pairs in batch]
-            answers = each_once(self.context.output, np.concatenate(rows))
+            answers = each_once(self._output, np.concatenate(rows))
             for (case, _), part in zip(batch, _split(answers, rows), strict=True):
                 outputs[case.index].append(part.reshape(2, -1))
         for case in cases:
             kept, lost = np.concatenate(outputs[case.index], axis=1)
             fresh = slice(len(case.halves), case.next_level)
-            halves = (kept - lost) / 2 - self._known(case, fresh)
+            halves = (kept - lost) / 2 - self._follows(case, fresh)
             case.halves = np.concatenate([case.halves, halves])
 
     def _batches(self, cases: Sequence[_Case]) -> Iterator[list[tuple[_Case, slice]]]:
@@ -170,10 +193,10 @@ class ShapleyEngine:
         mixed = np.where(keeps[:, :, self.owners], row, references[design.rows[pairs]])
         return np.asarray(mixed.reshape(-1, len(row)))
 
-    def _known(self, case: _Case, pairs: slice) -> Floats:
+    def _follows(self, case: _Case, pairs: slice) -> Floats:
         """(pair,) the part of the half differences that follows from the two ends alone."""
         design = self._design(case.design, len(case.players))
-        gains = self.predictions[case.index] - self._at_reference[case.index]
+        gains = self._rest[case.index] - self._at_reference[case.index]
         shares = design.kept[pairs].mean(axis=1) - 0.5
         return np.asarray(shares * gains[design.rows[pairs]])
 
@@ -203,11 +226,12 @@ class ShapleyEngine:
 
     def _set(self, index: int, players: Ints, values: Floats, errors: Floats) -> None:
         """Keep values and errors of players; what the values lack of the whole is shared alike."""
-        gain = self.predictions[index] - self.base[index]
+        gain = self._rest[index] - self._at_reference[index].mean()
         wide = np.zeros((2, self.present.shape[1]))
         if len(players):
             wide[:, players] = values + gain / len(players), errors
         self.values[index], self.standard_error[index] = spread_evenly(wide, self.owners)
+        self.values[index] += self._known[index]
 
 
 def _split(answers: Floats, rows: Sequence[Floats]) -> list[Floats]:

@@ -87,7 +87,7 @@ def test_goes_on_until_the_tolerance_is_reached_or_the_rows_are_spent(
     planned = patient.planned_calls(8, 10, 30)
     assert first.n_model_calls < explanation.n_model_calls < planned
     spent = Shap(background_rows=3, tolerance=1e-9, max_evaluations=400).explain(to_explain)
-    assert spent.n_model_calls == 30 + 8 * 401
+    assert spent.n_model_calls == 2000 + 30 + 8 * 401
 
 
 def test_small_batches_give_the_same_values(

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.models.estimators.trees.histogram_trees import HistogramTrees
 from deepseek_report.models.estimators.trees.lightgbm_trees import LightgbmTrees
 from deepseek_report.models.estimators.trees.sklearn_trees import (
     AveragedTrees,
     GradientBoostedTrees,
 )
 from deepseek_report.models.estimators.trees.xgboost_trees import XgboostTrees
+from deepseek_report.statistics.histogram_trees import HistogramTrees
 
 
 class TreeReader(Protocol):

@@ -14,7 +14,15 @@ from deepseek_report.artifacts.protocols.trees import CategorySplit, Nodes, Tree
 
 @dataclass(frozen=True)
 class HistogramTrees:
-    """`HistGradientBoostingClassifier` of two classes and `HistGradientBoostingRegressor`."""
+    """`HistGradientBoostingClassifier` of two classes and `HistGradientBoostingRegressor`.
+
+    >>> from sklearn.ensemble import HistGradientBoostingRegressor
+    >>> numbers = np.arange(60.0)
+    >>> fitted = HistGradientBoostingRegressor(max_iter=2).fit(numbers[:, None], numbers)
+    >>> ensemble = HistogramTrees().read(fitted)
+    >>> len(ensemble.roots), ensemble.base.tolist()
+    (2, [29.5])
+    """
 
     def read(self, estimator: Any) -> TreeEnsemble:
         """One output: log-odds of the second class, or the number."""

@@ -1,0 +1,81 @@
+"""A surrogate of boosted trees, and the rest of the model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deepseek_report.explainers.shapley.player_orders import all_coalitions
+from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.explainers.shapley.tree_surrogate import TreeSurrogate
+
+COLUMNS = 5
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    rows = np.random.default_rng(3).normal(size=(40, COLUMNS))
+    rows[::7, 2] = np.nan
+    return rows
+
+
+def wavy(rows: np.ndarray) -> np.ndarray:
+    known = np.nan_to_num(rows, nan=-1.0)
+    return np.sin(2 * known[:, 0]) * known[:, 1] + 0.5 * known[:, 2] - known[:, 3]
+
+
+def enumerated(surrogate: TreeSurrogate, row: np.ndarray, background: np.ndarray) -> np.ndarray:
+    def worth(kept: np.ndarray, _: object) -> np.ndarray:
+        mixed = np.where(kept[:, None], row, background)
+        flat = mixed.reshape(-1, COLUMNS)
+        return surrogate.outputs(flat).reshape(len(kept), -1).mean(axis=1)
+
+    return all_coalitions(COLUMNS, 1, worth).values[0]
+
+
+def test_its_values_are_those_of_all_coalitions_of_its_outputs(rows: np.ndarray) -> None:
+    surrogate = TreeSurrogate.fitted(wavy, rows, rows=1000, seed=1)
+    values = surrogate.values(rows[:4], rows)
+    exact = [enumerated(surrogate, row, rows) for row in rows[:4]]
+    np.testing.assert_allclose(values, exact, atol=1e-9)
+    assert surrogate.fidelity > 0.8
+
+
+def test_a_line_is_reproduced_by_a_line(rows: np.ndarray) -> None:
+    slopes = np.array([1.0, -2.0, 0.0, 0.5, 3.0])
+    rows = rows[~np.isnan(rows).any(axis=1)]
+    surrogate = TreeSurrogate.fitted(lambda table: table @ slopes, rows, rows=500, seed=1)
+    assert surrogate.fidelity == pytest.approx(1)
+    np.testing.assert_allclose(
+        surrogate.values(rows, rows), slopes * (rows - rows.mean(axis=0)), atol=1e-9
+    )
+
+
+def test_trees_that_tell_nothing_count_next_to_nothing(rows: np.ndarray) -> None:
+    def noise(table: np.ndarray) -> np.ndarray:
+        return np.random.default_rng(len(table)).normal(size=len(table))
+
+    surrogate = TreeSurrogate.fitted(noise, rows, rows=2000, seed=1)
+    assert abs(surrogate.fidelity) < 0.05
+    assert surrogate.weight < 0.2
+
+
+def test_of_a_constant_nothing_is_told(rows: np.ndarray) -> None:
+    surrogate = TreeSurrogate.fitted(lambda table: np.full(len(table), 0.3), rows, 500, seed=1)
+    np.testing.assert_allclose(surrogate.values(rows, rows), 0, atol=1e-12)
+
+
+def test_makes_sampled_values_sharper_and_leaves_them_right(
+    toy_schema, toy_classifier, context
+) -> None:
+    def bent(table: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-2 * table[:, 0] * (table[:, 1] > 0) - table[:, 2] ** 2 + 1))
+
+    to_explain = context(toy_classifier(toy_schema(12), probability=bent), n=12, n_background=30)
+    plain = Shap(surrogate_rows=0).explain(to_explain)
+    helped = Shap().explain(to_explain)
+    assert helped.standard_error.mean() < 0.7 * plain.standard_error.mean()
+    exact = Shap(rounds=400, surrogate_rows=0).explain(to_explain).values
+    inside = np.abs(helped.values - exact) <= 1.96 * helped.standard_error + 1e-3
+    assert inside.mean() > 0.93
+    np.testing.assert_allclose(helped.completeness_gap, 0, atol=1e-9)
