@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
@@ -39,20 +40,28 @@ def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
     >>> auc
     0.75
     """
-    from scipy.stats import rankdata
-
     positives, negatives = scores[truths], scores[~truths]
     m, n = len(positives), len(negatives)
     influence = np.zeros(len(scores))
     if not (m and n):
         return math.nan, influence
-    ranks = rankdata(scores)
-    above = (ranks[truths] - rankdata(positives)) / n
-    below = 1 - (ranks[~truths] - rankdata(negatives)) / m
+    ranks = average_ranks(scores)
+    above = (ranks[truths] - average_ranks(positives)) / n
+    below = 1 - (ranks[~truths] - average_ranks(negatives)) / m
     auc = float(above.mean())
     influence[truths] = (above - auc) / math.sqrt(m * max(m - 1, 1))
     influence[~truths] = (below - auc) / math.sqrt(n * max(n - 1, 1))
     return auc, influence
+
+
+def average_ranks(values: NDArray[Any]) -> Floats:
+    """Ranks from 1 on along the last axis, equal values with the mean of theirs; none is missing.
+
+    >>> average_ranks(np.array([[0.5, 0.1, 0.5], [3.0, 2.0, 1.0]])).tolist()
+    [[2.5, 1.0, 2.5], [3.0, 2.0, 1.0]]
+    """
+    columns = values.reshape(-1, values.shape[-1]).T
+    return np.asarray(pd.DataFrame(columns).rank().to_numpy().T.reshape(values.shape))
 
 
 def binary_auc(scores: NDArray[Any], positive: Bools, undefined: float = math.nan) -> float:
@@ -60,12 +69,10 @@ def binary_auc(scores: NDArray[Any], positive: Bools, undefined: float = math.na
 
     `(mean rank of the positives − (n₊ + 1)/2) / n₋`, ties share their rank.
     """
-    from scipy.stats import rankdata
-
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if not n_positive or not n_negative:
         return undefined
-    mean_rank = float(rankdata(scores)[positive].mean())
+    mean_rank = float(average_ranks(scores)[positive].mean())
     return (mean_rank - (n_positive + 1) / 2) / n_negative
 
 

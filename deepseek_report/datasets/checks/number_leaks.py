@@ -10,6 +10,7 @@ from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks.leaks import Leak
+from deepseek_report.statistics.ranking import average_ranks
 
 RHO_LIMIT = 0.95
 R_SQUARED_LIMIT = 0.9
@@ -84,9 +85,7 @@ def r_squared(predicted: Floats, labels: Floats) -> float:
 
 
 def _spearman(a: Floats, b: Floats) -> float:
-    from scipy.stats import rankdata
-
-    ranks = [rankdata(column) for column in (a, b)]
+    ranks = [average_ranks(column) for column in (a, b)]
     if any(np.ptp(rank) == 0 for rank in ranks):
         return 0.0
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

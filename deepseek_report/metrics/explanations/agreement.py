@@ -32,6 +32,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
 )
 from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.statistics.ranking import average_ranks
 
 _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
 
@@ -56,10 +57,8 @@ def rowwise_spearman(a: Floats, b: Floats) -> Floats:
 
 def _centred_ranks(values: Floats) -> Floats:
     """Ranks less their mean; 0 for NaN."""
-    from scipy.stats import rankdata
-
     known = ~np.isnan(values)
-    ranks = np.asarray(rankdata(np.where(known, values, np.inf), axis=1), dtype=np.float64)
+    ranks = average_ranks(np.where(known, values, np.inf))
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
     total = np.where(known, ranks, 0.0).sum(axis=1, keepdims=True)
     return np.where(known, ranks - total / count, 0.0)

@@ -33,6 +33,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
 from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.ranking import average_ranks
 from deepseek_report.tasks import task_of
 
 _ARRAS = "Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008"
@@ -235,10 +236,8 @@ def order_of_truth(evidence: Floats, truth: Bools) -> float:
 
     evidence, truth : (column,), with columns inside and outside.
     """
-    from scipy.stats import rankdata
-
     inside, outside = int(truth.sum()), int((~truth).sum())
-    return (float(rankdata(evidence)[truth].mean()) - (inside + 1) / 2) / outside
+    return (float(average_ranks(evidence)[truth].mean()) - (inside + 1) / 2) / outside
 
 
 def _template(
