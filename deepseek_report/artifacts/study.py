@@ -13,7 +13,8 @@ from deepseek_report.artifacts.results import Results
 
 #: Settings that only say what a run is called.
 _NAMES = frozenset({"name", "report.title", "report.subtitle"})
-_ABSENT = "–"
+#: What a key is in a run that has it not.
+ABSENT = "–"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Study:
         """
         flat = [dict(_flat(run.config)) for run in self.runs]
         keys = dict.fromkeys(key for config in flat for key in config)
-        values = {key: tuple(config.get(key, _ABSENT) for config in flat) for key in keys}
+        values = {key: tuple(config.get(key, ABSENT) for config in flat) for key in keys}
         return {key: each for key, each in values.items() if _differ(each)}
 
     @cached_property

@@ -17,6 +17,7 @@ COMMANDS = (
     "check",
     "render",
     "verify",
+    "compare",
     "runs",
     "clean",
     "list",

@@ -46,7 +46,20 @@ def _sweep(options: argparse.Namespace) -> int:
     finally:  # also of a sweep that is stopped: what is done is told
         if results:
             say_sweep(results, len(jobs))
+    _compare(results)
     return max((result.exit_code for result in results), default=0)
+
+
+def _compare(results: Sequence[JobResult]) -> None:
+    """One document on all jobs that have a run; the others are named in it."""
+    folders = [result.folder for result in results if result.folder is not None]
+    if len(folders) < 2:
+        return
+    from deepseek_report.cli.compare import say_comparison
+    from deepseek_report.runner.comparing import CompareOptions
+
+    missing = tuple(" ".join(result.varying) for result in results if result.folder is None)
+    exit_code_of(lambda: say_comparison(folders, CompareOptions(missing=missing)))
 
 
 def _job(options: argparse.Namespace, jobs: Sequence[Sequence[str]], place: int) -> JobResult:

@@ -19,6 +19,7 @@ class JobResult:
     """One job. varying : the overrides in which the jobs differ. page : None where there is none.
 
     score : the main score, (its metric, value with interval as text), or None where there is none.
+    folder : of the run, None where there is none.
     """
 
     varying: Sequence[str]
@@ -26,6 +27,7 @@ class JobResult:
     outcomes: Mapping[str, int] = field(default_factory=dict)
     score: tuple[str, str] | None = None
     page: Path | None = None
+    folder: Path | None = None
 
 
 def varying(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -42,6 +44,7 @@ def job_result(differs: Sequence[str], finished: Finished) -> JobResult:
         outcomes=past_run(finished.folder).outcomes,
         score=_score(finished.folder),
         page=next(iter(finished.pages), None),
+        folder=finished.folder,
     )
 
 

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
+    brier_errors,
     calibration_error,
     cross_entropy,
     equal_mass_bins,
@@ -35,6 +36,7 @@ from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.comparisons import AccuracyGap
 from deepseek_report.tasks.decisions import decide, threshold_for_share
 from deepseek_report.tasks.loss import ErrorRate
+from deepseek_report.tasks.row_measures import MeanLoss, RankingMeasure, RightDecisions
 from deepseek_report.tasks.task import (
     Drawn,
     Measure,
@@ -44,6 +46,12 @@ from deepseek_report.tasks.task import (
 )
 
 _ECE_BINS = 10
+
+
+def _brier(predictions: Predictions) -> Floats:
+    return brier_errors(predictions.labels, predictions.probabilities, predictions.explained)
+
+
 #: Trees for each class where there are two; with more classes fewer, see `iterations`.
 TREES = 60
 
@@ -107,6 +115,11 @@ class Classification(Task):
         Measure("roc_auc", "higher", SHARE),
         Measure("average_precision", "higher", SHARE),
         Measure("brier_score", "lower"),
+    )
+    by_rows = (
+        RankingMeasure("roc_auc", "higher"),
+        RightDecisions("accuracy", "higher", is_share=True),
+        MeanLoss("brier_score", "lower", losses=_brier),
     )
     gain = Measure("roc_auc_gain", "higher", (-1.0, 1.0))
     gain_reference = "doi:10.2307/2531595"

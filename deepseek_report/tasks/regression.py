@@ -20,6 +20,7 @@ from deepseek_report.statistics.regression_errors import error_estimates, paired
 from deepseek_report.statistics.telling import most_correlated
 from deepseek_report.tasks.comparisons import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError
+from deepseek_report.tasks.row_measures import MeanLoss, RootMeanSquare
 from deepseek_report.tasks.task import (
     Drawn,
     Measure,
@@ -72,6 +73,10 @@ class Regression(Task):
         Measure("mae", "lower", (0.0, None), in_unit=True),
         Measure("rmse", "lower", (0.0, None), in_unit=True),
         Measure("r2", "higher", (None, 1.0)),
+    )
+    by_rows = (
+        MeanLoss("mae", "lower", in_unit=True, losses=lambda p: np.abs(p.errors)),
+        RootMeanSquare("rmse", "lower", in_unit=True),
     )
     gain = Measure("mae_gain", "higher", in_unit=True)
     held = Measure("mae", "lower", (0.0, None), in_unit=True)

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.score import Direction
 from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.tasks.comparisons import GapStatistic
 from deepseek_report.tasks.loss import Limits, Loss
+from deepseek_report.tasks.row_measures import RowMeasure
 
 Side = Literal["left", "right"]
 Row = dict[str, object]
@@ -119,6 +120,8 @@ class Task(ABC):
     #: Of these a gain is no finding: they cannot be beaten by much, or always are.
     not_told: ClassVar[frozenset[str]]
     compared: ClassVar[tuple[Measure, ...]]
+    #: Measures by which runs on the same rows are compared, the main one first.
+    by_rows: ClassVar[tuple[RowMeasure, ...]]
     gain: ClassVar[Measure]
     gain_reference: ClassVar[str] = ""
     #: Measures under perturbed inputs: what should hold, and what should not move.

@@ -1,0 +1,81 @@
+"""Everything that is computed of a study of several runs, and what may be concluded from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.study import Study
+from deepseek_report.comparisons.concluding import conclusions
+from deepseek_report.comparisons.decisions import decisions
+from deepseek_report.comparisons.explanations import explanations
+from deepseek_report.comparisons.methods import Method, methods_of, run_labels
+from deepseek_report.comparisons.performance import Region, performance
+from deepseek_report.comparisons.price import price
+from deepseek_report.comparisons.what_varied import what_varied
+from deepseek_report.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A study, read.
+
+    methods : runs that differ in their seeds alone are one. labels : (run,) what each is called.
+    baseline : position of the run that the others are set against; None: all against all.
+    measurements : {name: tables and notes}, in the order in which they are read.
+    conclusions : computed sentences, the most important first.
+    """
+
+    study: Study
+    methods: tuple[Method, ...]
+    labels: tuple[str, ...]
+    baseline: int | None
+    measurements: Mapping[str, Measurement]
+    conclusions: Sequence[Message]
+
+
+def compare(study: Study, baseline: int | None = None, region: Region | None = None) -> Comparison:
+    """Compare runs by their artifacts alone.
+
+    Parameters
+    ----------
+    baseline : position of the run that the others are set against.
+    region : size of a difference that is of no practical use.
+
+    Raises
+    ------
+    ArtifactError : there is one run only, a run holds no predictions of single rows, or the runs
+        predict different things.
+    """
+    _refuse(study)
+    region = region or Region()
+    methods = methods_of(study)
+    labels = run_labels(study, methods)
+    measurements = {
+        "compared_settings": what_varied(study),
+        "compared_performance": performance(study, methods, labels, region, baseline),
+        "compared_explanations": explanations(study, methods),
+        "compared_decisions": decisions(study, labels, baseline),
+        "compared_price": price(study, methods),
+    }
+    concluded = conclusions(study, methods, measurements, region)
+    return Comparison(study, methods, labels, baseline, measurements, concluded)
+
+
+def _refuse(study: Study) -> None:
+    if len(study) < 2:
+        raise ArtifactError("a comparison needs two runs or more; name their folders")
+    for run in study:
+        if not run.has("predictions/test") or not run.has_rows:
+            raise ArtifactError(
+                f"{run.folder}: this run holds no predictions of single rows (report.privacy), so "
+                "it cannot be compared row by row; compare runs made with report.privacy=full"
+            )
+    targets = {(run.schema.target.task, run.schema.target.name) for run in study}
+    if len(targets) > 1:
+        what = ", ".join(sorted(f"{name} ({task})" for task, name in targets))
+        raise ArtifactError(
+            f"these runs predict different things: {what}; compare runs of one target"
+        )

@@ -1,0 +1,178 @@
+"""Who is decided otherwise by another model, in which direction, and how groups fare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.statistics.intervals import holm, newcombe, wilson
+from deepseek_report.statistics.paired import mcnemar
+from deepseek_report.tasks import task_of
+
+#: Cases of a group below which nothing is said of it.
+FEWEST = 30
+#: Beyond so many runs each is compared with the baseline alone.
+_ALL_PAIRS = 4
+
+RATES = TableType(
+    (
+        Column("run"),
+        Column("attribute", "attribute"),
+        Column("level"),
+        Column("n", "count"),
+        estimate("rate", "share"),
+        Column("highest"),
+        estimate("gap", "points", prefix="gap"),
+    )
+)
+CHANGES = TableType(
+    (
+        Column("first"),
+        Column("other"),
+        Column("attribute", "attribute"),
+        Column("level"),
+        Column("n", "count"),
+        Column("gained", "count"),
+        Column("lost", "count"),
+        Column("changed", "share"),
+        Column("p_adjusted", "p_value"),
+    )
+)
+TYPES = {"rates": RATES, "changes": CHANGES}
+
+
+def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) -> Measurement:
+    """Rates of the favourable decision by group and run, and the decisions that change.
+
+    gained, lost : cases that the first run decides favourably and the other does not, and the
+    reverse; the p-value is McNemar's for these two, corrected over the table.
+    """
+    schema = study.runs[0].schema
+    if not task_of(schema.target).decides:
+        return Measurement(notes=(message("comparison.nothing_decided"),))
+    if not schema.target.is_judged:
+        return Measurement(notes=(message("comparison.favourable_undeclared"),))
+    people = [attribute.name for attribute in schema.attributes_of("person")]
+    good = schema.target.declared_favourable
+    predictions = [run.predictions for run in study]
+    rates = [
+        row
+        for label, p in zip(labels, predictions, strict=True)
+        for name in people
+        for row in _rates(schema, label, name, p, p.decisions == good)
+    ]
+    tables = {"rates": pd.DataFrame(rates)} if rates else {}
+    notes: list[Text] = []
+    if study.same_rows:
+        changes = [
+            row
+            for first, other in _pairs(len(study), baseline)
+            for row in _changes(schema, people, labels, predictions, (first, other), good)
+        ]
+        if changes:
+            table = pd.DataFrame(changes)
+            tables["changes"] = table.assign(p_adjusted=holm(table.pop("p_value")))
+    else:
+        notes.append(message("comparison.refused_decisions"))
+    return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
+
+
+def largest_gap(run: Results) -> float | None:
+    """The largest distance between favourable rates of two groups of people; None without any."""
+    schema = run.schema
+    if not (task_of(schema.target).decides and schema.target.is_judged):
+        return None
+    favoured = run.predictions.decisions == schema.target.declared_favourable
+    people = [attribute.name for attribute in schema.attributes_of("person")]
+    rows = [row for name in people for row in _rates(schema, "", name, run.predictions, favoured)]
+    return max((-row["gap"] for row in rows), default=None)
+
+
+def _pairs(runs: int, baseline: int | None) -> list[tuple[int, int]]:
+    if baseline is None and runs <= _ALL_PAIRS:
+        return list(combinations(range(runs), 2))
+    fixed = baseline or 0
+    return [(run, fixed) for run in range(runs) if run != fixed]
+
+
+def _levels(schema: Schema, name: str, predictions: Predictions) -> Iterator[tuple[str, Bools]]:
+    attribute = schema.attribute(name)
+    codes = predictions.groups[name]
+    for code, level in enumerate(attribute.levels):
+        inside = codes == code
+        if inside.sum() >= FEWEST:
+            yield level, inside
+
+
+def _rates(
+    schema: Schema, label: str, name: str, predictions: Predictions, favoured: Bools
+) -> list[dict[str, Any]]:
+    """The rates of one attribute; the gap of each level is that to the level with the highest."""
+    levels = list(_levels(schema, name, predictions))
+    if not levels:
+        return []
+    hits = np.array([int(favoured[inside].sum()) for _, inside in levels])
+    sizes = np.array([int(inside.sum()) for _, inside in levels])
+    best = int(np.argmax(hits / sizes))
+    low, high = wilson(hits, sizes)
+    gap_low, gap_high = newcombe(hits, sizes, hits[best], sizes[best])
+    return [
+        {
+            "run": label,
+            "attribute": name,
+            "level": level,
+            "n": int(sizes[k]),
+            "rate": hits[k] / sizes[k],
+            "low": float(low[k]),
+            "high": float(high[k]),
+            "highest": levels[best][0],
+            "gap": 0.0 if k == best else hits[k] / sizes[k] - hits[best] / sizes[best],
+            "gap_low": np.nan if k == best else float(gap_low[k]),
+            "gap_high": np.nan if k == best else float(gap_high[k]),
+        }
+        for k, (level, _) in enumerate(levels)
+    ]
+
+
+def _changes(
+    schema: Schema,
+    people: Sequence[str],
+    labels: Sequence[str],
+    predictions: Sequence[Predictions],
+    pair: tuple[int, int],
+    good: int,
+) -> Iterator[dict[str, Any]]:
+    first, other = (predictions[run].decisions == good for run in pair)
+    everyone = np.ones(len(first), dtype=bool)
+    parts = [("", "", everyone)]
+    parts += [
+        (name, level, inside)
+        for name in people
+        for level, inside in _levels(schema, name, predictions[pair[0]])
+    ]
+    for name, level, inside in parts:
+        gained, lost = int((first & ~other & inside).sum()), int((other & ~first & inside).sum())
+        n = int(inside.sum())
+        yield {
+            "first": labels[pair[0]],
+            "other": labels[pair[1]],
+            "attribute": name,
+            "level": level,
+            "n": n,
+            "gained": gained,
+            "lost": lost,
+            "changed": (gained + lost) / n,
+            "p_value": mcnemar(gained, lost),
+        }

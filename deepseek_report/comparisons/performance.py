@@ -1,0 +1,238 @@
+"""How well runs and methods do on the same rows, and whether they differ by more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.comparisons.methods import Method
+from deepseek_report.statistics.intervals import Z95, holm
+from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.row_measures import RowMeasure
+
+#: Up to so many runs all pairs are compared, beyond it each with the baseline.
+_ALL_PAIRS = 8
+SIGNIFICANT = 0.05
+
+VALUES = TableType(
+    (
+        Column("method", shown=False),
+        Column("run"),
+        Column("measure", "metric"),
+        estimate("value"),
+        Column("n", "count"),
+    )
+)
+FITTED = TableType(
+    (
+        Column("first"),
+        Column("other"),
+        Column("measure", "metric"),
+        estimate("difference"),
+        Column("n", "count", shown=False),
+        Column("p_value", "p_value", shown=False),
+        Column("p_adjusted", "p_value"),
+        Column("better"),
+    )
+)
+METHODS = TableType(
+    (
+        Column("first"),
+        Column("other"),
+        Column("measure", "metric"),
+        estimate("difference"),
+        Column("seeds", "count"),
+        Column("p_value", "p_value", shown=False),
+        Column("p_adjusted", "p_value"),
+        Column("better"),
+        Column("within_region", "share"),
+        Column("seeds_needed", "count"),
+    )
+)
+SPREAD = TableType(
+    (
+        Column("method"),
+        Column("measure", "metric"),
+        Column("seeds", "count"),
+        Column("mean", "number"),
+        Column("spread", "number"),
+        Column("least", "number"),
+        Column("most", "number"),
+    )
+)
+TYPES = {"values": VALUES, "fitted": FITTED, "methods": METHODS, "spread": SPREAD}
+
+
+@dataclass(frozen=True)
+class Region:
+    """The size below which a difference is of no practical use.
+
+    share : of measures that are read as shares or lie between 0 and 1. relative : of any other, as
+    a part of the mean value.
+    """
+
+    share: float = 0.01
+    relative: float = 0.02
+
+    def of(self, measure: RowMeasure, mean: float) -> float:
+        """The half width of the region for one measure."""
+        return abs(mean) * self.relative if measure.in_unit else self.share
+
+
+def performance(
+    study: Study,
+    methods: Sequence[Method],
+    labels: Sequence[str],
+    region: Region,
+    baseline: int | None = None,
+) -> Measurement:
+    """Values, paired differences of fitted models, and differences of methods over seeds.
+
+    Differences are those of the first minus the other, on the same rows; their p-values are
+    corrected by Holm over all rows of a table. Methods are compared from five seeds each on.
+    """
+    task = task_of(study.runs[0].schema.target)
+    predictions = [run.predictions for run in study]
+    values = [
+        {"method": method.label, "run": labels[position], **row}
+        for method in methods
+        for position in method.runs
+        for row in _values(task.by_rows, predictions[position])
+    ]
+    tables = {"values": pd.DataFrame(values)}
+    notes: list[Text] = []
+    if not study.same_rows:
+        notes.append(message("comparison.refused_rows"))
+        return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
+    pairs = _pairs(len(study), baseline)
+    if len(study) > _ALL_PAIRS:
+        notes.append(message("comparison.with_one", label=labels[baseline or 0]))
+    fitted = [
+        row
+        for first, other in pairs
+        for row in _fitted(task.by_rows, predictions, labels, first, other)
+    ]
+    tables["fitted"] = _judged(fitted, FITTED)
+    seeded = [method for method in methods if len(method.independent) >= FEWEST_SEEDS]
+    if len(seeded) < len(methods):
+        few = [method.label for method in methods if method not in seeded]
+        notes.append(message("comparison.few_seeds", methods=few, fewest=FEWEST_SEEDS))
+    runs = {
+        (method.label, measure.key): SeedRuns.of(
+            [measure.of(predictions[i]) for i in method.independent]
+        )
+        for method in methods
+        for measure in task.by_rows
+    }
+    tables["spread"] = pd.DataFrame(_spread(methods, task.by_rows, runs))
+    between = list(_methods(seeded, task.by_rows, runs, region))
+    if between:
+        tables["methods"] = _judged(between, METHODS)
+    return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
+
+
+def _values(measures: Sequence[RowMeasure], predictions: Predictions) -> Iterator[dict[str, Any]]:
+    for measure in measures:
+        value, influence = measure.of(predictions)
+        half = Z95 * float((influence**2).sum()) ** 0.5
+        ends = {"low": value - half, "high": value + half}
+        yield {"measure": measure.key, "value": value, **ends, "n": len(predictions)}
+
+
+def _pairs(runs: int, baseline: int | None) -> list[tuple[int, int]]:
+    if baseline is None and runs <= _ALL_PAIRS:
+        return list(combinations(range(runs), 2))
+    fixed = baseline or 0
+    return [(run, fixed) for run in range(runs) if run != fixed]
+
+
+def _fitted(
+    measures: Sequence[RowMeasure],
+    predictions: Sequence[Predictions],
+    labels: Sequence[str],
+    first: int,
+    other: int,
+) -> Iterator[dict[str, Any]]:
+    for measure in measures:
+        gap, p = measure.difference(predictions[first], predictions[other])
+        yield {
+            "first": labels[first],
+            "other": labels[other],
+            "measure": measure.key,
+            **_ends(gap),
+            "n": gap.n,
+            "p_value": p,
+            "higher": measure.direction == "higher",
+        }
+
+
+def _methods(
+    methods: Sequence[Method],
+    measures: Sequence[RowMeasure],
+    runs: Mapping[tuple[str, str], SeedRuns],
+    region: Region,
+) -> Iterator[dict[str, Any]]:
+    for first, other in combinations(methods, 2):
+        for measure in measures:
+            both = [runs[method.label, measure.key] for method in (first, other)]
+            gap = method_gap(*both)
+            yield {
+                "first": first.label,
+                "other": other.label,
+                "measure": measure.key,
+                **_ends(gap.difference),
+                "seeds": min(map(len, both)),
+                "p_value": gap.p_value,
+                "within_region": gap.within(region.of(measure, both[1].mean)),
+                "seeds_needed": gap.seeds_needed,
+                "higher": measure.direction == "higher",
+            }
+
+
+def _ends(gap: Estimate) -> dict[str, Any]:
+    return {"difference": gap.value, "low": gap.low, "high": gap.high}
+
+
+def _judged(rows: Sequence[Mapping[str, Any]], kind: TableType) -> pd.DataFrame:
+    """The rows with corrected p-values, and which of the two is better by more than chance."""
+    table = pd.DataFrame(rows)
+    table["p_adjusted"] = holm(table["p_value"])
+    ahead = (table["difference"] > 0) == table["higher"]
+    better = table["first"].where(ahead, table["other"])
+    better = better.astype(object).where(table["p_adjusted"] < SIGNIFICANT, "")
+    table["better"] = better
+    return table[[key for key in kind.keys if key in table]]
+
+
+def _spread(
+    methods: Sequence[Method],
+    measures: Sequence[RowMeasure],
+    runs: Mapping[tuple[str, str], SeedRuns],
+) -> list[dict[str, Any]]:
+    rows = []
+    for method in methods:
+        for measure in measures:
+            own = runs[method.label, measure.key]
+            rows.append(
+                {
+                    "method": method.label,
+                    "measure": measure.key,
+                    "seeds": len(own),
+                    "mean": own.mean,
+                    "spread": own.spread,
+                    "least": float(own.values.min()),
+                    "most": float(own.values.max()),
+                }
+            )
+    return rows

@@ -1,0 +1,104 @@
+"""Which settings differ between runs, which of them always change together, and what is paired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.study import ABSENT, Study
+from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.comparisons.methods import MODEL, is_of_method, is_of_results, model_name
+
+SETTINGS = TableType(
+    (
+        Column("setting", "code"),
+        Column("kinds", "count"),
+        Column("values"),
+        Column("together", "count", shown=False),
+    )
+)
+_MOST_VALUES = 6
+#: What stands for a part that some runs do not have.
+_SOME = "✓"
+
+
+def what_varied(study: Study) -> Measurement:
+    """The table `settings`, one row a setting that differs, and notes on pairing.
+
+    together : number of the group of settings that always change together; settings of one group
+    cannot be told apart.
+    """
+    varying = _told(study)
+    patterns = {key: _pattern(values) for key, values in varying.items()}
+    groups = {pattern: number for number, pattern in enumerate(dict.fromkeys(patterns.values()), 1)}
+    rows = [
+        {
+            "setting": key,
+            "kinds": len(set(_pattern(values))),
+            "values": _shown(values),
+            "together": groups[patterns[key]],
+        }
+        for key, values in varying.items()
+    ]
+    table = pd.DataFrame(rows, columns=SETTINGS.keys)
+    notes = (*_confounded(varying, patterns), *pairing(study))
+    return Measurement(tables={"settings": table}, notes=notes).typed({"settings": SETTINGS})
+
+
+def _told(study: Study) -> dict[str, Sequence[Any]]:
+    """The settings that differ; of a part that is another one in some runs, its name alone."""
+    known = {key: each for key, each in study.varying.items() if is_of_results(key)}
+    others = {key.removesuffix("._target_") for key in known if key.endswith("._target_")}
+    told: dict[str, Sequence[Any]] = {}
+    for key, values in known.items():
+        part = next((name for name in others if key.startswith(f"{name}.")), "")
+        if not part and ABSENT in values and key.count(".") > 1:
+            told[key.rpartition(".")[0]] = [_SOME if each != ABSENT else ABSENT for each in values]
+        elif not part:
+            told[key] = values
+        elif part == MODEL:
+            told[part] = [model_name(run) for run in study]
+        else:
+            targets = known[f"{part}._target_"]
+            told[part] = [str(target).rpartition(".")[2] for target in targets]
+    return told
+
+
+def _pattern(values: Sequence[Any]) -> tuple[int, ...]:
+    """(run,) which of the different values each run has, numbered in order of appearance."""
+    seen: list[Any] = []
+    for value in values:
+        if value not in seen:
+            seen.append(value)
+    return tuple(seen.index(value) for value in values)
+
+
+def _shown(values: Sequence[Any]) -> str:
+    texts = list(dict.fromkeys(str(value) for value in values))
+    more = len(texts) - _MOST_VALUES
+    return "; ".join(texts[:_MOST_VALUES]) + (f"; … (+{more})" if more > 0 else "")
+
+
+def _confounded(
+    varying: Mapping[str, Sequence[Any]], patterns: Mapping[str, tuple[int, ...]]
+) -> list[Message]:
+    """That settings of different parts always change together, so that none is the cause."""
+    notes = []
+    for pattern in dict.fromkeys(patterns.values()):
+        keys = [key for key in varying if patterns[key] == pattern and is_of_method(key)]
+        parts = list(dict.fromkeys(key.partition(".")[0] for key in keys))
+        if len(parts) > 1:
+            notes.append(message("comparison.confounded", parts=parts))
+    return notes
+
+
+def pairing(study: Study) -> list[Message]:
+    """What the runs share, and therefore what can be compared pair by pair."""
+    return [
+        message("comparison.same_rows" if study.same_rows else "comparison.other_rows"),
+        message("comparison.same_seeds" if study.same_seeds else "comparison.other_seeds"),
+    ]

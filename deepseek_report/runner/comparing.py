@@ -1,0 +1,170 @@
+"""From the folders of several runs to the document that compares them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import message, plain
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.study import Study
+from deepseek_report.comparisons.comparison import Comparison, compare
+from deepseek_report.comparisons.performance import Region
+from deepseek_report.errors import ArtifactError
+from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.render import render
+from deepseek_report.rendering.report_options import Format, ReportOptions
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
+from deepseek_report.sections.studies.compared import Compared, contents
+from deepseek_report.visualizations.studies.methods import methods_picture
+from deepseek_report.wording.of_results import words_of
+
+#: Folder below the reports that holds comparisons, and what each says of itself.
+COMPARISONS = "comparisons"
+RECORD = "comparison.json"
+
+
+@dataclass(frozen=True)
+class WrittenComparison:
+    """A comparison that was written. pages : its documents. sentences : what it concludes."""
+
+    folder: Path
+    pages: Sequence[Path]
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """How runs are compared.
+
+    baseline : the run that the others are set against; None: all against all.
+    missing : what runs are called that were to be compared and do not exist.
+    output : the folder to write; None: `comparisons/<id>` beside the first run's experiment.
+    """
+
+    baseline: Path | None = None
+    region: Region = field(default_factory=Region)
+    output: Path | None = None
+    formats: tuple[Format, ...] = ("html",)
+    language: str = "en"
+    missing: tuple[str, ...] = ()
+
+
+def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenComparison:
+    """Compare finished runs by their artifacts alone and write the document.
+
+    Nothing that a run folder names is imported. The same runs give the same bytes.
+
+    Raises
+    ------
+    ArtifactError : a folder is no run or was changed, or the runs cannot be compared.
+    """
+    chosen = list(folders)
+    if options.baseline is not None and options.baseline not in chosen:
+        chosen.insert(0, options.baseline)
+    opened = [open_run(folder) for folder in chosen]
+    _refuse_twice(opened)
+    baseline = None if options.baseline is None else chosen.index(options.baseline)
+    study = Study(tuple(run.results for run in opened))
+    comparison = compare(study, baseline, options.region)
+    identity = _identity(opened, options)
+    target = options.output or opened[0].folder.parent.parent / COMPARISONS / identity
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".comparison-", dir=target.parent))
+    try:
+        sentences = _write(work, comparison, opened, identity, options)
+        if target.exists():
+            _refuse_other(target)
+            shutil.rmtree(target)
+        work.replace(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    pages = [target / f"report.{name}" for name in options.formats]
+    return WrittenComparison(target, pages, sentences)
+
+
+def _refuse_twice(opened: Sequence[OpenRun]) -> None:
+    digests = [run.run_digest for run in opened]
+    for run, digest in zip(opened, digests, strict=True):
+        if digests.count(digest) > 1:
+            raise ArtifactError(f"{run.folder}: this run was named twice; name each run once")
+
+
+def _refuse_other(target: Path) -> None:
+    """Overwrite a comparison alone, and no other folder."""
+    if any(target.iterdir()) and not (target / RECORD).is_file():
+        raise ArtifactError(f"{target}: this folder holds something else; name another --output")
+
+
+def _identity(opened: Sequence[OpenRun], options: CompareOptions) -> str:
+    parts = [run.run_digest for run in opened]
+    parts += [str(options.baseline and options.baseline.name), str(options.region)]
+    parts += options.missing
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _write(
+    work: Path,
+    comparison: Comparison,
+    opened: Sequence[OpenRun],
+    identity: str,
+    options: CompareOptions,
+) -> list[str]:
+    results = _results(work, comparison, opened, identity, options)
+    picture = methods_picture(results)
+    if picture is not None:
+        folder = work / "artifacts" / "pictures" / picture.name
+        picture.save(folder)
+        paths = {**results.paths, ArtifactId.picture(picture.name): folder}
+        results = Results(paths, results.config, run_id=identity, folder=work)
+    concluded = [*comparison.conclusions]
+    if options.missing:
+        concluded.append(message("comparison.missing", runs=list(options.missing)))
+    said = Compared(len(comparison.study), len(comparison.methods), concluded)
+    words = words_of(results)
+    report = ReportOptions(
+        title=words.text("comparison.title", runs=len(comparison.study)),
+        language=options.language,
+        formats=options.formats,
+    )
+    write_qmd(results, contents(results, said), report, work)
+    render(work, options.formats)
+    save_json(work / RECORD, _record(comparison, opened, identity))
+    return [words.say(sentence) for sentence in concluded]
+
+
+def _results(
+    work: Path,
+    comparison: Comparison,
+    opened: Sequence[OpenRun],
+    identity: str,
+    options: CompareOptions,
+) -> Results:
+    """The comparison as something that is drawn and written; its data are those of the first."""
+    paths = {"data": comparison.study.runs[0].paths["data"]}
+    for name, measurement in comparison.measurements.items():
+        folder = work / "artifacts" / "measures" / name
+        measurement.save(folder)
+        paths[ArtifactId.measure(name)] = folder
+    config = {**opened[0].run["config"], "report": {"language": options.language}}
+    return Results(paths, config, run_id=identity, folder=work)
+
+
+def _record(comparison: Comparison, opened: Sequence[OpenRun], identity: str) -> dict[str, object]:
+    return {
+        "format": "deepseek-report/comparison",
+        "format_version": 1,
+        "id": identity,
+        "runs": [
+            {"run_id": run.run["run_id"], "label": label, "run_digest": run.run_digest}
+            for run, label in zip(opened, comparison.labels, strict=True)
+        ],
+        "baseline": comparison.baseline,
+        "conclusions": [plain(sentence) for sentence in comparison.conclusions],
+    }

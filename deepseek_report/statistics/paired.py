@@ -1,0 +1,241 @@
+"""Differences of two predictors on the same rows, and of two methods over their seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.statistics.intervals import Z95, wilson
+
+#: Seeds of each of two methods from which on they are compared as methods.
+FEWEST_SEEDS = 5
+#: How surely a number of seeds is to tell a difference as large as the one seen, and the most
+#: seeds that are thought of.
+POWER = 0.8
+_MOST_SEEDS = 1000
+
+
+def influence_difference(
+    first: tuple[float, Floats], other: tuple[float, Floats]
+) -> tuple[Estimate, float]:
+    """First − other on the same rows with its normal 95 % interval, and the two-sided p-value.
+
+    Parameters
+    ----------
+    first, other : a value, and what each row adds to its error: (row,), squares add up to its
+        variance.
+
+    >>> influences = np.array([0.3, -0.4])
+    >>> estimate, p = influence_difference((1.0, influences), (0.5, np.zeros(2)))
+    >>> estimate.value, round(estimate.low, 2), round(p, 3)
+    (0.5, -0.48, 0.317)
+    """
+    value = first[0] - other[0]
+    error = math.sqrt(float(((first[1] - other[1]) ** 2).sum()))
+    method = message("interval_methods.paired_normal")
+    half = Z95 * error
+    estimate = Estimate(value, value - half, value + half, len(first[1]), method)
+    if error == 0:
+        return estimate, 1.0 if value == 0 else 0.0
+    return estimate, math.erfc(abs(value) / error / math.sqrt(2))
+
+
+def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
+    """Share of first − that of other over the same rows, with interval and p-value.
+
+    The interval is Newcombe's for paired shares, the p-value McNemar's mid-p.
+
+    References
+    ----------
+    Newcombe 1998, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C,
+    method 10; Fagerland, Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
+
+    >>> first = np.array([True] * 43 + [False] * 7)
+    >>> other = np.array([True] * 36 + [False] * 14)
+    >>> estimate, p = share_difference(first, other)  # 7 rows differ, all in one direction
+    >>> round(estimate.value, 2), round(p, 4)
+    (0.14, 0.0078)
+    """
+    n = len(first)
+    both, neither = int((first & other).sum()), int((~first & ~other).sum())
+    gained, lost = int((first & ~other).sum()), int((other & ~first).sum())
+    shares = ((both + gained) / n, (both + lost) / n)
+    (low, high), (other_low, other_high) = (wilson(share * n, n) for share in shares)
+    together = _phi(both, gained, lost, neither)
+    value = shares[0] - shares[1]
+    below, above = shares[0] - float(low), float(other_high) - shares[1]
+    under, over = shares[1] - float(other_low), float(high) - shares[0]
+    estimate = Estimate(
+        value,
+        value - math.sqrt(max(below**2 - 2 * together * below * above + above**2, 0.0)),
+        value + math.sqrt(max(under**2 - 2 * together * under * over + over**2, 0.0)),
+        n,
+        message("interval_methods.newcombe_paired"),
+    )
+    return estimate, mcnemar(gained, lost)
+
+
+def _phi(both: int, gained: int, lost: int, neither: int) -> float:
+    """Correlation of two paired shares, with Newcombe's continuity correction."""
+    product = (both + gained) * (lost + neither) * (both + lost) * (gained + neither)
+    if not product:
+        return 0.0
+    top = float(both * neither - gained * lost)
+    if top > 0:
+        top = max(top - (both + gained + lost + neither) / 2, 0)
+    return float(top / math.sqrt(product))
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Two-sided mid-p value that changes in the two directions are equally likely.
+
+    >>> mcnemar(0, 0), round(mcnemar(1, 7), 4)
+    (1.0, 0.0391)
+    """
+    from scipy.special import bdtr
+
+    changed, fewer = gained + lost, min(gained, lost)
+    if not changed:
+        return 1.0
+    point = math.comb(changed, fewer) / 2**changed
+    return float(min(2 * bdtr(fewer, changed, 0.5) - point, 1.0))
+
+
+@dataclass(frozen=True)
+class SeedRuns:
+    """One method, trained from several seeds and judged on the same rows each time.
+
+    values : (seed,) what a measure gave. influences : (seed, row) what each row adds to its error.
+    """
+
+    values: Floats
+    influences: Floats
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        return float(self.values.mean())
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over seeds; NaN for one."""
+        return float(self.values.std(ddof=1)) if len(self) > 1 else math.nan
+
+    @property
+    def noise(self) -> float:
+        """What chance of the seeds adds to the squares of the mean influences; it is in the
+        variance over seeds already.
+        """
+        return float(self.influences.var(axis=0, ddof=1).sum()) / len(self)
+
+    @classmethod
+    def of(cls, runs: Sequence[tuple[float, Floats]]) -> SeedRuns:
+        return cls(np.array([value for value, _ in runs]), np.stack([each for _, each in runs]))
+
+
+@dataclass(frozen=True)
+class MethodGap:
+    """The difference of two methods, over seeds and rows.
+
+    difference : with its 95 % interval. p_value : two-sided. error, freedom : standard error of the
+    difference, and the degrees of freedom of Student's t. rows_error : the part of the error that
+    more rows would lower, and no number of seeds. seed_variance : of one seed of each.
+    """
+
+    difference: Estimate
+    p_value: float
+    error: float
+    freedom: float
+    rows_error: float
+    seed_variance: float
+
+    def within(self, region: float) -> float:
+        """Probability that the difference is smaller than ± region, given these runs.
+
+        By Student's t around the difference, which is the posterior for flat priors.
+
+        Reference: Benavoli et al. 2017, jmlr.org/papers/v18/16-305.html (region of practical
+        equivalence).
+        """
+        from scipy.special import stdtr
+
+        low, high = ((end - self.difference.value) / self.error for end in (-region, region))
+        return float(stdtr(self.freedom, high) - stdtr(self.freedom, low))
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """Seeds of each method that would tell this difference in 80 % of studies on these rows.
+
+        None where more rows are needed instead, or more than a thousand seeds.
+        """
+        for seeds in range(2, _MOST_SEEDS + 1):
+            part = self.seed_variance / seeds
+            error = math.sqrt(part + self.rows_error**2)
+            freedom = error**4 * 2 * (seeds - 1) / part**2 if part > 0 else math.inf
+            if abs(self.difference.value) >= tellable(error, freedom):
+                return seeds
+        return None
+
+
+def tellable(error: float, freedom: float) -> float:
+    """The difference that Student's test at 5 % tells in 80 % of studies with this error.
+
+    >>> round(tellable(1.0, float("inf")), 2), round(tellable(1.0, 8), 2)
+    (2.8, 3.19)
+    """
+    from scipy.special import ndtri, stdtrit
+
+    if math.isinf(freedom):
+        return float(error * (ndtri(0.975) + ndtri(POWER)))
+    return float(error * (stdtrit(freedom, 0.975) + stdtrit(freedom, POWER)))
+
+
+def method_gap(first: SeedRuns, other: SeedRuns) -> MethodGap:
+    """First − other for new seeds and new rows: Welch's interval, the rows' own error added.
+
+    Both methods were judged on the same rows; their seeds are independent.
+
+    Reference: Welch 1947, doi:10.1093/biomet/34.1-2.28; Bouthillier et al. 2021,
+    arXiv:2103.03098 (sources of variance of a benchmark).
+
+    Raises
+    ------
+    ValueError : a method has fewer than two seeds.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    if min(len(first), len(other)) < 2:
+        raise ValueError("a method needs at least two seeds")
+    parts = [float(runs.values.var(ddof=1)) / len(runs) for runs in (first, other)]
+    between = first.influences.mean(axis=0) - other.influences.mean(axis=0)
+    rows = float((between**2).sum()) - first.noise - other.noise
+    rows = max(rows, 0.0)
+    total = sum(parts) + rows
+    weights = [part**2 / (len(runs) - 1) for part, runs in zip(parts, (first, other), strict=True)]
+    weights.append(rows**2 / max(between.size - 1, 1))
+    value, error = first.mean - other.mean, math.sqrt(total)
+    freedom = total**2 / sum(weights) if total > 0 else math.inf
+    half = float(stdtrit(freedom, 0.975)) * error if error > 0 else 0.0
+    p = 2 * float(stdtr(freedom, -abs(value) / error)) if error > 0 else float(value == 0)
+    return MethodGap(
+        Estimate(
+            value,
+            value - half,
+            value + half,
+            len(first) + len(other),
+            message("interval_methods.seeds_and_rows"),
+        ),
+        p,
+        error,
+        freedom,
+        math.sqrt(rows),
+        parts[0] * len(first) + parts[1] * len(other),
+    )

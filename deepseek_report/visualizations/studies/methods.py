@@ -1,0 +1,104 @@
+"""Every run of every method by the main measure, with the mean of a method's seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import extent, short
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    dots,
+    grid,
+    intervals,
+    note,
+    plain_ticks,
+    rows,
+)
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.wording.words import Wording
+
+_ROW = 0.3
+_NAME = "compared_methods"
+
+
+def methods_picture(results: Results) -> Picture | None:
+    """A row for each method: a dot for each seed, or the interval of a single run."""
+    values = results.table("compared_performance", "values")
+    spread = results.table("compared_performance", "spread")
+    if values is None or spread is None:
+        return None
+    measure = str(spread["measure"].iloc[0])
+    own = spread[spread["measure"] == measure]
+    height, words = 0.85 + _ROW * len(own), words_of(results)
+    single = values[values["measure"] == measure]
+    best = own.loc[own["mean"].idxmax()]
+    label = message(f"metrics.{measure}")
+    return Picture(
+        name=_NAME,
+        svg=draw_svg(_NAME, height, lambda figure: _paint(figure, own, single, measure, words)),
+        title=_title(results.table("compared_performance", "methods"), measure, label),
+        alt=caption(
+            "compared_methods.alt",
+            measure=label,
+            rows=[_spoken(row) for _, row in own.iterrows()],
+            highest=best["method"],
+        ),
+        how_to_read=caption("compared_methods.how_to_read"),
+        section="compared",
+    )
+
+
+def _title(table: pd.DataFrame | None, measure: str, label: Message) -> Message:
+    """By the verdicts of the table on methods: the one that is better than each of the others."""
+    if table is not None:
+        own = table[table["measure"] == measure]
+        for method in dict.fromkeys([*own["first"], *own["other"]]):
+            mine = own[(own["first"] == method) | (own["other"] == method)]
+            if (mine["better"] == method).all():
+                return caption("compared_methods.title_better", better=method, measure=label)
+    return caption("compared_methods.title_open", measure=label)
+
+
+def _spoken(row: pd.Series) -> Message:
+    return caption(
+        "compared_methods.row", method=row["method"], mean=row["mean"], seeds=int(row["seeds"])
+    )
+
+
+def _paint(
+    figure: Figure, spread: pd.DataFrame, values: pd.DataFrame, measure: str, words: Wording
+) -> None:
+    labels = [short(str(method), 48) for method in spread["method"]]
+    height = figure.get_size_inches()[1]
+    axes = panel(figure, min(extent(labels) * 0.97 + 0.15, 3.6), 0.55, 6.95, height - 0.15)
+    rows(axes, labels)
+    for place, (_, row) in enumerate(spread.iterrows()):
+        runs = values[values["method"] == row["method"]]
+        if len(runs) == 1:
+            run = runs.iloc[0]
+            ends = ([run["low"]], [run["high"]])
+            intervals(axes, np.array([place]), [run["value"]], ends, MarkStyle(SERIES[0]))
+            furthest = run["high"]
+        else:
+            dots(axes, runs["value"], np.full(len(runs), place), LIGHT["context"])
+            ends = ([row["least"]], [row["most"]])
+            intervals(axes, np.array([place]), [row["mean"]], ends, MarkStyle(SERIES[0]))
+            furthest = row["most"]
+        note(axes, words.numbers.number(row["mean"]), (furthest, place), (6, 0), va="center")
+    grid(axes, "x")
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high + 0.12 * (high - low))
+    plain_ticks(axes, "x", words)
+    axes.set_xlabel(words.label("metrics", measure))

@@ -1,0 +1,138 @@
+"""Runs that are compared: what they are called, what is paired, what may be concluded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.study import Study
+from deepseek_report.comparisons.comparison import compare
+from deepseek_report.comparisons.methods import methods_of, run_labels
+from deepseek_report.errors import ArtifactError
+from deepseek_report.tasks.decisions import decide
+from tests.conftest import SmallRun
+from tests.real_runs import small_results
+
+Change = Callable[[np.random.Generator, Predictions], np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def run(small_run: SmallRun) -> Results:
+    return small_results(small_run)
+
+
+def named(run: Results, name: str, **settings: Any) -> Results:
+    """The run under another id, with other settings of the model or another seed."""
+    seed = settings.pop("seed", 1)
+    seeds = {**run.config["seeds"], "training": seed}
+    model = {**run.config["model"], **settings}
+    return replace(run, run_id=name, config={**run.config, "model": model, "seeds": seeds})
+
+
+def predicting(run: Results, scores: np.ndarray) -> Results:
+    """The run whose model states these probabilities of the explained class."""
+    p = run.predictions
+    scores = np.clip(scores, 0.001, 0.999)
+    both = np.stack([1 - scores, scores], axis=1)
+    decisions = decide(both, p.threshold, p.explained)
+    changed = replace(p, probabilities=both, logits=np.log(both), decisions=decisions)
+    run.__dict__["predictions"] = changed
+    return run
+
+
+def arm(
+    run: Results, label: str, dropout: float, noise: float, signal: float = 0.0
+) -> list[Results]:
+    """Five seeds of a method, whose scores are the model's plus noise, and plus the truth."""
+    p = run.predictions
+    rng = np.random.default_rng(len(label))
+    return [
+        predicting(
+            named(run, f"{label}{seed}", dropout=dropout, seed=seed),
+            p.scores + noise * rng.normal(size=len(p)) + signal * p.truths,
+        )
+        for seed in range(1, 6)
+    ]
+
+
+def test_runs_that_differ_in_seeds_alone_are_one_method(run: Results) -> None:
+    study = Study((*arm(run, "a", 0.1, 0.01), *arm(run, "b", 0.2, 0.01)))
+    methods = methods_of(study)
+    assert [method.runs for method in methods] == [(0, 1, 2, 3, 4), (5, 6, 7, 8, 9)]
+    assert [method.label for method in methods] == [
+        "DeepSeek, dropout 0.1",
+        "DeepSeek, dropout 0.2",
+    ]
+    assert run_labels(study, methods)[6] == "DeepSeek, dropout 0.2, seed 2"
+
+
+def test_a_method_that_knows_the_truth_is_better_and_said_to_be(run: Results) -> None:
+    comparison = compare(Study((*arm(run, "a", 0.1, 0.02), *arm(run, "b", 0.2, 0.02, signal=0.3))))
+    methods = comparison.measurements["compared_performance"].tables["methods"]
+    row = methods[methods["measure"] == "roc_auc"].iloc[0]
+    assert row["better"] == "DeepSeek, dropout 0.2"
+    assert row["difference"] < 0
+    assert comparison.conclusions[0].id == "comparison.conclusions.method_better"
+
+
+def test_two_arms_of_one_method_are_not_told_apart(run: Results) -> None:
+    comparison = compare(Study((*arm(run, "a", 0.1, 0.02), *arm(run, "bb", 0.2, 0.02))))
+    methods = comparison.measurements["compared_performance"].tables["methods"]
+    assert (methods["better"] == "").all()
+    assert comparison.conclusions[0].id.endswith(("methods_open", "methods_alike"))
+
+
+def test_few_seeds_give_no_conclusion_on_methods(run: Results) -> None:
+    comparison = compare(Study((*arm(run, "a", 0.1, 0.02)[:2], named(run, "c", dropout=0.3))))
+    assert "methods" not in comparison.measurements["compared_performance"].tables
+    assert comparison.conclusions[0].id == "comparison.conclusions.no_methods"
+
+
+def test_who_is_decided_otherwise_is_counted_for_everyone_and_each_group(run: Results) -> None:
+    p = run.predictions
+    other = predicting(named(run, "b", dropout=0.2), 1 - p.scores)
+    changes = compare(Study((run, other))).measurements["compared_decisions"].tables["changes"]
+    whole = changes[changes["attribute"] == ""].iloc[0]
+    flipped = p.decisions != other.predictions.decisions
+    assert whole["gained"] + whole["lost"] == flipped.sum()
+    for name in set(changes["attribute"]) - {""}:
+        assert changes.loc[changes["attribute"] == name, "n"].sum() <= len(p)
+
+
+def test_runs_on_other_rows_are_not_paired(run: Results) -> None:
+    stages = [
+        {**stage, "key": "other"} if stage["id"] == "data" else stage
+        for stage in run.provenance["stages"]
+    ]
+    other = replace(named(run, "b", dropout=0.2), provenance={**run.provenance, "stages": stages})
+    comparison = compare(Study((run, other)))
+    assert set(comparison.measurements["compared_performance"].tables) == {"values"}
+    assert comparison.measurements["compared_explanations"].tables == {}
+    assert "comparison.conclusions.not_paired" in [each.id for each in comparison.conclusions]
+
+
+def test_the_same_explanations_agree_wholly_and_their_spread_is_that_of_cases(run: Results) -> None:
+    tables = (
+        compare(Study((run, named(run, "b", dropout=0.2))))
+        .measurements["compared_explanations"]
+        .tables
+    )
+    assert (tables["agreement"]["spearman"].dropna() > 0.999).all()
+    assert (tables["agreement"]["top"] == 1).all()
+    sources = tables["sources"].set_index("explainer")
+    assert (sources["method"] == 0).all()
+    assert sources["seed"].isna().all()
+
+
+def test_one_run_and_runs_without_rows_are_refused(run: Results) -> None:
+    with pytest.raises(ArtifactError, match="two runs or more"):
+        compare(Study.of(run))
+    paths = {key: path for key, path in run.paths.items() if key != "predictions/test"}
+    with pytest.raises(ArtifactError, match=r"report\.privacy=full"):
+        compare(Study((run, replace(run, paths=paths))))

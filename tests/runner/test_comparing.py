@@ -1,0 +1,77 @@
+"""The document that compares runs, from their folders."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import deepseek_report as dr
+from deepseek_report.cli.dispatch import run
+from tests.conftest import SmallRun
+
+
+@pytest.fixture(scope="module")
+def two_runs(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The small run, and one of a linear model on its rows."""
+    reports = tmp_path_factory.mktemp("reports")
+    overrides = [
+        *small_run.overrides(reports),
+        "model=sklearn",
+        "model.estimator=sklearn.linear_model.LogisticRegression",
+        "explainers=[shap]",
+        "metrics=[importance]",
+        "visualizations=[]",
+        "sections=[summary]",
+        "report.thresholds=[]",
+    ]
+    assert run(overrides) in (0, 1)
+    return [small_run.folder, *reports.glob("*/*/")]
+
+
+def test_the_command_writes_one_document_and_says_what_may_be_concluded(
+    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "both"
+    assert run(["compare", *map(str, two_runs), "--output", str(out)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1] == str(out / "report.html")
+    assert any(line.startswith("- Which method is better is not concluded") for line in printed)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "LogisticRegression" in page
+    assert "What may be concluded" in page
+    record = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
+    assert [entry["label"] for entry in record["runs"]] == ["DeepSeek", "LogisticRegression"]
+
+
+def test_the_same_runs_give_the_same_bytes(two_runs: list[Path], tmp_path: Path) -> None:
+    first, again = (dr.compare(two_runs, output=tmp_path / name) for name in ("a", "b"))
+    for path in sorted(file.relative_to(first.path) for file in first.path.rglob("*.*")):
+        assert (first.path / path).read_bytes() == (again.path / path).read_bytes(), path
+    assert "compared_performance/fitted" in first.tables
+
+
+def test_a_run_named_twice_a_changed_one_and_another_folder_are_refused(
+    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = str(two_runs[0])
+    assert run(["compare", first, first]) == 1
+    assert "named twice" in capsys.readouterr().err
+    changed = tmp_path / "changed"
+    shutil.copytree(two_runs[1], changed)
+    scores = next((changed / "artifacts" / "predictions").rglob("*.npz"))
+    scores.write_bytes(scores.read_bytes() + b"0")
+    assert run(["compare", first, str(changed)]) == 1
+    assert "not those that the run wrote" in capsys.readouterr().err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("kept", encoding="utf-8")
+    assert run(["compare", *map(str, two_runs), "--output", str(tmp_path / "mine")]) == 1
+    assert (tmp_path / "mine" / "notes.txt").read_text(encoding="utf-8") == "kept"
+
+
+def test_the_other_model_is_set_against_the_baseline(two_runs: list[Path], tmp_path: Path) -> None:
+    compared = dr.compare(two_runs[1:], baseline=two_runs[0], output=tmp_path / "c")
+    fitted = compared.tables["compared_performance/fitted"]
+    assert set(fitted["other"]) == {"DeepSeek"}
