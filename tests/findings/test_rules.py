@@ -227,7 +227,8 @@ def rates(level, tpr, fpr):
 
 
 def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
-    run.measure("equalized_odds_difference", tests=[gap(0.01)])
+    surest = {"surest_rate": "fpr", "surest_highest": "men", "surest_lowest": "women"}
+    run.measure("equalized_odds_difference", tests=[gap(0.01) | surest])
     run.measure("group_rates", groups=[rates("men", 0.8, 0.4), rates("women", 0.79, 0.3)])
     (finding,) = rules_errors.error_rates(run.results())
     assert (
@@ -270,11 +271,44 @@ def test_a_promise_on_a_ratio_is_told_once_by_the_finding_on_the_groups(run, sco
     ]
 
 
-def test_a_promise_on_a_ratio_with_another_bound_is_told_by_itself(run, score):
-    ratio = score("impact_ratio", 0.81, 0.76, 0.86, attribute="sex", level="men")
+@pytest.mark.parametrize(
+    ("metric", "promise", "estimate"),
+    [
+        ("impact_ratio", {"at_least": 0.85}, (0.81, 0.76, 0.86)),
+        ("demographic_parity_difference", {"at_most": 0.1}, (0.12, 0.07, 0.17)),
+    ],
+)
+def test_a_gap_in_decisions_and_what_was_promised_of_it_are_one_finding(
+    run, score, say, metric, promise, estimate
+):
     row = pair("men", "above but uncertain", 0.81, attribute="sex")
-    run.promise(metric="impact_ratio", at_least=0.85).measure("impact_ratio", ratio, pairs=[row])
-    assert "threshold_uncertain" in [finding.message for finding in find(run.results())]
+    run.promise(metric=metric, set_by="the board", **promise)
+    run.measure("impact_ratio", pairs=[row])
+    run.measure(metric, score(metric, *estimate, attribute="sex"), pairs=[row])
+    (finding,) = find(run.results())
+    assert (finding.message, finding.severity) == ("impact_uncertain_above", "medium")
+    assert "Promised by the board" in say(finding)
+    assert "these cases cannot tell whether it is met" in say(finding)
+
+
+def test_a_broken_promise_makes_the_finding_on_the_groups_as_grave_as_itself(run, score, say):
+    gap_score = score("equalized_odds_difference", 0.15, 0.12, 0.19, attribute="sex")
+    run.promise(metric="equalized_odds_difference", at_most=0.1)
+    run.measure("equalized_odds_difference", gap_score, tests=[gap(0.01)])
+    (finding,) = find(run.results())
+    assert (finding.message, finding.severity) == ("errors_apart", "high")
+    assert "at most 0.1; not met" in say(finding)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "severity"),
+    [(0.02, 0.06, "low"), (0.03, 0.12, "medium"), (0.11, 0.2, "high")],
+)
+def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, severity):
+    surest = {"surest_gap": (low + high) / 2, "surest_low": low, "surest_high": high}
+    run.measure("equalized_odds_difference", tests=[gap(0.001) | surest])
+    (finding,) = rules_errors.error_rates(run.results())
+    assert finding.severity == severity
 
 
 def test_a_lead_that_less_than_half_of_the_methods_share_is_none(run, score, say):
