@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import NOT_JUDGED
+from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT, severity_for_people
 from deepseek_report.findings.records import (
     Row,
@@ -69,14 +70,40 @@ def impact(results: Results) -> list[Finding]:
 
 
 def gravest_pairs(results: Results) -> list[Row]:
-    """The pair with the gravest verdict of each attribute, and of all crossings in doubt."""
+    """The pair with the gravest verdict of each attribute, and of all crossings in doubt.
+
+    A crossing is told where it says more than its two attributes do, see `_is_explained`.
+    """
     pairs = rows(results, "impact_ratio", "pairs")
     judged = [row for row in pairs if row["verdict"] != TOO_FEW]
     plain = [row for row in judged if not is_crossing(row)]
-    crossed = [row for row in judged if is_crossing(row) and _below(row)]
-    names = list(dict.fromkeys(row["attribute"] for row in plain))
-    gravest = [_gravest([row for row in plain if row["attribute"] == name]) for name in names]
-    return gravest + ([_gravest(crossed)] if crossed else [])
+    names = dict.fromkeys(row["attribute"] for row in plain)
+    singles = [_gravest([row for row in plain if row["attribute"] == name]) for name in names]
+    crossed = [
+        row
+        for row in judged
+        if is_crossing(row) and _below(row) and not _is_explained(row, singles)
+    ]
+    return singles + ([_gravest(crossed)] if crossed else [])
+
+
+def _is_explained(crossing: Row, singles: Sequence[Row]) -> bool:
+    """Whether attributes that have a finding are cause enough for a crossing to be below.
+
+    They are if the interval of the crossing reaches the product of their ratios: then nothing
+    shows that being in both groups is worse than being in the one and in the other.
+    """
+    parts = str(crossing["attribute"]).split(CROSS)
+    own = [
+        float(row["ratio"])
+        for row in singles
+        if row["attribute"] in parts and row["verdict"] in _GRAVITY and _differs(row)
+    ]
+    return bool(own) and float(crossing["high"]) >= math.prod(own)
+
+
+def _differs(row: Row) -> bool:
+    return row["verdict"] == "clear below" or is_beyond_chance(row)
 
 
 def has_doubtful_ratio(results: Results, verdict: Verdict) -> bool:
@@ -119,8 +146,7 @@ def gravest(severities: Iterable[Severity]) -> Severity:
 
 def _below(row: Row) -> bool:
     """Whether a crossing is under the declared ratio, by its interval or beyond chance."""
-    verdict = row["verdict"]
-    return verdict == "clear below" or (verdict == "below but uncertain" and is_beyond_chance(row))
+    return row["verdict"] in _GRAVITY[:2] and _differs(row)
 
 
 def is_beyond_chance(row: Row) -> bool:

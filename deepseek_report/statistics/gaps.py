@@ -40,6 +40,10 @@ class RateTable:
     def rates(self) -> Floats:
         return np.asarray(self.hits / np.maximum(self.trials, 1))
 
+    def counts(self, levels: Sequence[int]) -> list[int]:
+        """Hits and trials of these levels, one after the other."""
+        return [int(count) for k in levels for count in (self.hits[k], self.trials[k])]
+
     def distances(self, rates: Floats) -> Floats:
         """(draw, level) rates -> (draw, level, level) differences in standard errors.
 
@@ -50,7 +54,8 @@ class RateTable:
         each = overall * (1 - overall) / np.maximum(self.trials, 1)
         spread = np.sqrt(each[:, None] + each)
         apart = rates[:, :, None] - rates[:, None, :]
-        return np.divide(apart, spread, out=np.zeros_like(apart), where=spread > 0)
+        out = np.zeros_like(apart)
+        return np.asarray(np.divide(apart, spread, out=out, where=spread > 0))
 
     def enough(self, min_cell: int, min_events: int) -> Bools:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
@@ -154,9 +159,10 @@ def largest_gap(
     Returns
     -------
     Gap. Of one rate and two levels the interval is Newcombe's, folded at zero. Otherwise it is BCa,
-    from a bootstrap within the cells. It begins at 0 where chance alone may explain the gap (the
-    permutation test). Where one of the two levels is never or always favoured, its resamples do
-    not vary, so the interval is joined with Newcombe's. `null_high` is the null's 95 % quantile.
+    from a bootstrap within the cells, joined with Newcombe's for the two levels: the bootstrap of a
+    maximum covers too little, and where one of them is never or always favoured its resamples do
+    not vary. It begins at 0 where chance alone may explain the gap (the permutation test).
+    `null_high` is the null's 95 % quantile.
     """
     firsts = np.cumsum([len(table.trials) for table in tables])[:-1]
     tests = PairwiseTests.of((*tables, *beside), n_resamples, np.random.default_rng(seed))
@@ -196,11 +202,9 @@ def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
 
     The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables.
     """
-    counts = [
-        x for end in (pair.highest, pair.lowest) for x in (table.hits[end], table.trials[end])
-    ]
+    counts = table.counts([pair.highest, pair.lowest])
     critical = any_pair(len(table.trials), 1 - 0.05 / n_tables)
-    low, high = newcombe(*counts, level_within(critical))
+    low, high = newcombe(*counts, level=level_within(critical))
     n = int(counts[1] + counts[3])
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
     return Estimate(
@@ -213,10 +217,9 @@ def _widened(
 ) -> Estimate:
     """The interval with what resamples cannot show; see `largest_gap`."""
     low, high, method = resampled.low, resampled.high, resampled.method
-    if set(table.rates[ends]) & {0.0, 1.0}:
-        pair = newcombe(*(x for end in ends for x in (table.hits[end], table.trials[end])))
-        low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
-        method = message("interval_methods.joined_with_newcombe", method=method)
+    pair = newcombe(*table.counts(ends))
+    low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
+    method = message("interval_methods.joined_with_newcombe", method=method)
     if by_chance and low:
         low, method = 0.0, message("interval_methods.from_zero", method=method)
     return replace(resampled, low=max(low or 0.0, 0.0), high=high, method=method)

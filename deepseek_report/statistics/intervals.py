@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -153,6 +154,7 @@ def _bisect(
     return math.exp(inside)
 
 
+@cache
 def any_pair(n_levels: int, level: float = 0.95) -> float:
     """Critical value for the distance of any two of so many levels, in standard errors.
 
@@ -181,7 +183,7 @@ def _range_within(width: float, n: int) -> float:
     """Chance that so many standard normal numbers lie within this width of one another."""
     from scipy.special import ndtr
 
-    lowest = np.linspace(-9.0, 9.0, 4001)
+    lowest = np.linspace(-9.0, 9.0, 1001)
     density = n * np.exp(-(lowest**2) / 2) / math.sqrt(2 * math.pi)
     return float(np.trapezoid(density * (ndtr(lowest + width) - ndtr(lowest)) ** (n - 1), lowest))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -101,7 +101,7 @@ class Rates:
         rates = np.where(self.judged | ~self.judged.any(), self.table.rates, -1.0)
         return int(np.argmax(rates))
 
-    def compare(self, reference: int) -> Iterator[dict[str, object]]:
+    def compare(self, reference: int) -> Iterator[dict[str, Any]]:
         """A row for each level against the reference: rates, ratio, difference, test.
 
         Where another level has a higher rate, the reference itself and the level with the lowest
@@ -117,7 +117,7 @@ class Rates:
                 if level != highest:
                     yield self._row(level, highest)
 
-    def _row(self, level: int, reference: int) -> dict[str, object]:
+    def _row(self, level: int, reference: int) -> dict[str, Any]:
         both = [level, reference]
         x, x_reference = (int(count) for count in self.table.hits[both])
         n, n_reference = (int(count) for count in self.table.trials[both])
@@ -268,7 +268,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         surest = np.array([rates.p_value for rates in attributes])
         factors = holm(surest, KINDS_OF_COMPARISONS) / surest
         rows = [
-            row | {"p_adjusted": min(1.0, float(row["p_value"] * factor))}  # type: ignore[operator]
+            row | {"p_adjusted": min(1.0, float(row["p_value"] * factor))}
             if row["enough"]
             else row | {"p_adjusted": math.nan}
             for rates, reference, factor in zip(attributes, references, factors, strict=True)
