@@ -7,9 +7,10 @@ from deepseek_report.artifacts.score import Score
 
 #: A p-value, corrected for all tests of its kind, under which a difference is beyond chance.
 SIGNIFICANT = 0.05
-#: A gap between groups of people, as a share, that is large whatever else is right: of error rates,
-#: or what the direct use of an attribute adds to the gap in decisions.
-LARGE_GAP, LARGE_DIRECT_GAP = 0.10, 0.05
+#: A gap in error rates between groups of people that is large, as a share.
+LARGE_GAP = 0.10
+#: Share of decisions that turn with a sensitive attribute alone that is worth telling, and large.
+DIRECT_USE, LARGE_DIRECT_USE = 0.01, 0.05
 #: Gain in AUC from doubling the data that is worth collecting them for.
 GAIN_WORTHWHILE = 0.005
 

@@ -172,6 +172,16 @@ def test_a_crossing_is_named_only_if_it_is_clearly_below(run):
     assert finding.values["attribute"] == "Sex × age band"
 
 
+@pytest.mark.parametrize(("high", "told"), [(0.60, 1), (0.55, 2)])
+def test_a_crossing_that_its_attributes_explain_is_not_told_again(run, high, told):
+    crossing = {"attribute": "sex × age_band", "attribute_label": "Sex × age band"}
+    sex = pair("women", "clear below", 0.7, attribute="sex", reference="men")
+    age = pair("under 25", "clear below", 0.8)
+    both = pair("women × under 25", "clear below", 0.5, **crossing) | {"high": high}
+    findings = rules_groups.impact(run.measure("impact_ratio", pairs=[sex, age, both]).results())
+    assert len(findings) == 1 + told
+
+
 def gap(p, attribute="sex"):
     row = {"attribute": attribute, "value": 0.1, "low": 0.05, "high": 0.15, "null_high": 0.04}
     return row | {"p_adjusted": p, "n": 500, "widest_level": "men", "narrowest_level": "women"}
@@ -329,6 +339,41 @@ def levels_of_age(n: int) -> list[dict]:
         row | ends | {"level": "under 25", "n": n, "gain": 0.02},
         row | ends | {"level": "25 or over", "n": 40, "gain": 0.12},
     ]
+
+
+def turned(score, low, high, attribute="sex"):
+    value = (low + high) / 2
+    return score("decisions_turned", value, low, high, attribute=attribute, unit="share")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message", "severity"),
+    [
+        (0.052, 0.063, "direct_use", "high"),
+        (0.012, 0.03, "direct_use", "medium"),
+        (0.004, 0.02, "direct_use_none", "low"),
+        (0.0, 0.002, "direct_use_none", "info"),
+    ],
+)
+def test_direct_use_is_as_grave_as_the_share_of_decisions_that_surely_turn(
+    run, score, low, high, message, severity
+):
+    run.measure("direct_use", turned(score, low, high))
+    (finding,) = rules_sources.direct_use(run.results())
+    assert (finding.message, finding.severity) == (message, severity)
+
+
+def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
+    parts = {"gap": 0.123, "direct": 0.057, "labels": 0.02, "stand_ins": 0.04, "rest": 0.006}
+    split = {"attribute": "sex", "level": "men", "reference": "women", "n": 2000}
+    for part, value in parts.items():
+        split |= {part: value, f"{part}_low": value - 0.01, f"{part}_high": value + 0.01}
+    swaps = {"attribute": "sex", "given": True, "stand_ins": "Credit limit", "n": 2000}
+    run.measure("direct_use", turned(score, 0.052, 0.062), swaps=[swaps], split=[split])
+    text = say(rules_sources.direct_use(run.results())[0])
+    assert text.startswith("Sex: the model decides by it directly. Swapping sex alone turns 5.7")
+    assert "between “men” and “women”, +5.7\u00a0points" in text
+    assert "stand in for it (Credit limit)" in text
 
 
 def test_a_group_is_called_badly_explained_where_its_gain_is_lower_beyond_chance(run, score, say):
