@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -28,6 +28,8 @@ from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import rules_errors, rules_groups
+from deepseek_report.metrics.fairness.direct_use import DirectUse
+from deepseek_report.metrics.fairness.gap_split import PARTS
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
@@ -157,33 +159,40 @@ def _severities(world: World, seed: int) -> dict[str, str]:
     return {finding.id: finding.severity for finding in findings}
 
 
+def severities_of_null(n: int, seed: int) -> dict[str, str]:
+    """With a share of favourable decisions of 30, 60 or 85 % in turn."""
+    return _severities(World(n, (0.3, 0.6, 0.85)[seed % 3]), seed)
+
+
 def null_worlds(repeats: int, jobs: int) -> Table:
     """Groups that differ in nothing: whatever is called critical or major is a false alarm."""
     rows = []
     for n in (300, 1000, 6000):
-        for rate in (0.3, 0.6, 0.85):
-            outcomes = repeat(partial(_severities, World(n, rate)), repeats, jobs)
-            critical, major = (
-                share([severity in severities.values() for severities in outcomes])
-                for severity in ("high", "medium")
-            )
-            too_few = share(["groups_too_few" in severities for severities in outcomes])
-            rows.append((n, f"{rate:.0%}", critical, major, too_few))
+        outcomes = repeat(partial(severities_of_null, n), repeats, jobs)
+        critical, major = (
+            share([severity in severities.values() for severities in outcomes])
+            for severity in ("high", "medium")
+        )
+        too_few = share(["groups_too_few" in severities for severities in outcomes])
+        rows.append((n, critical, major, too_few))
     return Table(
         "Groups of people without any difference",
         "Three attributes of two, three and five groups, and their crossings; decisions and labels "
-        f"do not depend on them. {repeats} worlds each, all findings on decisions and errors "
-        "together. Target: critical in at most 5 %, major in at most 5 %.",
-        ("people", "favourable", "any critical", "any major", "a group is too small to judge"),
+        f"do not depend on them; 30, 60 or 85 % are favourable. {repeats} worlds each; all "
+        "findings on decisions and errors together. Target: critical in at most 5 %, "
+        "major in at most 5 %.",
+        ("people", "any critical", "any major", "a group is too small to judge"),
         rows,
     )
 
 
+_OF_PLANTED = {name: ATTRIBUTES[name] for name in ("sex", "status")}
+_planted = partial(World, 3000, attributes=_OF_PLANTED)
 #: What is planted on the smaller of two groups, in three strengths.
 PLANTED: Mapping[str, tuple[World, ...]] = {
-    "favoured less, ratio": tuple(World(3000, ratio=ratio) for ratio in (0.9, 0.7, 0.5)),
-    "favourable labels turned": tuple(World(3000, flipped=share) for share in (0.15, 0.3, 0.45)),
-    "labels turned": tuple(World(3000, noise=share) for share in (0.15, 0.3, 0.45)),
+    "favoured less, ratio": tuple(_planted(ratio=ratio) for ratio in (0.9, 0.7, 0.5)),
+    "favourable labels turned": tuple(_planted(flipped=part) for part in (0.15, 0.3, 0.45)),
+    "labels turned": tuple(_planted(noise=part) for part in (0.15, 0.3, 0.45)),
 }
 
 
@@ -191,7 +200,7 @@ def _strength(world: World) -> float:
     return world.ratio if world.ratio < 1 else world.flipped + world.noise
 
 
-def _told(world: World, seed: int) -> tuple[str, bool]:
+def told_of_planted(world: World, seed: int) -> tuple[str, bool]:
     """The gravest severity of what is told of the attribute, and whether anything else is told."""
     own, others = [], []
     for finding in concluded(*world.draw(seed), seed):
@@ -207,7 +216,7 @@ def planted_worlds(repeats: int, jobs: int) -> Table:
     rows = []
     for name, worlds in PLANTED.items():
         for world in worlds:
-            told = repeat(partial(_told, world), repeats, jobs)
+            told = repeat(partial(told_of_planted, world), repeats, jobs)
             rows.append(
                 (
                     name,
@@ -219,7 +228,7 @@ def planted_worlds(repeats: int, jobs: int) -> Table:
             )
     return Table(
         "Effects that are planted on one group",
-        "3 000 people, three attributes; one of two groups, 40 % of all, is treated otherwise. "
+        "3 000 people, two attributes; one of two groups, 40 % of all, is treated otherwise. "
         f"{repeats} worlds each. A ratio of 0.9 lies above the declared 0.8. Turned labels show in "
         "the errors: those who deserve it by their label seem to be treated unevenly.",
         ("planted", "strength", "major or critical", "critical", "another attribute is named"),
@@ -230,7 +239,7 @@ def planted_worlds(repeats: int, jobs: int) -> Table:
 # --- power of the ratio ---
 
 
-def _verdict(rate: float, ratio: float, sizes: tuple[int, int], seed: int) -> str:
+def verdict_on(rate: float, ratio: float, sizes: tuple[int, int], seed: int) -> str:
     """The verdict on a group of the first size and a rate so much below that of the other."""
     rng = np.random.default_rng([seed, *sizes])
     code = np.repeat([0, 1], sizes)
@@ -274,7 +283,7 @@ def ratio_power(repeats: int, jobs: int) -> Table:
         (1.0, (1000, 1000)),
     ):
         for rate in (0.1, 0.2, 0.35, 0.5, 0.8):
-            verdicts = repeat(partial(_verdict, rate, ratio, sizes), repeats, jobs)
+            verdicts = repeat(partial(verdict_on, rate, ratio, sizes), repeats, jobs)
             below, above = (
                 share([verdict == name for verdict in verdicts])
                 for name in ("clear below", "clear above")
@@ -403,6 +412,72 @@ def coverage(repeats: int, jobs: int) -> list[Table]:
     ]
 
 
+# --- parts of a gap ---
+
+
+@dataclass(frozen=True)
+class ReadingClassifier:
+    """Favours by skill, and by sex and a job that stands in for it, with these weights."""
+
+    by_sex: float
+    by_job: float
+
+    def probabilities(self, inputs: Floats) -> Floats:
+        sex, job, skill = inputs.T
+        favourable = 1 / (1 + np.exp(-skill + self.by_sex * sex + self.by_job * job))
+        return np.column_stack([favourable, 1 - favourable])
+
+
+def _measured_split(model: ReadingClassifier, n: int, seed: int) -> dict[str, float]:
+    """The parts of the gap, where skill differs by sex and labels follow skill alone."""
+    rng = np.random.default_rng([seed, n])
+    sex = rng.integers(0, 2, n)
+    job = np.where(rng.random(n) < 0.8, sex, 1 - sex)
+    skill = rng.normal(size=n) - 0.3 * sex
+    inputs = np.column_stack([sex, job, skill]).astype(np.float64)
+    labels = np.where(rng.random(n) < 1 / (1 + np.exp(-skill)), FAVOURABLE, OTHER)
+    favourable = model.probabilities(inputs)[:, FAVOURABLE]
+    p = _predictions(favourable, labels, {"sex": sex})
+    schema = Schema(
+        tuple(Feature(name, name, "numeric") for name in ("sex", "job", "skill")),
+        _schema({}).target,
+        (Attribute("sex", "sex", ("sex 0", "sex 1"), source="sex"),),
+    )
+    part = Split(inputs, labels, p.instance_ids, p.groups)
+    context = replace(
+        _context(schema, p, seed),
+        dataset=Dataset(schema, part, part, part, card={}),
+        classifier=model,
+    )
+    metric = DirectUse(max_rows=n, n_resamples=500 if n < 10_000 else 100)
+    row: dict[str, float] = metric.measure(context).tables["split"].iloc[0].to_dict()
+    return row
+
+
+def split_coverage(repeats: int, jobs: int) -> Table:
+    """How often the intervals of the parts hold what the same measurement gives on many people."""
+    rows = []
+    for name, model in {
+        "skill alone": ReadingClassifier(0.0, 0.0),
+        "skill and sex": ReadingClassifier(0.8, 0.0),
+        "skill and job": ReadingClassifier(0.0, 0.8),
+        "all three": ReadingClassifier(0.5, 0.5),
+    }.items():
+        truth = _measured_split(model, 200_000, 10**6)
+        outcomes = repeat(partial(_measured_split, model, 2000), repeats, jobs)
+        for part in PARTS:
+            held = [row[f"{part}_low"] <= truth[part] <= row[f"{part}_high"] for row in outcomes]
+            rows.append((name, part, f"{100 * truth[part]:+.1f}", share(held)))
+    return Table(
+        "The parts of a gap in favourable decisions",
+        f"{repeats} samples of 2 000 people. Skill is 0.3 standard deviations lower in one group, "
+        "labels follow it alone, and 80 % have the job of their sex. True values, in points, are "
+        "those of 200 000 people. A part that is exactly 0 by construction is always held.",
+        ("the model reads", "part", "true value", "interval holds it"),
+        rows,
+    )
+
+
 def tables(share_of_worlds: float, jobs: int) -> list[Table]:
     """All tables of this part; 200 worlds and 2 000 samples each at a share of 1."""
     worlds, samples = (max(4, round(n * share_of_worlds)) for n in (200, 2000))
@@ -411,4 +486,5 @@ def tables(share_of_worlds: float, jobs: int) -> list[Table]:
         planted_worlds(worlds // 2, jobs),
         ratio_power(worlds * 2, jobs),
         *coverage(samples, jobs),
+        split_coverage(worlds, jobs),
     ]
