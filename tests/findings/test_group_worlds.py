@@ -20,8 +20,8 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.parametrize("n", [300, 1000, 6000])
 def test_groups_without_any_difference_raise_no_alarm(groups: ModuleType, n: int) -> None:
-    told = [groups.severities_of_null(n, seed) for seed in range(3)]
-    assert not {"high", "medium"} & {severity for each in told for severity in each.values()}
+    worlds = [groups.severities_of_null(n, seed) for seed in range(3)]
+    assert not {"high", "medium"} & {severity for each in worlds for severity in each.values()}
 
 
 @pytest.mark.parametrize("sizes", [(1000, 1000), (1000, 2000), (2000, 1000)])

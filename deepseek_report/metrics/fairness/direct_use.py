@@ -27,7 +27,7 @@ from deepseek_report.metrics.fairness.groups import (
     Outcomes,
     groupings,
 )
-from deepseek_report.metrics.fairness.swapped_inputs import Asked, TellingColumns
+from deepseek_report.metrics.fairness.swapped_inputs import SwappedDecisions, TellingColumns
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, rate
 
@@ -140,13 +140,13 @@ class DirectUse(PeopleMetric, ClassMetric):
         rows = np.sort(rng.permutation(np.flatnonzero(grouping.codes >= 0))[: self.max_rows])
         codes, levels = grouping.codes[rows], (grouping.levels[pair[0]], grouping.levels[pair[1]])
         columns = TellingColumns.of(context.dataset, grouping.name, levels, self.stand_in_auc)
-        asked = Asked.of(context, rows, codes, columns, rng)
+        decisions = SwappedDecisions.of(context, rows, codes, columns, rng)
         favourable = context.dataset.schema.target.declared_favourable
         inside = np.isin(codes, pair)
         split = split_gap(
             codes[inside] == pair[0],
             context.predictions.labels[rows][inside] == favourable,
-            np.column_stack([asked.favoured, asked.evened, asked.exchanged])[inside],
+            np.column_stack([decisions.favoured, decisions.evened, decisions.exchanged])[inside],
             self.n_resamples,
             context.seed,
             self.min_events,
@@ -154,26 +154,26 @@ class DirectUse(PeopleMetric, ClassMetric):
         features = context.dataset.schema.features
         return Measured(
             pair=levels,
-            given=columns.source is not None,
-            turned=_turned(asked, columns),
+            is_read=columns.source is not None,
+            turned=_turned(decisions, columns),
             stand_ins=tuple(features[j].label for j in columns.stand_ins),
-            exchanged=rate(int((asked.exchanged != asked.favoured).sum()), len(rows)),
+            exchanged=rate(int((decisions.exchanged != decisions.favoured).sum()), len(rows)),
             split=split,
         )
 
 
-def _turned(asked: Asked, columns: TellingColumns) -> Estimate:
+def _turned(decisions: SwappedDecisions, columns: TellingColumns) -> Estimate:
     """Share of decisions that turn with the attribute; exactly 0 where it is not given."""
     if columns.source is None:
-        return Estimate(0.0, n=len(asked.favoured))
-    return rate(int((asked.swapped != asked.favoured).sum()), len(asked.favoured))
+        return Estimate(0.0, n=len(decisions.favoured))
+    return rate(int((decisions.swapped != decisions.favoured).sum()), len(decisions.favoured))
 
 
 @dataclass(frozen=True)
 class Measured:
     """What was measured of one attribute.
 
-    pair : the levels with the highest and the lowest rate. given : whether the model is given the
+    pair : the levels with the highest and the lowest rate. is_read : whether the model is given the
     attribute. turned : share of decisions that turn with the attribute alone. stand_ins : labels of
     the features that stand in for it; exchanged : share of decisions that turn if these are
     exchanged as well, with those of a person with the same label. split : None where too few people
@@ -181,7 +181,7 @@ class Measured:
     """
 
     pair: tuple[str, str]
-    given: bool
+    is_read: bool
     turned: Estimate
     stand_ins: tuple[str, ...]
     exchanged: Estimate
@@ -201,7 +201,7 @@ class Measured:
             attribute=grouping.name,
             unit="share",
             bounds=SHARE,
-            note="" if self.given else message("notes.direct_use.not_given"),
+            note="" if self.is_read else message("notes.direct_use.not_given"),
         )
         if self.split is None:
             return [turned]
@@ -221,7 +221,7 @@ class Measured:
         return {
             "attribute": grouping.name,
             "attribute_label": grouping.label,
-            "given": self.given,
+            "given": self.is_read,
             **_cells("turned", self.turned),
             **_cells("direct", self.direct),
             "stand_ins": SEPARATOR.join(self.stand_ins),

@@ -23,7 +23,7 @@ _BINS, _PRIOR = 20, 10.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class SwappedDecisions:
     """The favourable decisions of some people as they are, and as they would be.
 
     favoured : (person,) as they are. swapped : with the sensitive input of a random person of
@@ -45,7 +45,7 @@ class Asked:
         codes: Ints,
         columns: TellingColumns,
         rng: np.random.Generator,
-    ) -> Asked:
+    ) -> SwappedDecisions:
         """Ask the model about the people in these rows of the test part.
 
         codes : (person,) their groups.
@@ -55,9 +55,9 @@ class Asked:
         favoured, deserving = p.decisions[rows] == favourable, p.labels[rows] == favourable
 
         def with_columns_of(donors: Ints, changed: list[int]) -> Bools:
-            asked = inputs.copy()
-            asked[:, changed] = inputs[donors][:, changed]
-            outputs = context.classifier.probabilities(asked)
+            swapped_inputs = inputs.copy()
+            swapped_inputs[:, changed] = inputs[donors][:, changed]
+            outputs = context.classifier.probabilities(swapped_inputs)
             return np.asarray(decide(outputs, p.threshold, p.explained) == favourable)
 
         swapped, evened = favoured, favoured.astype(np.float64)
@@ -149,10 +149,10 @@ class _Told:
         known = own[~np.isnan(own)]
         inner = np.linspace(0, 1, _BINS + 1)[1:-1]
         edges = np.unique(np.quantile(known, inner)) if len(known) else np.empty(0)
-        bins, asked = (
+        bins, looked_up = (
             np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x, side="right"))
             for x in (own, values)
         )
         hits, trials = (np.bincount(bins, w, len(edges) + 2) for w in (self.first, None))
         overall = self.first.mean()
-        return np.asarray(((hits + _PRIOR * overall) / (trials + _PRIOR))[asked])
+        return np.asarray(((hits + _PRIOR * overall) / (trials + _PRIOR))[looked_up])

@@ -33,7 +33,7 @@ class RuleClassifier:
 
 
 def world(
-    rule: Rule, *, given: bool = True, skill_gap: float = 0.0, labels_follow: bool = False
+    rule: Rule, *, is_read: bool = True, skill_gap: float = 0.0, labels_follow: bool = False
 ) -> MeasureContext:
     """2 000 people of two sexes; nine in ten have the stand-in of their sex."""
     rng = np.random.default_rng(3)
@@ -52,7 +52,7 @@ def world(
             Feature("skill", "Skill", "numeric"),
         ),
         Target("paid", "Paid", ("paid", "not paid"), favourable=0, explained=1),
-        (Attribute("sex", "Sex", ("men", "women"), source="sex" if given else None),),
+        (Attribute("sex", "Sex", ("men", "women"), source="sex" if is_read else None),),
     )
     part = Split(inputs, labels, np.arange(n), {"sex": sex})
     classifier = RuleClassifier(rule)
@@ -122,7 +122,7 @@ def test_the_parts_add_up_to_the_gap() -> None:
 
 
 def test_what_the_model_is_not_given_it_does_not_use_directly() -> None:
-    context = world(lambda x: x[:, STAND_IN] == 0, given=False)
+    context = world(lambda x: x[:, STAND_IN] == 0, is_read=False)
     swaps, split = measured(context)
     assert not swaps["given"]
     assert (swaps["turned"], split["direct"]) == (0.0, 0.0)
@@ -145,4 +145,4 @@ def test_parts_do_not_depend_on_the_order_of_the_people() -> None:
         for rows in (np.arange(200), order)
     ]
     values = [[getattr(split, part).value for part in PARTS] for split in splits]
-    assert all(one == pytest.approx(other) for one, other in pairwise(values))
+    assert all(straight == pytest.approx(shuffled) for straight, shuffled in pairwise(values))
