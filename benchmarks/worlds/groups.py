@@ -428,25 +428,30 @@ class ReadingClassifier:
         return np.column_stack([favourable, 1 - favourable])
 
 
+def _skilled(rng: np.random.Generator, n: int) -> Split:
+    """People of two sexes: 80 % have the job of their sex, skill is a little lower in one."""
+    sex = rng.integers(0, 2, n)
+    job = np.where(rng.random(n) < 0.8, sex, 1 - sex)
+    skill = rng.normal(size=n) - 0.2 * sex
+    inputs = np.column_stack([sex, job, skill]).astype(np.float64)
+    labels = np.where(rng.random(n) < 1 / (1 + np.exp(-skill)), FAVOURABLE, OTHER)
+    return Split(inputs, labels, np.arange(n), {"sex": sex})
+
+
 def _measured_split(model: ReadingClassifier, n: int, seed: int) -> dict[str, float]:
     """The parts of the gap, where skill differs by sex and labels follow skill alone."""
     rng = np.random.default_rng([seed, n])
-    sex = rng.integers(0, 2, n)
-    job = np.where(rng.random(n) < 0.8, sex, 1 - sex)
-    skill = rng.normal(size=n) - 0.3 * sex
-    inputs = np.column_stack([sex, job, skill]).astype(np.float64)
-    labels = np.where(rng.random(n) < 1 / (1 + np.exp(-skill)), FAVOURABLE, OTHER)
-    favourable = model.probabilities(inputs)[:, FAVOURABLE]
-    p = _predictions(favourable, labels, {"sex": sex})
+    train, part = (_skilled(rng, n) for _ in range(2))
+    favourable = model.probabilities(part.inputs)[:, FAVOURABLE]
+    p = _predictions(favourable, part.labels, dict(part.groups))
     schema = Schema(
         tuple(Feature(name, name, "numeric") for name in ("sex", "job", "skill")),
         _schema({}).target,
         (Attribute("sex", "sex", ("sex 0", "sex 1"), source="sex"),),
     )
-    part = Split(inputs, labels, p.instance_ids, p.groups)
     context = replace(
         _context(schema, p, seed),
-        dataset=Dataset(schema, part, part, part, card={}),
+        dataset=Dataset(schema, train, part, part, card={}),
         classifier=model,
     )
     metric = DirectUse(max_rows=n, n_resamples=500 if n < 10_000 else 100)
@@ -470,7 +475,7 @@ def split_coverage(repeats: int, jobs: int) -> Table:
             rows.append((name, part, f"{100 * truth[part]:+.1f}", share(held)))
     return Table(
         "The parts of a gap in favourable decisions",
-        f"{repeats} samples of 2 000 people. Skill is 0.3 standard deviations lower in one group, "
+        f"{repeats} samples of 2 000 people. Skill is 0.2 standard deviations lower in one group, "
         "labels follow it alone, and 80 % have the job of their sex. True values, in points, are "
         "those of 200 000 people. A part that is exactly 0 by construction is always held.",
         ("the model reads", "part", "true value", "interval holds it"),
