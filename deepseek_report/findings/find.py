@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     rules_data.labels,
     rules_groups.not_judged,
     rules_groups.impact,
+    rules_sources.direct_use,
     rules_performance.baselines,
     rules_calibration.leaning,
     rules_errors.error_gaps,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.conclusion_limits import LARGE_GAP, severity_for_people
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -16,65 +18,112 @@ from deepseek_report.findings.records import (
     rows,
     unit_of,
 )
-from deepseek_report.findings.rules_groups import RATES, is_beyond_chance
+from deepseek_report.findings.rules_groups import (
+    RATES,
+    gravest,
+    is_beyond_chance,
+    said_promises,
+    unkept,
+)
+from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE
 from deepseek_report.wording import estimates
 
+#: The whole before its part, see `metrics.fairness.group_gaps.ErrorGap`.
 _GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
 
 
 def error_rates(results: Results) -> list[Finding]:
     """Whether errors fall evenly, by two differences and their permutation tests."""
+    surest = _surest_tests(results)
+    apart = [row for row in surest if is_beyond_chance(row)]
+    even = [row for row in surest if not is_beyond_chance(row)]
+    findings = [_uneven(results, apart)] if apart else []
+    return findings + ([_even(results, even)] if even else [])
+
+
+def has_uneven_errors(results: Results, verdict: Verdict) -> bool:
+    """Whether a promise is about errors by an attribute that has a finding on them."""
+    return verdict.metric in _GAPS and any(
+        row["attribute"] == verdict.attribute and is_beyond_chance(row)
+        for row in _surest_tests(results)
+    )
+
+
+def _surest_tests(results: Results) -> list[Row]:
+    """Of each attribute the test that speaks most clearly for a difference."""
     tests = [
         {"metric": metric, **row}
         for metric in _GAPS
         for row in rows(results, metric, "tests")
         if not is_crossing(row) and finite(row["value"]) is not None
     ]
-    names = list(dict.fromkeys(row["attribute"] for row in tests))
-    surest = [_surest([row for row in tests if row["attribute"] == name]) for name in names]
-    apart = [row for row in surest if is_beyond_chance(row)]
-    even = [row for row in surest if not is_beyond_chance(row)]
-    findings = [_errors(results, apart, "apart")] if apart else []
-    return findings + ([_errors(results, even, "even")] if even else [])
+    names = dict.fromkeys(row["attribute"] for row in tests)
+    return [min((row for row in tests if row["attribute"] == name), key=_doubt) for name in names]
 
 
-def _surest(tests: Sequence[Row]) -> Row:
-    """The test that speaks most clearly for a difference."""
-
-    def doubt(row: Row) -> float:
-        p = finite(row.get("p_adjusted"))
-        return 1.0 if p is None else p
-
-    return min(tests, key=doubt)
+def _doubt(row: Row) -> float:
+    p = finite(row.get("p_adjusted"))
+    return 1.0 if p is None else p
 
 
-def _errors(results: Results, tests: Sequence[Row], kind: str) -> Finding:
-    """One finding on all attributes whose errors differ, or on all whose errors do not."""
-    gaps = [_gap(results, row) for row in tests]
+def _uneven(results: Results, tests: Sequence[Row]) -> Finding:
+    """One finding on all attributes whose errors differ; not below a promise that is not kept."""
+    promises = [v for row in tests for v in unkept(results, _GAPS, row["attribute"])]
+    graves = [
+        *(_severity(_apart(row)) for row in tests),
+        *(SEVERITY_OF_PROMISE[promise.outcome] for promise in promises),
+    ]
+    values = _values(results, tests) | {"promises": said_promises(results, promises)}
+    return _finding(results, "apart", gravest(graves), values)
+
+
+def _even(results: Results, tests: Sequence[Row]) -> Finding:
+    return _finding(results, "even", "info", _values(results, tests))
+
+
+def _finding(results: Results, kind: str, severity: Severity, values: dict[str, Any]) -> Finding:
     measured = (ArtifactId.measure(name) for name in _GAPS if results.has(ArtifactId.measure(name)))
     return Finding(
         id=f"errors-{kind}",
-        severity="medium" if kind == "apart" else "info",
+        severity=severity,
         message=f"errors_{kind}",
-        values={
-            "gaps": gaps,
-            "attributes": [gap["attribute"] for gap in gaps],
-            "decision": results.schema.target.favourable_class,
-            "threshold": len(results.schema.target.classes) == 2,
-        },
+        values=values,
         evidence=(*measured, *RATES),
         section="bias",
     )
 
 
+def _severity(gap: Estimate) -> Severity:
+    """Of a gap that is beyond chance; large from `LARGE_GAP` on."""
+    low, high = gap.ends or (gap.value, gap.value)
+    return severity_for_people(
+        beyond_chance=True, surely_large=low >= LARGE_GAP, maybe_large=high >= LARGE_GAP
+    )
+
+
+def _values(results: Results, tests: Sequence[Row]) -> dict[str, Any]:
+    gaps = [_gap(results, row) for row in tests]
+    return {
+        "gaps": gaps,
+        "attributes": [gap["attribute"] for gap in gaps],
+        "decision": results.schema.target.favourable_class,
+        "threshold": len(results.schema.target.classes) == 2,
+    }
+
+
+def _apart(row: Row) -> Estimate:
+    """How far the surest pair lies apart; runs of older versions hold the largest gap alone."""
+    key = "surest_gap" if finite(row.get("surest_gap")) is not None else "value"
+    return estimates.of_row(row, key, "surest" if key == "surest_gap" else None)
+
+
 def _gap(results: Results, row: Row) -> dict[str, Any]:
-    gap = estimates.of_row(row, "value")
     return {
         "attribute": attribute_label(results, row["attribute"]),
-        "gap": gap,
+        "gap": _apart(row),
         "p": finite(row.get("p_adjusted")),
-        "widest": row.get("widest_level"),
-        "narrowest": row.get("narrowest_level"),
+        "widest": row.get("surest_highest") or row.get("widest_level"),
+        "narrowest": row.get("surest_lowest") or row.get("narrowest_level"),
         **_rates_apart(results, row),
     }
 
@@ -86,19 +135,12 @@ def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
         for group in rows(results, "group_rates", "groups")
         if group["attribute"] == row["attribute"]
     }
-    ends = [own.get(row.get(side)) for side in ("narrowest_level", "widest_level")]
-    low, high = ends
-    if low is None or high is None:
+    key = row.get("surest_rate")
+    ends = [own.get(row.get(f"surest_{side}")) for side in ("lowest", "highest")]
+    if not key or None in ends:
         return {"rates": None, "deserving": True}
-    keys = ("tpr",) if row["metric"] == "equal_opportunity_difference" else ("tpr", "fpr")
-    key = max(keys, key=lambda name: _apart(low, high, name))
-    rates = [estimates.of_row(group, key, key) for group in (low, high)]
+    rates = [estimates.of_row(group, key, key) for group in ends if group is not None]
     return {"rates": rates, "deserving": key == "tpr"}
-
-
-def _apart(low: Row, high: Row, key: str) -> float:
-    ends = finite(low.get(key)), finite(high.get(key))
-    return -1.0 if None in ends else abs(ends[1] - ends[0])  # type: ignore[operator]
 
 
 def error_gaps(results: Results) -> list[Finding]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import Estimate, finite
-from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import NOT_JUDGED
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT, severity_for_people
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -19,9 +20,10 @@ from deepseek_report.findings.records import (
     rows,
     setting,
 )
-from deepseek_report.findings.thresholds import judge
+from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
+from deepseek_report.wording.of_results import words_of
 
 TOO_FEW = "too few to judge"
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
@@ -31,6 +33,8 @@ _MESSAGES = {
     "above but uncertain": "impact_uncertain_above",
 }
 RATES = ("measures/group_rates",)
+#: Scores of how evenly favourable decisions fall: one gap, seen in two ways.
+_OF_DECISIONS = frozenset({"impact_ratio", "demographic_parity_difference"})
 _IMPACT = ("measures/impact_ratio", *RATES)
 
 
@@ -66,35 +70,83 @@ def impact(results: Results) -> list[Finding]:
 
 
 def gravest_pairs(results: Results) -> list[Row]:
-    """The pair with the gravest verdict of each attribute, and of all crossings in doubt."""
+    """The pair with the gravest verdict of each attribute, and of all crossings in doubt.
+
+    A crossing is told where it says more than its two attributes do, see `_is_explained`.
+    """
     pairs = rows(results, "impact_ratio", "pairs")
     judged = [row for row in pairs if row["verdict"] != TOO_FEW]
     plain = [row for row in judged if not is_crossing(row)]
-    crossed = [row for row in judged if is_crossing(row) and _below(row)]
-    names = list(dict.fromkeys(row["attribute"] for row in plain))
-    gravest = [_gravest([row for row in plain if row["attribute"] == name]) for name in names]
-    return gravest + ([_gravest(crossed)] if crossed else [])
+    names = dict.fromkeys(row["attribute"] for row in plain)
+    singles = [_gravest([row for row in plain if row["attribute"] == name]) for name in names]
+    crossed = [
+        row
+        for row in judged
+        if is_crossing(row) and _below(row) and not _is_explained(row, singles)
+    ]
+    return singles + ([_gravest(crossed)] if crossed else [])
 
 
-def is_reported(results: Results, verdict: Verdict) -> bool:
-    """Whether the finding on a pair of groups says what a promise about their ratio would."""
-    return (
-        verdict.metric == "impact_ratio"
-        and (verdict.side, verdict.bound) == ("at_least", declared_ratio(results))
-        and verdict.outcome in ("not met", "too uncertain to say")
-        and any(_is_about(verdict, row) for row in gravest_pairs(results))
+def _is_explained(crossing: Row, singles: Sequence[Row]) -> bool:
+    """Whether attributes that have a finding are cause enough for a crossing to be below.
+
+    They are if the interval of the crossing reaches the product of their ratios: then nothing
+    shows that being in both groups is worse than being in the one and in the other.
+    """
+    parts = str(crossing["attribute"]).split(CROSS)
+    own = [
+        float(row["ratio"])
+        for row in singles
+        if row["attribute"] in parts and row["verdict"] in _GRAVITY and _differs(row)
+    ]
+    return bool(own) and float(crossing["high"]) >= math.prod(own)
+
+
+def _differs(row: Row) -> bool:
+    return row["verdict"] == "clear below" or is_beyond_chance(row)
+
+
+def has_doubtful_ratio(results: Results, verdict: Verdict) -> bool:
+    """Whether a promise is about decisions by an attribute that has a finding on them."""
+    return verdict.metric in _OF_DECISIONS and any(
+        row["attribute"] == verdict.attribute and row["verdict"] in _GRAVITY
+        for row in gravest_pairs(results)
     )
 
 
-def _is_about(verdict: Verdict, row: Row) -> bool:
-    same = (verdict.attribute, verdict.level) == (row["attribute"], row["level"])
-    return same and row["verdict"] in _GRAVITY
+def unkept(results: Results, metrics: Collection[str], attribute: str) -> list[Verdict]:
+    """Promises about an attribute by these metrics that are not met, or may not be."""
+    return [
+        verdict
+        for verdict in judge(results)
+        if verdict.metric in metrics
+        and verdict.attribute == attribute
+        and verdict.outcome in ("not met", "too uncertain to say")
+    ]
+
+
+def said_promises(results: Results, verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """What a sentence takes of promises that are not met, or may not be."""
+    return [
+        {
+            "metric": words_of(results).label("metrics", verdict.metric),
+            "side": verdict.side,
+            "bound": verdict.bound,
+            "set_by": verdict.set_by,
+            "met": None if verdict.outcome == "too uncertain to say" else False,
+        }
+        for verdict in verdicts
+    ]
+
+
+def gravest(severities: Iterable[Severity]) -> Severity:
+    """The gravest of several severities, at least one."""
+    return min(severities, key=SEVERITIES.index)
 
 
 def _below(row: Row) -> bool:
     """Whether a crossing is under the declared ratio, by its interval or beyond chance."""
-    verdict = row["verdict"]
-    return verdict == "clear below" or (verdict == "below but uncertain" and is_beyond_chance(row))
+    return row["verdict"] in _GRAVITY[:2] and _differs(row)
 
 
 def is_beyond_chance(row: Row) -> bool:
@@ -121,11 +173,18 @@ def _impact(results: Results, row: Row) -> Finding:
         severity=_severity(results, row),
         message=message,
         values=_pair(results, row)
-        | {"also": _also_below(results, row), "base": _label_rates(results, row)},
+        | {"also": _also_below(results, row), "base": _label_rates(results, row)}
+        | {"promises": _promises(results, [row])},
         evidence=_IMPACT,
         section="bias",
         limits=_limits(results),
     )
+
+
+def _promises(results: Results, pairs: Sequence[Row]) -> list[dict[str, Any]]:
+    names = dict.fromkeys(row["attribute"] for row in pairs)
+    kept_not = [verdict for name in names for verdict in unkept(results, _OF_DECISIONS, name)]
+    return said_promises(results, kept_not)
 
 
 def _label_rates(results: Results, row: Row) -> list[float]:
@@ -140,14 +199,14 @@ def _label_rates(results: Results, row: Row) -> list[float]:
 
 
 def _severity(results: Results, row: Row) -> Severity:
-    """Grave where clearly below; serious where below, beyond chance, or promised otherwise."""
-    if row["verdict"] == "clear below":
-        return "high"
-    promised = any(
-        _is_about(verdict, row) for verdict in judge(results) if verdict.metric == "impact_ratio"
+    """By the declared ratio, see `severity_for_people`; not below that of a promise not kept."""
+    own = severity_for_people(
+        beyond_chance=is_beyond_chance(row),
+        surely_large=row["verdict"] == "clear below",
+        maybe_large=True,
     )
-    doubt = row["verdict"] == "below but uncertain" or is_beyond_chance(row)
-    return "medium" if doubt or promised else "low"
+    promises = unkept(results, _OF_DECISIONS, row["attribute"])
+    return gravest([own, *(SEVERITY_OF_PROMISE[promise.outcome] for promise in promises)])
 
 
 def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:
@@ -169,12 +228,11 @@ def _limits(results: Results) -> tuple[str, ...]:
 
 def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
     """One finding on all attributes for which the ratio may be below the declared one."""
-    severities = [_severity(results, row) for row in unsure]
     return Finding(
         id="impact-uncertain",
-        severity="medium" if "medium" in severities else "low",
+        severity=gravest(_severity(results, row) for row in unsure),
         message="impact_uncertain",
-        values=_pairs(results, unsure),
+        values=_pairs(results, unsure) | {"promises": _promises(results, unsure)},
         evidence=_IMPACT,
         section="bias",
         limits=_limits(results),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from deepseek_report.artifacts.conclusions import Outcome, Verdict
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.records import is_share, subject_of, unit_of
-from deepseek_report.findings.rules_groups import is_reported
-from deepseek_report.findings.thresholds import judge
+from deepseek_report.findings.rules_errors import has_uneven_errors
+from deepseek_report.findings.rules_groups import has_doubtful_ratio
+from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
@@ -28,23 +29,22 @@ _HOMES = {
 }
 #: The measure of parts of the data that is shown with the performance.
 _OF_PARTS = "measures/part_performance"
-_THRESHOLD_SEVERITY: dict[Outcome, Severity] = {
-    "not met": "high",
-    "too uncertain to say": "medium",
-    "not measured": "medium",
-}
 
 
 def thresholds(results: Results) -> list[Finding]:
     """One finding for each promise that is not met, and one where all are.
 
-    A promise about a ratio of groups is left to the finding on these groups.
+    A promise about groups of people is left to the finding on these groups, where there is one.
     """
     verdicts = judge(results)
     missed = [verdict for verdict in verdicts if verdict.outcome != "met"]
     if verdicts and not missed:
         return [_all_met(results, verdicts)]
-    return [_missed(results, verdict) for verdict in missed if not is_reported(results, verdict)]
+    return [
+        _missed(results, verdict)
+        for verdict in missed
+        if not (has_doubtful_ratio(results, verdict) or has_uneven_errors(results, verdict))
+    ]
 
 
 def _all_met(results: Results, verdicts: list[Verdict]) -> Finding:
@@ -71,7 +71,7 @@ def _missed(results: Results, verdict: Verdict) -> Finding:
     words = words_of(results)
     return Finding(
         id="-".join([message, verdict.metric, *subject]),
-        severity=_THRESHOLD_SEVERITY[verdict.outcome],
+        severity=SEVERITY_OF_PROMISE[verdict.outcome],
         message=message,
         values={
             "metric": words.label("metrics", verdict.metric),

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.conclusion_limits import (
+    DIRECT_USE,
+    LARGE_DIRECT_USE,
+    severity_for_people,
+)
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
     explainer_label,
+    first,
     of_kind,
     rows,
     setting,
 )
+from deepseek_report.findings.rules_groups import gravest
+from deepseek_report.metrics.fairness.direct_use import SEPARATOR
+from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import ends
 
 #: AUC of telling an attribute from the other features that is worth saying, and that is strong.
 PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
@@ -28,6 +39,68 @@ PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
 FEWEST_EXPLAINED = 15
 #: Corrected p-value under which a gap between groups is no chance.
 SURE = 0.05
+
+
+def direct_use(results: Results) -> list[Finding]:
+    """Whether the model decides by sensitive attributes themselves, and what that does to gaps."""
+    turned = [
+        score for score in results.find("decisions_turned") if finite(score.value) is not None
+    ]
+    used = [score for score in turned if ends(score)[0] >= DIRECT_USE]
+    unused = [score for score in turned if score not in used]
+    findings = [_direct_use(results, used, "direct_use")] if used else []
+    return findings + ([_direct_use(results, unused, "direct_use_none")] if unused else [])
+
+
+def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Finding:
+    used = [_use_of(results, score) for score in scores]
+    return Finding(
+        id=message,
+        severity=gravest(_severity_of_use(score) for score in scores),
+        message=message,
+        values={
+            "attributes": [use["attribute"] for use in used],
+            "used": used,
+            "decision": results.schema.target.favourable_class,
+        },
+        evidence=("measures/direct_use",),
+        section="bias",
+    )
+
+
+def _severity_of_use(score: Score) -> Severity:
+    """Certain from `DIRECT_USE` on by the lower end, large from `LARGE_DIRECT_USE` on."""
+    low, high = ends(score)
+    return severity_for_people(
+        beyond_chance=low >= DIRECT_USE,
+        surely_large=low >= LARGE_DIRECT_USE,
+        maybe_large=high >= DIRECT_USE,
+    )
+
+
+def _use_of(results: Results, score: Score) -> dict[str, Any]:
+    """The decisions that turn with an attribute, and the parts of its gap where they are known."""
+
+    def own(table: str) -> Row:
+        table_rows = rows(results, "direct_use", table)
+        return first(row for row in table_rows if row["attribute"] == score.attribute) or {}
+
+    split, swap = own("split"), own("swaps")
+    parts = {name: estimates.of_row(split, name, name) for name in GAP_PARTS}
+    return {
+        "attribute": attribute_label(results, score.attribute),
+        "turned": estimates.of_score(score),
+        "given": bool(swap.get("given", True)),
+        "features": stand_ins_of(swap),
+        "level": split.get("level"),
+        "reference": split.get("reference"),
+        **(parts if parts["gap"].is_defined else dict.fromkeys(parts)),
+    }
+
+
+def stand_ins_of(swap: Row) -> list[str]:
+    """The features that stand in for an attribute, by its row of `direct_use.swaps`."""
+    return [name for name in str(swap.get("stand_ins") or "").split(SEPARATOR) if name]
 
 
 def proxies(results: Results) -> list[Finding]:

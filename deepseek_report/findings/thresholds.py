@@ -7,6 +7,7 @@ from typing import Any
 
 from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
@@ -16,6 +17,12 @@ from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
 CONTROL = "random"
+#: How grave a promise is that is not kept, by its outcome.
+SEVERITY_OF_PROMISE: Mapping[Outcome, Severity] = {
+    "not met": "high",
+    "too uncertain to say": "medium",
+    "not measured": "medium",
+}
 
 
 def outcome(

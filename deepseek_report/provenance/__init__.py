@@ -15,7 +15,7 @@ from deepseek_report.provenance.module_files import PACKAGE
 __all__ = ["PACKAGE", "code_of", "environment", "git_revision", "version_of", "versions"]
 
 _REPORTED = (
-    *("torch", "numpy", "pandas", "scipy", "scikit-learn", "shap", "lime", "fairlearn"),
+    *("torch", "numpy", "pandas", "scipy", "scikit-learn", "shap", "lime"),
     *("matplotlib", "hydra-core", "omegaconf", "pydantic", "jinja2", "pyarrow"),
     *("safetensors", "transformers", "tokenizers", "pypandoc_binary", "typst", "plotly"),
 )

@@ -18,7 +18,8 @@ from deepseek_report.findings.records import (
     rows,
 )
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio, is_beyond_chance
-from deepseek_report.findings.rules_sources import proxy_features
+from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of
+from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
 from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
 from deepseek_report.sections.bias_undeclared import (
     answer_undeclared,
@@ -27,6 +28,7 @@ from deepseek_report.sections.bias_undeclared import (
 )
 from deepseek_report.sections.group_explanations import attribution, quality
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable, View
 from deepseek_report.wording import estimates
 
 #: The one measurement here that is also made where the data name no groups of people.
@@ -34,7 +36,7 @@ _EXPLAINED = "explanation_by_group"
 _METRICS = (
     *("group_rates", "impact_ratio"),
     *DIFFERENCES,
-    *("proxies", "threshold_tradeoff", _EXPLAINED),
+    *("direct_use", "proxies", "threshold_tradeoff", _EXPLAINED),
 )
 _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/group_rates",
@@ -138,6 +140,26 @@ def _caveats(draft: Draft) -> None:
         draft.caveat("no_verdict")
 
 
+def _direct_use(draft: Draft) -> dict[str, ShownTable]:
+    """What swapping an attribute alone turns, and the parts of each gap."""
+    numbers, words = draft.words.numbers, draft.words
+    swaps = [
+        row | {"stand_ins": numbers.listing(words.named(stand_ins_of(row))) or None}
+        for row in rows(draft.results, "direct_use", "swaps")
+    ]
+    swapped, split = (
+        View(f"bias-{name}", f"direct_use.{name}", _OF_DIRECT_USE[name]) for name in _OF_DIRECT_USE
+    )
+    return {
+        "swaps": draft.metric_table("direct_use", "swaps", swaps, swapped),
+        "split": draft.metric_table("direct_use", "split", view=split),
+    }
+
+
+_OF_DIRECT_USE = {
+    "swaps": ("attribute", "given", "turned", "direct", "stand_ins", "turned_stand_ins", "n"),
+    "split": ("attribute", "level", "reference", *GAP_PARTS, "n"),
+}
 _PROXIES = TableType(
     (
         Column("attribute", "attribute"),
@@ -163,6 +185,7 @@ def _sources(draft: Draft) -> dict[str, Any]:
         for score in results.find("proxy_auc")
     ]
     return {
+        **_direct_use(draft),
         "proxy_scores": draft.table("proxies", _PROXIES, proxies),
         "attribution": attribution(draft, "bias-attribution", "person"),
         "quality": quality(draft, "bias-explanations", "person"),

@@ -14,7 +14,9 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import (
     SHARE,
     Z95,
+    any_pair,
     enough_events,
+    level_within,
     newcombe,
 )
 from deepseek_report.statistics.resampling import (
@@ -38,6 +40,23 @@ class RateTable:
     def rates(self) -> Floats:
         return np.asarray(self.hits / np.maximum(self.trials, 1))
 
+    def counts(self, levels: Sequence[int]) -> list[int]:
+        """Hits and trials of these levels, one after the other."""
+        return [int(count) for k in levels for count in (self.hits[k], self.trials[k])]
+
+    def distances(self, rates: Floats) -> Floats:
+        """(draw, level) rates -> (draw, level, level) differences in standard errors.
+
+        The standard error is that of two levels with the rate of the whole table; 0 where that rate
+        is 0 or 1, and no two levels can differ.
+        """
+        overall = self.hits.sum() / max(self.trials.sum(), 1)
+        each = overall * (1 - overall) / np.maximum(self.trials, 1)
+        spread = np.sqrt(each[:, None] + each)
+        apart = rates[:, :, None] - rates[:, None, :]
+        out = np.zeros_like(apart)
+        return np.asarray(np.divide(apart, spread, out=out, where=spread > 0))
+
     def enough(self, min_cell: int, min_events: int) -> Bools:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
         overall = self.hits.sum() / max(self.trials.sum(), 1)
@@ -45,8 +64,68 @@ class RateTable:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two levels that differ in a rate, by the position of its table and of the two levels."""
+
+    table: int
+    highest: int
+    lowest: int
+
+
+@dataclass(frozen=True)
+class PairwiseTests:
+    """Any two levels set against one another in any of some rates, with one correction for all.
+
+    distances : of each table (level, level) differences of rates in standard errors of the
+    hypothesis that all levels have one rate. null : (permutation,) the largest of all of them where
+    the levels are dealt out by chance. null_rates : of each table (permutation, level) rates then.
+
+    References
+    ----------
+    Westfall & Young 1993, Resampling-based multiple testing, ISBN 978-0-471-55761-6 (single step).
+    """
+
+    distances: Sequence[Floats]
+    null: Floats
+    null_rates: Sequence[Floats]
+
+    @classmethod
+    def of(
+        cls, tables: Sequence[RateTable], n_permutations: int, rng: np.random.Generator
+    ) -> PairwiseTests:
+        """Deal out the levels among the cases of each table, keeping hits and sizes."""
+        dealt = [
+            permuted_counts(table.trials, int(table.hits.sum()), n_permutations, rng) / table.trials
+            for table in tables
+        ]
+        distances = [table.distances(table.rates[None])[0] for table in tables]
+        null = [
+            table.distances(rates).max(axis=(1, 2), initial=0.0)
+            for table, rates in zip(tables, dealt, strict=True)
+        ]
+        return cls(distances, np.max(null, axis=0), dealt)
+
+    def p_value(self, table: int, level: int, other: int) -> float:
+        """Chance that some pair in some table lies as far apart, if none truly did; in (0, 1]."""
+        return permutation_p_value(self.null, float(abs(self.distances[table][level, other])))
+
+    def surest(self, n_tables: int) -> Pair:
+        """The pair of the first tables that lies the most standard errors apart."""
+        table = int(np.argmax([distances.max() for distances in self.distances[:n_tables]]))
+        distances = self.distances[table]
+        ends = np.unravel_index(int(np.argmax(distances)), distances.shape)
+        return Pair(table, *(int(end) for end in ends))
+
+
+@dataclass(frozen=True)
 class Gap:
-    """The largest gap between two levels, and what chance alone would give."""
+    """The largest gap between two levels, and what chance alone would give.
+
+    highest, lowest : the levels of the largest gap; table : the position of its table.
+    p_value : that any two levels differ as surely as the surest pair does, where all have one rate.
+    surest : that pair, which need not be the one that lies furthest apart, and surest_gap its
+    difference, with an interval that holds for all pairs at once; None of a mean.
+    """
 
     estimate: Estimate
     null_mean: float
@@ -54,39 +133,53 @@ class Gap:
     p_value: float
     highest: int
     lowest: int
+    surest: Pair | None = None
+    surest_gap: Estimate | None = None
+    table: int = 0
 
 
-def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap:
+def largest_gap(
+    tables: Sequence[RateTable],
+    n_resamples: int,
+    seed: int,
+    beside: Sequence[RateTable] = (),
+) -> Gap:
     """Greatest difference of any of these rates between two levels.
 
-    max over tables of (max over levels − min over levels). Noise alone raises it, so the null
-    distribution is given too: levels are dealt out by chance among the cases of each table.
+    max over tables of (max over levels − min over levels). Noise alone raises it, and most where
+    levels are small, so differences are tested in standard errors: the largest over all pairs of
+    levels and all tables, against the largest where levels are dealt out by chance.
 
     Parameters
     ----------
     tables : one for a plain gap; true and false positive rates for equalized odds.
+    each needs two levels. beside : rates that are looked at as well. The p-value is corrected for
+    them, so that of a part (equal opportunity) is never below that of the whole (equalized odds).
 
     Returns
     -------
     Gap. Of one rate and two levels the interval is Newcombe's, folded at zero. Otherwise it is BCa,
-    from a bootstrap within the cells. It begins at 0 where chance alone may explain the gap (the
-    permutation test). Where one of the two levels is never or always favoured, its resamples do
-    not vary, so the interval is joined with Newcombe's. `null_high` is the null's 95 % quantile.
+    from a bootstrap within the cells, joined with Newcombe's for the two levels: the bootstrap of a
+    maximum covers too little, and where one of them is never or always favoured its resamples do
+    not vary. It begins at 0 where chance alone may explain the gap (the permutation test).
+    `null_high` is the null's 95 % quantile.
     """
-    rng = np.random.default_rng(seed)
-    k = len(tables[0].trials)
+    firsts = np.cumsum([len(table.trials) for table in tables])[:-1]
+    tests = PairwiseTests.of((*tables, *beside), n_resamples, np.random.default_rng(seed))
 
     def statistic(rates: Floats) -> Floats:
-        parts = np.split(rates, len(tables), axis=1)
+        parts = np.split(rates, firsts, axis=1)
         return np.asarray(np.max([np.ptp(part, axis=1) for part in parts], axis=0))
 
     rates = np.concatenate([table.rates for table in tables])
     value = float(statistic(rates[None])[0])
-    null = statistic(_null_rates(tables, n_resamples, rng))
-    p_value = permutation_p_value(null, value)
-    widest = max(tables, key=lambda table: np.ptp(table.rates))
+    null = statistic(np.concatenate(tests.null_rates[: len(tables)], axis=1))
+    surest = tests.surest(len(tables))
+    p_value = tests.p_value(surest.table, surest.highest, surest.lowest)
+    position = int(np.argmax([np.ptp(table.rates) for table in tables]))
+    widest = tables[position]
     ends = [int(np.argmax(widest.rates)), int(np.argmin(widest.rates))]
-    if len(tables) == 1 and k == 2:
+    if len(rates) == 2:
         estimate = _folded(tables[0], value)
     else:
         estimate = _resampled(tables, statistic, n_resamples, seed)
@@ -98,6 +191,24 @@ def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap
         p_value=p_value,
         highest=ends[0],
         lowest=ends[1],
+        surest=surest,
+        table=position,
+        surest_gap=_apart(tables[surest.table], surest, len(tables) + len(beside)),
+    )
+
+
+def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
+    """The difference of the two levels; Newcombe's interval, for all pairs in all tables at once.
+
+    The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables.
+    """
+    counts = table.counts([pair.highest, pair.lowest])
+    critical = any_pair(len(table.trials), 1 - 0.05 / n_tables)
+    low, high = newcombe(*counts, level=level_within(critical))
+    n = int(counts[1] + counts[3])
+    value = float(table.rates[pair.highest] - table.rates[pair.lowest])
+    return Estimate(
+        value, float(low), float(high), n, message("interval_methods.newcombe_any_pair")
     )
 
 
@@ -106,21 +217,12 @@ def _widened(
 ) -> Estimate:
     """The interval with what resamples cannot show; see `largest_gap`."""
     low, high, method = resampled.low, resampled.high, resampled.method
-    if set(table.rates[ends]) & {0.0, 1.0}:
-        pair = newcombe(*(x for end in ends for x in (table.hits[end], table.trials[end])))
-        low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
-        method = message("interval_methods.joined_with_newcombe", method=method)
+    pair = newcombe(*table.counts(ends))
+    low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
+    method = message("interval_methods.joined_with_newcombe", method=method)
     if by_chance and low:
         low, method = 0.0, message("interval_methods.from_zero", method=method)
     return replace(resampled, low=max(low or 0.0, 0.0), high=high, method=method)
-
-
-def _null_rates(tables: Sequence[RateTable], n: int, rng: np.random.Generator) -> Floats:
-    dealt = [
-        permuted_counts(table.trials, int(table.hits.sum()), n, rng) / table.trials
-        for table in tables
-    ]
-    return np.concatenate(dealt, axis=1)
 
 
 def _folded(table: RateTable, value: float) -> Estimate:

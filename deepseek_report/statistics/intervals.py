@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -87,9 +88,13 @@ def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
 
 
 def newcombe(
-    successes: ArrayLike, trials: ArrayLike, other_successes: ArrayLike, other_trials: ArrayLike
+    successes: ArrayLike,
+    trials: ArrayLike,
+    other_successes: ArrayLike,
+    other_trials: ArrayLike,
+    level: float = 0.95,
 ) -> tuple[Floats, Floats]:
-    """95 % interval of the difference of two independent rates (first − other).
+    """Interval of the difference of two independent rates (first − other), by default of 95 %.
 
     Two Wilson intervals (l, u) are joined: d − √((p₁−l₁)² + (u₂−p₂)²), d + √((u₁−p₁)² + (p₂−l₂)²).
 
@@ -101,8 +106,8 @@ def newcombe(
     >>> round(float(low), 2), round(float(high), 2)
     (-0.02, 0.67)
     """
-    low, high = wilson(successes, trials)
-    other_low, other_high = wilson(other_successes, other_trials)
+    low, high = wilson(successes, trials, level)
+    other_low, other_high = wilson(other_successes, other_trials, level)
     first = _share(successes, trials)
     other = _share(other_successes, other_trials)
     gap = first - other
@@ -136,21 +141,70 @@ def _ratio_statistic(ratio: float, counts: tuple[float, float, float, float]) ->
     return total
 
 
-def _bisect(inside: float, outside: float, counts: tuple[float, float, float, float]) -> float:
+def _bisect(
+    inside: float, outside: float, counts: tuple[float, float, float, float], critical: float
+) -> float:
     """Log ratio at which the score statistic passes its critical value."""
     for _ in range(80):
         middle = (inside + outside) / 2
-        if _ratio_statistic(math.exp(middle), counts) < Z95**2:
+        if _ratio_statistic(math.exp(middle), counts) < critical**2:
             inside = middle
         else:
             outside = middle
     return math.exp(inside)
 
 
+@cache
+def any_pair(n_levels: int, level: float = 0.95) -> float:
+    """Critical value for the distance of any two of so many levels, in standard errors.
+
+    Score intervals with this value in place of 1.96 hold for all pairs at once in `level` of all
+    samples, so for the pair that is picked because it lies furthest apart as well. With two levels
+    it is 1.96: which of the two is put over the other changes nothing.
+
+    References
+    ----------
+    Agresti, Bini, Bertaccini & Ryu 2008, doi:10.1111/j.1541-0420.2008.00990.x (the studentised
+    range with score statistics).
+
+    >>> [round(any_pair(n), 2) for n in (2, 3, 5)]
+    [1.96, 2.34, 2.73]
+    """
+    if n_levels <= 2:
+        return NormalDist().inv_cdf(0.5 + level / 2)
+    low, high = 0.0, 40.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _range_within(middle, n_levels) < level else (low, middle)
+    return low / math.sqrt(2)
+
+
+def _range_within(width: float, n: int) -> float:
+    """Chance that so many standard normal numbers lie within this width of one another."""
+    from scipy.special import ndtr
+
+    lowest = np.linspace(-9.0, 9.0, 1001)
+    density = n * np.exp(-(lowest**2) / 2) / math.sqrt(2 * math.pi)
+    return float(np.trapezoid(density * (ndtr(lowest + width) - ndtr(lowest)) ** (n - 1), lowest))
+
+
+def level_within(critical: float) -> float:
+    """Chance that a standard normal number lies within ± the critical value.
+
+    >>> round(level_within(Z95), 3)
+    0.95
+    """
+    return 2 * NormalDist().cdf(critical) - 1
+
+
 def koopman(
-    successes: float, trials: float, other_successes: float, other_trials: float
+    successes: float,
+    trials: float,
+    other_successes: float,
+    other_trials: float,
+    critical: float = Z95,
 ) -> tuple[float, float]:
-    """95 % score interval of the ratio of two independent rates (first / other).
+    """Score interval of the ratio of two independent rates (first / other), by default of 95 %.
 
     The ratios that the score test does not reject. Unlike the routine of statsmodels 0.15 it also
     holds where a rate is 0 or 1.
@@ -173,11 +227,12 @@ def koopman(
     least, most = math.log(1e-9), math.log(1e9)
     first, other = successes / trials, other_successes / other_trials
     if first == 0 or other == 0:
-        low = 0.0 if first == 0 else _bisect(most, least, counts)
-        high = math.inf if other == 0 else _bisect(least, most, counts)
+        low = 0.0 if first == 0 else _bisect(most, least, counts, critical)
+        high = math.inf if other == 0 else _bisect(least, most, counts, critical)
         return low, high
     middle = math.log(first / other)
-    return _bisect(middle, least, counts), _bisect(middle, most, counts)
+    ends = (_bisect(middle, end, counts, critical) for end in (least, most))
+    return next(ends), next(ends)
 
 
 def enough_events(trials: ArrayLike, overall: ArrayLike, least: int) -> Bools:
@@ -239,10 +294,11 @@ def _score_test(successes: int, trials: int, other_successes: int, other_trials:
     return math.erfc(abs(z) / math.sqrt(2))
 
 
-def holm(p_values: ArrayLike) -> Floats:
+def holm(p_values: ArrayLike, families: int = 1) -> Floats:
     """Holm's adjusted p-values: controls the chance of any false alarm among all tests.
 
-    NaN stays NaN and is not counted.
+    NaN stays NaN and is not counted. Of several families of tests each is given so small a part of
+    the chance that it holds for all of them together (Bonferroni).
 
     References
     ----------
@@ -253,7 +309,7 @@ def holm(p_values: ArrayLike) -> Floats:
     order = known[np.argsort(p[known], kind="stable")]
     factors = len(known) - np.arange(len(known))
     adjusted = np.full(p.shape, np.nan)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors) * families, 1.0)
     return adjusted
 
 

@@ -172,6 +172,16 @@ def test_a_crossing_is_named_only_if_it_is_clearly_below(run):
     assert finding.values["attribute"] == "Sex × age band"
 
 
+@pytest.mark.parametrize(("high", "n_findings"), [(0.60, 2), (0.55, 3)])
+def test_a_crossing_that_its_attributes_explain_is_not_told_again(run, high, n_findings):
+    crossing = {"attribute": "sex × age_band", "attribute_label": "Sex × age band"}
+    sex = pair("women", "clear below", 0.7, attribute="sex", reference="men")
+    age = pair("under 25", "clear below", 0.8)
+    both = pair("women × under 25", "clear below", 0.5, **crossing) | {"high": high}
+    findings = rules_groups.impact(run.measure("impact_ratio", pairs=[sex, age, both]).results())
+    assert len(findings) == n_findings
+
+
 def gap(p, attribute="sex"):
     row = {"attribute": attribute, "value": 0.1, "low": 0.05, "high": 0.15, "null_high": 0.04}
     return row | {"p_adjusted": p, "n": 500, "widest_level": "men", "narrowest_level": "women"}
@@ -227,7 +237,8 @@ def rates(level, tpr, fpr):
 
 
 def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
-    run.measure("equalized_odds_difference", tests=[gap(0.01)])
+    surest = {"surest_rate": "fpr", "surest_highest": "men", "surest_lowest": "women"}
+    run.measure("equalized_odds_difference", tests=[gap(0.01) | surest])
     run.measure("group_rates", groups=[rates("men", 0.8, 0.4), rates("women", 0.79, 0.3)])
     (finding,) = rules_errors.error_rates(run.results())
     assert (
@@ -270,11 +281,44 @@ def test_a_promise_on_a_ratio_is_told_once_by_the_finding_on_the_groups(run, sco
     ]
 
 
-def test_a_promise_on_a_ratio_with_another_bound_is_told_by_itself(run, score):
-    ratio = score("impact_ratio", 0.81, 0.76, 0.86, attribute="sex", level="men")
+@pytest.mark.parametrize(
+    ("metric", "promise", "estimate"),
+    [
+        ("impact_ratio", {"at_least": 0.85}, (0.81, 0.76, 0.86)),
+        ("demographic_parity_difference", {"at_most": 0.1}, (0.12, 0.07, 0.17)),
+    ],
+)
+def test_a_gap_in_decisions_and_what_was_promised_of_it_are_one_finding(
+    run, score, say, metric, promise, estimate
+):
     row = pair("men", "above but uncertain", 0.81, attribute="sex")
-    run.promise(metric="impact_ratio", at_least=0.85).measure("impact_ratio", ratio, pairs=[row])
-    assert "threshold_uncertain" in [finding.message for finding in find(run.results())]
+    run.promise(metric=metric, set_by="the board", **promise)
+    run.measure("impact_ratio", pairs=[row])
+    run.measure(metric, score(metric, *estimate, attribute="sex"), pairs=[row])
+    (finding,) = find(run.results())
+    assert (finding.message, finding.severity) == ("impact_uncertain_above", "medium")
+    assert "Promised by the board" in say(finding)
+    assert "these cases cannot tell whether it is met" in say(finding)
+
+
+def test_a_broken_promise_makes_the_finding_on_the_groups_as_grave_as_itself(run, score, say):
+    gap_score = score("equalized_odds_difference", 0.15, 0.12, 0.19, attribute="sex")
+    run.promise(metric="equalized_odds_difference", at_most=0.1)
+    run.measure("equalized_odds_difference", gap_score, tests=[gap(0.01)])
+    (finding,) = find(run.results())
+    assert (finding.message, finding.severity) == ("errors_apart", "high")
+    assert "at most 0.1; not met" in say(finding)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "severity"),
+    [(0.02, 0.06, "low"), (0.03, 0.12, "medium"), (0.11, 0.2, "high")],
+)
+def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, severity):
+    surest = {"surest_gap": (low + high) / 2, "surest_low": low, "surest_high": high}
+    run.measure("equalized_odds_difference", tests=[gap(0.001) | surest])
+    (finding,) = rules_errors.error_rates(run.results())
+    assert finding.severity == severity
 
 
 def test_a_lead_that_less_than_half_of_the_methods_share_is_none(run, score, say):
@@ -295,6 +339,41 @@ def levels_of_age(n: int) -> list[dict]:
         row | ends | {"level": "under 25", "n": n, "gain": 0.02},
         row | ends | {"level": "25 or over", "n": 40, "gain": 0.12},
     ]
+
+
+def turned(score, low, high, attribute="sex"):
+    value = (low + high) / 2
+    return score("decisions_turned", value, low, high, attribute=attribute, unit="share")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message", "severity"),
+    [
+        (0.052, 0.063, "direct_use", "high"),
+        (0.012, 0.03, "direct_use", "medium"),
+        (0.004, 0.02, "direct_use_none", "low"),
+        (0.0, 0.002, "direct_use_none", "info"),
+    ],
+)
+def test_direct_use_is_as_grave_as_the_share_of_decisions_that_surely_turn(
+    run, score, low, high, message, severity
+):
+    run.measure("direct_use", turned(score, low, high))
+    (finding,) = rules_sources.direct_use(run.results())
+    assert (finding.message, finding.severity) == (message, severity)
+
+
+def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
+    parts = {"gap": 0.123, "direct": 0.057, "labels": 0.02, "stand_ins": 0.04, "rest": 0.006}
+    split = {"attribute": "sex", "level": "men", "reference": "women", "n": 2000}
+    for part, value in parts.items():
+        split |= {part: value, f"{part}_low": value - 0.01, f"{part}_high": value + 0.01}
+    swaps = {"attribute": "sex", "given": True, "stand_ins": "Credit limit", "n": 2000}
+    run.measure("direct_use", turned(score, 0.052, 0.062), swaps=[swaps], split=[split])
+    text = say(rules_sources.direct_use(run.results())[0])
+    assert text.startswith("Sex: the model decides by it directly. Swapping sex alone turns 5.7")
+    assert "between “men” and “women”, +5.7\u00a0points" in text
+    assert "stand in for it (Credit limit)" in text
 
 
 def test_a_group_is_called_badly_explained_where_its_gain_is_lower_beyond_chance(run, score, say):

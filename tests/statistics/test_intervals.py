@@ -20,6 +20,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.statistics.intervals import (
     Z95,
     _ratio_statistic,
+    any_pair,
     compare_rates,
     holm,
     koopman,
@@ -135,3 +136,12 @@ def test_the_interval_of_a_mean_is_the_normal_one() -> None:
 def test_an_estimate_without_interval_gives_a_score_without() -> None:
     score = Estimate(1.0, math.nan, math.nan, 3, "Wilson").score("x", "data", "none")
     assert (score.low, score.high, score.interval_method) == (None, None, "")
+
+
+@pytest.mark.parametrize("n_levels", [2, 3, 6, 20])
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_the_value_for_any_pair_is_that_of_the_studentised_range(n_levels, level) -> None:
+    from scipy.stats import studentized_range
+
+    theirs = studentized_range.ppf(level, n_levels, np.inf) / math.sqrt(2)
+    assert any_pair(n_levels, level) == pytest.approx(theirs, abs=1e-6)

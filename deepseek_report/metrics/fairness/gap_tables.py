@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,44 +37,68 @@ GAPS = TableType(
         Column("widest_level", shown=False),
         Column("narrowest_level", shown=False),
         Column("n", "count"),
+        Column("surest_rate", shown=False, optional=True),
+        Column("surest_highest", shown=False, optional=True),
+        Column("surest_lowest", shown=False, optional=True),
+        estimate("surest_gap", prefix="surest", shown=False, optional=True),
     ),
     release=WHOLE,
 )
-_NUMBERS = ("value", "low", "high", "null_mean", "null_high", "p_value", "p_adjusted")
+#: Kinds of comparisons of how people are decided about, for all of which p-values are corrected:
+#: of favourable decisions, and of errors.
+KINDS_OF_COMPARISONS = 2
+#: Draws by chance for each test of a table, so that a p-value can be small after its correction.
+DRAWS_A_TEST = 400
+_NUMBERS = (
+    *("value", "low", "high", "null_mean", "null_high", "p_value", "p_adjusted"),
+    *("surest_gap", "surest_low", "surest_high"),
+)
+
+
+@dataclass(frozen=True)
+class ComparedRate:
+    """A rate, by its key in `group_rates.groups`, and the levels that are large enough for it."""
+
+    key: str
+    levels: tuple[str, ...]
+    table: RateTable
+
+    @classmethod
+    def of(cls, key: str, grouping: Grouping, cell: Cell, floor: tuple[int, int]) -> ComparedRate:
+        """Of the levels with cases and events enough: see `RateTable.enough`."""
+        whole = rate_table(grouping, *cell)
+        enough = whole.enough(*floor)
+        levels = tuple(np.array(grouping.levels, object)[enough])
+        return cls(key, levels, RateTable(whole.hits[enough], whole.trials[enough]))
 
 
 @dataclass(frozen=True)
 class GapComparison:
     """One gap of a table: the metric, the levels that can be judged, and the gap between them.
 
-    gap : None where fewer than two levels can be judged.
+    gap : None where fewer than two levels can be judged. rates : those that are compared, in the
+    order of the gap's tables; empty where it is the one of all levels of the grouping.
     """
 
     metric: str
     grouping: Grouping
     gap: Gap | None
+    rates: tuple[ComparedRate, ...] = ()
 
     @property
     def n(self) -> int:
         """Instances in the levels that are judged."""
         return self.gap.estimate.n if self.gap else int((self.grouping.codes >= 0).sum())
 
+    def level(self, table: int, position: int) -> str:
+        """The name of a level of one of the gap's tables."""
+        levels = self.rates[table].levels if self.rates else self.grouping.levels
+        return levels[position]
+
 
 def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
     """Count a rate in each level of an attribute."""
     return RateTable(grouping.count(hits & among), grouping.count(among))
-
-
-def with_enough(grouping: Grouping, cells: Sequence[Cell], floor: tuple[int, int]) -> Grouping:
-    """The grouping with the levels alone that can be judged in every rate.
-
-    Parameters
-    ----------
-    floor : cases in a cell, and events if all rates were equal, below which none is judged.
-    """
-    return only(
-        grouping, np.all([rate_table(grouping, *cell).enough(*floor) for cell in cells], axis=0)
-    )
 
 
 def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
@@ -85,17 +109,22 @@ def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
     return Grouping(grouping.name, grouping.label, levels, codes, grouping.crossing)
 
 
-def gap_table(comparisons: Sequence[GapComparison]) -> pd.DataFrame:
-    """One row for each gap; p-values corrected (Holm) for the gaps of the table."""
+def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFrame:
+    """One row for each gap; p-values corrected (Holm) for the gaps of the table.
+
+    kinds : tables of other kinds that a reader looks at as well, this one included; for these the
+    p-values are corrected too (Bonferroni).
+    """
     table = pd.DataFrame([_row(comparison) for comparison in comparisons])
     place = table.columns.get_loc("p_value") + 1
-    table.insert(place, "p_adjusted", holm(table["p_value"].to_numpy()))
+    table.insert(place, "p_adjusted", holm(table["p_value"].to_numpy(), kinds))
     return table.astype(dict.fromkeys(_NUMBERS, np.float64))
 
 
 def _row(comparison: GapComparison) -> dict[str, object]:
     gap, grouping = comparison.gap, comparison.grouping
     estimate = gap.estimate if gap else None
+    ends = [comparison.level(gap.table, k) for k in (gap.highest, gap.lowest)] if gap else ["", ""]
     return {
         "metric": comparison.metric,
         "attribute": grouping.name,
@@ -107,8 +136,23 @@ def _row(comparison: GapComparison) -> dict[str, object]:
         "null_high": gap.null_high if gap else math.nan,
         "p_value": gap.p_value if gap else math.nan,
         "n": comparison.n,
-        "widest_level": grouping.levels[gap.highest] if gap else "",
-        "narrowest_level": grouping.levels[gap.lowest] if gap else "",
+        "widest_level": ends[0],
+        "narrowest_level": ends[1],
+        **_surest(comparison),
+    }
+
+
+def _surest(comparison: GapComparison) -> dict[str, object]:
+    """The rate and the two levels that speak most clearly for a difference, and how large it is."""
+    gap = comparison.gap
+    pair, apart = (gap.surest, gap.surest_gap) if gap else (None, None)
+    return {
+        "surest_rate": comparison.rates[pair.table].key if pair and comparison.rates else "",
+        "surest_highest": comparison.level(pair.table, pair.highest) if pair else "",
+        "surest_lowest": comparison.level(pair.table, pair.lowest) if pair else "",
+        "surest_gap": apart.value if apart else math.nan,
+        "surest_low": apart.low if apart else math.nan,
+        "surest_high": apart.high if apart else math.nan,
     }
 
 
@@ -157,8 +201,8 @@ def gap_score(
         reference=reference,
         note=message(
             "notes.gaps.ends",
-            lowest=grouping.levels[gap.lowest],
-            highest=grouping.levels[gap.highest],
+            lowest=comparison.level(gap.table, gap.lowest),
+            highest=comparison.level(gap.table, gap.highest),
             chance=gap.null_mean,
             corrected=corrected,
         ),
@@ -166,24 +210,29 @@ def gap_score(
 
 
 def gap_notes(
-    groupings: Sequence[Grouping], judged: Sequence[Grouping], n_tests: int, too_few: Text
+    groupings: Sequence[Grouping],
+    judged: Sequence[Collection[str]],
+    corrected: Text,
+    too_few: Text,
 ) -> tuple[Text, ...]:
     """What was corrected, and which levels are not compared.
 
     Parameters
     ----------
+    judged : of each grouping the levels that are compared. corrected : the sentence that says for
+    what p-values are corrected; empty where none is there.
     too_few : the clause that says when a level is not compared.
     """
     dropped = [
         message(
             "notes.gaps.levels",
             attribute=whole.label,
-            levels=sorted(set(whole.levels) - set(kept.levels)),
+            levels=sorted(set(whole.levels) - set(kept)),
         )
         for whole, kept in zip(groupings, judged, strict=True)
-        if not whole.crossing and len(kept.levels) < len(whole.levels)
+        if not whole.crossing and len(kept) < len(whole.levels)
     ]
-    notes = [message("notes.gaps.corrected", n=n_tests)] if n_tests else []
+    notes = [corrected] if corrected else []
     if dropped:
         notes.append(message("notes.gaps.not_compared", too_few=too_few, levels=dropped))
     return tuple(notes)

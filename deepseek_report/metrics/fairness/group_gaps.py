@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.metrics.fairness.gap_tables import (
+    DRAWS_A_TEST,
     GAPS,
+    KINDS_OF_COMPARISONS,
     Cell,
+    ComparedRate,
     GapComparison,
     gap_notes,
     gap_scores,
     gap_table,
-    rate_table,
-    with_enough,
 )
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
@@ -32,7 +32,7 @@ from deepseek_report.metrics.fairness.groups import (
     groupings,
 )
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
-from deepseek_report.statistics.gaps import Gap, largest_gap
+from deepseek_report.statistics.gaps import largest_gap
 from deepseek_report.statistics.intervals import SHARE
 
 
@@ -40,20 +40,22 @@ from deepseek_report.statistics.intervals import SHARE
 class GapMetric(PeopleMetric, ClassMetric):
     """What the three gaps share: groups, floor, test and table.
 
-    name : of the score, and of Fairlearn's function. options : for that function.
+    name : of the score, as Fairlearn calls it. rates : keys in `group_rates.groups` of the rates
+    that are tested; the first `counted` of them make the gap.
     """
 
     tables: ClassVar[TableTypes] = {"tests": GAPS}
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     name: ClassVar[str] = ""
-    options: ClassVar[Mapping[str, str]] = {}
+    rates: ClassVar[tuple[str, ...]] = ()
+    counted: ClassVar[int] = 1
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5
     n_resamples: Resamples = 2000
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
-        """(hits, among) of each rate whose gaps count."""
+        """(hits, among) of each rate that levels are judged by and that is tested."""
         raise NotImplementedError
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -61,40 +63,46 @@ class GapMetric(PeopleMetric, ClassMetric):
         groups = dict(context.predictions.groups)
         compared = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
         outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
-        cells, floor = self.cells(outcomes), (self.min_cell, self.min_events)
-        judged = [with_enough(grouping, cells, floor) for grouping in compared]
-        gaps = [self._gap(grouping, outcomes, context.seed) for grouping in judged]
+        n_draws = max(self.n_resamples, DRAWS_A_TEST * len(compared))
         comparisons = [
-            GapComparison(self.name, kept, gap) for kept, gap in zip(judged, gaps, strict=True)
+            self._compare(grouping, outcomes, n_draws, context.seed) for grouping in compared
         ]
-        table = gap_table(comparisons)
+        table = gap_table(comparisons, KINDS_OF_COMPARISONS)
         scores = gap_scores("fairness", comparisons, table, "doi:10.48550/arXiv.1610.02413")
-        too_few = message("notes.gaps.few_people", people=self.min_cell, decisions=self.min_events)
-        notes = gap_notes(compared, judged, sum(gap is not None for gap in gaps), too_few)
-        return Measurement(scores, {"tests": table}, notes=notes)
+        return Measurement(scores, {"tests": table}, notes=self._notes(compared, comparisons))
 
-    def _gap(self, grouping: Grouping, outcomes: Outcomes, seed: int) -> Gap | None:
-        if len(grouping.levels) < 2:
-            return None
-        tables = [rate_table(grouping, *cell) for cell in self.cells(outcomes)]
-        gap = largest_gap(tables, self.n_resamples, seed)
-        value = self._by_fairlearn(outcomes, grouping.codes)
-        return replace(gap, estimate=replace(gap.estimate, value=value))
-
-    def _by_fairlearn(self, outcomes: Outcomes, codes: Ints) -> float:
-        """Fairlearn's value, by its function of the same name, for the people in any level."""
-        import fairlearn.metrics
-
-        inside = codes >= 0
-        return float(
-            getattr(fairlearn.metrics, self.name)(
-                outcomes.deserving[inside],
-                outcomes.favoured[inside],
-                sensitive_features=codes[inside],
-                method="between_groups",
-                **self.options,
-            )
+    def _compare(
+        self, grouping: Grouping, outcomes: Outcomes, n_draws: int, seed: int
+    ) -> GapComparison:
+        """The gap between the levels that are large enough, which may differ from rate to rate."""
+        floor = (self.min_cell, self.min_events)
+        every = [
+            ComparedRate.of(key, grouping, cell, floor)
+            for key, cell in zip(self.rates, self.cells(outcomes), strict=True)
+        ]
+        counted, beside = (
+            tuple(rate for rate in some if len(rate.levels) > 1)
+            for some in (every[: self.counted], every[self.counted :])
         )
+        gap = None
+        if counted:
+            tables, others = ([rate.table for rate in some] for some in (counted, beside))
+            gap = largest_gap(tables, n_draws, seed, others)
+        return GapComparison(self.name, grouping, gap, counted)
+
+    def _notes(
+        self, groupings: Sequence[Grouping], comparisons: Sequence[GapComparison]
+    ) -> tuple[Text, ...]:
+        n_tests = sum(comparison.gap is not None for comparison in comparisons)
+        corrected = message("notes.gaps.corrected_for_people", n=n_tests) if n_tests else ""
+        too_few = message("notes.gaps.few_people", people=self.min_cell, decisions=self.min_events)
+        judged = [
+            set.intersection(*({*rate.levels} for rate in comparison.rates))
+            if comparison.rates
+            else set[str]()
+            for comparison in comparisons
+        ]
+        return gap_notes(groupings, judged, corrected, too_few)
 
 
 @dataclass(frozen=True)
@@ -104,32 +112,40 @@ class DemographicParityDifference(GapMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"demographic_parity_difference": SHARE}
     name: ClassVar[str] = "demographic_parity_difference"
+    rates: ClassVar[tuple[str, ...]] = ("selection_rate",)
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
         return [(outcomes.favoured, np.ones(len(outcomes.favoured), bool))]
 
 
+class ErrorGap(GapMetric):
+    """What the two gaps in errors share: the levels, the tests, and what they are corrected for.
+
+    Equal opportunity is a part of equalized odds. Both compare the same levels in a rate, and both
+    p-values are corrected for both rates, so that the part is never surer than the whole.
+    """
+
+    rates: ClassVar[tuple[str, ...]] = ("tpr", "fpr")
+
+    def cells(self, outcomes: Outcomes) -> list[Cell]:
+        favoured, deserving = outcomes.favoured, outcomes.deserving
+        return [(favoured, deserving), (favoured, ~deserving)]
+
+
 @dataclass(frozen=True)
-class EqualOpportunityDifference(GapMetric):
+class EqualOpportunityDifference(ErrorGap):
     """Greatest difference between two groups in how often those with a favourable label get it."""
 
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"equal_opportunity_difference": SHARE}
     name: ClassVar[str] = "equal_opportunity_difference"
 
-    def cells(self, outcomes: Outcomes) -> list[Cell]:
-        return [(outcomes.favoured, outcomes.deserving)]
-
 
 @dataclass(frozen=True)
-class EqualizedOddsDifference(GapMetric):
+class EqualizedOddsDifference(ErrorGap):
     """The greater of the largest gaps in true and in false positive rate between two groups."""
 
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
     name: ClassVar[str] = "equalized_odds_difference"
-    options: ClassVar[Mapping[str, str]] = {"agg": "worst_case"}
-
-    def cells(self, outcomes: Outcomes) -> list[Cell]:
-        favoured, deserving = outcomes.favoured, outcomes.deserving
-        return [(favoured, deserving), (favoured, ~deserving)]
+    counted: ClassVar[int] = 2

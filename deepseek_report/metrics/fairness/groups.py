@@ -10,13 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Ints
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, AttributeKind, Schema
 from deepseek_report.errors import NotApplicableError
 
 UNKNOWN = "unknown"
-_ECE_BINS = 10
 #: Why nothing can be compared by attributes of these kinds.
 _ONE_LEVEL = {
     PEOPLE: message("refusals.one_level.people"),
@@ -112,26 +111,3 @@ class Outcomes:
     @classmethod
     def of(cls, predictions: Predictions, favourable: int) -> Outcomes:
         return cls(predictions.decisions == favourable, predictions.labels == favourable)
-
-
-def reference_level(grouping: Grouping, declared: dict[str, str]) -> tuple[str, Text | None]:
-    """The level to compare with, and the caveat to print where it was not declared.
-
-    Raises
-    ------
-    NotApplicableError : a declared level does not exist.
-    """
-    if grouping.name in declared:
-        level = declared[grouping.name]
-        if level not in grouping.levels:
-            raise NotApplicableError(
-                message(
-                    "refusals.no_reference",
-                    setting=f"reference.{grouping.name}",
-                    level=level,
-                    levels=list(grouping.levels),
-                )
-            )
-        return level, None
-    level = grouping.levels[int(np.argmax(grouping.sizes))]
-    return level, message("notes.impact_ratio.reference", attribute=grouping.label, level=level)

@@ -3,94 +3,170 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness.gap_tables import (
+    DRAWS_A_TEST,
+    KINDS_OF_COMPARISONS,
+    rate_table,
+)
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
     MinCell,
     MinEvents,
     Outcomes,
     groupings,
-    reference_level,
 )
-from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric
-from deepseek_report.statistics.intervals import (
-    compare_rates,
-    enough_events,
-    holm,
-    koopman,
-    newcombe,
-)
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.statistics.gaps import Pair, PairwiseTests, RateTable
+from deepseek_report.statistics.intervals import any_pair, holm, koopman, level_within, newcombe
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
 ]
 
 
+TOO_FEW: Verdict = "too few to judge"
+
+
 def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:
     """On which side of the threshold a ratio lies, and whether its interval excludes the other."""
     if math.isnan(ratio):
-        return "too few to judge"
+        return TOO_FEW
     if ratio < threshold:
         return "clear below" if high < threshold else "below but uncertain"
     return "clear above" if low > threshold else "above but uncertain"
 
 
-def compare_with_reference(
-    grouping: Grouping, outcomes: Outcomes, reference: str
-) -> list[dict[str, object]]:
-    """One row for each level but the reference: rates, ratio, difference, test."""
-    n, favoured = grouping.sizes, grouping.count(outcomes.favoured)
-    r = grouping.levels.index(reference)
-    return [
-        {
-            "attribute": grouping.name,
-            "attribute_label": grouping.label,
-            "level": level,
-            "reference": reference,
-            **_compare(int(favoured[k]), int(n[k]), int(favoured[r]), int(n[r])),
+@dataclass(frozen=True)
+class Rates:
+    """How often the levels of one attribute are decided favourably, any two set against each other.
+
+    table : counts of each level. judged : (level,) whether it is large enough to be judged.
+    tests : of the levels that are, None of fewer than two. critical : see `any_pair`.
+    """
+
+    grouping: Grouping
+    table: RateTable
+    judged: Bools
+    tests: PairwiseTests | None
+    critical: float
+
+    @classmethod
+    def of(
+        cls,
+        grouping: Grouping,
+        outcomes: Outcomes,
+        floor: tuple[int, int],
+        level: float,
+        permutations: tuple[int, int],
+    ) -> Rates:
+        """Count, and deal the levels out by chance.
+
+        floor : cases in a level, and favourable decisions if all rates were equal.
+        level : how often all intervals of the attribute are to hold at once.
+        permutations : how many, and their seed.
+        """
+        table = rate_table(grouping, outcomes.favoured, np.ones(len(outcomes.favoured), bool))
+        judged = table.enough(*floor)
+        tests = None
+        if judged.sum() > 1:
+            large = RateTable(table.hits[judged], table.trials[judged])
+            n_permutations, seed = permutations
+            tests = PairwiseTests.of([large], n_permutations, np.random.default_rng(seed))
+        return cls(grouping, table, judged, tests, any_pair(int(judged.sum()), level))
+
+    @property
+    def p_value(self) -> float:
+        """That any two levels differ as they do if none truly did; NaN where none can be judged."""
+        return math.nan if self.tests is None else self._p_value(self.tests.surest(1))
+
+    @property
+    def highest(self) -> int:
+        """The level with the highest rate among those that can be judged, else among all."""
+        rates = np.where(self.judged | ~self.judged.any(), self.table.rates, -1.0)
+        return int(np.argmax(rates))
+
+    def compare(self, reference: int) -> Iterator[dict[str, Any]]:
+        """A row for each level against the reference: rates, ratio, difference, test.
+
+        Where another level has a higher rate, the reference itself and the level with the lowest
+        rate are set against that one as well, so that nobody is passed over by what is declared.
+        """
+        for level in range(len(self.judged)):
+            if level != reference:
+                yield self._row(level, reference)
+        highest = self.highest
+        if highest != reference and self.judged[highest]:
+            lowest = int(np.argmin(np.where(self.judged, self.table.rates, 2.0)))
+            for level in dict.fromkeys((reference, lowest)):
+                if level != highest:
+                    yield self._row(level, highest)
+
+    def _row(self, level: int, reference: int) -> dict[str, Any]:
+        both = [level, reference]
+        x, x_reference = (int(count) for count in self.table.hits[both])
+        n, n_reference = (int(count) for count in self.table.trials[both])
+        own, other = (float(rate) for rate in self.table.rates[both])
+        low, high = koopman(x, n, x_reference, n_reference, self.critical)
+        gap_low, gap_high = newcombe(x, n, x_reference, n_reference, level_within(self.critical))
+        enough = bool(self.judged[both].all())
+        return {
+            "attribute": self.grouping.name,
+            "attribute_label": self.grouping.label,
+            "level": self.grouping.levels[level],
+            "reference": self.grouping.levels[reference],
+            "n": n,
+            "n_reference": n_reference,
+            "rate": own,
+            "reference_rate": other,
+            "ratio": own / other if other else math.nan,
+            "low": low,
+            "high": high,
+            "difference": own - other,
+            "difference_low": float(gap_low),
+            "difference_high": float(gap_high),
+            "p_value": self._p_value(Pair(0, *self._places(both))) if enough else math.nan,
+            "enough": enough,
         }
-        for k, level in enumerate(grouping.levels)
-        if k != r
-    ]
 
+    def _places(self, levels: list[int]) -> list[int]:
+        """The positions of levels among those that can be judged."""
+        return [int(self.judged[:level].sum()) for level in levels]
 
-def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, object]:
-    low, high = koopman(x, n, x_reference, n_reference)
-    gap_low, gap_high = newcombe(x, n, x_reference, n_reference)
-    own, reference = x / n, x_reference / n_reference
-    test, p_value = compare_rates(x, n, x_reference, n_reference)
-    return {
-        "rate": own,
-        "reference_rate": reference,
-        "ratio": own / reference if reference else math.nan,
-        "low": low,
-        "high": high,
-        "difference": own - reference,
-        "difference_low": float(gap_low),
-        "difference_high": float(gap_high),
-        "n": n,
-        "n_reference": n_reference,
-        "test": test,
-        "p_value": p_value,
-    }
+    def _p_value(self, pair: Pair) -> float:
+        if self.tests is None:
+            return math.nan
+        return self.tests.p_value(pair.table, pair.highest, pair.lowest)
 
 
 @dataclass(frozen=True)
 class ImpactRatio(PeopleMetric, ClassMetric):
-    """Each group's rate of favourable decisions over the reference group's, with a verdict."""
+    """Each group's rate of favourable decisions over the reference group's, with a verdict.
+
+    The reference is the group with the highest rate among those large enough, unless another is
+    declared. Interval, p-value and verdict hold for all pairs of groups of an attribute at once
+    (`any_pair`), and for those of all crossings together, so they allow for having picked the
+    highest and the lowest, and a verdict does not depend on which group is larger or comes first.
+
+    References
+    ----------
+    29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
+    """
 
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
@@ -106,7 +182,6 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 Column("reference_rate", "share"),
                 estimate("ratio"),
                 estimate("difference", "points", prefix="difference"),
-                Column("test", shown=False),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),
                 Column("verdict", "impact_verdict"),
@@ -115,51 +190,103 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     reference: dict[str, str] = field(default_factory=dict)
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5
 
+    n_resamples: Resamples = 2000
+
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         groups = dict(context.predictions.groups)
         compared = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
         outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
-        rows: list[dict[str, object]] = []
-        notes: list[Text] = []
-        for grouping in compared:
-            level, note = reference_level(grouping, self.reference)
-            rows += compare_with_reference(grouping, outcomes, level)
-            notes += [note] if note and not grouping.crossing else []
-        pairs = self._judge(pd.DataFrame(rows))
-        notes += _notes(pairs, self.threshold)
+        attributes = self._rates(compared, outcomes, context.seed)
+        references = [self._reference(rates) for rates in attributes]
+        pairs = self._judge(attributes, references)
+        notes = (*self._undeclared(attributes, references), *_notes(pairs, attributes))
         scores = tuple(
-            _smallest(pairs[pairs["attribute"] == single.name])
-            for single in compared
-            if not single.crossing
+            _smallest(pairs[pairs["attribute"] == rates.grouping.name])
+            for rates in attributes
+            if not rates.grouping.crossing
         )
-        return Measurement(scores, {"pairs": pairs}, notes=tuple(notes))
+        return Measurement(scores, {"pairs": pairs}, notes=notes)
 
-    def _judge(self, pairs: pd.DataFrame) -> pd.DataFrame:
-        n, n_reference = pairs["n"], pairs["n_reference"]
-        events = pairs["rate"] * n + pairs["reference_rate"] * n_reference
-        smaller = np.minimum(n, n_reference)
-        few = smaller < self.min_cell
-        few |= ~enough_events(smaller, events / (n + n_reference), self.min_events)
-        verdicts = [
-            "too few to judge" if is_few else verdict(ratio, low, high, self.threshold)
-            for is_few, ratio, low, high in zip(
-                few, pairs["ratio"], pairs["low"], pairs["high"], strict=True
+    def _rates(self, compared: Sequence[Grouping], outcomes: Outcomes, seed: int) -> list[Rates]:
+        """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""
+        n_crossings = sum(grouping.crossing for grouping in compared)
+        permutations = max(self.n_resamples, DRAWS_A_TEST * len(compared)), seed
+        return [
+            Rates.of(
+                grouping,
+                outcomes,
+                (self.min_cell, self.min_events),
+                1 - 0.05 / (n_crossings if grouping.crossing else 1),
+                permutations,
             )
+            for grouping in compared
         ]
-        return pairs.assign(p_adjusted=holm(pairs["p_value"]), verdict=verdicts)
+
+    def _reference(self, rates: Rates) -> int:
+        """The declared level, else the one with the highest rate.
+
+        Raises
+        ------
+        NotApplicableError : a declared level does not exist.
+        """
+        grouping = rates.grouping
+        if grouping.name not in self.reference:
+            return rates.highest
+        level = self.reference[grouping.name]
+        if level not in grouping.levels:
+            raise NotApplicableError(
+                message(
+                    "refusals.no_reference",
+                    setting=f"reference.{grouping.name}",
+                    level=level,
+                    levels=list(grouping.levels),
+                )
+            )
+        return grouping.levels.index(level)
+
+    def _undeclared(self, attributes: Sequence[Rates], references: Sequence[int]) -> Iterator[Text]:
+        for rates, reference in zip(attributes, references, strict=True):
+            grouping = rates.grouping
+            if not grouping.crossing and grouping.name not in self.reference:
+                level = grouping.levels[reference]
+                yield message("notes.impact_ratio.reference", attribute=grouping.label, level=level)
+
+    def _judge(self, attributes: Sequence[Rates], references: Sequence[int]) -> pd.DataFrame:
+        """The rows of all attributes, with p-values corrected for all of them, and verdicts.
+
+        A p-value holds for all pairs of its attribute. Over the attributes Holm's correction is
+        that of the attribute's surest pair; the other pairs are corrected by the same factor.
+        """
+        surest = np.array([rates.p_value for rates in attributes])
+        factors = holm(surest, KINDS_OF_COMPARISONS) / surest
+        rows = [
+            row | {"p_adjusted": min(1.0, float(row["p_value"] * factor))}
+            if row["enough"]
+            else row | {"p_adjusted": math.nan}
+            for rates, reference, factor in zip(attributes, references, factors, strict=True)
+            for row in rates.compare(reference)
+        ]
+        pairs = pd.DataFrame(rows)
+        verdicts = [
+            verdict(row["ratio"], row["low"], row["high"], self.threshold)
+            if row["enough"]
+            else TOO_FEW
+            for row in rows
+        ]
+        return pairs.drop(columns="enough").assign(verdict=verdicts)
 
 
 def _smallest(pairs: pd.DataFrame) -> Score:
     """The score of one attribute: its smallest ratio among the levels that can be judged."""
-    judged = pairs[pairs["verdict"] != "too few to judge"]
+    judged = pairs[pairs["verdict"] != TOO_FEW]
     name = str(pairs["attribute"].iloc[0])
     if judged.empty:
         nothing = Estimate(math.nan, None, None, int(pairs["n"].sum()), "")
@@ -168,7 +295,8 @@ def _smallest(pairs: pd.DataFrame) -> Score:
         )
     row = judged.loc[judged["ratio"].idxmin()]
     n = int(row["n"] + row["n_reference"])
-    method = message("interval_methods.koopman")
+    several = len({*judged["level"], *judged["reference"]}) > 2
+    method = message("interval_methods.koopman", several=several)
     ratio = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
     return ratio.score(
         "impact_ratio",
@@ -184,22 +312,20 @@ def _smallest(pairs: pd.DataFrame) -> Score:
             level=str(row["level"]),
             reference=str(row["reference"]),
             ratios=len(judged),
-            test=str(row["test"]),
         ),
     )
 
 
-def _notes(pairs: pd.DataFrame, threshold: float) -> Iterator[Text]:
-    judged = pairs[pairs["verdict"] != "too few to judge"]
-    yield message("notes.impact_ratio.corrected", n=int(pairs["p_value"].notna().sum()))
-    above = judged[judged["ratio"] > 1 / threshold]
-    for name, rows in above.groupby("attribute_label", sort=False):
-        yield message(
-            "notes.impact_ratio.low_reference",
-            attribute=str(name),
-            ratio=1 / threshold,
-            levels=rows["level"].tolist(),
-        )
-    few = pairs.loc[pairs["verdict"] == "too few to judge", "level"].tolist()
+def _notes(pairs: pd.DataFrame, attributes: Sequence[Rates]) -> Iterator[Text]:
+    tested = sum(rates.tests is not None for rates in attributes)
+    yield message("notes.impact_ratio.corrected", n=tested)
+    several = [
+        rates.grouping.label
+        for rates in attributes
+        if not rates.grouping.crossing and rates.judged.sum() > 2
+    ]
+    if several:
+        yield message("notes.impact_ratio.any_pair", attributes=several)
+    few = pairs.loc[pairs["verdict"] == TOO_FEW, "level"].tolist()
     if few:
         yield message("notes.impact_ratio.too_few", levels=few)

@@ -92,7 +92,7 @@ class PartGaps:
     ) -> tuple[Text, ...]:
         """What was corrected, which levels are not compared, and what the statistics are."""
         first = self.statistics[0]
-        judged = [self.judged(grouping, first, predictions) for grouping in groupings]
+        judged = [self.judged(grouping, first, predictions).levels for grouping in groupings]
         few = message(
             "notes.gaps.few_cases",
             cases=self.floor[0],
@@ -100,7 +100,8 @@ class PartGaps:
             events=first.events,
         )
         own = dict.fromkeys(each.explained for each in self.statistics if each.explained)
-        return (*gap_notes(groupings, judged, n_tests, few), *own)
+        corrected = message("notes.gaps.corrected", n=n_tests) if n_tests else ""
+        return (*gap_notes(groupings, judged, corrected, few), *own)
 
 
 def tested(comparisons: Sequence[GapComparison]) -> tuple[pd.DataFrame, int]:

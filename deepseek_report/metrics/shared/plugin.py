@@ -31,6 +31,8 @@ FAVOURABLE_SCORES = frozenset(
         "demographic_parity_difference",
         "equal_opportunity_difference",
         "equalized_odds_difference",
+        "decisions_turned",
+        "direct_gap",
     }
 )
 #: How many rows a measurement may look at.

@@ -19,8 +19,8 @@ from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.fairness.groups import groupings
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, verdict
 from deepseek_report.metrics.fairness.threshold_tradeoff import ThresholdTradeoff
-from deepseek_report.statistics.gaps import RateTable, largest_gap
-from deepseek_report.statistics.intervals import newcombe
+from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
+from deepseek_report.statistics.intervals import any_pair, koopman, newcombe
 from deepseek_report.wording.words import wording
 from tests.worded import refused
 
@@ -91,7 +91,7 @@ def test_a_small_group_keeps_its_counts_and_loses_its_verdict(toy) -> None:
     pairs = ImpactRatio(**floor).measure(context).tables["pairs"]
     row = pairs.query("level == 'unknown'").iloc[0]
     assert row["verdict"] == "too few to judge"
-    assert 0 <= row["p_value"] <= 1
+    assert math.isnan(row["p_value"])
 
 
 def never_for(context, level: int):
@@ -126,7 +126,7 @@ def test_the_interval_of_a_gap_begins_at_zero_where_the_test_sees_chance_alone()
     trials = np.array([400, 300, 200, 60])
     for _ in range(40):
         gap = largest_gap([RateTable(rng.binomial(trials, 0.6), trials)], 300, 1)
-        assert (gap.estimate.low == 0.0) == (gap.p_value > 0.05)
+        assert gap.estimate.low == 0.0 or gap.p_value <= 0.05
         assert gap.estimate.high > gap.estimate.value
 
 
@@ -142,6 +142,97 @@ def test_the_interval_of_a_gap_begins_at_zero_where_the_test_sees_chance_alone()
 )
 def test_a_verdict_needs_the_interval_too(ratio, low, high, expected) -> None:
     assert verdict(ratio, low, high, 0.8) == expected
+
+
+def decided(context, groups, favoured):
+    """The same context with these groups, and favourable decisions for these people."""
+    p = context.predictions
+    decisions = np.where(favoured, 0, 1)
+    return replace(context, predictions=replace(p, decisions=decisions, groups=groups))
+
+
+def people(context, rates_and_sizes):
+    """Two sexes with these favourable rates and sizes, cut from the people that there are."""
+    sex = np.repeat([0, 1], [size for _, size in rates_and_sizes])
+    favoured = np.concatenate(
+        [np.arange(size) < round(rate * size) for rate, size in rates_and_sizes]
+    )
+    n = len(sex)
+    p = context.predictions
+    cut = replace(
+        p, logits=p.logits[:n], probabilities=p.probabilities[:n], labels=p.labels[:n],
+        instance_ids=p.instance_ids[:n],
+    )  # fmt: skip
+    return decided(replace(context, predictions=cut), {"sex": sex}, favoured)
+
+
+@pytest.mark.parametrize("sizes", [(400, 200), (200, 400)])
+def test_the_lower_group_is_below_whichever_is_larger(toy, sizes) -> None:
+    rates = (0.67, 0.39)  # men, women: the summary once called this "clearly above 0.8"
+    context = people(toy(), list(zip(rates, sizes, strict=True)))
+    measured = ImpactRatio().measure(context)
+    (row,) = measured.tables["pairs"].to_dict("records")
+    assert (row["level"], row["reference"], row["verdict"]) == ("female", "male", "clear below")
+    assert any("the one with the highest rate" in wording().say(note) for note in measured.notes)
+
+
+def test_a_declared_reference_that_fares_worse_is_judged_itself(toy) -> None:
+    context = people(toy(), [(0.67, 300), (0.39, 300)])
+    measured = ImpactRatio(reference={"sex": "female"}).measure(context)
+    rows = measured.tables["pairs"].to_dict("records")
+    assert [(row["level"], row["verdict"]) for row in rows] == [
+        ("male", "clear above"),
+        ("female", "clear below"),
+    ]
+    (score,) = measured.scores
+    assert (score.level, score.value) == ("female", pytest.approx(0.39 / 0.67, rel=0.01))
+
+
+def test_intervals_of_several_levels_hold_for_all_pairs_at_once() -> None:
+    rng, n, rates = np.random.default_rng(2), np.array([120, 250, 400]), np.array([0.5, 0.5, 0.5])
+    held = []
+    for _ in range(400):
+        hits = rng.binomial(n, rates)
+        critical = any_pair(3)
+        pairs = [
+            koopman(hits[i], n[i], hits[j], n[j], critical) for i in range(3) for j in range(i)
+        ]
+        held.append(all(low <= 1 <= high for low, high in pairs))
+    assert 0.92 <= np.mean(held) <= 0.98
+
+
+def test_equal_opportunity_is_never_surer_nor_larger_than_equalized_odds(toy) -> None:
+    for seed in range(4):
+        context = toy(n=300, seed=seed)
+        whole, part = (
+            metric(n_resamples=300).measure(context).tables["tests"]
+            for metric in (EqualizedOddsDifference, EqualOpportunityDifference)
+        )
+        assert (whole["attribute"] == part["attribute"]).all()
+        both = part["value"].notna()
+        assert not (both & whole["value"].isna()).any()
+        assert (whole["value"] >= part["value"] - 1e-12)[both].all()
+        assert (whole["p_value"] <= part["p_value"] + 1e-12)[both].all()
+        assert (whole["p_adjusted"] <= part["p_adjusted"] + 1e-12)[both].all()
+
+
+def test_the_surest_pair_of_an_attribute_is_as_sure_as_its_parity_gap(toy) -> None:
+    context = toy()
+    pairs = ImpactRatio().measure(context).tables["pairs"]
+    gaps = DemographicParityDifference().measure(context).tables["tests"]
+    for row in gaps.to_dict("records"):
+        own = pairs[pairs["attribute"] == row["attribute"]]
+        assert own["p_adjusted"].min() >= row["p_adjusted"] - 1e-12
+    sex = gaps.set_index("attribute").loc["sex"]
+    assert pairs.set_index("attribute").loc["sex", "p_adjusted"] == sex["p_adjusted"]
+
+
+def test_small_levels_do_not_hide_a_difference_between_large_ones() -> None:
+    table = RateTable(np.array([600, 500, 9]), np.array([1000, 1000, 12]))
+    gap = largest_gap([table], 2000, 0)
+    assert (gap.highest, gap.lowest) == (2, 1)
+    assert gap.surest == Pair(0, 0, 1)
+    assert gap.p_value < 0.001
 
 
 def test_the_ratio_is_over_the_declared_reference(toy) -> None:

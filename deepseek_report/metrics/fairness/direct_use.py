@@ -1,0 +1,258 @@
+"""What reading a sensitive attribute alone changes, and where a gap in decisions comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.metrics.fairness.gap_split import PARTS, GapSplit, split_gap
+from deepseek_report.metrics.fairness.gap_tables import rate_table
+from deepseek_report.metrics.fairness.groups import (
+    Grouping,
+    MinCell,
+    MinEvents,
+    Outcomes,
+    groupings,
+)
+from deepseek_report.metrics.fairness.swapped_inputs import SwappedDecisions, TellingColumns
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples, Rows
+from deepseek_report.statistics.intervals import SHARE, rate
+
+#: Between the names of features in a cell.
+SEPARATOR = "; "
+
+
+@dataclass(frozen=True)
+class DirectUse(PeopleMetric, ClassMetric):
+    """What swapping a sensitive input alone turns in the decisions, and the parts of each gap.
+
+    Every person is asked about again with the sensitive input of a random person of another group,
+    all else unchanged: the share of decisions that turn is the direct use of the attribute. The gap
+    in favourable decisions between the groups with the highest and the lowest rate is then split,
+    and the parts add up (see `gap_split`):
+
+    direct : what goes away if everybody's sensitive input is that of a random person of all groups.
+    labels : of what is left, the part that different shares of favourable labels give if people
+    with the same label are decided alike. stand_ins : of what is left among people with the same
+    label, the part that goes away if their features that tell the groups apart are exchanged as
+    well. rest : what remains.
+
+    The estimands are facts about this model on these people, not about causes in the world: the
+    labels are taken as they are, and swapped inputs may be rarer than real ones. What direct use
+    and another part do together counts as direct.
+
+    max_rows : people that are asked about. stand_in_auc : a feature stands in for an attribute
+    where it alone tells the two groups apart with this AUC. n_resamples : for the intervals.
+
+    References
+    ----------
+    Kitagawa 1955, doi:10.1080/01621459.1955.10501299 (labels against decisions given the label);
+    Zhang & Bareinboim 2018, doi:10.1609/aaai.v32i1.11564 (direct, indirect and spurious parts).
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "swaps": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("given", "yes_no"),
+                estimate("turned", "share", prefix="turned"),
+                estimate("direct", "points", prefix="direct"),
+                Column("stand_ins"),
+                estimate("turned_stand_ins", "share", prefix="turned_stand_ins"),
+                Column("n", "count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        ),
+        "split": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("reference"),
+                *(estimate(part, "points", prefix=part) for part in PARTS),
+                Column("n", "count"),
+            ),
+            release=WHOLE,
+        ),
+    }
+    bounds: ClassVar[Bounds] = {"decisions_turned": SHARE, "direct_gap": (-1.0, 1.0)}
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "classifier", "seed"})
+    max_rows: Rows = 2000
+    stand_in_auc: Annotated[float, Field(gt=0.5, lt=1)] = 0.6
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema, p = context.dataset.schema, context.predictions
+        compared = groupings(schema, dict(p.groups), crossings=False, min_cell=self.min_cell)
+        context.progress.start("swapped attributes", len(compared))
+        scores: list[Score] = []
+        swaps, splits = [], []
+        notes: list[Text] = [
+            message("notes.direct_use.estimand"),
+            message("notes.direct_use.asked", auc=self.stand_in_auc),
+        ]
+        for position, grouping in enumerate(compared):
+            pair = self._pair(grouping, context)
+            context.progress.advance()
+            if pair is None:
+                notes.append(message("notes.direct_use.too_few", attribute=grouping.label))
+                continue
+            measured = self._measure(grouping, pair, context, position)
+            scores += measured.scores(grouping)
+            swaps.append(measured.swap_row(grouping))
+            splits.append(measured.split_row(grouping))
+        tables = {"swaps": _frame(swaps, "swaps"), "split": _frame(splits, "split")}
+        return Measurement(tuple(scores), tables, notes=tuple(notes))
+
+    def _pair(self, grouping: Grouping, context: MeasureContext) -> tuple[int, int] | None:
+        """The levels with the highest and the lowest rate among those large enough."""
+        target = context.dataset.schema.target
+        outcomes = Outcomes.of(context.predictions, target.declared_favourable)
+        table = rate_table(grouping, outcomes.favoured, np.ones(len(outcomes.favoured), bool))
+        enough = table.enough(self.min_cell, self.min_events)
+        if enough.sum() < 2:
+            return None
+        highest = int(np.argmax(np.where(enough, table.rates, -1.0)))
+        return highest, int(np.argmin(np.where(enough, table.rates, 2.0)))
+
+    def _measure(
+        self, grouping: Grouping, pair: tuple[int, int], context: MeasureContext, position: int
+    ) -> Measured:
+        rng = np.random.default_rng([context.seed, position])
+        rows = np.sort(rng.permutation(np.flatnonzero(grouping.codes >= 0))[: self.max_rows])
+        codes, levels = grouping.codes[rows], (grouping.levels[pair[0]], grouping.levels[pair[1]])
+        columns = TellingColumns.of(context.dataset, grouping.name, levels, self.stand_in_auc)
+        decisions = SwappedDecisions.of(context, rows, codes, columns, rng)
+        favourable = context.dataset.schema.target.declared_favourable
+        inside = np.isin(codes, pair)
+        split = split_gap(
+            codes[inside] == pair[0],
+            context.predictions.labels[rows][inside] == favourable,
+            np.column_stack([decisions.favoured, decisions.evened, decisions.exchanged])[inside],
+            self.n_resamples,
+            context.seed,
+            self.min_events,
+        )
+        features = context.dataset.schema.features
+        return Measured(
+            pair=levels,
+            is_read=columns.source is not None,
+            turned=_turned(decisions, columns),
+            stand_ins=tuple(features[j].label for j in columns.stand_ins),
+            exchanged=rate(int((decisions.exchanged != decisions.favoured).sum()), len(rows)),
+            split=split,
+        )
+
+
+def _turned(decisions: SwappedDecisions, columns: TellingColumns) -> Estimate:
+    """Share of decisions that turn with the attribute; exactly 0 where it is not given."""
+    if columns.source is None:
+        return Estimate(0.0, n=len(decisions.favoured))
+    return rate(int((decisions.swapped != decisions.favoured).sum()), len(decisions.favoured))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one attribute.
+
+    pair : the levels with the highest and the lowest rate. is_read : whether the model is given the
+    attribute. turned : share of decisions that turn with the attribute alone. stand_ins : labels of
+    the features that stand in for it; exchanged : share of decisions that turn if these are
+    exchanged as well, with those of a person with the same label. split : None where too few people
+    of a group have one of the labels.
+    """
+
+    pair: tuple[str, str]
+    is_read: bool
+    turned: Estimate
+    stand_ins: tuple[str, ...]
+    exchanged: Estimate
+    split: GapSplit | None
+
+    @property
+    def direct(self) -> Estimate:
+        return self.split.direct if self.split else Estimate(math.nan, None, None, self.turned.n)
+
+    def scores(self, grouping: Grouping) -> list[Score]:
+        """The share of decisions that turn, and what direct use adds to the gap."""
+        pair = message("notes.direct_use.pair", highest=self.pair[0], lowest=self.pair[1])
+        turned = self.turned.score(
+            "decisions_turned",
+            "fairness",
+            "zero",
+            attribute=grouping.name,
+            unit="share",
+            bounds=SHARE,
+            note="" if self.is_read else message("notes.direct_use.not_given"),
+        )
+        if self.split is None:
+            return [turned]
+        gap = self.direct.score(
+            "direct_gap",
+            "fairness",
+            "zero",
+            attribute=grouping.name,
+            bounds=(-1.0, 1.0),
+            reference="doi:10.1609/aaai.v32i1.11564",
+            note=pair,
+        )
+        return [turned, gap]
+
+    def swap_row(self, grouping: Grouping) -> dict[str, object]:
+        exchanged = self.exchanged if self.stand_ins else Estimate(math.nan)
+        return {
+            "attribute": grouping.name,
+            "attribute_label": grouping.label,
+            "given": self.is_read,
+            **_cells("turned", self.turned),
+            **_cells("direct", self.direct),
+            "stand_ins": SEPARATOR.join(self.stand_ins),
+            **_cells("turned_stand_ins", exchanged),
+            "n": self.turned.n,
+        }
+
+    def split_row(self, grouping: Grouping) -> dict[str, object]:
+        parts = {part: getattr(self.split, part, Estimate(math.nan)) for part in PARTS}
+        return {
+            "attribute": grouping.name,
+            "attribute_label": grouping.label,
+            "level": self.pair[1],
+            "reference": self.pair[0],
+            **{
+                key: cell
+                for part, size in parts.items()
+                for key, cell in _cells(part, size).items()
+            },
+            "n": self.split.gap.n if self.split else 0,
+        }
+
+
+def _cells(name: str, estimate: Estimate) -> dict[str, float]:
+    low, high = estimate.ends or (math.nan, math.nan)
+    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _frame(rows: Sequence[dict[str, object]], table: str) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows), columns=DirectUse.tables[table].keys)
+    numbers = [
+        key for key in frame if frame[key].dtype == object and key.endswith(("_low", "_high"))
+    ]
+    return frame.astype(dict.fromkeys(numbers, np.float64))

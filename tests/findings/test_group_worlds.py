@@ -1,0 +1,52 @@
+"""The small form of `benchmarks/worlds/groups.py`: what is said of groups, in a few worlds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def groups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from worlds import groups as module
+
+    return module
+
+
+@pytest.mark.parametrize("n", [300, 1000, 6000])
+def test_groups_without_any_difference_raise_no_alarm(groups: ModuleType, n: int) -> None:
+    worlds = [groups.severities_of_null(n, seed) for seed in range(3)]
+    assert not {"high", "medium"} & {severity for each in worlds for severity in each.values()}
+
+
+@pytest.mark.parametrize("sizes", [(1000, 1000), (1000, 2000), (2000, 1000)])
+def test_a_ratio_of_six_tenths_is_below_whichever_group_is_larger(
+    groups: ModuleType, sizes: tuple[int, int]
+) -> None:
+    verdicts = [groups.verdict_on(0.5, 0.6, sizes, seed) for seed in range(5)]
+    assert set(verdicts) == {"clear below"}
+
+
+@pytest.mark.parametrize(
+    ("world", "least"),
+    [({"ratio": 0.5}, "high"), ({"flipped": 0.45}, "medium"), ({"noise": 0.45}, "high")],
+)
+def test_what_is_planted_on_one_group_is_told_of_its_attribute_alone(
+    groups: ModuleType, world: dict[str, float], least: str
+) -> None:
+    attributes = {"sex": (0.6, 0.4), "status": (0.5, 0.5)}
+    planted = groups.World(3000, attributes=attributes, **world)
+    for seed in range(2):
+        severity, elsewhere = groups.told_of_planted(planted, seed)
+        assert severity in ("high", least)
+        assert not elsewhere
+
+
+def test_the_power_that_is_computed_is_that_of_the_score_test(groups: ModuleType) -> None:
+    assert groups.computed_power(0.35, 0.6, (1000, 1000)) == pytest.approx(0.975, abs=0.005)
+    assert groups.computed_power(0.35, 0.8, (1000, 1000)) == pytest.approx(0.025, abs=0.005)

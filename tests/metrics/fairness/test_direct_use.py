@@ -1,0 +1,148 @@
+"""What swapping a sensitive input turns, and the parts of a gap, where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.metrics.fairness.direct_use import DirectUse
+from deepseek_report.metrics.fairness.gap_split import PARTS, split_gap
+
+SEX, STAND_IN, SKILL = range(3)
+Rule = Callable[[np.ndarray], np.ndarray]
+
+
+class RuleClassifier:
+    """Decides favourably where a rule of the inputs says so, with a chance of 0.9."""
+
+    name, capabilities, module = "rule", frozenset(), None
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        favoured = np.where(self.rule(inputs), 0.9, 0.1)
+        return np.column_stack([favoured, 1 - favoured])
+
+
+def world(
+    rule: Rule, *, is_read: bool = True, skill_gap: float = 0.0, labels_follow: bool = False
+) -> MeasureContext:
+    """2 000 people of two sexes; nine in ten have the stand-in of their sex."""
+    rng = np.random.default_rng(3)
+    n = 2000
+    sex = rng.integers(0, 2, n)
+    stand_in = np.where(rng.random(n) < 0.9, sex, 1 - sex)
+    skill = rng.normal(size=n) - skill_gap * sex
+    inputs = np.column_stack([sex, stand_in, skill]).astype(float)
+    favoured = rule(inputs)
+    labels = np.where(favoured if labels_follow else rng.random(n) < 0.5, 0, 1)
+    sexes = (Category("0", "men"), Category("1", "women"))
+    schema = Schema(
+        (
+            Feature("sex", "Sex", "categorical", categories=sexes, sensitive=True),
+            Feature("job", "Job", "categorical", categories=sexes),
+            Feature("skill", "Skill", "numeric"),
+        ),
+        Target("paid", "Paid", ("paid", "not paid"), favourable=0, explained=1),
+        (Attribute("sex", "Sex", ("men", "women"), source="sex" if is_read else None),),
+    )
+    part = Split(inputs, labels, np.arange(n), {"sex": sex})
+    classifier = RuleClassifier(rule)
+    probabilities = classifier.probabilities(inputs)
+    p = Predictions(
+        logits=np.log(probabilities),
+        probabilities=probabilities,
+        labels=labels,
+        instance_ids=part.instance_ids,
+        decisions=np.where(favoured, 0, 1),
+        threshold=0.5,
+        rule="declared",
+        groups=part.groups,
+    )
+    nobody = Cases(np.arange(1), {})
+    data = Dataset(schema, part, part, part, card={})
+    return MeasureContext(data, p, p, nobody, classifier, 0, inputs[:5])
+
+
+def measured(context: MeasureContext) -> tuple[dict, dict]:
+    tables = DirectUse(n_resamples=200).measure(context).tables
+    return tuple(tables[name].iloc[0].to_dict() for name in ("swaps", "split"))
+
+
+def main_part(split: dict) -> str:
+    """The part that makes nearly all of the gap; the others may be noise."""
+    shares = {part: abs(split[part]) / abs(split["gap"]) for part in PARTS[1:]}
+    largest = max(shares, key=lambda part: shares[part])
+    assert shares[largest] > 0.85, shares
+    assert all(share < 0.15 for part, share in shares.items() if part != largest), shares
+    return largest
+
+
+def test_a_model_that_decides_by_sex_alone_uses_it_directly() -> None:
+    swaps, split = measured(world(lambda x: x[:, SEX] == 0))
+    assert swaps["turned"] == 1.0
+    assert main_part(split) == "direct"
+    assert split["level"] == "women"
+
+
+def test_a_model_that_decides_by_a_stand_in_uses_that() -> None:
+    swaps, split = measured(world(lambda x: x[:, STAND_IN] == 0))
+    assert swaps["turned"] == 0.0
+    assert swaps["stand_ins"] == "Job"
+    assert main_part(split) == "stand_ins"
+
+
+def test_a_gap_that_the_labels_have_too_comes_from_them() -> None:
+    _, split = measured(world(lambda x: x[:, SKILL] > 0, skill_gap=1.0, labels_follow=True))
+    assert main_part(split) == "labels"
+
+
+def test_half_of_a_gap_may_be_direct() -> None:
+    swaps, split = measured(world(lambda x: x[:, SKILL] > 0.6 * (x[:, SEX] == 1), skill_gap=0.6))
+    assert 0.15 < swaps["turned"] < 0.3
+    assert split["direct_low"] < swaps["turned"] < split["direct_high"]
+    assert 0.3 < split["direct"] / split["gap"] < 0.7
+
+
+def test_the_parts_add_up_to_the_gap() -> None:
+    context = world(lambda x: x[:, SKILL] + (x[:, STAND_IN] == 0) > 0.6 * x[:, SEX], skill_gap=0.4)
+    _, split = measured(context)
+    assert sum(split[part] for part in PARTS[1:]) == pytest.approx(split["gap"], abs=1e-12)
+    p = context.predictions
+    rates = [np.mean(p.decisions[p.groups["sex"] == sex] == 0) for sex in (0, 1)]
+    assert split["gap"] == pytest.approx(rates[0] - rates[1])
+
+
+def test_what_the_model_is_not_given_it_does_not_use_directly() -> None:
+    context = world(lambda x: x[:, STAND_IN] == 0, is_read=False)
+    swaps, split = measured(context)
+    assert not swaps["given"]
+    assert (swaps["turned"], split["direct"]) == (0.0, 0.0)
+    score = DirectUse(n_resamples=200).measure(context).scores[0]
+    assert (score.metric, score.value, score.low) == ("decisions_turned", 0.0, None)
+
+
+def test_too_few_people_with_a_label_give_no_split() -> None:
+    first, labels = np.repeat([True, False], 30), np.ones(60, bool)
+    assert split_gap(first, labels, np.zeros((60, 3)), 100, 0, least=5) is None
+
+
+def test_parts_do_not_depend_on_the_order_of_the_people() -> None:
+    rng = np.random.default_rng(5)
+    first, labels = rng.random(200) < 0.4, rng.random(200) < 0.6
+    decisions = (rng.random((200, 3)) < 0.5).astype(float)
+    order = rng.permutation(200)
+    splits = [
+        split_gap(first[rows], labels[rows], decisions[rows], 100, 0, 5)
+        for rows in (np.arange(200), order)
+    ]
+    values = [[getattr(split, part).value for part in PARTS] for split in splits]
+    assert all(straight == pytest.approx(shuffled) for straight, shuffled in pairwise(values))
