@@ -108,6 +108,8 @@ class Classification(Task):
         Measure("average_precision", "higher", SHARE),
         Measure("brier_score", "lower"),
     )
+    skill = Measure("roc_auc", "higher", SHARE)
+    skill_of_constant = 0.5
     gain = Measure("roc_auc_gain", "higher", (-1.0, 1.0))
     gain_reference = "doi:10.2307/2531595"
     held = Measure("roc_auc", "higher", SHARE)

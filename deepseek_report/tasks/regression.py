@@ -73,6 +73,8 @@ class Regression(Task):
         Measure("rmse", "lower", (0.0, None), in_unit=True),
         Measure("r2", "higher", (None, 1.0)),
     )
+    skill = Measure("r2", "higher", (None, 1.0))
+    skill_of_constant = 0.0
     gain = Measure("mae_gain", "higher", in_unit=True)
     held = Measure("mae", "lower", (0.0, None), in_unit=True)
     moved = Measure("change", "lower", (0.0, None), in_unit=True)

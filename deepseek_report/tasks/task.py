@@ -119,6 +119,9 @@ class Task(ABC):
     #: Of these a gain is no finding: they cannot be beaten by much, or always are.
     not_told: ClassVar[frozenset[str]]
     compared: ClassVar[tuple[Measure, ...]]
+    #: By what a model is shown to do better than the best constant answer, and what that gets.
+    skill: ClassVar[Measure]
+    skill_of_constant: ClassVar[float]
     gain: ClassVar[Measure]
     gain_reference: ClassVar[str] = ""
     #: Measures under perturbed inputs: what should hold, and what should not move.
