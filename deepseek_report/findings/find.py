@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     rules_explanations.sanity,
     rules_localisation.localisation,
     rules_bottlenecks.worst_slice,
+    rules_bottlenecks.hard_slice,
     rules_errors.error_rates,
     rules_calibration.calibration,
     rules_calibration.intervals,

@@ -13,11 +13,13 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT, more_rows_help
 from deepseek_report.findings.records import (
     Row,
+    cause_of,
     first,
     rows,
     setting,
     unit_of,
 )
+from deepseek_report.findings.severity import Size, severity, size_of
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates
@@ -33,49 +35,105 @@ HOT = 0.4
 FLIPS_MANY, FLIPS_SOME = 0.05, 0.02
 #: How far predictions move under noise, as a share of the mean absolute error, worth saying.
 MOVED_MUCH, MOVED_SOME = 0.5, 0.2
-#: A mean loss as a multiple of the rest, in a part of at least this share, that is grave.
-TWICE, GRAVE_SHARE = 2.0, 0.05
+#: A mean loss beyond the expected one that is moderate, and large: of decisions a squared error of
+#: the probability, of numbers a multiple of the error elsewhere.
+_SURPLUS = {True: (0.02, 0.1), False: (0.25, 1.0)}
+#: Share of the cases from which a part is large enough for its errors to be critical.
+GRAVE_SHARE = 0.02
 #: What noise is added to; a number in tables.
 _MORE_DATA = {True: "more_data_helps", None: "more_data_uncertain", False: "more_data_no_help"}
 
 
 def worst_slice(results: Results) -> list[Finding]:
-    """The part of the data with the most error that survives the correction."""
+    """The part of the data in which the model loses what nobody would expect; else that none is."""
     loss = task_of(results.schema.target).loss if results.has("data") else None
-    table = rows(results, "slices", "slices")
-    worst = first(row for row in table if loss is not None and is_clear(row, loss))
+    worst = unexpected_slice(results)
     if worst is None or loss is None:
         return _no_slice(results)
-    value, rest = float(worst[loss.key]), float(worst[f"rest_{loss.key}"])
-    grave = value >= TWICE * rest and worst["share"] >= GRAVE_SHARE
+    values = {
+        "slice": worst["slice"],
+        "share": worst["share"],
+        "error": estimates.of_row(worst, loss.key),
+        "rest": float(worst[f"rest_{loss.key}"]),
+        "expected": finite(worst.get(f"expected_{loss.key}")),
+        "missed": finite(worst.get("missed_rate")),
+        "rest_missed": finite(worst.get("rest_missed_rate")),
+        "lean": finite(worst.get("mean_error")),
+        "target": results.schema.target.explained_class,
+        "examined": slices_examined(results),
+        "p": finite(worst["p_adjusted"]),
+        "unit": unit_of(results),
+    }
     return [
         Finding(
             id="worst_slice",
-            severity="high" if grave else "medium",
+            severity=severity("decision", _size_of_slice(worst, loss)),
             message="worst_slice",
-            values={
-                "slice": worst["slice"],
-                "share": worst["share"],
-                "error": estimates.of_row(worst, loss.key),
-                "rest": rest,
-                "missed": finite(worst.get("missed_rate")),
-                "rest_missed": finite(worst.get("rest_missed_rate")),
-                "lean": finite(worst.get("mean_error")),
-                "target": results.schema.target.explained_class,
-                "examined": slices_examined(results),
-                "p": finite(worst["p_adjusted"]),
-                "unit": unit_of(results),
-            },
+            values=values,
             evidence=("measures/slices",),
             section="bottlenecks",
+            cause=cause_of(f"worst_slice_{loss.key}"),
+            touches=float(worst["share"]),
         )
     ]
 
 
+def _size_of_slice(row: Row, loss: Loss) -> Size:
+    """How large the surplus is at least: as a share of decisions, or of the error elsewhere."""
+    rest = float(row[f"rest_{loss.key}"])
+    least = finite(row.get("surplus_low"))
+    least = float(row["low"]) - rest if least is None else least
+    size = size_of(least if loss.is_share else least / rest, *_SURPLUS[loss.is_share])
+    return "moderate" if size == "large" and row["share"] < GRAVE_SHARE else size
+
+
+def hard_slice(results: Results) -> list[Finding]:
+    """A part with more wrong decisions than elsewhere that the stated probabilities expect."""
+    row = expected_slice(results)
+    if row is None:
+        return []
+    loss = task_of(results.schema.target).loss
+    values = {
+        "slice": row["slice"],
+        "share": row["share"],
+        "error": estimates.of_row(row, loss.key),
+        "expected": float(row[f"expected_{loss.key}"]),
+        "rest": float(row[f"rest_{loss.key}"]),
+    }
+    evidence = ("measures/slices",)
+    return [Finding("hard_slice", "info", "hard_slice", values, evidence, "bottlenecks")]
+
+
+def unexpected_slice(results: Results) -> Row | None:
+    """The first slice that loses more than expected, after the correction for all looked at."""
+    if not results.has("data"):
+        return None
+    loss = task_of(results.schema.target).loss
+    table = rows(results, "slices", "slices")
+    unexpected = (row for row in table if row.get("kind", "unexpected") == "unexpected")
+    return first(row for row in unexpected if is_clear(row, loss))
+
+
+def expected_slice(results: Results) -> Row | None:
+    """The first slice with clearly more errors than elsewhere, of which no more were expected."""
+    if not results.has("data"):
+        return None
+    loss = task_of(results.schema.target).loss
+    return first(
+        row
+        for row in rows(results, "slices", "slices")
+        if row.get("kind") == "errors"
+        and is_clear(row, loss)
+        and row["low"] <= row[f"expected_{loss.key}"] <= row["high"]
+    )
+
+
 def is_clear(row: Row, loss: Loss) -> bool:
-    """Whether a slice does worse than the rest, after the correction for many slices."""
+    """Whether a slice does worse than it should, after the correction for many slices."""
     p = finite(row.get("p_adjusted"))
-    return p is not None and p < SIGNIFICANT and row[loss.key] > row[f"rest_{loss.key}"]
+    surplus = finite(row.get("surplus"))
+    worse = row[loss.key] > row[f"rest_{loss.key}"] if surplus is None else surplus > 0
+    return p is not None and p < SIGNIFICANT and bool(worse)
 
 
 def slices_examined(results: Results) -> int | None:
@@ -190,12 +248,12 @@ def robustness(results: Results) -> list[Finding]:
     if flips is None or finite(flips.value) is None:
         return []
     many, some = flips.value >= FLIPS_MANY, flips.value >= FLIPS_SOME
-    severity: Severity = "medium" if many else "low" if some else "info"
+    grade: Severity = "medium" if many else "low" if some else "info"
     area, clean = results.score("roc_auc_under_noise"), results.score("roc_auc")
     return [
         Finding(
             id="flips",
-            severity=severity,
+            severity=grade,
             message="flips" if some else "flips_few",
             values={
                 "flips": estimates.of_score(flips),
@@ -215,14 +273,12 @@ def moved(results: Results) -> list[Finding]:
     if change is None or clean is None or finite(change.value) is None or not clean.value:
         return []
     share = change.value / clean.value
-    severity: Severity = (
-        "medium" if share >= MOVED_MUCH else "low" if share >= MOVED_SOME else "info"
-    )
+    grade: Severity = "medium" if share >= MOVED_MUCH else "low" if share >= MOVED_SOME else "info"
     noisy = results.score("mae_under_noise")
     return [
         Finding(
             id="moved",
-            severity=severity,
+            severity=grade,
             message="moved" if share >= MOVED_SOME else "moved_little",
             values={
                 "change": estimates.of_score(change),

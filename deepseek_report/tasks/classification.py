@@ -33,7 +33,7 @@ from deepseek_report.statistics.ranking import (
 from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.comparisons import AccuracyGap
-from deepseek_report.tasks.decisions import decide, threshold_for_share
+from deepseek_report.tasks.decisions import calibration_subject, decide, threshold_for_share
 from deepseek_report.tasks.loss import ErrorRate
 from deepseek_report.tasks.task import (
     Drawn,
@@ -65,6 +65,7 @@ class Classification(Task):
     group_gaps = ()
     slice_table = (
         estimate("error_rate", "share"),
+        Column("expected_error_rate", "share"),
         Column("rest_error_rate", "share"),
         Column("errors", "count", shown=False),
         Column("missed_rate", "share"),
@@ -136,14 +137,14 @@ class Classification(Task):
 
     # --- parts and groups -------------------------------------------------------------------------
 
-    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
+    def slice_facts(self, predictions: Predictions, inside: Bools, among: Bools) -> Row:
         """How many are decided wrongly, and how many of the explained class are missed."""
         p = predictions
-        missed = p.truths & (p.decisions != p.explained)
+        missed, positive = p.truths & (p.decisions != p.explained), p.truths & among
         return {
-            "errors": int(np.count_nonzero(~p.correct & inside)),
-            "missed_rate": _share(missed, p.truths & inside),
-            "rest_missed_rate": _share(missed, p.truths & ~inside),
+            "errors": int(np.count_nonzero(~p.correct & inside & among)),
+            "missed_rate": _share(missed, positive & inside),
+            "rest_missed_rate": _share(missed, positive & ~inside),
         }
 
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
@@ -288,16 +289,6 @@ class Classification(Task):
 def iterations(n_classes: int) -> int:
     """Rounds of boosting; fewer with many classes, as each round fits one tree for each of them."""
     return min(TREES, max(5 * TREES // n_classes, 15))
-
-
-def calibration_subject(predictions: Predictions) -> tuple[Bools, Floats]:
-    """(instance,) what was stated, and whether it happened: the explained class of two, else the
-    most probable one.
-    """
-    p = predictions
-    if p.probabilities.shape[1] == 2:
-        return p.truths, p.scores
-    return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)
 
 
 def ranking(predictions: Predictions, inside: Bools) -> Row:

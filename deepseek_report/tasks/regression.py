@@ -101,9 +101,9 @@ class Regression(Task):
 
     # --- parts and groups -------------------------------------------------------------------------
 
-    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
+    def slice_facts(self, predictions: Predictions, inside: Bools, among: Bools) -> Row:
         """Whether predictions are too high or too low there."""
-        return {"mean_error": float(predictions.errors[inside].mean())}
+        return {"mean_error": float(predictions.errors[inside & among].mean())}
 
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
         """How far predictions are off there, and to which side."""

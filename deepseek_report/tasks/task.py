@@ -104,7 +104,8 @@ class Task(ABC):
     part_gaps: ClassVar[tuple[GapStatistic, ...]]
     #: Statistics by which groups of people are compared where no decision is favourable.
     group_gaps: ClassVar[tuple[GapStatistic, ...]]
-    #: Columns of the mean loss of a slice, of that elsewhere, and of `slice_facts`.
+    #: Columns of the mean loss of a slice, of the expected one where something is stated, of that
+    #: elsewhere, and of `slice_facts`.
     slice_table: ClassVar[tuple[Column, ...]]
     #: Columns of `part_facts`; the first is what parts are told apart by. Those of the picture.
     part_table: ClassVar[tuple[Column, ...]]
@@ -168,8 +169,11 @@ class Task(ABC):
     # --- parts and groups -------------------------------------------------------------------------
 
     @abstractmethod
-    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
-        """What is told of a slice besides its mean loss; `inside` is (instance,)."""
+    def slice_facts(self, predictions: Predictions, inside: Bools, among: Bools) -> Row:
+        """What is told of a slice besides its mean loss; `inside` and `among` are (instance,).
+
+        among : the cases that are counted, in the slice and elsewhere.
+        """
 
     @abstractmethod
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:

@@ -14,7 +14,6 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import (
@@ -24,10 +23,12 @@ from deepseek_report.artifacts.table import (
     estimate,
 )
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.statistics.calibration import log_odds
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE, wilson
 from deepseek_report.statistics.logistic import last_coefficient
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
+from deepseek_report.tasks.decisions import calibration_subject
 
 
 def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
@@ -62,11 +63,9 @@ def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
     Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019,
     doi:10.1186/s12916-019-1466-7.
     """
-    clipped = np.clip(scores, 1e-9, 1 - 1e-9)
-    log_odds = np.log(clipped / (1 - clipped))
-    ones = np.ones((len(scores), 1))
-    slope = last_coefficient(happened, np.column_stack([ones, log_odds]))
-    return slope, last_coefficient(happened, ones, log_odds)
+    stated, ones = log_odds(scores), np.ones((len(scores), 1))
+    slope = last_coefficient(happened, np.column_stack([ones, stated]))
+    return slope, last_coefficient(happened, ones, stated)
 
 
 def errors_by_chance(scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> Floats:
@@ -97,13 +96,6 @@ def calibration_estimate(
             error, low=0.0, method=message("interval_methods.from_zero", method=error.method)
         )
     return error, float(chance.mean())
-
-
-def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
-    """What is checked: the explained class of two, else whether the likeliest is right."""
-    if p.probabilities.shape[1] == 2:
-        return p.truths, p.scores
-    return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)
 
 
 @dataclass(frozen=True)
