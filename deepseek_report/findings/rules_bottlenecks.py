@@ -9,6 +9,7 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT, more_rows_help
 from deepseek_report.findings.records import (
@@ -31,10 +32,11 @@ OVERLOADED = 2.0
 REMOVABLE = 0.25
 #: Share of the forward time in one layer that makes it a hot spot.
 HOT = 0.4
-#: Share of decisions flipped by noise that is called fragile, and noticeable.
-FLIPS_MANY, FLIPS_SOME = 0.05, 0.02
-#: How far predictions move under noise, as a share of the mean absolute error, worth saying.
-MOVED_MUCH, MOVED_SOME = 0.5, 0.2
+#: How many times what noise does to a smooth model it must do at least to be more than that.
+ROUGH = 1.25
+#: Share of decisions flipped beyond that, moderate and large; how far predictions move beyond it,
+#: as a multiple of the mean absolute error.
+FLIPS, MOVED = (0.03, 0.1), (0.2, 0.5)
 #: A mean loss beyond the expected one that is moderate, and large: of decisions a squared error of
 #: the probability, of numbers a multiple of the error elsewhere.
 _SURPLUS = {True: (0.02, 0.1), False: (0.25, 1.0)}
@@ -243,52 +245,84 @@ def noise(results: Results) -> str:
 
 
 def robustness(results: Results) -> list[Finding]:
-    """Decisions that flip under noise at the declared level."""
-    flips = results.score("flipped_under_noise")
+    """Decisions that flip under noise more often than those of a smooth model as sharp would."""
+    flips, row = results.score("flipped_under_noise"), _declared_noise(results, "flipped")
     if flips is None or finite(flips.value) is None:
         return []
-    many, some = flips.value >= FLIPS_MANY, flips.value >= FLIPS_SOME
-    grade: Severity = "medium" if many else "low" if some else "info"
-    area, clean = results.score("roc_auc_under_noise"), results.score("roc_auc")
+    beyond, smooth = _beyond_smooth(flips, row)
     return [
         Finding(
             id="flips",
-            severity=grade,
-            message="flips" if some else "flips_few",
+            severity=_grade_of_noise(beyond, *FLIPS),
+            message="flips" if beyond > 0 else "flips_few",
             values={
                 "flips": estimates.of_score(flips),
-                "area": estimates.of_score(area) if area else None,
-                "clean": estimates.of_score(clean) if clean else None,
+                "smooth": smooth,
+                "area": estimates.of_row(row, "roc_auc") if row else None,
+                "before": finite(row.get("before")) if row else None,
+                "lost": estimates.of_row(row, "lost", "lost") if row else None,
                 "noise": noise(results),
             },
             evidence=("measures/robustness",),
             section="robustness",
+            cause=cause_of("flipped_under_noise"),
         )
     ]
 
 
 def moved(results: Results) -> list[Finding]:
-    """How far noise at the declared level moves predictions, against their error."""
+    """How far noise moves predictions, beyond what it does to a smooth model as sharp."""
     change, clean = results.score("change_under_noise"), results.score("mae")
     if change is None or clean is None or finite(change.value) is None or not clean.value:
         return []
-    share = change.value / clean.value
-    grade: Severity = "medium" if share >= MOVED_MUCH else "low" if share >= MOVED_SOME else "info"
-    noisy = results.score("mae_under_noise")
+    row = _declared_noise(results, "change")
+    beyond, smooth = _beyond_smooth(change, row)
     return [
         Finding(
             id="moved",
-            severity=grade,
-            message="moved" if share >= MOVED_SOME else "moved_little",
+            severity=_grade_of_noise(beyond / clean.value, *MOVED),
+            message="moved" if beyond > 0 else "moved_little",
             values={
                 "change": estimates.of_score(change),
-                "clean": estimates.of_score(clean),
-                "noisy": estimates.of_score(noisy) if noisy else None,
-                "share": share,
+                "smooth": smooth,
+                "share": change.value / clean.value,
+                "noisy": estimates.of_row(row, "mae") if row else None,
+                "before": finite(row.get("before")) if row else None,
+                "lost": estimates.of_row(row, "lost", "lost") if row else None,
                 "noise": noise(results),
                 "unit": unit_of(results),
             },
             evidence=("measures/robustness",),
             section="robustness",
+            cause=cause_of("change_under_noise"),
         )
     ]
+
+
+def _declared_noise(results: Results, moved_key: str) -> Row | None:
+    """The row of the table that the scores are from."""
+    score = results.score(f"{moved_key}_under_noise")
+    table = rows(results, "robustness", "perturbations")
+    return first(
+        row
+        for row in table
+        if score is not None and row["perturbation"] == "noise" and row[moved_key] == score.value
+    )
+
+
+def _beyond_smooth(moved_by: Score, row: Row | None) -> tuple[float, float | None]:
+    """How much more than a smooth model's a prediction moves at least, 0 if it may not; and that.
+
+    What noise does to a smooth model is no fault: cases near the threshold are decided by little.
+    """
+    smooth = finite(row.get("smooth")) if row else None
+    if smooth is None or estimates.ends(moved_by)[0] <= ROUGH * smooth:
+        return 0.0, smooth
+    return estimates.ends(moved_by)[0] - smooth, smooth
+
+
+def _grade_of_noise(beyond: float, moderate: float, large: float) -> Severity:
+    """Whether such noise occurs in use is not known, so that the harm is a possible one."""
+    if beyond <= 0:
+        return "info"
+    return severity("decision", size_of(beyond, moderate, large), certain=False)

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column, estimate
+from deepseek_report.statistics.calibration import log_odds
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -33,9 +34,15 @@ from deepseek_report.statistics.ranking import (
 from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.comparisons import AccuracyGap
-from deepseek_report.tasks.decisions import calibration_subject, decide, threshold_for_share
+from deepseek_report.tasks.decisions import (
+    calibration_subject,
+    decide,
+    effective_threshold,
+    threshold_for_share,
+)
 from deepseek_report.tasks.loss import ErrorRate
 from deepseek_report.tasks.task import (
+    Disturbed,
     Drawn,
     Measure,
     Row,
@@ -275,15 +282,45 @@ class Classification(Task):
     def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
         return stratified_order(labels, rng)
 
-    def effect(
-        self, predictions: Predictions, rows: Ints, outputs: Floats
-    ) -> tuple[Estimate, Estimate]:
+    def effect(self, predictions: Predictions, rows: Ints, outputs: Floats) -> Disturbed:
         """ROC AUC on the perturbed inputs, and the share of decisions that changed."""
         p = predictions
         decisions = decide(outputs, p.threshold, p.explained)
         flipped = int(np.count_nonzero(decisions != p.decisions[rows]))
-        area = macro_auc_estimate(p.labels[rows], outputs, p.explained)
-        return area, rate(flipped, len(rows))
+        before, after = (
+            macro_auc(p.labels[rows], probabilities, p.explained)
+            for probabilities in (p.probabilities[rows], outputs)
+        )
+        return Disturbed(
+            held=macro_auc_estimate(p.labels[rows], outputs, p.explained),
+            moved=rate(flipped, len(rows)),
+            before=before[0],
+            lost=paired_difference(before, after)[0],
+        )
+
+    def moved_if_smooth(self, predictions: Predictions, rows: Ints, level: float) -> float:
+        """The share of cases whose log-odds are nearer to the threshold than noise moves them."""
+        margins, spread = _margins(predictions, rows)
+        moves = level * spread
+        if moves <= 0:
+            return 0.0
+        return float(np.mean([math.erfc(m / moves / math.sqrt(2)) / 2 for m in margins.tolist()]))
+
+
+def _margins(predictions: Predictions, rows: Ints) -> tuple[Floats, float]:
+    """(row,) distance of the log-odds from where the decision turns, and their spread over cases.
+
+    With two classes it is that from the threshold, else that of the two most probable classes.
+    """
+    p = predictions.probabilities[rows]
+    if p.shape[1] == 2:
+        stated = log_odds(predictions.scores[rows])
+        turn = log_odds(np.array([effective_threshold(predictions)]))[0]
+        return np.abs(stated - turn), float(stated.std())
+    logs = np.log(np.clip(p, 1e-9, 1.0))
+    ordered = np.sort(logs, axis=1)
+    centred = logs - logs.mean(axis=1, keepdims=True)
+    return ordered[:, -1] - ordered[:, -2], float(math.sqrt(2 * centred.var(axis=0).mean()))
 
 
 def iterations(n_classes: int) -> int:

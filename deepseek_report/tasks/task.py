@@ -52,6 +52,20 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Disturbed:
+    """What perturbed inputs do to the predictions of some rows.
+
+    held, moved : `Task.held` and `Task.moved` on the perturbed inputs. before : `Task.held` of the
+    same rows on their own inputs. lost : by how much it is worse than that, paired.
+    """
+
+    held: Estimate
+    moved: Estimate
+    before: float
+    lost: Estimate
+
+
+@dataclass(frozen=True)
 class Drawn:
     """A column of the tables on parts and groups as pictures show it.
 
@@ -259,7 +273,13 @@ class Task(ABC):
         """A random order of all instances whose every beginning is like the whole."""
 
     @abstractmethod
-    def effect(
-        self, predictions: Predictions, rows: Ints, outputs: Floats
-    ) -> tuple[Estimate, Estimate]:
-        """`held` and `moved` where the inputs of some rows are perturbed and give these outputs."""
+    def effect(self, predictions: Predictions, rows: Ints, outputs: Floats) -> Disturbed:
+        """What it does that the inputs of some rows are perturbed and give these outputs."""
+
+    @abstractmethod
+    def moved_if_smooth(self, predictions: Predictions, rows: Ints, level: float) -> float:
+        """`moved` of a linear model that is as sharp, under normal noise on every input.
+
+        Its outputs before the decision (log-odds, or the number) spread over the cases by σ. Noise
+        of `level` standard deviations on each of its independent inputs moves them by `level` · σ.
+        """

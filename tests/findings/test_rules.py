@@ -76,25 +76,28 @@ def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score)
 
 
 @pytest.mark.parametrize(
-    ("error", "slope", "message"),
+    ("measured", "message", "severity"),
     [
-        (0.01, 1.5, "calibration_good"),
-        (0.03, 1.0, "calibration_unclear"),
-        (0.03, 1.5, "calibration_off"),
+        ((0.01, 0.005, 0.001), "calibration_good", "info"),
+        ((0.03, 0.0, 0.2), "calibration_unclear", "low"),
+        ((0.03, 0.0, 0.01), "calibration_off", "low"),
+        ((0.06, 0.04, 0.01), "calibration_off", "medium"),
+        ((0.2, 0.15, 0.001), "calibration_off", "high"),
     ],
 )
-def test_calibration_is_off_from_two_points_if_it_is_no_noise(
-    run, score, say, error, slope, message
+def test_calibration_is_off_where_one_test_of_all_signs_says_so(
+    run, score, say, measured, message, severity
 ):
+    error, low, p = measured
     run.predictions()
     run.measure(
         "expected_calibration_error",
-        score("expected_calibration_error", error, 0.0, 0.06),
-        score("calibration_slope", slope, slope - 0.2, slope + 0.2),
+        score("expected_calibration_error", error, low, 0.3, p_value=p),
+        score("calibration_slope", 1.5, 1.3, 1.7),
     )
     (finding,) = rules_calibration.calibration(run.results())
-    assert finding.message == message
-    assert f"{100 * error:.1f}\u00a0points (0.0–6.0)" in say(finding)
+    assert (finding.message, finding.severity) == (message, severity)
+    assert f"{100 * error:.1f}\u00a0points" in say(finding)
 
 
 def test_with_three_classes_calibration_is_of_the_most_probable_one(run, score, say):
@@ -560,12 +563,33 @@ def test_experts_are_judged_by_use_and_load(run, score, say, unused, imbalance, 
     assert say(finding)
 
 
-def test_flips_have_three_grades(run, score, say):
-    for share, severity in ((0.001, "info"), (0.03, "low"), (0.2, "medium")):
-        run.measure("robustness", score("flipped_under_noise", share, share / 2, share * 2))
-        (finding,) = rules_bottlenecks.robustness(run.results())
-        assert finding.severity == severity
-        assert say(finding)
+@pytest.mark.parametrize(
+    ("share", "smooth", "message", "severity"),
+    [
+        (0.12, 0.12, "flips_few", "info"),
+        (0.06, 0.03, "flips", "info"),
+        (0.12, 0.03, "flips", "low"),
+        (0.30, 0.05, "flips", "medium"),
+    ],
+)
+def test_flips_are_set_against_those_of_a_smooth_model(
+    run, score, say, share, smooth, message, severity
+):
+    row = {"perturbation": "noise", "level": 0.25, "flipped": share, "smooth": smooth, "n": 600}
+    row |= {"roc_auc": 0.77, "low": 0.75, "high": 0.79, "before": 0.78, "lost": 0.01}
+    row |= {"lost_low": 0.005, "lost_high": 0.015}
+    flips = score("flipped_under_noise", share, share - 0.015, share + 0.02)
+    run.measure("robustness", flips, perturbations=[row])
+    (finding,) = rules_bottlenecks.robustness(run.results())
+    assert (finding.message, finding.severity) == (message, severity)
+    assert "goes from 0.780 to 0.770, a loss of 0.0100 (0.0050–0.0150)" in say(finding)
+
+
+def test_flips_of_an_earlier_version_are_told_without_a_judgement(run, score, say):
+    run.measure("robustness", score("flipped_under_noise", 0.2, 0.15, 0.25))
+    (finding,) = rules_bottlenecks.robustness(run.results())
+    assert finding.severity == "info"
+    assert "20.0" in say(finding)
 
 
 def test_failures_are_one_grave_finding_with_readable_names(run, say):

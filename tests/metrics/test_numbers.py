@@ -20,7 +20,11 @@ from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.performance.baselines import Baselines
 from deepseek_report.metrics.performance.labels_table import LabelsTable, set_measures
 from deepseek_report.metrics.performance.number_errors import MeanAbsoluteError
-from deepseek_report.metrics.performance.prediction_intervals import PredictionIntervals, half_width
+from deepseek_report.metrics.performance.prediction_intervals import (
+    PredictionIntervals,
+    coverage_p_value,
+    half_width,
+)
 from deepseek_report.metrics.performance.residuals import Residuals
 from deepseek_report.statistics.gaps import widest_means
 from deepseek_report.statistics.regression_errors import (
@@ -180,6 +184,17 @@ def test_the_coverage_is_measured_on_the_test_part_and_by_group() -> None:
     assert by_level.loc["right", "p_adjusted"] < 0.001
     even = PredictionIntervals().measure(context()).tables["by_group"]
     assert (even["p_adjusted"] > 0.05).all()
+
+
+def test_the_coverage_of_sound_intervals_is_seldom_called_off() -> None:
+    rng = RNG(6)
+    errors = rng.exponential(size=(2000, 400))
+    p_values = [
+        coverage_p_value(int((row[200:] <= half_width(row[:200], 0.9)).sum()), 200, 200, 0.9)
+        for row in errors
+    ]
+    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.06
+    assert coverage_p_value(150, 200, 200, 0.9) < 0.01
 
 
 def test_too_few_validation_rows_for_a_level_are_refused() -> None:

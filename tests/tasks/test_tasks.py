@@ -112,9 +112,16 @@ def test_a_model_gains_nothing_over_itself(task: Task) -> None:
 def test_inputs_that_are_not_perturbed_hold_the_measure_and_move_nothing(task: Task) -> None:
     p = predictions_of(task)
     outputs = p.probabilities if task.decides else p.logits
-    held, moved = task.effect(p, np.arange(N), outputs)
-    assert moved.value == 0
-    assert held.value == pytest.approx(task.summary(p, 100, 0)[task.held.key].value)
+    does = task.effect(p, np.arange(N), outputs)
+    assert does.moved.value == does.lost.value == 0
+    assert does.before == pytest.approx(does.held.value)
+    assert does.held.value == pytest.approx(task.summary(p, 100, 0)[task.held.key].value)
+
+
+def test_noise_moves_a_smooth_model_the_more_the_stronger_it_is(task: Task) -> None:
+    p, rows = predictions_of(task), np.arange(N)
+    moves = [task.moved_if_smooth(p, rows, level) for level in (0.0, 0.1, 0.5)]
+    assert moves[0] == 0 < moves[1] < moves[2]
 
 
 def test_an_order_holds_every_row_once(task: Task) -> None:
