@@ -53,7 +53,6 @@ RULES: tuple[Rule, ...] = (
     rules_data.issues,
     rules_performance.training,
     rules_bottlenecks.more_data,
-    rules_bottlenecks.label_noise,
     rules_explanations.completeness,
     rules_bottlenecks.experts,
     rules_bottlenecks.heads,
