@@ -6,6 +6,8 @@ from deepseek_report.artifacts.score import Score
 
 #: A p-value, corrected for all tests of its kind, under which a difference is beyond chance.
 SIGNIFICANT = 0.05
+#: One under which a harm is certain whose size is one that noise alone can give.
+SURE = 0.01
 #: Gain in AUC from doubling the data that is worth collecting them for.
 GAIN_WORTHWHILE = 0.005
 

@@ -8,7 +8,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT, SURE
 from deepseek_report.findings.records import Row, cause_of, rows, unit_of
 from deepseek_report.findings.severity import severity, size_of
 from deepseek_report.wording import estimates
@@ -34,11 +34,12 @@ def calibration(results: Results) -> list[Finding]:
     slope = results.score("calibration_slope")
     message = _calibration_message(error)
     least = ends(error)[0] if message == "calibration_off" else 0.0
-    size = size_of(least, *CALIBRATION)
+    size, p = size_of(least, *CALIBRATION), finite(error.p_value)
+    grade = severity("decision", size, certain=p is None or not SURE <= p < SIGNIFICANT)
     return [
         Finding(
             id="calibration",
-            severity="info" if message == "calibration_good" else severity("decision", size),
+            severity="info" if message == "calibration_good" else grade,
             message=message,
             values={
                 "error": estimates.of_score(error),

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
+from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
@@ -45,7 +46,7 @@ def told(results: Results, conclusions: Conclusions) -> list[tuple[str, str]]:
 def test_the_record_of_a_run_holds_what_was_concluded(
     small_run: SmallRun, conclusions: Conclusions
 ) -> None:
-    record = load_json(small_run.folder / "run.json")
+    record = concluded_record(small_run.folder)
     kept = [(f["id"], f["severity"], f["cause"], f["touches"]) for f in record["findings"]]
     own = [(f.id, f.severity, f.cause, f.touches) for f in conclusions.findings]
     assert kept[len(kept) - len(own) :] == own
@@ -79,7 +80,7 @@ def test_the_terminal_says_what_was_concluded(
     conclusions: Conclusions,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    record = load_json(small_run.folder / "run.json")
+    record = concluded_record(small_run.folder)
     finished = SimpleNamespace(
         record=record, folder=small_run.folder, from_store=False, failures=(), details={}, kept=(),
         run_digest="", pages=(),
