@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.findings.find import one_per_cause
 from deepseek_report.findings.severity import HARMS, SIZES, severity
@@ -64,6 +65,23 @@ def test_a_broken_promise_stands_where_the_other_finding_sees_no_problem():
 def test_findings_without_a_cause_are_all_told():
     findings = [Finding(name, "low", "flips") for name in "ab"]
     assert one_per_cause(findings) == findings
+
+
+@pytest.mark.parametrize(
+    ("message", "values"),
+    [
+        ("worst_slice", {"rest": 0.2, "share": 0.1, "missed": None, "rest_missed": None}),
+        ("flips", {"area": None, "clean": None}),
+        ("flips_few", {"area": None, "clean": None}),
+        ("moved", {"share": 0.3, "noisy": None, "unit": ""}),
+        ("label_suspects", {}),
+    ],
+)
+def test_findings_of_earlier_versions_can_be_said(message, values, say):
+    number = Estimate.of(0.3, 0.2, 0.4, 100)
+    known = {"slice": "age is over 50", "p": 0.01, "examined": 9, "target": "yes", "noise": "noise"}
+    known |= dict.fromkeys(("error", "flips", "change", "suspects"), number)
+    assert "100" in say(Finding("a", "low", message, known | values))
 
 
 def test_findings_of_earlier_versions_are_about_no_share_of_cases():
