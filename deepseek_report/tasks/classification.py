@@ -15,7 +15,6 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column, estimate
-from deepseek_report.statistics.calibration import log_odds
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -31,6 +30,7 @@ from deepseek_report.statistics.ranking import (
     macro_auc_estimate,
     paired_difference,
 )
+from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.comparisons import AccuracyGap

@@ -11,9 +11,9 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.statistics.calibration import recalibrated
 from deepseek_report.statistics.excess import Excess
 from deepseek_report.statistics.intervals import SHARE, mean_interval, rate
+from deepseek_report.statistics.recalibrating import recalibrated
 from deepseek_report.tasks.decisions import calibration_subject
 
 Limits = tuple[float | None, float | None]

@@ -37,7 +37,7 @@ def conclusions(small_run: SmallRun) -> Conclusions:
     return Conclusions.load(small_run.folder / "artifacts" / "conclusions")
 
 
-def told(results: Results, conclusions: Conclusions) -> list[tuple[str, str]]:
+def worded_findings(results: Results, conclusions: Conclusions) -> list[tuple[str, str]]:
     """Severity and claim of every finding that was concluded, in its order."""
     worded = [words_of(results).finding(finding) for finding in conclusions.findings]
     return [(finding.severity_label, finding.claim) for finding in worded]
@@ -57,7 +57,7 @@ def test_the_summary_says_what_was_concluded(results: Results, conclusions: Conc
     values = SummarySection(findings=20).content(results).values
     shown = [(finding.severity_label, finding.claim) for finding in values["shown"]]
     listed = [(finding["severity"], finding["claim"]) for finding in values["others"]]
-    assert [*shown, *listed] == told(results, conclusions)
+    assert [*shown, *listed] == worded_findings(results, conclusions)
     outcomes = [threshold["outcome"] for threshold in values["thresholds"]]
     assert outcomes == [verdict.outcome for verdict in conclusions.verdicts]
 
@@ -87,9 +87,11 @@ def test_the_terminal_says_what_was_concluded(
     )  # fmt: skip
     say_finished(finished)  # type: ignore[arg-type]
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    said = [line for line in lines if line.split(":")[0] in {"critical", "major", "minor"}]
-    assert said
-    assert said == [f"{grade}: {claim}" for grade, claim in told(results, conclusions)][: len(said)]
+    grades = {"critical", "major", "minor"}
+    shown = [line for line in lines if line.split(":")[0] in grades]
+    expected = [f"{grade}: {claim}" for grade, claim in worded_findings(results, conclusions)]
+    assert shown
+    assert shown == expected[: len(shown)]
 
 
 def test_rows_of_frameworks_bear_findings_as_they_were_concluded(

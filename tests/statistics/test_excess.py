@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deepseek_report.statistics.calibration import recalibrated
 from deepseek_report.statistics.excess import Excess
+from deepseek_report.statistics.recalibrating import recalibrated
 
 
 def test_totals_are_those_of_a_loop() -> None:

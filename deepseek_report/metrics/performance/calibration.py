@@ -23,10 +23,10 @@ from deepseek_report.artifacts.table import (
     estimate,
 )
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
-from deepseek_report.statistics.calibration import log_odds
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE, wilson
 from deepseek_report.statistics.logistic import last_coefficient
+from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import calibration_subject
 
