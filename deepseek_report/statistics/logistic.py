@@ -76,5 +76,5 @@ def fit_logistic(
         step = covariance @ (design.T @ (outcomes - expected))
         coefficients += step
         if np.abs(step).max() < _SMALLEST_STEP:
-            return LogisticFit(coefficients, covariance)
+            return LogisticFit(coefficients, np.asarray(covariance, np.float64))
     return None
