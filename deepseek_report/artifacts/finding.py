@@ -22,6 +22,9 @@ class Finding:
         `measures/impact_ratio` or `explanations/shap`.
     section : the section whose body shows the evidence; the finding links there.
     limits : keys of caveats (same file, section `limits`) that this run triggers.
+    cause : what it is about, such as `impact_ratio:sex`; of one cause the report tells one finding.
+        Empty where no other finding can be about the same.
+    touches : share of the cases that it is about, from 0 to 1; 0 where it is about no cases.
     """
 
     id: str
@@ -31,6 +34,8 @@ class Finding:
     evidence: tuple[str, ...] = ()
     section: str = ""
     limits: tuple[str, ...] = ()
+    cause: str = ""
+    touches: float = 0.0
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Finding:

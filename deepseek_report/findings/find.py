@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.results import Results
@@ -18,11 +19,14 @@ from deepseek_report.findings import (
     rules_performance,
     rules_sources,
 )
+from deepseek_report.findings.rules_performance import PROMISES
+from deepseek_report.findings.skill import has_skill
 
 Rule = Callable[[Results], list[Finding]]
 
-#: Within one severity, findings keep the order of their rules.
+#: Within one severity and one share of the cases, findings keep the order of their rules.
 RULES: tuple[Rule, ...] = (
+    rules_performance.skill,
     rules_performance.thresholds,
     rules_data.labels,
     rules_groups.not_judged,
@@ -35,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     rules_explanations.sanity,
     rules_localisation.localisation,
     rules_bottlenecks.worst_slice,
+    rules_bottlenecks.hard_slice,
     rules_errors.error_rates,
     rules_calibration.calibration,
     rules_calibration.intervals,
@@ -49,7 +54,6 @@ RULES: tuple[Rule, ...] = (
     rules_data.issues,
     rules_performance.training,
     rules_bottlenecks.more_data,
-    rules_bottlenecks.label_noise,
     rules_explanations.completeness,
     rules_bottlenecks.experts,
     rules_bottlenecks.heads,
@@ -57,10 +61,47 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+#: Where findings stand that say nothing of use about a model without skill.
+_OF_NO_USE = frozenset({"bias", "explanations", "trust", "cases"})
+
+
 def measured_findings(results: Results) -> tuple[Finding, ...]:
-    """Every finding on what was measured, gravest first."""
-    findings = [finding for rule in RULES for finding in rule(results)]
-    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+    """Every finding on what was measured, one a cause, the gravest and widest first."""
+    findings = one_per_cause([finding for rule in RULES for finding in rule(results)])
+    if has_skill(results) is False:
+        findings = [_marked(finding) for finding in findings]
+    return tuple(sorted(findings, key=lambda finding: (_rank(finding), -finding.touches)))
+
+
+def one_per_cause(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without those whose cause another one tells.
+
+    A broken promise stands in the table of the promises; it is no finding of its own where another
+    one says the same, which then is as grave as the gravest of that cause.
+    """
+    by_cause: dict[str, list[Finding]] = {}
+    for k, finding in enumerate(findings):
+        by_cause.setdefault(finding.cause or f"#{k}", []).append(finding)
+    return [_telling(alike) for alike in by_cause.values()]
+
+
+def _telling(alike: Sequence[Finding]) -> Finding:
+    """The one of several findings of one cause that is told."""
+    grave = [finding for finding in alike if finding.severity != "info"]
+    own = [finding for finding in grave if finding.message not in PROMISES]
+    gravest = min(alike, key=_rank)
+    return replace(min(own, key=_rank), severity=gravest.severity) if own else gravest
+
+
+def _marked(finding: Finding) -> Finding:
+    """A finding on a model without skill, with the remark that it is of no use."""
+    if finding.section not in _OF_NO_USE:
+        return finding
+    return replace(finding, limits=(*finding.limits, "no_skill"))
+
+
+def _rank(finding: Finding) -> int:
+    return SEVERITIES.index(finding.severity)
 
 
 def find(results: Results) -> tuple[Finding, ...]:

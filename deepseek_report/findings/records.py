@@ -100,6 +100,15 @@ def control_score(results: Results, metric: str) -> Score | None:
     return score if score is not None and finite(score.value) is not None else None
 
 
+def cause_of(metric: str, *subject: str) -> str:
+    """What a finding is about: a metric, and the group, method or slice where it is about one.
+
+    >>> cause_of("impact_ratio", "sex", "")
+    'impact_ratio:sex'
+    """
+    return ":".join(part for part in (metric, *subject) if part)
+
+
 def setting(results: Results, group: str, name: str, field: str, default: float) -> float:
     """A number that the config gives to a plug-in, or the default where it gives none."""
     chosen = (results.config.get(group) or {}).get(name) or {}

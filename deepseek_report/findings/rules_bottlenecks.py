@@ -9,15 +9,18 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT, more_rows_help
 from deepseek_report.findings.records import (
     Row,
+    cause_of,
     first,
     rows,
     setting,
     unit_of,
 )
+from deepseek_report.findings.severity import Size, severity, size_of
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates
@@ -29,53 +32,110 @@ OVERLOADED = 2.0
 REMOVABLE = 0.25
 #: Share of the forward time in one layer that makes it a hot spot.
 HOT = 0.4
-#: Share of decisions flipped by noise that is called fragile, and noticeable.
-FLIPS_MANY, FLIPS_SOME = 0.05, 0.02
-#: How far predictions move under noise, as a share of the mean absolute error, worth saying.
-MOVED_MUCH, MOVED_SOME = 0.5, 0.2
-#: A mean loss as a multiple of the rest, in a part of at least this share, that is grave.
-TWICE, GRAVE_SHARE = 2.0, 0.05
+#: How many times what noise does to a smooth model it must do at least to be more than that.
+ROUGH = 1.25
+#: Share of decisions flipped beyond that, moderate and large; how far predictions move beyond it,
+#: as a multiple of the mean absolute error.
+FLIPS, MOVED = (0.03, 0.1), (0.2, 0.5)
+#: A mean loss beyond the expected one that is moderate, and large: of decisions a squared error of
+#: the probability, of numbers a multiple of the error elsewhere.
+_SURPLUS = {True: (0.02, 0.1), False: (0.25, 1.0)}
+#: Share of the cases from which a part is large enough for its errors to be critical.
+GRAVE_SHARE = 0.02
 #: What noise is added to; a number in tables.
 _MORE_DATA = {True: "more_data_helps", None: "more_data_uncertain", False: "more_data_no_help"}
 
 
 def worst_slice(results: Results) -> list[Finding]:
-    """The part of the data with the most error that survives the correction."""
+    """The part of the data in which the model loses what nobody would expect; else that none is."""
     loss = task_of(results.schema.target).loss if results.has("data") else None
-    table = rows(results, "slices", "slices")
-    worst = first(row for row in table if loss is not None and is_clear(row, loss))
+    worst = unexpected_slice(results)
     if worst is None or loss is None:
         return _no_slice(results)
-    value, rest = float(worst[loss.key]), float(worst[f"rest_{loss.key}"])
-    grave = value >= TWICE * rest and worst["share"] >= GRAVE_SHARE
+    values = {
+        "slice": worst["slice"],
+        "share": worst["share"],
+        "error": estimates.of_row(worst, loss.key),
+        "rest": float(worst[f"rest_{loss.key}"]),
+        "expected": finite(worst.get(f"expected_{loss.key}")),
+        "missed": finite(worst.get("missed_rate")),
+        "rest_missed": finite(worst.get("rest_missed_rate")),
+        "lean": finite(worst.get("mean_error")),
+        "target": results.schema.target.explained_class,
+        "examined": slices_examined(results),
+        "p": finite(worst["p_adjusted"]),
+        "unit": unit_of(results),
+    }
     return [
         Finding(
             id="worst_slice",
-            severity="high" if grave else "medium",
+            severity=severity("decision", _size_of_slice(worst, loss)),
             message="worst_slice",
-            values={
-                "slice": worst["slice"],
-                "share": worst["share"],
-                "error": estimates.of_row(worst, loss.key),
-                "rest": rest,
-                "missed": finite(worst.get("missed_rate")),
-                "rest_missed": finite(worst.get("rest_missed_rate")),
-                "lean": finite(worst.get("mean_error")),
-                "target": results.schema.target.explained_class,
-                "examined": slices_examined(results),
-                "p": finite(worst["p_adjusted"]),
-                "unit": unit_of(results),
-            },
+            values=values,
             evidence=("measures/slices",),
             section="bottlenecks",
+            cause=cause_of(f"worst_slice_{loss.key}"),
+            touches=float(worst["share"]),
         )
     ]
 
 
+def _size_of_slice(row: Row, loss: Loss) -> Size:
+    """How large the surplus is at least: as a share of decisions, or of the error elsewhere."""
+    rest = float(row[f"rest_{loss.key}"])
+    least = finite(row.get("surplus_low"))
+    least = float(row["low"]) - rest if least is None else least
+    size = size_of(least if loss.is_share else least / rest, *_SURPLUS[loss.is_share])
+    return "moderate" if size == "large" and row["share"] < GRAVE_SHARE else size
+
+
+def hard_slice(results: Results) -> list[Finding]:
+    """A part with more wrong decisions than elsewhere that the stated probabilities expect."""
+    row = expected_slice(results)
+    if row is None:
+        return []
+    loss = task_of(results.schema.target).loss
+    values = {
+        "slice": row["slice"],
+        "share": row["share"],
+        "error": estimates.of_row(row, loss.key),
+        "expected": float(row[f"expected_{loss.key}"]),
+        "rest": float(row[f"rest_{loss.key}"]),
+    }
+    evidence = ("measures/slices",)
+    return [Finding("hard_slice", "info", "hard_slice", values, evidence, "bottlenecks")]
+
+
+def unexpected_slice(results: Results) -> Row | None:
+    """The first slice that loses more than expected, after the correction for all looked at."""
+    if not results.has("data"):
+        return None
+    loss = task_of(results.schema.target).loss
+    table = rows(results, "slices", "slices")
+    unexpected = (row for row in table if row.get("kind", "unexpected") == "unexpected")
+    return first(row for row in unexpected if is_clear(row, loss))
+
+
+def expected_slice(results: Results) -> Row | None:
+    """The first slice with clearly more errors than elsewhere, of which no more were expected."""
+    if not results.has("data"):
+        return None
+    loss = task_of(results.schema.target).loss
+    return first(
+        row
+        for row in rows(results, "slices", "slices")
+        if row.get("kind") == "errors"
+        and is_clear(row, loss)
+        and row["low"] <= row[f"expected_{loss.key}"] <= row["high"]
+    )
+
+
 def is_clear(row: Row, loss: Loss) -> bool:
-    """Whether a slice does worse than the rest, after the correction for many slices."""
+    """Whether a slice does worse than it should, after the correction for many slices."""
     p = finite(row.get("p_adjusted"))
-    return p is not None and p < SIGNIFICANT and row[loss.key] > row[f"rest_{loss.key}"]
+    surplus = finite(row.get("surplus"))
+    worse = row[loss.key] > row[f"rest_{loss.key}"] if surplus is None else surplus > 0
+    return p is not None and p < SIGNIFICANT and bool(worse)
 
 
 def slices_examined(results: Results) -> int | None:
@@ -117,16 +177,6 @@ def more_data(results: Results) -> list[Finding]:
 
 def _predictor(results: Results, name: str) -> str:
     return words_of(results).label("predictors", name)
-
-
-def label_noise(results: Results) -> list[Finding]:
-    """Labels that the model and the neighbours of a case both contradict."""
-    suspects = results.score("label_suspects")
-    if suspects is None or not finite(suspects.value):
-        return []
-    values = {"suspects": estimates.of_score(suspects)}
-    evidence = ("measures/label_suspects",)
-    return [Finding("label_suspects", "low", "label_suspects", values, evidence, "bottlenecks")]
 
 
 def experts(results: Results) -> list[Finding]:
@@ -185,54 +235,84 @@ def noise(results: Results) -> str:
 
 
 def robustness(results: Results) -> list[Finding]:
-    """Decisions that flip under noise at the declared level."""
-    flips = results.score("flipped_under_noise")
+    """Decisions that flip under noise more often than those of a smooth model as sharp would."""
+    flips, row = results.score("flipped_under_noise"), _declared_noise(results, "flipped")
     if flips is None or finite(flips.value) is None:
         return []
-    many, some = flips.value >= FLIPS_MANY, flips.value >= FLIPS_SOME
-    severity: Severity = "medium" if many else "low" if some else "info"
-    area, clean = results.score("roc_auc_under_noise"), results.score("roc_auc")
+    beyond, smooth = _beyond_smooth(flips, row)
     return [
         Finding(
             id="flips",
-            severity=severity,
-            message="flips" if some else "flips_few",
+            severity=_grade_of_noise(beyond, *FLIPS),
+            message="flips" if beyond > 0 else "flips_few",
             values={
                 "flips": estimates.of_score(flips),
-                "area": estimates.of_score(area) if area else None,
-                "clean": estimates.of_score(clean) if clean else None,
+                "smooth": smooth,
+                "area": estimates.of_row(row, "roc_auc") if row else None,
+                "before": finite(row.get("before")) if row else None,
+                "lost": estimates.of_row(row, "lost", "lost") if row else None,
                 "noise": noise(results),
             },
             evidence=("measures/robustness",),
             section="robustness",
+            cause=cause_of("flipped_under_noise"),
         )
     ]
 
 
 def moved(results: Results) -> list[Finding]:
-    """How far noise at the declared level moves predictions, against their error."""
+    """How far noise moves predictions, beyond what it does to a smooth model as sharp."""
     change, clean = results.score("change_under_noise"), results.score("mae")
     if change is None or clean is None or finite(change.value) is None or not clean.value:
         return []
-    share = change.value / clean.value
-    severity: Severity = (
-        "medium" if share >= MOVED_MUCH else "low" if share >= MOVED_SOME else "info"
-    )
-    noisy = results.score("mae_under_noise")
+    row = _declared_noise(results, "change")
+    beyond, smooth = _beyond_smooth(change, row)
     return [
         Finding(
             id="moved",
-            severity=severity,
-            message="moved" if share >= MOVED_SOME else "moved_little",
+            severity=_grade_of_noise(beyond / clean.value, *MOVED),
+            message="moved" if beyond > 0 else "moved_little",
             values={
                 "change": estimates.of_score(change),
-                "clean": estimates.of_score(clean),
-                "noisy": estimates.of_score(noisy) if noisy else None,
-                "share": share,
+                "smooth": smooth,
+                "share": change.value / clean.value,
+                "noisy": estimates.of_row(row, "mae") if row else None,
+                "before": finite(row.get("before")) if row else None,
+                "lost": estimates.of_row(row, "lost", "lost") if row else None,
                 "noise": noise(results),
                 "unit": unit_of(results),
             },
             evidence=("measures/robustness",),
             section="robustness",
+            cause=cause_of("change_under_noise"),
         )
     ]
+
+
+def _declared_noise(results: Results, moved_key: str) -> Row | None:
+    """The row of the table that the scores are from."""
+    score = results.score(f"{moved_key}_under_noise")
+    table = rows(results, "robustness", "perturbations")
+    return first(
+        row
+        for row in table
+        if score is not None and row["perturbation"] == "noise" and row[moved_key] == score.value
+    )
+
+
+def _beyond_smooth(moved_by: Score, row: Row | None) -> tuple[float, float | None]:
+    """How much more than a smooth model's a prediction moves at least, 0 if it may not; and that.
+
+    What noise does to a smooth model is no fault: cases near the threshold are decided by little.
+    """
+    smooth = finite(row.get("smooth")) if row else None
+    if smooth is None or estimates.ends(moved_by)[0] <= ROUGH * smooth:
+        return 0.0, smooth
+    return estimates.ends(moved_by)[0] - smooth, smooth
+
+
+def _grade_of_noise(beyond: float, moderate: float, large: float) -> Severity:
+    """Whether such noise occurs in use is not known, so that the harm is a possible one."""
+    if beyond <= 0:
+        return "info"
+    return severity("decision", size_of(beyond, moderate, large), certain=False)

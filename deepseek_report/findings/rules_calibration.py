@@ -8,15 +8,22 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.records import Row, rows, unit_of
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT, SURE
+from deepseek_report.findings.records import Row, cause_of, rows, unit_of
+from deepseek_report.findings.severity import severity, size_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
 
-SIGNIFICANT = 0.05
-#: A calibration error from which probabilities mislead a person who reads them.
-ECE_NOTICEABLE, ECE_LARGE = 0.02, 0.05
-#: A mean error, as a share of the mean absolute error, that is worth correcting.
+#: A calibration error from which probabilities mislead a person who reads them; moderate and large
+#: ones, by the lower end of the interval.
+ECE_NOTICEABLE = 0.02
+CALIBRATION = (0.02, 0.1)
+#: A mean error, as a share of the mean absolute error, that is worth correcting; moderate and large
+#: ones, by the end of the interval that is nearer to 0.
 LEANING = 0.1
+LEANS = (0.1, 0.5)
+#: By how much fewer true numbers than promised an interval holds at least, moderate and large.
+SHORT = (0.02, 0.1)
 
 
 def calibration(results: Results) -> list[Finding]:
@@ -25,18 +32,14 @@ def calibration(results: Results) -> list[Finding]:
     if error is None or finite(error.value) is None:
         return []
     slope = results.score("calibration_slope")
-    large = error.value >= ECE_NOTICEABLE
-    severity: Severity = "info"
-    message = "calibration_good"
-    if large and _is_certain(results, error):
-        severity = "medium" if error.value >= ECE_LARGE else "low"
-        message = "calibration_off"
-    elif large:
-        severity, message = "low", "calibration_unclear"
+    message = _calibration_message(error)
+    least = ends(error)[0] if message == "calibration_off" else 0.0
+    size, p = size_of(least, *CALIBRATION), finite(error.p_value)
+    grade = severity("decision", size, certain=p is None or not SURE <= p < SIGNIFICANT)
     return [
         Finding(
             id="calibration",
-            severity=severity,
+            severity="info" if message == "calibration_good" else grade,
             message=message,
             values={
                 "error": estimates.of_score(error),
@@ -45,8 +48,19 @@ def calibration(results: Results) -> list[Finding]:
             },
             evidence=("measures/expected_calibration_error",),
             section="performance",
+            cause=cause_of("expected_calibration_error"),
+            touches=1.0,
         )
     ]
+
+
+def _calibration_message(error: Score) -> str:
+    """Off only where right probabilities would hardly look so wrong, by one test of all signs."""
+    if error.value < ECE_NOTICEABLE:
+        return "calibration_good"
+    p = finite(error.p_value)
+    beyond = ends(error)[0] >= ECE_NOTICEABLE if p is None else p < SIGNIFICANT
+    return "calibration_off" if beyond else "calibration_unclear"
 
 
 def _stated(results: Results) -> dict[str, Any]:
@@ -61,22 +75,6 @@ def _stated(results: Results) -> dict[str, Any]:
     return {"mean": predicted.top_stated, "observed": predicted.top_happened, "target": ""}
 
 
-def _is_certain(results: Results, error: Score) -> bool:
-    """Whether miscalibration is more than the noise that small bins add to the error."""
-    slope, intercept = (results.score(f"calibration_{end}") for end in ("slope", "intercept"))
-    return (
-        ends(error)[0] >= ECE_NOTICEABLE
-        or (slope is not None and _excludes(slope, 1.0))
-        or (intercept is not None and _excludes(intercept, 0.0))
-    )
-
-
-def _excludes(score: Score, ideal: float) -> bool:
-    """Whether a score has an interval, and the ideal value is outside of it."""
-    low, high = finite(score.low), finite(score.high)
-    return low is not None and high is not None and not low <= ideal <= high
-
-
 def leaning(results: Results) -> list[Finding]:
     """Predictions that are too high, or too low, on the whole."""
     mean, size = results.score("mean_error"), results.score("mae")
@@ -89,7 +87,7 @@ def leaning(results: Results) -> list[Finding]:
     return [
         Finding(
             id="leaning",
-            severity="medium" if abs(mean.value) >= 2 * LEANING * size.value else "low",
+            severity=severity("decision", size_of(min(abs(low), abs(high)) / size.value, *LEANS)),
             message="leaning",
             values={
                 "up": up,
@@ -98,6 +96,8 @@ def leaning(results: Results) -> list[Finding]:
             },
             evidence=("measures/residuals",),
             section="performance",
+            cause=cause_of("mean_error"),
+            touches=1.0,
         )
     ]
 
@@ -108,9 +108,8 @@ def intervals(results: Results) -> list[Finding]:
     row = interval_row(results)
     if coverage is None or row is None or finite(coverage.value) is None:
         return []
-    level, (low, high) = float(row["level"]), ends(coverage)
-    kind = "narrow" if high < level else "wide" if low > level else "good"
-    severity: dict[str, Severity] = {"narrow": "medium", "wide": "low", "good": "info"}
+    level = float(row["level"])
+    kind = _coverage_kind(coverage, level)
     values = {
         "level": level,
         "coverage": estimates.of_score(coverage),
@@ -120,13 +119,32 @@ def intervals(results: Results) -> list[Finding]:
     }
     finding = Finding(
         id="intervals",
-        severity="medium" if values["short"] else severity[kind],
+        severity=_grade_of_coverage(results, coverage, level),
         message=f"intervals_{kind}",
         values=values,
         evidence=("measures/prediction_intervals",),
         section="performance",
+        cause=cause_of("prediction_interval_coverage"),
+        touches=1.0,
     )
     return [finding]
+
+
+def _coverage_kind(coverage: Score, level: float) -> str:
+    """Narrow or wide only beyond the chance of validation and test part, corrected with groups."""
+    p, (low, high) = finite(coverage.p_value), ends(coverage)
+    beyond = not low <= level <= high if p is None else p < SIGNIFICANT
+    return "good" if not beyond else "narrow" if coverage.value < level else "wide"
+
+
+def _grade_of_coverage(results: Results, coverage: Score, level: float) -> Severity:
+    """By the worst of the whole and the groups that are held less often than promised."""
+    kind = _coverage_kind(coverage, level)
+    missing = [level - ends(coverage)[1]] if kind == "narrow" else []
+    missing += [level - group["coverage"].high for group in _short_groups(results, level)]
+    if missing:
+        return severity("decision", size_of(max(missing), *SHORT))
+    return "low" if kind == "wide" else "info"
 
 
 def interval_row(results: Results) -> Row | None:

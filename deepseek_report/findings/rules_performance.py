@@ -8,9 +8,11 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.records import is_share, subject_of, unit_of
+from deepseek_report.findings.records import cause_of, is_share, subject_of, unit_of
 from deepseek_report.findings.rules_errors import has_uneven_errors
 from deepseek_report.findings.rules_groups import has_doubtful_ratio
+from deepseek_report.findings.severity import severity
+from deepseek_report.findings.skill import has_skill, skill_score
 from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -29,6 +31,37 @@ _HOMES = {
 }
 #: The measure of parts of the data that is shown with the performance.
 _OF_PARTS = "measures/part_performance"
+_THRESHOLD_MESSAGE: dict[Outcome, str] = {
+    "not met": "threshold_missed",
+    "too uncertain to say": "threshold_uncertain",
+    "not measured": "threshold_not_measured",
+}
+#: Messages of findings on promises, which stand in a table of their own.
+PROMISES = frozenset(_THRESHOLD_MESSAGE.values())
+
+
+def skill(results: Results) -> list[Finding]:
+    """A model that is not shown to do better than one answer for everyone: nothing else counts."""
+    score = skill_score(results)
+    if score is None or has_skill(results):
+        return []
+    task = task_of(results.schema.target)
+    return [
+        Finding(
+            id="no_skill",
+            severity=severity("decision", "large"),
+            message="no_skill",
+            values={
+                "metric": words_of(results).label("metrics", score.metric),
+                "score": estimates.of_score(score),
+                "constant": task.skill_of_constant,
+            },
+            evidence=(ArtifactId.measure(score.metric),),
+            section="performance",
+            cause=cause_of(score.metric),
+            touches=1.0,
+        )
+    ]
 
 
 def thresholds(results: Results) -> list[Finding]:
@@ -62,11 +95,7 @@ def _all_met(results: Results, verdicts: list[Verdict]) -> Finding:
 
 
 def _missed(results: Results, verdict: Verdict) -> Finding:
-    message = {
-        "not met": "threshold_missed",
-        "too uncertain to say": "threshold_uncertain",
-        "not measured": "threshold_not_measured",
-    }[verdict.outcome]
+    message = _THRESHOLD_MESSAGE[verdict.outcome]
     subject = [s for s in (verdict.attribute, verdict.level, verdict.explainer, verdict.slice) if s]
     words = words_of(results)
     return Finding(
@@ -86,6 +115,7 @@ def _missed(results: Results, verdict: Verdict) -> Finding:
         evidence=results.sources(verdict.metric, verdict.explainer)
         or (ArtifactId.measure(verdict.metric),),
         section=_home(results, verdict.metric),
+        cause=cause_of(verdict.metric, *subject),
     )
 
 
@@ -114,14 +144,14 @@ def _against(results: Results, gain: Score, model: Score | None) -> Finding:
     low, high = ends(gain)
     kind = "better" if low > 0 else "worse" if high < 0 else "level"
     simpler = gain.predictor != "gradient_boosting"
-    severity: dict[str, Severity] = {"better": "info", "worse": "medium", "level": "low"}
+    grade: dict[str, Severity] = {"better": "info", "worse": "medium", "level": "low"}
     if simpler:
-        severity = {"better": "info", "worse": "high", "level": "medium"}
-    key = task_of(results.schema.target).held.key
-    theirs = results.score(key, predictor=gain.predictor)
+        grade = {"better": "info", "worse": "high", "level": "medium"}
+    task = task_of(results.schema.target)
+    theirs = results.score(task.held.key, predictor=gain.predictor)
     return Finding(
         id=f"baseline-{gain.predictor}",
-        severity=severity[kind],
+        severity=grade[kind],
         message=f"baseline_{kind}",
         values={
             "predictor": words_of(results).label("predictors", gain.predictor),
@@ -134,6 +164,7 @@ def _against(results: Results, gain: Score, model: Score | None) -> Finding:
         },
         evidence=("measures/baselines",),
         section="performance",
+        cause=cause_of(task.skill.key) if gain.predictor == task.references["majority"] else "",
     )
 
 
@@ -145,14 +176,14 @@ def training(results: Results) -> list[Finding]:
     message = _training_message(facts)
     if message is None:
         return []
-    severity: Severity = "high" if message == "training_diverged" else "low"
+    grade: Severity = "high" if message == "training_diverged" else "low"
     values = {
         "epochs": facts.get("epochs"),
         "best_epoch": facts.get("best_epoch"),
         "last": finite(facts.get("last_validation_loss")),
         "best": finite(facts.get("best_validation_loss")),
     }
-    return [Finding(message, severity, message, values, ("training",), "model")]
+    return [Finding(message, grade, message, values, ("training",), "model")]
 
 
 def _training_message(facts: dict[str, object]) -> str | None:

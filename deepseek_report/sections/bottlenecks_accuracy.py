@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.findings.records import Row, rows, unit_of
-from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
+from deepseek_report.findings.records import rows, unit_of
+from deepseek_report.findings.rules_bottlenecks import (
+    expected_slice,
+    slices_examined,
+    unexpected_slice,
+)
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -15,33 +19,30 @@ from deepseek_report.wording import estimates
 def accuracy(draft: Draft) -> dict[str, Any]:
     """The parts of the data with most errors, and labels that may be wrong."""
     results = draft.results
-    table = rows(results, "slices", "slices")
     suspects = results.score("label_suspects")
     return {
-        "sentence": _slice_sentence(draft, table),
+        "sentence": _slice_sentence(draft),
         "suspect_sentence": ""
         if suspects is None
         else draft.text("suspects", share=estimates.of_score(suspects)),
     }
 
 
-def _slice_sentence(draft: Draft, table: list[Row]) -> str:
-    if not table:
+def _slice_sentence(draft: Draft) -> str:
+    if not draft.results.has("measures/slices"):
         return _not_measured(draft, "measures/slices")
-    loss = task_of(draft.results.schema.target).loss
-    clear = [row for row in table if is_clear(row, loss)]
-    if not clear:
-        return draft.text("slices.none", examined=slices_examined(draft.results))
-    worst = clear[0]
-    rest = worst[f"rest_{loss.key}"]
+    results = draft.results
+    loss = task_of(results.schema.target).loss
+    worst, hard = unexpected_slice(results), expected_slice(results)
+    row = worst or hard
     return draft.text(
-        "slices.worst",
-        slice=worst["slice"],
-        error=estimates.of_row(worst, loss.key),
-        rest=rest,
-        extra=round((worst[loss.key] - rest) * worst["n"]),
-        clear=len(clear),
-        unit=unit_of(draft.results),
+        "slices.worst" if worst else "slices.none",
+        examined=slices_examined(results),
+        slice=row["slice"] if row else "",
+        error=estimates.of_row(row, loss.key) if row else None,
+        rest=row[f"rest_{loss.key}"] if row else None,
+        expected=finite(row.get(f"expected_{loss.key}")) if row else None,
+        unit=unit_of(results),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import Row, rows, unit_of
@@ -35,7 +36,7 @@ class RobustnessSection:
 def _answer(draft: Draft, table: list[Row]) -> None:
     results = draft.results
     task, unit = task_of(results.schema.target), unit_of(results)
-    moved, clean = results.score(f"{task.moved.key}_under_noise"), results.score(task.held.key)
+    moved = results.score(f"{task.moved.key}_under_noise")
     if moved is not None:
         draft.answer("noise", moved=estimates.of_score(moved), noise=noise(results), unit=unit)
     changed = [row for row in table if row["level"]]
@@ -48,7 +49,8 @@ def _answer(draft: Draft, table: list[Row]) -> None:
         label=worst["label"],
         level=worst["level"],
         held=estimates.of_row(worst, task.held.key),
-        clean=estimates.of_score(clean) if clean else None,
+        before=finite(worst.get("before")),
+        lost=estimates.of_row(worst, "lost", "lost"),
         moved=estimates.of_row(worst, task.moved.key, task.moved.key),
         unit=unit,
     )

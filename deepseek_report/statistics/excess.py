@@ -1,7 +1,8 @@
-"""Whether a part of the data does worse than all other cases: tests of many parts at once."""
+"""Whether a part of the data loses more than was to be expected: many parts at once."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,93 +11,108 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Size of each part, sum and sum of squares of the losses in it, each (part,)."""
+class Totals:
+    """Of several parts: how many cases each holds, the excess in it, and its variance; (part,)."""
 
     sizes: Floats
     sums: Floats
-    squares: Floats
+    variances: Floats
+
+    def without(self, other: Totals) -> Totals:
+        """What is left of these parts when others that lie within them are taken out."""
+        return Totals(
+            self.sizes - other.sizes, self.sums - other.sums, self.variances - other.variances
+        )
+
+    def take(self, parts: Bools | Ints) -> Totals:
+        """Those of some of the parts."""
+        return Totals(self.sizes[parts], self.sums[parts], self.variances[parts])
+
+    @property
+    def scores(self) -> Floats:
+        """(part,) excess in standard errors; 0 where nothing could vary."""
+        spread = np.sqrt(np.maximum(self.variances, 0.0))
+        return np.where(spread > 1e-9, self.sums / np.maximum(spread, 1e-9), 0.0)
+
+
+@dataclass(frozen=True)
+class Excess:
+    """What each case lost beyond what was to be expected of it, and how that varies by chance.
+
+    values : (instance,) loss minus expected loss, in the unit of the loss.
+    variances, thirds : (instance,) second and third central moment where all is as expected.
+    alike : whether that is an estimate from all cases, so that a part may vary more than they do.
+    """
+
+    values: Floats
+    variances: Floats
+    thirds: Floats
+    alike: bool = False
 
     @classmethod
-    def of(cls, losses: Floats) -> Moments:
-        """Of one part that holds all of these (instance,) losses."""
-        return cls(*(np.array([float(total)]) for total in _totals(losses)))
+    def over_mean(cls, losses: Floats) -> Excess:
+        """Of (instance,) losses of which nothing else is known: over their mean, all alike."""
+        centred = losses - losses.mean()
+        moments = (float((centred**power).mean()) for power in (2, 3))
+        variance, third = (np.full(len(losses), moment) for moment in moments)
+        return cls(centred, variance, third, alike=True)
 
-    @property
-    def means(self) -> Floats:
-        """(part,) NaN where a part is empty."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.sums / self.sizes)
+    @classmethod
+    def of_events(cls, happened: Bools, chances: Floats, weights: Floats) -> Excess:
+        """Of (instance,) events with known chances, each weighed: weight × (event − chance)."""
+        variance = weights**2 * chances * (1 - chances)
+        third = weights * variance * (1 - 2 * chances)
+        return cls(weights * (happened - chances), variance, third)
 
-    @property
-    def variances(self) -> Floats:
-        """(part,) unbiased variance; 0 for a single instance."""
-        spread = np.maximum(self.squares - self.sizes * self.means**2, 0.0)
-        return np.asarray(spread / np.maximum(self.sizes - 1, 1))
+    def take(self, rows: Bools | Ints) -> Excess:
+        """That of some of the cases."""
+        return Excess(self.values[rows], self.variances[rows], self.thirds[rows], self.alike)
 
-    def take(self, parts: Bools | Ints) -> Moments:
-        """The moments of some of the parts."""
-        return Moments(self.sizes[parts], self.sums[parts], self.squares[parts])
+    def totals(self, matrix: Floats, first: Ints, second: Ints) -> Totals:
+        """Of the parts that meet two conditions each, by matrix products.
 
-    def without(self, inside: Moments) -> Moments:
-        """What is left of these parts when others that lie within them are taken out."""
-        return Moments(
-            self.sizes - inside.sizes, self.sums - inside.sums, self.squares - inside.squares
+        Parameters
+        ----------
+        matrix : (instance, condition) of 0 and 1.
+        first, second : (part,) positions of the two conditions; twice the same for a single one.
+        """
+        weights = (np.ones(len(self.values)), self.values, self.variances)
+        return Totals(
+            *((matrix.T @ (matrix * weight[:, None]))[first, second] for weight in weights)
         )
 
+    def p_value(self, inside: Bools) -> float:
+        """One-sided test that a part loses no more than expected.
 
-def _totals(losses: Floats) -> tuple[int, float, float]:
-    return len(losses), losses.sum(), (losses**2).sum()
+        The sum of the excess is normal but for its skewness, which one term of Edgeworth's series
+        takes in. Where the variance is not known but estimated from all cases, that of the part
+        counts if it is larger: a part that merely varies more does not lose more.
 
+        Parameters
+        ----------
+        inside : (instance,) the part.
 
-def joined_moments(matrix: Floats, losses: Floats, first: Ints, second: Ints) -> Moments:
-    """Moments of the parts that meet two conditions each, by matrix products.
+        Returns
+        -------
+        In [0, 1]; 1 where nothing in the part could vary.
 
-    Parameters
-    ----------
-    matrix : (instance, condition) of 0 and 1. losses : (instance,).
-    first, second : (part,) positions of the two conditions; twice the same for a single one.
-    """
-    return Moments(
-        *(
-            (matrix.T @ (matrix * weights[:, None]))[first, second]
-            for weights in (np.ones(len(losses)), losses, losses**2)
-        )
-    )
+        References
+        ----------
+        Hall 1992, The bootstrap and Edgeworth expansion, doi:10.1007/978-1-4612-4384-7, section 2.
 
-
-def more_errors_p_value(errors: Ints, sizes: Ints, all_errors: int, n: int) -> Floats:
-    """Fisher's one-sided test: the chance of as many errors in a random part of the same size.
-
-    Parts with fewer errors than their share get 1 without a computation.
-
-    Parameters
-    ----------
-    errors, sizes : (part,) counts. all_errors, n : errors and instances in the whole.
-
-    >>> more_errors_p_value(np.array([3]), np.array([3]), all_errors=3, n=6).round(2).tolist()
-    [0.05]
-    """
-    from scipy.stats import hypergeom
-
-    p = np.ones(len(errors))
-    worse = np.flatnonzero(errors * n > sizes * all_errors)
-    p[worse] = hypergeom.sf(errors[worse] - 1, n, all_errors, sizes[worse])
-    return np.clip(p, 0.0, 1.0)
-
-
-def larger_mean_p_value(inside: Moments, outside: Moments) -> Floats:
-    """(part,) Welch's one-sided test; the null is that the mean inside is not larger than outside.
-
-    References
-    ----------
-    Welch 1947, doi:10.1093/biomet/34.1-2.28.
-    """
-    from scipy.special import stdtr
-
-    own, rest = inside.variances / inside.sizes, outside.variances / outside.sizes
-    spread = np.maximum(own + rest, 1e-300)
-    freedom = spread**2 / np.maximum(
-        own**2 / (inside.sizes - 1) + rest**2 / (outside.sizes - 1), 1e-300
-    )
-    return np.asarray(stdtr(freedom, (outside.means - inside.means) / np.sqrt(spread)))
+        >>> fair = Excess.of_events(np.arange(100) < 70, np.full(100, 0.5), np.ones(100))
+        >>> fair.p_value(np.ones(100, bool)) < 0.001
+        True
+        """
+        n = int(inside.sum())
+        own = self.values[inside]
+        variance = float(self.variances[inside].sum())
+        if self.alike and n > 1:
+            variance = max(variance, n * float(own.var(ddof=1)))
+        if variance <= 1e-18:
+            return 1.0
+        z = float(own.sum()) / math.sqrt(variance)
+        skewness = float(self.thirds[inside].sum()) / variance**1.5
+        density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+        tail = math.erfc(z / math.sqrt(2)) / 2 + skewness * (z * z - 1) * density / 6
+        return float(np.clip(tail, 0.0, 1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,19 +38,34 @@ def last_coefficient(happened: Bools, design: Floats, offset: Floats | None = No
     >>> round(last_coefficient(three_of_four, np.ones((4, 1))).value, 3)  # log(3)
     1.099
     """
-    fitted = _fit(happened.astype(np.float64), design, 0.0 if offset is None else offset)
+    fitted = fit_logistic(happened, design, offset)
     if fitted is None:
         return Estimate(math.nan, None, None, len(happened), "")
-    value, error = fitted
+    value = float(fitted.coefficients[-1])
+    error = float(np.sqrt(fitted.covariance[-1, -1]))
     method = message("interval_methods.wald_logistic")
     return Estimate(value, value - Z95 * error, value + Z95 * error, len(happened), method)
 
 
-def _fit(outcomes: Floats, design: Floats, offset: Floats | float) -> tuple[float, float] | None:
-    """Last coefficient and its standard error, by Newton's method."""
+@dataclass(frozen=True)
+class LogisticFit:
+    """Coefficients (column,) of a logistic regression, and their covariance (column, column)."""
+
+    coefficients: Floats
+    covariance: Floats
+
+
+def fit_logistic(
+    happened: Bools, design: Floats, offset: Floats | None = None
+) -> LogisticFit | None:
+    """Maximum likelihood by Newton's method; None where the likelihood has no single maximum.
+
+    Parameters: see `last_coefficient`.
+    """
+    outcomes, start = happened.astype(np.float64), 0.0 if offset is None else offset
     coefficients = np.zeros(design.shape[1])
     for _ in range(_MOST_STEPS):
-        expected = 1 / (1 + np.exp(-np.clip(design @ coefficients + offset, -500, 500)))
+        expected = 1 / (1 + np.exp(-np.clip(design @ coefficients + start, -500, 500)))
         if np.abs(outcomes - expected).max(initial=0.0) < _SEPARATED:
             return None
         information = design.T @ (design * (expected * (1 - expected))[:, None])
@@ -60,5 +76,5 @@ def _fit(outcomes: Floats, design: Floats, offset: Floats | float) -> tuple[floa
         step = covariance @ (design.T @ (outcomes - expected))
         coefficients += step
         if np.abs(step).max() < _SMALLEST_STEP:
-            return float(coefficients[-1]), float(np.sqrt(covariance[-1, -1]))
+            return LogisticFit(coefficients, np.asarray(covariance, np.float64))
     return None

@@ -31,13 +31,20 @@ from deepseek_report.statistics.ranking import (
     macro_auc_estimate,
     paired_difference,
 )
+from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.comparisons import AccuracyGap
-from deepseek_report.tasks.decisions import decide, threshold_for_share
+from deepseek_report.tasks.decisions import (
+    calibration_subject,
+    decide,
+    effective_threshold,
+    threshold_for_share,
+)
 from deepseek_report.tasks.loss import ErrorRate
 from deepseek_report.tasks.row_measures import MeanLoss, RankingMeasure, RightDecisions
 from deepseek_report.tasks.task import (
+    Disturbed,
     Drawn,
     Measure,
     Row,
@@ -73,6 +80,7 @@ class Classification(Task):
     group_gaps = ()
     slice_table = (
         estimate("error_rate", "share"),
+        Column("expected_error_rate", "share"),
         Column("rest_error_rate", "share"),
         Column("errors", "count", shown=False),
         Column("missed_rate", "share"),
@@ -121,6 +129,8 @@ class Classification(Task):
         RightDecisions("accuracy", "higher", is_share=True),
         MeanLoss("brier_score", "lower", losses=_brier),
     )
+    skill = Measure("roc_auc", "higher", SHARE)
+    skill_of_constant = 0.5
     gain = Measure("roc_auc_gain", "higher", (-1.0, 1.0))
     gain_reference = "doi:10.2307/2531595"
     held = Measure("roc_auc", "higher", SHARE)
@@ -147,14 +157,14 @@ class Classification(Task):
 
     # --- parts and groups -------------------------------------------------------------------------
 
-    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
+    def slice_facts(self, predictions: Predictions, inside: Bools, among: Bools) -> Row:
         """How many are decided wrongly, and how many of the explained class are missed."""
         p = predictions
-        missed = p.truths & (p.decisions != p.explained)
+        missed, positive = p.truths & (p.decisions != p.explained), p.truths & among
         return {
-            "errors": int(np.count_nonzero(~p.correct & inside)),
-            "missed_rate": _share(missed, p.truths & inside),
-            "rest_missed_rate": _share(missed, p.truths & ~inside),
+            "errors": int(np.count_nonzero(~p.correct & inside & among)),
+            "missed_rate": _share(missed, positive & inside),
+            "rest_missed_rate": _share(missed, positive & ~inside),
         }
 
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
@@ -285,30 +295,50 @@ class Classification(Task):
     def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
         return stratified_order(labels, rng)
 
-    def effect(
-        self, predictions: Predictions, rows: Ints, outputs: Floats
-    ) -> tuple[Estimate, Estimate]:
+    def effect(self, predictions: Predictions, rows: Ints, outputs: Floats) -> Disturbed:
         """ROC AUC on the perturbed inputs, and the share of decisions that changed."""
         p = predictions
         decisions = decide(outputs, p.threshold, p.explained)
         flipped = int(np.count_nonzero(decisions != p.decisions[rows]))
-        area = macro_auc_estimate(p.labels[rows], outputs, p.explained)
-        return area, rate(flipped, len(rows))
+        before, after = (
+            macro_auc(p.labels[rows], probabilities, p.explained)
+            for probabilities in (p.probabilities[rows], outputs)
+        )
+        return Disturbed(
+            held=macro_auc_estimate(p.labels[rows], outputs, p.explained),
+            moved=rate(flipped, len(rows)),
+            before=before[0],
+            lost=paired_difference(before, after)[0],
+        )
+
+    def moved_if_smooth(self, predictions: Predictions, rows: Ints, level: float) -> float:
+        """The share of cases whose log-odds are nearer to the threshold than noise moves them."""
+        margins, spread = _margins(predictions, rows)
+        moves = level * spread
+        if moves <= 0:
+            return 0.0
+        return float(np.mean([math.erfc(m / moves / math.sqrt(2)) / 2 for m in margins.tolist()]))
+
+
+def _margins(predictions: Predictions, rows: Ints) -> tuple[Floats, float]:
+    """(row,) distance of the log-odds from where the decision turns, and their spread over cases.
+
+    With two classes it is that from the threshold, else that of the two most probable classes.
+    """
+    p = predictions.probabilities[rows]
+    if p.shape[1] == 2:
+        stated = log_odds(predictions.scores[rows])
+        turn = log_odds(np.array([effective_threshold(predictions)]))[0]
+        return np.abs(stated - turn), float(stated.std())
+    logs = np.log(np.clip(p, 1e-9, 1.0))
+    ordered = np.sort(logs, axis=1)
+    centred = logs - logs.mean(axis=1, keepdims=True)
+    return ordered[:, -1] - ordered[:, -2], float(math.sqrt(2 * centred.var(axis=0).mean()))
 
 
 def iterations(n_classes: int) -> int:
     """Rounds of boosting; fewer with many classes, as each round fits one tree for each of them."""
     return min(TREES, max(5 * TREES // n_classes, 15))
-
-
-def calibration_subject(predictions: Predictions) -> tuple[Bools, Floats]:
-    """(instance,) what was stated, and whether it happened: the explained class of two, else the
-    most probable one.
-    """
-    p = predictions
-    if p.probabilities.shape[1] == 2:
-        return p.truths, p.scores
-    return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)
 
 
 def ranking(predictions: Predictions, inside: Bools) -> Row:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.predictions import Predictions
 
 
@@ -16,6 +16,17 @@ def decide(probabilities: Floats, threshold: float | None, explained: int) -> In
     if threshold is None or probabilities.shape[1] != 2:
         return np.asarray(probabilities.argmax(axis=1))
     return np.where(probabilities[:, explained] >= threshold, explained, 1 - explained)
+
+
+def calibration_subject(predictions: Predictions) -> tuple[Bools, Floats]:
+    """(instance,) what was stated to happen, and with which probability.
+
+    Of two classes that it is the explained one, else that the most probable one is right.
+    """
+    p = predictions
+    if p.probabilities.shape[1] == 2:
+        return p.truths, p.scores
+    return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)
 
 
 def effective_threshold(predictions: Predictions) -> float:

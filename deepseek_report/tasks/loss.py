@@ -6,19 +6,15 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.statistics.excess import Moments, larger_mean_p_value, more_errors_p_value
-from deepseek_report.statistics.intervals import (
-    SHARE,
-    mean_interval,
-    newcombe,
-    rate,
-)
+from deepseek_report.statistics.excess import Excess
+from deepseek_report.statistics.intervals import SHARE, mean_interval, rate
+from deepseek_report.statistics.recalibrating import recalibrated
+from deepseek_report.tasks.decisions import calibration_subject
 
 Limits = tuple[float | None, float | None]
 
@@ -29,21 +25,15 @@ class Loss(ABC):
     key : name of the mean in tables and scores. bounds : its least and greatest possible value.
     is_share : whether it is read as a percentage.
     least_part : instances that a part of the data needs unless the config says otherwise.
-    prunes : whether a part of two conditions is left out where it is no worse than one of them
-        alone, or where one of them stands in several listed parts already.
     interval : method of the mean's interval. in_unit : whether it has the target's unit.
-    excess : what a part has that does worse than the rest. test : the test that says so.
     """
 
     key: ClassVar[str]
     bounds: ClassVar[Limits]
     is_share: ClassVar[bool]
     least_part: ClassVar[int]
-    prunes: ClassVar[bool]
     interval: ClassVar[Text]
     in_unit: ClassVar[bool]
-    excess: ClassVar[Text]
-    test: ClassVar[Text]
 
     @abstractmethod
     def of(self, predictions: Predictions) -> Floats:
@@ -54,33 +44,26 @@ class Loss(ABC):
         """The mean of some (instance,) losses with its 95 % interval."""
 
     @abstractmethod
-    def least_rest(self, least: int) -> int:
-        """Instances that must lie outside of a part of at least `least` instances."""
+    def expected(self, predictions: Predictions) -> Floats | None:
+        """(instance,) the loss to be expected by what is stated of each case.
 
-    @abstractmethod
-    def p_values(self, inside: Moments, outside: Moments) -> Floats:
-        """(part,) one-sided test that the mean loss inside is not larger than outside.
-
-        Inside and outside make up the same whole for all parts.
+        None where nothing is stated of how far a prediction may be off.
         """
 
     @abstractmethod
-    def doubt(self, inside: Moments, outside: Moments) -> Floats:
-        """(part,) how unsure it is that the part does worse; the lowest is listed first."""
+    def excess(self, predictions: Predictions) -> Excess:
+        """What each case loses beyond what was to be expected of it."""
 
 
 class ErrorRate(Loss):
-    """1 where the decision is wrong, 0 where it is right; parts are compared by counts."""
+    """1 where the decision is wrong, 0 where it is right."""
 
     key = "error_rate"
     bounds = SHARE
     is_share = True
     least_part = 50
-    prunes = True
     interval = message("interval_methods.wilson")
     in_unit = False
-    excess = message("excesses.more_errors")
-    test = message("task_words.tests.fisher")
 
     def of(self, predictions: Predictions) -> Floats:
         return (~predictions.correct).astype(np.float64)
@@ -88,17 +71,27 @@ class ErrorRate(Loss):
     def mean(self, losses: Floats) -> Estimate:
         return rate(round(float(losses.sum())), len(losses))
 
-    def least_rest(self, least: int) -> int:
-        return 1  # the test is exact, so that any rest will do
+    def expected(self, predictions: Predictions) -> Floats:
+        """The chance of a wrong decision, by the probabilities calibrated on the whole."""
+        p = predictions
+        happened, stated = calibration_subject(p)
+        chances = recalibrated(happened, stated)
+        if p.probabilities.shape[1] != 2:
+            return 1 - chances
+        return np.where(p.decisions == p.explained, 1 - chances, chances)
 
-    def p_values(self, inside: Moments, outside: Moments) -> Floats:
-        errors, sizes = (_counts(moments) for moments in (inside.sums, inside.sizes))
-        total, n = errors + _counts(outside.sums), sizes + _counts(outside.sizes)
-        return more_errors_p_value(errors, sizes, int(total[0]), int(n[0]))
+    def excess(self, predictions: Predictions) -> Excess:
+        """Squared error of the calibrated probability beyond the expected one, with two classes.
 
-    def doubt(self, inside: Moments, outside: Moments) -> Floats:
-        low, _ = newcombe(inside.sums, inside.sizes, outside.sums, np.maximum(outside.sizes, 1))
-        return -np.round(low, 12)
+        It is (1 − 2p)(y − p), and grows where a rule is reversed whatever the threshold is. With
+        more classes it is the chance that was given to the most probable one, less 1 where it is
+        right.
+        """
+        happened, stated = calibration_subject(predictions)
+        chances = recalibrated(happened, stated)
+        two = predictions.probabilities.shape[1] == 2
+        weights = 1 - 2 * chances if two else -np.ones(len(chances))
+        return Excess.of_events(happened, chances, weights)
 
 
 class AbsoluteError(Loss):
@@ -108,11 +101,8 @@ class AbsoluteError(Loss):
     bounds = (0.0, None)
     is_share = False
     least_part = 30
-    prunes = False
     interval = message("interval_methods.normal")
     in_unit = True
-    excess = message("excesses.larger_errors")
-    test = message("task_words.tests.welch")
 
     def of(self, predictions: Predictions) -> Floats:
         return np.abs(predictions.errors)
@@ -121,15 +111,8 @@ class AbsoluteError(Loss):
         mean, low, high = (float(end) for end in mean_interval(losses))
         return Estimate(mean, max(low, 0.0), high, len(losses), self.interval)
 
-    def least_rest(self, least: int) -> int:
-        return least  # Welch's test needs the spread on both sides
+    def expected(self, predictions: Predictions) -> None:
+        return None
 
-    def p_values(self, inside: Moments, outside: Moments) -> Floats:
-        return larger_mean_p_value(inside, outside)
-
-    def doubt(self, inside: Moments, outside: Moments) -> Floats:
-        return self.p_values(inside, outside)
-
-
-def _counts(sums: Floats) -> NDArray[np.int64]:
-    return np.asarray(sums).round().astype(np.int64)
+    def excess(self, predictions: Predictions) -> Excess:
+        return Excess.over_mean(self.of(predictions))

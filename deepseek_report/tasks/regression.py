@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from deepseek_report.tasks.comparisons import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.tasks.row_measures import MeanLoss, RootMeanSquare
 from deepseek_report.tasks.task import (
+    Disturbed,
     Drawn,
     Measure,
     Row,
@@ -78,6 +80,8 @@ class Regression(Task):
         MeanLoss("mae", "lower", in_unit=True, losses=lambda p: np.abs(p.errors)),
         RootMeanSquare("rmse", "lower", in_unit=True),
     )
+    skill = Measure("r2", "higher", (None, 1.0))
+    skill_of_constant = 0.0
     gain = Measure("mae_gain", "higher", in_unit=True)
     held = Measure("mae", "lower", (0.0, None), in_unit=True)
     moved = Measure("change", "lower", (0.0, None), in_unit=True)
@@ -104,9 +108,9 @@ class Regression(Task):
 
     # --- parts and groups -------------------------------------------------------------------------
 
-    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
+    def slice_facts(self, predictions: Predictions, inside: Bools, among: Bools) -> Row:
         """Whether predictions are too high or too low there."""
-        return {"mean_error": float(predictions.errors[inside].mean())}
+        return {"mean_error": float(predictions.errors[inside & among].mean())}
 
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
         """How far predictions are off there, and to which side."""
@@ -196,15 +200,22 @@ class Regression(Task):
     def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
         return rng.permutation(len(labels))
 
-    def effect(
-        self, predictions: Predictions, rows: Ints, outputs: Floats
-    ) -> tuple[Estimate, Estimate]:
+    def effect(self, predictions: Predictions, rows: Ints, outputs: Floats) -> Disturbed:
         """Mean absolute error on the perturbed inputs, and mean change of the prediction."""
-        values = outputs[:, 0]
-        return (
-            _absolute_mean(values - predictions.labels[rows]),
-            _absolute_mean(values - predictions.values[rows]),
+        values, p = outputs[:, 0], predictions
+        before, after = np.abs(p.errors[rows]), np.abs(values - p.labels[rows])
+        mean, low, high = (float(end) for end in mean_interval(after - before))
+        method = message("interval_methods.normal_of_mean")
+        return Disturbed(
+            held=_absolute_mean(after),
+            moved=_absolute_mean(values - p.values[rows]),
+            before=float(before.mean()),
+            lost=Estimate(mean, low, high, len(rows), method),
         )
+
+    def moved_if_smooth(self, predictions: Predictions, rows: Ints, level: float) -> float:
+        """Mean distance of a normal number with this standard deviation from 0."""
+        return float(level * predictions.values[rows].std() * math.sqrt(2 / math.pi))
 
 
 def _mean(name: str, values: Floats) -> Row:

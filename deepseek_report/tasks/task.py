@@ -53,6 +53,20 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Disturbed:
+    """What perturbed inputs do to the predictions of some rows.
+
+    held, moved : `Task.held` and `Task.moved` on the perturbed inputs. before : `Task.held` of the
+    same rows on their own inputs. lost : by how much it is worse than that, paired.
+    """
+
+    held: Estimate
+    moved: Estimate
+    before: float
+    lost: Estimate
+
+
+@dataclass(frozen=True)
 class Drawn:
     """A column of the tables on parts and groups as pictures show it.
 
@@ -105,7 +119,8 @@ class Task(ABC):
     part_gaps: ClassVar[tuple[GapStatistic, ...]]
     #: Statistics by which groups of people are compared where no decision is favourable.
     group_gaps: ClassVar[tuple[GapStatistic, ...]]
-    #: Columns of the mean loss of a slice, of that elsewhere, and of `slice_facts`.
+    #: Columns of the mean loss of a slice, of the expected one where something is stated, of that
+    #: elsewhere, and of `slice_facts`.
     slice_table: ClassVar[tuple[Column, ...]]
     #: Columns of `part_facts`; the first is what parts are told apart by. Those of the picture.
     part_table: ClassVar[tuple[Column, ...]]
@@ -122,6 +137,9 @@ class Task(ABC):
     compared: ClassVar[tuple[Measure, ...]]
     #: Measures by which runs on the same rows are compared, the main one first.
     by_rows: ClassVar[tuple[RowMeasure, ...]]
+    #: By what a model is shown to do better than the best constant answer, and what that gets.
+    skill: ClassVar[Measure]
+    skill_of_constant: ClassVar[float]
     gain: ClassVar[Measure]
     gain_reference: ClassVar[str] = ""
     #: Measures under perturbed inputs: what should hold, and what should not move.
@@ -168,8 +186,11 @@ class Task(ABC):
     # --- parts and groups -------------------------------------------------------------------------
 
     @abstractmethod
-    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
-        """What is told of a slice besides its mean loss; `inside` is (instance,)."""
+    def slice_facts(self, predictions: Predictions, inside: Bools, among: Bools) -> Row:
+        """What is told of a slice besides its mean loss; `inside` and `among` are (instance,).
+
+        among : the cases that are counted, in the slice and elsewhere.
+        """
 
     @abstractmethod
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
@@ -255,7 +276,13 @@ class Task(ABC):
         """A random order of all instances whose every beginning is like the whole."""
 
     @abstractmethod
-    def effect(
-        self, predictions: Predictions, rows: Ints, outputs: Floats
-    ) -> tuple[Estimate, Estimate]:
-        """`held` and `moved` where the inputs of some rows are perturbed and give these outputs."""
+    def effect(self, predictions: Predictions, rows: Ints, outputs: Floats) -> Disturbed:
+        """What it does that the inputs of some rows are perturbed and give these outputs."""
+
+    @abstractmethod
+    def moved_if_smooth(self, predictions: Predictions, rows: Ints, level: float) -> float:
+        """`moved` of a linear model that is as sharp, under normal noise on every input.
+
+        Its outputs before the decision (log-odds, or the number) spread over the cases by σ. Noise
+        of `level` standard deviations on each of its independent inputs moves them by `level` · σ.
+        """

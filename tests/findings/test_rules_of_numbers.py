@@ -75,11 +75,15 @@ def test_gaps_between_groups_are_beyond_chance_or_not(number, p, kind):
 def test_predictions_that_lean_and_that_noise_moves_are_told(number, score):
     number.measure("mae", score("mae", 10.0))
     number.measure("residuals", score("mean_error", 3.0, 2.0, 4.0))
-    number.measure("robustness", score("change_under_noise", 6.0, 5.0, 7.0))
+    row = {"perturbation": "noise", "level": 0.25, "change": 6.0, "smooth": 2.0, "n": 600}
+    row |= {"mae": 11.0, "low": 10.5, "high": 11.5, "before": 10.2, "lost": 0.8}
+    row |= {"lost_low": 0.5, "lost_high": 1.1}
+    number.measure("robustness", score("change_under_noise", 6.0, 5.0, 7.0), perturbations=[row])
     results = number.results()
     (leaning,) = rules_calibration.leaning(results)
     (moved,) = rules_bottlenecks.moved(results)
     assert (leaning.message, leaning.severity) == ("leaning", "medium")
     assert "too high on the whole" in text_of(results, leaning)
-    assert (moved.message, moved.severity) == ("moved", "medium")
+    assert (moved.message, moved.severity) == ("moved", "low")
     assert "60\u00a0%" in text_of(results, moved).replace("60.0", "60")
+    assert "from 10.2 to 11.0, a rise of 0.80 (0.50–1.10)" in text_of(results, moved)

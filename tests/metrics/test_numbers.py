@@ -13,15 +13,18 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.cases.case_choice import choose_cases
-from deepseek_report.metrics.failures.conditions import Condition
 from deepseek_report.metrics.failures.part_performance import PartPerformance
 from deepseek_report.metrics.failures.robustness import Robustness
-from deepseek_report.metrics.failures.slices import Slices, measure_slices
+from deepseek_report.metrics.failures.slices import Slices
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.performance.baselines import Baselines
 from deepseek_report.metrics.performance.labels_table import LabelsTable, set_measures
 from deepseek_report.metrics.performance.number_errors import MeanAbsoluteError
-from deepseek_report.metrics.performance.prediction_intervals import PredictionIntervals, half_width
+from deepseek_report.metrics.performance.prediction_intervals import (
+    PredictionIntervals,
+    coverage_p_value,
+    half_width,
+)
 from deepseek_report.metrics.performance.residuals import Residuals
 from deepseek_report.statistics.gaps import widest_means
 from deepseek_report.statistics.regression_errors import (
@@ -31,7 +34,6 @@ from deepseek_report.statistics.regression_errors import (
     weighted_errors,
     weighted_median,
 )
-from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.wording.words import wording
 from tests.worded import refused
 
@@ -184,6 +186,17 @@ def test_the_coverage_is_measured_on_the_test_part_and_by_group() -> None:
     assert (even["p_adjusted"] > 0.05).all()
 
 
+def test_the_coverage_of_sound_intervals_is_seldom_called_off() -> None:
+    rng = RNG(6)
+    errors = rng.exponential(size=(2000, 400))
+    p_values = [
+        coverage_p_value(int((row[200:] <= half_width(row[:200], 0.9)).sum()), 200, 200, 0.9)
+        for row in errors
+    ]
+    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.06
+    assert coverage_p_value(150, 200, 200, 0.9) < 0.01
+
+
 def test_too_few_validation_rows_for_a_level_are_refused() -> None:
     small = context(n=8)
     with refused("more than 8 validation rows"):
@@ -231,30 +244,6 @@ def test_groups_of_numbers_that_are_too_small_have_no_gap_and_it_is_said() -> No
         np.isnan(score.value) and "few" in wording().say(score.note) for score in measured.scores
     )
     assert measured.tables["groups"]["too_few"].all()
-
-
-def test_parts_have_the_moments_of_their_members() -> None:
-    rng = RNG(9)
-    conditions = [Condition(name, name, rng.random(60) < 0.5) for name in "abcd"]
-    errors = rng.exponential(size=60)
-    parts = measure_slices(conditions, errors, True, (5, 5))
-    assert len(parts) == 10
-    for k in range(len(parts)):
-        inside = conditions[parts.first[k]].holds & conditions[parts.second[k]].holds
-        assert parts.inside.means[k] == pytest.approx(errors[inside].mean())
-        assert parts.inside.variances[k] == pytest.approx(errors[inside].var(ddof=1))
-        assert parts.outside.means[k] == pytest.approx(errors[~inside].mean())
-
-
-def test_the_test_of_a_part_is_that_of_welch() -> None:
-    from scipy.stats import ttest_ind
-
-    rng = RNG(10)
-    inside, errors = rng.random(50) < 0.4, rng.exponential(size=50)
-    parts = measure_slices([Condition("a", "a", inside)], errors, False, (5, 5))
-    expected = ttest_ind(errors[inside], errors[~inside], equal_var=False, alternative="greater")
-    p_values = AbsoluteError().p_values(parts.inside, parts.outside)
-    assert p_values[0] == pytest.approx(expected.pvalue)
 
 
 def test_a_part_with_larger_errors_is_listed_first() -> None:

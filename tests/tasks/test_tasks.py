@@ -6,13 +6,10 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
-from deepseek_report.statistics.excess import Moments
 from deepseek_report.tasks import TASKS, Task, task_of
-from deepseek_report.tasks.loss import AbsoluteError, ErrorRate
 from tests.worded import refused
 
 N = 200
@@ -67,19 +64,23 @@ def test_the_loss_is_none_where_all_is_right_and_its_mean_is_within_its_interval
 
 
 def test_a_part_with_larger_losses_has_the_smaller_p_value(task: Task) -> None:
-    losses = task.loss.of(predictions_of(task))
-    worst, best = np.argsort(-losses)[:60], np.argsort(losses)[:60]
-    whole = Moments.of(losses)
-    inside = Moments(
-        *(
-            np.concatenate([getattr(Moments.of(losses[rows]), name) for rows in (worst, best)])
-            for name in ("sizes", "sums", "squares")
-        )
-    )
-    p_values = task.loss.p_values(inside, whole.without(inside))
-    assert p_values[0] < 0.01 < p_values[1]
-    doubt = task.loss.doubt(inside, whole.without(inside))
-    assert doubt[0] < doubt[1]
+    p = predictions_of(task)
+    excess = task.loss.excess(p)
+    order = np.argsort(-excess.values)
+    worst, best = (np.isin(np.arange(N), rows) for rows in (order[:60], order[-60:]))
+    assert excess.p_value(worst) < 0.01 < excess.p_value(best)
+
+
+def test_the_expected_loss_is_the_observed_one_on_the_whole_where_something_is_stated(
+    task: Task,
+) -> None:
+    p = predictions_of(task)
+    expected = task.loss.expected(p)
+    assert (expected is None) != task.decides
+    if expected is not None:
+        assert expected.shape == (N,)
+        assert ((expected >= 0) & (expected <= 1)).all()
+    assert task.loss.excess(p).values.mean() == pytest.approx(0, abs=0.02)
 
 
 def test_the_columns_of_the_tables_are_facts_of_the_task(task: Task) -> None:
@@ -88,7 +89,9 @@ def test_the_columns_of_the_tables_are_facts_of_the_task(task: Task) -> None:
     part = task.part_facts(p, inside)
     group = task.group_facts(p, target, inside)
     key = task.loss.key
-    own = {key, "low", "high", f"rest_{key}", *task.slice_facts(p, inside)}
+    everyone = np.ones(N, bool)
+    own = {key, "low", "high", f"rest_{key}", *task.slice_facts(p, inside, everyone)}
+    own |= {f"expected_{key}"} if task.decides else set()
     for columns, facts in (
         (task.part_table, set(part)),
         (task.group_table, set(group)),
@@ -109,9 +112,16 @@ def test_a_model_gains_nothing_over_itself(task: Task) -> None:
 def test_inputs_that_are_not_perturbed_hold_the_measure_and_move_nothing(task: Task) -> None:
     p = predictions_of(task)
     outputs = p.probabilities if task.decides else p.logits
-    held, moved = task.effect(p, np.arange(N), outputs)
-    assert moved.value == 0
-    assert held.value == pytest.approx(task.summary(p, 100, 0)[task.held.key].value)
+    does = task.effect(p, np.arange(N), outputs)
+    assert does.moved.value == does.lost.value == 0
+    assert does.before == pytest.approx(does.held.value)
+    assert does.held.value == pytest.approx(task.summary(p, 100, 0)[task.held.key].value)
+
+
+def test_noise_moves_a_smooth_model_the_more_the_stronger_it_is(task: Task) -> None:
+    p, rows = predictions_of(task), np.arange(N)
+    moves = [task.moved_if_smooth(p, rows, level) for level in (0.0, 0.1, 0.5)]
+    assert moves[0] == 0 < moves[1] < moves[2]
 
 
 def test_an_order_holds_every_row_once(task: Task) -> None:
@@ -147,23 +157,6 @@ def test_gaps_between_groups_have_the_bounds_that_they_declare(task: Task) -> No
         assert gap.estimate.value == pytest.approx(abs(means[0] - means[1]))
         assert gap.estimate.value >= statistic.bounds[0]
         assert 0 < gap.p_value <= 1
-
-
-def test_an_error_rate_is_tested_as_fisher_does() -> None:
-    losses = np.repeat([1.0, 0.0, 1.0, 0.0], [12, 18, 13, 77])
-    inside = Moments.of(losses[:30])
-    ours = ErrorRate().p_values(inside, Moments.of(losses).without(inside))
-    theirs = stats.fisher_exact([[12, 18], [13, 77]], alternative="greater").pvalue
-    assert ours[0] == pytest.approx(theirs)
-
-
-def test_absolute_errors_are_tested_as_welch_does() -> None:
-    rng = np.random.default_rng(2)
-    losses = rng.exponential(size=90)
-    inside = Moments.of(losses[:40])
-    ours = AbsoluteError().p_values(inside, Moments.of(losses).without(inside))
-    theirs = stats.ttest_ind(losses[:40], losses[40:], equal_var=False, alternative="greater")
-    assert ours[0] == pytest.approx(theirs.pvalue)
 
 
 def test_one_class_alone_is_refused_and_numbers_are_not() -> None:

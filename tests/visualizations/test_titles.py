@@ -66,7 +66,7 @@ def plain(text: str) -> str:
             ThresholdSweepPicture(),
             "At the threshold 0.31 the model finds 56.6 % of “default”; 45.7 %",
         ),
-        (SlicesPicture(), "45.0 % of 420 decisions are wrong, against 18.0 % elsewhere"),
+        (SlicesPicture(), "45.0 % of 420 decisions are wrong; 18.0 % were to be expected"),
         (
             LearningCurvePicture(),
             "changed the AUC by 0.0036: whether more rows would help is uncertain",

@@ -13,7 +13,6 @@ from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds import kind_of
 
 _QUARTILES = (0.25, 0.5, 0.75)
-_MOST_OVERLAP = 0.7
 
 
 @dataclass(frozen=True)
@@ -117,11 +116,6 @@ def part_of(first: Condition, second: Condition) -> Condition:
         f"{first.text} and {second.text}",
         first.holds & second.holds,
     )
-
-
-def overlaps(inside: Bools, listed: Sequence[Bools]) -> bool:
-    """Whether a part shares over 70 % of its union with one that is already listed."""
-    return any((inside & other).sum() > _MOST_OVERLAP * (inside | other).sum() for other in listed)
 
 
 def indicator_matrix(conditions: Sequence[Condition]) -> Floats:

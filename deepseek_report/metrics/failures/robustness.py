@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -22,12 +23,13 @@ from deepseek_report.artifacts.score import (
     Measurement,
     Score,
 )
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.disturbances import Disturbance, Levels
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
+from deepseek_report.tasks.task import Disturbed
 
 Chance = Annotated[float, Field(gt=0, le=1)]
 Noise = Annotated[float, Field(gt=0, le=10)]
@@ -35,12 +37,15 @@ Noise = Annotated[float, Field(gt=0, le=10)]
 
 @dataclass(frozen=True)
 class Effect:
-    """What a perturbation of this kind and level does: `Task.held` and `Task.moved` under it."""
+    """What a perturbation of this kind and level does, and what it would do to a smooth model.
+
+    smooth : `Task.moved` of a linear model that is as sharp; NaN where it is no noise.
+    """
 
     kind: str
     level: float
-    held: Estimate
-    moved: Estimate
+    does: Disturbed
+    smooth: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,9 @@ class Robustness(ModelMetric):
                 Column("level", "declared"),
                 *of_some_task([task.held.column()] for task in TASKS.values()),
                 *of_some_task([task.moved.column(task.moved.key)] for task in TASKS.values()),
+                Column("before", "number", shown=False),
+                estimate("lost", prefix="lost", shown=False),
+                Column("smooth", "number", shown=False),
                 Column("n", "count"),
             ),
             section="robustness",
@@ -106,7 +114,8 @@ class Robustness(ModelMetric):
                     message("notes.robustness.not_finite", disturbance=disturbance, level=level)
                 )
                 continue
-            effects.append(Effect(kind, level, *task.effect(p, rows, outputs)))
+            smooth = task.moved_if_smooth(p, rows, level) if kind == "noise" else math.nan
+            effects.append(Effect(kind, level, task.effect(p, rows, outputs), smooth))
         notes += _about(len(rows), data.schema)
         return Measurement(
             self._scores(effects, data.schema),
@@ -141,7 +150,7 @@ def _pair(under: str, effect: Effect, schema: Schema, note: Text) -> tuple[Score
     """The scores of what should hold, and of what should not move."""
     task = task_of(schema.target)
     return tuple(
-        estimate.score(
+        number.score(
             f"{measure.key}_under_{under}",
             "robustness",
             measure.direction,
@@ -149,7 +158,7 @@ def _pair(under: str, effect: Effect, schema: Schema, note: Text) -> tuple[Score
             bounds=measure.bounds,
             note=note,
         )
-        for measure, estimate in ((task.held, effect.held), (task.moved, effect.moved))
+        for measure, number in ((task.held, effect.does.held), (task.moved, effect.does.moved))
     )
 
 
@@ -185,20 +194,28 @@ def _label(name: str, schema: Schema) -> str:
 def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
     """One row for each perturbation and level."""
     held, moved = task.held.key, task.moved.key
+    numbers = (held, "low", "high", moved, f"{moved}_low", f"{moved}_high", "before")
     types: dict[str, type] = {
         "perturbation": str,
         "label": str,
         "level": float,
-        **dict.fromkeys((held, "low", "high", moved, f"{moved}_low", f"{moved}_high"), float),
+        **dict.fromkeys((*numbers, "lost", "lost_low", "lost_high", "smooth"), float),
         "n": int,
     }
     rows = [
         (
             *(effect.kind, _label(effect.kind, schema), effect.level),
-            *(effect.held.value, effect.held.low, effect.held.high),
-            *(effect.moved.value, effect.moved.low, effect.moved.high),
-            effect.moved.n,
+            *_ends(effect.does.held),
+            *_ends(effect.does.moved),
+            effect.does.before,
+            *_ends(effect.does.lost),
+            effect.smooth,
+            effect.does.moved.n,
         )
         for effect in effects
     ]
     return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def _ends(number: Estimate) -> tuple[float, float | None, float | None]:
+    return number.value, number.low, number.high

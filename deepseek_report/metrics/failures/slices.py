@@ -1,10 +1,11 @@
-"""Where the model fails: parts of the data, by one or two feature values, with the most error."""
+"""Where the model fails: parts of the data, by one or two feature values, beyond expectation."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from deepseek_report.artifacts.score import (
     Measurement,
     Score,
 )
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.conditions import (
@@ -31,69 +32,106 @@ from deepseek_report.metrics.failures.conditions import (
     all_conditions,
     indicator_matrix,
     joined,
-    overlaps,
     part_of,
 )
 from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.excess import Moments, joined_moments
-from deepseek_report.statistics.intervals import SHARE, holm
+from deepseek_report.statistics.excess import Excess, Totals
+from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
-from deepseek_report.tasks.loss import Loss
 
-_MOST_ALIKE = 3
 #: Features by which slices are cut; pairs of them grow with the square.
 _MOST_COLUMNS = 64
+#: Standard errors of excess that a slice needs in the searched half to be looked at in the other.
+_LEAST_SCORE = 2.0
+#: Share of the cases of a slice that may be in those listed before it.
+_MOST_SEEN = 0.5
+#: Standard errors of excess that the rest of a wider slice may have where a narrower one is told.
+_MOST_IN_REST = 2.0
+
+#: What a slice is listed for: a loss beyond the expected one, or more errors than elsewhere, which
+#: the stated probabilities may well expect.
+Kind = Literal["unexpected", "errors"]
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Every slice looked at: its two conditions (the same twice for a single one) and its losses.
+class Cut:
+    """Some cases, and all slices of them by one or two conditions.
 
-    first, second : (slice,). inside, outside : of the losses in the slice, and of all others.
+    matrix : (instance, condition) of 0 and 1. first, second : (slice,) positions of the two
+    conditions, the same twice for a single one.
     """
 
+    matrix: Floats
     first: Ints
     second: Ints
-    inside: Moments
-    outside: Moments
-
-    def __len__(self) -> int:
-        return len(self.first)
 
     @property
-    def pairs(self) -> Bools:
-        """(slice,) whether it has two conditions."""
-        return np.asarray(self.first != self.second)
+    def singles(self) -> Ints:
+        """(condition,) the slice of each condition alone."""
+        places = np.zeros(self.matrix.shape[1], np.int64)
+        alone = np.flatnonzero(self.first == self.second)
+        places[self.first[alone]] = alone
+        return places
+
+    def members(self, k: int) -> Bools:
+        """(instance,) the cases in a slice."""
+        return np.asarray(self.matrix[:, self.first[k]] * self.matrix[:, self.second[k]] > 0)
+
+    def of_rows(self, rows: Ints | Bools) -> Cut:
+        """The same slices of some of the cases."""
+        return Cut(self.matrix[rows], self.first, self.second)
+
+    def totals(self, excess: Excess) -> Totals:
+        """Size and excess of every slice."""
+        return excess.totals(self.matrix, self.first, self.second)
 
 
-def measure_slices(
-    conditions: list[Condition], losses: Floats, pairs: bool, least: tuple[int, int]
-) -> Candidates:
-    """Losses in every slice of one or two conditions, and outside of it.
+def search(cut: Cut, excess: Excess, least: int, most: int) -> list[int]:
+    """Slices with the clearest excess, one after the other.
 
-    Conditions on the same feature are not joined.
+    Each is looked for among the cases that are in none before it, so that what one part of the data
+    brings about is told once. A slice of two conditions is taken where the rest of neither
+    condition has an excess of its own.
 
     Parameters
     ----------
-    losses : (instance,). pairs : whether two conditions are joined.
-    least : instances that a slice needs, and that must lie outside of it.
+    excess : of the cases of the cut. least : cases that a slice needs, apart from those before it.
+    most : how many slices.
+
+    Returns
+    -------
+    Positions of slices, in the order in which they were found.
     """
-    first, second = joined([condition.about for condition in conditions], pairs)
-    inside = joined_moments(indicator_matrix(conditions), losses, first, second)
-    outside = Moments.of(losses).without(inside)
-    enough = (inside.sizes >= least[0]) & (outside.sizes >= least[1])
-    return Candidates(first[enough], second[enough], inside.take(enough), outside.take(enough))
+    totals, free, chosen = cut.totals(excess), np.ones(len(cut.matrix), bool), list[int]()
+    singles = cut.singles
+    while len(chosen) < most:
+        scores = np.where(totals.sizes >= least, totals.scores, -np.inf)
+        for end in (cut.first, cut.second):
+            rest = totals.take(singles[end]).without(totals)
+            scores[(rest.scores > _MOST_IN_REST) & (cut.first != cut.second)] = -np.inf
+        best = int(np.argmax(scores))
+        if scores[best] < _LEAST_SCORE:
+            break
+        chosen.append(best)
+        taken = cut.members(best) & free
+        totals = totals.without(cut.of_rows(taken).totals(excess.take(taken)))
+        free &= ~taken
+    return chosen
 
 
 @dataclass(frozen=True)
 class Slices(ModelMetric):
-    """The slices of up to two feature values with the most error, corrected for all looked at.
+    """Slices of up to two feature values in which the model loses more than was to be expected.
 
-    Of decisions the share of wrong ones is compared, of numbers the mean absolute error.
+    One half of the test part is searched and the other gives the numbers and the tests, so that
+    they are not those of the worst of many; then the other way round. Of decisions the squared
+    error of the probabilities, calibrated on the whole, is set against what they themselves
+    expect; slices with more wrong decisions than elsewhere are listed besides, since these may
+    merely lie near the threshold. Of numbers the absolute error is set against its mean.
 
     max_features : conditions that are joined. min_size : least instances of a slice; unless it is
     set, 50 where classes are decided and 30 where a number is predicted. min_share : its least
-    share of the test part. alpha : level of the test. most : how many slices are listed.
+    share of the test part. alpha : level of the test. most : how many slices of a kind are listed.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -102,10 +140,11 @@ class Slices(ModelMetric):
             (
                 Column("slice"),
                 Column("features", shown=False),
+                Column("kind", shown=False),
                 Column("n", "count"),
                 Column("share", "share"),
                 *of_some_task(task.slice_table for task in TASKS.values()),
-                Column("difference", "number", shown=False),
+                estimate("surplus", prefix="surplus", shown=False),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),
             ),
@@ -120,7 +159,7 @@ class Slices(ModelMetric):
         "slices_examined": (0.0, None),
     }
     category: ClassVar[Category] = "slices"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     max_features: Literal[1, 2] = 2
     min_size: Annotated[int, Field(ge=5)] | None = None
     min_share: Annotated[float, Field(ge=0, lt=1)] = 0.01
@@ -130,25 +169,27 @@ class Slices(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
         task = task_of(schema.target)
-        losses = task.loss.of(p)
         least = max(self.min_size or task.loss.least_part, math.ceil(self.min_share * len(p)))
-        sizes = least, task.loss.least_rest(least)
-        conditions = self._conditions(task, context, sizes)
-        candidates = measure_slices(conditions, losses, self.max_features == 2, sizes)
-        p_values = task.loss.p_values(candidates.inside, candidates.outside)
-        chosen = self._choose(task.loss, candidates, conditions, losses)
-        table = _table(task, [_part(candidates, k, conditions) for k in chosen], losses, p)
-        table = table.assign(p_value=p_values[chosen], p_adjusted=holm(p_values)[chosen])
-        notes = self._notes(task.loss, table, len(candidates), least)
+        conditions = self._conditions(task, context, least)
+        halves = _Halves.of(task.order(p.labels, np.random.default_rng(context.seed)), least)
+        searches = _Search(
+            *(task, p, task.loss.of(p), task.loss.expected(p)),
+            *(conditions, halves, halves.enough(self._cut(conditions))),
+        )
+        kinds = _kinds(task, p).items()
+        rows = [row for kind, excess in kinds for row in searches.rows(kind, excess, self.most)]
+        table, examined = _table(task, rows), len(searches.cut.first)
         return Measurement(
-            _scores(task, schema, table, len(candidates), len(p)),
+            _scores(task, schema, table, examined, len(p)),
             {"slices": table},
-            notes=(*notes, *_limits(schema, task)),
+            notes=(*self._notes(task, table, examined, least), *_limits(schema, task)),
         )
 
-    def _conditions(
-        self, task: Task, context: MeasureContext, sizes: tuple[int, int]
-    ) -> list[Condition]:
+    def _cut(self, conditions: Sequence[Condition]) -> Cut:
+        about = [condition.about for condition in conditions]
+        return Cut(indicator_matrix(conditions), *joined(about, self.max_features == 2))
+
+    def _conditions(self, task: Task, context: MeasureContext, least: int) -> list[Condition]:
         """Conditions that hold for enough instances, and fail for enough."""
         data, n = context.dataset, len(context.predictions)
         columns = task.telling(data.train.inputs, data.train.labels, _MOST_COLUMNS)
@@ -156,57 +197,18 @@ class Slices(ModelMetric):
             data.schema, data.test.inputs, data.train.inputs, data.test.groups, columns.tolist()
         )
         kept = [
-            condition
-            for condition in conditions
-            if sizes[0] <= condition.holds.sum() <= n - sizes[1]
+            condition for condition in conditions if least <= condition.holds.sum() <= n - least
         ]
         if not kept:
             raise NotApplicableError(
-                message("refusals.no_split", rows=n, least=sizes[0])
+                message("refusals.no_split", rows=n, least=least)
                 if kind_of(data.schema).named_columns or data.schema.attributes
                 else message("refusals.no_attributes")
             )
         return kept
 
-    def _choose(
-        self, loss: Loss, c: Candidates, conditions: list[Condition], losses: Floats
-    ) -> Ints:
-        """The worst slices that say something new, the surest first.
-
-        A slice is skipped where it overlaps with one that is listed, and, where the loss prunes,
-        where one of its two conditions is as bad alone or is in three listed pairs already.
-        """
-        order = np.lexsort((c.pairs, loss.doubt(c.inside, c.outside)))
-        chosen: list[int] = []
-        members: list[Bools] = []
-        used = np.zeros(len(conditions), np.int64)
-        for k in order[(c.inside.means > c.outside.means)[order]].tolist():
-            ends = [c.first[k], c.second[k]]
-            inside = _part(c, k, conditions).holds
-            stale = loss.prunes and c.pairs[k] and used[ends].max() >= _MOST_ALIKE
-            if stale or overlaps(inside, members) or self._implied(loss, c, k, conditions, losses):
-                continue
-            used[ends] += c.pairs[k]
-            chosen.append(k)
-            members.append(inside)
-            if len(chosen) == self.most:
-                break
-        return np.array(chosen, np.int64)
-
-    def _implied(
-        self, loss: Loss, c: Candidates, k: int, conditions: list[Condition], losses: Floats
-    ) -> bool:
-        """Whether a slice of two conditions is no worse than one of them alone."""
-        if not (loss.prunes and c.pairs[k]):
-            return False
-        inside = c.inside.take(np.array([k]))
-        wider = (Moments.of(losses[conditions[end[k]].holds]) for end in (c.first, c.second))
-        return any(
-            loss.p_values(inside, moments.without(inside))[0] > self.alpha for moments in wider
-        )
-
     def _notes(
-        self, loss: Loss, table: pd.DataFrame, examined: int, least: int
+        self, task: Task, table: pd.DataFrame, examined: int, least: int
     ) -> tuple[Text, ...]:
         return (
             message(
@@ -215,15 +217,125 @@ class Slices(ModelMetric):
                 least=least,
                 listed=len(table),
                 sure=int((table["p_adjusted"] < self.alpha).sum()),
-                excess=loss.excess,
-                test=loss.test,
+                decides=task.decides,
             ),
-            message("notes.slices.same_rows"),
+            message("notes.slices.halves"),
         )
 
 
-def _part(c: Candidates, k: int, conditions: list[Condition]) -> Condition:
-    return part_of(conditions[c.first[k]], conditions[c.second[k]])
+@dataclass(frozen=True)
+class _Halves:
+    """Positions of the cases of two halves, each of which is searched for the other to report.
+
+    least : cases that a slice needs in each half.
+    """
+
+    parts: tuple[Ints, Ints]
+    least: int
+
+    @classmethod
+    def of(cls, order: Ints, least: int) -> _Halves:
+        """Every second case of a random order, and the others."""
+        return cls((np.sort(order[::2]), np.sort(order[1::2])), math.ceil(least / 2))
+
+    def enough(self, cut: Cut) -> Cut:
+        """The slices that hold enough cases in both halves."""
+        counts = [
+            (cut.matrix[rows].T @ cut.matrix[rows])[cut.first, cut.second] for rows in self.parts
+        ]
+        single = cut.first == cut.second
+        kept = single | (np.minimum(*counts) >= self.least)
+        return Cut(cut.matrix, cut.first[kept], cut.second[kept])
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What is searched for slices: predictions, conditions, and the halves of the cases."""
+
+    task: Task
+    p: Predictions
+    losses: Floats
+    expected: Floats | None
+    conditions: Sequence[Condition]
+    halves: _Halves
+    cut: Cut
+
+    def rows(self, kind: Kind, excess: Excess, most: int) -> list[dict[str, object]]:
+        """The slices that are found in either half, as the other half shows them, surest first."""
+        first, second = self.halves.parts
+        listed = [
+            *self._of_half(first, second, kind, excess, most),
+            *self._of_half(second, first, kind, excess, most),
+        ]
+        kept, seen = list[dict[str, object]](), np.zeros(len(self.p), bool)
+        for inside, row in sorted(listed, key=lambda entry: entry[1]["p_adjusted"]):
+            if (inside & seen).sum() <= _MOST_SEEN * inside.sum():
+                kept.append(row)
+                seen |= inside
+        return kept[:most]
+
+    def _of_half(
+        self, searched: Ints, reported: Ints, kind: Kind, excess: Excess, most: int
+    ) -> list[tuple[Bools, dict[str, Any]]]:
+        """Members and row of each slice that is found in one half and large enough in the other.
+
+        The k-th is tested at the level α / 2k(k + 1), which adds up to α over both halves.
+        """
+        chosen = search(self.cut.of_rows(searched), excess.take(searched), self.halves.least, most)
+        earlier, own = np.zeros(len(self.p), bool), excess.take(reported)
+        rows = []
+        for rank, k in enumerate(chosen, start=1):
+            inside = self.cut.members(k) & ~earlier
+            earlier |= inside
+            among = inside[reported]
+            if among.sum() < self.halves.least:
+                continue
+            p_value = own.p_value(among)
+            surplus, low, high = mean_interval(own.values[among])
+            row = {
+                "kind": kind,
+                **self._names(k),
+                "share": inside.mean(),
+                **self._facts(inside, reported),
+                "surplus": surplus,
+                "surplus_low": low,
+                "surplus_high": high,
+                "p_value": p_value,
+                "p_adjusted": min(2 * rank * (rank + 1) * p_value, 1.0),
+            }
+            rows.append((inside, row))
+        return rows
+
+    def _facts(self, inside: Bools, reported: Ints) -> dict[str, object]:
+        """Mean loss in a slice and elsewhere, what was expected, and what the task tells."""
+        among = np.zeros(len(self.p), bool)
+        among[reported] = True
+        loss, own = self.task.loss, inside & among
+        mean = loss.mean(self.losses[own])
+        expected = {}
+        if self.expected is not None:
+            expected = {f"expected_{loss.key}": self.expected[own].mean()}
+        return {
+            "n": mean.n,
+            loss.key: mean.value,
+            "low": mean.low,
+            "high": mean.high,
+            f"rest_{loss.key}": self.losses[~inside & among].mean(),
+            **expected,
+            **self.task.slice_facts(self.p, inside, among),
+        }
+
+    def _names(self, k: int) -> dict[str, str]:
+        part = part_of(*(self.conditions[end[k]] for end in (self.cut.first, self.cut.second)))
+        return {"slice": part.text, "features": part.about}
+
+
+def _kinds(task: Task, p: Predictions) -> dict[Kind, Excess]:
+    """What slices are looked for by, and what each case has of it."""
+    kinds: dict[Kind, Excess] = {"unexpected": task.loss.excess(p)}
+    if task.loss.expected(p) is not None:
+        kinds["errors"] = Excess.over_mean(task.loss.of(p))
+    return kinds
 
 
 def _limits(schema: Schema, task: Task) -> tuple[Text, ...]:
@@ -237,32 +349,14 @@ def _limits(schema: Schema, task: Task) -> tuple[Text, ...]:
     )
 
 
-def _table(task: Task, parts: list[Condition], losses: Floats, p: Predictions) -> pd.DataFrame:
-    """One row a slice: mean loss inside and elsewhere, and what the task tells besides."""
-    key = task.loss.key
-    first = [*("slice", "features", "n", "share", key, "low", "high"), f"rest_{key}", "difference"]
-    facts = list(task.slice_facts(p, np.ones(len(p), bool)))
-    table = pd.DataFrame([_row(task, part, losses, p) for part in parts], columns=[*first, *facts])
-    counts = dict.fromkeys(("n", *(name for name in facts if name == "errors")), int)
-    numbers = dict.fromkeys([*first[3:], *facts], float)
-    return table.astype({"slice": str, "features": str, **numbers, **counts})
-
-
-def _row(task: Task, part: Condition, losses: Floats, p: Predictions) -> dict[str, object]:
-    mean, key = task.loss.mean(losses[part.holds]), task.loss.key
-    rest = float(losses[~part.holds].mean())
-    return {
-        "slice": part.text,
-        "features": part.about,
-        "n": mean.n,
-        "share": mean.n / len(p),
-        key: mean.value,
-        "low": mean.low,
-        "high": mean.high,
-        f"rest_{key}": rest,
-        "difference": mean.value - rest,
-        **task.slice_facts(p, part.holds),
-    }
+def _table(task: Task, rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+    """One row a slice, with the columns of the task also where there is none."""
+    texts, counts = dict.fromkeys(("slice", "features", "kind"), str), {"n": int}
+    shown = [end for column in task.slice_table for end in column.with_ends]
+    numbers = ["share", *shown, "surplus", "surplus_low", "surplus_high", "p_value", "p_adjusted"]
+    types = {**texts, **counts, **dict.fromkeys(numbers, float)}
+    types |= {"errors": int} if "errors" in shown else {}
+    return pd.DataFrame(list(rows), columns=list(types)).astype(types)
 
 
 def _scores(
@@ -271,7 +365,8 @@ def _scores(
     looked_at = Estimate(examined, None, None, n, "").score("slices_examined", "slices", "none")
     if table.empty:
         return (looked_at,)
-    worst, loss = table.iloc[0], task.loss
+    loss, by_errors = task.loss, table[table["kind"] == "errors"]
+    worst = (table if by_errors.empty else by_errors).iloc[0]
     value, low, high = (float(worst[name]) for name in (loss.key, "low", "high"))
     score = Estimate(value, low, high, int(worst["n"]), loss.interval).score(
         f"worst_slice_{loss.key}",

@@ -14,7 +14,6 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import (
@@ -27,7 +26,9 @@ from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE, wilson
 from deepseek_report.statistics.logistic import last_coefficient
+from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
+from deepseek_report.tasks.decisions import calibration_subject
 
 
 def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
@@ -62,24 +63,83 @@ def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
     Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019,
     doi:10.1186/s12916-019-1466-7.
     """
-    clipped = np.clip(scores, 1e-9, 1 - 1e-9)
-    log_odds = np.log(clipped / (1 - clipped))
-    ones = np.ones((len(scores), 1))
-    slope = last_coefficient(happened, np.column_stack([ones, log_odds]))
-    return slope, last_coefficient(happened, ones, log_odds)
+    stated, ones = log_odds(scores), np.ones((len(scores), 1))
+    slope = last_coefficient(happened, np.column_stack([ones, stated]))
+    return slope, last_coefficient(happened, ones, stated)
 
 
-def errors_by_chance(scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> Floats:
-    """(draw,) calibration errors if every probability were right: outcomes are drawn from them."""
-    member = (bins[:, None] == np.arange(bins.max() + 1)).astype(np.float64)
-    gaps = [(rng.random(len(scores)) < scores) - scores for _ in range(n)]
-    return np.asarray(np.abs(np.stack(gaps) @ member).sum(axis=1) / len(scores))
+@dataclass(frozen=True)
+class ByChance:
+    """What right probabilities give: outcomes are drawn from them.
+
+    errors : (draw,) calibration errors. departures : (draw,) see `departure`.
+    """
+
+    errors: Floats
+    departures: Floats
+
+    @classmethod
+    def of(cls, scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> ByChance:
+        """N draws for (instance,) probabilities in their bins."""
+        member = (bins[:, None] == np.arange(bins.max() + 1)).astype(np.float64)
+        gaps = np.stack([(rng.random(len(scores)) < scores) - scores for _ in range(n)])
+        errors = np.abs(gaps @ member).sum(axis=1) / len(scores)
+        return cls(errors, departure(gaps, scores))
+
+    def p_value(self, error: float, depart: float) -> float:
+        """Chance that right probabilities look as wrong by either number as the observed do.
+
+        The lesser of the two p-values is set against that of every draw, so that two looks at the
+        same outcomes are one test.
+
+        References
+        ----------
+        Westfall & Young 1993, Resampling-based multiple testing, algorithm 2.5.
+        """
+        columns = ((self.errors, error), (self.departures, depart))
+        seldom = np.stack([_exceeded(np.append(draws, value)) for draws, value in columns])
+        least = seldom.min(axis=0)
+        return float(np.mean(least <= least[-1] + 1e-12))
+
+
+def _exceeded(values: Floats) -> Floats:
+    """(value,) share of all values that are at least as great."""
+    ordered = np.sort(values)
+    return np.asarray(1 - np.searchsorted(ordered, values - 1e-12) / len(values))
+
+
+def departure(gaps: Floats, scores: Floats) -> Floats:
+    """(draw,) Rao's score statistic that a shift and a stretch of the log-odds are not needed.
+
+    Parameters
+    ----------
+    gaps : (draw, instance) outcome minus stated probability. scores : (instance,) the latter.
+
+    References
+    ----------
+    Cox 1958, doi:10.1093/biomet/45.3-4.562.
+    """
+    design = np.column_stack([np.ones(len(scores)), log_odds(scores)])
+    information = design.T @ (design * (scores * (1 - scores))[:, None])
+    slopes = gaps @ design
+    return np.asarray(np.einsum("di,ij,dj->d", slopes, np.linalg.pinv(information), slopes))
+
+
+@dataclass(frozen=True)
+class CalibrationEstimate:
+    """The calibration error with its interval, what right probabilities give on average, and the
+    chance that they look as wrong as these (see `ByChance.p_value`).
+    """
+
+    error: Estimate
+    chance: float
+    p_value: float
 
 
 def calibration_estimate(
     happened: Bools, scores: Floats, bins: Ints, n_resamples: int, seed: int
-) -> tuple[Estimate, float]:
-    """The calibration error with its interval, and what right probabilities would give on average.
+) -> CalibrationEstimate:
+    """The calibration error, set against right probabilities.
 
     Noise can only raise the error, so the bootstrap never reaches 0; the interval begins there
     where right probabilities would give so great an error in more than 5 of 100 samples.
@@ -90,20 +150,14 @@ def calibration_estimate(
         n_resamples,
         np.random.default_rng(seed),
     )
-    chance = errors_by_chance(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
+    chance = ByChance.of(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
     error = bootstrapped(replicates, len(scores), seed)
-    if error.value <= np.quantile(chance, 0.95):
+    p_value = chance.p_value(error.value, float(departure((happened - scores)[None], scores)[0]))
+    if error.value <= np.quantile(chance.errors, 0.95):
         error = replace(
             error, low=0.0, method=message("interval_methods.from_zero", method=error.method)
         )
-    return error, float(chance.mean())
-
-
-def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
-    """What is checked: the explained class of two, else whether the likeliest is right."""
-    if p.probabilities.shape[1] == 2:
-        return p.truths, p.scores
-    return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)
+    return CalibrationEstimate(error, float(chance.errors.mean()), p_value)
 
 
 @dataclass(frozen=True)
@@ -138,21 +192,22 @@ class ExpectedCalibrationError(ClassMetric):
         p, target = context.predictions, context.dataset.schema.target
         happened, scores = calibration_subject(p)
         bins, _ = equal_mass_bins(scores, self.n_bins)
-        error, chance = calibration_estimate(happened, scores, bins, self.n_resamples, context.seed)
+        measured = calibration_estimate(happened, scores, bins, self.n_resamples, context.seed)
         slope, intercept = recalibration(happened, scores)
         note = message(
             "notes.expected_calibration_error.error",
             explained=target.explained_class if len(target.classes) == 2 else "",
             bins=int(bins.max()) + 1,
-            chance=chance,
+            chance=measured.chance,
         )
         joined = (
-            error.score(
+            measured.error.score(
                 "expected_calibration_error",
                 "calibration",
                 "lower",
                 unit="share",
                 bounds=SHARE,
+                p_value=measured.p_value,
                 note=note,
             ),
             slope.score("calibration_slope", "calibration", "one"),

@@ -59,9 +59,37 @@ def half_width(errors: Floats, level: float) -> float:
     Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715; Lei et al. 2018, theorem 2.2,
     doi:10.1080/01621459.2017.1307116.
     """
-    n = len(errors)
-    place = math.ceil((n + 1) * level - 1e-9)
-    return float(np.sort(np.abs(errors))[place - 1]) if place <= n else math.inf
+    place = _place(len(errors), level)
+    return float(np.sort(np.abs(errors))[place - 1]) if place <= len(errors) else math.inf
+
+
+def _place(n: int, level: float) -> int:
+    return math.ceil((n + 1) * level - 1e-9)
+
+
+def coverage_p_value(covered: int, trials: int, n_held_out: int, level: float) -> float:
+    """Two-sided test that held-out and new cases are exchangeable, by how many intervals hold.
+
+    The number is beta-binomial: the half width is one of the held-out errors, so that its true
+    coverage is itself drawn. A test against `level` alone would call every sixth sound one off.
+
+    Parameters
+    ----------
+    covered, trials : new cases that are held, of so many. n_held_out : errors that the half width
+        was taken from. level : see `half_width`.
+
+    References
+    ----------
+    Vovk 2012, doi:10.1007/s10994-013-5355-6.
+
+    >>> coverage_p_value(90, 100, 99, 0.9) > 0.9
+    True
+    """
+    from scipy.stats import betabinom
+
+    place = _place(n_held_out, level)
+    held = betabinom(trials, place, n_held_out + 1 - place)
+    return float(min(2 * min(held.cdf(covered), held.sf(covered - 1)), 1.0))
 
 
 @dataclass(frozen=True)
@@ -121,12 +149,16 @@ class PredictionIntervals(NumberMetric):
                 message("refusals.few_held_out", share=self.level, rows=len(held_out))
             )
         inside = np.abs(p.errors) <= half
+        by_group = self._by_group(context, inside)
+        chance = coverage_p_value(int(inside.sum()), len(p), len(held_out), self.level)
+        corrected = holm([chance, *(row["p_value"] for row in by_group)])
         covered = rate(int(inside.sum()), len(p)).score(
             "prediction_interval_coverage",
             "calibration",
             "none",
             unit="share",
             bounds=(0.0, 1.0),
+            p_value=float(corrected[0]),
             reference=_REFERENCE,
             note=message("notes.prediction_intervals.promised", level=self.level),
         )
@@ -139,8 +171,8 @@ class PredictionIntervals(NumberMetric):
             note=message("notes.prediction_intervals.width", level=self.level),
         )
         tables = {"coverage": self._coverage(held_out, p.errors)}
-        if len(by_group := self._by_group(context, inside)):
-            tables["by_group"] = by_group
+        if by_group:
+            tables["by_group"] = pd.DataFrame(by_group).assign(p_adjusted=corrected[1:])
         return Measurement(
             (covered, width),
             tables,
@@ -170,7 +202,7 @@ class PredictionIntervals(NumberMetric):
             ]
         )
 
-    def _by_group(self, context: MeasureContext, inside: Bools) -> pd.DataFrame:
+    def _by_group(self, context: MeasureContext, inside: Bools) -> list[dict[str, Any]]:
         """Coverage in each group: an interval that holds on the whole need not hold in a group."""
         groups = dict(context.predictions.groups)
         try:
@@ -178,8 +210,8 @@ class PredictionIntervals(NumberMetric):
                 context.dataset.schema, groups, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
             )
         except NotApplicableError:
-            return pd.DataFrame()
-        rows: list[dict[str, Any]] = [
+            return []
+        return [
             {
                 "attribute": grouping.name,
                 "attribute_label": grouping.label,
@@ -196,7 +228,6 @@ class PredictionIntervals(NumberMetric):
             for among in [grouping.codes == code]
             for covered in [rate(int(inside[among].sum()), int(among.sum()))]
         ]
-        return pd.DataFrame(rows).assign(p_adjusted=holm([row["p_value"] for row in rows]))
 
     def _p_value(self, inside: Bools, among: Bools) -> float:
         """Whether a group is held as often as all others are; NaN where it is not judged."""

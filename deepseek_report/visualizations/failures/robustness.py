@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.score import Score
 
 _HEIGHT = 4.2
 
@@ -65,8 +66,7 @@ class RobustnessPicture(PicturePart):
         name = task.moved.key
         ends = (name, f"{name}_low", f"{name}_high")
         moved = _Judged(task.moved, ends, Scale.of(task.moved, results))
-        score = results.score(task.held.key)
-        calm = score.value if score is not None and known(score.value) else None
+        calm = _calm(table, results.score(task.held.key))
         return [
             Picture(
                 name="robustness",
@@ -78,6 +78,13 @@ class RobustnessPicture(PicturePart):
                 how_to_read=caption("robustness.how_to_read"),
             )
         ]
+
+
+def _calm(table: pd.DataFrame, score: Score | None) -> float | None:
+    """The measure on undisturbed inputs: of the same rows, in earlier versions of all rows."""
+    if "before" in table:
+        return float(table["before"].iloc[0])
+    return score.value if score is not None and known(score.value) else None
 
 
 def _paint(

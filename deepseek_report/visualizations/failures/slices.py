@@ -13,7 +13,10 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.records import Row
+from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.tasks import task_of
+from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import short, wrapped
@@ -43,13 +46,14 @@ class SlicesPicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=20)] = 10
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "slices", "slices").head(self.most)
+        table = _drawn(required(results, "slices", "slices")).head(self.most)
         score = results.find("slices_examined")
         loss = task_of(results.schema.target).loss
         view = _View(
-            table.assign(value=table[loss.key], rest=table[f"rest_{loss.key}"]),
+            table.assign(value=table[loss.key], rest=_should(table, loss)),
             Scale.of(loss, results),
             int(score[0].value) if score else len(table),
+            unexpected_slice(results),
         )
         return [
             Picture(
@@ -65,11 +69,29 @@ class SlicesPicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """The slices of the picture, worst first, with `value` and `rest`, and how they are written."""
+    """The slices of the picture, worst first, with `value` and `rest`, and how they are written.
+
+    worst : the one that the report concludes on.
+    """
 
     table: pd.DataFrame
     scale: Scale
     examined: int
+    worst: Row | None
+
+
+def _drawn(table: pd.DataFrame) -> pd.DataFrame:
+    """Each slice once; one that has many errors, as expected, is not shown as beyond chance."""
+    if "kind" not in table:
+        return table
+    once = table.drop_duplicates("slice", ignore_index=True)
+    return once.assign(p_adjusted=once["p_adjusted"].where(once["kind"] == "unexpected", 1.0))
+
+
+def _should(table: pd.DataFrame, loss: Loss) -> pd.Series:
+    """What a slice should have: the expected loss, and that elsewhere where nothing is stated."""
+    expected = f"expected_{loss.key}"
+    return table[expected if expected in table else f"rest_{loss.key}"]
 
 
 def _paint(figure: Figure, view: _View) -> None:
@@ -78,10 +100,10 @@ def _paint(figure: Figure, view: _View) -> None:
 
 
 def _title(view: _View) -> Message:
-    sure = view.table[view.table["p_adjusted"] < SIGNIFICANT]
-    if sure.empty:
+    if view.worst is None:
         return caption("slices.title_none")
-    worst, scale = sure.iloc[0], view.scale
+    named = view.table[view.table["slice"] == view.worst["slice"]]
+    worst, scale = named.iloc[0], view.scale
     ends = (None, None) if scale.is_share else (worst["low"], worst["high"])
     return caption(
         "slices.title",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,32 @@ def test_a_model_that_cannot_take_missing_values_is_noted_not_hidden(toy) -> Non
     measured = Robustness().measure(context)
     assert "missing" not in set(measured.tables["perturbations"]["perturbation"])
     assert sum("no finite output" in wording().say(note) for note in measured.notes) == 2
+
+
+def test_a_linear_model_flips_as_many_decisions_as_a_smooth_one_as_sharp(toy) -> None:
+    context = toy(n=4000)
+
+    class OneNumber:
+        def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+            yes = 1 / (1 + np.exp(-1.3 * inputs[:, 2]))
+            return np.column_stack([1 - yes, yes])
+
+    model = OneNumber()
+    p = model.probabilities(context.dataset.test.inputs)
+    decided = (p[:, 1] >= 0.45).astype(np.int64)
+    own = replace(context.predictions, probabilities=p, decisions=decided)
+    measured = Robustness(max_rows=4000).measure(
+        replace(context, predictions=own, classifier=model)
+    )
+    noise = measured.tables["perturbations"].query("perturbation == 'noise' and level <= 0.5")
+    assert noise["flipped"].to_numpy() == pytest.approx(noise["smooth"].to_numpy(), rel=0.15)
+
+
+def test_what_noise_costs_is_paired_on_the_same_rows(toy) -> None:
+    context = toy(n=1500)
+    measured = Robustness(max_rows=300).measure(context)
+    table = measured.tables["perturbations"]
+    assert table["before"].nunique() == 1
+    np.testing.assert_allclose(table["before"] - table["roc_auc"], table["lost"])
+    widths = table["lost_high"] - table["lost_low"]
+    assert (widths < table["high"] - table["low"]).all()

@@ -1,36 +1,48 @@
-"""Slices and label suspects, against brute force and planted failures."""
+"""Slices and label suspects, in worlds with planted failures and without any."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import stats
 
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.failures import label_suspects
-from deepseek_report.metrics.failures.conditions import Condition, feature_conditions
+from deepseek_report.metrics.failures.conditions import feature_conditions, joined
 from deepseek_report.metrics.failures.label_suspects import (
     LabelSuspects,
     class_thresholds,
     confidently_another,
 )
-from deepseek_report.metrics.failures.slices import Slices, measure_slices
-from deepseek_report.statistics.excess import more_errors_p_value
+from deepseek_report.metrics.failures.slices import Cut, Slices, search
+from deepseek_report.statistics.excess import Excess
 from tests.worded import refused, say
 
 AMOUNT = Feature("amount", "loan amount", "numeric", unit="€")
 
 
-def with_errors(context, wrong: np.ndarray):
-    """The same context with decisions that are wrong exactly there."""
-    p = context.predictions
-    decisions = np.where(wrong, 1 - p.labels, p.labels)
-    return replace(context, predictions=replace(p, decisions=decisions))
+def with_flips(context: MeasureContext, inside: np.ndarray, share: float, seed: int = 0):
+    """The same context with calibrated labels, of which a share is flipped in one part."""
+    p, rng = context.predictions, np.random.default_rng(seed)
+    labels = (rng.random(len(p)) < p.scores).astype(np.int64)
+    flipped = inside & (rng.random(len(p)) < share)
+    labels = np.where(flipped, 1 - labels, labels)
+    return replace(context, predictions=replace(p, labels=labels))
+
+
+def unexpected(context: MeasureContext, **settings: int) -> pd.DataFrame:
+    """The slices that lose more than expected, beyond chance."""
+    table = Slices(**settings).measure(context).tables["slices"]
+    return table[(table["kind"] == "unexpected") & (table["p_adjusted"] < 0.05)]
+
+
+def cut_of(matrix: np.ndarray, about: list[str]) -> Cut:
+    return Cut(matrix, *joined(about, pairs=True))
 
 
 def test_numeric_conditions_split_at_the_training_quartiles_and_can_be_read() -> None:
@@ -59,61 +71,79 @@ def test_categories_and_constant_numbers_have_one_condition_each() -> None:
     assert constant[0].holds.all()
 
 
-def test_counts_are_those_of_a_loop() -> None:
+def test_what_one_part_brings_about_is_found_once() -> None:
     rng = np.random.default_rng(0)
-    conditions = [Condition(name, name, rng.random(80) < 0.4) for name in "aabbc"]
-    wrong = rng.random(80) < 0.3
-    slices = measure_slices(conditions, wrong.astype(float), True, (0, 0))
-    pairs = list(zip(slices.first, slices.second, strict=True))
-    assert (0, 1) not in pairs
-    assert len(pairs) == 5 + 8
-    for (a, b), size, errors in zip(pairs, slices.inside.sizes, slices.inside.sums, strict=True):
-        inside = conditions[a].holds & conditions[b].holds
-        assert (size, errors) == (inside.sum(), (inside & wrong).sum())
+    matrix = (rng.random((2000, 4)) < 0.4).astype(float)
+    matrix[:, 1] = np.where(rng.random(2000) < 0.9, matrix[:, 0], matrix[:, 1])
+    chances = np.full(2000, 0.2)
+    wrong = rng.random(2000) < np.where(matrix[:, 0] > 0, 0.4, 0.2)
+    excess = Excess.of_events(wrong, chances, np.ones(2000))
+    cut = cut_of(matrix, list("abcd"))
+    chosen = search(cut, excess, least=50, most=5)
+    assert (cut.first[chosen[0]], cut.second[chosen[0]]) == (0, 0)
+    assert not any(1 in (cut.first[k], cut.second[k]) for k in chosen)
 
 
-def test_the_p_value_is_fishers_one_sided() -> None:
-    ours = more_errors_p_value(np.array([12]), np.array([30]), 25, 120)
-    theirs = stats.fisher_exact([[12, 18], [13, 77]], alternative="greater").pvalue
-    assert ours[0] == pytest.approx(theirs)
+def test_a_part_of_two_conditions_is_found_by_both() -> None:
+    rng = np.random.default_rng(2)
+    matrix = (rng.random((3000, 4)) < 0.4).astype(float)
+    both = (matrix[:, 0] > 0) & (matrix[:, 3] > 0)
+    wrong = rng.random(3000) < np.where(both, 0.45, 0.2)
+    excess = Excess.of_events(wrong, np.full(3000, 0.2), np.ones(3000))
+    cut = cut_of(matrix, list("abcd"))
+    best = search(cut, excess, least=50, most=5)[0]
+    assert (cut.first[best], cut.second[best]) == (0, 3)
 
 
-def test_a_planted_slice_is_found_first_with_its_counts(toy) -> None:
+def test_conditions_on_one_feature_are_not_joined() -> None:
+    first, second = joined(list("aab"), pairs=True)
+    assert (0, 1) not in set(zip(first.tolist(), second.tolist(), strict=True))
+
+
+def test_a_planted_slice_is_found_and_its_numbers_are_from_the_other_half(toy) -> None:
+    context = toy(n=3000)
+    inside = context.dataset.test.inputs[:, 1] == 0
+    context = with_flips(context, inside, 0.8)
+    worst = unexpected(context).iloc[0]
+    assert worst["slice"] == "colour is “red”"
+    assert worst["n"] == pytest.approx(inside.sum() / 2, abs=40)
+    assert worst["share"] == inside.mean()
+    wrong = (~context.predictions.correct)[inside].mean()
+    assert worst["low"] < wrong < worst["high"]
+    assert worst["error_rate"] > worst["expected_error_rate"]
+    assert worst["surplus_low"] > 0
+
+
+def test_the_rate_of_a_found_slice_is_that_of_fresh_rows_on_average(toy) -> None:
     context = toy(n=1500)
-    inputs = context.dataset.test.inputs
-    rng = np.random.default_rng(0)
-    quarter = np.quantile(context.dataset.train.inputs[:, 0], 0.75, method="lower")
-    planted = (inputs[:, 1] == 1) & (inputs[:, 0] > quarter)
-    wrong = np.where(planted, rng.random(1500) < 0.7, rng.random(1500) < 0.1)
-    table = Slices().measure(with_errors(context, wrong)).tables["slices"]
-    worst = table.iloc[0]
-    assert worst["slice"] == f"loan amount is over €\u00a0{quarter:.0f} and colour is “green”"
-    assert worst["n"] == planted.sum()
-    assert worst["errors"] == (wrong & planted).sum()
-    assert worst["rest_error_rate"] == pytest.approx(wrong[~planted].mean())
-    assert worst["p_adjusted"] < 1e-6
-    assert worst["low"] < worst["error_rate"] < worst["high"]
+    inside = context.dataset.test.inputs[:, 1] == 1
+    gaps = []
+    for seed in range(30):
+        planted = with_flips(context, inside, 0.35, seed)
+        p = planted.predictions
+        truth = np.where(inside, 0.65 * p.scores + 0.35 * (1 - p.scores), p.scores)
+        expected = np.where(p.decisions == 1, 1 - truth, truth)
+        for _, row in unexpected(planted).iterrows():
+            if row["slice"] == "colour is “green”":
+                gaps.append(row["error_rate"] - expected[inside].mean())
+    assert len(gaps) >= 20
+    assert abs(np.mean(gaps)) < 2.5 * np.std(gaps) / np.sqrt(len(gaps)) + 0.005
 
 
-def test_a_slice_no_worse_than_its_parent_is_not_listed(toy) -> None:
-    context = toy(n=1500)
-    parent = context.dataset.test.inputs[:, 1] == 1
-    wrong = parent & (np.arange(1500) % 2 == 0)
-    table = Slices().measure(with_errors(context, wrong)).tables["slices"]
-    assert table.iloc[0]["slice"] == "colour is “green”"
-    assert (
-        table["features"].str.contains("colour") & (table["slice"] != "colour is “green”")
-    ).sum() <= 1
-
-
-def test_random_errors_seldom_give_a_slice_beyond_chance(toy) -> None:
+def test_perfect_probabilities_seldom_give_a_slice_that_is_unexpected(toy) -> None:
     context = toy(n=800)
-    alarms = 0
-    for seed in range(20):
-        wrong = np.random.default_rng(seed).random(800) < 0.2
-        table = Slices().measure(with_errors(context, wrong)).tables["slices"]
-        alarms += bool((table["p_adjusted"] < 0.05).any())
-    assert alarms <= 3
+    nowhere = np.zeros(800, bool)
+    alarms = sum(not unexpected(with_flips(context, nowhere, 0, seed)).empty for seed in range(40))
+    assert alarms <= 5
+
+
+def test_cases_near_the_threshold_are_listed_apart(toy) -> None:
+    context = with_flips(toy(n=3000), np.zeros(3000, bool), 0)
+    table = Slices().measure(context).tables["slices"]
+    errors = table[(table["kind"] == "errors") & (table["p_adjusted"] < 0.05)]
+    assert len(errors)
+    beyond = (errors["error_rate"] - errors["expected_error_rate"]).abs()
+    assert (beyond < errors["error_rate"] - errors["rest_error_rate"]).all()
 
 
 def test_slices_of_single_features_only(toy) -> None:

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from deepseek_report.metrics.performance.calibration import (
     ExpectedCalibrationError,
     calibration_estimate,
+    departure,
     recalibration,
     reliability_table,
 )
@@ -58,7 +59,7 @@ def test_the_interval_of_the_error_covers_the_truth_about_95_times_in_100(shift:
         bins, _ = equal_mass_bins(scores, 10)
         truth = calibration_error(right, scores, bins)[0]
         happened = rng.random(800) < right
-        estimate, _ = calibration_estimate(happened, scores, bins, 150, draw)
+        estimate = calibration_estimate(happened, scores, bins, 150, draw).error
         covered += estimate.low <= truth + 1e-12 and truth <= estimate.high
     assert 0.90 <= covered / 150 <= 0.99
 
@@ -66,12 +67,40 @@ def test_the_interval_of_the_error_covers_the_truth_about_95_times_in_100(shift:
 def test_the_interval_reaches_beyond_the_value_and_zero_only_where_noise_explains_it() -> None:
     happened, scores = sample(600)
     bins, _ = equal_mass_bins(scores, 15)
-    right, chance = calibration_estimate(happened, scores, bins, 300, 0)
+    measured = calibration_estimate(happened, scores, bins, 300, 0)
+    right = measured.error
     assert right.low == 0.0
-    assert chance == pytest.approx(right.value, rel=0.5)
+    assert measured.chance == pytest.approx(right.value, rel=0.5)
     assert right.high > right.value + 0.005
-    wrong, _ = calibration_estimate(happened, scores**3, bins, 300, 0)
+    wrong = calibration_estimate(happened, scores**3, bins, 300, 0).error
     assert 0 < wrong.low < wrong.value < wrong.high
+
+
+def test_perfect_probabilities_look_wrong_by_either_number_in_5_of_100_samples() -> None:
+    rng, alarms = np.random.default_rng(4), 0
+    for draw in range(200):
+        scores = 1 / (1 + np.exp(-rng.normal(-1, 1.2, 300)))
+        bins, _ = equal_mass_bins(scores, 15)
+        happened = rng.random(300) < scores
+        alarms += calibration_estimate(happened, scores, bins, 100, draw).p_value < 0.05
+    assert 2 <= alarms <= 20
+
+
+@pytest.mark.parametrize(("stretch", "shift"), [(2.0, 0.0), (1.0, 0.5)])
+def test_wrong_probabilities_are_beyond_chance(stretch: float, shift: float) -> None:
+    happened, scores = sample(1500)
+    wrong = 1 / (1 + (1 / scores - 1) ** stretch * np.exp(-shift))
+    bins, _ = equal_mass_bins(wrong, 15)
+    assert calibration_estimate(happened, wrong, bins, 300, 0).p_value < 0.01
+    bins, _ = equal_mass_bins(scores, 15)
+    assert calibration_estimate(happened, scores, bins, 300, 0).p_value > 0.05
+
+
+def test_the_score_statistic_of_right_probabilities_has_two_degrees_of_freedom() -> None:
+    rng = np.random.default_rng(5)
+    scores = 1 / (1 + np.exp(-rng.normal(-1, 1, 800)))
+    gaps = (rng.random((2000, 800)) < scores) - scores
+    assert departure(gaps, scores).mean() == pytest.approx(2, abs=0.15)
 
 
 def test_the_table_agrees_with_scikit_learn() -> None:

@@ -1,0 +1,57 @@
+"""How grave a finding is: whom it harms, by how much, and how sure that is. One table for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from deepseek_report.artifacts.finding import SEVERITIES, Severity
+
+#: What is harmed: people who are treated differently, the decisions or numbers that are given, or
+#: what is told about the model (explanations, records, cost).
+Harm = Literal["people", "decision", "method"]
+Size = Literal["large", "moderate", "small"]
+HARMS: tuple[Harm, ...] = ("people", "decision", "method")
+SIZES: tuple[Size, ...] = ("large", "moderate", "small")
+
+#: Where the harm is certain: the whole interval says so, after correction. What is only possible is
+#: one step less. What is told about a model never outranks what is done to people.
+_CERTAIN: Mapping[Harm, tuple[Severity, Severity, Severity]] = {
+    "people": ("high", "medium", "low"),
+    "decision": ("high", "medium", "low"),
+    "method": ("medium", "low", "info"),
+}
+
+
+def severity(harm: Harm, size: Size, *, certain: bool = True) -> Severity:
+    """The severity of a finding.
+
+    Parameters
+    ----------
+    harm : what is harmed. size : how large the harm is, see `size_of`.
+    certain : whether it is beyond chance; else one step less.
+
+    >>> severity("people", "large"), severity("people", "large", certain=False)
+    ('high', 'medium')
+    >>> severity("method", "large")
+    'medium'
+    """
+    grade = _CERTAIN[harm][SIZES.index(size)]
+    return grade if certain else SEVERITIES[min(SEVERITIES.index(grade) + 1, len(SEVERITIES) - 1)]
+
+
+def size_of(least: float, moderate: float, large: float) -> Size:
+    """How large a harm is, by what it is at least.
+
+    Parameters
+    ----------
+    least : the end of the interval that is nearer to no harm, not the estimate: an estimate that
+        happens to lie on a limit would be graded by its rounding.
+    moderate, large : from where on it is called so.
+
+    >>> size_of(0.06, moderate=0.05, large=0.1)
+    'moderate'
+    """
+    if least >= large:
+        return "large"
+    return "moderate" if least >= moderate else "small"

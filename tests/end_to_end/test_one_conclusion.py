@@ -1,0 +1,138 @@
+"""What was concluded is said alike wherever a verdict is shown: one function for each."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.conclusions import Conclusions
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.findings.conclude import conclude
+from deepseek_report.findings.rules_bottlenecks import unexpected_slice
+from deepseek_report.runner.run_folders.writing import concluded_record
+from deepseek_report.sections.bottlenecks import BottlenecksSection
+from deepseek_report.sections.performance import PerformanceSection
+from deepseek_report.sections.robustness import RobustnessSection
+from deepseek_report.sections.summary import SummarySection
+from deepseek_report.terminal import say_finished
+from deepseek_report.visualizations.failures.slices import SlicesPicture
+from deepseek_report.wording.of_results import words_of
+from tests.conftest import SmallRun
+from tests.real_runs import small_results, with_table
+
+SECTIONS = (PerformanceSection(), RobustnessSection(), BottlenecksSection())
+
+
+@pytest.fixture
+def results(small_run: SmallRun) -> Results:
+    return small_results(small_run)
+
+
+@pytest.fixture
+def conclusions(small_run: SmallRun) -> Conclusions:
+    return Conclusions.load(small_run.folder / "artifacts" / "conclusions")
+
+
+def worded_findings(results: Results, conclusions: Conclusions) -> list[tuple[str, str]]:
+    """Severity and claim of every finding that was concluded, in its order."""
+    worded = [words_of(results).finding(finding) for finding in conclusions.findings]
+    return [(finding.severity_label, finding.claim) for finding in worded]
+
+
+def test_the_record_of_a_run_holds_what_was_concluded(
+    small_run: SmallRun, conclusions: Conclusions
+) -> None:
+    record = concluded_record(small_run.folder)
+    kept = [(f["id"], f["severity"], f["cause"], f["touches"]) for f in record["findings"]]
+    own = [(f.id, f.severity, f.cause, f.touches) for f in conclusions.findings]
+    assert kept[len(kept) - len(own) :] == own
+    assert [t["outcome"] for t in record["thresholds"]] == [v.outcome for v in conclusions.verdicts]
+
+
+def test_the_summary_says_what_was_concluded(results: Results, conclusions: Conclusions) -> None:
+    values = SummarySection(findings=20).content(results).values
+    shown = [(finding.severity_label, finding.claim) for finding in values["shown"]]
+    listed = [(finding["severity"], finding["claim"]) for finding in values["others"]]
+    assert [*shown, *listed] == worded_findings(results, conclusions)
+    outcomes = [threshold["outcome"] for threshold in values["thresholds"]]
+    assert outcomes == [verdict.outcome for verdict in conclusions.verdicts]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: type(section).__name__)
+def test_a_section_says_what_was_concluded(
+    section: Any, results: Results, conclusions: Conclusions
+) -> None:
+    content = section.content(results)
+    own = [f for f in conclusions.findings if f.section == content.name]
+    assert own
+    assert [(f.id, f.severity) for f in content.values["findings"]] == [
+        (f.id, f.severity) for f in own
+    ]
+
+
+def test_the_terminal_says_what_was_concluded(
+    small_run: SmallRun,
+    results: Results,
+    conclusions: Conclusions,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = concluded_record(small_run.folder)
+    finished = SimpleNamespace(
+        record=record, folder=small_run.folder, from_store=False, failures=(), details={}, kept=(),
+        run_digest="", pages=(),
+    )  # fmt: skip
+    say_finished(finished)  # type: ignore[arg-type]
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    grades = {"critical", "major", "minor"}
+    shown = [line for line in lines if line.split(":")[0] in grades]
+    expected = [f"{grade}: {claim}" for grade, claim in worded_findings(results, conclusions)]
+    assert shown
+    assert shown == expected[: len(shown)]
+
+
+def test_rows_of_frameworks_bear_findings_as_they_were_concluded(
+    small_run: SmallRun, results: Results, conclusions: Conclusions
+) -> None:
+    record = load_json(small_run.folder / "evidence.json")
+    known = {finding.id: finding.severity for finding in conclusions.findings}
+    borne = list(_findings_in(record))
+    for finding in borne:
+        assert known[finding["id"]] == finding["severity"]
+
+
+def _findings_in(node: Any) -> Any:
+    """Every record of a finding below a node of evidence.json."""
+    if isinstance(node, dict):
+        if {"id", "severity"} <= set(node):
+            yield node
+        for below in node.values():
+            yield from _findings_in(below)
+    elif isinstance(node, list):
+        for below in node:
+            yield from _findings_in(below)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_failing_slice_is_told_by_finding_section_and_picture_alike(
+    results: Results, fails: bool
+) -> None:
+    def planted(table: pd.DataFrame) -> pd.DataFrame:
+        row = {"slice": "age is over 90", "features": "age", "n": 40, "share": 0.1, "errors": 20}
+        row |= {"error_rate": 0.5, "low": 0.4, "high": 0.6, "expected_error_rate": 0.2}
+        row |= {"rest_error_rate": 0.2, "missed_rate": 0.5, "rest_missed_rate": 0.3}
+        row |= {"surplus": 0.2, "surplus_low": 0.15, "surplus_high": 0.25, "p_value": 0.001}
+        row |= {"kind": "unexpected", "p_adjusted": 0.004 if fails else 0.4}
+        return pd.DataFrame([row], columns=table.columns).astype(table.dtypes)
+
+    changed = with_table(results, "slices", "slices", planted)
+    findings = {finding.message for finding in conclude(changed).findings}
+    sentence = BottlenecksSection().content(changed).values["accuracy"]["sentence"]
+    title = words_of(changed).say(SlicesPicture().draw(changed)[0].title)
+    assert (unexpected_slice(changed) is not None) == fails
+    assert ("worst_slice" in findings, "no_slice" in findings) == (fails, not fails)
+    assert ("age is over 90" in sentence) == fails
+    assert ("age is over 90" in title) == fails

@@ -1,0 +1,89 @@
+"""Severity is one table, findings of one cause are told once, and the widest come first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.findings.find import one_per_cause
+from deepseek_report.findings.severity import HARMS, SIZES, severity
+from deepseek_report.wording.words import wording
+
+PAGE = Path(__file__).parents[2] / "docs" / "severity.md"
+
+
+def rank(grade: str) -> int:
+    return SEVERITIES.index(grade)
+
+
+@pytest.mark.parametrize("certain", [True, False])
+def test_what_is_told_about_a_model_never_outranks_what_is_done_to_people(certain):
+    for size in SIZES:
+        grades = [rank(severity(harm, size, certain=certain)) for harm in HARMS]
+        assert grades == sorted(grades)
+    assert "high" not in {severity("method", size, certain=certain) for size in SIZES}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_less_harm_and_less_certainty_are_never_graver(harm):
+    certain, possible = (
+        [rank(severity(harm, size, certain=sure)) for size in SIZES] for sure in (True, False)
+    )
+    assert certain == sorted(certain)
+    assert all(less >= more for less, more in zip(possible, certain, strict=True))
+
+
+def test_the_page_holds_the_table():
+    label = wording().table("severities")
+    rows = [
+        f"| {harm} | {'certain' if sure else 'possible'} | "
+        + " | ".join(label[severity(harm, size, certain=sure)] for size in SIZES)
+        + " |"
+        for harm in HARMS
+        for sure in (True, False)
+    ]
+    assert "\n".join(rows) in PAGE.read_text("utf-8")
+
+
+def test_a_broken_promise_is_told_by_the_finding_that_says_the_same():
+    promise = Finding("promise", "high", "threshold_missed", cause="x")
+    own = Finding("own", "low", "calibration_off", cause="x")
+    other = Finding("other", "info", "faithful")
+    assert one_per_cause([promise, own, other]) == [replace(own, severity="high"), other]
+
+
+def test_a_broken_promise_stands_where_the_other_finding_sees_no_problem():
+    promise = Finding("promise", "high", "threshold_missed", cause="x")
+    good = Finding("own", "info", "calibration_good", cause="x")
+    assert one_per_cause([good, promise]) == [promise]
+
+
+def test_findings_without_a_cause_are_all_told():
+    findings = [Finding(name, "low", "flips") for name in "ab"]
+    assert one_per_cause(findings) == findings
+
+
+@pytest.mark.parametrize(
+    ("message", "values"),
+    [
+        ("worst_slice", {"rest": 0.2, "share": 0.1, "missed": None, "rest_missed": None}),
+        ("flips", {"area": None, "clean": None}),
+        ("flips_few", {"area": None, "clean": None}),
+        ("moved", {"share": 0.3, "noisy": None, "unit": ""}),
+        ("label_suspects", {}),
+    ],
+)
+def test_findings_of_earlier_versions_can_be_said(message, values, say):
+    number = Estimate.of(0.3, 0.2, 0.4, 100)
+    known = {"slice": "age is over 50", "p": 0.01, "examined": 9, "target": "yes", "noise": "noise"}
+    known |= dict.fromkeys(("error", "flips", "change", "suspects"), number)
+    assert "100" in say(Finding("a", "low", message, known | values))
+
+
+def test_findings_of_earlier_versions_are_about_no_share_of_cases():
+    record = {"id": "a", "severity": "low", "message": "flips", "values": {}}
+    assert (Finding.from_json(record).cause, Finding.from_json(record).touches) == ("", 0.0)

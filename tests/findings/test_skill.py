@@ -1,0 +1,54 @@
+"""A model that is not shown to beat a constant is the gravest finding."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_report.findings.find import measured_findings
+from deepseek_report.findings.skill import has_skill
+from deepseek_report.wording.words import wording
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "skilled"),
+    [
+        (0.7, 0.6, 0.8, True),
+        (0.49, 0.44, 0.54, False),
+        (0.6, 0.5, 0.7, False),
+        (0.8, 0.4, 1, False),
+    ],
+)
+def test_skill_is_shown_where_the_whole_interval_is_above_a_constant(
+    run, score, value, low, high, skilled
+):
+    run.measure("roc_auc", score("roc_auc", value, low, high))
+    assert has_skill(run.results()) is skilled
+
+
+def test_the_skill_of_a_number_is_that_it_beats_the_mean(run, score):
+    run.data(classes=("price",), favourable=None, explained=0, task="regression", unit="€")
+    run.measure("r2", score("r2", 0.02, -0.03, 0.06))
+    run.measure("baselines", score("mae_gain", 3.0, 2.0, 4.0, predictor="mean"))
+    assert has_skill(run.results()) is False
+    findings = measured_findings(run.results())
+    assert [finding.id for finding in findings] == ["no_skill"]
+
+
+def test_skill_cannot_be_told_where_its_score_was_not_measured(run, score):
+    run.measure("accuracy", score("accuracy", 0.9, 0.8, 0.95))
+    assert has_skill(run.results()) is None
+    assert measured_findings(run.results()) == ()
+
+
+def test_a_model_without_skill_is_told_first_and_its_explanations_are_of_no_use(run, score, say):
+    run.promise(metric="roc_auc", at_least=0.75, set_by="us")
+    run.measure("roc_auc", score("roc_auc", 0.49, 0.47, 0.51))
+    run.measure("deletion/shap", score("deletion_gain", 0.1, 0.05, 0.15, explainer="shap"))
+    findings = measured_findings(run.results())
+    assert (findings[0].id, findings[0].severity) == ("no_skill", "high")
+    assert "0.490 (0.470–0.510)" in say(findings[0])
+    assert "threshold_missed" not in {finding.message for finding in findings}
+    explaining = [finding for finding in findings if finding.section == "trust"]
+    assert explaining
+    for finding in explaining:
+        assert any("of no use" in limit for limit in wording().finding(finding).limits)
