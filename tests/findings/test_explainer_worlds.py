@@ -16,7 +16,8 @@ def test_methods_that_are_right_blind_and_wrong_get_the_verdicts_that_they_deser
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from worlds import explainers
 
-    uses = explainers.verdicts_of(model, 60, seed=3)
+    methods = [name for name, _, _ in explainers.METHODS]
+    uses = explainers.verdicts_of(explainers.MODELS[model], 60, methods, seed=3)
     wrong = {
         name: uses[name] for name, _, deserved in explainers.METHODS if uses[name] not in deserved
     }
