@@ -20,9 +20,9 @@ _FILE = "conclusions.json"
 #: overall : which players count over all cases; it tells the cases hardly apart.
 #: not_this_case : it depends on the model, but for a case it is hardly better than chance, or no
 #: better than another case's. nothing : it says nothing about the model. wrong : it says the
-#: opposite of what the model does.
-#: unsteady : repeated, it gives other reasons. no_skill : nothing, since the model has no skill.
-#: open : it looks better than chance, and its interval reaches to none. few : too few cases.
+#: opposite of what the model does. faulty : it fails a check whose answer is known, so a library
+#: errs. unsteady : repeated, it gives other reasons. no_skill : nothing, since the model has no
+#: skill. open : it looks better than chance, and its interval reaches to none. few : too few cases.
 #: untested : a test that trust needs was not made, `ExplainerVerdict.missing` says which.
 Use = Literal[
     "amounts",
@@ -30,6 +30,7 @@ Use = Literal[
     "overall",
     "not_this_case",
     "nothing",
+    "faulty",
     "wrong",
     "unsteady",
     "no_skill",

@@ -18,11 +18,11 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.wording.estimates import ends
 
 #: It was judged, and the reasons of single cases may not be told.
-CONDEMNED: frozenset[Use] = frozenset({"not_this_case", "nothing", "wrong", "unsteady"})
+CONDEMNED: frozenset[Use] = frozenset({"faulty", "not_this_case", "nothing", "wrong", "unsteady"})
 #: Uses from the best to the worst, as the method that leads is chosen.
 USES: tuple[Use, ...] = (
     *("amounts", "order", "overall", "untested", "few", "open"),
-    *("no_skill", "not_this_case", "unsteady", "nothing", "wrong"),
+    *("no_skill", "not_this_case", "unsteady", "nothing", "wrong", "faulty"),
 )
 
 #: Share of the reachable gain over a random order under which a method knows next to nothing.
@@ -53,11 +53,12 @@ def verdicts(results: Results) -> dict[str, ExplainerVerdict]:
 def verdict_of(results: Results, name: str) -> ExplainerVerdict:
     """What a method may be used for; the first that holds of `_uses`.
 
-    Of a model without skill nothing is concluded, nor from fewer than `LEAST_CASES` cases. A method
-    that is clearly worse than a random order is wrong. One that gives something else when repeated
-    is unsteady; one that does not depend on what the model has learnt says nothing about it. Trust
-    needs that it beats a random order in deletion and in insertion, and another case's explanation,
-    which one ranking for all cases cannot; its amounts are told where they add up.
+    Of a model without skill nothing is concluded, nor from fewer than `LEAST_CASES` cases, nor from
+    a method that fails a check whose answer is known. One that is clearly worse than a random order
+    is wrong. One that gives something else when repeated is unsteady; one that does not depend on
+    what the model has learnt says nothing about it. Trust needs that it beats a random order in
+    deletion and in insertion, and another case's explanation, which one ranking for all cases
+    cannot; its amounts are told where they add up.
     """
     if name not in results.explanations:
         return ExplainerVerdict(name, "untested")
@@ -81,6 +82,7 @@ def _uses(results: Results, verdict: ExplainerVerdict) -> tuple[tuple[Use, bool]
     return (
         ("no_skill", has_skill(results) is False),
         ("few", len(explanation) < LEAST_CASES),
+        ("faulty", not keeps_promises(results, name)),
         ("wrong", _is_turned(results, name)),
         ("unsteady", verdict.steady is False),
         ("nothing", verdict.learnt is False),
@@ -179,6 +181,12 @@ def steady(results: Results, name: str) -> bool | None:
     scores = [(_score(results, metric, name), allowed) for metric, allowed in tests]
     known = [(score, allowed) for score, allowed in scores if score is not None]
     return all(ends(score)[0] <= allowed for score, allowed in known) if known else None
+
+
+def keeps_promises(results: Results, name: str) -> bool:
+    """Whether it passes the checks whose answer is known, as far as there are some."""
+    failures = _score(results, "self_check_failures", name)
+    return failures is None or failures.value == 0
 
 
 def adds_up(results: Results, name: str) -> bool | None:

@@ -29,7 +29,16 @@ from deepseek_report.wording import estimates
 #: which they tell the same one; between the two there is nothing to say.
 DISAGREE, AGREE = 0.5, 0.8
 #: Verdicts that are one finding each, with all methods that have them.
-_TOLD: tuple[Use, ...] = ("wrong", "nothing", "unsteady", "not_this_case", "overall", "open", "few")
+_TOLD: tuple[Use, ...] = (
+    "faulty",
+    "wrong",
+    "nothing",
+    "unsteady",
+    "not_this_case",
+    "overall",
+    "open",
+    "few",
+)
 #: The numbers behind the verdicts.
 _NUMBERS = (
     *("deletion_effect", "insertion_effect", "own_case_effect", "shared_order"),
@@ -53,7 +62,7 @@ def uses(results: Results) -> list[Finding]:
 
 def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
     leads = leading_explainer(results) in names
-    severity: Severity = "medium" if use in {"wrong", "nothing"} else "low"
+    severity: Severity = "medium" if use in {"faulty", "wrong", "nothing"} else "low"
     if leads and use in CONDEMNED:
         severity = "high"
     return Finding(
@@ -88,6 +97,11 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
     return {
         "explainer": explainer_label(results, name),
         "n": len(results.explanations[name]),
+        "failed": [
+            row
+            for row in rows(results, "self_check", "checks")
+            if row["explainer"] == name and not row["passed"]
+        ],
         **{
             metric: estimates.of_score(score)
             if score is not None and finite(score.value) is not None

@@ -35,6 +35,7 @@ _METRICS = (
     "max_sensitivity",
     "parameter_randomisation",
     "null_players",
+    "self_check",
     "explainer_agreement",
     "localisation",
 )

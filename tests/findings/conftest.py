@@ -176,6 +176,7 @@ MEASURED = {
     "null_players": ("null_player_share",),
     "max_sensitivity": ("repeat_ratio", "max_sensitivity_ratio"),
     "completeness_gap": ("completeness_gap",),
+    "self_check": ("self_check_failures",),
 }
 
 CARD: dict[str, Any] = {

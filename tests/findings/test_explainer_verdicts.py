@@ -31,6 +31,7 @@ WORSE = (-0.5, -0.6, -0.4)
         ({"randomisation_correlation": None, "null_player_share": (1.0, 0.9, 1.1)}, "nothing"),
         ({"randomisation_correlation": None, "null_player_share": (0.1, 0.0, 0.2)}, "amounts"),
         ({"repeat_ratio": (0.8, 0.6, 1.0)}, "unsteady"),
+        ({"self_check_failures": (1.0, 1.0, 1.0)}, "faulty"),
         ({"max_sensitivity_ratio": (1.0, 0.95, 1.05)}, "unsteady"),
         ({"deletion_effect": WORSE, "insertion_effect": WORSE}, "wrong"),
         ({"deletion_effect": WORSE}, "not_this_case"),
@@ -127,6 +128,24 @@ def test_methods_with_one_fault_are_one_finding_and_grave_only_if_the_leading_ha
     run.tests_of(shap=blind)
     (fault,) = (f for f in rules_explanations.uses(run.results()) if "SHAP" in say(f))
     assert fault.severity == "high"
+
+
+def test_a_failed_check_is_told_with_what_it_missed(run: Any, score: Any, say: Any) -> None:
+    """The way of an error of the shap package (shap#3938) into the report."""
+    run.tests_of(shap={})
+    about = {"explainer": "shap", "n": 40}
+    checks = [
+        {**about, "check": "additivity", "difference": 0.3, "allowed": 0.001, "passed": False},
+        {**about, "check": "output", "difference": 0.0, "allowed": 0.001, "passed": True},
+    ]
+    run.measure(
+        "self_check/shap", score("self_check_failures", 1.0, explainer="shap"), checks=checks
+    )
+    (finding,) = rules_explanations.uses(run.results())
+    assert finding.severity == "high"
+    assert say(finding).startswith("SHAP fails a check whose answer is known.")
+    assert "miss the distance from the base value to the output by up to 0.300" in say(finding)
+    assert "is not that of the model" not in say(finding)
 
 
 @pytest.mark.parametrize("use", ["wrong", "unsteady", "not_this_case", "overall", "open"])
