@@ -15,6 +15,32 @@ Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 Side = Literal["at_least", "at_most"]
 _FILE = "conclusions.json"
 
+#: What a method may be used for.
+#: amounts, order : the reasons of each case, with their amounts or in their order alone.
+#: overall : which players count over all cases; it tells the cases hardly apart.
+#: not_this_case : it depends on the model, but for a case it is hardly better than chance, or no
+#: better than another case's. nothing : it says nothing about the model. wrong : it says the
+#: opposite of what the model does. faulty : it fails a check whose answer is known, so a library
+#: errs. unsteady : repeated, it gives other reasons. no_skill : nothing, since the model has no
+#: skill. open : it looks better than chance, and its interval reaches to none. few : too few cases.
+#: untested : a test that trust needs was not made, `ExplainerVerdict.missing` says which.
+Use = Literal[
+    "amounts",
+    "order",
+    "overall",
+    "not_this_case",
+    "nothing",
+    "faulty",
+    "wrong",
+    "unsteady",
+    "no_skill",
+    "open",
+    "few",
+    "untested",
+]
+#: The reasons of single cases may be told.
+TRUSTED: frozenset[Use] = frozenset({"amounts", "order"})
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -47,18 +73,45 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class ExplainerVerdict:
+    """What a method may be used for, and the outcomes of the tests behind it; None: not tested.
+
+    beats_random : in deletion and insertion, by a least effect; None where chance is not excluded
+    either. own_case : its order for a case is better than that of another case, likewise. learnt :
+    it depends on what the model has learnt. steady : it gives the same again. adds_up : its
+    attributions add up to the prediction. missing : the metrics without which it is not judged.
+    """
+
+    explainer: str
+    use: Use
+    beats_random: bool | None = None
+    own_case: bool | None = None
+    learnt: bool | None = None
+    steady: bool | None = None
+    adds_up: bool | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the reasons that it gives for single cases may be told."""
+        return self.use in TRUSTED
+
+
+@dataclass(frozen=True)
 class Conclusions:
     """The artifact `conclusions`.
 
     findings : gravest first, without the one on parts that failed. verdicts : on the declared
     thresholds. leading : the explainer that does best in the tests; leading_for_cases : the one
-    whose reasons are told case by case; None where no explainer is signed.
+    whose reasons are told case by case; None where no explainer is signed. explainers : on what
+    each method may be used for, in the order of the config; none in runs of older versions.
     """
 
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     leading: str | None = None
     leading_for_cases: str | None = None
+    explainers: tuple[ExplainerVerdict, ...] = ()
 
     def save(self, folder: Path) -> None:
         save_json(
@@ -67,6 +120,7 @@ class Conclusions:
                 **vars(self),
                 "findings": [plain(vars(finding)) for finding in self.findings],
                 "verdicts": [plain(vars(verdict)) for verdict in self.verdicts],
+                "explainers": [plain(vars(verdict)) for verdict in self.explainers],
             },
         )
 
@@ -78,6 +132,10 @@ class Conclusions:
             verdicts=tuple(_verdict(entry) for entry in content["verdicts"]),
             leading=content["leading"],
             leading_for_cases=content["leading_for_cases"],
+            explainers=tuple(
+                ExplainerVerdict(**{**entry, "missing": tuple(entry["missing"])})
+                for entry in content.get("explainers", ())
+            ),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +72,12 @@ class Explanation:
         if self.base_values is None:
             return None
         return np.asarray(self.values.sum(axis=1) - (self.predictions - self.base_values))
+
+    def at(self, chosen: NDArray[np.int64]) -> Explanation:
+        """The explanation of some of the instances; chosen : (chosen instance,) their positions."""
+        known = {name: getattr(self, name) for name in _ARRAYS}
+        arrays = {name: array[chosen] for name, array in known.items() if array is not None}
+        return replace(self, **arrays)
 
     def save(self, folder: Path) -> None:
         arrays = {n: getattr(self, n) for n in _ARRAYS if getattr(self, n) is not None}

@@ -17,7 +17,7 @@ from deepseek_report.compliance.integrity import (
     examine,
 )
 from deepseek_report.compliance.item_checks import Subject, run_checks, scores_of
-from deepseek_report.compliance.sources import Kind, Need, SanityTest, Sources, load_sources
+from deepseek_report.compliance.sources import Kind, Need, Sources, load_sources
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def evidence_index(
     sources : the map from artifacts to kinds; the shipped one by default.
     """
     sources = sources or load_sources()
-    index = _Index(results, floor, sources.sanity)
+    index = _Index(results, floor)
     return {name: index.evidence(name, kind) for name, kind in sources.kinds.items()}
 
 
@@ -104,7 +104,6 @@ def evidence_index(
 class _Index:
     results: Results
     floor: int
-    sanity: tuple[SanityTest, ...]
 
     def evidence(self, name: str, kind: Kind) -> Evidence:
         state, items, problems = self.look(name, kind)
@@ -174,7 +173,7 @@ class _Index:
         examined = examine(self.results, need.artifact, need.files, kind.subject)
         if examined.state != "present":
             return Item(need.artifact, examined.state, examined.files, examined.problems)
-        outcome = run_checks(need, Subject(self.results, need.artifact, self.floor, self.sanity))
+        outcome = run_checks(need, Subject(self.results, need.artifact, self.floor))
         return Item(
             artifact=need.artifact,
             state="failed" if outcome.problems else "present",

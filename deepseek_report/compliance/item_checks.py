@@ -16,20 +16,19 @@ from deepseek_report.compliance.sources import (
     FieldsCheck,
     Need,
     RowsCheck,
-    SanityTest,
     ScoreCheck,
 )
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of
 from deepseek_report.findings.records import attribute_labels
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is checked: an artifact of a run, the floor for n, and the explainers' sanity tests."""
+    """What is checked: an artifact of a run, and the floor for n."""
 
     results: Results
     artifact: str
     floor: int
-    sanity: tuple[SanityTest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def _run(check: Check, subject: Subject) -> CheckOutcome:
         return _check_fields(check, subject)
     if isinstance(check, RowsCheck):
         return _check_rows(check, subject)
-    return _check_sanity(subject)
+    return _check_verdict(subject)
 
 
 def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
@@ -161,20 +160,12 @@ def _check_rows(check: RowsCheck, subject: Subject) -> CheckOutcome:
     return CheckOutcome((few,))
 
 
-def _check_sanity(subject: Subject) -> CheckOutcome:
+def _check_verdict(subject: Subject) -> CheckOutcome:
     judged = ArtifactId(subject.artifact)
-    explainer = judged.subject or judged.name
-    problems: list[Message] = []
-    untested: list[Message] = []
-    for test in subject.sanity:
-        artifact = test.artifact.format(explainer=explainer)
-        scores = scores_of(subject.results, artifact, test.metric)
-        about = {"explainer": explainer, "test": test.metric}
-        if not scores:
-            untested.append(message("compliance.checks.untested", **about))
-        problems += [
-            message("compliance.checks.failed_test", **about, value=score.value, bound=test.at_most)
-            for score in scores
-            if not (math.isfinite(score.value) and abs(score.value) <= test.at_most)
-        ]
-    return CheckOutcome(tuple(problems), tuple(untested))
+    verdict = verdict_of(subject.results, judged.subject or judged.name)
+    about = {"explainer": verdict.explainer, "use": verdict.use}
+    if verdict.use in CONDEMNED | {"no_skill"}:
+        return CheckOutcome((message("compliance.checks.condemned", **about),))
+    if verdict.is_trusted or verdict.use == "overall":
+        return CheckOutcome()
+    return CheckOutcome(remarks=(message("compliance.checks.not_judged", **about),))

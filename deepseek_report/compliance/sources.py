@@ -65,13 +65,13 @@ class RowsCheck(_Strict):
 
 
 @dataclass(frozen=True)
-class SanityCheck(_Strict):
-    """The explainer of this artifact passed the tests listed under `sanity`."""
+class VerdictCheck(_Strict):
+    """The verdict on the explainer of this artifact lets its explanations be of use."""
 
-    check: Literal["sanity"]
+    check: Literal["verdict"]
 
 
-Check = Annotated[ScoreCheck | FieldsCheck | RowsCheck | SanityCheck, Field(discriminator="check")]
+Check = Annotated[ScoreCheck | FieldsCheck | RowsCheck | VerdictCheck, Field(discriminator="check")]
 
 
 @dataclass(frozen=True)
@@ -128,21 +128,10 @@ class Kind(_Strict):
 
 
 @dataclass(frozen=True)
-class SanityTest(_Strict):
-    """A test that an explainer must not fail; `because` says where the limit comes from."""
-
-    artifact: str
-    metric: str
-    at_most: float
-    because: str
-
-
-@dataclass(frozen=True)
 class Sources(_Strict):
-    """The whole map: {evidence kind: how it is made}, and the sanity tests of explainers."""
+    """The whole map: {evidence kind: how it is made}."""
 
     kinds: dict[str, Kind]
-    sanity: tuple[SanityTest, ...] = ()
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.explainer_ranking import leading_explainer, leading_for_cases
+from deepseek_report.findings.explainer_verdicts import verdicts
 from deepseek_report.findings.find import measured_findings
 from deepseek_report.findings.thresholds import judge
 
@@ -22,6 +23,7 @@ def conclude(results: Results) -> Conclusions:
         verdicts=tuple(judge(results)),
         leading=leading_explainer(results),
         leading_for_cases=leading_for_cases(results),
+        explainers=tuple(verdicts(results).values()),
     )
 
 

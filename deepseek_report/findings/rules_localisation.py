@@ -9,7 +9,6 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.explainer_ranking import lowest
 from deepseek_report.findings.records import by_explainer, explainer_label, rows
 from deepseek_report.wording import estimates
 
@@ -30,7 +29,7 @@ def known(gain: Score) -> bool:
 
 def hits(gain: Score) -> bool:
     """Whether more of the attribution lies on the truth than chance would put there."""
-    return lowest(gain) > 0
+    return estimates.ends(gain)[0] > 0
 
 
 def _missed(results: Results, gain: Score) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.conclusions import Outcome, Verdict
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId

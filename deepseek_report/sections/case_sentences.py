@@ -147,7 +147,8 @@ def _reason(draft: Draft, row: Row) -> str:
 def _reference(schema: Schema, explanation: Explanation) -> str:
     """The sentence that tells the reference; layouts are compared with masks or typical input."""
     kind = kind_of(schema)
-    if explanation.output_space == "logit" and "background_rows" in explanation.params:
+    of_rows = "background_rows" in explanation.params or explanation.params.get("references", 1) > 1
+    if explanation.output_space == "logit" and of_rows:
         return "logit_of_rows"
     if kind.compared_with == "background" or explanation.output_space == "value":
         return explanation.output_space

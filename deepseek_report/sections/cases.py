@@ -10,7 +10,8 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_ranking import adds_up, leading_for_cases
+from deepseek_report.findings.explainer_ranking import leading_for_cases
+from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.sections import case_sentences
 from deepseek_report.sections.case_sentences import Pages, can_change
@@ -99,13 +100,17 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
     draft.answer("count", n=len(table), wrong=sum(not row["correct"] for row in table))
     if explainer:
         space = draft.results.explanations[explainer].output_space
+        verdict = verdict_of(draft.results, explainer)
         draft.answer(
             "method",
             explainer=explainer_label(draft.results, explainer),
             points=space == "probability",
             log_odds=space == "logit",
-            sums=bool(adds_up(draft.results, explainer)),
+            sums=bool(verdict.adds_up),
         )
+        if not verdict.is_trusted:
+            label = explainer_label(draft.results, explainer)
+            draft.caveat("not_trusted", explainer=label, use=verdict.use)
     if changes and not kind_of(draft.results.schema).named_columns:
         draft.answer("masked", n=len(changed), total=len(table))
     elif changes and not can_change(draft):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
@@ -14,6 +15,7 @@ from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.artifacts.verbatim import Verbatim
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.records import (
     Row,
     explainer_label,
@@ -84,6 +86,11 @@ class ExplanationsSection:
 
 def _answer(draft: Draft, table: list[Row]) -> None:
     leader = leading_explainer(draft.results) or table[0]["explainer"]
+    use = verdict_of(draft.results, leader).use
+    if use not in TRUSTED | {"overall"}:
+        label = explainer_label(draft.results, leader)
+        draft.answer("not_to_be_told", explainer=label, use=use)
+        return
     ranked = sorted((r for r in table if r["explainer"] == leader), key=lambda row: row["rank"])
     draft.answer(
         "main",

@@ -12,12 +12,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.findings.explainer_ranking import (
-    adds_up,
-    beats_random,
-    is_weak,
-    passes_randomisation,
-)
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of, verdicts
 from deepseek_report.findings.records import (
     Row,
     by_explainer,
@@ -35,9 +30,12 @@ from deepseek_report.wording.words import sentence_case
 _METRICS = (
     "deletion",
     "insertion",
+    "faithfulness_effect",
     "completeness_gap",
     "max_sensitivity",
     "parameter_randomisation",
+    "null_players",
+    "self_check",
     "explainer_agreement",
     "localisation",
 )
@@ -46,9 +44,15 @@ _USES = frozenset(
     | {ArtifactId.measure(name) for name in _METRICS}
 )
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
-_SOUNDNESS = ("randomisation_correlation", "max_sensitivity", "completeness_gap")
+_EFFECTS = ("deletion_effect", "insertion_effect", "own_case_effect", "shared_order")
+_SOUNDNESS = (
+    *("randomisation_correlation", "randomisation_gain", "null_player_share"),
+    *("max_sensitivity", "repeat_ratio", "completeness_gap"),
+)
 #: What says nothing of the control: it is compared with itself, or does not look at the model.
-_NOT_OF_CONTROL = frozenset({"deletion_gain", "insertion_gain", "randomisation_correlation"})
+_NOT_OF_CONTROL = frozenset(
+    {"deletion_gain", "insertion_gain", "randomisation_correlation", "randomisation_gain"}
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class TrustSection:
             draft.notes(["explanation_by_group"])
         draft.values |= {
             "faithfulness": _quality(draft, "faithfulness", _FAITHFULNESS),
+            "effects": _quality(draft, "effects", _EFFECTS),
             "soundness": _quality(draft, "soundness", _SOUNDNESS),
             "cost": draft.table("cost", _COST, [_cost(draft, n) for n in results.explanations]),
             "part_quality": quality(draft, "trust-parts", "other"),
@@ -80,18 +85,21 @@ class TrustSection:
 
 
 def _answer(draft: Draft) -> None:
-    gains = by_explainer(draft.results, "deletion_gain")
-    if gains:
-        passed = sorted(filter(beats_random, gains), key=lambda gain: -gain.value)
+    judged = verdicts(draft.results)
+    if judged:
+        uses = {name: verdict.use for name, verdict in judged.items()}
+
+        def labels(*chosen: str) -> list[str]:
+            return [explainer_label(draft.results, n) for n, use in uses.items() if use in chosen]
+
         draft.answer(
-            "faithful",
-            passed=[explainer_label(draft.results, gain.explainer) for gain in passed],
-            weak=[
-                explainer_label(draft.results, gain.explainer)
-                for gain in passed
-                if is_weak(gain, passed)
-            ],
-            failed=[explainer_label(draft.results, o.explainer) for o in gains if o not in passed],
+            "uses",
+            amounts=labels("amounts"),
+            order=labels("order"),
+            overall=labels("overall"),
+            condemned=labels(*CONDEMNED),
+            no_skill=labels("no_skill"),
+            unjudged=labels("open", "few", "untested"),
         )
     agreement = draft.results.score("agreement")
     if agreement is not None and finite(agreement.value) is not None:
@@ -196,34 +204,26 @@ _VERDICTS = TableType(
         Column("explainer", "explainer"),
         Column("use"),
         Column("faithful"),
+        Column("own_case"),
         Column("learnt"),
+        Column("steady"),
         Column("adds_up"),
     )
 )
 
 
 def _verdict(draft: Draft, name: str) -> dict[str, str]:
-    """What one method can be relied on for, by the tests that it passed."""
-    gain = _score(draft, "deletion_gain", name)
-    shuffled = _score(draft, "randomisation_correlation", name)
-    explanation = draft.results.explanations[name]
-    faithful = gain is not None and beats_random(gain)
-    learnt = shuffled is None or passes_randomisation(shuffled)
-    use = "untested" if gain is None else "nothing" if not (faithful and learnt) else "order"
-    passed = [s for s in by_explainer(draft.results, "deletion_gain") if beats_random(s)]
-    best = ""
-    if use == "order" and gain is not None and is_weak(gain, passed):
-        use = "weak"
-        leader = max(passed, key=lambda score: score.value).explainer
-        best = explainer_label(draft.results, leader)
-    elif use == "order" and explanation.signed and adds_up(draft.results, name):
-        use = "amounts"
+    """What one method can be relied on for, and the outcome of each test behind that."""
+    verdict = verdict_of(draft.results, name)
+    missing = [draft.words.label("metrics", metric) for metric in verdict.missing]
     return {
         "explainer": name,
-        "use": draft.text(f"use.{use}", best=best),
-        "faithful": _mark(draft, None if gain is None else faithful),
-        "learnt": _mark(draft, None if shuffled is None else learnt),
-        "adds_up": _mark(draft, adds_up(draft.results, name)),
+        "use": draft.words.text(f"explainer_uses.{verdict.use}", missing=missing),
+        "faithful": _mark(draft, verdict.beats_random),
+        "own_case": _mark(draft, verdict.own_case),
+        "learnt": _mark(draft, verdict.learnt),
+        "steady": _mark(draft, verdict.steady),
+        "adds_up": _mark(draft, verdict.adds_up),
     }
 
 

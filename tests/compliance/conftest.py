@@ -85,10 +85,10 @@ def measure(folder: Path, *scores: Score, **tables: list[dict[str, Any]]) -> Non
 def explain(folder: Path, method: str) -> None:
     """Write an explanation of three instances."""
     Explanation(
-        values=np.ones((3, 2)),
-        inputs=np.ones((3, 2)),
-        predictions=np.ones(3),
-        positions=np.arange(3),
+        values=np.ones((40, 2)),
+        inputs=np.ones((40, 2)),
+        predictions=np.ones(40),
+        positions=np.arange(40),
         feature_names=("age", "limit"),
         method=method,
         variant=f"{method} 1.0",
@@ -237,6 +237,13 @@ def write_measures(run: Run) -> None:
             score("top_feature_share", explainer=name),
             importance=[{"a": 1}],
         )
+    measure(
+        m / "faithfulness_effect",
+        *(
+            score(metric, 0.5, explainer="shap")
+            for metric in ("deletion_effect", "insertion_effect", "own_case_effect")
+        ),
+    )
     measure(m / "completeness_gap/shap", score("completeness_gap", 0.01, explainer="shap"))
     measure(
         m / "parameter_randomisation/shap",

@@ -106,21 +106,42 @@ class Run:
         Cases(np.arange(4, dtype=np.int64), {"nearest_threshold": 0}).save(self.place("cases"))
         return self
 
-    def explanation(self, name: str, space: str = "probability", **fields: Any) -> Run:
+    def explanation(
+        self, name: str, space: str = "probability", *, cases: int = N, **fields: Any
+    ) -> Run:
+        values = np.array([[0.1, 0.2], [-0.1, 0.3], [0.0, 0.1], [0.2, 0.2]])
         Explanation(
-            values=np.array([[0.1, 0.2], [-0.1, 0.3], [0.0, 0.1], [0.2, 0.2]]),
-            inputs=np.zeros((4, 2)),
-            predictions=np.full(4, 0.4),
-            positions=np.arange(4, dtype=np.int64),
+            values=np.resize(values, (cases, 2)),
+            inputs=np.zeros((cases, 2)),
+            predictions=np.full(cases, 0.4),
+            positions=np.arange(cases, dtype=np.int64),
             feature_names=("LIMIT", "PAY_0"),
             method=name,
             variant=name,
             target=1,
             output_space=space,  # type: ignore[arg-type]
             n_model_calls=100,
-            **{"base_values": np.full(4, 0.22), "seconds": 1.5, "seed": 1, **fields},
+            **{"base_values": np.full(cases, 0.22), "seconds": 1.5, "seed": 1, **fields},
         ).save(self.place(f"explanations/{name}"))
         return self
+
+    def tests_of(self, **methods: Mapping[str, tuple[float, float, float]]) -> Run:
+        """Explanations with the (value, low, high) of these tests; all others are passed well."""
+        effects = []
+        for name, changes in methods.items():
+            tests = PASSED | changes
+            self.explanation(name)
+            made = {
+                metric: make_score(metric, *ends, explainer=name)
+                for metric, ends in tests.items()
+                if ends
+            }
+            effects += [made.pop(metric) for metric in EFFECTS if metric in made]
+            for key, metrics in MEASURED.items():
+                own = [made[metric] for metric in metrics if metric in made]
+                if own:
+                    self.measure(f"{key}/{name}", *own)
+        return self.measure("faithfulness_effect", *effects)
 
     def measure(self, key: str, *scores: Score, **tables: Sequence[Mapping[str, Any]]) -> Run:
         frames = {name: pd.DataFrame(list(rows)) for name, rows in tables.items()}
@@ -138,6 +159,25 @@ class Run:
             self.paths, self.config, self.failures, run_id="abc123", refused=self.refused
         )
 
+
+#: The scores of a method that passes all tests.
+PASSED: dict[str, tuple[float, float, float]] = {
+    "deletion_effect": (0.8, 0.7, 0.9),
+    "insertion_effect": (0.8, 0.7, 0.9),
+    "own_case_effect": (0.5, 0.4, 0.6),
+    "shared_order": (0.2, 0.1, 0.3),
+    "randomisation_correlation": (0.1, 0.0, 0.2),
+    "repeat_ratio": (0.05, 0.04, 0.06),
+    "completeness_gap": (0.0, 0.0, 0.0),
+}
+EFFECTS = ("deletion_effect", "insertion_effect", "own_case_effect", "shared_order")
+MEASURED = {
+    "parameter_randomisation": ("randomisation_correlation", "randomisation_gain"),
+    "null_players": ("null_player_share",),
+    "max_sensitivity": ("repeat_ratio", "max_sensitivity_ratio"),
+    "completeness_gap": ("completeness_gap",),
+    "self_check": ("self_check_failures",),
+}
 
 CARD: dict[str, Any] = {
     "name": "made_up",

@@ -10,7 +10,6 @@ from deepseek_report.findings import (
     rules_calibration,
     rules_data,
     rules_errors,
-    rules_explanations,
     rules_failures,
     rules_groups,
     rules_performance,
@@ -39,7 +38,7 @@ def test_findings_come_gravest_first_and_each_can_be_said(run, score, say):
         metric="roc_auc", at_least=0.9, set_by="us"
     )
     run.measure("roc_auc", score("roc_auc", 0.78, 0.77, 0.79))
-    run.measure("deletion/shap", score("deletion_gain", 0.1, 0.05, 0.15, explainer="shap"))
+    run.tests_of(shap={}, lime={"repeat_ratio": (0.8, 0.6, 1.0)})
     run.measure("impact_ratio", pairs=[pair()])
     run.failures["measures/slices"] = "it broke"
     findings = find(run.results())
@@ -325,17 +324,6 @@ def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, s
     assert finding.severity == severity
 
 
-def test_a_lead_that_less_than_half_of_the_methods_share_is_none(run, score, say):
-    table = [
-        {"explainer": name, "feature": label, "label": label, "rank": 1}
-        for name, label in (("shap", "age"), ("lime", "age"), ("a", "sex"), ("b", "sex"))
-    ]
-    run.measure("importance", importance=table)
-    run.measure("explainer_agreement", score("agreement", 0.2, 0.1, 0.3))
-    (finding,) = rules_explanations.agreement(run.results())
-    assert "no feature comes first in most methods" in say(finding)
-
-
 def levels_of_age(n: int) -> list[dict]:
     row = {"explainer": "shap", "attribute": "age_band", "deletion": 0.5, "low": 0.4, "high": 0.6}
     ends = {"gain_low": 0.01, "gain_high": 0.2}
@@ -408,19 +396,6 @@ def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained
 # --- explanations ---
 
 
-def test_a_method_is_faithful_only_if_its_whole_gain_is_above_0(run, score):
-    for name, low in (("shap", 0.01), ("lime", -0.01), ("attention_rollout", -0.02)):
-        run.measure(f"deletion/{name}", score("deletion_gain", 0.05, low, 0.1, explainer=name))
-    messages = {
-        finding.id: finding.message for finding in rules_explanations.faithfulness(run.results())
-    }
-    assert messages == {
-        "faithfulness-lime": "not_faithful",
-        "faithfulness-attention_rollout": "attention_no_reason",
-        "faithfulness-passed": "faithful",
-    }
-
-
 def test_the_control_is_never_judged(run, score):
     run.measure("deletion/random", score("deletion_gain", 0.0, -0.1, 0.1, explainer="random"))
     run.measure(
@@ -430,75 +405,9 @@ def test_the_control_is_never_judged(run, score):
     assert find(run.results()) == ()
 
 
-@pytest.mark.parametrize(
-    ("low", "expected"), [(0.9, ["sanity_failed"]), (0.6, ["sanity_partly"]), (0.4, [])]
-)
-def test_randomisation_is_judged_by_the_lower_end(run, score, low, expected):
-    correlation = score("randomisation_correlation", low + 0.05, low, low + 0.1, explainer="shap")
-    run.measure("parameter_randomisation/shap", correlation)
-    assert [finding.message for finding in rules_explanations.sanity(run.results())] == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "message"), [(0.3, "disagree"), (0.6, "agree_partly"), (0.9, "agree")]
-)
-def test_agreement_has_three_grades(run, score, say, value, message):
-    pairs = [
-        {"explainer_a": "shap", "explainer_b": "lime", "spearman": value, "low": 0.2, "high": 0.9},
-        {"explainer_a": "shap", "explainer_b": "other", "spearman": 0.95, "low": 0.9, "high": 1.0},
-        {"explainer_a": "shap", "explainer_b": "random", "spearman": 0.0, "low": 0.0, "high": 0.1},
-    ]
-    run.measure("explainer_agreement", score("agreement", value, 0.2, 0.9), pairs=pairs)
-    (finding,) = rules_explanations.agreement(run.results())
-    assert finding.message == message
-    assert "SHAP and LIME agree least" in say(finding)
-
-
-def test_the_leading_method_passes_more_tests_before_it_gains_more(run, score):
-    for name, gain, correlation in (("shap", 0.08, 0.1), ("integrated_gradients", 0.09, 0.7)):
-        run.explanation(name)
-        run.measure(f"deletion/{name}", score("deletion_gain", gain, 0.05, 0.1, explainer=name))
-        run.measure(
-            f"parameter_randomisation/{name}",
-            score("randomisation_correlation", correlation, explainer=name),
-        )
-    assert explainer_ranking.leading_explainer(run.results()) == "shap"
-
-
-@pytest.mark.parametrize(
-    ("gap", "leading"), [(1e-9, "shap"), (0.4, "lime")], ids=["adds up", "does not add up"]
-)
-def test_cases_are_told_by_log_odds_that_add_up_before_probabilities_that_do_not(
-    run, score, gap, leading
-):
-    for name, space, remainder in (("shap", "logit", gap), ("lime", "probability", 0.3)):
-        run.explanation(name, space)
-        run.measure(f"deletion/{name}", score("deletion_gain", 0.08, 0.05, 0.1, explainer=name))
-        run.measure(
-            f"completeness_gap/{name}", score("completeness_gap", remainder, explainer=name)
-        )
-    assert explainer_ranking.leading_for_cases(run.results()) == leading
-
-
 def test_a_method_without_sign_never_leads(run):
     run.explanation("attention_rollout", "none", signed=False).explanation("random", "none")
     assert explainer_ranking.leading_explainer(run.results()) is None
-
-
-def test_a_surrogate_that_fits_poorly_is_found_by_its_mean_fit(run, say):
-    run.explanation("lime", params={"fidelity_mean": 0.2})
-    (finding,) = rules_explanations.local_fit(run.results())
-    assert finding.severity == "medium"
-    assert "mean R² of 0.200" in say(finding)
-
-
-def test_a_method_clearly_behind_the_best_is_named_apart(run, score, say):
-    for name, gain in (("shap", 0.1), ("lime", 0.09), ("input_x_gradient", 0.02)):
-        ends = {"low": gain - 0.015, "high": gain + 0.015}
-        run.measure(f"deletion/{name}", score("deletion_gain", gain, explainer=name, **ends))
-    weak, strong = rules_explanations.faithfulness(run.results())
-    assert say(weak).startswith("Input × gradient tracks the model clearly less than SHAP does.")
-    assert say(strong).startswith("SHAP and LIME point at what the model uses.")
 
 
 # --- data ---

@@ -432,6 +432,16 @@ def _trust(b: Builder) -> None:
                 score(f"{metric}_gain", gain, 0.005, explainer=name),
                 curve=curve,
             )
+    effects = []
+    for at, name in enumerate(name for name in EXPLAINERS if name != "random"):
+        effect = 0.05 if name == "attention_rollout" else 0.9 - 0.1 * at
+        effects += [
+            score(metric, effect, explainer=name)
+            for metric in ("deletion_effect", "insertion_effect", "own_case_effect")
+        ]
+        learnt = score("randomisation_correlation", 0.1, explainer=name)
+        b.measure(f"parameter_randomisation/{name}", learnt)
+    b.measure("faithfulness_effect", *effects)
     pairs = [(x, y) for i, x in enumerate(EXPLAINERS) for y in EXPLAINERS[i + 1 :]]
     value = np.array([0.02 if y == "random" else 0.85 - 0.05 * i for i, (_, y) in enumerate(pairs)])
     table = pd.DataFrame(

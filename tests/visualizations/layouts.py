@@ -26,8 +26,9 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings.explainer_ranking import leading_explainer, leading_for_cases
+from deepseek_report.findings.explainer_verdicts import verdicts
 
-N, EXPLAINED = 24, 12
+N, EXPLAINED = 24, 24
 WORDS = (
     *("[UNK]", "[MASK]", "the", "crew", "of", "@airline", "was", "great", "but", "my", "flight"),
     *(
@@ -126,7 +127,9 @@ def with_paths(results: Results, paths: Mapping[str, Path]) -> Results:
 def concluded(results: Results, folder: Path) -> Results:
     """The same results with what pictures read of their conclusions."""
     Conclusions(
-        leading=leading_explainer(results), leading_for_cases=leading_for_cases(results)
+        leading=leading_explainer(results),
+        leading_for_cases=leading_for_cases(results),
+        explainers=tuple(verdicts(results).values()),
     ).save(folder / "conclusions")
     return with_paths(results, {"conclusions": folder / "conclusions"})
 

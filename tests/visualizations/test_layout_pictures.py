@@ -265,13 +265,22 @@ def test_a_case_is_drawn_by_a_method_that_adds_up_before_one_that_only_gains_mor
     """Probabilities and predicted numbers alike, so that the picture shows the reasons told."""
     schema = replace(series_schema(), target=NUMBER) if number else series_schema()
     results = layout_results(tmp_path, "series", schema=schema)
-    scores = {
-        "deletion/shap": Score("deletion_gain", "explanation", 0.1, 9, "higher", 0.05, 0.2),
-        "deletion/integrated_gradients": Score("deletion_gain", "explanation", 0.2, 9, "higher"),
-        "completeness_gap/shap": Score("completeness_gap", "explanation", 1e-9, 9, "zero"),
+    names = {"shap": 0.5, "integrated_gradients": 0.9}
+    effects = [
+        Score(metric, "explanation", effect, 9, "higher", 0.4, 1.0, explainer=name)
+        for name, effect in names.items()
+        for metric in ("deletion_effect", "insertion_effect", "own_case_effect")
+    ]
+    learnt = {
+        f"parameter_randomisation/{name}": Score(
+            "randomisation_correlation", "explanation", 0.1, 9, "zero", explainer=name
+        )
+        for name in names
     }
-    for name, score in scores.items():
-        folder = tmp_path / "measures" / name
-        Measurement((replace(score, explainer=name.split("/")[1]),)).save(folder)
-        results = with_paths(results, {f"measures/{name}": folder})
+    gap = Score("completeness_gap", "explanation", 1e-9, 9, "zero", explainer="shap")
+    measured = {"faithfulness_effect": effects, "completeness_gap/shap": [gap]}
+    for key, scores in {**measured, **{key: [score] for key, score in learnt.items()}}.items():
+        folder = tmp_path / "measures" / key
+        Measurement(tuple(scores)).save(folder)
+        results = with_paths(results, {f"measures/{key}": folder})
     assert leading_for_cases(results) == "shap"

@@ -59,7 +59,7 @@ def plain(text: str) -> str:
         (BeeswarmPicture(), "SHAP: high values of Repayment status in September raise the output"),
         (
             DeletionCurvesPicture(),
-            "SHAP finds what the model relies on best; attention rollout does no",
+            "SHAP finds what the model relies on best; attention rollout is not to be trusted",
         ),
         (GroupRatesPicture(), "80.0 % of “55 or more”, 86.0 % of “45–54”, 6.0 points apart"),
         (
@@ -125,7 +125,7 @@ def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
 
 def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> None:
     title = draw(DeletionCurvesPicture(), build(gaps=True))[0].title
-    assert title == "No explainer finds features that matter more to the model than random ones do"
+    assert title == "No explainer is shown to find what the model relies on, case by case"
 
 
 def test_an_unknown_explainer_is_refused_with_those_there_are(build: Build) -> None:

@@ -1,4 +1,4 @@
-"""Integrated gradients along the straight path from a typical or masked input."""
+"""Integrated gradients along straight paths from training rows, or from a masked input."""
 
 from __future__ import annotations
 
@@ -24,20 +24,27 @@ from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 @dataclass(frozen=True)
 class IntegratedGradients(ModuleExplainer):
-    """Gradients of the log-odds, summed along a straight path from a typical input.
+    """Gradients of the log-odds, summed along straight paths.
 
-    Of a number the gradients are its own. In a text the path starts where every token is masked.
+    In a table the paths start at `references` training rows, at even distances in the order of the
+    model's output, and the attributions are averaged over them: one start would give 0 to every
+    value that equals it, whatever the model does, and might be a case of the class itself. With
+    one reference the path starts at the median or most frequent value of each feature. A text,
+    an image or a series starts where all its players are taken away.
 
-    (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of the baseline,
-    summed over the units of a feature. F is the log-odds of the target class.
+    (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of a start,
+    summed over the units of a feature. F is the log-odds of the target class, or the number.
 
+    n_steps : gradients per instance, spread over the references.
     chunk : instances that are explained and stored at a time; a killed run goes on after them.
 
-    Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
+    Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365; Erion, Janizek, Sturmfels, Lundberg
+    & Lee 2021, doi:10.1038/s42256-021-00343-w (several starts).
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
     n_steps: Annotated[int, Field(ge=1, le=1000)] = 32
+    references: Annotated[int, Field(ge=1, le=1000)] = 8
     rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"
     chunk: Annotated[int, Field(ge=1)] = 12
 
@@ -50,15 +57,15 @@ class IntegratedGradients(ModuleExplainer):
         Returns
         -------
         Values in log-odds; base value plus their sum is the prediction, up to the error of the
-        `n_steps` points of the integral, which is reported.
+        points of the integral, which is reported. The base value is the mean over the starts.
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
         kind = kind_of(classifier.schema)
-        baseline = kind.baseline(context.inputs, context.background)
-        predictions, base = context.margin(context.inputs), context.margin(baseline)
-        values = self._values(context, baseline)
-        classifier.calls += n * self.n_steps
+        predictions = context.margin(context.inputs)
+        starts, base = self._starts(context)
+        values = self._values(context, starts)
+        classifier.calls += n * len(starts) * self._points(len(starts))
         gap = values.sum(axis=1) - (predictions - base)
         return Explanation(
             values=values,
@@ -70,9 +77,11 @@ class IntegratedGradients(ModuleExplainer):
             ),
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
-            params=asdict(self) | _about_baseline(baseline),
+            params=asdict(self) | {"references": len(starts)} | _about_baseline(starts),
             notes=(
-                message(f"explainer_notes.path.{kind.name}"),
+                message("explainer_notes.several_paths", n=len(starts))
+                if len(starts) > 1
+                else message(f"explainer_notes.path.{kind.name}"),
                 _about_gap(gap, predictions - base),
                 *(
                     [message("explainer_notes.jumps")]
@@ -84,28 +93,49 @@ class IntegratedGradients(ModuleExplainer):
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        return n_instances * (self.n_steps + 2)
+        starts = max(min(self.references, n_background), 1)
+        at_starts = n_background if starts > 1 else n_instances
+        return n_instances * (1 + starts * self._points(starts)) + at_starts
 
-    def _values(self, context: ExplainContext, baseline: Floats) -> Floats:
+    def _points(self, starts: int) -> int:
+        """Points on the path from each start."""
+        return max(self.n_steps // starts, 1)
+
+    def _starts(self, context: ExplainContext) -> tuple[list[Floats], Floats]:
+        """(instance, column) where each path starts, and the (instance,) mean output there."""
+        kind, rows = kind_of(context.classifier.schema), context.background
+        count = min(self.references, len(rows))
+        if kind.compared_with == "baseline" or count < 2:
+            baseline = kind.baseline(context.inputs, rows)
+            return [baseline], context.margin(baseline)
+        outputs, n = context.margin(rows), len(context.inputs)
+        order = np.argsort(outputs, kind="stable")
+        chosen = order[((np.arange(count) + 0.5) * len(rows) / count).astype(np.int64)]
+        starts = [np.tile(rows[place], (n, 1)) for place in chosen]
+        return starts, np.full(n, outputs[chosen].mean())
+
+    def _values(self, context: ExplainContext, starts: list[Floats]) -> Floats:
         from deepseek_report.explainers.gradients import embedding_gradients as gradients
         from deepseek_report.explainers.gradients.path_integral import path_integral
 
         module, values = context.classifier.module, np.zeros(context.inputs.shape)
+        points = self._points(len(starts))
         with gradients.evaluating(module):
             answer = gradients.embedded_log_odds(module, context.target)
             for part in self.parts(context):
                 end = gradients.embed(module, context.inputs[part])
-                start = gradients.embed(module, baseline[part])
-                integral = path_integral(answer, end, start, self.rule, self.n_steps)
-                per_unit = gradients.per_unit(integral)
-                values[part] = sum_units(per_unit, module.unit_features, context.inputs.shape[1])
-        return values
+                for rows in starts:
+                    start = gradients.embed(module, rows[part])
+                    integral = path_integral(answer, end, start, self.rule, points)
+                    per_unit, width = gradients.per_unit(integral), context.inputs.shape[1]
+                    values[part] += sum_units(per_unit, module.unit_features, width)
+        return np.asarray(values / len(starts))
 
 
-def _about_baseline(baseline: Floats) -> dict[str, Any]:
-    """The baseline, where all instances have the same."""
-    same = len(baseline) > 0 and not np.ptp(baseline, axis=0).any()
-    return {"baseline": baseline[0].tolist()} if same else {}
+def _about_baseline(starts: list[Floats]) -> dict[str, Any]:
+    """The only start, where all instances have the same."""
+    same = len(starts) == 1 and len(starts[0]) > 0 and not np.ptp(starts[0], axis=0).any()
+    return {"baseline": starts[0][0].tolist()} if same else {}
 
 
 def _about_gap(gap: Floats, distance: Floats) -> Message:

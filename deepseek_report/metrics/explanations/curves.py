@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
@@ -119,27 +119,38 @@ class Perturbation:
         -------
         (instance, point)
         """
-        cells = len(self.shares) * self.inputs.shape[1]
-        size = max(1, _MOST_CELLS // cells)
-        parts = [slice(k, k + size) for k in range(0, len(order), size)]
-        return np.concatenate([self._curves(order, mode, part) for part in parts])
+        rank = np.argsort(order, axis=1)
+        first = rank[:, None, :] < self.counts[:, :, None]
+        kept = first if mode == "insertion" else ~first
+        points = len(self.shares)
+        of = np.repeat(np.arange(len(order)), points)
+        return self.outcomes(kept.reshape(len(of), -1), of).reshape(-1, points)
 
-    def _curves(self, order: Ints, mode: Mode, part: slice) -> Floats:
-        rank = np.argsort(order[part], axis=1)
-        first = rank[:, None, :] < self.counts[part][:, :, None]
-        kept = (first if mode == "insertion" else ~first)[:, :, self.schema.owners]
-        inputs, baseline = self.inputs[part], self.baseline[part]
-        rows = np.where(kept, inputs[:, None, :], baseline[:, None, :])
-        outputs = each_once(self.classifier.probabilities, rows.reshape(-1, inputs.shape[1]))
-        return self._outcome(outputs.reshape(*kept.shape[:2], -1), part)
+    def outcomes(self, kept: Bools, of: Ints) -> Floats:
+        """What is watched where only some players of an instance are kept.
 
-    def _outcome(self, outputs: Floats, part: slice) -> Floats:
-        """(instance, point, class) -> (instance, point)."""
-        if not task_of(self.schema.target).decides:
-            away = outputs[..., 0] - self._at_baseline[part][:, None]
-            return np.asarray(away * self.directions[part][:, None] / self.spread)
-        chosen = self.decided[part][:, None, None]
-        return np.asarray(np.take_along_axis(outputs, chosen, axis=2)[..., 0])
+        Parameters
+        ----------
+        kept : array
+            (row, player) whether the player keeps its value; all others get the baseline's.
+        of : array
+            (row,) whose players.
+
+        Returns
+        -------
+        (row,) probabilities of the decided class, or signed distances of a number.
+        """
+        size = max(1, _MOST_CELLS // self.inputs.shape[1])
+        parts = [slice(start, start + size) for start in range(0, len(of), size)]
+        return np.concatenate([self._outcomes(kept[part], of[part]) for part in parts])
+
+    def _outcomes(self, kept: Bools, of: Ints) -> Floats:
+        rows = np.where(kept[:, self.schema.owners], self.inputs[of], self.baseline[of])
+        outputs = each_once(self.classifier.probabilities, rows)
+        if task_of(self.schema.target).decides:
+            return np.asarray(outputs[np.arange(len(of)), self.decided[of]])
+        away = outputs[:, 0] - self._at_baseline[of]
+        return np.asarray(away * self.directions[of] / self.spread)
 
     def areas(self, curves: Floats) -> Floats:
         """(instance,) area under each curve by the trapezoid rule; of probabilities in [0, 1]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -21,15 +21,19 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import mean_known, rowwise_spearman
+from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     judged,
 )
+from deepseek_report.metrics.explanations.faithfulness import order_of, perturbation
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
 
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
+#: Points of the curves by which an order is compared with that of a randomised model.
+_STEPS = 10
 _ADEBAYO = "Adebayo, Gilmer, Muelly, Goodfellow, Hardt & Kim 2018, arXiv:1810.03292"
 
 
@@ -47,6 +51,9 @@ class MaxSensitivity(ExplanationMetric):
     Yeh et al. take the absolute change within a ball; the change is relative here, so that methods
     in different units compare, and the largest of a few moves is a lower bound of their maximum.
 
+    `repeat_ratio` is the same ratio for inputs that do not move, where the explainer draws anew: 0
+    for a method that draws nothing, 1 where nothing but its draws decides.
+
     Reference: Yeh et al. 2019, arXiv:1901.09392.
     """
 
@@ -59,24 +66,31 @@ class MaxSensitivity(ExplanationMetric):
     bounds: ClassVar[Bounds] = {
         "max_sensitivity": (0.0, None),
         "max_sensitivity_ratio": (0.0, None),
+        "repeat_ratio": (0.0, None),
     }
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
 
     def explained_again(self, n_instances: int) -> int:
-        """The chosen instances, moved a few times."""
-        return min(self.instances, n_instances) * self.perturbations
+        """The chosen instances, moved a few times, and once as they are."""
+        return min(self.instances, n_instances) * (self.perturbations + 1)
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
         chosen = evenly_spaced(len(explanation), self.instances)
         moved = self._moved(context, explanation.inputs[chosen])
-        again = _explain_together(context, moved, explanation.positions[chosen])
+        again = _explain_together(
+            context, [*moved, explanation.inputs[chosen]], explanation.positions[chosen]
+        )
         values = np.concatenate([explanation.values[chosen][None], again])
         values = player_sums(values, context.dataset.schema.owners)
-        changes = max_relative_change(values[0], values[1:])
+        changes = max_relative_change(values[0], values[1:-1])
+        repeated = max_relative_change(values[0], values[-1:])
         if np.isnan(changes).all():
             raise NotApplicableError(message("refusals.all_zero"))
-        chance = self._by_chance(values.shape[1:], explanation.signed, context.seed)
+        chance, of_two = (
+            self._by_chance(values.shape[1:], explanation.signed, context.seed, moves)
+            for moves in (self.perturbations, 1)
+        )
         template = self._template(explanation, context.dataset.schema)
         ratio = unfilled(
             "max_sensitivity_ratio",
@@ -86,10 +100,12 @@ class MaxSensitivity(ExplanationMetric):
             reference=_YEH,
             note=message("notes.max_sensitivity.ratio"),
         )
+        repeat = replace(ratio, metric="repeat_ratio", note=message("notes.max_sensitivity.repeat"))
         return Measurement(
             scores=(
                 mean_score(template, changes, self.resamples, context.seed),
                 mean_score(ratio, changes / chance, self.resamples, context.seed),
+                mean_score(repeat, repeated / of_two, self.resamples, context.seed),
             ),
             arrays={"per_instance": changes, "rows": chosen},
         )
@@ -102,11 +118,11 @@ class MaxSensitivity(ExplanationMetric):
             raise NotApplicableError(message("refusals.nothing_moves"))
         return moved
 
-    def _by_chance(self, shape: tuple[int, ...], signed: bool, seed: int) -> float:
+    def _by_chance(self, shape: tuple[int, ...], signed: bool, seed: int, moves: int) -> float:
         """Expected sensitivity of attributions drawn anew each time, from up to 1000 draws."""
         rng = np.random.default_rng([seed, 2])
         draws = max(_MOST_DRAWN // shape[-1], 20)
-        drawn = rng.standard_normal((1 + self.perturbations, min(draws, 1000), shape[-1]))
+        drawn = rng.standard_normal((1 + moves, min(draws, 1000), shape[-1]))
         drawn = drawn if signed else np.abs(drawn)
         return float(max_relative_change(drawn[0], drawn[1:]).mean())
 
@@ -154,6 +170,12 @@ class ParameterRandomisation(ExplanationMetric):
     stays the same without the learned weights does not explain them. In texts, images and series
     players that get exactly 0 with both weights, such as empty margins, are left out.
 
+    A method that multiplies by the distance from a baseline keeps some of its order whatever the
+    weights. So `randomisation_gain` asks what the learned weights add: the area under the deletion
+    curve of the trained model with the order of the randomised one, less that with its own order,
+    and likewise for insertion with the sign turned, on average of both. 0 means that the order of a
+    model that has learned nothing does as well.
+
     Reference: Adebayo et al. 2018, arXiv:1810.03292.
     """
 
@@ -162,8 +184,13 @@ class ParameterRandomisation(ExplanationMetric):
     instances: Annotated[int, Field(ge=1)] = 16
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"randomisation_correlation": (-1.0, 1.0)}
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
+    bounds: ClassVar[Bounds] = {
+        "randomisation_correlation": (-1.0, 1.0),
+        "randomisation_gain": (None, None),
+    }
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"dataset", "predictions", "classifier", "explanation", "seed"}
+    )
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 
     def explained_again(self, n_instances: int) -> int:
@@ -176,10 +203,8 @@ class ParameterRandomisation(ExplanationMetric):
         chosen = evenly_spaced(len(explanation), self.instances)
         rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
         values = np.abs(kind.by_player(explanation.values[chosen], rows))
-        others = [
-            np.abs(kind.by_player(explain(model, rows), rows))
-            for model in self._randomised(context)
-        ]
+        unlearned = [explain(model, rows) for model in self._randomised(context)]
+        others = [np.abs(kind.by_player(attributions, rows)) for attributions in unlearned]
         if kind.idle_players:
             others = [_without_idle(values, other) for other in others]
         correlations = mean_known(
@@ -195,8 +220,19 @@ class ParameterRandomisation(ExplanationMetric):
             reference=_ADEBAYO,
             note=message("notes.parameter_randomisation.draws", n=self.draws),
         )
+        gain = replace(
+            template,
+            metric="randomisation_gain",
+            direction="higher",
+            bounds=(None, None),
+            note=message("notes.parameter_randomisation.gain"),
+        )
+        gains = gains_over(context, explanation.at(chosen), unlearned)
         return Measurement(
-            scores=(mean_score(template, correlations, self.resamples, context.seed),),
+            scores=(
+                mean_score(template, correlations, self.resamples, context.seed),
+                mean_score(gain, gains, self.resamples, context.seed),
+            ),
             arrays={"per_instance": correlations, "rows": chosen},
             notes=_about_control(explanation),
         )
@@ -204,6 +240,27 @@ class ParameterRandomisation(ExplanationMetric):
     def _randomised(self, context: MeasureContext) -> Iterator[Classifier]:
         seeds = np.random.SeedSequence([context.seed, 4]).generate_state(self.draws)
         return (context.classifier.randomised(int(seed)) for seed in seeds)
+
+
+def gains_over(context: MeasureContext, explanation: Explanation, others: list[Floats]) -> Floats:
+    """(instance,) what an explanation's order gains over others, mean of deletion and insertion.
+
+    others : list of (instance, column) attributions.
+    """
+    replacing = perturbation(context, explanation, _STEPS)
+    own, *foreign = (
+        _net_area(replacing, order_of(replace(explanation, values=values), replacing))
+        for values in (explanation.values, *others)
+    )
+    return np.asarray(own - np.mean(foreign, axis=0))
+
+
+def _net_area(replacing: Perturbation, order: Ints) -> Floats:
+    """(instance,) half of the area under the insertion curve less that under the deletion curve."""
+    deletion, insertion = (
+        replacing.areas(replacing.curves(order, mode)) for mode in ("deletion", "insertion")
+    )
+    return (insertion - deletion) / 2
 
 
 def _without_idle(values: Floats, others: Floats) -> Floats:
@@ -229,7 +286,12 @@ def _explain(context: MeasureContext) -> ExplainAgain:
 
 
 def _explain_together(context: MeasureContext, moved: list[Floats], positions: Ints) -> Floats:
-    """(move, instance, column) values; an instance gets the same random draws in every move."""
+    """(move, instance, column) values; an instance gets the same random draws in every move.
+
+    The last of `moved` is explained with other draws than the rest, and than those of the run.
+    """
     explain = _explain(context)
-    values = explain(context.classifier, np.concatenate(moved), np.tile(positions, len(moved)))
+    drawn = np.tile(positions, (len(moved), 1))
+    drawn[-1] += len(context.dataset.test)
+    values = explain(context.classifier, np.concatenate(moved), drawn.ravel())
     return values.reshape(len(moved), len(positions), -1)

@@ -74,11 +74,6 @@ def extent(texts: Sequence[str], size: float = 9.0) -> float:
     return longest * 0.6 * size / 72
 
 
-def surely_positive(low: float | None) -> bool:
-    """Whether an interval lies above zero; a missing one does not."""
-    return low is not None and low > 0
-
-
 def known(*values: float | None) -> bool:
     """Whether all the values are there and finite."""
     return all(value is not None and math.isfinite(value) for value in values)

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, surely_positive, wrapped
+from deepseek_report.visualizations.drawing.labels import known, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
@@ -53,7 +53,7 @@ class DeletionCurvesPicture(PicturePart):
 
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "trust"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion"})
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion", "conclusions"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/insertion"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
@@ -72,12 +72,16 @@ class DeletionCurvesPicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """{metric: its curves}, and {metric: {explainer: gain over the control}}."""
+    """{metric: its curves}, and {metric: {explainer: gain over the control}}.
+
+    trusted : explainers that may be trusted for single cases.
+    """
 
     curves: dict[str, pd.DataFrame]
     gains: dict[str, dict[str, Score]]
     names: list[str]
     is_share: bool
+    trusted: frozenset[str]
     words: Wording
 
     @property
@@ -93,7 +97,10 @@ class _View:
             curves["insertion"] = inserted
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        return cls(curves, gains, names, task_of(results.schema.target).decides, words_of(results))
+        judged = results.conclusions.explainers
+        trusted = frozenset(verdict.explainer for verdict in judged if verdict.is_trusted)
+        is_share = task_of(results.schema.target).decides
+        return cls(curves, gains, names, is_share, trusted, words_of(results))
 
     @property
     def judged(self) -> list[str]:
@@ -172,11 +179,11 @@ def _title(view: _View) -> Message:
     gains = view.gains["deletion"]
     if not gains:
         return caption("deletion_curves.title_no_gain")
-    better = [name for name in view.judged if name in gains and surely_positive(gains[name].low)]
-    if not better:
-        return caption("deletion_curves.title_none_better")
-    doubtful = [name for name in view.judged if name in gains and name not in better]
-    return caption("deletion_curves.title", best=better[0], doubtful=doubtful)
+    trusted = [name for name in view.judged if name in gains and name in view.trusted]
+    if not trusted:
+        return caption("deletion_curves.title_none_trusted")
+    others = [name for name in view.judged if name in gains and name not in trusted]
+    return caption("deletion_curves.title", best=trusted[0], others=others)
 
 
 def _alt(view: _View) -> Message:

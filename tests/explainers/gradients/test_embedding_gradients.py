@@ -21,12 +21,39 @@ def to_explain(toy_schema, toy_classifier, linear_module, context):
 
 
 def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(to_explain) -> None:
-    explanation = IntegratedGradients(n_steps=2).explain(to_explain)
+    explanation = IntegratedGradients(n_steps=2, references=1).explain(to_explain)
     baseline = typical_row(to_explain.background, to_explain.classifier.schema)
     np.testing.assert_allclose(
         explanation.values, WEIGHTS[:, 1] * (to_explain.inputs - baseline), atol=1e-5
     )
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
+
+
+def test_from_several_rows_they_are_weight_times_distance_from_the_mean_of_these(
+    to_explain,
+) -> None:
+    rows = to_explain.background
+    every = IntegratedGradients(references=len(rows)).explain(to_explain)
+    distance = to_explain.inputs - rows.mean(axis=0)
+    np.testing.assert_allclose(every.values, WEIGHTS[:, 1] * distance, atol=1e-5)
+    np.testing.assert_allclose(every.base_values, to_explain.margin(rows).mean(), atol=1e-6)
+
+
+def test_a_value_that_equals_the_typical_one_gets_its_due(to_explain) -> None:
+    """From one start it gets 0 whatever the model does, which is counted against the method."""
+    typical = typical_row(to_explain.background, to_explain.classifier.schema)
+    alike = replace(to_explain, inputs=np.tile(typical, (len(to_explain.inputs), 1)))
+    single, several = (IntegratedGradients(references=count).explain(alike) for count in (1, 8))
+    assert (single.values == 0).all()
+    assert single.params["baseline"] == typical.tolist()
+    assert (np.abs(several.values) > 1e-3).mean() > 0.9
+    assert "baseline" not in several.params
+
+
+def test_the_base_is_near_the_mean_over_the_background_and_not_of_one_class(to_explain) -> None:
+    outputs = to_explain.margin(to_explain.background)
+    base = IntegratedGradients().explain(to_explain).base_values[0]
+    assert abs(base - outputs.mean()) < 0.25 * outputs.std()
 
 
 def test_input_times_gradient_of_a_linear_model_is_weight_times_input(to_explain) -> None:
@@ -40,7 +67,7 @@ def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds(
 ) -> None:
     weights = np.random.default_rng(1).normal(size=(3, 3))
     classifier = toy_classifier(toy_schema(3, n_classes=3), module=linear_module(weights))
-    explanation = IntegratedGradients(n_steps=64).explain(context(classifier, target=2))
+    explanation = IntegratedGradients(n_steps=256).explain(context(classifier, target=2))
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4)
 
 

@@ -18,8 +18,9 @@ from tests.worded import refused
 
 
 class WithRandomised:
-    def __init__(self, seeds: list[int]) -> None:
-        self.seeds = seeds
+    def __init__(self, seeds: list[int], context: Any) -> None:
+        self.seeds, self.schema = seeds, context.dataset.schema
+        self.probabilities = context.classifier.probabilities
 
     def randomised(self, seed: int) -> str:
         self.seeds.append(seed)
@@ -54,7 +55,7 @@ def test_the_greatest_relative_change_by_hand() -> None:
 def test_attributions_that_never_change_have_sensitivity_0(toy) -> None:
     context = context_of(toy, np.ones((20, 3)), lambda _, x, __=None: np.ones_like(x))
     scores = MaxSensitivity(resamples=100).measure(context).scores
-    assert [score.value for score in scores] == [0.0, 0.0]
+    assert [score.value for score in scores] == [0.0, 0.0, 0.0]
 
 
 def test_sensitivity_of_a_linear_explanation_is_bounded_by_the_radius(toy) -> None:
@@ -79,14 +80,31 @@ def test_categories_stay_as_they_are(toy) -> None:
     context = context_of(toy, np.ones((20, 3)), explain)
     rows = MaxSensitivity(resamples=100).measure(context).arrays["rows"]
     ((explained, positions),) = calls
-    for moved in explained.reshape(4, 8, 3):
+    *moves, unmoved = explained.reshape(5, 8, 3)
+    np.testing.assert_array_equal(unmoved, context.explanation.inputs[rows])
+    for moved in moves:
         np.testing.assert_array_equal(moved[:, 1], context.explanation.inputs[rows, 1])
         assert (moved[:, 0] != context.explanation.inputs[rows, 0]).any()
-    np.testing.assert_array_equal(positions.reshape(4, 8), np.tile(rows, (4, 1)))
+    *same, other = positions.reshape(5, 8)
+    np.testing.assert_array_equal(same, np.tile(rows, (4, 1)))
+    assert not set(other) & set(range(len(context.dataset.test)))
 
 
-def test_the_unmoved_instances_are_not_explained_again(toy) -> None:
-    """What the explanation says of them is the very thing that the moves are compared with."""
+def test_what_is_drawn_anew_is_told_apart_from_what_moves(toy) -> None:
+    """Noise that hangs on the draws alone, which are the same for all moves of an instance."""
+
+    def explain(_: Any, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        drawn = [np.random.default_rng(int(position)).normal(size=3) for position in positions]
+        return np.array(drawn)
+
+    own = explain(None, np.ones((100, 3)), np.arange(100))
+    metric = MaxSensitivity(instances=100, resamples=200)
+    _, moved, repeated = metric.measure(context_of(toy, own, explain)).scores
+    assert moved.value == 0
+    assert repeated.low <= 1 <= repeated.high
+
+
+def test_what_a_move_changes_is_relative_to_the_explanation_of_the_run(toy) -> None:
     values = np.full((20, 3), 2.0)
     context = context_of(toy, values, lambda _, x, __=None: np.full_like(x, 3.0))
     measured = MaxSensitivity(resamples=100).measure(context)
@@ -115,8 +133,9 @@ def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
     context = context_of(toy, values, lambda _, x, __=None: values[: len(x)], method="random")
     seeds: list[int] = []
     metric = ParameterRandomisation(draws=3, instances=20, resamples=100)
-    measured = metric.measure(replace(context, classifier=WithRandomised(seeds)))
+    measured = metric.measure(replace(context, classifier=WithRandomised(seeds, context)))
     assert measured.scores[0].value == pytest.approx(1)
+    assert measured.scores[1].value == 0
     assert "by construction" in wording().say(measured.notes[0])
     assert len(set(seeds)) == 3
 
@@ -127,7 +146,7 @@ def test_an_explanation_that_is_all_model_correlates_not_at_all(toy) -> None:
         toy, rng.normal(size=(90, 3)), lambda _, x, __=None: rng.normal(size=(len(x), 3))
     )
     metric = ParameterRandomisation(instances=90, resamples=200)
-    score = metric.measure(replace(context, classifier=WithRandomised([]))).scores[0]
+    score = metric.measure(replace(context, classifier=WithRandomised([], context))).scores[0]
     assert abs(score.value) < 0.15
     assert score.direction == "zero"
 

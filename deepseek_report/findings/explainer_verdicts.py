@@ -1,0 +1,195 @@
+"""What each explanation method may be used for, by the tests that it passed in this run.
+
+Whoever says something of a method (summary, sections, findings, the choice of the method that
+leads) reads its verdict here. How often the verdicts are right in worlds whose truth is known:
+docs/conclusions.md, made by benchmarks/conclusions.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deepseek_report.artifacts.conclusions import ExplainerVerdict, Use
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.skill import has_skill
+from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.wording.estimates import ends
+
+#: It was judged, and the reasons of single cases may not be told.
+CONDEMNED: frozenset[Use] = frozenset({"faulty", "not_this_case", "nothing", "wrong", "unsteady"})
+#: Uses from the best to the worst, as the method that leads is chosen.
+USES: tuple[Use, ...] = (
+    *("amounts", "order", "overall", "untested", "few", "open"),
+    *("no_skill", "not_this_case", "unsteady", "nothing", "wrong", "faulty"),
+)
+
+#: Share of the reachable gain over a random order under which a method knows next to nothing.
+LEAST_EFFECT = 0.1
+#: Cases without which no method is judged.
+LEAST_CASES = 20
+#: What a method loses with another case's explanation, as a share of the reachable gain, from which
+#: it is left open whether chance has made it; right methods lose more in nearly all worlds.
+LEAST_OWN_EFFECT = 0.25
+#: Rank correlation with another case's explanation from which all cases have about one ranking.
+ONE_RANKING = 0.5
+#: Correlation with the explanation of a randomised model under which a method surely changes with
+#: the weights; above it must be shown that the learnt weights make its order better.
+CHANGES_WITH_WEIGHTS = 0.5
+#: Share of the attribution on players that the model cannot see (1: as if it saw them).
+NULL_SHARE_ALLOWED = 0.5
+#: Change of repeated attributions, and of those of slightly moved inputs, over that of random ones.
+REPEAT_ALLOWED, MOVED_ALLOWED = 0.35, 0.9
+#: Share of the prediction's distance from the base value that attributions may leave unexplained.
+GAP_ALLOWED = 0.05
+
+
+def verdicts(results: Results) -> dict[str, ExplainerVerdict]:
+    """{explainer: its verdict} of all methods but the random control."""
+    return {name: verdict_of(results, name) for name in results.explanations if name != CONTROL}
+
+
+def verdict_of(results: Results, name: str) -> ExplainerVerdict:
+    """What a method may be used for; the first that holds of `_uses`.
+
+    Of a model without skill nothing is concluded, nor from fewer than `LEAST_CASES` cases, nor from
+    a method that fails a check whose answer is known. One that is clearly worse than a random order
+    is wrong. One that gives something else when repeated is unsteady; one that does not depend on
+    what the model has learnt says nothing about it. Trust needs that it beats a random order in
+    deletion and in insertion, and another case's explanation, which one ranking for all cases
+    cannot; its amounts are told where they add up.
+    """
+    if name not in results.explanations:
+        return ExplainerVerdict(name, "untested")
+    verdict = ExplainerVerdict(
+        explainer=name,
+        use="untested",
+        beats_random=_beats_random(results, name),
+        own_case=_own_case(results, name),
+        learnt=learnt(results, name),
+        steady=steady(results, name),
+        adds_up=adds_up(results, name),
+        missing=_missing(results, name),
+    )
+    uses = _uses(results, verdict)
+    return replace(verdict, use=next(use for use, holds in uses if holds))
+
+
+def _uses(results: Results, verdict: ExplainerVerdict) -> tuple[tuple[Use, bool], ...]:
+    name, explanation = verdict.explainer, results.explanations[verdict.explainer]
+    beats, own = verdict.beats_random, verdict.own_case
+    return (
+        ("no_skill", has_skill(results) is False),
+        ("few", len(explanation) < LEAST_CASES),
+        ("faulty", not keeps_promises(results, name)),
+        ("wrong", _is_turned(results, name)),
+        ("unsteady", verdict.steady is False),
+        ("nothing", verdict.learnt is False),
+        ("untested", bool(verdict.missing)),
+        ("not_this_case", own is False and not _has_one_ranking(results, name)),
+        ("not_this_case", beats is False),
+        ("open", beats is None or own is None),
+        ("overall", own is False),
+        ("amounts", bool(verdict.adds_up) and explanation.signed),
+        ("order", True),
+    )
+
+
+def _missing(results: Results, name: str) -> tuple[str, ...]:
+    """The metrics that trust needs and that gave nothing for the method."""
+    effects = _effects(results, name)
+    tests = {
+        "faithfulness_effect": len(effects) == 2
+        and _score(results, "own_case_effect", name) is not None,
+        "parameter_randomisation": learnt(results, name) is not None,
+    }
+    return tuple(metric for metric, made in tests.items() if not made)
+
+
+def _score(results: Results, metric: str, name: str) -> Score | None:
+    score = results.score(metric, explainer=name)
+    return score if score is not None and finite(score.value) is not None else None
+
+
+def _effects(results: Results, name: str) -> list[Score]:
+    scores = (_score(results, f"{mode}_effect", name) for mode in ("deletion", "insertion"))
+    return [score for score in scores if score is not None]
+
+
+def _beats_random(results: Results, name: str) -> bool | None:
+    """Whether both effects are large enough and beyond chance."""
+    effects = _effects(results, name)
+    outcomes = [_is_shown(effect) for effect in effects]
+    if len(effects) < 2 or False in outcomes:
+        return None if len(effects) < 2 else False
+    return True if all(outcomes) else None
+
+
+def _is_shown(effect: Score) -> bool | None:
+    """False where an effect is too small, None where it is not, and chance may have made it."""
+    if _beyond_chance(effect):
+        return effect.value >= LEAST_EFFECT
+    return None if effect.value >= LEAST_EFFECT else False
+
+
+def _beyond_chance(effect: Score) -> bool:
+    low = finite(effect.low)
+    return low is not None and low > 0
+
+
+def _is_turned(results: Results, name: str) -> bool:
+    """Whether a signed method is clearly worse than a random order in deletion and insertion."""
+    effects = _effects(results, name)
+    worse = [ends(effect)[1] < 0 and effect.value <= -LEAST_EFFECT for effect in effects]
+    return len(worse) == 2 and all(worse) and results.explanations[name].signed
+
+
+def _own_case(results: Results, name: str) -> bool | None:
+    """Whether its order for a case is better than another case's."""
+    effect = _score(results, "own_case_effect", name)
+    if effect is None:
+        return None
+    if _beyond_chance(effect):
+        return True
+    return None if effect.value >= LEAST_OWN_EFFECT else False
+
+
+def _has_one_ranking(results: Results, name: str) -> bool:
+    shared = _score(results, "shared_order", name)
+    return shared is not None and shared.value >= ONE_RANKING
+
+
+def learnt(results: Results, name: str) -> bool | None:
+    """Whether a method depends on what the model has learnt; None where that is untested.
+
+    Either its attributions surely change with the weights, or the learnt weights make its order
+    better. Of a model without weights it must leave out what the model cannot see.
+    """
+    correlation = _score(results, "randomisation_correlation", name)
+    gain = _score(results, "randomisation_gain", name)
+    if correlation is not None:
+        better = gain is not None and ends(gain)[0] > 0
+        return better or ends(correlation)[1] < CHANGES_WITH_WEIGHTS
+    unseen = _score(results, "null_player_share", name)
+    return None if unseen is None else ends(unseen)[0] < NULL_SHARE_ALLOWED
+
+
+def steady(results: Results, name: str) -> bool | None:
+    """Whether a method gives much the same when it is repeated; None where that is untested."""
+    tests = (("repeat_ratio", REPEAT_ALLOWED), ("max_sensitivity_ratio", MOVED_ALLOWED))
+    scores = [(_score(results, metric, name), allowed) for metric, allowed in tests]
+    known = [(score, allowed) for score, allowed in scores if score is not None]
+    return all(ends(score)[0] <= allowed for score, allowed in known) if known else None
+
+
+def keeps_promises(results: Results, name: str) -> bool:
+    """Whether it passes the checks whose answer is known, as far as there are some."""
+    failures = _score(results, "self_check_failures", name)
+    return failures is None or failures.value == 0
+
+
+def adds_up(results: Results, name: str) -> bool | None:
+    """Whether a method's attributions add up to the prediction; None where that is untested."""
+    gap = _score(results, "completeness_gap", name)
+    return None if gap is None else gap.value <= GAP_ALLOWED

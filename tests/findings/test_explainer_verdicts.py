@@ -1,0 +1,203 @@
+"""What may be concluded about a method, from the scores of its tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deepseek_report.findings import explainer_ranking, rules_explanations
+from deepseek_report.findings.conclude import conclude
+from deepseek_report.findings.explainer_verdicts import verdict_of
+from deepseek_report.findings.skill import has_skill
+
+LOW = (0.05, 0.02, 0.08)
+WORSE = (-0.5, -0.6, -0.4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "use"),
+    [
+        ({}, "amounts"),
+        ({"completeness_gap": (0.3, 0.2, 0.4)}, "order"),
+        ({"deletion_effect": LOW}, "not_this_case"),
+        ({"insertion_effect": LOW}, "not_this_case"),
+        ({"deletion_effect": (0.3, -0.1, 0.7)}, "open"),
+        ({"own_case_effect": (0.0, -0.1, 0.1)}, "not_this_case"),
+        ({"own_case_effect": (0.4, -0.1, 0.9)}, "open"),
+        ({"own_case_effect": (0.0, 0.0, 0.0), "shared_order": (1.0, 1.0, 1.0)}, "overall"),
+        ({"randomisation_correlation": (1.0, 1.0, 1.0)}, "nothing"),
+        ({"randomisation_correlation": (0.49, 0.32, 0.63)}, "nothing"),
+        ({"randomisation_correlation": None, "null_player_share": (1.0, 0.9, 1.1)}, "nothing"),
+        ({"randomisation_correlation": None, "null_player_share": (0.1, 0.0, 0.2)}, "amounts"),
+        ({"repeat_ratio": (0.8, 0.6, 1.0)}, "unsteady"),
+        ({"self_check_failures": (1.0, 1.0, 1.0)}, "faulty"),
+        ({"max_sensitivity_ratio": (1.0, 0.95, 1.05)}, "unsteady"),
+        ({"deletion_effect": WORSE, "insertion_effect": WORSE}, "wrong"),
+        ({"deletion_effect": WORSE}, "not_this_case"),
+        ({"randomisation_correlation": None}, "untested"),
+        ({"own_case_effect": None}, "untested"),
+    ],
+)
+def test_the_verdict_follows_from_the_tests(run: Any, changes: dict[str, Any], use: str) -> None:
+    run.tests_of(shap=changes)
+    assert verdict_of(run.results(), "shap").use == use
+
+
+def test_what_keeps_its_order_whatever_the_weights_is_learnt_if_the_weights_make_it_better(
+    run: Any,
+) -> None:
+    """Of equal weights the sizes are those of the distance from typical: only signs are learnt."""
+    alike = {"randomisation_correlation": (1.0, 0.9, 1.0)}
+    run.tests_of(
+        shap={**alike, "randomisation_gain": (0.2, 0.1, 0.3)},
+        lime={**alike, "randomisation_gain": (0.0, -0.1, 0.1)},
+    )
+    assert verdict_of(run.results(), "shap").use == "amounts"
+    assert verdict_of(run.results(), "lime").use == "nothing"
+
+
+def test_unsigned_methods_are_never_said_to_point_the_wrong_way(run: Any) -> None:
+    run.tests_of(shap={"deletion_effect": WORSE, "insertion_effect": WORSE})
+    run.explanation("shap", signed=False)
+    assert verdict_of(run.results(), "shap").use == "not_this_case"
+
+
+def test_of_few_cases_nothing_is_concluded(run: Any, say: Any) -> None:
+    run.tests_of(shap={}).explanation("shap", cases=19)
+    assert verdict_of(run.results(), "shap").use == "few"
+    (finding,) = rules_explanations.uses(run.results())
+    assert say(finding).startswith("Too few cases were explained to judge any method. 19 cases")
+
+
+@pytest.mark.parametrize(
+    ("low", "use"), [(0.01, "amounts"), (-0.01, "no_skill"), (None, "amounts")]
+)
+def test_of_a_model_without_skill_no_explanation_is_of_use(
+    run: Any, score: Any, low: float | None, use: str
+) -> None:
+    run.tests_of(shap={})
+    if low is not None:
+        run.measure("baselines", score("roc_auc_gain", 0.02, low, 0.1, predictor="majority"))
+    results = run.results()
+    assert has_skill(results) is (None if low is None else low > 0)
+    assert verdict_of(results, "shap").use == use
+    assert bool(rules_explanations.uses(results)) == (use == "amounts")
+
+
+def test_the_verdict_decides_before_the_size_of_the_effect_who_leads(run: Any) -> None:
+    great = {"deletion_effect": (0.95, 0.9, 1.0)}
+    run.tests_of(
+        shap={},
+        lime={**great, "completeness_gap": (0.3, 0.2, 0.4)},
+        integrated_gradients={**great, "randomisation_correlation": (1.0, 1.0, 1.0)},
+    )
+    assert explainer_ranking.leading_explainer(run.results()) == "shap"
+
+
+def test_a_method_that_gives_0_by_construction_does_not_lead(run: Any) -> None:
+    """Its inputs equal the start of the path, so that it attributes nothing whatever the model."""
+    run.tests_of(integrated_gradients={"deletion_effect": (0.95, 0.9, 1.0)}, shap={})
+    run.explanation("integrated_gradients", params={"baseline": [0.0, 1.0]})
+    results = run.results()
+    assert explainer_ranking.zeros_by_construction(results, "integrated_gradients") == 0.5
+    assert explainer_ranking.leading_explainer(results) == "shap"
+    assert explainer_ranking.leading_for_cases(results) == "shap"
+
+
+@pytest.mark.parametrize(("gap", "leading"), [(0.0, "shap"), (0.4, "lime")])
+def test_cases_are_told_by_log_odds_that_add_up_before_probabilities_that_do_not(
+    run: Any, gap: float, leading: str
+) -> None:
+    run.tests_of(
+        shap={"completeness_gap": (gap, gap, gap)}, lime={"completeness_gap": (0.3, 0.3, 0.3)}
+    )
+    run.explanation("shap", "logit")
+    assert explainer_ranking.leading_for_cases(run.results()) == leading
+
+
+def test_methods_with_one_fault_are_one_finding_and_grave_only_if_the_leading_has_it(
+    run: Any, say: Any
+) -> None:
+    blind = {"randomisation_correlation": (1.0, 1.0, 1.0)}
+    run.tests_of(shap={}, lime=blind, input_x_gradient=blind)
+    fault, trusted = rules_explanations.uses(run.results())
+    assert (fault.id, fault.severity) == ("explainers-nothing", "medium")
+    assert say(fault).startswith("LIME and input × gradient say nothing about the model.")
+    assert say(trusted).startswith("SHAP points at what the model uses, case by case.")
+    run.tests_of(shap=blind)
+    (fault,) = (f for f in rules_explanations.uses(run.results()) if "SHAP" in say(f))
+    assert fault.severity == "high"
+
+
+def test_a_failed_check_is_told_with_what_it_missed(run: Any, score: Any, say: Any) -> None:
+    """The way of an error of the shap package (shap#3938) into the report."""
+    run.tests_of(shap={})
+    about = {"explainer": "shap", "n": 40}
+    checks = [
+        {**about, "check": "additivity", "difference": 0.3, "allowed": 0.001, "passed": False},
+        {**about, "check": "output", "difference": 0.0, "allowed": 0.001, "passed": True},
+    ]
+    run.measure(
+        "self_check/shap", score("self_check_failures", 1.0, explainer="shap"), checks=checks
+    )
+    (finding,) = rules_explanations.uses(run.results())
+    assert finding.severity == "high"
+    assert say(finding).startswith("SHAP fails a check whose answer is known.")
+    assert "miss the distance from the base value to the output by up to 0.300" in say(finding)
+    assert "is not that of the model" not in say(finding)
+
+
+@pytest.mark.parametrize("use", ["wrong", "unsteady", "not_this_case", "overall", "open"])
+def test_each_verdict_can_be_said(run: Any, say: Any, use: str) -> None:
+    changes: dict[str, dict[str, Any]] = {
+        "wrong": {"deletion_effect": WORSE, "insertion_effect": WORSE},
+        "unsteady": {"repeat_ratio": (0.8, 0.6, 1.0)},
+        "not_this_case": {"deletion_effect": LOW},
+        "overall": {"own_case_effect": (0.0, 0.0, 0.0), "shared_order": (1.0, 1.0, 1.0)},
+        "open": {"deletion_effect": (0.3, -0.1, 0.7)},
+    }
+    run.tests_of(shap=changes[use])
+    (finding,) = rules_explanations.uses(run.results())
+    assert finding.id == f"explainers-{use}"
+    assert "SHAP" in say(finding)
+
+
+def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None:
+    table = [
+        {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": 0.5}
+        for rank, name in enumerate(("LIMIT", "PAY_0"), 1)
+    ]
+    run.tests_of(shap={}).measure("importance", importance=table)
+    assert [f.id for f in rules_explanations.overview(run.results())] == ["main_reasons"]
+    run.tests_of(shap={"randomisation_correlation": (1.0, 1.0, 1.0)})
+    assert rules_explanations.overview(run.results()) == []
+
+
+@pytest.mark.parametrize(("value", "message"), [(0.3, "disagree"), (0.6, None), (0.9, "agree")])
+def test_only_methods_that_may_be_trusted_are_said_to_agree(
+    run: Any, say: Any, value: float, message: str | None
+) -> None:
+    ends = {"low": 0.2, "high": 0.95, "n": 40}
+    pairs = [
+        {"explainer_a": "shap", "explainer_b": "lime", "spearman": value, **ends},
+        {"explainer_a": "shap", "explainer_b": "blind", "spearman": -0.9, **ends},
+        {"explainer_a": "shap", "explainer_b": "random", "spearman": 0.0, **ends},
+    ]
+    run.tests_of(shap={}, lime={}, blind={"randomisation_correlation": (1.0, 1.0, 1.0)})
+    run.measure("explainer_agreement", pairs=pairs)
+    findings = rules_explanations.agreement(run.results())
+    assert [finding.message for finding in findings] == [message] * (message is not None)
+    assert all("SHAP and LIME agree least" in say(finding) for finding in findings)
+
+
+def test_the_conclusions_hold_the_verdicts(run: Any, tmp_path: Any) -> None:
+    run.tests_of(shap={}, lime={"repeat_ratio": (0.8, 0.6, 1.0)})
+    conclusions = conclude(run.results())
+    conclusions.save(tmp_path)
+    again = type(conclusions).load(tmp_path)
+    assert [(v.explainer, v.use) for v in again.explainers] == [
+        ("shap", "amounts"),
+        ("lime", "unsteady"),
+    ]
+    assert again.explainers == conclusions.explainers
