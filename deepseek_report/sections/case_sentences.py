@@ -61,7 +61,7 @@ class Pages:
 
 def can_change(draft: Draft) -> bool:
     """Whether any feature is declared as one that can change."""
-    return any(feature.mutable for feature in draft.results.schema.features)
+    return any(feature.can_move for feature in draft.results.schema.features)
 
 
 def _named(draft: Draft, row: Row, display: str) -> tuple[str, str]:
@@ -242,7 +242,8 @@ def change(pages: Pages, case: Row) -> str:
         return ""
     if steps[0]["status"] != "found":
         within = str(steps[0]["status"]).removeprefix("none ")
-        return draft.text("change.none", within=within)
+        movable, margin = finite(steps[0].get("movable")), finite(steps[0].get("margin"))
+        return draft.text("change.none", within=within, movable=movable, margin=margin)
     return draft.text(
         "change.found",
         steps=[

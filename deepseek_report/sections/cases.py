@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import adds_up, leading_for_cases
-from deepseek_report.findings.records import Row, explainer_label, rows
+from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections import case_sentences
 from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.shared.display_cells import number_cell, percent_cell
@@ -47,6 +47,8 @@ class CasesSection:
         draft.caveat("not_advice" if kind_of(results.schema).named_columns else "masked")
         if _assumed_changeable(draft):
             draft.caveat("assumed_changeable")
+        if _assumed_directions(draft):
+            draft.caveat("assumed_directions")
         draft.notes(["cases"])
         pages = Pages(draft, explainer)
         draft.values["cases"] = [_case(pages, row) for row in table if not _of_group(row)]
@@ -65,6 +67,14 @@ def _assumed_changeable(draft: Draft) -> bool:
         return False
     declared = any((column or {}).get("mutable") is not None for column in columns.values())
     return not declared and bool(rows(draft.results, "cases", "counterfactuals"))
+
+
+def _assumed_directions(draft: Draft) -> bool:
+    """Whether changes were looked for in directions of which nobody said that a person can go."""
+    features = [feature for feature in draft.results.schema.features if feature.can_move]
+    ordered = [feature for feature in features if feature.kind != "categorical"]
+    undeclared = all(feature.direction == "either" for feature in ordered)
+    return bool(ordered) and undeclared and bool(rows(draft.results, "cases", "counterfactuals"))
 
 
 def _order(row: Row) -> tuple[int, int]:
@@ -108,10 +118,21 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
         )
     if changes and not kind_of(draft.results.schema).named_columns:
         draft.answer("masked", n=len(changed), total=len(table))
-    elif changes and not can_change(draft):
+    elif kind_of(draft.results.schema).named_columns:
+        _answer_changes(draft, changes, len(table))
+
+
+def _answer_changes(draft: Draft, changes: list[Row], total: int) -> None:
+    """For how many decisions a change is known; against the person alone where that is known."""
+    most = int(setting(draft.results, "metrics", "cases", "change_at_most", 3))
+    share = draft.results.score("counterfactual_share")
+    if not can_change(draft):
         draft.answer("unchangeable")
-    elif changes:
-        draft.answer("changes", n=len(changed), total=len(table))
+    elif share is not None:
+        draft.answer("reachable", share=Estimate.of_score(share), most=most)
+    elif draft.results.schema.target.favourable is None and changes:
+        n = len({row["case"] for row in changes if row["status"] == "found"})
+        draft.answer("changes", n=n, total=total, most=most)
 
 
 def _case(pages: Pages, row: Row) -> dict[str, Any]:

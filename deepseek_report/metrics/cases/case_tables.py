@@ -16,7 +16,6 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.metrics.cases.counterfactuals import Counterfactual
 from deepseek_report.metrics.explanations.agreement import (
     pair_correlations,
     player_values,
@@ -115,28 +114,6 @@ def neighbour_rows(rows: Floats, dataset: Dataset, classifier: Classifier, most:
 def _probability_or_number(target: Target, output: float) -> tuple[float, float]:
     """(probability, number), of which the model gives one."""
     return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
-
-
-def counterfactual_rows(
-    case: int, row: Floats, change: Counterfactual, schema: Schema, most: int
-) -> list[Row]:
-    """(case, status, feature, label, from, to, probability_after): one row per changed feature."""
-    after = float(change.probabilities[schema.target.explained])
-    if not change.changes:
-        plural = "s" if most > 1 else ""
-        return [(case, f"none within {most} feature{plural}", "", "", "", "", float("nan"))]
-    return [
-        (
-            case,
-            "found",
-            schema.features[j].name,
-            schema.features[j].label,
-            schema.features[j].display(row[j]),
-            schema.features[j].display(value),
-            after,
-        )
-        for j, value in change.changes
-    ]
 
 
 def agreement_rows(

@@ -27,14 +27,14 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
+from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
 from deepseek_report.metrics.cases.case_choice import NAMED, ROLE_LABELS
-from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
 )
-from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
 
 _CASE = Column("case", "place")
@@ -89,7 +89,11 @@ _TABLES = {
             *_FEATURE,
             Column("from_display"),
             Column("to_display"),
+            Column("to_value", "number"),
             Column("probability_after", "share"),
+            Column("movable", "count"),
+            Column("margin", "share"),
+            Column("near", "number"),
         ),
         release=OF_CASES,
     ),
@@ -120,13 +124,21 @@ _TABLES = {
 class CasePages(ExplanationMetric):
     """The chosen cases: inputs, reasons, nearest training cases, smallest change, similar errors.
 
-    The smallest change is searched over at most `change_at_most` mutable features, among values
-    that occur in the training part, and every answer is checked with the model. In texts, images
-    and series nobody could change a place alone; there it is a set of at most `mask_at_most` words,
-    patches or windows without which the decision is another one.
+    The smallest change is searched over at most `change_at_most` features that a person can change,
+    in the directions and steps that are declared, within the range of the training part and not
+    farther from real cases than is usual; every answer is checked with the model, and must hold by
+    the margin `change_margin`. Where the favourable class is declared it is looked for in decisions
+    against the person alone, and for how many of these there is one is the score
+    `counterfactual_share`. In texts, images and series nobody could change a place alone; there it
+    is a set of at most `mask_at_most` words, patches or windows without which the decision is
+    another one.
 
-    Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals);
-    Gower 1971, doi:10.2307/2528823 (distance).
+    change_margin : probability beyond the threshold, or lead over the second class.
+    change_near : number of nearest real cases whose mean distance is compared.
+
+    Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals); Ustun,
+    Spangher & Liu 2019, arXiv:1809.06514 (actionable changes); Poyiadzi et al. 2020,
+    arXiv:1909.09369 (nearness to real cases); Gower 1971, doi:10.2307/2528823 (distance).
     """
 
     reveals: ClassVar[Reveals] = "cases"
@@ -134,9 +146,11 @@ class CasePages(ExplanationMetric):
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
+    change_margin: Annotated[float, Field(ge=0, le=0.25)] = 0.02
+    change_near: Annotated[int, Field(ge=1, le=100)] = 5
     mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
 
-    bounds: ClassVar[Bounds] = {}
+    bounds: ClassVar[Bounds] = {"counterfactual_share": (0, 1)}
     scope: ClassVar[Scope] = "explainers"
     reads: ClassVar[frozenset[str]] = frozenset(
         {
@@ -156,6 +170,7 @@ class CasePages(ExplanationMetric):
         positions = context.cases.explained[chosen]
         inputs = context.dataset.test.inputs[positions]
         explanations = without_control(dict(context.explanations))
+        changes = self._changes(context, inputs)
         return Measurement(
             tables={
                 "cases": pages.frame(
@@ -164,6 +179,11 @@ class CasePages(ExplanationMetric):
                     "threshold correct prediction error",
                 ),
                 **self._tables(context, inputs),
+                "counterfactuals": pages.frame(
+                    self._maskings(context, inputs) if changes is None else changes.rows,
+                    "case status feature label from_display to_display to_value "
+                    "probability_after movable margin near",
+                ),
                 "reasons": pages.frame(
                     self._reasons(chosen, explanations, context.dataset.schema),
                     "case explainer feature label display attribution rank output_space",
@@ -173,7 +193,8 @@ class CasePages(ExplanationMetric):
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },
-            notes=_notes(context.dataset.schema),
+            scores=() if changes is None else changes.scores,
+            notes=_notes(context.dataset.schema, self),
         )
 
     def _tables(self, context: MeasureContext, inputs: Floats) -> dict[str, pd.DataFrame]:
@@ -193,10 +214,6 @@ class CasePages(ExplanationMetric):
                 pages.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
                 "case rank instance_id distance label probability prediction text",
             ),
-            "counterfactuals": pages.frame(
-                self._changes(context, inputs),
-                "case status feature label from_display to_display probability_after",
-            ),
             "errors_like_this": pages.frame(
                 self._shared_errors(context, inputs),
                 "case slice n error_rate rest_error_rate",
@@ -210,28 +227,20 @@ class CasePages(ExplanationMetric):
         shared = pages.SharedErrors(context.dataset, context.validation_predictions)
         return [entry for case, row in enumerate(inputs) for entry in shared.rows(case, row)]
 
-    def _changes(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
+    def _changes(self, context: MeasureContext, inputs: Floats) -> CaseChanges | None:
+        """None where nothing can be changed: a text has no values that a person could move."""
+        schema = context.dataset.schema
+        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
+            return None
+        limits = SearchBounds(self.change_at_most, self.change_margin, self.change_near)
+        return changes_of(context, inputs, limits)
+
+    def _maskings(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
-        if not task_of(context.dataset.schema.target).decides:
+        train, schema = context.dataset.train.inputs, context.dataset.schema
+        if not task_of(schema.target).decides:
             return []
         rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
-        if not kind_of(context.dataset.schema).named_columns:
-            return self._maskings(context, inputs, rule)
-        train, most = context.dataset.train.inputs, self.change_at_most
-        columns = most_telling(train, context.dataset.train.labels, pages.MOST_COLUMNS)
-        search = Search(context.classifier, train, rule, most, frozenset(columns.tolist()))
-        context.progress.start("smallest changes", len(inputs))
-        rows: list[pages.Row] = []
-        for case, row in enumerate(inputs):
-            change = search.run(row)
-            rows += pages.counterfactual_rows(case, row, change, context.dataset.schema, most)
-            context.progress.advance()
-        return rows
-
-    def _maskings(
-        self, context: MeasureContext, inputs: Floats, rule: DecisionRule
-    ) -> list[pages.Row]:
-        train, schema = context.dataset.train.inputs, context.dataset.schema
         context.progress.start("smallest maskings", len(inputs))
         rows: list[pages.Row] = []
         for case, row in enumerate(inputs):
@@ -251,7 +260,7 @@ class CasePages(ExplanationMetric):
         ]
 
 
-def _notes(schema: Schema) -> tuple[Text, ...]:
+def _notes(schema: Schema, pages_of: CasePages) -> tuple[Text, ...]:
     kind = kind_of(schema)
     near: Text = kind.words("nearest")
     if not task_of(schema.target).decides:
@@ -262,7 +271,13 @@ def _notes(schema: Schema) -> tuple[Text, ...]:
     if not kind.named_columns:
         masked = message("notes.cases.masking", removed=kind.words("removed"))
         return (masked, near)
-    notes = (message("notes.cases.change"), near, message("notes.cases.shared_errors"))
+    change = message(
+        "notes.cases.change",
+        most=pages_of.change_at_most,
+        margin=pages_of.change_margin,
+        near=pages_of.change_near,
+    )
+    notes = (change, near, message("notes.cases.shared_errors"))
     if len(schema.features) > pages.MOST_COLUMNS:
         return (*notes, message("notes.cases.most_telling", n=pages.MOST_COLUMNS))
     return notes

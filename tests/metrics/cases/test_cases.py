@@ -18,7 +18,8 @@ COLUMNS = {
     "inputs": "case feature label display typical",
     "reasons": "case explainer feature label display attribution rank output_space",
     "neighbours": "case rank instance_id distance label probability prediction text",
-    "counterfactuals": "case status feature label from_display to_display probability_after",
+    "counterfactuals": "case status feature label from_display to_display to_value "
+    "probability_after movable margin near",
     "agreement": "case explainer_a explainer_b spearman top3_overlap",
     "errors_like_this": "case slice n error_rate rest_error_rate",
 }
