@@ -13,13 +13,15 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import adds_up, leading_for_cases
 from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections import case_sentences
+from deepseek_report.sections.case_codes import answer_codes, codes
 from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.shared.display_cells import number_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording.words import Wording
 
 _FIRST = (
-    *("most_certain_right", "most_certain_wrong", "nearest_threshold"),
+    *("wrong_against", "most_certain_wrong", "nearest_threshold"),
+    *("right_against", "most_certain_right"),
     *("typical_error", "furthest_above", "furthest_below"),
 )
 #: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
@@ -78,20 +80,24 @@ def _assumed_directions(draft: Draft) -> bool:
 
 
 def _order(row: Row) -> tuple[int, int]:
-    """The three telling cases first, then one for each group in the order of the schema."""
+    """Errors and decisions against people first, then groups in the order of the schema."""
     role = row["role"]
     return (_FIRST.index(role) if role in _FIRST else len(_FIRST)), int(row["case"])
 
 
 def _of_group(row: Row) -> bool:
-    return str(row["role"]).startswith("group:")
+    return str(row["role"]).startswith(("group:", "pair:"))
 
 
 def _groups(pages: Pages, table: list[Row]) -> list[dict[str, Any]]:
     """The cases of groups, by attribute, in the order of the schema."""
     groups = []
     for attribute in pages.draft.results.schema.attributes:
-        roles = [f"group:{attribute.name}:{level}" for level in attribute.levels]
+        roles = [
+            f"{role}:{attribute.name}:{level}"
+            for role in ("pair", "group")
+            for level in attribute.levels
+        ]
         mine = sorted(
             (r for r in table if r["role"] in roles), key=lambda r: roles.index(r["role"])
         )
@@ -99,7 +105,9 @@ def _groups(pages: Pages, table: list[Row]) -> list[dict[str, Any]]:
         if cases:
             noun = "group" if attribute.kind == "person" else "part"
             label = pages.draft.words.inline(attribute.label)
-            groups.append({"label": label, "noun": noun, "cases": cases})
+            pair = [row["role"].split(":", 2)[2] for row in mine if row["role"][:5] == "pair:"]
+            about = {"pair": pair, "typical": len(pair) < len(cases)}
+            groups.append({"label": label, "noun": noun, "cases": cases, **about})
     return groups
 
 
@@ -116,6 +124,7 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
             log_odds=space == "logit",
             sums=bool(adds_up(draft.results, explainer)),
         )
+    answer_codes(draft, explainer)
     if changes and not kind_of(draft.results.schema).named_columns:
         draft.answer("masked", n=len(changed), total=len(table))
     elif kind_of(draft.results.schema).named_columns:
@@ -150,6 +159,8 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
         "called": case_sentences.row_of(pages.draft, row),
         "title": row["role_label"],
         "summary": case_sentences.summary(pages.draft, row),
+        "codes": codes(pages, row),
+        "contrasts": case_sentences.contrasts(pages, row),
         "reasons": case_sentences.reasons(pages, row),
         "reasons_by": pages.label(pages.explainer),
         "start": case_sentences.start(pages.draft, row, pages.explainer),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 import pandas as pd
@@ -31,12 +32,17 @@ from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
 from deepseek_report.metrics.cases.case_choice import NAMED, ROLE_LABELS
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
+from deepseek_report.metrics.cases.reason_codes import CodesOfCases, ReasonCodeRule, codes_of
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
 )
 from deepseek_report.tasks import task_of
 
+#: The rows of one case by one explainer: case, place, name, explanation, schema, how many.
+RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[pages.Row]]
+
+_REASONS = "case explainer feature label display attribution error rank output_space class_name"
 _CASE = Column("case", "place")
 _FEATURE = (Column("feature"), Column("label"))
 _TABLES = {
@@ -77,7 +83,39 @@ _TABLES = {
             *_FEATURE,
             Column("display"),
             Column("attribution", "number"),
+            Column("error", "number"),
             Column("rank", "count"),
+            Column("output_space"),
+            Column("class_name"),
+        ),
+        release=OF_CASES,
+    ),
+    "contrasts": TableType(
+        (
+            _CASE,
+            Column("explainer", "explainer"),
+            *_FEATURE,
+            Column("display"),
+            Column("attribution", "number"),
+            Column("error", "number"),
+            Column("rank", "count"),
+            Column("output_space"),
+            Column("class_name"),
+            Column("against"),
+        ),
+        release=OF_CASES,
+    ),
+    "reason_codes": TableType(
+        (
+            _CASE,
+            Column("explainer", "explainer"),
+            Column("role"),
+            Column("rank", "count"),
+            *_FEATURE,
+            Column("display"),
+            Column("shortfall", "number"),
+            Column("error", "number"),
+            Column("order_certain", "yes_no"),
             Column("output_space"),
         ),
         release=OF_CASES,
@@ -133,7 +171,13 @@ class CasePages(ExplanationMetric):
     is a set of at most `mask_at_most` words, patches or windows without which the decision is
     another one.
 
-    change_margin : probability beyond the threshold, or lead over the second class.
+    Against a person at most four reason codes are given, each a feature that adds less for the
+    person than for those compared with, beyond the sampling error, and none that groups of people
+    are made of. What share of them another seed of the method would give too is
+    `reason_codes_kept`.
+
+    reason_codes : how they are chosen. change_margin : probability beyond the threshold, or lead
+        over the second class.
     change_near : number of nearest real cases whose mean distance is compared.
 
     Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals); Ustun,
@@ -144,13 +188,14 @@ class CasePages(ExplanationMetric):
     reveals: ClassVar[Reveals] = "cases"
     tables: ClassVar[TableTypes] = _TABLES
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
+    reason_codes: ReasonCodeRule = field(default_factory=ReasonCodeRule)
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
     change_margin: Annotated[float, Field(ge=0, le=0.25)] = 0.02
     change_near: Annotated[int, Field(ge=1, le=100)] = 5
     mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
 
-    bounds: ClassVar[Bounds] = {"counterfactual_share": (0, 1)}
+    bounds: ClassVar[Bounds] = {"counterfactual_share": (0, 1), "reason_codes_kept": (0, 1)}
     scope: ClassVar[Scope] = "explainers"
     reads: ClassVar[frozenset[str]] = frozenset(
         {
@@ -160,6 +205,7 @@ class CasePages(ExplanationMetric):
             "cases",
             "classifier",
             "explanations",
+            "seed",
         }
     )
 
@@ -171,6 +217,7 @@ class CasePages(ExplanationMetric):
         inputs = context.dataset.test.inputs[positions]
         explanations = without_control(dict(context.explanations))
         changes = self._changes(context, inputs)
+        codes = self._codes(context, explanations)
         return Measurement(
             tables={
                 "cases": pages.frame(
@@ -185,15 +232,24 @@ class CasePages(ExplanationMetric):
                     "probability_after movable margin near",
                 ),
                 "reasons": pages.frame(
-                    self._reasons(chosen, explanations, context.dataset.schema),
-                    "case explainer feature label display attribution rank output_space",
+                    self._each(pages.reason_rows, chosen, explanations, context.dataset.schema),
+                    _REASONS,
+                ),
+                "contrasts": pages.frame(
+                    self._each(pages.contrast_rows, chosen, explanations, context.dataset.schema),
+                    f"{_REASONS} against",
+                ),
+                "reason_codes": pages.frame(
+                    codes.rows,
+                    "case explainer role rank feature label display shortfall error "
+                    "order_certain output_space",
                 ),
                 "agreement": pages.frame(
                     pages.agreement_rows(explanations, chosen, context.dataset.schema),
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },
-            scores=() if changes is None else changes.scores,
+            scores=(*(changes.scores if changes else ()), *codes.scores),
             notes=_notes(context.dataset.schema, self),
         )
 
@@ -235,6 +291,13 @@ class CasePages(ExplanationMetric):
         limits = SearchBounds(self.change_at_most, self.change_margin, self.change_near)
         return changes_of(context, inputs, limits)
 
+    def _codes(self, context: MeasureContext, explanations: dict[str, Explanation]) -> CodesOfCases:
+        """Nothing where no decision is made, or no feature of a person can be named."""
+        schema = context.dataset.schema
+        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
+            return CodesOfCases([], ())
+        return codes_of(context, explanations, self.reason_codes)
+
     def _maskings(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
         train, schema = context.dataset.train.inputs, context.dataset.schema
@@ -249,14 +312,18 @@ class CasePages(ExplanationMetric):
             context.progress.advance()
         return rows
 
-    def _reasons(
-        self, chosen: list[int], explanations: dict[str, Explanation], schema: Schema
+    def _each(
+        self,
+        rows_of: RowsOf,
+        chosen: list[int],
+        explanations: dict[str, Explanation],
+        schema: Schema,
     ) -> list[pages.Row]:
         return [
             row
             for case, index in enumerate(chosen)
             for name, explanation in explanations.items()
-            for row in pages.reason_rows(case, index, name, explanation, schema, self.reasons)
+            for row in rows_of(case, index, name, explanation, schema, self.reasons)
         ]
 
 
@@ -265,9 +332,6 @@ def _notes(schema: Schema, pages_of: CasePages) -> tuple[Text, ...]:
     near: Text = kind.words("nearest")
     if not task_of(schema.target).decides:
         return (near,)
-    if len(schema.target.classes) > 2:
-        chosen = message("notes.cases.of_class", name=schema.target.explained_class)
-        near = message("notes.joined", notes=[near, chosen])
     if not kind.named_columns:
         masked = message("notes.cases.masking", removed=kind.words("removed"))
         return (masked, near)
@@ -323,7 +387,7 @@ def role_label(role: str, schema: Schema) -> str:
     """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
     if role.startswith(NAMED):
         return f"Case {role.removeprefix(NAMED)}"
-    if not role.startswith("group:"):
+    if not role.startswith(("group:", "pair:")):
         if role == "nearest_threshold" and len(schema.target.classes) > 2:
             return "Nearest to another class"
         return ROLE_LABELS.get(role, role.replace("_", " "))
