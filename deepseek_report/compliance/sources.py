@@ -65,13 +65,27 @@ class RowsCheck(_Strict):
 
 
 @dataclass(frozen=True)
+class CodesCheck(_Strict):
+    """A table of reason codes has some, each against the person and none about a protected feature.
+
+    most : the greatest number of codes of one decision by one method.
+    """
+
+    check: Literal["codes"]
+    file: str
+    most: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
 class SanityCheck(_Strict):
     """The explainer of this artifact passed the tests listed under `sanity`."""
 
     check: Literal["sanity"]
 
 
-Check = Annotated[ScoreCheck | FieldsCheck | RowsCheck | SanityCheck, Field(discriminator="check")]
+Check = Annotated[
+    ScoreCheck | FieldsCheck | RowsCheck | CodesCheck | SanityCheck, Field(discriminator="check")
+]
 
 
 @dataclass(frozen=True)

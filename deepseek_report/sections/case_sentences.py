@@ -202,8 +202,16 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
     return draft.text(
         f"start.{_reference(draft.results.schema, explanation)}",
         base=base,
-        target=draft.results.schema.target.classes[instance.target],
+        target=_class_told(draft.results.schema, explanation, instance),
         unit=unit_of(draft.results),
+    )
+
+
+def _class_told(schema: Schema, explanation: Explanation, instance: Explanation) -> str:
+    """The class that the attributions of one case are about."""
+    target = schema.target
+    return (
+        target.explained_class if explanation.decided is None else target.classes[instance.target]
     )
 
 

@@ -42,9 +42,9 @@ class GroupCases:
         for code, level in enumerate(attribute.levels):
             if code in paired:
                 continue
-            position = self._varied(codes == code, roles)
-            if position is not None:
-                roles[f"group:{attribute.name}:{level}"] = position
+            varied = self._varied(codes == code, roles)
+            if varied is not None:
+                roles[f"group:{attribute.name}:{level}"] = varied
 
     def _pair(self, attribute: Attribute, codes: Ints, roles: dict[str, int]) -> dict[int, int]:
         """{level: position} of two people most alike but for the group, decided differently."""
