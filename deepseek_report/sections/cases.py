@@ -12,11 +12,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import adds_up, leading_for_cases
 from deepseek_report.findings.records import Row, explainer_label, rows, setting
-from deepseek_report.sections import case_sentences
-from deepseek_report.sections.case_codes import answer_codes, codes
-from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.shared.display_cells import number_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.single_cases import case_sentences
+from deepseek_report.sections.single_cases.case_codes import answer_codes, codes
+from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
 from deepseek_report.wording.words import Wording
 
 _FIRST = (

@@ -54,13 +54,13 @@ class CaseContributionsPicture(CasePicture):
         name = named_or(results, self.explainer, leading_for_cases)
         places = results.cases.roles.values()
         views = [bar_view(results, name, place, self.most) for place in places]
-        span = _span(views)
+        span = span_of(views)
         return [
             _picture(view, f"case_contributions_{case}", span) for case, view in enumerate(views)
         ]
 
 
-def _span(views: Sequence[BarView]) -> tuple[float, float]:
+def span_of(views: Sequence[BarView]) -> tuple[float, float]:
     """The lowest and the highest end of any bar, so that all cases are drawn to one scale."""
     effects = np.concatenate([view.effects for view in views])
     low, high = max(-float(effects.min(initial=0)), 0.0), max(float(effects.max(initial=0)), 0.0)
@@ -165,7 +165,9 @@ def _heading(view: BarView) -> str:
 
 def _title(view: BarView) -> Message:
     if not view.bars or not view.bars[0].value:
-        return caption("common.case_title_nothing", case=view.identity, explainer=view.explainer)
+        within = bool(view.effects.any())
+        about = {"case": view.identity, "explainer": view.explainer}
+        return caption("case_contributions.title_nothing", within=within, **about)
     return caption(
         "case_contributions.title",
         case=view.identity,

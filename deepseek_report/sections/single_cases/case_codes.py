@@ -6,8 +6,8 @@ from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.findings.records import Row
-from deepseek_report.sections.case_sentences import Pages, featured
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.single_cases.case_sentences import Pages, featured
 
 
 def codes(pages: Pages, case: Row) -> dict[str, Any] | None:
