@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.metrics.cases.case_tables import contrast_rows, reason_rows
+from deepseek_report.privacy.release import hollow
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 
 N, WIDTH, CLASSES = 12, 3, 4
@@ -96,6 +98,16 @@ def test_it_is_stored_beside_the_explanation_and_read_again(tmp_path: Path) -> N
         assert again.of_case(7).target == made.of_case(7).target
         np.testing.assert_array_equal(again.of_case(7).values, made.of_case(7).values)
         assert (again.of_case(7).standard_error is None) is not draws
+
+
+def test_below_full_privacy_no_attribution_of_a_case_leaves_the_store(tmp_path: Path) -> None:
+    made, _ = explained()
+    source: Any = SimpleNamespace(withheld=None)
+    hollow(made, source).save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "explanation.json",
+        "explanation.npz",
+    ]
 
 
 def test_an_explanation_of_an_older_run_is_of_its_one_class(tmp_path: Path) -> None:
