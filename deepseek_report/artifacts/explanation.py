@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -14,8 +15,40 @@ from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
 
 OutputSpace = Literal["logit", "probability", "value", "none"]
+#: Attributions that are no larger than this would read as 0.
+LEAST_READABLE: Mapping[OutputSpace, float] = MappingProxyType(
+    {"probability": 5e-4, "logit": 5e-3, "value": 0.0, "none": 0.0}
+)
 _ARRAYS = ("values", "inputs", "predictions", "base_values", "standard_error", "positions")
+_DECIDED = "decided_classes.npz"
 _TIMING = ("seconds", "peak_memory")
+
+
+@dataclass(frozen=True)
+class DecidedClasses:
+    """Attributions of single cases to the class that was decided of each, and to its runner-up.
+
+    places : (case,) of the cases within the explanation. targets : (case, 2) the two classes.
+    values, standard_error : (case, 2, feature). predictions, base_values : (case, 2). All in the
+    units of the explanation; standard error and base values are None where it has none.
+    """
+
+    places: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    values: NDArray[np.float64]
+    predictions: NDArray[np.float64]
+    base_values: NDArray[np.float64] | None = None
+    standard_error: NDArray[np.float64] | None = None
+
+    def save(self, folder: Path) -> None:
+        known = {name: array for name, array in vars(self).items() if array is not None}
+        save_arrays(folder / _DECIDED, **known)
+
+    @classmethod
+    def load(cls, folder: Path) -> DecidedClasses | None:
+        """Those of a folder; None where two classes are told apart, or an older version made it."""
+        file = folder / _DECIDED
+        return cls(**load_arrays(file)) if file.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -39,6 +72,8 @@ class Explanation:
     variant : which algorithm was chosen ("PermutationExplainer of shap 0.49"), for the reader.
     notes : what the reader must know about how the method did in this run, as whole sentences.
     seed : where the method started to draw, None for one that draws nothing.
+    decided : of the shown cases, where there are more than two classes: attributions to the class
+        that was decided, and to the runner-up.
     seconds, peak_memory : wall time and peak resident memory in MiB, measured by the runner. They
         are kept in a file of their own, `timing.json`, since they differ from run to run.
     """
@@ -60,6 +95,7 @@ class Explanation:
     signed: bool = True
     dims: tuple[str, ...] = ("instance", "feature")
     notes: tuple[Text, ...] = ()
+    decided: DecidedClasses | None = None
     seconds: float | None = None
     peak_memory: float | None = None
 
@@ -79,11 +115,37 @@ class Explanation:
         arrays = {name: array[chosen] for name, array in known.items() if array is not None}
         return replace(self, **arrays)
 
+    def of_case(self, place: int) -> Explanation:
+        """One instance, with the class that was decided of it as target where that is known."""
+        return self._to_class(place, 0)
+
+    def of_runner_up(self, place: int) -> Explanation | None:
+        """One instance with the second class as target; None where there are not three classes."""
+        known = self.decided is not None and place in self.decided.places
+        return self._to_class(place, 1) if known else None
+
+    def _to_class(self, place: int, which: int) -> Explanation:
+        instance = replace(self.at(np.array([place])), decided=None)
+        if self.decided is None or place not in self.decided.places:
+            return instance
+        own = self.decided
+        case = np.s_[[int(np.flatnonzero(own.places == place)[0])], which]
+        return replace(
+            instance,
+            target=int(own.targets[case][0]),
+            values=own.values[case],
+            predictions=own.predictions[case],
+            base_values=None if own.base_values is None else own.base_values[case],
+            standard_error=None if own.standard_error is None else own.standard_error[case],
+        )
+
     def save(self, folder: Path) -> None:
         arrays = {n: getattr(self, n) for n in _ARRAYS if getattr(self, n) is not None}
         save_arrays(folder / "explanation.npz", **arrays)
-        meta = {n: v for n, v in vars(self).items() if n not in _ARRAYS + _TIMING}
+        meta = {n: v for n, v in vars(self).items() if n not in (*_ARRAYS, *_TIMING, "decided")}
         save_json(folder / "explanation.json", plain(meta))
+        if self.decided is not None:
+            self.decided.save(folder)
         if self.seconds is not None:
             save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
 
@@ -96,4 +158,5 @@ class Explanation:
             meta[name] = tuple(meta[name])
         meta["variant"] = text_of(meta["variant"])
         meta["notes"] = tuple(map(text_of, meta["notes"]))
-        return cls(**load_arrays(folder / "explanation.npz"), **meta)
+        decided = DecidedClasses.load(folder)
+        return cls(**load_arrays(folder / "explanation.npz"), **meta, decided=decided)

@@ -199,8 +199,9 @@ class Cases:
     """Which test instances are explained, and which of them the report shows one by one.
 
     explained : (instance,) positions in the test part, ascending; every explainer explains these.
-    roles : {role: position *within `explained`*}; roles are `most_certain_right`,
-        `most_certain_wrong`, `nearest_threshold`, `group:<attribute>:<level>`.
+    roles : {role: position *within `explained`*}; roles are `wrong_against`,
+        `most_certain_wrong`, `nearest_threshold`, `right_against`, `most_certain_right`, and
+        `pair:` or `group:<attribute>:<level>`.
     """
 
     explained: NDArray[np.int64]

@@ -22,6 +22,8 @@ Modality = str
 TaskName = Literal["classification", "regression", "multi_label"]
 #: What an attribute cuts the data into: groups of people, or other parts (sites, machines, topics).
 AttributeKind = Literal["person", "other"]
+#: Which way a person can move a value: to higher numbers or later categories, to lower, or both.
+Direction = Literal["increase", "decrease", "either"]
 ALL_TASKS: frozenset[TaskName] = frozenset(get_args(TaskName))
 #: Tasks where something is decided: each of several labels is reported as two classes.
 CLASS_TASKS: frozenset[TaskName] = frozenset({"classification", "multi_label"})
@@ -64,6 +66,9 @@ class Feature:
     the *position* (0, 1, …) of the value in `categories`. NaN means missing in both. A token is a
     place in a text: its categories are the vocabulary, one tuple that all places share, and NaN
     means that the text has ended.
+
+    mutable : the person concerned can change it. direction : which way, as values are stored.
+    step : the smallest change that makes sense, in the feature's unit, or None where nobody says.
     """
 
     name: str
@@ -74,10 +79,17 @@ class Feature:
     sensitive: bool = False
     mutable: bool = True
     description: str = ""
+    direction: Direction = "either"
+    step: float | None = None
 
     @property
     def is_numeric(self) -> bool:
         return self.kind == "numeric"
+
+    @property
+    def can_move(self) -> bool:
+        """Whether a change of it may be proposed: never of what groups of people are made of."""
+        return self.mutable and not self.sensitive
 
     def renamed(self, naming: Callable[[str], str]) -> Feature:
         """The feature with other names for people; the words of a text stay."""

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.compliance.sources import (
     Check,
+    CodesCheck,
     FieldsCheck,
     Need,
     RowsCheck,
@@ -55,6 +56,8 @@ def _run(check: Check, subject: Subject) -> CheckOutcome:
         return _check_fields(check, subject)
     if isinstance(check, RowsCheck):
         return _check_rows(check, subject)
+    if isinstance(check, CodesCheck):
+        return _check_codes(check, subject)
     return _check_verdict(subject)
 
 
@@ -158,6 +161,29 @@ def _check_rows(check: RowsCheck, subject: Subject) -> CheckOutcome:
     counted = {"n": len(table), "least": check.least}
     few = message("compliance.checks.too_few_rows", file=check.file, keys=keys, **counted)
     return CheckOutcome((few,))
+
+
+def _check_codes(check: CodesCheck, subject: Subject) -> CheckOutcome:
+    table = load_table(subject.results.paths[subject.artifact] / check.file)
+    codes = table[table["role"] == "reason"]
+    features = subject.results.schema.features if subject.results.has("data") else ()
+    protected = {feature.name for feature in features if feature.sensitive}
+    most = int(codes.groupby(["case", "explainer"]).size().max()) if len(codes) else 0
+    named = sorted(set(codes["feature"]) & protected)
+    failures = {
+        "no_codes": not len(codes),
+        "too_many_codes": most > check.most,
+        "favourable_codes": bool((codes["shortfall"] <= 0).any()),
+        "protected_codes": bool(named),
+    }
+    about = {"file": check.file, "n": most, "most": check.most, "features": named}
+    return CheckOutcome(
+        tuple(
+            message(f"compliance.checks.{problem}", **about)
+            for problem, fails in failures.items()
+            if fails
+        )
+    )
 
 
 def _check_verdict(subject: Subject) -> CheckOutcome:

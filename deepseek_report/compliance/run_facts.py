@@ -175,6 +175,13 @@ def _cases_fact(results: Results) -> Message | None:
     return message("compliance.facts.cases", n=n, of=tested)
 
 
+def _reason_method_fact(results: Results) -> Message | None:
+    """With whom a person is compared for the reason codes."""
+    settings = (results.config.get("metrics") or {}).get("cases") or {}
+    method = (settings.get("reason_codes") or {}).get("method")
+    return message("compliance.facts.reason_method", method=method) if method else None
+
+
 _FACTS: Mapping[str, Callable[[Results], Message | None]] = {
     "base_model": _base_model,
     "log": _log_fact,
@@ -183,6 +190,7 @@ _FACTS: Mapping[str, Callable[[Results], Message | None]] = {
     "hardware": _hardware_fact,
     "reference_levels": _references_fact,
     "cases": _cases_fact,
+    "reason_method": _reason_method_fact,
 }
 
 #: What `facts` and `record` of `_sources.yaml` may name.

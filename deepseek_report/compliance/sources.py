@@ -65,13 +65,27 @@ class RowsCheck(_Strict):
 
 
 @dataclass(frozen=True)
+class CodesCheck(_Strict):
+    """A table of reason codes has some, each against the person and none about a protected feature.
+
+    most : the greatest number of codes of one decision by one method.
+    """
+
+    check: Literal["codes"]
+    file: str
+    most: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
 class VerdictCheck(_Strict):
     """The verdict on the explainer of this artifact lets its explanations be of use."""
 
     check: Literal["verdict"]
 
 
-Check = Annotated[ScoreCheck | FieldsCheck | RowsCheck | VerdictCheck, Field(discriminator="check")]
+Check = Annotated[
+    ScoreCheck | FieldsCheck | RowsCheck | CodesCheck | VerdictCheck, Field(discriminator="check")
+]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.rounding import quantity
-from deepseek_report.artifacts.schema import Feature
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_choice import NAMED
-from deepseek_report.privacy.bands import RARE, banded
+from deepseek_report.privacy.bands import banded
 from deepseek_report.privacy.source import RunSource, three_digits
 from deepseek_report.privacy.table_release import IDENTIFIERS, mentioned
 from deepseek_report.tasks import task_of
@@ -87,13 +86,13 @@ def _in_bands(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
     def other(row: pd.Series) -> str:
         if row["feature"] not in places:
             return ""
-        return _band_of(source, places[row["feature"]], str(row["to_display"]))
+        return banded(source, places[row["feature"]], float(row["to_value"]))
 
     filled: dict[str, Columns] = {"display": own, "from_display": own, "to_display": other}
     for name, fill in filled.items():
         if name in table:
             table = table.assign(**{name: [fill(row) for _, row in table.iterrows()]})
-    return table
+    return table.assign(to_value=np.nan) if "to_value" in table else table
 
 
 def _layout_values(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
@@ -103,12 +102,3 @@ def _layout_values(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
             if name in table:
                 table = table.assign(**{name: ""})
     return table
-
-
-def _band_of(source: RunSource, column: int, display: str) -> str:
-    """The band of a value that is known by how it is displayed."""
-    feature: Feature = source.dataset.schema.features[column]
-    for value in np.unique(source.dataset.train.inputs[:, column]):
-        if feature.display(float(value)) == display:
-            return banded(source, column, float(value))
-    return RARE

@@ -147,6 +147,7 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
         positions=np.arange(n, dtype=np.int64),
         base_values=None if explanation.base_values is None else nothing,
         standard_error=None if error is None else np.full((n, 1), float(np.mean(error))),
+        decided=None,
         params=params,
         notes=tuple(without_private(explanation.notes, source)),
     )

@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import leading_for_cases
 from deepseek_report.findings.explainer_verdicts import verdict_of
-from deepseek_report.findings.records import Row, explainer_label, rows
-from deepseek_report.sections import case_sentences
-from deepseek_report.sections.case_sentences import Pages, can_change
+from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections.shared.display_cells import number_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.single_cases import case_sentences
+from deepseek_report.sections.single_cases.case_codes import answer_codes, codes
+from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
 from deepseek_report.wording.words import Wording
 
 _FIRST = (
-    *("most_certain_right", "most_certain_wrong", "nearest_threshold"),
+    *("wrong_against", "most_certain_wrong", "nearest_threshold"),
+    *("right_against", "most_certain_right"),
     *("typical_error", "furthest_above", "furthest_below"),
 )
 #: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
@@ -48,6 +50,8 @@ class CasesSection:
         draft.caveat("not_advice" if kind_of(results.schema).named_columns else "masked")
         if _assumed_changeable(draft):
             draft.caveat("assumed_changeable")
+        if _assumed_directions(draft):
+            draft.caveat("assumed_directions")
         draft.notes(["cases"])
         pages = Pages(draft, explainer)
         draft.values["cases"] = [_case(pages, row) for row in table if not _of_group(row)]
@@ -68,21 +72,33 @@ def _assumed_changeable(draft: Draft) -> bool:
     return not declared and bool(rows(draft.results, "cases", "counterfactuals"))
 
 
+def _assumed_directions(draft: Draft) -> bool:
+    """Whether changes were looked for in directions of which nobody said that a person can go."""
+    features = [feature for feature in draft.results.schema.features if feature.can_move]
+    ordered = [feature for feature in features if feature.kind != "categorical"]
+    undeclared = all(feature.direction == "either" for feature in ordered)
+    return bool(ordered) and undeclared and bool(rows(draft.results, "cases", "counterfactuals"))
+
+
 def _order(row: Row) -> tuple[int, int]:
-    """The three telling cases first, then one for each group in the order of the schema."""
+    """Errors and decisions against people first, then groups in the order of the schema."""
     role = row["role"]
     return (_FIRST.index(role) if role in _FIRST else len(_FIRST)), int(row["case"])
 
 
 def _of_group(row: Row) -> bool:
-    return str(row["role"]).startswith("group:")
+    return str(row["role"]).startswith(("group:", "pair:"))
 
 
 def _groups(pages: Pages, table: list[Row]) -> list[dict[str, Any]]:
     """The cases of groups, by attribute, in the order of the schema."""
     groups = []
     for attribute in pages.draft.results.schema.attributes:
-        roles = [f"group:{attribute.name}:{level}" for level in attribute.levels]
+        roles = [
+            f"{role}:{attribute.name}:{level}"
+            for role in ("pair", "group")
+            for level in attribute.levels
+        ]
         mine = sorted(
             (r for r in table if r["role"] in roles), key=lambda r: roles.index(r["role"])
         )
@@ -90,7 +106,9 @@ def _groups(pages: Pages, table: list[Row]) -> list[dict[str, Any]]:
         if cases:
             noun = "group" if attribute.kind == "person" else "part"
             label = pages.draft.words.inline(attribute.label)
-            groups.append({"label": label, "noun": noun, "cases": cases})
+            pair = [row["role"].split(":", 2)[2] for row in mine if row["role"][:5] == "pair:"]
+            about = {"pair": pair, "typical": len(pair) < len(cases)}
+            groups.append({"label": label, "noun": noun, "cases": cases, **about})
     return groups
 
 
@@ -111,12 +129,24 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
         if not verdict.is_trusted:
             label = explainer_label(draft.results, explainer)
             draft.caveat("not_trusted", explainer=label, use=verdict.use)
+    answer_codes(draft, explainer)
     if changes and not kind_of(draft.results.schema).named_columns:
         draft.answer("masked", n=len(changed), total=len(table))
-    elif changes and not can_change(draft):
+    elif kind_of(draft.results.schema).named_columns:
+        _answer_changes(draft, changes, len(table))
+
+
+def _answer_changes(draft: Draft, changes: list[Row], total: int) -> None:
+    """For how many decisions a change is known; against the person alone where that is known."""
+    most = int(setting(draft.results, "metrics", "cases", "change_at_most", 3))
+    share = draft.results.score("counterfactual_share")
+    if not can_change(draft):
         draft.answer("unchangeable")
-    elif changes:
-        draft.answer("changes", n=len(changed), total=len(table))
+    elif share is not None:
+        draft.answer("reachable", share=Estimate.of_score(share), most=most)
+    elif draft.results.schema.target.favourable is None and changes:
+        n = len({row["case"] for row in changes if row["status"] == "found"})
+        draft.answer("changes", n=n, total=total, most=most)
 
 
 def _case(pages: Pages, row: Row) -> dict[str, Any]:
@@ -134,6 +164,8 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
         "called": case_sentences.row_of(pages.draft, row),
         "title": row["role_label"],
         "summary": case_sentences.summary(pages.draft, row),
+        "codes": codes(pages, row),
+        "contrasts": case_sentences.contrasts(pages, row),
         "reasons": case_sentences.reasons(pages, row),
         "reasons_by": pages.label(pages.explainer),
         "start": case_sentences.start(pages.draft, row, pages.explainer),

@@ -76,6 +76,12 @@ def score(metric: str, value: float = 0.7, **fields: Any) -> Score:
     return Score(metric=metric, value=value, **{**known, **ends, **fields})
 
 
+def code(case: int, rank: int, **cells: object) -> dict[str, object]:
+    """A row of `reason_codes`."""
+    row = {"case": case, "explainer": "shap", "role": "reason", "rank": rank, "feature": "x"}
+    return row | {"shortfall": 0.1} | cells
+
+
 def measure(folder: Path, *scores: Score, **tables: list[dict[str, Any]]) -> None:
     """Write a measurement."""
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
@@ -217,8 +223,10 @@ def write_measures(run: Run) -> None:
     measure(m / "peak_memory", score("peak_memory", 9.0, low=None, high=None))
     measure(
         m / "cases",
+        score("reason_codes_kept", 0.9, explainer="shap"),
         cases=[{"case": case} for case in range(13)],
         reasons=[{"case": 0}],
+        reason_codes=[code(0, rank) for rank in (1, 2)],
         counterfactuals=[{"case": 0, "status": "found"}],
     )
     measure(

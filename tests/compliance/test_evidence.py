@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepseek_report.artifacts.storage.files import save_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.integrity import dig
@@ -19,7 +19,7 @@ from deepseek_report.compliance.sources import load_sources
 from deepseek_report.errors import ConfigError
 from deepseek_report.wording.words import wording
 
-from .conftest import CARD, Run, english, measure, score
+from .conftest import CARD, Run, code, english, group_by, measure, score
 
 ROOT = Path(__file__).parents[2]
 
@@ -208,6 +208,39 @@ def test_how_many_cases_have_pages_is_said(run: Run) -> None:
     for kind in ("explain.local", "explain.reason_codes", "explain.counterfactual"):
         facts = english(look(run, kind).facts)
         assert "pages of their own: 13 cases of the 100 of the test part" in facts
+
+
+@pytest.mark.parametrize(
+    ("codes", "problem"),
+    [
+        ([code(0, rank) for rank in range(1, 5)], ""),
+        ([code(0, rank) for rank in range(1, 6)], "5 reason codes, more than 4"),
+        ([code(0, 1), code(0, 2, shortfall=-0.1)], "speak for the person"),
+        ([code(0, 1, feature="AGE")], "protected attributes: AGE"),
+        ([code(0, 0, role="protected")], "no reason code"),
+    ],
+)
+def test_adverse_reasons_are_evidence_only_by_the_codes_that_were_made(
+    run: Run, codes: list[dict[str, object]], problem: str
+) -> None:
+    path = run.path("measures/cases")
+    group_by(run, "sex")
+    schema = load_json(run.path("data") / "schema.json")
+    age = schema["features"][0] | {"name": "AGE", "sensitive": True}
+    save_json(run.path("data") / "schema.json", schema | {"features": [age]})
+    measure(path, score("reason_codes_kept", 0.9, explainer="shap"), reason_codes=codes)
+    evidence = look(run, "explain.adverse_reasons")
+    assert evidence.counts == (not problem)
+    assert problem in " ".join(english(evidence.problems))
+
+
+def test_codes_that_another_seed_would_not_give_are_no_evidence(run: Run) -> None:
+    measure(
+        run.path("measures/cases"),
+        score("reason_codes_kept", 0.4, low=0.3, high=0.5, explainer="shap"),
+        reason_codes=[code(0, 1)],
+    )
+    assert not look(run, "explain.adverse_reasons").counts
 
 
 @pytest.mark.parametrize(("n", "counts"), [(7, False), (8, True)])

@@ -59,7 +59,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("JRT-6.3", "partly", "lacking: security checks", ""),
     ("JRT-6.4-data", "partly", "storage medium", "lacking"),
     ("JRT-6.4-model", "partly", "operator (financial institution)", "lacking"),
-    ("REGB-9b2-1", "not_evidenced", "lacking: adverse reasons, at most four", ""),
+    ("REGB-9b2-1", "complete", "", "lacking"),
     ("REGB-9b2-2", "complete", "stability of explanations", "lacking"),
     ("REGB-9b2-5", "partly", "reason selection method (creditor)", ""),
     ("UGESP-4D", "out_of_scope", "speaks of employment; the data are declared as credit", "rates"),

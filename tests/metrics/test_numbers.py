@@ -287,8 +287,9 @@ def test_noise_raises_the_error_and_moves_predictions() -> None:
 
 
 def test_cases_of_numbers_are_chosen_by_their_errors() -> None:
-    predicted = predictions(split(100, 11))
-    cases = choose_cases(predicted, SCHEMA, 30, seed=2)
+    part = split(100, 11)
+    predicted = predictions(part)
+    cases = choose_cases(predicted, SCHEMA, part.inputs, 30, seed=2)
     errors = predicted.errors[cases.explained]
     assert errors[cases.roles["furthest_above"]] == predicted.errors.max()
     assert errors[cases.roles["furthest_below"]] == predicted.errors.min()

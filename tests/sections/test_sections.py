@@ -182,15 +182,20 @@ def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
     values = CasesSection().content(full).values
     titles = [case["title"] for case in values["cases"]]
     assert titles == [
-        "Most certain, and right",
+        "Decided against the person, and wrong",
         "Most certain, and wrong",
         "Nearest to the threshold",
+        "Decided against the person, and right",
+        "Most certain, and right",
     ]
     shown = {
         group["label"]: [case["level"] for case in group["cases"]] for group in values["groups"]
     }
     assert list(shown) == ["sex", "marital status", "age band"]
-    assert shown["sex"] == ["men", "women"]
+    assert sorted(shown["sex"]) == ["men", "women"]
+    pairs = [group["pair"] for group in values["groups"] if group["pair"]]
+    assert all(len(pair) == 2 for pair in pairs)
+    assert pairs
 
 
 def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
@@ -198,21 +203,39 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     (case, *_) = CasesSection().content(changed).values["cases"]
     tables = changed.measurement("cases").tables
     reason = tables["reasons"].query("case == 0 and explainer == 'shap' and rank == 1").iloc[0]
+    moves = "raises" if reason.attribution > 0 else "lowers"
     assert case["reasons"][0] == (
-        f"{reason.label} ({reason.display}) lowers the probability of “default” by "
+        f"{reason.label} ({reason.display}) {moves} the probability of “default” by "
         f"{abs(100 * reason.attribution):.1f} points."
     )
     assert "the average probability of “default”" in case["start"]
     step = tables["counterfactuals"].query("case == 0").iloc[0]
-    assert f"were “{step.to_display}” instead of “{step.from_display}”" in case["change"]
-    alike = (tables["neighbours"].query("case == 0").label == "no default").sum()
-    assert case["neighbour_sentence"].endswith(
-        f"5 most similar training cases {alike} were “no default”."
-    )
+    if step.status == "found":
+        assert f"were “{step.to_display}” instead of “{step.from_display}”" in case["change"]
+    else:
+        assert "within 3 features was found" in case["change"]
+        assert "3 features can change" in case["change"]
+    alike = (tables["neighbours"].query("case == 0").label == "default").sum()
+    assert f"5 most similar training cases {alike} were “default”" in case["neighbour_sentence"]
     among, sentence = tables["errors_like_this"].iloc[0], case["errors"][0]["text"]
     assert f"errs in {100 * among.error_rate:.1f}\u00a0% of {among.n} such cases" in sentence
     assert f", {100 * among.rest_error_rate:.1f}\u00a0% elsewhere" in sentence
     assert re.search("integrated gradients shares [0-3]", case["agreement"])
+
+
+def test_against_a_person_reason_codes_are_told_and_for_one_reasons_both_ways(full):
+    values = CasesSection().content(full).values
+    favourable = full.measurement("cases").tables["cases"].decision == "no default"
+    pages = {case["anchor"]: case for case in values["cases"]}
+    pages |= {case["anchor"]: case for group in values["groups"] for case in group["cases"]}
+    for number, kind in enumerate(favourable):
+        codes = pages[f"case-{number}"]["codes"]
+        assert (codes is None) == kind
+        if codes:
+            assert len(codes["items"]) <= 4
+            assert all("less for “no default”" in sentence for sentence in codes["items"])
+            assert "average of all explained cases" in codes["by"]
+            assert codes["items"] or "No feature that may be a reason" in codes["limits"]
 
 
 def test_log_odds_are_told_as_a_factor_on_the_odds(full):
@@ -396,7 +419,7 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
     cases = CasesSection().content(changed).values["cases"]
     sentences = {int(case["row"].replace("\u202f", "")): case["compared"] for case in cases}
     assert sentences[row] == (
-        "Of the training cases of “no default” that it knows, row 7 (60.0\u00a0% of what speaks "
+        "Of the training cases of “default” that it knows, row 7 (60.0\u00a0% of what speaks "
         "for this class) and 9 (30.0\u00a0%) count most. Of the others row 4 (“default”) is the "
         "strongest."
     )

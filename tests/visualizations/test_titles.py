@@ -202,3 +202,37 @@ def test_a_case_that_nothing_moves_is_still_drawn(build: Build, tmp_path: Path) 
     results = Results({**full.paths, "explanations/shap": tmp_path}, {})
     assert len(draw(CaseContributionsPicture("shap"), results)) == len(full.cases.roles)
     assert draw(BeeswarmPicture("shap"), results)
+
+
+def with_error(results: Results, folder: Path, error: float) -> Results:
+    """The run with a standard error of every attribution of `shap`."""
+    shap = results.explanations["shap"]
+    replace(shap, standard_error=np.full(shap.values.shape, error)).save(folder)
+    return Results({**results.paths, "explanations/shap": folder}, {})
+
+
+def test_all_cases_are_drawn_to_one_scale(build: Build) -> None:
+    from deepseek_report.visualizations.cases.case_bars import bar_view
+    from deepseek_report.visualizations.cases.case_contributions import span_of
+
+    results = build()
+    views = [bar_view(results, "shap", place, 8) for place in results.cases.roles.values()]
+    low, high = span_of(views)
+    effects = np.concatenate([view.effects for view in views])
+    assert (low, high) == (-effects.min(), effects.max())
+
+
+def test_what_lies_within_the_sampling_error_has_no_bar_and_no_title(
+    build: Build, tmp_path: Path
+) -> None:
+    from deepseek_report.visualizations.cases.case_bars import bar_view
+
+    results = build()
+    values = results.explanations["shap"].values[3]
+    error = float(np.sort(np.abs(values))[-3]) / 1.9
+    view = bar_view(with_error(results, tmp_path / "some", error), "shap", 3, 8)
+    assert len([bar for bar in view.bars if bar.value]) == 2
+    assert view.effects.sum() == pytest.approx(values.sum())
+    none = with_error(results, tmp_path / "none", 100.0)
+    first = draw(CaseContributionsPicture("shap"), none)[0]
+    assert "nothing is attributed beyond the sampling error by SHAP" in first.title

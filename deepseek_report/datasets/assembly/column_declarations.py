@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.rounding import count
-from deepseek_report.artifacts.schema import AttributeKind, Kind
+from deepseek_report.artifacts.schema import AttributeKind, Direction, Kind
 from deepseek_report.errors import DataError
 
 #: A value as it stands in a file or in YAML.
@@ -33,6 +33,10 @@ class ColumnDeclaration:
     sensitive : compare groups of people by this column. compare_by : it cuts the data into parts
         that are no groups of people (a site, a topic), and these are compared.
     mutable : the person concerned can change it; if left out, everything that is not sensitive.
+    direction : the way in which the person can change it: increase, decrease or either, for a
+        category either alone; of ordinal columns an increase goes to later categories.
+    step : the smallest change of a numeric column that makes sense, in its unit; whole multiples
+        of it are proposed.
     levels : {code: group}, to name or merge groups; codes that are left out are "unknown".
     bands : lower ends of the second, third, … group of a numeric column; quartiles if left out.
     attribute, attribute_label : name and label of the grouping, if not those of the column.
@@ -49,6 +53,8 @@ class ColumnDeclaration:
     sensitive: bool | None = None
     compare_by: bool | None = None
     mutable: bool | None = None
+    direction: Direction | None = None
+    step: float | None = None
     levels: dict[Code, str] | None = None
     bands: tuple[float, ...] | None = None
     attribute: str | None = None

@@ -53,6 +53,7 @@ def encode_feature(
     if not cells.not_numbers.any() and np.isinf(cells.numbers).any():
         raise DataError(_infinite(cells, where))
     kind = column.kind or _kind_of(cells, column, where)
+    _check_moves(column, kind, where)
     feature = Feature(
         name=cells.name,
         label=column.label or readable_name(cells.name),
@@ -61,6 +62,8 @@ def encode_feature(
         sensitive=bool(column.sensitive),
         mutable=column.can_change,
         description=column.description,
+        direction=column.direction or "either",
+        step=column.step,
     )
     if kind == "numeric":
         return feature, _numeric(cells, where)
@@ -77,6 +80,39 @@ def _kind_of(cells: Cells, column: ColumnDeclaration, where: str) -> Kind:
             raise DataError(_not_numbers(cells, where))
         return infer_kind(cells)
     return "numeric"
+
+
+def _check_moves(column: ColumnDeclaration, kind: Kind, where: str) -> None:
+    """Refuse directions and steps that the column cannot have.
+
+    Raises
+    ------
+    DataError : says which, and what is allowed.
+    """
+    if column.direction is not None and not column.can_change:
+        why = "sensitive" if column.mutable is None else "declared as `mutable: false`"
+        raise data_error(
+            where,
+            f"`direction: {column.direction}` of a column that is {why}",
+            "a direction of columns that can change",
+            "leave out the direction",
+        )
+    if column.direction in {"increase", "decrease"} and kind == "categorical":
+        raise data_error(
+            where,
+            f"`direction: {column.direction}` of categories, which have no order",
+            "`direction: either`, or a column that is numeric or ordinal",
+            "declare `kind: ordinal` with its `categories`, lowest first, or leave it out",
+        )
+    if column.step is None:
+        return
+    if kind != "numeric" or not (np.isfinite(column.step) and column.step > 0):
+        raise data_error(
+            where,
+            f"`step: {column.step:g}` of a column that is {kind}",
+            "a number above 0, of a numeric column",
+            "correct the step, or leave it out",
+        )
 
 
 def _numeric(cells: Cells, where: str) -> Floats:

@@ -11,6 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import Direction
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource
@@ -94,15 +95,22 @@ _PERSON = {
 
 
 def _monthly(
-    prefix: str, numbers: tuple[int, ...], **fixed: object
+    prefix: str,
+    numbers: tuple[int, ...],
+    direction: Direction,
+    **fixed: object,
 ) -> dict[str, ColumnDeclaration]:
-    """One column for each month, the latest first; `label` gets the month."""
+    """One column for each month, the latest first; `label` gets the month.
+
+    direction : the way in which a client can move the latest month; earlier ones are past.
+    """
     label = str(fixed.pop("label"))
     return {
         f"{prefix}{number}": ColumnDeclaration(
             **fixed,  # type: ignore[arg-type]
             label=f"{label} {month} 2005",
             mutable=month == _MONTHS[0],
+            direction=direction if month == _MONTHS[0] else None,
             description=_LATEST if month == _MONTHS[0] else _PAST,
         )
         for number, month in zip(numbers, _MONTHS, strict=True)
@@ -114,13 +122,30 @@ COLUMNS: dict[str, ColumnDeclaration] = {
     **_monthly(
         "PAY_",
         (0, 2, 3, 4, 5, 6),
+        "decrease",
         label="Repayment status in",
         kind="ordinal",
         categories=_STATUS,
         undocumented=_STATUS_UNDOCUMENTED,
     ),
-    **_monthly("BILL_AMT", (1, 2, 3, 4, 5, 6), label="Bill in", kind="numeric", unit="NT$"),
-    **_monthly("PAY_AMT", (1, 2, 3, 4, 5, 6), label="Amount paid in", kind="numeric", unit="NT$"),
+    **_monthly(
+        "BILL_AMT",
+        (1, 2, 3, 4, 5, 6),
+        "decrease",
+        label="Bill in",
+        kind="numeric",
+        unit="NT$",
+        step=1000,
+    ),
+    **_monthly(
+        "PAY_AMT",
+        (1, 2, 3, 4, 5, 6),
+        "increase",
+        label="Amount paid in",
+        kind="numeric",
+        unit="NT$",
+        step=1000,
+    ),
     _TARGET: ColumnDeclaration(
         label="Default in October 2005", categories={0: "no default", 1: "default"}
     ),

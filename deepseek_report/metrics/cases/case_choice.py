@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.metrics.cases.group_cases import GroupCases
 from deepseek_report.tasks import task_of
 
 #: The sample of a number is stratified by bands of equal size.
@@ -21,6 +22,8 @@ NAMED = "named:"
 
 #: What a person calls the cases that are not chosen for a group.
 ROLE_LABELS = {
+    "wrong_against": "Decided against the person, and wrong",
+    "right_against": "Decided against the person, and right",
     "most_certain_right": "Most certain, and right",
     "most_certain_wrong": "Most certain, and wrong",
     "nearest_threshold": "Nearest to the threshold",
@@ -31,19 +34,29 @@ ROLE_LABELS = {
 
 
 def choose_cases(
-    predictions: Predictions, schema: Schema, instances: int, seed: int, named: Sequence[int] = ()
+    predictions: Predictions,
+    schema: Schema,
+    inputs: Floats,
+    instances: int,
+    seed: int,
+    named: Sequence[int] = (),
 ) -> Cases:
     """The cases that the report shows, and a random sample stratified by label around them.
 
+    Errors and decisions against a person come first; then for each attribute two cases that are
+    alike but for the group and decided differently, and of the other groups typical cases that are
+    unlike those chosen before, in turn decided against the person and for.
+
     Parameters
     ----------
+    inputs : (instance, feature) of the test part.
     named : positions in the test part of the cases that the config names, with roles of their own.
 
     Returns
     -------
     Cases with at most `instances` positions, the chosen cases among them.
     """
-    roles = _roles(predictions, schema)
+    roles = _roles(predictions, schema, inputs)
     roles |= {f"{NAMED}{number}": int(position) for number, position in enumerate(named, start=1)}
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
     sample = _stratified(task_of(schema.target).strata(predictions.labels, _BANDS), instances, seed)
@@ -53,54 +66,42 @@ def choose_cases(
     return Cases(explained, within)
 
 
-def _roles(predictions: Predictions, schema: Schema) -> dict[str, int]:
+def _roles(predictions: Predictions, schema: Schema, inputs: Floats) -> dict[str, int]:
     """{role: position in the test part}; no instance has two roles where there are enough."""
     roles: dict[str, int] = {}
     task = task_of(schema.target)
-    preferences = _of_classes(predictions) if task.decides else _of_number(predictions)
+    preferences = _of_classes(predictions, schema) if task.decides else _of_number(predictions)
     for role, preference in preferences.items():
         _assign(roles, role, preference)
     extent = _certainty(predictions) if task.decides else task.loss.of(predictions)
-    typical = -np.abs(extent - np.median(extent))
+    chooser = GroupCases(schema, inputs, predictions, -np.abs(extent - np.median(extent)))
     for attribute in schema.attributes:
-        codes = predictions.groups[attribute.name]
-        for position, level in enumerate(attribute.levels):
-            inside = np.where(codes == position, typical, -np.inf)
-            _assign(roles, f"group:{attribute.name}:{level}", inside)
+        chooser.choose(attribute, roles)
     return roles
 
 
-def _of_classes(predictions: Predictions) -> dict[str, Floats]:
+def _of_classes(predictions: Predictions, schema: Schema) -> dict[str, Floats]:
     """{role: (instance,) how well it fits}, -inf where it does not.
 
-    Reasons are about the explained class: of many classes its cases come first, and the nearest
-    one is that where it and another class are most alike.
+    Errors against a person come first, where the favourable class is declared. Of many classes the
+    nearest case is that where the two most probable ones are most alike.
     """
-    certainty = _certainty(predictions)
-    fits = certainty + _about_explained(predictions)
+    fits = _certainty(predictions)
+    wrong, right = ~predictions.correct, predictions.correct
+    if schema.target.favourable is None:
+        return {
+            "most_certain_right": np.where(right, fits, -np.inf),
+            "most_certain_wrong": np.where(wrong, fits, -np.inf),
+            "nearest_threshold": -fits,
+        }
+    against = predictions.decisions != schema.target.favourable
     return {
-        "most_certain_right": np.where(predictions.correct, fits, -np.inf),
-        "most_certain_wrong": np.where(~predictions.correct, fits, -np.inf),
-        "nearest_threshold": -_doubt(predictions, certainty),
+        "wrong_against": np.where(wrong & against, fits, -np.inf),
+        "most_certain_wrong": np.where(wrong, fits + ~against, -np.inf),
+        "nearest_threshold": -fits,
+        "right_against": np.where(right & against, fits, -np.inf),
+        "most_certain_right": np.where(right, fits + ~against, -np.inf),
     }
-
-
-def _about_explained(predictions: Predictions) -> Floats:
-    """(instance,) 1 where the explained one of many classes is label or decision, else 0."""
-    if predictions.threshold is not None:
-        return np.zeros(len(predictions.labels))
-    named = (predictions.labels, predictions.decisions)
-    return np.asarray(
-        np.any([classes == predictions.explained for classes in named], axis=0).astype(np.float64)
-    )
-
-
-def _doubt(predictions: Predictions, certainty: Floats) -> Floats:
-    """(instance,) how far the explained class is from being decided otherwise; 0 is a tie."""
-    if predictions.threshold is not None:
-        return certainty
-    others = np.delete(predictions.probabilities, predictions.explained, axis=1)
-    return np.asarray(np.abs(predictions.scores - others.max(axis=1)))
 
 
 def _of_number(predictions: Predictions) -> dict[str, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.metrics.cases.counterfactuals import Counterfactual
 from deepseek_report.metrics.explanations.agreement import (
     pair_correlations,
     player_values,
@@ -54,10 +54,43 @@ def _named(schema: Schema) -> list[tuple[str, str]]:
 def reason_rows(
     case: int, index: int, name: str, explanation: Explanation, schema: Schema, most: int
 ) -> list[Row]:
-    """The rows of `reasons` for one case and explainer, the largest magnitude first."""
-    kind, row = kind_of(schema), explanation.inputs[index]
-    values = kind.by_player(explanation.values[index : index + 1], row[None])[0]
+    """The rows of `reasons` for one case and explainer, the largest magnitude first.
+
+    Of more than two classes they are about the one that was decided.
+    """
+    return _attribution_rows(case, name, explanation.of_case(index), schema, most)
+
+
+def contrast_rows(
+    case: int, index: int, name: str, explanation: Explanation, schema: Schema, most: int
+) -> list[Row]:
+    """The rows of `contrasts`: what speaks for the decided class and against the second one.
+
+    None where there are two classes alone, since what speaks for one then speaks against the other.
+    """
+    second, decided = explanation.of_runner_up(index), explanation.of_case(index)
+    if second is None:
+        return []
+    apart = replace(decided, values=decided.values - second.values)
+    if decided.standard_error is not None and second.standard_error is not None:
+        error = np.hypot(decided.standard_error, second.standard_error)
+        apart = replace(apart, standard_error=error)
+    against = schema.target.classes[second.target]
+    rows = _attribution_rows(case, name, apart, schema, most)
+    return [(*row, against) for row in rows]
+
+
+def _attribution_rows(
+    case: int, name: str, explanation: Explanation, schema: Schema, most: int
+) -> list[Row]:
+    """Of an explanation of one instance, the largest magnitude first."""
+    kind, row = kind_of(schema), explanation.inputs[0]
+    values = kind.by_player(explanation.values, row[None])[0]
+    errors = np.zeros(len(values))
+    if explanation.standard_error is not None:
+        errors = kind.by_player(explanation.standard_error, row[None])[0]
     order = np.argsort(-np.abs(values), kind="stable")[:most]
+    about = schema.target.classes[explanation.target]
     named = _named(schema)
     return [
         (
@@ -66,8 +99,10 @@ def reason_rows(
             *named[player],
             kind.display(row, int(player)),
             float(values[player]),
+            float(errors[player]),
             rank,
             explanation.output_space,
+            about,
         )
         for rank, player in enumerate(order, start=1)
         if not np.isnan(values[player])
@@ -117,41 +152,27 @@ def _probability_or_number(target: Target, output: float) -> tuple[float, float]
     return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
 
 
-def counterfactual_rows(
-    case: int, row: Floats, change: Counterfactual, schema: Schema, most: int
-) -> list[Row]:
-    """(case, status, feature, label, from, to, probability_after): one row per changed feature."""
-    after = float(change.probabilities[schema.target.explained])
-    if not change.changes:
-        plural = "s" if most > 1 else ""
-        return [(case, f"none within {most} feature{plural}", "", "", "", "", float("nan"))]
-    return [
-        (
-            case,
-            "found",
-            schema.features[j].name,
-            schema.features[j].label,
-            schema.features[j].display(row[j]),
-            schema.features[j].display(value),
-            after,
-        )
-        for j, value in change.changes
-    ]
-
-
 def agreement_rows(
     explanations: dict[str, Explanation], cases: list[int], schema: Schema
 ) -> list[Row]:
     """(case, explainer_a, explainer_b, spearman, top3_overlap) of the explainers on each case."""
     rows: list[Row] = []
-    values = player_values(explanations, schema)
+    values = _of_cases(explanations, cases, schema)
     for (a, b), rho in pair_correlations(values).items():
         overlap = top_overlap(values[a], values[b], 3)
-        rows += [
-            (case, a, b, float(rho[index]), float(overlap[index]))
-            for case, index in enumerate(cases)
-        ]
+        rows += [(case, a, b, float(rho[case]), float(overlap[case])) for case in range(len(cases))]
     return sorted(rows, key=lambda row: row[0])
+
+
+def _of_cases(
+    explanations: dict[str, Explanation], cases: list[int], schema: Schema
+) -> dict[str, Floats]:
+    """{explainer: (case, player)} attributions to the class that was decided of each case."""
+    parts = [
+        player_values({name: e.of_case(index) for name, e in explanations.items()}, schema)
+        for index in cases
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in explanations}
 
 
 class SharedErrors:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 import pandas as pd
@@ -27,16 +28,21 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
+from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
 from deepseek_report.metrics.cases.case_choice import NAMED, ROLE_LABELS
-from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
+from deepseek_report.metrics.cases.reason_codes import CodesOfCases, ReasonCodeRule, codes_of
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
 )
-from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
 
+#: The rows of one case by one explainer: case, place, name, explanation, schema, how many.
+RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[pages.Row]]
+
+_REASONS = "case explainer feature label display attribution error rank output_space class_name"
 _CASE = Column("case", "place")
 _FEATURE = (Column("feature"), Column("label"))
 _TABLES = {
@@ -77,7 +83,39 @@ _TABLES = {
             *_FEATURE,
             Column("display"),
             Column("attribution", "number"),
+            Column("error", "number"),
             Column("rank", "count"),
+            Column("output_space"),
+            Column("class_name"),
+        ),
+        release=OF_CASES,
+    ),
+    "contrasts": TableType(
+        (
+            _CASE,
+            Column("explainer", "explainer"),
+            *_FEATURE,
+            Column("display"),
+            Column("attribution", "number"),
+            Column("error", "number"),
+            Column("rank", "count"),
+            Column("output_space"),
+            Column("class_name"),
+            Column("against"),
+        ),
+        release=OF_CASES,
+    ),
+    "reason_codes": TableType(
+        (
+            _CASE,
+            Column("explainer", "explainer"),
+            Column("role"),
+            Column("rank", "count"),
+            *_FEATURE,
+            Column("display"),
+            Column("shortfall", "number"),
+            Column("error", "number"),
+            Column("order_certain", "yes_no"),
             Column("output_space"),
         ),
         release=OF_CASES,
@@ -89,7 +127,11 @@ _TABLES = {
             *_FEATURE,
             Column("from_display"),
             Column("to_display"),
+            Column("to_value", "number"),
             Column("probability_after", "share"),
+            Column("movable", "count"),
+            Column("margin", "share"),
+            Column("near", "number"),
         ),
         release=OF_CASES,
     ),
@@ -120,23 +162,40 @@ _TABLES = {
 class CasePages(ExplanationMetric):
     """The chosen cases: inputs, reasons, nearest training cases, smallest change, similar errors.
 
-    The smallest change is searched over at most `change_at_most` mutable features, among values
-    that occur in the training part, and every answer is checked with the model. In texts, images
-    and series nobody could change a place alone; there it is a set of at most `mask_at_most` words,
-    patches or windows without which the decision is another one.
+    The smallest change is searched over at most `change_at_most` features that a person can change,
+    in the directions and steps that are declared, within the range of the training part and not
+    farther from real cases than is usual; every answer is checked with the model, and must hold by
+    the margin `change_margin`. Where the favourable class is declared it is looked for in decisions
+    against the person alone, and for how many of these there is one is the score
+    `counterfactual_share`. In texts, images and series nobody could change a place alone; there it
+    is a set of at most `mask_at_most` words, patches or windows without which the decision is
+    another one.
 
-    Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals);
-    Gower 1971, doi:10.2307/2528823 (distance).
+    Against a person at most four reason codes are given, each a feature that adds less for the
+    person than for those compared with, beyond the sampling error, and none that groups of people
+    are made of. What share of them another seed of the method would give too is
+    `reason_codes_kept`.
+
+    reason_codes : how they are chosen. change_margin : probability beyond the threshold, or lead
+        over the second class.
+    change_near : number of nearest real cases whose mean distance is compared.
+
+    Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals); Ustun,
+    Spangher & Liu 2019, arXiv:1809.06514 (actionable changes); Poyiadzi et al. 2020,
+    arXiv:1909.09369 (nearness to real cases); Gower 1971, doi:10.2307/2528823 (distance).
     """
 
     reveals: ClassVar[Reveals] = "cases"
     tables: ClassVar[TableTypes] = _TABLES
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
+    reason_codes: ReasonCodeRule = field(default_factory=ReasonCodeRule)
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
+    change_margin: Annotated[float, Field(ge=0, le=0.25)] = 0.02
+    change_near: Annotated[int, Field(ge=1, le=100)] = 5
     mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
 
-    bounds: ClassVar[Bounds] = {}
+    bounds: ClassVar[Bounds] = {"counterfactual_share": (0, 1), "reason_codes_kept": (0, 1)}
     scope: ClassVar[Scope] = "explainers"
     reads: ClassVar[frozenset[str]] = frozenset(
         {
@@ -146,6 +205,7 @@ class CasePages(ExplanationMetric):
             "cases",
             "classifier",
             "explanations",
+            "seed",
         }
     )
 
@@ -156,6 +216,8 @@ class CasePages(ExplanationMetric):
         positions = context.cases.explained[chosen]
         inputs = context.dataset.test.inputs[positions]
         explanations = without_control(dict(context.explanations))
+        changes = self._changes(context, inputs)
+        codes = self._codes(context, explanations)
         return Measurement(
             tables={
                 "cases": pages.frame(
@@ -164,16 +226,31 @@ class CasePages(ExplanationMetric):
                     "threshold correct prediction error",
                 ),
                 **self._tables(context, inputs),
+                "counterfactuals": pages.frame(
+                    self._maskings(context, inputs) if changes is None else changes.rows,
+                    "case status feature label from_display to_display to_value "
+                    "probability_after movable margin near",
+                ),
                 "reasons": pages.frame(
-                    self._reasons(chosen, explanations, context.dataset.schema),
-                    "case explainer feature label display attribution rank output_space",
+                    self._each(pages.reason_rows, chosen, explanations, context.dataset.schema),
+                    _REASONS,
+                ),
+                "contrasts": pages.frame(
+                    self._each(pages.contrast_rows, chosen, explanations, context.dataset.schema),
+                    f"{_REASONS} against",
+                ),
+                "reason_codes": pages.frame(
+                    codes.rows,
+                    "case explainer role rank feature label display shortfall error "
+                    "order_certain output_space",
                 ),
                 "agreement": pages.frame(
                     pages.agreement_rows(explanations, chosen, context.dataset.schema),
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },
-            notes=_notes(context.dataset.schema),
+            scores=(*(changes.scores if changes else ()), *codes.scores),
+            notes=_notes(context.dataset.schema, self),
         )
 
     def _tables(self, context: MeasureContext, inputs: Floats) -> dict[str, pd.DataFrame]:
@@ -193,10 +270,6 @@ class CasePages(ExplanationMetric):
                 pages.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
                 "case rank instance_id distance label probability prediction text",
             ),
-            "counterfactuals": pages.frame(
-                self._changes(context, inputs),
-                "case status feature label from_display to_display probability_after",
-            ),
             "errors_like_this": pages.frame(
                 self._shared_errors(context, inputs),
                 "case slice n error_rate rest_error_rate",
@@ -210,28 +283,27 @@ class CasePages(ExplanationMetric):
         shared = pages.SharedErrors(context.dataset, context.validation_predictions)
         return [entry for case, row in enumerate(inputs) for entry in shared.rows(case, row)]
 
-    def _changes(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
+    def _changes(self, context: MeasureContext, inputs: Floats) -> CaseChanges | None:
+        """None where nothing can be changed: a text has no values that a person could move."""
+        schema = context.dataset.schema
+        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
+            return None
+        limits = SearchBounds(self.change_at_most, self.change_margin, self.change_near)
+        return changes_of(context, inputs, limits)
+
+    def _codes(self, context: MeasureContext, explanations: dict[str, Explanation]) -> CodesOfCases:
+        """Nothing where no decision is made, or no feature of a person can be named."""
+        schema = context.dataset.schema
+        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
+            return CodesOfCases([], ())
+        return codes_of(context, explanations, self.reason_codes)
+
+    def _maskings(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
-        if not task_of(context.dataset.schema.target).decides:
+        train, schema = context.dataset.train.inputs, context.dataset.schema
+        if not task_of(schema.target).decides:
             return []
         rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
-        if not kind_of(context.dataset.schema).named_columns:
-            return self._maskings(context, inputs, rule)
-        train, most = context.dataset.train.inputs, self.change_at_most
-        columns = most_telling(train, context.dataset.train.labels, pages.MOST_COLUMNS)
-        search = Search(context.classifier, train, rule, most, frozenset(columns.tolist()))
-        context.progress.start("smallest changes", len(inputs))
-        rows: list[pages.Row] = []
-        for case, row in enumerate(inputs):
-            change = search.run(row)
-            rows += pages.counterfactual_rows(case, row, change, context.dataset.schema, most)
-            context.progress.advance()
-        return rows
-
-    def _maskings(
-        self, context: MeasureContext, inputs: Floats, rule: DecisionRule
-    ) -> list[pages.Row]:
-        train, schema = context.dataset.train.inputs, context.dataset.schema
         context.progress.start("smallest maskings", len(inputs))
         rows: list[pages.Row] = []
         for case, row in enumerate(inputs):
@@ -240,29 +312,36 @@ class CasePages(ExplanationMetric):
             context.progress.advance()
         return rows
 
-    def _reasons(
-        self, chosen: list[int], explanations: dict[str, Explanation], schema: Schema
+    def _each(
+        self,
+        rows_of: RowsOf,
+        chosen: list[int],
+        explanations: dict[str, Explanation],
+        schema: Schema,
     ) -> list[pages.Row]:
         return [
             row
             for case, index in enumerate(chosen)
             for name, explanation in explanations.items()
-            for row in pages.reason_rows(case, index, name, explanation, schema, self.reasons)
+            for row in rows_of(case, index, name, explanation, schema, self.reasons)
         ]
 
 
-def _notes(schema: Schema) -> tuple[Text, ...]:
+def _notes(schema: Schema, pages_of: CasePages) -> tuple[Text, ...]:
     kind = kind_of(schema)
     near: Text = kind.words("nearest")
     if not task_of(schema.target).decides:
         return (near,)
-    if len(schema.target.classes) > 2:
-        chosen = message("notes.cases.of_class", name=schema.target.explained_class)
-        near = message("notes.joined", notes=[near, chosen])
     if not kind.named_columns:
         masked = message("notes.cases.masking", removed=kind.words("removed"))
         return (masked, near)
-    notes = (message("notes.cases.change"), near, message("notes.cases.shared_errors"))
+    change = message(
+        "notes.cases.change",
+        most=pages_of.change_at_most,
+        margin=pages_of.change_margin,
+        near=pages_of.change_near,
+    )
+    notes = (change, near, message("notes.cases.shared_errors"))
     if len(schema.features) > pages.MOST_COLUMNS:
         return (*notes, message("notes.cases.most_telling", n=pages.MOST_COLUMNS))
     return notes
@@ -308,7 +387,7 @@ def role_label(role: str, schema: Schema) -> str:
     """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
     if role.startswith(NAMED):
         return f"Case {role.removeprefix(NAMED)}"
-    if not role.startswith("group:"):
+    if not role.startswith(("group:", "pair:")):
         if role == "nearest_threshold" and len(schema.target.classes) > 2:
             return "Nearest to another class"
         return ROLE_LABELS.get(role, role.replace("_", " "))

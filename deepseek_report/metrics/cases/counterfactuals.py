@@ -1,16 +1,18 @@
-"""The smallest change of an input that alters the decision, found by asking the model."""
+"""The smallest change within a person's reach that alters the decision, by asking the model."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.reference import ranges
+from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
+from deepseek_report.metrics.cases.real_cases import RealCases
 from deepseek_report.tasks.decisions import decide
 
 #: One feature set to one value.
@@ -18,24 +20,29 @@ Change = tuple[int, float]
 #: Several features at once.
 Changes = tuple[Change, ...]
 
-#: Quantiles of the training part that a numeric feature is moved to, as values that occur in it.
-_LEVELS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
-#: A category must occur this often in the training part to be proposed.
-_LEAST_COUNT = 10
 #: How many changes, and how many pairs of changes, are built upon by one more.
 _BEAM = 24
-#: How many values per feature take part in combinations, besides its ends.
-_PER_FEATURE = 2
+#: How many values per feature take part in combinations, besides its ends, and how many in all.
+_PER_FEATURE, _MOST_SINGLES = 2, 96
 #: How many values between the old and the new one are tried to make a change smaller.
 _STEPS_BACK = 12
+#: How often they are tried, each time between fewer values.
+_REFINEMENTS = 2
+#: How many changes that leave a row far from real cases are drawn back to see whether it helps.
+_DRAWN_BACK = 2
 
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """The change that was found; empty where none was. `probabilities` (class,) are those after."""
+    """The change that was found; empty where none was.
+
+    probabilities : (class,) those after the change. near : mean distance to the nearest real cases
+    of the class then decided, NaN where there is no change.
+    """
 
     changes: Changes
     probabilities: Floats
+    near: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -48,13 +55,63 @@ class DecisionRule:
     def decisions(self, probabilities: Floats) -> Ints:
         return decide(probabilities, self.threshold, self.explained)
 
+    def clearly(self, probabilities: Floats, margin: float) -> Ints:
+        """(instance,) the class decided with at least this margin, -1 where it is a close call.
+
+        The margin lies beyond the threshold, at most half the way to certainty; without a threshold
+        it is the lead over the second class.
+
+        >>> DecisionRule(0.2, 1).clearly(np.array([[0.79, 0.21], [0.7, 0.3]]), 0.02).tolist()
+        [-1, 1]
+        """
+        decisions = self.decisions(probabilities)
+        if self.threshold is None or probabilities.shape[1] != 2:
+            ordered = np.sort(probabilities, axis=1)
+            return np.where(ordered[:, -1] - ordered[:, -2] >= margin, decisions, -1)
+        scores, threshold = probabilities[:, self.explained], self.threshold
+        above = scores >= threshold + min(margin, (1 - threshold) / 2)
+        below = scores <= threshold - min(margin, threshold / 2)
+        return np.where(above | below, decisions, -1)
+
+
+@dataclass(frozen=True)
+class SearchBounds:
+    """How far a search goes.
+
+    most : greatest number of features to change at once. margin : how far the probability must get
+    beyond the threshold. near : over how many nearest real cases their distance is averaged.
+    """
+
+    most: int = 3
+    margin: float = 0.02
+    near: int = 5
+
+
+@dataclass(frozen=True)
+class UnalteredCase:
+    """A row for which no change is known yet.
+
+    place : which of the rows it is. row : (feature,). decided : its class. sets : the changes to
+    try next. singles : the single changes that sets are made larger by, once they are ranked.
+    """
+
+    place: int
+    row: Floats
+    decided: int
+    sets: list[Changes]
+    singles: list[Changes]
+
 
 class Search:
     """Looks for the change of fewest features, and among these of the least distance.
 
-    Only mutable features move, and only to values seen in the training part. Single changes are
-    all tried; pairs and triples are built from those that lower the probability of the decision
-    most. What is found is then drawn back toward the original as far as the decision allows.
+    A feature moves only if a person can change it, never if groups of people are made of it, in the
+    direction that is declared and by whole steps, within what most training rows have. The decision
+    must then be another one (the wanted class, where there is one) by a margin, and the changed row
+    no farther from real cases of that class than the row was, or than 95 % of them are from one
+    another. Single changes are all tried; pairs and triples are built from those that lower the
+    probability of the decision most. What is found is drawn back toward the original as far as all
+    this allows.
 
     Parameters
     ----------
@@ -62,65 +119,118 @@ class Search:
         Asked about every candidate.
     train : array
         (row, feature) training inputs.
-    rule : Rule
+    labels : array
+        (row,) class of each training row.
+    rule : DecisionRule
         From probabilities to decisions.
-    most : int
-        Greatest number of features to change at once.
+    bounds : SearchBounds
+        How far to look.
+    wanted : int or None
+        The class to be decided; None: any other than now.
     columns : set of int or None
-        The features that may move, if mutable; None: all.
+        The features that may move, if they can; None: all.
     """
 
     def __init__(
         self,
         classifier: Classifier,
         train: Floats,
+        labels: Ints,
         rule: DecisionRule,
-        most: int,
+        bounds: SearchBounds,
+        wanted: int | None = None,
         columns: Collection[int] | None = None,
     ) -> None:
         self.classifier = classifier
         self.rule = rule
-        self.most = most
+        self.bounds = bounds
+        self.wanted = wanted
         schema: Schema = classifier.schema
         self.features = schema.features
         self.scale = ranges(train, schema)
-        self.values = {
-            j: _seen_values(feature, train[:, j])
+        self.real = RealCases(train, labels, schema, bounds.near)
+        self.reach: dict[int, Reach] = {
+            j: reach_of(feature, train[:, j])
             for j, feature in enumerate(schema.features)
-            if feature.mutable and (columns is None or j in columns)
-        }
-        self.finer = {
-            j: np.unique(train[~np.isnan(train[:, j]), j])
-            for j in self.values
-            if schema.features[j].kind != "categorical"
+            if feature.can_move and (columns is None or j in columns)
         }
 
     def run(self, row: Floats) -> Counterfactual:
-        """The smallest change of this row (feature,) that alters its decision."""
-        before = self.classifier.probabilities(row[None])
-        decided = int(self.rule.decisions(before)[0])
-        sets: list[Changes] = [(change,) for change in self._singles(row)]
-        singles: list[Changes] = []
-        for _ in range(self.most):
-            if not sets:
+        """The smallest change of this row (feature,) that alters its decision as is wanted."""
+        (change,) = self.first(row[None])
+        if not change.changes:
+            return change
+        decided = int(self.rule.decisions(self.classifier.probabilities(row[None]))[0])
+        return self._drawn_back(row, change, decided)
+
+    def first(self, rows: Floats) -> list[Counterfactual]:
+        """Of each row (row, feature) the first change that suffices, not drawn back yet."""
+        before = self.classifier.probabilities(rows)
+        changes = [Counterfactual((), probabilities) for probabilities in before]
+        decided = self.rule.decisions(before)
+        rest = [
+            UnalteredCase(place, row, int(decided[place]), self._singles(row), [])
+            for place, row in enumerate(rows)
+        ]
+        for _ in range(self.bounds.most):
+            rest = [case for case in rest if case.sets]
+            if not rest:
                 break
-            probabilities = self._ask(row, sets)
-            altered = np.flatnonzero(self.rule.decisions(probabilities) != decided)
-            if len(altered):
-                return self._drawn_back(row, self._nearest(row, sets, altered), decided)
-            ranked = [sets[i] for i in np.argsort(probabilities[:, decided], kind="stable")]
-            singles = singles or _varied(ranked)
-            sets = _joined(ranked[:_BEAM], singles)
-        return Counterfactual((), before[0])
+            answers = self._ask([(case.row, changes) for case in rest for changes in case.sets])
+            parts = np.split(answers, np.cumsum([len(case.sets) for case in rest])[:-1])
+            still = []
+            for case, probabilities in zip(rest, parts, strict=True):
+                if change := self._best(case, probabilities):
+                    changes[case.place] = change
+                else:
+                    still.append(_extended(case, probabilities))
+            rest = still
+        return changes
 
-    def _nearest(self, row: Floats, sets: list[Changes], altered: Ints) -> Changes:
-        return min((sets[i] for i in altered), key=lambda changes: self._distance(row, changes))
+    def questions(self) -> int:
+        """At most so many rows are asked about for each row, before drawing back."""
+        singles = sum(len(reach.levels) for reach in self.reach.values())
+        return singles + (self.bounds.most - 1) * _BEAM * min(singles, _MOST_SINGLES)
 
-    def _singles(self, row: Floats) -> list[Change]:
-        return [(j, v) for j, values in self.values.items() for v in values if v != row[j]]
+    def _altered(self, probabilities: Floats, decided: int) -> Bools:
+        clear = self.rule.clearly(probabilities, self.bounds.margin)
+        if self.wanted is not None:
+            return np.asarray((clear == self.wanted) & (clear != decided))
+        return np.asarray((clear >= 0) & (clear != decided))
 
-    def _ask(self, row: Floats, sets: list[Changes]) -> Floats:
-        return self.classifier.probabilities(np.stack([_apply(row, changes) for changes in sets]))
+    def _best(self, case: UnalteredCase, probabilities: Floats) -> Counterfactual | None:
+        """The nearest of the changes that suffice and leave the row among real cases."""
+        altered = np.flatnonzero(self._altered(probabilities, case.decided))
+        nearest = sorted(altered, key=lambda at: self._distance(case.row, case.sets[at]))
+        for at in nearest[:_BEAM]:
+            after = self._judged(case.row, case.sets[at], probabilities[at])
+            if after is not None:
+                return after
+        for at in nearest[:_DRAWN_BACK]:
+            far = Counterfactual(case.sets[at], probabilities[at])
+            after = self._drawn_back(case.row, far, case.decided)
+            if after is not far:
+                return after
+        return None
+
+    def _judged(
+        self, row: Floats, changes: Changes, probabilities: Floats
+    ) -> Counterfactual | None:
+        """The change, if the changed row is as near to real cases as it must be."""
+        decided = int(self.rule.decisions(probabilities[None])[0])
+        near = self.real.distance(_apply(row, changes), decided)
+        limit = max(self.real.usual(decided), self.real.distance(row, decided))
+        return Counterfactual(changes, probabilities, near) if near <= limit else None
+
+    def _singles(self, row: Floats) -> list[Changes]:
+        return [
+            ((j, value),)
+            for j, reach in self.reach.items()
+            for value in reach.values(float(row[j]))
+        ]
+
+    def _ask(self, changed: Iterable[tuple[Floats, Changes]]) -> Floats:
+        return self.classifier.probabilities(np.stack([_apply(*pair) for pair in changed]))
 
     def _distance(self, row: Floats, changes: Changes) -> float:
         return float(sum(self._moved(row, j, value) for j, value in changes))
@@ -130,41 +240,44 @@ class Search:
             return 1.0
         return min(abs(value - float(row[feature])) / float(self.scale[feature]), 1.0)
 
-    def _drawn_back(self, row: Floats, changes: Changes, decided: int) -> Counterfactual:
-        """Each change in turn moved back toward the original as far as the decision allows."""
-        current = dict(changes)
-        for feature, end in changes:
-            options = self._between(feature, float(row[feature]), end)
+    def _drawn_back(self, row: Floats, change: Counterfactual, decided: int) -> Counterfactual:
+        """Each change in turn moved back toward the original as far as may be."""
+        best = change
+        for feature, _ in change.changes:
+            for changes, probabilities in self._smaller(row, best.changes, feature, decided):
+                judged = self._judged(row, changes, probabilities)
+                if judged is not None:
+                    best = judged
+                    break
+        return best
+
+    def _smaller(
+        self, row: Floats, changes: Changes, feature: int, decided: int
+    ) -> list[tuple[Changes, Floats]]:
+        """The changes with one feature moved less, as far as it suffices; the smallest first."""
+        start, end = float(row[feature]), dict(changes)[feature]
+        sufficient: list[tuple[Changes, Floats]] = []
+        for _ in range(_REFINEMENTS):
+            options = self.reach[feature].between(start, end, _STEPS_BACK)
             if not options:
+                break
+            sets = [tuple((dict(changes) | {feature: value}).items()) for value in options]
+            answers = self._ask([(row, option) for option in sets])
+            altered = np.flatnonzero(self._altered(answers, decided))
+            if not len(altered):
+                start = options[-1]
                 continue
-            sets: list[Changes] = [tuple((current | {feature: v}).items()) for v in options]
-            altered = self.rule.decisions(self._ask(row, sets)) != decided
-            if altered.any():
-                current[feature] = options[int(altered.argmax())]
-        final = tuple(current.items())
-        return Counterfactual(final, self._ask(row, [final])[0])
-
-    def _between(self, feature: int, start: float, end: float) -> list[float]:
-        """Training values strictly between the two, nearest to the start first."""
-        seen = self.finer.get(feature)
-        if seen is None or np.isnan(start):
-            return []
-        inside = seen[(seen > min(start, end)) & (seen < max(start, end))]
-        if not len(inside):
-            return []
-        places = np.unique(np.linspace(0, len(inside) - 1, _STEPS_BACK).round().astype(np.int64))
-        chosen = [float(inside[i]) for i in places]
-        return chosen if start < end else chosen[::-1]
+            first = int(altered[0])
+            sufficient.insert(0, (sets[first], answers[first]))
+            start, end = options[first - 1] if first else start, options[first]
+        return sufficient
 
 
-def _seen_values(feature: Feature, column: Floats) -> list[float]:
-    known = column[~np.isnan(column)]
-    if not len(known):
-        return []
-    if feature.is_numeric:
-        return [float(v) for v in np.unique(np.quantile(known, _LEVELS, method="nearest"))]
-    counts = np.bincount(known.astype(np.int64))
-    return [float(v) for v in np.flatnonzero(counts >= min(_LEAST_COUNT, counts.max()))]
+def _extended(case: UnalteredCase, probabilities: Floats) -> UnalteredCase:
+    """The sets that the next round tries: the best ones, each with one more feature changed."""
+    ranked = [case.sets[i] for i in np.argsort(probabilities[:, case.decided], kind="stable")]
+    singles = case.singles or _varied(ranked)
+    return replace(case, sets=_joined(ranked[:_BEAM], singles), singles=singles)
 
 
 def _apply(row: Floats, changes: Changes) -> Floats:
@@ -177,7 +290,7 @@ def _apply(row: Floats, changes: Changes) -> Floats:
 def _varied(ranked: list[Changes]) -> list[Changes]:
     """For each feature the best single changes, and its least and greatest value besides.
 
-    The ends are kept because a feature may matter only together with another one.
+    The ends are kept because a feature may matter only together with another case.
     """
     by_feature: dict[int, list[Changes]] = {}
     for single in ranked:
@@ -185,7 +298,7 @@ def _varied(ranked: list[Changes]) -> list[Changes]:
     kept: set[Changes] = set()
     for several in by_feature.values():
         kept |= {*several[:_PER_FEATURE], min(several), max(several)}
-    return [changes for changes in ranked if changes in kept]
+    return [changes for changes in ranked if changes in kept][:_MOST_SINGLES]
 
 
 def _joined(sets: list[Changes], singles: list[Changes]) -> list[Changes]:

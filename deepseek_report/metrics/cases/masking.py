@@ -16,6 +16,10 @@ from deepseek_report.metrics.cases.counterfactuals import DecisionRule
 
 Row = tuple[Any, ...]
 
+_NAN = float("nan")
+#: What is known of changes of values alone: how many can move, by which margin, how near.
+_NO_VALUES = (0, _NAN, _NAN)
+
 
 @dataclass(frozen=True)
 class Masking:
@@ -83,13 +87,25 @@ def _without_needless(
 
 
 def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most: int) -> list[Row]:
-    """(case, status, feature, label, from, to, probability_after): one row per player."""
+    """One row of the table `counterfactuals` per player."""
     kind = kind_of(schema)
     if not masking.players:
-        return [(case, f"none within {most} {kind.nouns[1]}", "", "", "", "", float("nan"))]
+        return [
+            (case, f"none within {most} {kind.nouns[1]}", "", "", "", "", _NAN, _NAN, *_NO_VALUES)
+        ]
     after = float(masking.probabilities[schema.target.explained])
     labels = schema.player_labels
     return [
-        (case, "found", labels[k], labels[k], kind.display(row, k), kind.becomes, after)
+        (
+            case,
+            "found",
+            labels[k],
+            labels[k],
+            kind.display(row, k),
+            kind.becomes,
+            _NAN,
+            after,
+            *_NO_VALUES,
+        )
         for k in masking.players
     ]

@@ -20,6 +20,7 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
+from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
@@ -33,6 +34,7 @@ from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.wording.of_results import in_words
 
 #: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
@@ -122,7 +124,14 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
         predicted.save(folder / part)
     named = _named_cases(dataset, job.experiment.single["report"].cases)
     instances = settings.explain.instances
-    cases = choose_cases(predictions["test"], dataset.schema, instances, job.seeds.data, named)
+    cases = choose_cases(
+        predictions["test"],
+        dataset.schema,
+        dataset.test.inputs,
+        instances,
+        job.seeds.data,
+        named,
+    )
     cases.save(folder / "cases")
 
 
@@ -158,6 +167,9 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     seconds = time.perf_counter() - started
     if not traits_of(explainer, ExplainerPart).samples:
         explanation = dataclasses.replace(explanation, seed=None)
+    if len(dataset.schema.target.classes) > 2 and not isinstance(explainer, GivenInPython):
+        predictions = Predictions.load(job.inputs["predictions"] / "test")
+        explanation = with_decided_classes(explanation, explainer, context, predictions, cases)
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(
             explanation,

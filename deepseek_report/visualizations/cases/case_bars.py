@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.statistics.intervals import Z95
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import columns, short, wrapped
@@ -18,6 +20,7 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
+    from deepseek_report.data_kinds.base import DataKind
 
 _COLUMNS, _NARROW = 40, 22
 
@@ -70,6 +73,11 @@ class BarView:
     words: Wording
 
     @property
+    def effects(self) -> Floats:
+        """(bar,) the lengths of the bars."""
+        return np.array([bar.effect for bar in self.bars])
+
+    @property
     def in_unit(self) -> bool:
         """Whether outputs are numbers in the unit of the target, and no probabilities."""
         return self.space == "value"
@@ -91,14 +99,17 @@ class BarView:
 
 
 def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
-    """What one explainer says of the case at `place`, its `most` greatest bars one by one."""
-    explanation, predictions = results.explanations[name], results.predictions
+    """What one explainer says of the case at `place`, its `most` greatest bars one by one.
+
+    Of more than two classes it is about the one that was decided.
+    """
+    explanation, predictions = results.explanations[name].of_case(place), results.predictions
     position, target = int(results.cases.explained[place]), results.schema.target
     if not task_of(target).decides:
         return _number_view(results, name, place, most)
     classes = [short(class_name, 30) for class_name in target.classes]
     return BarView(
-        bars=_bars(results, explanation, place, most),
+        bars=_bars(results, explanation, most),
         identity=int(predictions.instance_ids[position]),
         explainer=name,
         space=explanation.output_space,
@@ -107,18 +118,18 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
         actual=classes[predictions.labels[position]],
         output=float(predictions.probabilities[position, explanation.target]),
         number_unit=None,
-        base=_base(explanation, place),
+        base=_base(explanation),
         threshold=predictions.threshold if predictions.explained == explanation.target else None,
         words=words_of(results),
     )
 
 
 def _number_view(results: Results, name: str, place: int, most: int) -> BarView:
-    explanation, predictions = results.explanations[name], results.predictions
+    explanation, predictions = results.explanations[name].of_case(place), results.predictions
     position, target = int(results.cases.explained[place]), results.schema.target
     value, truth = float(predictions.values[position]), float(predictions.labels[position])
     return BarView(
-        bars=_bars(results, explanation, place, most),
+        bars=_bars(results, explanation, most),
         identity=int(predictions.instance_ids[position]),
         explainer=name,
         space=explanation.output_space,
@@ -127,37 +138,55 @@ def _number_view(results: Results, name: str, place: int, most: int) -> BarView:
         actual=caption("common.quantity", value=truth, unit=target.unit),
         output=value,
         number_unit=target.unit,
-        base=_base(explanation, place),
+        base=_base(explanation),
         threshold=None,
         words=words_of(results),
     )
 
 
-def _bars(results: Results, explanation: Explanation, place: int, most: int) -> list[Bar]:
-    """The greatest attributions, each with its player and value, and the sum of the others."""
-    schema, row = results.schema, explanation.inputs[place]
+def _bars(results: Results, explanation: Explanation, most: int) -> list[Bar]:
+    """The greatest attributions, each with its player and value, and the sum of the others.
+
+    What is within its sampling error is no reason, and is among the others.
+    """
+    schema, row = results.schema, explanation.inputs[0]
     kind, words = kind_of(schema), words_of(results)
-    values = kind.by_player(explanation.values[[place]], row[None])[0]
+    values = kind.by_player(explanation.values, row[None])[0]
     present = np.flatnonzero(~np.isnan(values))
     order = present[np.argsort(-np.abs(values[present]), kind="stable")]
+    certain = beyond_error(kind, explanation)[order]
+    order = np.concatenate([order[certain], order[~certain]])
+    n_bars = min(most, int(certain.sum()))
     bars = []
-    for at in order[:most]:
+    for at in order[:n_bars]:
         shown = short(words.name(kind.display(row, int(at))), _COLUMNS)
         label = short(schema.player_labels[at], _COLUMNS - 1)
         title = caption(f"common.valued.{kind.name}", label=label, value=shown)
         bars.append(Bar(label, shown, float(values[at]), title))
-    rest = values[order[most:]]
+    rest = values[order[n_bars:]]
     if len(rest):
         others = caption("case_contributions.others", n=len(rest))
         bars.append(Bar(words.say(others), "", float(rest.sum()), others))
     return bars
 
 
-def _base(explanation: Explanation, place: int) -> float | None:
+def beyond_error(kind: DataKind, explanation: Explanation) -> Bools:
+    """(player,) of one instance whether its attribution is beyond the 95 % sampling error.
+
+    True for all where the method has no sampling error; it is then not known to be larger.
+    """
+    values = kind.by_player(explanation.values, explanation.inputs)[0]
+    if explanation.standard_error is None:
+        return np.ones(len(values), dtype=bool)
+    errors = kind.by_player(explanation.standard_error, explanation.inputs)[0]
+    return np.asarray(~(np.abs(values) <= Z95 * errors))
+
+
+def _base(explanation: Explanation) -> float | None:
     """The output at the reference, a probability or the number, where the method has one."""
     if explanation.base_values is None or explanation.output_space == "none":
         return None
-    base = float(explanation.base_values[place])
+    base = float(explanation.base_values[0])
     return (
         base
         if explanation.output_space in {"probability", "value"}

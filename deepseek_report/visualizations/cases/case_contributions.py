@@ -54,14 +54,24 @@ class CaseContributionsPicture(CasePicture):
         name = named_or(results, self.explainer, leading_for_cases)
         places = results.cases.roles.values()
         views = [bar_view(results, name, place, self.most) for place in places]
-        return [_picture(view, f"case_contributions_{case}") for case, view in enumerate(views)]
+        span = span_of(views)
+        return [
+            _picture(view, f"case_contributions_{case}", span) for case, view in enumerate(views)
+        ]
 
 
-def _picture(view: BarView, name: str) -> Picture:
+def span_of(views: Sequence[BarView]) -> tuple[float, float]:
+    """The lowest and the highest end of any bar, so that all cases are drawn to one scale."""
+    effects = np.concatenate([view.effects for view in views])
+    low, high = max(-float(effects.min(initial=0)), 0.0), max(float(effects.max(initial=0)), 0.0)
+    return low, high if low + high > 0 else 1.0
+
+
+def _picture(view: BarView, name: str, span: tuple[float, float]) -> Picture:
     return Picture(
         name=name,
-        svg=_drawn(view, name, WIDTH, _ROW),
-        narrow=_drawn(view, name, NARROW, _ROW_NARROW),
+        svg=_drawn(view, name, span, WIDTH, _ROW),
+        narrow=_drawn(view, name, span, NARROW, _ROW_NARROW),
         title=_title(view),
         alt=_alt(view),
         how_to_read=caption(
@@ -73,16 +83,18 @@ def _picture(view: BarView, name: str) -> Picture:
     )
 
 
-def _drawn(view: BarView, name: str, width: float, row: float) -> str:
+def _drawn(view: BarView, name: str, span: tuple[float, float], width: float, row: float) -> str:
     """The picture, with rows of so many inches."""
     unit = view.words.say(view.unit)
     unit = unit if width == WIDTH else wrapped(unit, 34, 3)
     foot = 0.4 + 0.15 * len(unit.split("\n"))
     height = 1.2 + foot + row * len(view.bars)
-    return draw_svg(name, height, lambda figure: _paint(figure, view, unit, foot), width)
+    return draw_svg(name, height, lambda figure: _paint(figure, view, span, unit, foot), width)
 
 
-def _paint(figure: Figure, view: BarView, unit: str, foot: float) -> None:
+def _paint(
+    figure: Figure, view: BarView, span: tuple[float, float], unit: str, foot: float
+) -> None:
     width, height = (float(inches) for inches in figure.get_size_inches())
     wide = width == WIDTH
     labels = [bar.lines if wide else bar.narrow_lines for bar in view.bars]
@@ -90,23 +102,22 @@ def _paint(figure: Figure, view: BarView, unit: str, foot: float) -> None:
     _strip(panel(figure, left, height - 0.72, right - 0.1, height - 0.34), view)
     axes = panel(figure, left, foot, right, height - 1.1)
     rows(axes, labels)
-    values = np.array([bar.effect for bar in view.bars])
+    values = view.effects
     tones = [LIGHT["raises"] if value > 0 else LIGHT["lowers"] for value in values]
     axes.barh(range(len(values)), values, height=0.66, color=tones)
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
-    _effects(axes, view, values, right - left)
+    _effects(axes, view, span, right - left)
     ticks = point_ticks if view.space == "probability" else value_ticks
     ticks(axes, "x", view.words, 5 if wide else 3)
     axes.set_xlabel(unit)
 
 
-def _effects(axes: Axes, view: BarView, values: np.ndarray, width: float) -> None:
+def _effects(axes: Axes, view: BarView, span: tuple[float, float], width: float) -> None:
     """The number beside each bar, on the side it points to, with room inside the `width` inches."""
-    write = view.words.numbers.attribution
+    write, values = view.words.numbers.attribution, view.effects
     texts = [write(view.effect(value), unit=False) for value in values]
-    below, above = max(-float(values.min()), 0.0), max(float(values.max()), 0.0)
-    above = above if below + above > 0 else 1.0
+    below, above = span
     room = extent(texts) + 0.12
     scale = (below + above) / (width - room * ((below > 0) + (above > 0)))
     axes.set_xlim(-below - room * scale * (below > 0), above + room * scale * (above > 0))
@@ -153,6 +164,10 @@ def _heading(view: BarView) -> str:
 
 
 def _title(view: BarView) -> Message:
+    if not view.bars or not view.bars[0].value:
+        within = bool(view.effects.any())
+        about = {"case": view.identity, "explainer": view.explainer}
+        return caption("case_contributions.title_nothing", within=within, **about)
     return caption(
         "case_contributions.title",
         case=view.identity,

@@ -79,11 +79,13 @@ def _outcome(results: Results, position: int) -> Message:
         values = {"predicted": predicted, "actual": float(actual), "unit": target.unit}
         return caption("common.case_number", case=identity, **values)
     classes = [short(name, 30) for name in target.classes]
+    many = len(target.classes) > 2
+    about = int(predictions.decisions[position]) if many else target.explained
     return caption(
         "common.case",
         case=identity,
-        class_name=classes[target.explained],
-        probability=predictions.probabilities[position, target.explained],
+        class_name=classes[about],
+        probability=predictions.probabilities[position, about],
         decided=classes[predictions.decisions[position]],
         actual=classes[predictions.labels[position]],
     )
@@ -110,14 +112,15 @@ def by_players(results: Results, explainer: str, place: int) -> Floats:
 
     NaN for words behind the end of a text.
     """
-    explanation = results.explanations[explainer]
-    values, rows = explanation.values[[place]], explanation.inputs[[place]]
-    return np.asarray(kind_of(results.schema).by_player(values, rows)[0])
+    explanation = results.explanations[explainer].of_case(place)
+    values = kind_of(results.schema).by_player(explanation.values, explanation.inputs)
+    return np.asarray(values[0])
 
 
-def unit_of(results: Results, explainer: str) -> Message:
-    """What the attributions of an explainer are measured in, for a caption."""
-    explanation, target = results.explanations[explainer], results.schema.target
+def unit_of(results: Results, explainer: str, place: int) -> Message:
+    """What the attributions of an explainer to one case are measured in, for a caption."""
+    explanation = results.explanations[explainer].of_case(place)
+    target = results.schema.target
     space = explanation.output_space
     known = space if space in {"probability", "logit", "value"} else "none"
     name = short(target.classes[explanation.target], 30)
@@ -154,7 +157,7 @@ def strongest(results: Results, case: Case, explainer: str) -> Message:
         )
         for player in order
     ]
-    unit = unit_of(results, explainer)
+    unit = unit_of(results, explainer, case.place)
     return caption("common.strongest", explainer=explainer, unit=unit, players=players)
 
 

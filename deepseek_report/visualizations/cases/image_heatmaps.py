@@ -69,8 +69,8 @@ def _picture(
     truth = None if case.truth is None else np.any(case.truth.reshape(shape), axis=2)
     panels = [rasters.outlined(rasters.enlarged(grey), truth)]
     for name in names:
-        explanation = results.explanations[name]
-        values = explanation.values[case.place].reshape(shape).sum(axis=2)
+        explanation = results.explanations[name].of_case(case.place)
+        values = explanation.values[0].reshape(shape).sum(axis=2)
         top = np.any(_strongest(results, case, name).reshape(shape), axis=2, keepdims=False)
         shaded = rasters.enlarged(rasters.shaded(grey, values, signed=explanation.signed))
         panels.append(rasters.framed(rasters.outlined(shaded, truth), top))

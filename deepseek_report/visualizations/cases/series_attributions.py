@@ -87,7 +87,7 @@ def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture
         how_to_read=caption(
             "series_attributions.how_to_read",
             explainer=explainer,
-            unit=unit_of(results, explainer),
+            unit=unit_of(results, explainer, case.place),
             left_out=left_out,
             marked=case.truth is not None,
         ),

@@ -161,7 +161,7 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
         heading=wording.text(
             "pictures.text_highlights.heading",
             explainer=explainer,
-            unit=unit_of(results, explainer),
+            unit=unit_of(results, explainer, case.place),
         ),
         words=words,
         cut=_cut(len(shown), len(present), float(sizes[shown].sum()) / total),

@@ -14,6 +14,8 @@ SCHEMA = Schema(
     attributes=(Attribute("sex", "Sex", ("female", "male")),),
 )
 
+INPUTS = np.random.default_rng(8).normal(size=(4000, 1))
+
 
 def predictions(n: int = 400, seed: int = 0) -> Predictions:
     generator = np.random.default_rng(seed)
@@ -32,32 +34,46 @@ def predictions(n: int = 400, seed: int = 0) -> Predictions:
     )
 
 
+PEOPLE = Schema(
+    features=tuple(Feature(name, name, "numeric") for name in ("age", "x", "y")),
+    target=Target("y", "y", ("no", "yes"), favourable=0),
+    attributes=(Attribute("age", "Age", tuple("abcde"), source="age"),),
+)
+PERSONS = np.random.default_rng(9).uniform(size=(2000, 3))
+
+
+def people() -> Predictions:
+    made = predictions(2000)
+    age = np.floor(5 * PERSONS[:, 0]).astype(np.int64)
+    return Predictions(**{**vars(made), "groups": {"age": age}})
+
+
 def test_the_extremes_are_the_cases() -> None:
     made = predictions()
-    cases = choose_cases(made, SCHEMA, 50, seed=1)
+    cases = choose_cases(made, SCHEMA, INPUTS, 50, seed=1)
     at = {role: int(cases.explained[position]) for role, position in cases.roles.items()}
     assert abs(made.scores[at["nearest_threshold"]] - 0.4) == np.abs(made.scores - 0.4).min()
     assert made.correct[at["most_certain_right"]]
     assert not made.correct[at["most_certain_wrong"]]
-    assert made.groups["sex"][at["group:sex:male"]] == 1
+    assert made.groups["sex"][at["pair:sex:male"]] == 1
 
 
 def test_no_case_has_two_roles_and_the_sample_has_the_asked_size() -> None:
-    cases = choose_cases(predictions(), SCHEMA, 50, seed=1)
-    assert len(set(cases.roles.values())) == len(cases.roles) == 5
+    cases = choose_cases(predictions(), SCHEMA, INPUTS, 50, seed=1)
+    assert len(set(cases.roles.values())) == len(cases.roles) == 7
     assert len(cases.explained) == 50
     assert (np.diff(cases.explained) > 0).all()
 
 
 def test_the_sample_has_the_shares_of_the_labels() -> None:
     made = predictions(4000)
-    cases = choose_cases(made, SCHEMA, 1000, seed=2)
+    cases = choose_cases(made, SCHEMA, INPUTS, 1000, seed=2)
     assert abs(made.labels[cases.explained].mean() - made.labels.mean()) < 0.01
 
 
 def test_the_same_seed_gives_the_same_cases_and_another_seed_others() -> None:
     made = predictions()
-    first, again, other = (choose_cases(made, SCHEMA, 50, seed) for seed in (1, 1, 2))
+    first, again, other = (choose_cases(made, SCHEMA, INPUTS, 50, seed) for seed in (1, 1, 2))
     assert (first.explained == again.explained).all()
     assert not np.array_equal(first.explained, other.explained)
 
@@ -65,10 +81,47 @@ def test_the_same_seed_gives_the_same_cases_and_another_seed_others() -> None:
 def test_without_a_wrong_decision_that_role_is_left_out() -> None:
     made = predictions()
     perfect = Predictions(**{**vars(made), "labels": made.decisions})
-    assert "most_certain_wrong" not in choose_cases(perfect, SCHEMA, 50, seed=1).roles
+    roles = choose_cases(perfect, SCHEMA, INPUTS, 50, seed=1).roles
+    assert not {"most_certain_wrong", "wrong_against"} & set(roles)
 
 
-def test_of_many_classes_the_cases_are_about_the_explained_one() -> None:
+def test_errors_against_a_person_come_first_and_a_third_are_decisions_against() -> None:
+    made = people()
+    cases = choose_cases(made, PEOPLE, PERSONS, 100, seed=1)
+    first = cases.explained[cases.roles["wrong_against"]]
+    assert next(iter(cases.roles)) == "wrong_against"
+    assert made.decisions[first] == 1
+    assert made.labels[first] == 0
+    shown = cases.explained[list(cases.roles.values())]
+    assert 3 * (made.decisions[shown] == 1).sum() >= len(shown)
+
+
+def test_a_pair_is_alike_but_for_the_group_and_decided_differently() -> None:
+    made = people()
+    cases = choose_cases(made, PEOPLE, PERSONS, 100, seed=1)
+    pair = [cases.explained[at] for role, at in cases.roles.items() if role[:9] == "pair:age:"]
+    assert len(pair) == 2
+    assert len({int(made.groups["age"][p]) for p in pair}) == 2
+    assert len({int(made.decisions[p]) for p in pair}) == 2
+    others = PERSONS[:, 1:]
+    apart = np.abs(others[pair[0]] - others[pair[1]]).mean()
+    random = np.abs(others[:400] - others[400:800]).mean(axis=1)
+    assert apart < np.quantile(random, 0.05)
+
+
+def test_the_cases_of_groups_are_not_alike() -> None:
+    """The typical ones of the earlier rule all lay at the median distance from the threshold."""
+    made = people()
+    cases = choose_cases(made, PEOPLE, PERSONS, 100, seed=1)
+    shown = [cases.explained[at] for role, at in cases.roles.items() if role[:6] == "group:"]
+    assert len(shown) == 3
+    assert len({int(made.decisions[p]) for p in shown}) == 2
+    apart = np.abs(PERSONS[shown][:, None] - PERSONS[shown][None]).mean(axis=2)
+    random = np.abs(PERSONS[:400] - PERSONS[400:800]).mean(axis=1)
+    assert apart[np.triu_indices(3, 1)].mean() > np.median(random)
+
+
+def test_of_many_classes_the_nearest_case_is_where_two_are_most_alike() -> None:
     generator = np.random.default_rng(3)
     labels = generator.integers(0, 5, 500)
     logits = generator.normal(size=(500, 5)) + 2 * np.eye(5)[labels]
@@ -85,11 +138,11 @@ def test_of_many_classes_the_cases_are_about_the_explained_one() -> None:
         explained=2,
     )
     target = Target("y", "y", tuple("abcde"), favourable=0, explained=2)
-    cases = choose_cases(made, Schema(SCHEMA.features, target), 50, seed=1)
+    cases = choose_cases(made, Schema(SCHEMA.features, target), INPUTS, 50, seed=1)
     at = {role: int(cases.explained[position]) for role, position in cases.roles.items()}
-    assert made.labels[at["most_certain_right"]] == made.decisions[at["most_certain_right"]] == 2
-    wrong = at["most_certain_wrong"]
-    assert 2 in (made.labels[wrong], made.decisions[wrong])
-    gap = np.abs(shares[:, 2] - np.delete(shares, 2, axis=1).max(axis=1))
-    free = np.delete(gap, [at["most_certain_right"], wrong])
-    assert gap[at["nearest_threshold"]] == free.min()
+    ordered = np.sort(shares, axis=1)
+    gap = ordered[:, -1] - ordered[:, -2]
+    wrong = [at["wrong_against"], at["most_certain_wrong"]]
+    assert gap[at["nearest_threshold"]] == np.delete(gap, wrong).min()
+    assert made.decisions[at["wrong_against"]] != 0
+    assert made.labels[at["most_certain_right"]] == made.decisions[at["most_certain_right"]]

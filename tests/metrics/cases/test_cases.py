@@ -16,9 +16,15 @@ COLUMNS = {
     "cases": "case role role_label instance_id position label decision probability threshold "
     "correct prediction error",
     "inputs": "case feature label display typical",
-    "reasons": "case explainer feature label display attribution rank output_space",
+    "reasons": "case explainer feature label display attribution error rank output_space "
+    "class_name",
+    "contrasts": "case explainer feature label display attribution error rank output_space "
+    "class_name against",
     "neighbours": "case rank instance_id distance label probability prediction text",
-    "counterfactuals": "case status feature label from_display to_display probability_after",
+    "counterfactuals": "case status feature label from_display to_display to_value "
+    "probability_after movable margin near",
+    "reason_codes": "case explainer role rank feature label display shortfall error "
+    "order_certain output_space",
     "agreement": "case explainer_a explainer_b spearman top3_overlap",
     "errors_like_this": "case slice n error_rate rest_error_rate",
 }

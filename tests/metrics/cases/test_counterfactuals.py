@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 from typing import Any
 
@@ -8,13 +9,16 @@ import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.data_kinds.reference import gower_distances, ranges, spreads, typical_row
-from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
+from deepseek_report.metrics.cases.reachable_values import reach_of
+from deepseek_report.metrics.cases.real_cases import RealCases
 
 
-def schema_of(mutable: tuple[bool, ...] = (True, True, True)) -> Schema:
+def schema_of(mutable: tuple[bool, ...] = (True, True, True), **first: Any) -> Schema:
+    """Three features; `first` says more of the first one."""
     codes = tuple(Category(str(k), f"c{k}") for k in range(3))
     kinds: list[dict[str, Any]] = [
-        {"kind": "numeric"},
+        {"kind": "numeric", **first},
         {"kind": "ordinal", "categories": codes},
         {"kind": "categorical", "categories": codes},
     ]
@@ -40,18 +44,24 @@ HALF = DecisionRule(0.5, 1)
 
 
 def run(score: Any, row: list[float], schema: Schema | None = None, most: int = 3) -> Any:
+    return search(score, schema, most).run(np.array(row, dtype=np.float64))
+
+
+def search(score: Any, schema: Schema | None = None, most: int = 3, **wanted: Any) -> Search:
+    """A search near no class in particular: every training row has the label 0 and the label 1."""
     schema = schema or schema_of()
-    return Search(Model(schema, score), TRAIN, HALF, most).run(np.array(row, dtype=np.float64))
+    train, labels = np.vstack([TRAIN, TRAIN]), np.repeat([0, 1], len(TRAIN))
+    return Search(Model(schema, score), train, labels, HALF, SearchBounds(most), **wanted)
 
 
-def test_one_numeric_change_stops_at_the_nearest_training_value() -> None:
+def test_one_numeric_change_stops_one_step_beyond_the_threshold() -> None:
     result = run(lambda x: x[:, 0] - 50, [10, 0, 0])
-    assert result.changes == ((0, 52.0),)
+    assert result.changes == ((0, 51.0),)
     assert result.probabilities[1] >= 0.5
 
 
 def test_the_change_goes_down_as_well_as_up() -> None:
-    assert run(lambda x: x[:, 0] - 50, [90, 0, 0]).changes == ((0, 48.0),)
+    assert run(lambda x: x[:, 0] - 50, [90, 0, 0]).changes == ((0, 49.0),)
 
 
 def test_what_was_found_alters_the_decision() -> None:
@@ -76,7 +86,7 @@ def test_two_features_change_where_one_does_not_suffice() -> None:
 
     result = run(both, [10, 0, 0])
     assert dict(result.changes).keys() == {0, 2}
-    assert dict(result.changes) == {0: 52.0, 2: 1.0}
+    assert dict(result.changes) == {0: 51.0, 2: 1.0}
 
 
 def test_no_larger_set_is_taken_than_an_exhaustive_search_needs() -> None:
@@ -123,7 +133,7 @@ def test_three_features_that_each_help_a_little_change_together() -> None:
     def additive(x: np.ndarray) -> np.ndarray:
         return (x[:, 0] > 50) * 1.0 + (x[:, 1] == 2) + (x[:, 2] == 1) - 2.5
 
-    assert dict(run(additive, [10, 0, 0]).changes) == {0: 52.0, 1: 2.0, 2: 1.0}
+    assert dict(run(additive, [10, 0, 0]).changes) == {0: 51.0, 1: 2.0, 2: 1.0}
 
 
 def test_with_several_classes_any_other_class_will_do() -> None:
@@ -133,9 +143,103 @@ def test_with_several_classes_any_other_class_will_do() -> None:
             powers = np.exp(logits - logits.max(axis=1, keepdims=True))
             return powers / powers.sum(axis=1, keepdims=True)
 
-    search = Search(Three(schema_of(), None), TRAIN, DecisionRule(None, 1), 3)
-    result = search.run(np.array([10.0, 0.0, 0.0]))
+    labels = np.arange(len(TRAIN)) % 3
+    rule, bounds = DecisionRule(None, 1), SearchBounds(3)
+    three = Search(Three(schema_of(), None), TRAIN, labels, rule, bounds)
+    result = three.run(np.array([10.0, 0.0, 0.0]))
     assert result.probabilities.argmax() != 0
+
+
+@pytest.mark.parametrize(("direction", "expected"), [("increase", 51.0), ("decrease", None)])
+def test_a_change_goes_in_the_declared_direction_alone(direction: str, expected: Any) -> None:
+    schema = schema_of((True, False, False), direction=direction)
+    changes = run(lambda x: x[:, 0] - 50, [10, 0, 0], schema).changes
+    assert dict(changes).get(0) == expected
+
+
+def test_an_ordinal_feature_obeys_its_direction() -> None:
+    features = [*schema_of((False, True, False)).features]
+    for direction, expected in (("increase", {1: 2.0}), ("decrease", {})):
+        features[1] = replace(features[1], direction=direction)
+        schema = Schema(tuple(features), Target("y", "y", ("no", "yes"), 0))
+        assert dict(run(lambda x: x[:, 1] - 1.5, [10, 0, 0], schema).changes) == expected
+
+
+def test_a_change_is_made_of_whole_steps() -> None:
+    result = run(lambda x: x[:, 0] - 50, [11, 0, 0], schema_of((True, False, False), step=20.0))
+    assert result.changes == ((0, 51.0),)
+
+
+def test_a_decimal_step_leaves_no_binary_dust() -> None:
+    reach = reach_of(Feature("x", "x", "numeric", step=0.1), np.linspace(0, 1, 50))
+    assert all(value == round(value, 1) for value in reach.values(0.1))
+    assert 0.3 in reach.between(0.1, 0.9, 12)
+
+
+def test_what_nobody_declares_moves_by_about_a_hundredth_of_the_range() -> None:
+    assert reach_of(Feature("x", "x", "numeric"), np.linspace(0, 0.7, 100)).step == 0.005
+    assert reach_of(Feature("x", "x", "numeric"), np.arange(6.0)).step == 1.0
+
+
+def test_a_missing_value_moves_only_where_no_direction_is_declared() -> None:
+    column = np.arange(10.0)
+    assert reach_of(Feature("x", "x", "numeric"), column).values(float("nan"))
+    up = Feature("x", "x", "numeric", direction="increase")
+    assert not reach_of(up, column).values(float("nan"))
+
+
+def test_a_category_outside_the_code_book_is_not_proposed() -> None:
+    codes = (Category("a", "a"), Category("b", "b", documented=False), Category("c", "c"))
+    reach = reach_of(Feature("x", "x", "categorical", categories=codes), np.arange(30.0) % 3)
+    assert reach.values(0.0) == [2.0]
+
+
+def test_the_probability_clears_the_threshold_by_the_margin() -> None:
+    result = run(lambda x: (x[:, 0] - 50) / 40, [10, 0, 0], schema_of((True, False, False)))
+    assert result.probabilities[1] >= 0.52
+    assert result.changes == ((0, 54.0),)  # 50 would do at the threshold, 53.2 with the margin
+
+
+def test_a_protected_feature_stays_even_where_it_is_called_changeable() -> None:
+    schema = schema_of((True, False, False), sensitive=True)
+    assert not run(lambda x: x[:, 0] - 50, [10, 0, 0], schema).changes
+
+
+def test_only_the_wanted_class_is_a_way_out() -> None:
+    toward = search(lambda x: x[:, 0] - 50, wanted=1)
+    assert toward.run(np.array([10.0, 0, 0])).changes
+    assert not search(lambda x: x[:, 0] - 50, wanted=0).run(np.array([10.0, 0, 0])).changes
+
+
+def test_a_change_to_where_no_real_case_is_does_not_count() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 100, 400)
+    train = np.column_stack([x, x + rng.normal(0, 1, 400)])
+    schema = Schema(
+        (Feature("a", "a", "numeric"), Feature("b", "b", "numeric", mutable=False)),
+        Target("y", "y", ("no", "yes"), 0),
+    )
+    labels = (x > 50).astype(np.int64)
+    model = Model(schema, lambda rows: rows[:, 0] - 50)
+    real = RealCases(train, labels, schema, 5)
+    alone = Search(model, train, labels, HALF, SearchBounds(1)).run(np.array([10.0, 10.0]))
+    assert alone.near <= max(real.usual(1), real.distance(np.array([10.0, 10.0]), 1))
+    near = Search(model, train, labels, HALF, SearchBounds(1)).run(np.array([48.0, 48.0]))
+    assert near.changes
+    assert near.near < alone.near
+    far = Search(model, train, labels, HALF, SearchBounds(1))
+    far.real.distance = lambda row, label: float(row[0] > 50)  # type: ignore[method-assign]
+    assert not far.run(np.array([48.0, 48.0])).changes
+
+
+def test_many_rows_at_once_give_what_each_gives_alone() -> None:
+    rng = np.random.default_rng(3)
+    rows = TRAIN[rng.choice(len(TRAIN), 30)]
+    many = search(lambda x: x[:, 0] / 50 + x[:, 1] - x[:, 2] - 1.3)
+    together = many.first(rows)
+    alone = [many.first(row[None])[0] for row in rows]
+    assert [change.changes for change in together] == [change.changes for change in alone]
+    assert any(change.changes for change in together)
 
 
 def test_the_typical_row_is_median_and_mode() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.sections.case_sentences import start
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.single_cases.case_sentences import start
 
 TARGET = Target("fault", "Fault", ("fine", "default"), favourable=0)
 NUMBER = Target("d", "D", ("d",), favourable=0, explained=0, task="regression", unit="days")

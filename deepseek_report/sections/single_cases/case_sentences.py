@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
@@ -21,17 +21,18 @@ from deepseek_report.findings.records import (
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.display_cells import count_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.statistics.intervals import Z95
 from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 
 #: How many reasons are told as sentences; the picture shows the rest.
 REASONS = 5
+#: How many reasons against the second class are told.
+CONTRASTS = 3
 _TABLES = (
-    *("inputs", "reasons", "neighbours"),
-    *("counterfactuals", "agreement", "errors_like_this"),
+    *("inputs", "reasons", "contrasts", "neighbours"),
+    *("reason_codes", "counterfactuals", "agreement", "errors_like_this"),
 )
-#: Attributions that are no larger than this would read as 0.
-_SIGNS = {"probability": 5e-4, "logit": 5e-3, "value": 0.0, "none": 0.0}
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ class Pages:
 
 def can_change(draft: Draft) -> bool:
     """Whether any feature is declared as one that can change."""
-    return any(feature.mutable for feature in draft.results.schema.features)
+    return any(feature.can_move for feature in draft.results.schema.features)
 
 
-def _named(draft: Draft, row: Row, display: str) -> tuple[str, str]:
+def featured(draft: Draft, row: Row, display: str) -> tuple[str, str]:
     """What a player is called in a sentence, and what stands beside it in brackets."""
     kind = kind_of(draft.results.schema)
     name, beside = kind.mention(row["label"], display)
@@ -122,15 +123,47 @@ def reasons(pages: Pages, case: Row) -> list[str]:
     """The main reasons as sentences."""
     ranked = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
     ranked.sort(key=lambda row: row["rank"])
-    main = [
-        row for row in ranked[:REASONS] if abs(row["attribution"]) > _SIGNS[row["output_space"]]
-    ]
-    return [_reason(pages.draft, row) for row in main]
+    return [_reason(pages.draft, row) for row in ranked[:REASONS] if _is_reason(row)]
+
+
+def _is_reason(row: Row) -> bool:
+    """Whether an attribution is beyond its sampling error, and large enough to be read."""
+    error = finite(row.get("error")) or 0.0
+    least = LEAST_READABLE[row["output_space"]]
+    return abs(float(row["attribution"])) > max(Z95 * error, least)
+
+
+def contrasts(pages: Pages, case: Row) -> dict[str, Any] | None:
+    """What speaks for the decided class and against the second one; None of two classes."""
+    mine = [r for r in pages.rows("contrasts", case["case"]) if r["explainer"] == pages.explainer]
+    mine.sort(key=lambda row: row["rank"])
+    main = [row for row in mine[:CONTRASTS] if _is_reason(row)]
+    if not main or main[0]["output_space"] == "none":
+        return None
+    text, decided = pages.draft.text, main[0]["class_name"]
+    return {
+        "head": text("contrast.head", decided=decided, second=main[0]["against"]),
+        "items": [_contrast(pages.draft, row) for row in main],
+    }
+
+
+def _contrast(draft: Draft, row: Row) -> str:
+    value = float(row["attribution"])
+    feature, display = featured(draft, row, row["display"])
+    return draft.text(
+        f"contrast.{row['output_space']}",
+        feature=feature,
+        display=display,
+        up=value > 0,
+        size=abs(value),
+        decided=row["class_name"],
+        second=row["against"],
+    )
 
 
 def _reason(draft: Draft, row: Row) -> str:
     value = float(row["attribution"])
-    feature, display = _named(draft, row, row["display"])
+    feature, display = featured(draft, row, row["display"])
     return draft.text(
         f"reason.{row['output_space']}",
         feature=feature,
@@ -139,7 +172,7 @@ def _reason(draft: Draft, row: Row) -> str:
         size=abs(value),
         unit=unit_of(draft.results),
         factor=math.exp(min(abs(value), 50.0)),
-        target=draft.results.schema.target.explained_class,
+        target=row.get("class_name") or draft.results.schema.target.explained_class,
         rank=int(row["rank"]),
     )
 
@@ -163,14 +196,23 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
     place = int(case["position"])
     if not 0 <= place < len(explanation) or explanation.output_space == "none":
         return ""
-    base = float(explanation.base_values[place])
+    instance = explanation.of_case(place)
+    base = math.nan if instance.base_values is None else float(instance.base_values[0])
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
     return draft.text(
         f"start.{_reference(draft.results.schema, explanation)}",
         base=base,
-        target=draft.results.schema.target.explained_class,
+        target=_class_told(draft.results.schema, explanation, instance),
         unit=unit_of(draft.results),
+    )
+
+
+def _class_told(schema: Schema, explanation: Explanation, instance: Explanation) -> str:
+    """The class that the attributions of one case are about."""
+    target = schema.target
+    return (
+        target.explained_class if explanation.decided is None else target.classes[instance.target]
     )
 
 
@@ -243,7 +285,8 @@ def change(pages: Pages, case: Row) -> str:
         return ""
     if steps[0]["status"] != "found":
         within = str(steps[0]["status"]).removeprefix("none ")
-        return draft.text("change.none", within=within)
+        movable, margin = finite(steps[0].get("movable")), finite(steps[0].get("margin"))
+        return draft.text("change.none", within=within, movable=movable, margin=margin)
     return draft.text(
         "change.found",
         steps=[
@@ -262,7 +305,7 @@ def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
     if steps[0]["status"] != "found":
         within = str(steps[0]["status"]).removeprefix("none within ")
         return draft.text("change.unmasked", within=within)
-    named = [_named(draft, row, row["from_display"]) for row in steps]
+    named = [featured(draft, row, row["from_display"]) for row in steps]
     repeats = kind_of(draft.results.schema).quotes
     after = _apart(
         draft.words.numbers, finite(steps[-1]["probability_after"]), finite(case["threshold"])

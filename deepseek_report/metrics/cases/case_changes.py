@@ -1,0 +1,118 @@
+"""The smallest changes of the shown cases, and for how many decisions one is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Score
+from deepseek_report.metrics.cases.case_tables import MOST_COLUMNS, Row
+from deepseek_report.metrics.cases.counterfactuals import (
+    Counterfactual,
+    DecisionRule,
+    Search,
+    SearchBounds,
+)
+from deepseek_report.statistics.intervals import rate
+from deepseek_report.statistics.telling import most_telling
+
+#: Rows of the model that counting for how many cases there is a change may cost.
+_MOST_QUESTIONS = 40_000
+
+
+@dataclass(frozen=True)
+class CaseChanges:
+    """rows : of the table `counterfactuals`. scores : `counterfactual_share`, if it is counted."""
+
+    rows: list[Row]
+    scores: tuple[Score, ...]
+
+
+def changes_of(context: MeasureContext, inputs: Floats, bounds: SearchBounds) -> CaseChanges:
+    """The smallest changes of the shown cases (case, feature).
+
+    Where the favourable class is declared, only decisions against the person are changed, and
+    counted over those among the explained cases.
+    """
+    train, schema = context.dataset.train, context.dataset.schema
+    predictions, wanted = context.predictions, schema.target.favourable
+    rule = DecisionRule(predictions.threshold, predictions.explained)
+    columns = most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
+    search = Search(
+        context.classifier, train.inputs, train.labels, rule, bounds, wanted, frozenset(columns)
+    )
+    context.progress.start("smallest changes", len(inputs))
+    rows: list[Row] = []
+    for case, row in enumerate(inputs):
+        decided = int(rule.decisions(context.classifier.probabilities(row[None]))[0])
+        if decided != wanted:
+            rows += _change_rows(case, row, search.run(row), schema, search)
+        context.progress.advance()
+    return CaseChanges(rows, _counted(context, search, predictions))
+
+
+def _counted(
+    context: MeasureContext, search: Search, predictions: Predictions
+) -> tuple[Score, ...]:
+    """For how many of the explained cases that were decided unfavourably a change exists."""
+    wanted = search.wanted
+    if wanted is None or not search.reach:
+        return ()
+    explained = context.cases.explained
+    unfavourable = explained[predictions.decisions[explained] != wanted]
+    n = min(len(unfavourable), max(_MOST_QUESTIONS // search.questions(), 1))
+    if not n:
+        return ()
+    evenly = np.linspace(0, len(unfavourable) - 1, n).round().astype(np.int64)
+    changes = search.first(context.dataset.test.inputs[unfavourable[evenly]])
+    altered = sum(bool(change.changes) for change in changes)
+    share = rate(altered, n)
+    return (
+        Score(
+            metric="counterfactual_share",
+            category="explanation",
+            value=share.value,
+            n=n,
+            direction="higher",
+            low=share.low,
+            high=share.high,
+            interval_method=share.method,
+            unit="share",
+            bounds=(0, 1),
+            reference="arXiv:1711.00399",
+        ),
+    )
+
+
+def _change_rows(
+    case: int, row: Floats, change: Counterfactual, schema: Schema, search: Search
+) -> list[Row]:
+    """One row per changed feature, or one that says within which bounds none is known."""
+    movable, margin, most = len(search.reach), search.bounds.margin, search.bounds.most
+    nothing = float("nan")
+    if not change.changes:
+        plural = "s" if most > 1 else ""
+        status = f"none within {most} feature{plural}"
+        return [(case, status, "", "", "", "", nothing, nothing, movable, margin, nothing)]
+    after = float(change.probabilities[schema.target.explained])
+    return [
+        (
+            case,
+            "found",
+            schema.features[j].name,
+            schema.features[j].label,
+            schema.features[j].display(row[j]),
+            schema.features[j].display(value),
+            value,
+            after,
+            movable,
+            margin,
+            change.near,
+        )
+        for j, value in change.changes
+    ]

@@ -1,0 +1,245 @@
+"""Why somebody was decided against: at most four adverse reasons, by shortfall from others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Score
+from deepseek_report.metrics.cases.case_tables import Row
+from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
+from deepseek_report.tasks.decisions import effective_threshold
+
+#: Chance that any reason of a case rests on sampling alone, and that an order among them does.
+_CHANCE = 0.05
+#: Share of the accepted cases that count as barely accepted, and the least number of these.
+_BARELY, _LEAST_ACCEPTED = 0.25, 10
+#: How often the sampling error is drawn anew to see which codes stay.
+_REDRAWS = 40
+
+
+@dataclass(frozen=True)
+class ReasonCodeRule:
+    """How the reasons against a person are chosen.
+
+    method : shortfall_from_all compares what each feature adds for the person with the mean over
+        all explained cases; shortfall_from_accepted with that over the quarter of the accepted ones
+        that are nearest to the threshold.
+    at_most : how many reasons are given.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    method: Literal["shortfall_from_all", "shortfall_from_accepted"] = "shortfall_from_all"
+    at_most: Annotated[int, Field(ge=1, le=4)] = 4
+
+
+@dataclass(frozen=True)
+class Shortfalls:
+    """By how much each feature adds less for a person than it does for those compared with.
+
+    values, errors : (case, feature) in the unit of the attributions, positive against the person,
+        and the standard error of each: of the case's own attribution and of the mean.
+    own_errors : (case, feature) the first of the two alone, 0 where the method has none.
+    allowed : (feature,) whether it may be a reason: no feature that groups of people are made of.
+    least : shortfalls no larger than this would read as 0.
+    """
+
+    values: Floats
+    errors: Floats
+    own_errors: Floats
+    allowed: Bools
+    least: float
+
+    @property
+    def certain(self) -> Bools:
+        """(case, feature) whether it speaks against the person beyond sampling error.
+
+        The bound allows for having looked at every feature (Bonferroni).
+        """
+        return self._certain(self.values)
+
+    def chosen(self, most: int, values: Floats | None = None) -> Bools:
+        """(case, feature) whether it is among the largest shortfalls that may be reasons."""
+        values = self.values if values is None else values
+        usable = self.allowed & self._certain(values)
+        ranks = np.argsort(np.argsort(-np.where(usable, values, -np.inf), axis=1, kind="stable"))
+        return np.asarray(usable & (ranks < most))
+
+    def _certain(self, values: Floats) -> Bools:
+        bound = NormalDist().inv_cdf(1 - _CHANCE / max(int(self.allowed.sum()), 1))
+        return np.asarray((values > bound * self.errors) & (values > self.least))
+
+    def ordered(self, case: int, before: int, after: int) -> bool:
+        """Whether it is certain that one feature's shortfall is larger than another's."""
+        apart = self.values[case, before] - self.values[case, after]
+        error = np.hypot(self.errors[case, before], self.errors[case, after])
+        return bool(apart > NormalDist().inv_cdf(1 - _CHANCE / 8) * error)
+
+    def kept(self, most: int, seed: int) -> Floats:
+        """(case,) share of the reason codes that another seed of the method would give as well.
+
+        The sampling error of a case is drawn twice, as it stands in both of two seeds; NaN where
+        there is no reason code.
+        """
+        generator = np.random.default_rng([seed, 40_411])
+        codes = self.chosen(most)
+        shares = np.zeros(len(codes))
+        for _ in range(_REDRAWS):
+            noise = generator.normal(size=self.values.shape) * np.sqrt(2) * self.own_errors
+            shares += (codes & self.chosen(most, self.values + noise)).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(shares / (_REDRAWS * codes.sum(axis=1)))
+
+
+@dataclass(frozen=True)
+class CodesOfCases:
+    """rows : of the table `reason_codes`. scores : how many codes another seed would keep."""
+
+    rows: list[Row]
+    scores: tuple[Score, ...]
+
+
+def codes_of(
+    context: MeasureContext, explanations: dict[str, Explanation], rule: ReasonCodeRule
+) -> CodesOfCases:
+    """The reason codes of the shown cases that were decided against the person, by each method.
+
+    Nothing by a method that tells no amounts for or against the favourable class, nor by any where
+    nobody declares that class.
+    """
+    schema, places = context.dataset.schema, list(context.cases.roles.values())
+    decisions = context.predictions.decisions[context.cases.explained]
+    against = np.flatnonzero(decisions != schema.target.favourable)
+    rows: list[Row] = []
+    scores: list[Score] = []
+    for name, explanation in explanations.items():
+        shortfalls = shortfalls_of(context.predictions, explanation, schema, rule)
+        if shortfalls is None:
+            continue
+        writer = CodeWriter(name, explanation, shortfalls, schema, rule.at_most)
+        for case, place in enumerate(places):
+            if place in against:
+                rows += writer.rows(case, place)
+        kept = shortfalls.kept(rule.at_most, context.seed)[against]
+        if np.isfinite(kept).any():
+            scores.append(mean_score(_template(name), kept[np.isfinite(kept)], 1000, context.seed))
+    return CodesOfCases(rows, tuple(scores))
+
+
+def shortfalls_of(
+    predictions: Predictions, explanation: Explanation, schema: Schema, rule: ReasonCodeRule
+) -> Shortfalls | None:
+    """Of all explained cases; None where the method's numbers do not speak for or against a person.
+
+    predictions : of the test part, in which the explanation names its positions.
+    """
+    toward = _toward_favourable(explanation, schema)
+    if toward is None:
+        return None
+    values = toward * explanation.values
+    own = explanation.standard_error
+    own = np.zeros_like(values) if own is None else own
+    compared = _compared_with(predictions, explanation.positions, schema, rule)
+    if len(compared) < _LEAST_ACCEPTED:
+        return None
+    mean = values[compared].mean(axis=0)
+    variance = values[compared].var(axis=0, ddof=1) / len(compared)
+    return Shortfalls(
+        values=mean - values,
+        errors=np.sqrt(own**2 + variance),
+        own_errors=own,
+        allowed=np.array([not feature.sensitive for feature in schema.features]),
+        least=LEAST_READABLE[explanation.output_space],
+    )
+
+
+def _toward_favourable(explanation: Explanation, schema: Schema) -> int | None:
+    """1 where attributions raise the favourable class, -1 where they lower it, else None."""
+    target = schema.target
+    if target.favourable is None or not explanation.signed or explanation.output_space == "none":
+        return None
+    if explanation.target == target.favourable:
+        return 1
+    return -1 if len(target.classes) == 2 else None
+
+
+def _compared_with(
+    predictions: Predictions, positions: Ints, schema: Schema, rule: ReasonCodeRule
+) -> Ints:
+    """Places of the explained cases with whose mean a person is compared."""
+    if rule.method == "shortfall_from_all":
+        return np.arange(len(positions))
+    accepted = np.flatnonzero(predictions.decisions[positions] == schema.target.favourable)
+    n = min(max(round(_BARELY * len(accepted)), _LEAST_ACCEPTED), len(accepted))
+    beyond = np.abs(predictions.scores[positions[accepted]] - effective_threshold(predictions))
+    return np.sort(accepted[np.argsort(beyond, kind="stable")[:n]])
+
+
+@dataclass(frozen=True)
+class CodeWriter:
+    """What one method says against the shown cases, as rows of the table `reason_codes`."""
+
+    name: str
+    explanation: Explanation
+    shortfalls: Shortfalls
+    schema: Schema
+    most: int
+
+    def rows(self, case: int, place: int) -> list[Row]:
+        """The codes of one case, largest first, then protected features that are as certain."""
+        values, certain = self.shortfalls.values[place], self.shortfalls.certain[place]
+        allowed = self.shortfalls.allowed
+        usable = _descending(np.flatnonzero(certain & allowed), values)
+        protected = _descending(np.flatnonzero(certain & ~allowed), values)
+        rows = [
+            self._row(case, place, j, rank, self._before_next(place, usable, rank))
+            for rank, j in enumerate(usable[: self.most], start=1)
+        ]
+        return [*rows, *(self._row(case, place, j, 0, certain=False) for j in protected)]
+
+    def _before_next(self, place: int, usable: list[int], rank: int) -> bool:
+        """Whether the reason of this rank is certainly larger than the one behind it."""
+        behind = usable[rank : rank + 1]
+        return not behind or self.shortfalls.ordered(place, usable[rank - 1], behind[0])
+
+    def _row(self, case: int, place: int, j: int, rank: int, certain: bool) -> Row:
+        feature = self.schema.features[j]
+        return (
+            case,
+            self.name,
+            "reason" if rank else "protected",
+            rank,
+            feature.name,
+            feature.label,
+            feature.display(float(self.explanation.inputs[place, j])),
+            float(self.shortfalls.values[place, j]),
+            float(self.shortfalls.errors[place, j]),
+            certain,
+            self.explanation.output_space,
+        )
+
+
+def _descending(features: Ints, values: Floats) -> list[int]:
+    return [int(j) for j in features[np.argsort(-values[features], kind="stable")]]
+
+
+def _template(name: str) -> Score:
+    return unfilled(
+        "reason_codes_kept",
+        "higher",
+        (0, 1),
+        unit="share",
+        explainer=name,
+        note=message("notes.cases.kept"),
+    )

@@ -1,0 +1,75 @@
+"""Of more than two classes, the shown cases are explained for the one decided and the second."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.explanation import DecidedClasses, Explanation
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
+from deepseek_report.artifacts.protocols.progress import Silent
+
+
+def with_decided_classes(
+    explanation: Explanation,
+    explainer: ExplainerPlugin,
+    context: ExplainContext,
+    predictions: Predictions,
+    cases: Cases,
+) -> Explanation:
+    """The explanation with the shown cases explained for the decided class and its runner-up.
+
+    One call of the explainer for each class that is among them, on its cases alone: of 200
+    explained instances and 13 shown ones that is 13 % more. A seed gives each case the draws that
+    it had.
+
+    context : of the explanation, with all explained instances.
+    """
+    places = np.unique(np.array(list(cases.roles.values()), dtype=np.int64))
+    if not len(places):
+        return explanation
+    targets = decided_and_runner_up(predictions, explanation.positions[places])
+    shape = (*targets.shape, explanation.values.shape[1])
+    values, errors = np.zeros(shape), np.zeros(shape)
+    outputs, bases = np.zeros(targets.shape), np.zeros(targets.shape)
+    calls = 0
+    for target in np.unique(targets):
+        rows = np.flatnonzero((targets == target).any(axis=1))
+        part = explainer.explain(_of_class(context, places[rows], int(target)))
+        calls += part.n_model_calls
+        cells = rows, (targets[rows] != target).argmin(axis=1)
+        values[cells], outputs[cells] = part.values, part.predictions
+        bases[cells] = np.nan if part.base_values is None else part.base_values
+        errors[cells] = np.nan if part.standard_error is None else part.standard_error
+    return replace(
+        explanation,
+        n_model_calls=explanation.n_model_calls + calls,
+        decided=DecidedClasses(places, targets, values, outputs, _known(bases), _known(errors)),
+    )
+
+
+def decided_and_runner_up(predictions: Predictions, positions: Ints) -> Ints:
+    """(case, 2) the class decided of each case, and the most probable of the others."""
+    decided = predictions.decisions[positions]
+    others = predictions.probabilities[positions].copy()
+    others[np.arange(len(positions)), decided] = -1
+    return np.column_stack([decided, others.argmax(axis=1)])
+
+
+def _of_class(context: ExplainContext, places: Ints, target: int) -> ExplainContext:
+    ids = context.instance_ids
+    return replace(
+        context,
+        inputs=context.inputs[places],
+        positions=context.positions[places],
+        instance_ids=None if ids is None else ids[places],
+        target=target,
+        progress=Silent(),
+    )
+
+
+def _known(array: Floats) -> Floats | None:
+    return None if np.isnan(array).any() else array

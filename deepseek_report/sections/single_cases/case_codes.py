@@ -1,0 +1,88 @@
+"""What is said against a person whose decision was unfavourable: the reason codes of one case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.findings.records import Row
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.single_cases.case_sentences import Pages, featured
+
+
+def codes(pages: Pages, case: Row) -> dict[str, Any] | None:
+    """The reasons against the person and what limits them.
+
+    None where the decision is favourable, or no method tells amounts for or against a class.
+    """
+    draft, table = pages.draft, pages.rows("reason_codes", case["case"])
+    if not is_against(draft, case) or not _judged(pages):
+        return None
+    mine = [row for row in table if row["explainer"] == pages.explainer]
+    chosen = sorted((row for row in mine if row["role"] == "reason"), key=lambda row: row["rank"])
+    accepted = method_of(draft) == "shortfall_from_accepted"
+    return {
+        "by": draft.text("codes.by", method=pages.label(pages.explainer), accepted=accepted),
+        "items": [_sentence(draft, row, accepted) for row in chosen],
+        "limits": _limits(draft, chosen, [row for row in mine if row["role"] == "protected"]),
+    }
+
+
+def is_against(draft: Draft, case: Row) -> bool:
+    """Whether the favourable class is declared, and the case was decided otherwise."""
+    favourable = favourable_class(draft)
+    return favourable is not None and case["decision"] != favourable
+
+
+def favourable_class(draft: Draft) -> str | None:
+    """The name of the favourable class, where somebody declares it."""
+    target = draft.results.schema.target
+    return None if target.favourable is None else target.classes[target.favourable]
+
+
+def method_of(draft: Draft) -> str:
+    """With whom the config compares a person for the reason codes."""
+    settings = (draft.results.config.get("metrics") or {}).get("cases") or {}
+    return str((settings.get("reason_codes") or {}).get("method", "shortfall_from_all"))
+
+
+def answer_codes(draft: Draft, explainer: str | None) -> None:
+    """How many of the reason codes another seed of the method would give."""
+    kept = draft.results.score("reason_codes_kept", explainer=explainer) if explainer else None
+    if kept is not None:
+        draws = draft.results.explanations[kept.explainer].standard_error is not None
+        draft.answer("codes", kept=Estimate.of_score(kept), draws=draws)
+
+
+def _judged(pages: Pages) -> bool:
+    """Whether the method whose reasons are told gives codes for any case."""
+    results = pages.draft.results
+    explainer = pages.explainer
+    return explainer is not None and (
+        results.score("reason_codes_kept", explainer=explainer) is not None
+    )
+
+
+def _sentence(draft: Draft, row: Row, accepted: bool) -> str:
+    feature, display = featured(draft, row, row["display"])
+    return draft.text(
+        f"codes.{row['output_space']}",
+        feature=feature,
+        display=display,
+        size=float(row["shortfall"]),
+        favourable=favourable_class(draft),
+        accepted=accepted,
+    )
+
+
+def _limits(draft: Draft, chosen: list[Row], protected: list[Row]) -> str:
+    """What the list does not say for certain, and what may not stand on it."""
+    names = [draft.words.inline(draft.words.name(row["label"])) for row in chosen]
+    pairs = [
+        {"before": names[at], "after": names[at + 1]}
+        for at, row in enumerate(chosen[:-1])
+        if not row["order_certain"]
+    ]
+    last = names[-1] if chosen and not chosen[-1]["order_certain"] else ""
+    hidden = [draft.words.inline(draft.words.name(row["label"])) for row in protected]
+    return draft.text("codes.limits", n=len(chosen), pairs=pairs, last=last, protected=hidden)

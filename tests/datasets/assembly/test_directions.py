@@ -1,0 +1,85 @@
+"""In which direction and by which step a person can change a column, as the config declares it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
+from deepseek_report.datasets.sources.boston import BostonMortgages
+from deepseek_report.datasets.sources.credit import TaiwanCredit
+from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.errors import DataError
+
+
+def load(folder: Path, **columns: ColumnDeclaration) -> Dataset:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "income": rng.normal(50, 10, 300).round(1),
+            "grade": rng.choice([1, 2, 3], 300),
+            "place": rng.choice(["north", "south"], 300),
+            "label": rng.choice(["yes", "no"], 300),
+        }
+    )
+    file = folder / "people.csv"
+    frame.to_csv(file, index=False)
+    return TableFile(path=str(file), target="label", columns=columns).load(1, Silent())
+
+
+def test_a_declared_direction_and_step_reach_the_schema_and_its_file(tmp_path: Path) -> None:
+    income = ColumnDeclaration(direction="increase", step=0.5)
+    schema = load(tmp_path, income=income).schema
+    again = Schema.from_json(schema.to_json())
+    for read in (schema, again):
+        assert read.feature("income").direction == "increase"
+        assert read.feature("income").step == 0.5
+        assert read.feature("place").direction == "either"
+        assert read.feature("place").step is None
+
+
+def test_a_schema_of_an_older_run_moves_either_way(tmp_path: Path) -> None:
+    plain: dict[str, Any] = load(tmp_path).schema.to_json()
+    for feature in plain["features"]:
+        del feature["direction"], feature["step"]
+    assert {f.direction for f in Schema.from_json(plain).features} == {"either"}
+
+
+@pytest.mark.parametrize(
+    ("column", "declared", "says"),
+    [
+        ("place", {"direction": "increase"}, "categories, which have no order"),
+        ("place", {"step": 1.0}, "of a column that is categorical"),
+        ("income", {"step": 0.0}, "a number above 0"),
+        ("income", {"step": float("nan")}, "a number above 0"),
+        ("income", {"direction": "decrease", "mutable": False}, "mutable: false"),
+        ("income", {"direction": "either", "sensitive": True}, "sensitive"),
+        ("grade", {"kind": "ordinal", "step": 1.0}, "of a column that is ordinal"),
+    ],
+)
+def test_a_direction_or_step_that_cannot_be_is_an_error(
+    column: str, declared: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=says) as raised:
+        load(tmp_path, **{column: ColumnDeclaration(**declared)})
+    assert column in str(raised.value)
+    assert "What to do" in str(raised.value)
+
+
+@pytest.mark.parametrize("source", [TaiwanCredit(rows=1000), BostonMortgages()])
+def test_shipped_data_about_people_say_which_way_each_number_can_move(source: Any) -> None:
+    features = source.load(1, Silent()).schema.features
+    movable = [feature for feature in features if feature.can_move]
+    assert movable
+    for feature in movable:
+        if feature.kind != "categorical":
+            assert feature.direction in {"increase", "decrease"}
+        if feature.is_numeric:
+            assert feature.step

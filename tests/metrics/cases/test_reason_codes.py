@@ -1,0 +1,167 @@
+"""At most four reasons against a person, adverse, certain, none about a protected attribute."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.metrics.cases.reason_codes import (
+    CodeWriter,
+    ReasonCodeRule,
+    Shortfalls,
+    shortfalls_of,
+)
+
+N, WIDTH = 60, 8
+
+
+def schema_of(favourable: int | None = 0, classes: tuple[str, ...] = ("paid", "default")) -> Schema:
+    features = tuple(
+        Feature(f"x{j}", f"X {j}", "numeric", sensitive=j == WIDTH - 1) for j in range(WIDTH)
+    )
+    return Schema(features, Target("y", "y", classes, favourable))
+
+
+def explained(seed: int = 0, error: float | None = 0.001, **fields: Any) -> Explanation:
+    generator = np.random.default_rng(seed)
+    values = generator.normal(0, 0.05, (N, WIDTH))
+    return Explanation(
+        values=values,
+        inputs=generator.normal(size=(N, WIDTH)),
+        predictions=0.5 + values.sum(axis=1),
+        positions=np.arange(N),
+        feature_names=tuple(f"x{j}" for j in range(WIDTH)),
+        method="shap",
+        variant="",
+        **{"target": 1, "output_space": "probability", "seed": 1, "n_model_calls": 0} | fields,
+        standard_error=None if error is None else np.full((N, WIDTH), error),
+    )
+
+
+def predicted(explanation: Explanation, threshold: float = 0.5) -> Predictions:
+    scores = np.clip(explanation.predictions, 0.01, 0.99)
+    both = np.column_stack([1 - scores, scores])
+    decisions = (scores >= threshold).astype(np.int64)
+    ids = np.arange(N)
+    return Predictions(np.log(both), both, decisions, ids, decisions, threshold, "declared")
+
+
+def shortfalls(explanation: Explanation, **rule: Any) -> Shortfalls:
+    made = shortfalls_of(predicted(explanation), explanation, schema_of(), ReasonCodeRule(**rule))
+    assert made is not None
+    return made
+
+
+def test_a_shortfall_is_what_a_feature_adds_less_than_on_average() -> None:
+    explanation = explained()
+    by_hand = explanation.values - explanation.values.mean(axis=0)  # of the unfavourable class
+    np.testing.assert_allclose(shortfalls(explanation).values, by_hand)
+
+
+def test_of_the_favourable_class_the_sign_is_the_other() -> None:
+    of_other, of_favourable = explained(), explained(target=0)
+    np.testing.assert_allclose(shortfalls(of_favourable).values, -shortfalls(of_other).values)
+
+
+def test_barely_accepted_are_the_accepted_nearest_to_the_threshold() -> None:
+    explanation = explained()
+    made = predicted(explanation)
+    accepted = np.flatnonzero(made.decisions == 0)
+    n = max(round(len(accepted) / 4), 10)
+    nearest = accepted[np.argsort(0.5 - made.scores[accepted])[:n]]
+    by_hand = explanation.values - explanation.values[nearest].mean(axis=0)
+    np.testing.assert_allclose(
+        shortfalls(explanation, method="shortfall_from_accepted").values, by_hand
+    )
+
+
+def test_codes_are_adverse_certain_unprotected_and_at_most_four() -> None:
+    explanation = explained()
+    made = shortfalls(explanation)
+    writer = CodeWriter("shap", explanation, made, schema_of(), 4)
+    seen = 0
+    for place in range(N):
+        rows = writer.rows(0, place)
+        codes = [row for row in rows if row[2] == "reason"]
+        assert len(codes) <= 4
+        assert [row[3] for row in codes] == list(range(1, len(codes) + 1))
+        for row in codes:
+            assert row[7] > 2 * row[8] > 0
+            assert row[4] != f"x{WIDTH - 1}"
+        assert [row[7] for row in codes] == sorted((row[7] for row in codes), reverse=True)
+        seen += len(codes)
+    assert seen > N
+
+
+def test_a_protected_feature_that_counts_against_a_person_is_told_apart() -> None:
+    explanation = explained()
+    made = shortfalls(explanation)
+    place = int(made.values[:, -1].argmax())
+    writer = CodeWriter("shap", explanation, made, schema_of(), 4)
+    (protected,) = [row for row in writer.rows(0, place) if row[2] == "protected"]
+    assert protected[4] == f"x{WIDTH - 1}"
+    assert protected[3] == 0
+
+
+def test_below_the_sampling_error_no_reason_is_given() -> None:
+    assert not shortfalls(explained(error=1.0)).chosen(4).any()
+
+
+def test_reasons_of_one_size_are_not_ordered() -> None:
+    values = np.array([[0.10, 0.099, 0.05, 0.0, 0, 0, 0, 0]])
+    error = np.full((1, WIDTH), 0.005)
+    made = Shortfalls(values, error, error, np.ones(WIDTH, dtype=bool), 5e-4)
+    rows = CodeWriter("shap", explained(), made, schema_of(), 4).rows(0, 0)
+    assert [row[9] for row in rows] == [False, True, True]
+
+
+def test_the_last_reason_is_not_ordered_before_a_fifth_that_is_as_large() -> None:
+    values = np.array([[0.5, 0.4, 0.3, 0.101, 0.1, 0, 0, 0]])
+    error = np.full((1, WIDTH), 0.005)
+    made = Shortfalls(values, error, error, np.ones(WIDTH, dtype=bool), 5e-4)
+    rows = CodeWriter("shap", explained(), made, schema_of(), 4).rows(0, 0)
+    assert [row[9] for row in rows] == [True, True, True, False]
+
+
+def test_codes_are_kept_as_often_as_another_seed_gives_them() -> None:
+    truth = np.random.default_rng(5).normal(0, 0.05, (N, WIDTH))
+    error = np.full((N, WIDTH), 0.02)
+    allowed = np.ones(WIDTH, dtype=bool)
+    runs = [
+        Shortfalls(truth + np.random.default_rng(k).normal(0, error), error, error, allowed, 5e-4)
+        for k in range(40)
+    ]
+    codes = [run.chosen(4) for run in runs]
+    real = np.mean(
+        [
+            np.nanmean((a & b).sum(axis=1)[a.any(axis=1)] / a.sum(axis=1)[a.any(axis=1)])
+            for a, b in pairwise(codes)
+        ]
+    )
+    stated = np.mean([np.nanmean(run.kept(4, seed=1)) for run in runs])
+    assert stated == pytest.approx(real, abs=0.1)
+    exact = Shortfalls(truth, error, np.zeros_like(error), allowed, 5e-4)
+    assert np.nanmin(exact.kept(4, seed=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "fields"),
+    [
+        (schema_of(favourable=None), {}),
+        (schema_of(), {"signed": False}),
+        (schema_of(), {"output_space": "none"}),
+        (schema_of(0, ("a", "b", "c")), {}),
+    ],
+)
+def test_without_amounts_for_or_against_the_person_there_are_no_codes(
+    schema: Schema, fields: dict[str, Any]
+) -> None:
+    explanation = explained(**fields)
+    rule = ReasonCodeRule()
+    assert shortfalls_of(predicted(explanation), explanation, schema, rule) is None

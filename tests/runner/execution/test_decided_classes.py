@@ -1,0 +1,134 @@
+"""Of more than two classes a case is explained for the class that was decided, and the second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.metrics.cases.case_tables import contrast_rows, reason_rows
+from deepseek_report.privacy.release import hollow
+from deepseek_report.runner.execution.decided_classes import with_decided_classes
+
+N, WIDTH, CLASSES = 12, 3, 4
+ROWS = np.random.default_rng(0).normal(size=(N, WIDTH))
+CASES = Cases(np.arange(N), {"wrong": 7, "right": 2, "near": 9})
+
+
+class Times:
+    """Attributes to each feature its value times 1 + the class; errors are the class."""
+
+    def __init__(self, draws: bool = True) -> None:
+        self.draws = draws
+        self.rows = 0
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        self.rows += len(context.inputs)
+        n = len(context.inputs)
+        return Explanation(
+            values=context.inputs * (1 + context.target),
+            inputs=context.inputs,
+            predictions=np.full(n, float(context.target)),
+            positions=context.positions,
+            feature_names=("a", "b", "c"),
+            method="times",
+            variant="",
+            target=context.target,
+            output_space="probability",
+            seed=1,
+            n_model_calls=n,
+            base_values=np.full(n, 0.5),
+            standard_error=np.full((n, WIDTH), context.target + 0.1) if self.draws else None,
+        )
+
+
+def predicted() -> Predictions:
+    p = np.random.default_rng(1).dirichlet(np.ones(CLASSES), N)
+    ids = np.arange(N)
+    return Predictions(np.log(p), p, p.argmax(axis=1), ids, p.argmax(axis=1), None, "most probable")
+
+
+def explained(draws: bool = True) -> tuple[Explanation, Times]:
+    nothing: Any = None
+    context = ExplainContext(nothing, ROWS, np.arange(N), ROWS, 1, 1)
+    explainer = Times(draws)
+    plain = explainer.explain(context)
+    made = with_decided_classes(plain, explainer, context, predicted(), CASES)  # type: ignore[arg-type]
+    return made, explainer
+
+
+def test_a_shown_case_has_the_attributions_of_its_decided_class_and_of_the_second() -> None:
+    made, _ = explained()
+    p = predicted().probabilities
+    for place in CASES.roles.values():
+        decided, second = made.of_case(place), made.of_runner_up(place)
+        assert second is not None
+        best = np.argsort(-p[place])
+        assert (decided.target, second.target) == (best[0], best[1])
+        np.testing.assert_array_equal(decided.values[0], ROWS[place] * (1 + best[0]))
+        np.testing.assert_array_equal(second.values[0], ROWS[place] * (1 + best[1]))
+        assert decided.predictions[0] == best[0]
+        assert decided.standard_error is not None
+        np.testing.assert_allclose(decided.standard_error, best[0] + 0.1)
+
+
+def test_all_other_cases_stay_about_the_explained_class() -> None:
+    made, _ = explained()
+    assert made.of_case(0).target == 1
+    assert made.of_runner_up(0) is None
+    np.testing.assert_array_equal(made.values, ROWS * 2)
+
+
+def test_it_costs_two_explanations_of_each_shown_case() -> None:
+    made, explainer = explained()
+    assert explainer.rows == made.n_model_calls == N + 2 * len(CASES.roles)
+
+
+def test_it_is_stored_beside_the_explanation_and_read_again(tmp_path: Path) -> None:
+    for draws in (True, False):
+        made, _ = explained(draws)
+        made.save(tmp_path / str(draws))
+        again = Explanation.load(tmp_path / str(draws))
+        assert again.of_case(7).target == made.of_case(7).target
+        np.testing.assert_array_equal(again.of_case(7).values, made.of_case(7).values)
+        assert (again.of_case(7).standard_error is None) is not draws
+
+
+def test_below_full_privacy_no_attribution_of_a_case_leaves_the_store(tmp_path: Path) -> None:
+    made, _ = explained()
+    source: Any = SimpleNamespace(withheld=None)
+    hollow(made, source).save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "explanation.json",
+        "explanation.npz",
+    ]
+
+
+def test_an_explanation_of_an_older_run_is_of_its_one_class(tmp_path: Path) -> None:
+    plain = Times().explain(ExplainContext(None, ROWS, np.arange(N), ROWS, 1, 1))  # type: ignore[arg-type]
+    plain.save(tmp_path)
+    again = Explanation.load(tmp_path)
+    assert again.decided is None
+    assert again.of_case(7).target == 1
+    np.testing.assert_array_equal(again.of_case(7).values, plain.values[[7]])
+
+
+def test_reasons_name_the_decided_class_and_contrasts_the_second() -> None:
+    made, _ = explained()
+    features = tuple(Feature(name, name, "numeric") for name in "abc")
+    classes = tuple("wxyz")
+    schema = Schema(features, Target("y", "y", classes, None))
+    first, second = np.argsort(-predicted().probabilities[7])[:2]
+    reasons = reason_rows(0, 7, "times", made, schema, 8)
+    assert {row[-1] for row in reasons} == {classes[first]}
+    contrasts = contrast_rows(0, 7, "times", made, schema, 8)
+    assert {row[-2:] for row in contrasts} == {(classes[first], classes[second])}
+    by_name = {row[2]: row[5] for row in contrasts}
+    for j, name in enumerate("abc"):
+        assert np.isclose(by_name[name], ROWS[7, j] * (first - second))
