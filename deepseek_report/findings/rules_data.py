@@ -13,6 +13,7 @@ from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import explainer_label, feature_inline, rows
+from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
 #: How many things of one kind a finding names.
@@ -38,6 +39,7 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
         key = "data_other"
     alike = sorted(alike, key=lambda issue: SEVERITIES.index(issue.severity))
     cues = _cues(results, alike) if check == "spurious_cues" else {}
+    area = results.score("roc_auc") if check == "near_leak" else None
     judged = (ArtifactId.measure("importance", cues["method"]),) if cues.get("attributed") else ()
     return Finding(
         id=f"data-{check}",
@@ -52,6 +54,9 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
             "more": max(len(alike) - SHOWN, 0),
             "recommendation": alike[0].recommendation,
             "classes": len(results.schema.target.classes),
+            "grave": alike[0].severity == "high",
+            "slight": alike[0].severity == "info",
+            "area": estimates.of_score(area) if area else None,
             **cues,
         },
         evidence=("data", *judged),

@@ -42,6 +42,7 @@ _COUNTED: Mapping[str, frozenset[str]] = {
     "missing_values": frozenset({"cells", "instances", "features", "n"}),
     "near_leak": frozenset({"n", "hits"}),
     "population_limits": frozenset(),
+    "row_order": frozenset(),
     "same_inputs_across_parts": frozenset({"n"}),
     "small_group": frozenset({"n", "n_class"}),
     "spurious_cues": frozenset({"n", "hits"}),

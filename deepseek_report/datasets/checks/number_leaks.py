@@ -42,7 +42,7 @@ def _leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
     target = facts.schema.target.label
     text = message("data.leak.by_rank", feature=feature.label, target=target, spearman=rho)
     about = {"feature": feature.name, "label": feature.label, "spearman": rho}
-    return Leak(feature.name, feature.label, text, about)
+    return Leak((feature.name,), (feature.label,), "high", text, about)
 
 
 def _by_category(
@@ -60,7 +60,7 @@ def _by_category(
         r_squared=squared,
     )
     about = {"feature": feature.name, "label": feature.label, "r2": squared}
-    return Leak(feature.name, feature.label, text, about)
+    return Leak((feature.name,), (feature.label,), "high", text, about)
 
 
 def category_means(train: Split, position: int, categories: int) -> Floats:
