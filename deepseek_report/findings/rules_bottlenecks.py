@@ -119,16 +119,6 @@ def _predictor(results: Results, name: str) -> str:
     return words_of(results).label("predictors", name)
 
 
-def label_noise(results: Results) -> list[Finding]:
-    """Labels that the model and the neighbours of a case both contradict."""
-    suspects = results.score("label_suspects")
-    if suspects is None or not finite(suspects.value):
-        return []
-    values = {"suspects": estimates.of_score(suspects)}
-    evidence = ("measures/label_suspects",)
-    return [Finding("label_suspects", "low", "label_suspects", values, evidence, "bottlenecks")]
-
-
 def experts(results: Results) -> list[Finding]:
     """Experts that are never chosen, and load that falls on few."""
     unused, imbalance = results.score("unused_experts"), results.score("expert_load_imbalance")

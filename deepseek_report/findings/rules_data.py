@@ -5,17 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.explainer_ranking import leading_explainer
-from deepseek_report.findings.records import explainer_label, feature_inline, rows
+from deepseek_report.findings.records import (
+    Row,
+    explainer_label,
+    feature_inline,
+    first,
+    rows,
+    unit_of,
+)
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
+#: From this share of near copies on, certainly, they are told.
+NEAR_SHARE = 0.01
 #: How many things of one kind a finding names.
 SHOWN = 2
 #: How many of the names that give a label away are told with what is attributed to them.
@@ -95,6 +107,48 @@ def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
             for row in table[:STRONGEST]
         ],
     }
+
+
+def near_copies(results: Results) -> list[Finding]:
+    """Test rows that are nearly training rows, by what they do to the score.
+
+    Grave where the model errs less on them beyond chance, a matter of doubt where they have the
+    training row's label more often than other rows do, else told.
+    """
+    share, row = results.score("near_copies"), first(rows(results, "near_copies", "comparison"))
+    if share is None or row is None or (share.low or 0.0) < NEAR_SHARE:
+        return []
+    gains, alike = (_is_sure(row, name) for name in ("loss_p_value", "same_p_value"))
+    loss = task_of(results.schema.target).loss
+    without = results.score(f"{loss.key}_without_copies")
+    return [
+        Finding(
+            id="near_copies",
+            severity="high" if gains else "medium" if alike else "low",
+            message="near_copies",
+            values={
+                "n": int(row["near"]),
+                "of": int(row["n"]),
+                "share": estimates.of_score(share),
+                "same": finite(row["same_label"]),
+                "other_same": finite(row["other_same_label"]),
+                "alike": alike,
+                "gains": gains,
+                "near_loss": finite(row["near_loss"]),
+                "without": estimates.of_score(without) if without else None,
+                "is_share": loss.is_share,
+                "unit": unit_of(results),
+                "source": words_of(results).text(f"sections.data.rows.{results.schema.modality}"),
+            },
+            evidence=("measures/near_copies",),
+            section="bottlenecks",
+        )
+    ]
+
+
+def _is_sure(row: Row, name: str) -> bool:
+    p_value = finite(row.get(name))
+    return p_value is not None and p_value < SIGNIFICANT
 
 
 def labels(results: Results) -> list[Finding]:

@@ -37,6 +37,7 @@ _COUNTED: Mapping[str, frozenset[str]] = {
     "damaged_signs": frozenset({"n", "repaired"}),
     "duplicates": frozenset({"n", "contradictions", "exact", "near"}),
     "duplicates_across_parts": frozenset({"n"}),
+    "entities_across_parts": frozenset({"n"}),
     "label_balance": frozenset({"n"}),
     "left_out_dates": frozenset(),
     "missing_values": frozenset({"cells", "instances", "features", "n"}),

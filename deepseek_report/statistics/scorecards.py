@@ -124,16 +124,15 @@ def area_of_bins(rates: Floats, own: Floats, others: Floats) -> Floats:
     before = np.take_along_axis(up_to - others, first, axis=1)
     below = (before + np.take_along_axis(up_to, last, axis=1)) / 2
     pairs = own.sum(axis=1) * others.sum(axis=1)
-    return np.divide((own * below).sum(axis=1), pairs, out=np.full(len(own), 0.5), where=pairs > 0)
+    hits = (own * below).sum(axis=1)
+    return np.asarray(np.divide(hits, pairs, out=np.full(len(own), 0.5), where=pairs > 0))
 
 
 def missing_areas(judged: BinnedPart, class_index: int) -> Floats:
     """(column,) area under the ROC curve of whether a cell is missing, in its better direction."""
     own, total = judged.counts(class_index)
     others = total - own
-    with_it, without = (
-        each[:, -1] / np.maximum(each.sum(axis=1), 1.0) for each in (own, others)
-    )
+    with_it, without = (each[:, -1] / np.maximum(each.sum(axis=1), 1.0) for each in (own, others))
     return np.asarray(0.5 + np.abs(with_it - without) / 2)
 
 
@@ -165,7 +164,6 @@ def scorecard_area(learnt: BinnedPart, judged: BinnedPart, class_index: int) -> 
     ----------
     Good 1950, Probability and the Weighing of Evidence; Siddiqi 2006, Credit Risk Scorecards.
     """
-    own, total = judged.counts(class_index)
     if not learnt.codes.shape[1]:
         return 0.5
     rates = bin_rates(learnt, class_index)
@@ -237,7 +235,9 @@ def _coarse(learnt: BinnedPart, judged: BinnedPart, categories: Ints) -> Ints:
     levels = np.full((len(categories), learnt.width), PAIR_LEVELS, dtype=np.int64)
     for column, n_categories in enumerate(categories):
         if not n_categories:
-            used = int(learnt.codes[learnt.codes[:, column] < learnt.width - 1, column].max(initial=0))
+            used = int(
+                learnt.codes[learnt.codes[:, column] < learnt.width - 1, column].max(initial=0)
+            )
             levels[column, :-1] = np.minimum(
                 np.arange(learnt.width - 1) * _PAIR_BINS // (used + 1), _PAIR_BINS - 1
             )

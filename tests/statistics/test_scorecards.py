@@ -23,9 +23,7 @@ N = 600
 
 def parts(values: np.ndarray, labels: np.ndarray, categories: list[int]):  # type: ignore[no-untyped-def]
     half = len(labels) // 2
-    return cut(
-        (values[:half], labels[:half]), (values[half:], labels[half:]), np.array(categories)
-    )
+    return cut((values[:half], labels[:half]), (values[half:], labels[half:]), np.array(categories))
 
 
 def mixed(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +70,9 @@ def test_the_scorecard_is_sklearns_regression_of_the_log_odds_of_bins() -> None:
     learnt, judged = parts(values, labels, [0, 5, 0])
     rates = bin_rates(learnt, 2)
     design = [np.log(rates / (1 - rates))[np.arange(3), part.codes] for part in (learnt, judged)]
-    model = LogisticRegression(C=1.0, tol=1e-9).fit(design[0] - design[0].mean(0), learnt.labels == 2)
+    model = LogisticRegression(C=1.0, tol=1e-9).fit(
+        design[0] - design[0].mean(0), learnt.labels == 2
+    )
     scores = (design[1] - design[0].mean(0)) @ model.coef_[0]
     expected = roc_auc_score(judged.labels == 2, scores)
     assert scorecard_area(learnt, judged, 2) == pytest.approx(expected, abs=1e-3)

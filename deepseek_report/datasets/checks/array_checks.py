@@ -14,13 +14,13 @@ from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.card import array_card
 from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.datasets.checks.few_columns import APART, ColumnSearch
+from deepseek_report.datasets.checks.few_columns import ASKED, ColumnSearch
 from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.checks.number_leaks import leaks_of_number
 from deepseek_report.tasks import task_of
 
 #: Places are few up to this share of all; of the patches or windows they are in, so many are named.
-MOST_PLACES, _NAMED = 0.05, 3
+MOST_PLACES, _NAMED = 0.10, 3
 
 
 def near_leak(facts: DataFacts) -> list[DataIssue]:
@@ -31,22 +31,22 @@ def near_leak(facts: DataFacts) -> list[DataIssue]:
     places in what is known to make the label, are only told.
     """
     decides = task_of(facts.schema.target).decides
-    told = _places_of_class(facts) if decides else _places_of_number(facts)
-    if told is None:
+    telling = _places_of_class(facts) if decides else _places_of_number(facts)
+    if telling is None:
         return []
-    kind, n, of = kind_of(facts.schema).name, len(told.places), len(facts.schema.features)
+    kind, n, of = kind_of(facts.schema).name, len(telling.places), len(facts.schema.features)
     text = message(
         f"data.leaking_places.text.{kind}",
         n=n,
         of=of,
-        first=told.first,
-        where=told.where,
-        without=told.without,
+        first=telling.first,
+        where=telling.where,
+        without=telling.without,
     )
-    values = {**told.values, "places": n, "of": of, "where": list(told.where)}
-    do = "few" if told.severity != "info" else "many"
+    values = {**telling.values, "places": n, "of": of, "where": list(telling.where)}
+    do = "few" if telling.severity != "info" else "many"
     todo = message(f"data.leaking_places.do.{kind}.{do}")
-    return [DataIssue("near_leak", told.severity, text, values, todo)]
+    return [DataIssue("near_leak", telling.severity, text, values, todo)]
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class _TellingPlaces:
 
 def _places_of_class(facts: DataFacts) -> _TellingPlaces | None:
     search = ColumnSearch(facts)
-    told = search.alone
-    if not told:
+    alone = search.alone
+    if not alone:
         return None
-    best = told[0]
-    places = np.array(sorted(telling.columns[0] for telling in told), dtype=np.int64)
+    best = alone[0]
+    places = np.array(sorted(each.columns[0] for each in alone), dtype=np.int64)
     name = facts.schema.target.classes[best.class_index]
     label = facts.schema.features[best.columns[0]].label
     first = message("data.leaking_places.first", place=label, name=name, auc=best.auc)
@@ -79,9 +79,9 @@ def _places_of_class(facts: DataFacts) -> _TellingPlaces | None:
     if not few or _is_known_cause(facts, places):
         return _TellingPlaces(places, first, "info", values)
     around, where = _players_of(facts, places)
-    without = search.without(around.tolist(), best.class_index)
-    if best.auc - without < APART:
+    if not search.stands_apart(around.tolist(), best, ASKED):
         return _TellingPlaces(places, first, "info", values)
+    without = search.without(around.tolist(), best.class_index)
     severity: Severity = "low" if severity_of(best.auc) == "low" else "medium"
     values = {**values, "without": without}
     return _TellingPlaces(places, first, severity, values, where, without)

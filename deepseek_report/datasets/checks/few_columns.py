@@ -24,11 +24,13 @@ from deepseek_report.statistics.scorecards import (
 
 #: From this area alone, with this lower bound, a column is asked about; from the next it is a
 #: matter of doubt, from the last nearly the label. docs/conclusions.md has the measured rates.
-ASKED, SURELY, DOUBTED, NEARLY = 0.80, 0.75, 0.85, 0.97
-#: By so much the columns in question must do better than a scorecard of all others.
-APART = 0.05
-#: A pair counts where it does better by this than either column, and a scorecard of both.
-TOGETHER = 0.10
+ASKED, SURELY, DOUBTED, NEARLY = 0.80, 0.75, 0.85, 0.95
+#: By so much the columns in question must do better than a scorecard of all others, or than the
+#: strongest of the others alone.
+APART, APART_ALONE = 0.05, 0.10
+#: A pair counts where it does better by this than either column, and a scorecard of both; from the
+#: second on it stands apart, since honest columns seldom tell next to nothing but together.
+TOGETHER, ONLY_TOGETHER = 0.10, 0.25
 #: One-sided 95 % quantile of the normal distribution.
 _Z = 1.645
 #: Columns of the scorecard of all others, the strongest; columns among which pairs are searched.
@@ -141,6 +143,21 @@ class ColumnSearch:
         kept = np.argsort(-areas, kind="stable")[:_STRONGEST]
         return self._scorecard(np.sort(kept[areas[kept] >= 0]), class_index)
 
+    def stands_apart(self, columns: Sequence[int], best: Telling, doubted: float = DOUBTED) -> bool:
+        """Whether all but these columns do far worse than the best of them, in the same class.
+
+        From the area `doubted` on, it is enough that each other column does far worse alone.
+        """
+        row = int(np.flatnonzero(self._classes == best.class_index)[0])
+        own = float(self._areas[row, list(best.columns)].max())
+        if best.auc - own >= ONLY_TOGETHER:
+            return True
+        others = np.delete(self._areas[row], list(columns))
+        alone = best.auc - float(others.max(initial=0.5))
+        if best.auc >= doubted and alone >= APART_ALONE:
+            return True
+        return best.auc - self.without(columns, best.class_index) >= APART
+
     def _scorecard(self, columns: Ints, class_index: int) -> float:
         learnt, judged = (part.take(columns) for part in self._parts)
         return scorecard_area(learnt, judged, class_index)
@@ -158,8 +175,8 @@ class ColumnSearch:
         """Pairs that tell a class far better than both columns do for themselves, best first."""
         if len(self.paired) < 2:
             return []
-        told = [pair for k in self._classes.tolist() if (pair := self._best_pair(k)) is not None]
-        return sorted(told, key=lambda pair: -pair.auc)[:1]
+        best = [pair for k in self._classes.tolist() if (pair := self._best_pair(k)) is not None]
+        return sorted(best, key=lambda pair: -pair.auc)[:1]
 
     def _best_pair(self, class_index: int) -> Telling | None:
         columns = self.paired
@@ -186,12 +203,12 @@ class ColumnSearch:
         learnt, judged = cut(
             _numbered([parts["train"]]), _numbered(rest), np.zeros(1, dtype=np.int64)
         )
-        told = [
+        tellings = [
             Telling((), k, float(area[0]))
             for k in self._classes.tolist()
             if self._surely(area := areas_alone(learnt, judged, k), k)[0]
         ]
-        return max(told, key=lambda each: each.auc, default=None)
+        return max(tellings, key=lambda each: each.auc, default=None)
 
     def follows_rows(self, column: int) -> bool:
         """Whether a column rises or falls with the row numbers."""

@@ -15,6 +15,7 @@ from deepseek_report.datasets.checks.leaks import row_order
 Check = Callable[[DataFacts], list[DataIssue]]
 
 _ALWAYS: tuple[Check, ...] = (
+    coverage_checks.entities_across_parts,
     coverage_checks.label_balance,
     coverage_checks.small_group,
     coverage_checks.population_limits,

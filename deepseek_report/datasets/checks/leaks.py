@@ -18,7 +18,6 @@ from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks.few_columns import (
-    APART,
     DOUBTED,
     NEARLY,
     ColumnSearch,
@@ -74,21 +73,21 @@ def near_leaks(facts: DataFacts) -> list[Leak]:
 def _standing_apart(
     search: ColumnSearch, tellings: Sequence[Telling], n_columns: int
 ) -> list[Telling]:
-    """Those that are few, and without which a scorecard of all other columns does far worse."""
+    """Those that are few, where all other columns do far worse: in a scorecard, or each alone."""
     columns = sorted({column for telling in tellings for column in telling.columns})
     if not tellings or len(columns) > max(FEW, FEW_SHARE * n_columns):
         return []
     best = tellings[0]
-    return list(tellings) if best.auc - search.without(columns, best.class_index) >= APART else []
+    return list(tellings) if search.stands_apart(columns, best) else []
 
 
 def _leak(
-    facts: DataFacts, search: ColumnSearch, telling: Telling, all_told: Sequence[Telling]
+    facts: DataFacts, search: ColumnSearch, telling: Telling, all_telling: Sequence[Telling]
 ) -> Leak:
     features = [facts.schema.features[column] for column in telling.columns]
     labels = [feature.label for feature in features]
     name = facts.schema.target.classes[telling.class_index]
-    columns = sorted({column for each in all_told for column in each.columns})
+    columns = sorted({column for each in all_telling for column in each.columns})
     without = search.without(columns, telling.class_index)
     numbered = len(features) == 1 and search.follows_rows(telling.columns[0])
     how = (
@@ -124,16 +123,16 @@ def _leak(
 def row_order(facts: DataFacts) -> list[DataIssue]:
     """That the rows of the source are sorted by the label."""
     decides = task_of(facts.schema.target).decides
-    told = ColumnSearch(facts).by_order if decides else None
-    if told is None:
+    telling = ColumnSearch(facts).by_order if decides else None
+    if telling is None:
         return []
-    name = facts.schema.target.classes[told.class_index]
+    name = facts.schema.target.classes[telling.class_index]
     return [
         DataIssue(
             "row_order",
             "low",
-            message("data.row_order.text", name=name, auc=told.auc),
-            {"class": name, "auc": told.auc},
+            message("data.row_order.text", name=name, auc=telling.auc),
+            {"class": name, "auc": telling.auc},
             message("data.row_order.do"),
         )
     ]
@@ -180,7 +179,7 @@ def _category_leak(
         what = message("values.known")
     share = float((facts.whole.labels == class_index).mean())
     text = message(
-        "data.leak.by_category",
+        "data.leaking_category.text",
         feature=feature.label,
         category=what,
         name=name,

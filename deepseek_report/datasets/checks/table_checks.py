@@ -53,7 +53,7 @@ def _leak_issue(leak: Leak) -> DataIssue:
         leak.text,
         leak.values,
         message(
-            "data.leak.do",
+            "data.leak_advice",
             features=list(leak.labels),
             override=override("dataset.drop", list(leak.features)),
         ),
