@@ -112,19 +112,20 @@ def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
 def near_copies(results: Results) -> list[Finding]:
     """Test rows that are nearly training rows, by what they do to the score.
 
-    Grave where the model errs less on them beyond chance, a matter of doubt where they have the
-    training row's label more often than other rows do, else told.
+    Grave where the model errs less on them beyond chance, or where so few others are left that the
+    score says nothing; a matter of doubt where they have the training row's label more often than
+    other rows do, else told.
     """
     share, row = results.score("near_copies"), first(rows(results, "near_copies", "comparison"))
     if share is None or row is None or (share.low or 0.0) < NEAR_SHARE:
         return []
     gains, alike = (_is_sure(row, name) for name in ("loss_p_value", "same_p_value"))
-    loss = task_of(results.schema.target).loss
+    loss, few = task_of(results.schema.target).loss, bool(row["by_chance"])
     without = results.score(f"{loss.key}_without_copies")
     return [
         Finding(
             id="near_copies",
-            severity="high" if gains else "medium" if alike else "low",
+            severity="high" if gains or (few and alike) else "medium" if alike else "low",
             message="near_copies",
             values={
                 "n": int(row["near"]),
@@ -133,9 +134,10 @@ def near_copies(results: Results) -> list[Finding]:
                 "same": finite(row["same_label"]),
                 "other_same": finite(row["other_same_label"]),
                 "alike": alike,
+                "few": few,
                 "gains": gains,
                 "near_loss": finite(row["near_loss"]),
-                "without": estimates.of_score(without) if without else None,
+                "without": estimates.of_score(without) if without and not few else None,
                 "is_share": loss.is_share,
                 "unit": unit_of(results),
                 "source": words_of(results).text(f"sections.data.rows.{results.schema.modality}"),

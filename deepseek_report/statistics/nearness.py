@@ -23,8 +23,9 @@ _STRIDE, _FEWEST_IN_SAMPLE = 20, 30
 _MEASURE, _FURTHER = 5, 10
 #: Mean of log(d₁₀ / d₅) in one dimension: 1/5 + … + 1/9.
 _LOG_RATIO = sum(1 / k for k in range(_MEASURE, _FURTHER))
-#: Share of rows that chance makes near copies, and the largest ratio of distances of one.
-CHANCE, _MOST_RATIO = 1e-3, 0.25
+#: Share of rows that chance makes near copies, and the largest ratio of distances of one, which
+#: keeps people who are much alike, such as clients without any transaction, from being copies.
+CHANCE, _MOST_RATIO = 1e-3, 0.05
 #: Distances that are computed at once, and in all.
 _CHUNK, MOST_DISTANCES = 4_000_000, 200_000_000
 

@@ -22,9 +22,11 @@ from deepseek_report.statistics.scorecards import (
     scorecard_area,
 )
 
-#: From this area alone, with this lower bound, a column is asked about; from the next it is a
-#: matter of doubt, from the last nearly the label. docs/conclusions.md has the measured rates.
-ASKED, SURELY, DOUBTED, NEARLY = 0.80, 0.75, 0.85, 0.95
+#: From this area alone a column is asked about; from the next it is a matter of doubt, from the last
+#: nearly the label. docs/conclusions.md has the measured rates.
+ASKED, DOUBTED, NEARLY = 0.80, 0.85, 0.95
+#: How far below what is asked the one-sided lower bound of an area may lie.
+_SLACK = 0.05
 #: By so much the columns in question must do better than a scorecard of all others, or than the
 #: strongest of the others alone.
 APART, APART_ALONE = 0.05, 0.10
@@ -63,9 +65,13 @@ class Telling:
 
 @dataclass(frozen=True)
 class ColumnSearch:
-    """The columns of data with classes, each judged on the rows outside of the training part."""
+    """The columns of data with classes, each judged on the rows outside of the training part.
+
+    asked : the area from which a column counts, if it is surely not lower by more than 0.05.
+    """
 
     facts: DataFacts
+    asked: float = ASKED
 
     @cached_property
     def _values(self) -> tuple[tuple[Floats, Ints], tuple[Floats, Ints]]:
@@ -113,7 +119,7 @@ class ColumnSearch:
         labels = self._parts[1].labels
         own = int((labels == class_index).sum())
         error = area_error(areas, own, len(labels) - own)
-        return np.asarray((areas >= ASKED) & (areas - _Z * error >= SURELY))
+        return np.asarray((areas >= self.asked) & (areas - _Z * error >= self.asked - _SLACK))
 
     @cached_property
     def alone(self) -> list[Telling]:

@@ -81,8 +81,8 @@ class TableFile(DeclaredTable, OwnFile):
             error_text(
                 "dataset",
                 f"`{name}` has two roles",
-                "one of target, sensitive, compare_by, and left out (`drop`, `id_column`, `entity`, "
-                "`time`)",
+                "one of target, sensitive, compare_by, and left out (`drop`, `id_column`, "
+                "`entity`, `time`)",
                 "remove it from one; `dataset.use_sensitive=false` hides groups from the model",
             )
             for name in both

@@ -24,6 +24,8 @@ from deepseek_report.statistics.nearness import CHANCE, MOST_DISTANCES, near_cop
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 
+#: Fewer rows than these that are no copies say nothing of the model, nor of how labels agree.
+_FEWEST_OTHERS = 30
 #: Two numbers are the same label if they differ by at most this share of their spread.
 _SAME = 0.01
 
@@ -45,6 +47,7 @@ class NearCopies(ModelMetric):
                 Column("near", "count"),
                 Column("same_label", "share"),
                 Column("other_same_label", "share"),
+                Column("by_chance", "yes_no", shown=False),
                 Column("same_p_value", "p_value", shown=False),
                 Column("near_loss", "number", shown=False),
                 Column("other_loss", "number", shown=False),
@@ -73,6 +76,8 @@ class NearCopies(ModelMetric):
         task, target = task_of(data.schema.target), data.schema.target
         losses, is_near = task.loss.of(p)[near.rows], near.is_near
         same = _same_label(data.test.labels[near.rows], data.train.labels[near.nearest])
+        drawn = np.random.default_rng(0).integers(0, len(data.train), len(is_near))
+        by_chance = _same_label(data.test.labels[near.rows], data.train.labels[drawn])
         without = task.loss.mean(losses[~is_near])
         scores = (
             rate(int(is_near.sum()), len(is_near)).score(
@@ -96,7 +101,7 @@ class NearCopies(ModelMetric):
         row = {
             "n": len(is_near),
             "near": int(is_near.sum()),
-            **_agreement(same, is_near),
+            **_agreement(same, is_near, by_chance),
             **_losses(losses, is_near, task.loss),
         }
         notes = [message("notes.near_copies.no_proof")]
@@ -113,18 +118,27 @@ def _same_label(labels: NDArray[Any], others: NDArray[Any]) -> Bools:
     return np.asarray(np.abs(labels - others) <= _SAME * max(float(np.std(labels)), 1e-12))
 
 
-def _agreement(same: Bools, is_near: Bools) -> dict[str, float]:
-    """How often near copies have the label of the training row, against all other rows."""
-    counts = [(int(same[part].sum()), int(part.sum())) for part in (is_near, ~is_near)]
-    shares = [hits / n if n else np.nan for hits, n in counts]
-    p_value = compare_rates(*counts[0], *counts[1])[1] if all(n for _, n in counts) else np.nan
-    return {"same_label": shares[0], "other_same_label": shares[1], "same_p_value": p_value}
+def _agreement(same: Bools, is_near: Bools, by_chance: Bools) -> dict[str, float | bool]:
+    """How often near copies have the label of the training row, and how often others do.
+
+    The others are the other test rows with their nearest, or, where these are too few, all test
+    rows with a training row drawn at random.
+    """
+    few = int((~is_near).sum()) < _FEWEST_OTHERS
+    near, others = same[is_near], by_chance if few else same[~is_near]
+    counts = int(near.sum()), len(near), int(others.sum()), len(others)
+    return {
+        "same_label": float(near.mean()) if len(near) else np.nan,
+        "other_same_label": float(others.mean()),
+        "by_chance": few,
+        "same_p_value": compare_rates(*counts)[1],
+    }
 
 
 def _losses(losses: Floats, is_near: Bools, loss: Loss) -> dict[str, float]:
     """Mean loss of near copies and of the others, and a test that the others fare worse."""
     near, others = losses[is_near], losses[~is_near]
-    if len(near) < 2 or len(others) < 2:
+    if len(near) < 2 or len(others) < _FEWEST_OTHERS:
         return {"near_loss": np.nan, "other_loss": np.nan, "loss_p_value": np.nan}
     p_value = float(loss.p_values(Moments.of(others), Moments.of(near))[0])
     return {
