@@ -22,8 +22,8 @@ from deepseek_report.statistics.scorecards import (
     scorecard_area,
 )
 
-#: From this area alone a column is asked about; from the next it is a matter of doubt, from the last
-#: nearly the label. docs/conclusions.md has the measured rates.
+#: From this area alone a column is asked about; from the next it is a matter of doubt, from the
+#: last nearly the label. docs/conclusions.md has the measured rates.
 ASKED, DOUBTED, NEARLY = 0.80, 0.85, 0.95
 #: How far below what is asked the one-sided lower bound of an area may lie.
 _SLACK = 0.05
