@@ -14,7 +14,16 @@ from deepseek_report.rendering.report_options import ReportOptions
 #: Groups of parts of which several are chosen by name.
 SEVERAL = ("explainers", "metrics", "visualizations", "sections", "frameworks")
 #: Fields of the table that follow from the rows themselves, or are called otherwise in a call.
-_NO_ARGUMENT = {"given_in", "sha256", "bounds", "title", "target", "id_column", "report_label"}
+_NO_ARGUMENT = {
+    "given_in",
+    "sha256",
+    "bounds",
+    "title",
+    "target",
+    "id_column",
+    "report_label",
+    "split_by",
+}
 #: What describes texts beyond what describes tables, but for the tokenizer itself.
 _OF_TEXTS = {"max_length"}
 
@@ -34,6 +43,8 @@ class Options(TypedDict, total=False):
     task: Literal["auto", "classification", "regression"]
     sensitive: Sequence[str]
     compare_by: Sequence[str]
+    entity: str  # column that names what several rows are of
+    time: str  # column of the moment that a row comes from
     favourable: Any
     positive: Any
     use_sensitive: bool

@@ -16,6 +16,7 @@ from deepseek_report.findings import (
     rules_failures,
     rules_groups,
     rules_localisation,
+    rules_parts,
     rules_performance,
     rules_sources,
 )
@@ -35,6 +36,8 @@ RULES: tuple[Rule, ...] = (
     rules_performance.baselines,
     rules_calibration.leaning,
     rules_errors.error_gaps,
+    rules_parts.part_gaps,
+    rules_data.near_copies,
     rules_bottlenecks.worst_slice,
     rules_bottlenecks.hard_slice,
     rules_errors.error_rates,

@@ -5,16 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.explainer_ranking import leading_explainer
-from deepseek_report.findings.records import explainer_label, feature_inline, rows
+from deepseek_report.findings.records import (
+    Row,
+    explainer_label,
+    feature_inline,
+    first,
+    rows,
+    unit_of,
+)
+from deepseek_report.tasks import task_of
+from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
+#: From this share of near copies on, certainly, they are told.
+NEAR_SHARE = 0.01
 #: How many things of one kind a finding names.
 SHOWN = 2
 #: How many of the names that give a label away are told with what is attributed to them.
@@ -38,6 +51,7 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
         key = "data_other"
     alike = sorted(alike, key=lambda issue: SEVERITIES.index(issue.severity))
     cues = _cues(results, alike) if check == "spurious_cues" else {}
+    area = results.score("roc_auc") if check == "near_leak" else None
     judged = (ArtifactId.measure("importance", cues["method"]),) if cues.get("attributed") else ()
     return Finding(
         id=f"data-{check}",
@@ -52,6 +66,9 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
             "more": max(len(alike) - SHOWN, 0),
             "recommendation": alike[0].recommendation,
             "classes": len(results.schema.target.classes),
+            "grave": alike[0].severity == "high",
+            "slight": alike[0].severity == "info",
+            "area": estimates.of_score(area) if area else None,
             **cues,
         },
         evidence=("data", *judged),
@@ -90,6 +107,50 @@ def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
             for row in table[:STRONGEST]
         ],
     }
+
+
+def near_copies(results: Results) -> list[Finding]:
+    """Test rows that are nearly training rows, by what they do to the score.
+
+    Grave where the model errs less on them beyond chance, or where so few others are left that the
+    score says nothing; a matter of doubt where they have the training row's label more often than
+    other rows do, else told.
+    """
+    share, row = results.score("near_copies"), first(rows(results, "near_copies", "comparison"))
+    if share is None or row is None or (share.low or 0.0) < NEAR_SHARE:
+        return []
+    gains, alike = (_is_sure(row, name) for name in ("loss_p_value", "same_p_value"))
+    loss, few = task_of(results.schema.target).loss, bool(row["by_chance"])
+    without = results.score(f"{loss.key}_without_copies")
+    return [
+        Finding(
+            id="near_copies",
+            severity="high" if gains or (few and alike) else "medium" if alike else "low",
+            message="near_copies",
+            values={
+                "n": int(row["near"]),
+                "of": int(row["n"]),
+                "share": estimates.of_score(share),
+                "same": finite(row["same_label"]),
+                "other_same": finite(row["other_same_label"]),
+                "alike": alike,
+                "few": few,
+                "gains": gains,
+                "near_loss": finite(row["near_loss"]),
+                "without": estimates.of_score(without) if without and not few else None,
+                "is_share": loss.is_share,
+                "unit": unit_of(results),
+                "source": words_of(results).text(f"sections.data.rows.{results.schema.modality}"),
+            },
+            evidence=("measures/near_copies",),
+            section="bottlenecks",
+        )
+    ]
+
+
+def _is_sure(row: Row, name: str) -> bool:
+    p_value = finite(row.get(name))
+    return p_value is not None and p_value < SIGNIFICANT
 
 
 def labels(results: Results) -> list[Finding]:

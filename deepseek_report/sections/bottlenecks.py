@@ -20,7 +20,7 @@ from deepseek_report.wording.of_results import words_of
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
 _METRICS = (
-    *("slices", "label_suspects", "learning_curve"),
+    *("slices", "near_copies", "label_suspects", "learning_curve"),
     *("expert_load", "route_entropy", "ablation"),
     *("layer_profile", "latency", "peak_memory", "parameter_projection"),
 )

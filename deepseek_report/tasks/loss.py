@@ -40,6 +40,10 @@ class Loss(ABC):
         """(instance,) loss of each prediction; 0 is perfect, larger is worse."""
 
     @abstractmethod
+    def foreseen(self, predictions: Predictions) -> Floats:
+        """(instance,) the loss that the model itself lets expect; NaN where it states none."""
+
+    @abstractmethod
     def mean(self, losses: Floats) -> Estimate:
         """The mean of some (instance,) losses with its 95 % interval."""
 
@@ -67,6 +71,11 @@ class ErrorRate(Loss):
 
     def of(self, predictions: Predictions) -> Floats:
         return (~predictions.correct).astype(np.float64)
+
+    def foreseen(self, predictions: Predictions) -> Floats:
+        decided = predictions.decisions[:, None]
+        stated = np.take_along_axis(predictions.probabilities, decided, axis=1)[:, 0]
+        return np.asarray(1 - stated)
 
     def mean(self, losses: Floats) -> Estimate:
         return rate(round(float(losses.sum())), len(losses))
@@ -106,6 +115,9 @@ class AbsoluteError(Loss):
 
     def of(self, predictions: Predictions) -> Floats:
         return np.abs(predictions.errors)
+
+    def foreseen(self, predictions: Predictions) -> Floats:
+        return np.full(len(predictions), np.nan)
 
     def mean(self, losses: Floats) -> Estimate:
         mean, low, high = (float(end) for end in mean_interval(losses))

@@ -36,6 +36,7 @@ KEYS = [
     "proxies",
     "threshold_tradeoff",
     "slices",
+    "near_copies",
     "label_suspects",
     "learning_curve",
     "robustness",

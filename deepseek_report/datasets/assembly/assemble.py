@@ -21,6 +21,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
     error_text,
 )
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
+from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
 from deepseek_report.datasets.card.data_card import DataFacts, Description, make_card
 from deepseek_report.datasets.card.text_card import Copies, TextFacts
@@ -123,6 +124,12 @@ def encode(frame: pd.DataFrame, source: TableSource) -> EncodedTable:
     ids = np.arange(len(inputs))
     rows = Split(inputs, answer.labels, ids, groups, answer.all_labels)
     return EncodedTable(schema, rows, (*source.notes, *notes, *answer.notes), dates=dates)
+
+
+def with_metadata(table: EncodedTable, metadata: RowMetadata, rule: SplitRule) -> EncodedTable:
+    """The table with the periods as an attribute, and what its split must respect."""
+    schema, rows = metadata.with_periods(table.schema, table.rows)
+    return replace(table, schema=schema, rows=rows, together=metadata.constraint(rule))
 
 
 def _where(source: TableSource, name: str) -> str:
@@ -240,6 +247,7 @@ def assemble(
         preparation=_preparation(table, rule, len(drawn), use_sensitive),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
+        n_torn=_torn_entities(whole, parts, together),
     )
     return Dataset(
         schema, **parts, card=make_card(facts), issues=find_issues(facts), read=source.sha256
@@ -256,6 +264,16 @@ def _count_copies(
         "n_contradictions": _contradictions(whole),
         "n_shared": shared_between(parts),
     }
+
+
+def _torn_entities(whole: Split, parts: Mapping[str, Split], together: GroupConstraint) -> int:
+    """Rows of validation and test of whose entity the training part holds rows too."""
+    if together.units is None:
+        return 0
+    unit = dict(zip(whole.instance_ids.tolist(), together.units.tolist(), strict=True))
+    trained = {unit[i] for i in parts["train"].instance_ids.tolist()}
+    rest = [*parts["validation"].instance_ids.tolist(), *parts["test"].instance_ids.tolist()]
+    return sum(unit[i] in trained for i in rest)
 
 
 def _encoded(

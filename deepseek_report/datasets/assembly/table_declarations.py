@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -14,7 +15,11 @@ from deepseek_report.datasets.assembly.data_declarations import (
     classes_of_a_number,
 )
 from deepseek_report.datasets.assembly.feature_encoding import MOST_CATEGORIES
+from deepseek_report.datasets.assembly.row_metadata import RowMetadata, SplitBy, read_metadata
 from deepseek_report.datasets.assembly.targets import TargetRule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,10 @@ class TableDeclarations(OwnDataDeclarations):
         a number, and everything else as classes.
     sensitive : columns to compare groups of people by. compare_by : columns that cut the data into
         parts that are no groups of people, such as a site or a topic.
+    entity : column that names what several rows are of (a person, a machine), which never falls in
+        several parts; not a feature. time : column of the moment that a row comes from, a date or
+        a number; not a feature, but the periods are compared.
+    split_by : how rows are shared out: at random, or by time, the latest rows in the test part.
     columns : what is known about single columns, see `ColumnDeclaration`.
 
     The other fields are those of `OwnDataDeclarations`.
@@ -36,6 +45,27 @@ class TableDeclarations(OwnDataDeclarations):
     sensitive: tuple[str, ...] = ()
     compare_by: tuple[str, ...] = ()
     columns: dict[str, ColumnDeclaration] = field(default_factory=dict)
+    entity: str | None = None
+    time: str | None = None
+    split_by: SplitBy = "random"
+
+    @property
+    def metadata_columns(self) -> dict[str, str]:
+        """{field: column} of what is known of rows beside their features."""
+        named = {"entity": self.entity, "time": self.time}
+        return {role: column for role, column in named.items() if column is not None}
+
+    def metadata(
+        self, frame: pd.DataFrame, file: str, decimal: str, dates: Sequence[str] = ()
+    ) -> RowMetadata:
+        """Entities and moments; the first of `dates`, if any, where no column of time is named.
+
+        Raises
+        ------
+        DataError : too few entities, or a split by time with moments missing.
+        """
+        time = self.time or next(iter(dates), None)
+        return read_metadata(frame, self.entity, time, self.split_by, (file, decimal))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -104,6 +134,24 @@ class TableDeclarations(OwnDataDeclarations):
                 "choose one of the target columns",
             ),
             classes_of_a_number(self.task, self.favourable, self.positive),
+            (
+                self.split_by == "time" and self.time is None,
+                "`dataset.split_by` is time, and no column says when",
+                "a column of dates or numbers",
+                "name it: `dataset.time=…`",
+            ),
+            (
+                self.split_by == "time" and self.entity is not None,
+                "a split by time beside entities, whose rows it would tear apart",
+                "one of the two",
+                "remove `dataset.entity`, or set `dataset.split_by=random`",
+            ),
+            (
+                self.entity is not None and self.entity == self.time,
+                "one column for `dataset.entity` and `dataset.time`",
+                "two columns",
+                "name another one",
+            ),
         )
 
 
@@ -124,4 +172,4 @@ class DeclaredTable(TableDeclarations):
     def left_out(self) -> list[str]:
         """Columns that are not features, as the config asks."""
         ids = [self.id_column] if self.id_column is not None else []
-        return list(dict.fromkeys([*self.drop, *ids]))
+        return list(dict.fromkeys([*self.drop, *ids, *self.metadata_columns.values()]))

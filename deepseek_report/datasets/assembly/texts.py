@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
 from deepseek_report.datasets.assembly.column_declarations import data_error
+from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget
 from deepseek_report.datasets.card.text_card import Copies, TextFacts
 from deepseek_report.datasets.readers.damage import is_damaged
@@ -33,7 +34,13 @@ from deepseek_report.datasets.readers.tokenizing import (
     tokenizer_digest,
     tokenizer_problem,
 )
-from deepseek_report.datasets.readers.word_splitting import core, hide, is_chinese, pieces
+from deepseek_report.datasets.readers.word_splitting import (
+    core,
+    hide,
+    is_chinese,
+    pieces,
+    proper_names,
+)
 from deepseek_report.datasets.split.splitting import (
     GroupConstraint,
     SplitRule,
@@ -91,7 +98,7 @@ class Corpus:
 
     groups : {attribute: (instance,) position of its level}, for each of `attributes`.
     repaired : texts in which damaged signs were put right. together : says of the rows that are
-    used what the split must respect.
+    used what the split must respect. metadata : of all texts; `together` goes before it.
     """
 
     texts: Sequence[str]
@@ -101,6 +108,7 @@ class Corpus:
     notes: tuple[Text, ...] = ()
     repaired: int = 0
     together: Callable[[Split], GroupConstraint] | None = None
+    metadata: RowMetadata = field(default_factory=RowMetadata)
 
 
 def assemble_texts(
@@ -121,6 +129,7 @@ def assemble_texts(
     attribute, bands = length_bands([texts[i] for i in rows.instance_ids])
     schema = Schema((), corpus.answer.target, (*corpus.attributes, attribute))
     rows = replace(rows, groups={**rows.groups, attribute.name: bands})
+    schema, rows = corpus.metadata.with_periods(schema, rows)
 
     def learn_encoder(train: Split) -> _Encoder:
         tokenizer = learn(
@@ -131,7 +140,11 @@ def assemble_texts(
         return _Encoder(tokenizer, texts, placed, copies, text_rule, corpus.repaired)
 
     notes = (*source.notes, *corpus.notes, *_hidden_note(text_rule))
-    together = corpus.together(rows) if corpus.together else GroupConstraint()
+    together = (
+        corpus.together(rows)
+        if corpus.together
+        else corpus.metadata.constraint(rule).take(rows.instance_ids)
+    )
     table = EncodedTable(schema, rows, notes, together, learn_encoder, copies)
     return assemble(table, source, rule, seed)
 
@@ -305,6 +318,7 @@ class _Encoder:
             unknown_share={name: self._unknown(part) for name, part in parts.items()},
             copies=self._copies,
             hidden=self._rule.hide,
+            names=proper_names(self._texts[i] for i in ids),
             damaged=sum(is_damaged(self._texts[i]) for i in ids),
             repaired=self._repaired,
         )

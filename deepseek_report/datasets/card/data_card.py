@@ -100,6 +100,7 @@ class DataFacts:
     row with another label; n_shared : rows of validation and test whose inputs are in another part.
     n_same_inputs : the same count of the inputs that the model gets, in which more can be the same
     (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
+    n_torn : rows of validation and test of an entity that the training part has rows of too.
     texts : what is known of texts. dates : columns of dates, which were left out.
     """
 
@@ -118,6 +119,7 @@ class DataFacts:
     preparation: tuple[Text, ...]
     texts: TextFacts | None = None
     dates: tuple[str, ...] = ()
+    n_torn: int = 0
 
     @property
     def text_facts(self) -> TextFacts:
@@ -173,6 +175,7 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
             "duplicates_across": facts.n_shared,
             "same_inputs_across": facts.n_same_inputs,
             "contradictory_rows": facts.n_contradictions,
+            "entities_across": facts.n_torn,
             "method": facts.split_method,
         },
         **_contents(facts),

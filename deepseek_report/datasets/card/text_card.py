@@ -42,6 +42,7 @@ class TextFacts:
     words : (instance,) the different words of each text of the whole, by which cues are searched.
     lengths : (instance,) tokens before a text was cut to the columns. unknown : position of the
     unknown token, -1 for none. unknown_share : {part: share of its tokens that are unknown}.
+    names : words of the texts that are names, by their capital letters.
     damaged : texts of the whole with signs that cannot be read; repaired : texts of the source in
     which damaged signs were put right.
     """
@@ -54,6 +55,7 @@ class TextFacts:
     unknown_share: Mapping[str, float]
     copies: Copies = field(default_factory=lambda: Copies(0))
     hidden: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
     damaged: int = 0
     repaired: int = 0
 

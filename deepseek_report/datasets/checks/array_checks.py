@@ -2,36 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools
-from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.array_types import Bools, Ints
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.card import array_card
 from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.datasets.checks.leaks import near_leaks
+from deepseek_report.datasets.checks.few_columns import ColumnSearch
+from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.checks.number_leaks import leaks_of_number
 from deepseek_report.tasks import task_of
 
+#: Places are few up to this share of all; of the patches or windows they are in, so many are named.
+MOST_PLACES, _NAMED = 0.10, 3
+#: A place alone tells less than a column of a table, so that less is asked of its area.
+_PLACE_ASKED = 0.75
+
 
 def near_leak(facts: DataFacts) -> list[DataIssue]:
-    """Pixels or steps that each give the label away alone, in one issue."""
+    """Places that each give the label away alone, in one issue; it weighs where they are few.
+
+    What makes the label, such as a stain, tells it too, and no computation knows it from a mark
+    beside it. So few places that stand apart from the rest of the input are asked about; many, or
+    places in what is known to make the label, are only told.
+    """
     decides = task_of(facts.schema.target).decides
-    leaks = near_leaks(facts) if decides else leaks_of_number(facts)
-    if not leaks:
+    telling = _places_of_class(facts) if decides else _places_of_number(facts)
+    if telling is None:
         return []
-    first = max(leaks, key=lambda leak: float(leak.values.get("auc", 0.0)))
-    kind, n, of = kind_of(facts.schema).name, len(leaks), len(facts.schema.features)
-    return [
-        DataIssue(
-            "near_leak",
-            "high",
-            message(f"data.leaking_places.text.{kind}", n=n, of=of, first=first.text),
-            {**first.values, "places": n, "of": of},
-            message(f"data.leaking_places.do.{kind}"),
-        )
-    ]
+    kind, n, of = kind_of(facts.schema).name, len(telling.places), len(facts.schema.features)
+    text = message(
+        f"data.leaking_places.text.{kind}",
+        n=n,
+        of=of,
+        first=telling.first,
+        where=telling.where,
+        without=telling.without,
+    )
+    values = {**telling.values, "places": n, "of": of, "where": list(telling.where)}
+    do = "few" if telling.severity != "info" else "many"
+    todo = message(f"data.leaking_places.do.{kind}.{do}")
+    return [DataIssue("near_leak", telling.severity, text, values, todo)]
+
+
+@dataclass(frozen=True)
+class _TellingPlaces:
+    """Columns that tell the label alone; `where` names the parts of an input that few are in.
+
+    without : area of a scorecard of the rest, None where they do not stand apart from it.
+    """
+
+    places: Ints
+    first: Text
+    severity: Severity
+    values: Mapping[str, Any]
+    where: tuple[str, ...] = ()
+    without: float | None = None
+
+
+def _places_of_class(facts: DataFacts) -> _TellingPlaces | None:
+    search = ColumnSearch(facts, _PLACE_ASKED)
+    alone = search.alone
+    if not alone:
+        return None
+    best = alone[0]
+    places = np.array(sorted(each.columns[0] for each in alone), dtype=np.int64)
+    name = facts.schema.target.classes[best.class_index]
+    label = facts.schema.features[best.columns[0]].label
+    first = message("data.leaking_places.first", place=label, name=name, auc=best.auc)
+    values = {"class": name, "auc": best.auc}
+    few = len(places) <= max(1, MOST_PLACES * len(facts.schema.features))
+    if not few or _is_known_cause(facts, places):
+        return _TellingPlaces(places, first, "info", values)
+    around, where = _players_of(facts, places)
+    if not search.stands_apart(around.tolist(), best, _PLACE_ASKED):
+        return _TellingPlaces(places, first, "info", values)
+    without = search.without(around.tolist(), best.class_index)
+    severity: Severity = "low" if severity_of(best.auc) == "low" else "medium"
+    values = {**values, "without": without}
+    return _TellingPlaces(places, first, severity, values, where, without)
+
+
+def _places_of_number(facts: DataFacts) -> _TellingPlaces | None:
+    leaks = leaks_of_number(facts)
+    if not leaks:
+        return None
+    places = [facts.schema.position(leak.features[0]) for leak in leaks]
+    return _TellingPlaces(np.array(places, dtype=np.int64), leaks[0].text, "info", leaks[0].values)
+
+
+def _is_known_cause(facts: DataFacts, places: Ints) -> bool:
+    """Whether most of the places lie in what is known to make the label, in some input."""
+    truth = facts.whole.truth
+    return truth is not None and bool(truth[:, places].any(axis=0).mean() > 0.5)
+
+
+def _players_of(facts: DataFacts, places: Ints) -> tuple[Ints, tuple[str, ...]]:
+    """All columns of the patches or windows that these places are in, and what they are called."""
+    layout = kind_of(facts.schema).layout
+    owners = layout.owners
+    players, sizes = np.unique(owners[places], return_counts=True)
+    named = players[np.argsort(-sizes, kind="stable")[:_NAMED]]
+    around = np.flatnonzero(np.isin(owners, players))
+    return around, tuple(layout.player_labels[player] for player in named.tolist())
 
 
 def constant_columns(facts: DataFacts) -> list[DataIssue]:

@@ -100,6 +100,21 @@ def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None
     )
 
 
+def entities_across_parts(facts: DataFacts) -> list[DataIssue]:
+    """Rows that the model is tested on although it has learnt from others of the same entity."""
+    if not facts.n_torn:
+        return []
+    return [
+        DataIssue(
+            "entities_across_parts",
+            "high",
+            message("data.torn_entities.text", n=facts.n_torn, of=facts.n_measured),
+            {"n": facts.n_torn, "of": facts.n_measured},
+            message("data.torn_entities.do"),
+        )
+    ]
+
+
 def population_limits(facts: DataFacts) -> list[DataIssue]:
     """What the data do not cover, and what the config does not say about them."""
     description = facts.description

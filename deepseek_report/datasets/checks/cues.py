@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,16 +14,21 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.card.text_card import TextFacts, outcomes
+from deepseek_report.datasets.checks.few_columns import ASKED, DOUBTED
+from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.readers.word_splitting import HIDDEN, Form, form_of
 from deepseek_report.statistics.intervals import wilson
 
 #: A word must stand in so many texts before it is judged, and raise the share of a class by this.
 FEWEST_TEXTS = 20
 RAISE = 0.1
-#: A word that is in so many texts of a class, and hardly in others, may hold the label itself.
-LEAK_RATE = 0.9
-LEAK_SHARE = 0.05
-_NAMED: frozenset[Form] = frozenset({"handle", "hashtag", "link"})
+#: A word that is in so many texts of a class, and hardly in others, may hold the label itself; so
+#: may one whose presence alone tells the class with this area. Words that mean something stand in
+#: too few texts for either.
+LEAK_RATE, LEAK_SHARE = 0.9, 0.25
+#: Area from which names, which say nothing of the label, weigh, and weigh most.
+NOTABLE, GRAVE = 0.6, 0.7
+_NAMED: frozenset[Form] = frozenset({"handle", "hashtag", "link", "name"})
 _TOLD = 3
 _LISTED = 20
 
@@ -32,6 +37,7 @@ _HIDEABLE: Mapping[Form, str] = {
     "handle": "handles",
     "hashtag": "hashtags",
     "link": "links",
+    "name": "",
     "number": "numbers",
     "mark": "",
 }
@@ -42,7 +48,8 @@ class Cue:
     """A word, and how far it alone gives a class away.
 
     n : texts that it is in; hits : those of them with the class; base : share of the class in all
-    texts. low, high : 95 % interval of hits / n. excess : hits beyond what the base rate gives.
+    texts. low, high : 95 % interval of hits / n. auc : area under the ROC curve of its presence.
+    excess : hits beyond what the base rate gives.
     """
 
     word: str
@@ -53,6 +60,7 @@ class Cue:
     base: float
     low: float
     high: float
+    auc: float
 
     @property
     def rate(self) -> float:
@@ -69,11 +77,15 @@ class Cue:
 
     def plain(self) -> dict[str, object]:
         """The counted facts, for `DataIssue.values`."""
-        names = ("word", "form", "outcome", "n", "hits", "rate", "low", "high", "base")
+        names = ("word", "form", "outcome", "n", "hits", "rate", "low", "high", "base", "auc")
         return {name: getattr(self, name) for name in names}
 
 
-def find_cues(words: Sequence[frozenset[str]], groups: Sequence[tuple[Text, Bools]]) -> list[Cue]:
+def find_cues(
+    words: Sequence[frozenset[str]],
+    groups: Sequence[tuple[Text, Bools]],
+    names: frozenset[str] = frozenset(),
+) -> list[Cue]:
     """All words that raise the share of a class by 10 points for certain, strongest first.
 
     A word stands in at least 20 texts. The lower end of Wilson's interval must lie 10 points above
@@ -84,6 +96,7 @@ def find_cues(words: Sequence[frozenset[str]], groups: Sequence[tuple[Text, Bool
     ----------
     words : (instance,) the different words of each text.
     groups : name and members, (instance,) bool, of each class.
+    names : words that are names.
     """
     totals = Counter(word for words_of_text in words for word in words_of_text)
     often = sorted(word for word, n in totals.items() if n >= FEWEST_TEXTS)
@@ -96,25 +109,29 @@ def find_cues(words: Sequence[frozenset[str]], groups: Sequence[tuple[Text, Bool
             if is_in
             for w in words_of_text
         )
-        cues.extend(_of_class(outcome, often, (totals, hits), (float(inside.mean()), tried)))
-    return sorted(cues, key=lambda cue: (-cue.excess, cue.word))
+        cues.extend(_of_class(outcome, often, (totals, hits), inside, tried))
+    named = [replace(cue, form="name") if cue.word in names else cue for cue in cues]
+    return sorted(named, key=lambda cue: (-cue.excess, cue.word))
 
 
 def _of_class(
     outcome: Text,
     often: Sequence[str],
     counts: tuple[Mapping[str, int], Mapping[str, int]],
-    setting: tuple[float, int],
+    inside: Bools,
+    tried: int,
 ) -> list[Cue]:
-    (totals, hits), (base, tried) = counts, setting
+    (totals, hits), base = counts, float(inside.mean())
     n = np.array([totals[word] for word in often], dtype=np.float64)
     k = np.array([hits.get(word, 0) for word in often], dtype=np.float64)
     if not len(n) or base in {0.0, 1.0}:
         return []
+    size = int(inside.sum())
+    areas = 0.5 + (k / size - (n - k) / (len(inside) - size)) / 2
     low, high = wilson(k, n)
     safe, _ = wilson(k, n, level=1 - 0.05 / tried)
     return [
-        Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low[i], high[i])
+        Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low[i], high[i], areas[i])
         for i, w in enumerate(often)
         if safe[i] >= base + RAISE
     ]
@@ -127,7 +144,7 @@ def cue_issues(facts: DataFacts) -> list[DataIssue]:
     """Words that hold the label, names that give it away, and the words that tell most."""
     words = facts.text_facts.words
     groups = outcomes(facts.schema.target, facts.whole.labels)
-    cues = find_cues(words, groups)
+    cues = find_cues(words, groups, facts.text_facts.names)
     sizes = {name: int(inside.sum()) for name, inside in groups}
     leaks = [cue for cue in cues if _is_leak(cue, sizes[cue.outcome])]
     rest = [cue for cue in cues if cue not in leaks]
@@ -144,15 +161,20 @@ def cue_issues(facts: DataFacts) -> list[DataIssue]:
 
 
 def _is_leak(cue: Cue, size: int) -> bool:
-    """Nearly all texts with it have the class, and a good part of the class has it."""
-    return cue.low >= LEAK_RATE and cue.hits >= LEAK_SHARE * size and cue.base < 0.5
+    """A word that alone tells the class, or that a good part of the class has and no others."""
+    if cue.form != "word":
+        return False
+    surely = cue.low >= LEAK_RATE and cue.hits >= LEAK_SHARE * size and cue.base < 0.5
+    return surely or cue.auc >= ASKED
 
 
 def _leak(cue: Cue) -> DataIssue:
     return DataIssue(
         "near_leak",
-        "high",
-        message("data.leaking_word.text", word=cue.word, cue=cue.sentence(), base=cue.base),
+        severity_of(max(cue.auc, DOUBTED) if cue.low >= LEAK_RATE else cue.auc),
+        message(
+            "data.leaking_word.text", word=cue.word, auc=cue.auc, cue=cue.sentence(), base=cue.base
+        ),
         cue.plain(),
         message("data.leaking_word.do"),
     )
@@ -175,14 +197,20 @@ def _names(form: Form, cues: list[Cue], texts: TextFacts) -> DataIssue | None:
     )
     listed = [cue.plain() for cue in cues[:_LISTED]]
     values = {"form": form, "n": covered, "share": share, "n_cues": len(cues), "cues": listed}
-    return DataIssue("spurious_cues", _weight(form, share), text, values, _todo(form, texts))
+    return DataIssue("spurious_cues", _weight(form, cues, share), text, values, _todo(form, texts))
 
 
-def _weight(form: Form, share: float) -> Severity:
-    """Names weigh by the share of texts that have one; numbers and signs can be meant."""
+def _weight(form: Form, cues: Sequence[Cue], share: float) -> Severity:
+    """By how far one of them tells the class, and how many texts have one.
+
+    Numbers and signs can be meant; they weigh where one of them tells the class by itself.
+    """
+    auc = max(cue.auc for cue in cues)
     if form not in _NAMED:
-        return "info"
-    return "high" if share >= 0.1 else "medium" if share >= 0.02 else "low"
+        return "medium" if auc >= ASKED else "info"
+    if auc >= GRAVE:
+        return "high"
+    return "medium" if auc >= NOTABLE or share >= 0.1 else "low"
 
 
 def _todo(form: Form, texts: TextFacts) -> Message:

@@ -10,10 +10,12 @@ from deepseek_report.data_kinds.base import Structure
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks import array_checks, coverage_checks, table_checks, text_checks
 from deepseek_report.datasets.checks.code_book import undocumented_codes
+from deepseek_report.datasets.checks.leaks import row_order
 
 Check = Callable[[DataFacts], list[DataIssue]]
 
 _ALWAYS: tuple[Check, ...] = (
+    coverage_checks.entities_across_parts,
     coverage_checks.label_balance,
     coverage_checks.small_group,
     coverage_checks.population_limits,
@@ -31,6 +33,7 @@ CHECKS: Mapping[Structure, tuple[Check, ...]] = {
     "columns": (
         *_OF_ROWS,
         table_checks.near_leak,
+        row_order,
         undocumented_codes,
         table_checks.correlated_features,
         table_checks.missing_values,

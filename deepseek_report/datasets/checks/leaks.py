@@ -1,8 +1,12 @@
-"""Features that decide the label almost alone: they may hold the answer itself."""
+"""Features that tell the label almost alone, or two together: they may hold the answer itself.
+
+No computation can tell a leak from a predictor that is honestly good. What is asked about is what
+stands apart: few columns that tell the label far better than a scorecard of all others does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,127 +15,141 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.statistics.ranking import binary_auc
+from deepseek_report.datasets.checks.few_columns import (
+    DOUBTED,
+    NEARLY,
+    ColumnSearch,
+    Telling,
+)
+from deepseek_report.statistics.intervals import wilson
+from deepseek_report.tasks import task_of
 
-AUC_LIMIT = 0.95
-TRAIN_AUC_LIMIT = 0.9
-RATE_LIMIT = 0.9
+#: Share of one class among the rows of a category, for certain and as counted, that is asked about.
+SURE_RATE, RATE_LIMIT = 0.8, 0.9
 FEWEST_ROWS = 20
+#: Columns in question are few up to this share of all, or up to this number.
+FEW_SHARE, FEW = 1 / 3, 3
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One feature that nearly decides the label, and how that shows."""
+    """Features that tell the label nearly by themselves, how that shows, and how much it weighs."""
 
-    feature: str
-    label: str
+    features: tuple[str, ...]
+    labels: tuple[str, ...]
+    severity: Severity
     text: Text
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+def severity_of(auc: float) -> Severity:
+    """By how near the columns come to the label by themselves."""
+    return "high" if auc >= NEARLY else "medium" if auc >= DOUBTED else "low"
+
+
 def near_leaks(facts: DataFacts) -> list[Leak]:
-    """At most one a feature: by the area under its own ROC curve, or by one of its categories.
+    """Single columns, one pair, and categories that stand apart from all other columns.
 
-    Categories are ordered by their rate in the training part, and the area is taken on the other
-    parts, so that a feature with many categories does not look like a leak by chance. For the same
-    reason a number must tell the class in the training part too, in the same direction.
+    Rates of bins and categories are those of the training part, and areas are taken on the other
+    parts, so that a column with many categories does not look like a leak by chance.
     """
-    areas = _areas_of_numbers(facts)
-    leaks = (
-        _leak(facts, i, feature, areas[:, i]) for i, feature in enumerate(facts.schema.features)
+    search = ColumnSearch(facts)
+    alone = _standing_apart(search, search.alone, len(facts.schema.features))
+    together = search.pairs if not any(t.auc >= NEARLY for t in alone) else []
+    pairs = _standing_apart(search, together, len(facts.schema.features))
+    leaks = [_leak(facts, search, telling, alone or pairs) for telling in (*alone, *pairs)]
+    known = {name for leak in leaks for name in leak.features}
+    by_category = (
+        _by_category(facts, i, feature)
+        for i, feature in enumerate(facts.schema.features)
+        if feature.name not in known
     )
-    return [leak for leak in leaks if leak is not None]
+    leaks.extend(leak for leak in by_category if leak is not None)
+    return sorted(leaks, key=lambda leak: ("high", "medium", "low").index(leak.severity))
 
 
-def _leak(facts: DataFacts, position: int, feature: Feature, areas: Floats) -> Leak | None:
-    for class_index in range(1 if _n_classes(facts) == 2 else 0, _n_classes(facts)):
-        area = (
-            float(areas[class_index])
-            if feature.is_numeric
-            else _own_auc(facts, position, feature, class_index)
+def _standing_apart(
+    search: ColumnSearch, tellings: Sequence[Telling], n_columns: int
+) -> list[Telling]:
+    """Those that are few, where all other columns do far worse: in a scorecard, or each alone."""
+    columns = sorted({column for telling in tellings for column in telling.columns})
+    if not tellings or len(columns) > max(FEW, FEW_SHARE * n_columns):
+        return []
+    best = tellings[0]
+    return list(tellings) if search.stands_apart(columns, best) else []
+
+
+def _leak(
+    facts: DataFacts, search: ColumnSearch, telling: Telling, all_telling: Sequence[Telling]
+) -> Leak:
+    features = [facts.schema.features[column] for column in telling.columns]
+    labels = [feature.label for feature in features]
+    name = facts.schema.target.classes[telling.class_index]
+    columns = sorted({column for each in all_telling for column in each.columns})
+    without = search.without(columns, telling.class_index)
+    numbered = len(features) == 1 and search.follows_rows(telling.columns[0])
+    how = (
+        "together"
+        if len(features) > 1
+        else "missing"
+        if telling.by_missing
+        else "numbered"
+        if numbered
+        else "alone"
+    )
+    text = message(
+        f"data.leak.{how}",
+        features=labels,
+        name=name,
+        auc=telling.auc,
+        without=without,
+        others=len(columns) - len(features),
+    )
+    values = {
+        "feature": features[0].name,
+        "features": [feature.name for feature in features],
+        "label": labels[0],
+        "class": name,
+        "auc": telling.auc,
+        "without": without,
+        "how": how,
+    }
+    names = tuple(feature.name for feature in features)
+    return Leak(names, tuple(labels), severity_of(telling.auc), text, values)
+
+
+def row_order(facts: DataFacts) -> list[DataIssue]:
+    """That the rows of the source are sorted by the label."""
+    decides = task_of(facts.schema.target).decides
+    telling = ColumnSearch(facts).by_order if decides else None
+    if telling is None:
+        return []
+    name = facts.schema.target.classes[telling.class_index]
+    return [
+        DataIssue(
+            "row_order",
+            "low",
+            message("data.row_order.text", name=name, auc=telling.auc),
+            {"class": name, "auc": telling.auc},
+            message("data.row_order.do"),
         )
-        if area >= AUC_LIMIT:
-            return _by_auc(facts, feature, class_index, area)
-    if feature.is_numeric and not np.isnan(facts.whole.inputs[:, position]).any():
-        return None
-    return _by_category(facts, position, feature)
-
-
-def _areas_of_numbers(facts: DataFacts) -> Floats:
-    """(class, feature) area outside of the training part, 0.5 where the training part disagrees."""
-    numeric = np.array([feature.is_numeric for feature in facts.schema.features], dtype=bool)
-    clear_areas = np.full((_n_classes(facts), len(numeric)), 0.5)
-    if not numeric.any():
-        return clear_areas
-    train, *rest = (facts.parts[name] for name in ("train", "validation", "test"))
-    labels = np.concatenate([part.labels for part in rest])
-    values = np.concatenate([part.inputs[:, numeric] for part in rest])
-    inside = areas(train.inputs[:, numeric], train.labels, len(clear_areas))
-    outside = areas(values, labels, len(clear_areas))
-    same = (inside - 0.5) * (outside - 0.5) > 0
-    clear = same & (np.maximum(inside, 1 - inside) >= TRAIN_AUC_LIMIT)
-    clear_areas[:, numeric] = np.where(clear, np.maximum(outside, 1 - outside), 0.5)
-    return clear_areas
-
-
-def areas(values: Floats, labels: Ints, n_classes: int) -> Floats:
-    """(class, column) area under the ROC curve of each column, by the rows where it is known.
-
-    0.5 where a class, or all others, have no such row.
-    """
-    import pandas as pd
-
-    ranks = pd.DataFrame(values).rank().to_numpy()
-    known = ~np.isnan(ranks)
-    positive = (labels[None, :] == np.arange(n_classes)[:, None]).astype(np.float64)
-    n_positive = positive @ known
-    n_negative = known.sum(axis=0) - n_positive
-    above = positive @ np.nan_to_num(ranks) - n_positive * (n_positive + 1) / 2
-    pairs = n_positive * n_negative
-    return np.asarray(np.divide(above, pairs, out=np.full_like(above, 0.5), where=pairs > 0))
+    ]
 
 
 def _n_classes(facts: DataFacts) -> int:
     return len(facts.schema.target.classes)
 
 
-def _own_auc(facts: DataFacts, position: int, feature: Feature, class_index: int) -> float:
-    train = facts.parts["train"]
-    rest = [facts.parts["validation"], facts.parts["test"]]
-    labels = np.concatenate([part.labels for part in rest]) == class_index
-    values = np.concatenate([part.inputs[:, position] for part in rest])
-    return binary_auc(
-        category_rates(train, position, feature, class_index)[_codes(values)], labels, undefined=0.5
-    )
-
-
 def _codes(values: Floats) -> Ints:
     return np.where(np.isnan(values), -1, values).astype(np.int64)
 
 
-def category_rates(train: Split, position: int, feature: Feature, class_index: int) -> Floats:
-    """(category + 1,) share of the class in each category, "missing" last; the mean if unseen."""
-    n = len(feature.categories) + 1
-    codes = _codes(train.inputs[:, position]) % n
-    is_class = train.labels == class_index
-    sizes = np.bincount(codes, minlength=n)
-    hits = np.bincount(codes, weights=is_class, minlength=n)
-    rates: Floats = np.full(n, is_class.mean())
-    np.divide(hits, sizes, out=rates, where=sizes > 0)
-    return rates
-
-
-def _by_auc(facts: DataFacts, feature: Feature, class_index: int, area: float) -> Leak:
-    name = facts.schema.target.classes[class_index]
-    text = message("data.leak.by_auc", feature=feature.label, name=name, auc=area)
-    values = {"feature": feature.name, "label": feature.label, "class": name, "auc": area}
-    return Leak(feature.name, feature.label, text, values)
-
-
 def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
     """A category in which nearly all rows have a class that is not the common one."""
+    if feature.is_numeric and not np.isnan(facts.whole.inputs[:, position]).any():
+        return None
     labels = facts.whole.labels
     n = len(feature.categories) + 1
     codes = _codes(facts.whole.inputs[:, position]) % n if feature.categories else None
@@ -142,7 +160,8 @@ def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | No
     np.add.at(table, (codes, labels), 1)
     sizes = table.sum(axis=1)
     rates = table / np.maximum(sizes, 1)[:, None]
-    hit = (rates > RATE_LIMIT) & (sizes >= FEWEST_ROWS)[:, None] & (base < 0.5)
+    sure = wilson(table, np.maximum(sizes, 1)[:, None])[0] >= SURE_RATE
+    hit = sure & (rates > RATE_LIMIT) & (sizes >= FEWEST_ROWS)[:, None] & (base < 0.5)
     if not hit.any():
         return None
     category, class_index = np.argwhere(hit)[0].tolist()
@@ -160,7 +179,7 @@ def _category_leak(
         what = message("values.known")
     share = float((facts.whole.labels == class_index).mean())
     text = message(
-        "data.leak.by_category",
+        "data.leaking_category.text",
         feature=feature.label,
         category=what,
         name=name,
@@ -177,4 +196,4 @@ def _category_leak(
         "n_class": hits,
         "rate": hits / n,
     }
-    return Leak(feature.name, feature.label, text, values)
+    return Leak((feature.name,), (feature.label,), "medium", text, values)

@@ -41,9 +41,9 @@ def _leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
     if abs(rho) < RHO_LIMIT:
         return None
     target = facts.schema.target.label
-    text = message("data.leak.by_rank", feature=feature.label, target=target, spearman=rho)
+    text = message("data.number_leak.by_rank", feature=feature.label, target=target, spearman=rho)
     about = {"feature": feature.name, "label": feature.label, "spearman": rho}
-    return Leak(feature.name, feature.label, text, about)
+    return Leak((feature.name,), (feature.label,), "high", text, about)
 
 
 def _by_category(
@@ -55,13 +55,13 @@ def _by_category(
     if squared < R_SQUARED_LIMIT:
         return None
     text = message(
-        "data.leak.by_means",
+        "data.number_leak.by_means",
         feature=feature.label,
         target=facts.schema.target.label,
         r_squared=squared,
     )
     about = {"feature": feature.name, "label": feature.label, "r2": squared}
-    return Leak(feature.name, feature.label, text, about)
+    return Leak((feature.name,), (feature.label,), "high", text, about)
 
 
 def category_means(train: Split, position: int, categories: int) -> Floats:

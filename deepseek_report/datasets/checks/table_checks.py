@@ -49,13 +49,13 @@ def near_leak(facts: DataFacts) -> list[DataIssue]:
 def _leak_issue(leak: Leak) -> DataIssue:
     return DataIssue(
         "near_leak",
-        "high",
+        leak.severity,
         leak.text,
         leak.values,
         message(
-            "data.leak.do",
-            feature=leak.label,
-            override=override("dataset.drop", [leak.feature]),
+            "data.leak_advice",
+            features=list(leak.labels),
+            override=override("dataset.drop", list(leak.features)),
         ),
     )
 
@@ -64,11 +64,11 @@ def _further_leaks(leaks: list[Leak]) -> list[DataIssue]:
     """One issue for all that are not listed one by one."""
     if not leaks:
         return []
-    names = [leak.feature for leak in leaks]
+    names = [name for leak in leaks for name in leak.features]
     return [
         DataIssue(
             "near_leak",
-            "high",
+            leaks[0].severity,
             message("data.further_leaks.text", n=len(leaks)),
             {"features": names},
             message("data.further_leaks.do"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
-Form = Literal["handle", "hashtag", "link", "number", "word", "mark"]
+Form = Literal["handle", "hashtag", "link", "name", "number", "word", "mark"]
 #: What `hide` may name, and what stands in the text instead.
 HIDDEN: dict[str, str] = {
     "handles": "@someone",
@@ -30,6 +31,11 @@ _EMOJI = (
     r"|[\u2600-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff][\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*"
     r"(?:\u200d[\u2600-\u27bf\U0001f300-\U0001faff][\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*)*)"
 )
+#: A word that follows another one, so that no sentence begins with it.
+_INSIDE = re.compile(r"(?<=\w )[^\W\d_][\w'’]+")
+#: A name is capital inside of sentences in this share of so many occurrences at least; where more
+#: than this share of all such words are, the language or the style writes others so too.
+_CAPITAL, _FEWEST_CAPITAL, _MOST_CAPITAL = 0.8, 10, 0.15
 _FACE = r"[:;=8][\-o']?[)(\]\[dDpP/\\|](?!\w)|<3"
 _PIECE = re.compile(
     rf"(?P<link>{_LINK})"
@@ -60,6 +66,25 @@ def form_of(piece: str) -> Form:
     """What kind of piece it is."""
     match = _PIECE.fullmatch(piece)
     return _FORM_OF.get(str(match.lastgroup), "word") if match else "word"
+
+
+def proper_names(texts: Iterable[str]) -> frozenset[str]:
+    """Words, in lower case, that are capital inside of sentences; none where nouns are so too.
+
+    >>> sorted(proper_names(["we saw Delta, and Delta was late as ever for us"] * 10))
+    ['delta']
+    """
+    total: Counter[str] = Counter()
+    capital: Counter[str] = Counter()
+    for text in texts:
+        inside = [word for word in _INSIDE.findall(text) if not word.isupper()]
+        total.update(word.lower() for word in inside)
+        capital.update(word.lower() for word in inside if word[0].isupper())
+    if capital.total() > _MOST_CAPITAL * total.total():
+        return frozenset()
+    return frozenset(
+        word for word, n in capital.items() if n >= _FEWEST_CAPITAL and n >= _CAPITAL * total[word]
+    )
 
 
 def hide(text: str, kinds: Sequence[str]) -> str:

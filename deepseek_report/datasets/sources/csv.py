@@ -12,7 +12,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import sha256_file
-from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode
+from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode, with_metadata
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
 from deepseek_report.datasets.assembly.file_task import task_in_file
 from deepseek_report.datasets.assembly.own_file import OwnFile
@@ -68,11 +68,12 @@ class TableFile(DeclaredTable, OwnFile):
             *(("compare_by", name) for name in self.compare_by),
             *(("drop", name) for name in self.drop),
             *(("columns", name) for name in self.columns),
+            *self.metadata_columns.items(),
         ]
         return [*not_columns(str(self.path), named, names), *self._two_roles()]
 
     def _two_roles(self) -> list[str]:
-        left_out = {*self.drop, self.id_column} - {None}
+        left_out = {*self.left_out}
         both = sorted(str(name) for name in left_out & {*self.targets, *self.compared})
         both.extend(name for name in self.targets if name in self.compared)
         both.extend(name for name in self.sensitive if name in self.compare_by)
@@ -80,7 +81,8 @@ class TableFile(DeclaredTable, OwnFile):
             error_text(
                 "dataset",
                 f"`{name}` has two roles",
-                "one of target, sensitive, compare_by, and left out (`drop`, `id_column`)",
+                "one of target, sensitive, compare_by, and left out (`drop`, `id_column`, "
+                "`entity`, `time`)",
                 "remove it from one; `dataset.use_sensitive=false` hides groups from the model",
             )
             for name in both
@@ -109,6 +111,8 @@ class TableFile(DeclaredTable, OwnFile):
         progress.advance()
         source = self._source(path, read)
         table = encode(frame.drop(columns=self.left_out), source)
+        metadata = self.metadata(frame, path.name, read.decimal, table.dates)
+        table = with_metadata(table, metadata, self.rule)
         progress.advance()
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
@@ -127,6 +131,5 @@ class TableFile(DeclaredTable, OwnFile):
         )
 
     def _notes(self) -> tuple[Message, ...]:
-        if not self.left_out:
-            return ()
-        return (message("preparation.left_out", columns=list(self.left_out)),)
+        columns = [name for name in self.left_out if name not in self.metadata_columns.values()]
+        return (message("preparation.left_out", columns=columns),) if columns else ()

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
-from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode
+from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode, with_metadata
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     error_text,
@@ -133,6 +133,7 @@ class GivenTable(HoldsRows, DeclaredTable):
             *(("compare_by", name) for name in self.compare_by),
             *(("drop", name) for name in self.drop),
             *(("columns", name) for name in self.columns),
+            *self.metadata_columns.items(),
         ]
         features = [name for name in self.rows_held.frame if name not in self.targets]
         used = {*self.left_out} & {*self.compared}
@@ -143,7 +144,7 @@ class GivenTable(HoldsRows, DeclaredTable):
                 error_text(
                     ROWS,
                     f"`{name}` has two roles",
-                    "one of sensitive, compare_by, drop",
+                    "one of sensitive, compare_by, drop, entity, time",
                     "remove it from one; `dataset.use_sensitive=false` hides groups from the model",
                 )
                 for name in sorted(used)
@@ -163,9 +164,12 @@ class GivenTable(HoldsRows, DeclaredTable):
             raise DataError("\n".join(problems))
         progress.start("Read the rows", 2)
         source = self._source()
-        table = encode(self.rows_held.frame.drop(columns=self.left_out), source)
+        frame = self.rows_held.frame
+        table = encode(frame.drop(columns=self.left_out), source)
         progress.advance()
-        together = share_out(table.rows, self.rows_held, self.rule, seed)
+        metadata = self.metadata(frame, ROWS, ".", table.dates)
+        table = with_metadata(table, metadata, self.rule)
+        together = share_out(table.rows, self.rows_held, self.rule, seed, metadata.units)
         table = replace(table, together=together)
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
@@ -187,19 +191,24 @@ class GivenTable(HoldsRows, DeclaredTable):
         )
 
 
-def share_out(rows: Split, held: GivenRows, rule: SplitRule, seed: int) -> GroupConstraint:
+def share_out(
+    rows: Split, held: GivenRows, rule: SplitRule, seed: int, units: Ints | None = None
+) -> GroupConstraint:
     """The parts as they were given; rows for those that are missing are drawn from the test rows.
 
     Parameters
     ----------
     rows : those of `held` that are used, by their position in it.
+    units : (row of `held`,) the same number for rows of one entity, which are drawn together.
     """
     part, lacking = held.parts[rows.instance_ids], held.lacking
+    own = None if units is None else units[rows.instance_ids]
     if lacking:
         places = np.flatnonzero(part == _TEST)
-        part[places] = assign_parts(rows.take(places), _shares(rule, lacking), seed)
+        together = GroupConstraint(units=None if own is None else own[places])
+        part[places] = assign_parts(rows.take(places), _shares(rule, lacking), seed, together)
     counts = {name: str((part == i).sum()) for i, name in enumerate(PARTS)}
-    return GroupConstraint(parts=part, method=_DRAWN[lacking].format(**counts))
+    return GroupConstraint(units=own, parts=part, method=_DRAWN[lacking].format(**counts))
 
 
 def _shares(rule: SplitRule, lacking: frozenset[int]) -> SplitRule:

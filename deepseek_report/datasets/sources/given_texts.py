@@ -58,7 +58,8 @@ class GivenTexts(HoldsRows, TextFile):
             raise DataError("\n".join(problems))
         progress.start("Read the texts", 1)
         corpus = self._corpus(self.rows_held.frame, ROWS, ".")
-        together = partial(share_out, held=self.rows_held, rule=self.rule, seed=seed)
+        units = self.metadata(self.rows_held.frame, ROWS, ".").units
+        together = partial(share_out, held=self.rows_held, rule=self.rule, seed=seed, units=units)
         source = TableSource(
             file=ROWS,
             sha256=self.sha256,

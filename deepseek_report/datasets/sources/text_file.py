@@ -136,10 +136,12 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
             *(("sensitive", name) for name in self.sensitive),
             *(("compare_by", name) for name in self.compare_by),
             *(("columns", name) for name in self.columns),
+            *self.metadata_columns.items(),
         ]
         roles = [name for where, name in named if where != "columns"]
         twice = sorted({name for name in roles if roles.count(name) > 1})
-        allowed, do = "one of text, target, sensitive, compare_by", "remove it from one"
+        allowed = "one of text, target, sensitive, compare_by, entity, time"
+        do = "remove it from one"
         return [
             *not_columns(str(self.path), named, names),
             *(error_text("dataset", f"`{name}` has two roles", allowed, do) for name in twice),
@@ -183,7 +185,9 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         attributes = tuple(attribute for attribute, _ in groups)
         codes = {attribute.name: positions for attribute, positions in groups}
         answer = self._answer(frame, file, decimal)
-        return Corpus(texts, answer, attributes, codes, answer.notes)
+        metadata = self.metadata(frame, file, decimal)
+        corpus = Corpus(texts, answer, attributes, codes, answer.notes)
+        return replace(corpus, metadata=metadata)
 
     def _group(self, series: pd.Series, file: str, decimal: Decimal) -> tuple[Attribute, Ints]:
         name = str(series.name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, AttributeKind
@@ -16,7 +19,8 @@ from deepseek_report.metrics.fairness.gap_tables import GAPS
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
 from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
-from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.excess import Moments, larger_mean_p_value
+from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 
 
@@ -26,7 +30,9 @@ class PartPerformance(ModelMetric):
 
     `accuracy_gap` is the greatest difference between two parts in the share that is decided
     rightly: 0 means alike. Of numbers it is `mae_gap` and `mean_error_gap`, in the unit of the
-    number. Parts differ in how hard they are, so that a gap is no fault by itself.
+    number. Parts differ in how hard they are, so that a gap is no fault by itself: `unforeseen` is
+    by how much more a part is decided wrongly, against all others, than the model's own
+    probabilities let expect, and `unforeseen_p` its one-sided p-value, corrected for the parts.
 
     min_cell : a part with fewer test rows is not judged. min_events : nor is one where equal rates
     would give fewer right decisions. n_resamples : draws for interval and null.
@@ -42,6 +48,8 @@ class PartPerformance(ModelMetric):
                 Column("n", "count"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
                 Column("too_few", "yes_no", shown=False),
+                Column("unforeseen", "number", shown=False),
+                Column("unforeseen_p", "p_value", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         ),
@@ -84,6 +92,11 @@ class PartPerformance(ModelMetric):
     ) -> list[dict[str, object]]:
         p, task = context.predictions, task_of(context.dataset.schema.target)
         judged = gaps.judged(part, gaps.statistics[0], p).levels
+        excess = task.loss.of(p) - task.loss.foreseen(p)
+        kept = [k for k, level in enumerate(part.levels) if level in judged]
+        more = {k: _more(excess[part.codes == k], excess[part.codes != k]) for k in kept}
+        corrected = holm([p_value for _, p_value in more.values()])
+        p_values = dict(zip(more, corrected, strict=True))
         return [
             {
                 "attribute": part.name,
@@ -92,6 +105,16 @@ class PartPerformance(ModelMetric):
                 "n": int((part.codes == k).sum()),
                 **task.part_facts(p, part.codes == k),
                 "too_few": level not in judged,
+                "unforeseen": more[k][0] if k in more else math.nan,
+                "unforeseen_p": float(p_values[k]) if k in more else math.nan,
             }
             for k, level in enumerate(part.levels)
         ]
+
+
+def _more(inside: Floats, outside: Floats) -> tuple[float, float]:
+    """By how much the mean is larger inside, and the one-sided p-value of Welch's test."""
+    if min(len(inside), len(outside)) < 2 or np.isnan(inside).any():
+        return math.nan, math.nan
+    p_value = larger_mean_p_value(Moments.of(inside), Moments.of(outside))[0]
+    return float(inside.mean() - outside.mean()), float(p_value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
@@ -13,7 +12,6 @@ from deepseek_report.datasets.assembly.layouts import image_layout, moments, pix
 from deepseek_report.datasets.assembly.targets import TargetRule
 from deepseek_report.datasets.card.array_card import constant_columns, describe_values
 from deepseek_report.datasets.card.data_card import Description
-from deepseek_report.datasets.checks.leaks import areas
 from deepseek_report.datasets.split.splitting import SplitRule
 from tests.worded import say
 
@@ -60,18 +58,6 @@ def test_many_leaks_and_constant_columns_are_told_together() -> None:
     assert len(leaks) == 6
     assert say(leaks[-1].text) == "4 further features decide the label almost alone."
     assert say(issues_of(data)["constant_feature"].text).startswith("10 of 30 features")
-
-
-def test_the_areas_of_all_columns_are_those_of_sklearn() -> None:
-    random = np.random.default_rng(3)
-    labels, values = random.integers(0, 3, 90), random.integers(0, 9, (90, 4)).astype(float)
-    values[random.random((90, 4)) < 0.2] = np.nan
-    made = areas(values, labels, 3)
-    for channel in range(3):
-        for column in range(4):
-            known = ~np.isnan(values[:, column])
-            expected = roc_auc_score(labels[known] == channel, values[known, column])
-            assert made[channel, column] == pytest.approx(expected)
 
 
 def test_images_are_told_by_channel_and_margins_as_a_count() -> None:

@@ -1,0 +1,203 @@
+"""What is known of rows that no model reads: whose they are, and when they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.rounding import DASH, plural
+from deepseek_report.artifacts.schema import Attribute, Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.datasets.assembly.attribute_levels import band_labels
+from deepseek_report.datasets.assembly.column_declarations import data_error, readable_name
+from deepseek_report.datasets.readers.cells import is_date, read_cells
+from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SplitBy = Literal["random", "time"]
+#: Periods hold about so many rows at least, of which the test part gets a fifth; at most so many.
+_ROWS_OF_PERIOD, MOST_PERIODS = 500, 6
+#: Fewer entities cannot be shared out among three parts.
+FEWEST_ENTITIES = 10
+
+
+@dataclass(frozen=True)
+class Moments:
+    """When each row comes from.
+
+    column : that says it. values : (row,) dates in seconds since 1970, or numbers; NaN is missing.
+    """
+
+    column: str
+    values: Floats
+    are_dates: bool
+
+    def periods(self) -> tuple[Attribute, Ints] | None:
+        """Two to six periods with about equally many rows, and the period of each row.
+
+        None where all moments are one.
+        """
+        known = self.values[~np.isnan(self.values)]
+        n = int(np.clip(len(known) // _ROWS_OF_PERIOD, 2, MOST_PERIODS))
+        if not len(known):
+            return None
+        edges = np.unique(np.quantile(known, np.arange(1, n) / n, method="higher"))
+        edges = edges[edges > known.min()]
+        if not len(edges):
+            return None
+        codes = np.searchsorted(edges, self.values, side="right").astype(np.int64)
+        codes[np.isnan(self.values)] = -1
+        levels = self._levels(edges, codes)
+        return Attribute(self.column, readable_name(self.column), levels, kind="other"), codes
+
+    def _levels(self, edges: Floats, codes: Ints) -> tuple[str, ...]:
+        if not self.are_dates:
+            whole = bool(np.all(self.values[codes >= 0] % 1 == 0))
+            return tuple(band_labels(edges, whole, None))
+        ends = [
+            (self.values[codes == k].min(), self.values[codes == k].max())
+            for k in range(len(edges) + 1)
+        ]
+        firsts = [_day(first) for first, _ in ends]
+        show = _day if len(set(firsts)) == len(firsts) else _minute
+        return tuple(f"{show(first)} {DASH} {show(last)}" for first, last in ends)
+
+    def parts(self, rule: SplitRule) -> Ints:
+        """(row,) position in `PARTS`: the earliest rows train, the latest are tested.
+
+        Rows of one moment are in one part.
+        """
+        train, validation, _ = rule.shares
+        ends = np.quantile(self.values, [train, train + validation], method="higher")
+        return np.searchsorted(ends, self.values, side="right").astype(np.int64)
+
+
+def _day(seconds: float) -> str:
+    return str(np.datetime64(round(seconds), "s").astype("datetime64[D]"))
+
+
+def _minute(seconds: float) -> str:
+    return str(np.datetime64(round(seconds), "s").astype("datetime64[m]")).replace("T", " ")
+
+
+def moments_of(column: pd.Series, decimal: str) -> Moments:
+    """The moments of a column of dates or numbers; what is neither is missing."""
+    import pandas as pd
+
+    cells = read_cells(column, str(column.name), decimal)
+    if not (is_date(cells) or cells.not_numbers.any()):
+        return Moments(cells.name, cells.numbers, are_dates=False)
+    dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
+    seconds = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
+    return Moments(cells.name, seconds, are_dates=True)
+
+
+@dataclass(frozen=True)
+class RowMetadata:
+    """Whose the rows of a source are, and when they come from, as far as it is known.
+
+    entity : the column that names what several rows are of. units : (row,) the same number for
+    rows of one entity. moments : None where no column says it. split_by : see `TableDeclarations`.
+    """
+
+    entity: str | None = None
+    units: Ints | None = None
+    moments: Moments | None = None
+    split_by: SplitBy = "random"
+
+    def constraint(self, rule: SplitRule) -> GroupConstraint:
+        """What the split must respect."""
+        if self.split_by == "time" and self.moments is not None:
+            method = message("preparation.split.by_time", column=self.moments.column)
+            return GroupConstraint(parts=self.moments.parts(rule), method=method)
+        if self.units is None:
+            return GroupConstraint()
+        method = message("preparation.split.rows_together", entity=self.entity)
+        return GroupConstraint(units=self.units, method=method)
+
+    def with_periods(self, schema: Schema, rows: Split) -> tuple[Schema, Split]:
+        """The schema and the rows with the periods as an attribute, where moments are known.
+
+        Parameters
+        ----------
+        rows : their `instance_ids` are positions in the source.
+        """
+        periods = None if self.moments is None else self.moments.periods()
+        if periods is None or periods[0].name in rows.groups:
+            return schema, rows
+        attribute, codes = periods
+        groups = {**rows.groups, attribute.name: codes[rows.instance_ids]}
+        attributes = (*schema.attributes, attribute)
+        return replace(schema, attributes=attributes), replace(rows, groups=groups)
+
+
+def read_metadata(
+    frame: pd.DataFrame,
+    entity: str | None,
+    time: str | None,
+    split_by: SplitBy,
+    where: tuple[str, str],
+) -> RowMetadata:
+    """Entities and moments of the rows of a table.
+
+    Parameters
+    ----------
+    where : name of the file, and its decimal sign.
+
+    Raises
+    ------
+    DataError : fewer than ten entities, or a split by time with moments missing.
+    """
+    file, decimal = where
+    units = None if entity is None else units_of(frame[entity], file)
+    moments = None if time is None else moments_of(frame[time], decimal)
+    if moments is not None and split_by == "time":
+        _check_moments(moments, file)
+    return RowMetadata(entity, units, moments, split_by)
+
+
+def units_of(column: pd.Series, file: str) -> Ints:
+    """(row,) the same number for rows of one entity; a row without one is on its own.
+
+    Raises
+    ------
+    DataError : fewer than ten entities.
+    """
+    known = column.notna().to_numpy()
+    names = column.astype(str).to_numpy()
+    names = np.where(known, names, [f"\0{i}" for i in range(len(names))])
+    units = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    if (n := int(units.max(initial=-1)) + 1) < FEWEST_ENTITIES:
+        raise data_error(
+            f"{file}, column `{column.name}`",
+            f"it names {plural(n, 'entity', 'entities')}, too few for three parts",
+            f"at least {FEWEST_ENTITIES}",
+            "name the column of what several rows are of by `dataset.entity`, or leave it out",
+        )
+    return units
+
+
+def _check_moments(moments: Moments, file: str) -> None:
+    where = f"{file}, column `{moments.column}`"
+    missing = np.isnan(moments.values)
+    if missing.any():
+        raise data_error(
+            where,
+            f"{plural(int(missing.sum()), 'moment is', 'moments are')} missing or neither a number "
+            f"nor a date, first in row {int(np.argmax(missing)) + 1}",
+            "a number or a date in every row",
+            "correct these rows, or set `dataset.split_by=random`",
+        )
+    if len(np.unique(moments.values)) < FEWEST_ENTITIES:
+        raise data_error(
+            where,
+            "it holds too few different moments for three parts",
+            f"at least {FEWEST_ENTITIES}",
+            "name a finer column by `dataset.time`, or set `dataset.split_by=random`",
+        )

@@ -1,0 +1,248 @@
+"""How far single columns, pairs of them and the order of the rows tell the label by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.split import Split
+from deepseek_report.datasets.card.data_card import DataFacts
+from deepseek_report.statistics.ranking import thin
+from deepseek_report.statistics.scorecards import (
+    BinnedPart,
+    area_error,
+    areas_alone,
+    areas_of_pairs,
+    cut,
+    missing_areas,
+    scorecard_area,
+)
+
+#: From this area alone a column is asked about; from the next it is a matter of doubt, from the
+#: last nearly the label. docs/conclusions.md has the measured rates.
+ASKED, DOUBTED, NEARLY = 0.80, 0.85, 0.95
+#: How far below what is asked the one-sided lower bound of an area may lie.
+_SLACK = 0.05
+#: By so much the columns in question must do better than a scorecard of all others, or than the
+#: strongest of the others alone.
+APART, APART_ALONE = 0.05, 0.10
+#: A pair counts where it does better by this than either column, and a scorecard of both; from the
+#: second on it stands apart, since honest columns seldom tell next to nothing but together.
+TOGETHER, ONLY_TOGETHER = 0.10, 0.25
+#: One-sided 95 % quantile of the normal distribution.
+_Z = 1.645
+#: Columns of the scorecard of all others, the strongest; columns among which pairs are searched.
+_STRONGEST, MOST_PAIRED = 40, 64
+#: Cells and rows of each part that are looked at; of more, rows at even distances.
+_MOST_CELLS, _MOST_ROWS, _FEWEST_ROWS = 4_000_000, 20_000, 1_000
+_ROWS_OF_PAIRS = 4_000
+#: Classes with fewer judged rows are not looked at, and no more than these, the largest.
+_FEWEST_OF_CLASS, _MOST_CLASSES = 10, 10
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Columns that tell a class together, or one alone.
+
+    columns : positions. auc : area under the ROC curve on rows that were not learnt from.
+    missing : area of whether the cell is missing alone, of a single column.
+    """
+
+    columns: tuple[int, ...]
+    class_index: int
+    auc: float
+    missing: float = 0.5
+
+    @property
+    def by_missing(self) -> bool:
+        """Whether nearly all that it tells lies in the cell being there or not."""
+        return self.missing - 0.5 >= 0.8 * (self.auc - 0.5)
+
+
+@dataclass(frozen=True)
+class ColumnSearch:
+    """The columns of data with classes, each judged on the rows outside of the training part.
+
+    asked : the area from which a column counts, if it is surely not lower by more than 0.05.
+    """
+
+    facts: DataFacts
+    asked: float = ASKED
+
+    @cached_property
+    def _values(self) -> tuple[tuple[Floats, Ints], tuple[Floats, Ints]]:
+        parts = self.facts.parts
+        rest = [parts["validation"], parts["test"]]
+        learnt, judged = (
+            _sampled(parts["train"].inputs, parts["train"].labels),
+            _sampled(
+                np.concatenate([part.inputs for part in rest]),
+                np.concatenate([part.labels for part in rest]),
+            ),
+        )
+        return learnt, judged
+
+    @cached_property
+    def _categories(self) -> Ints:
+        features = self.facts.schema.features
+        return np.array([0 if f.is_numeric else len(f.categories) for f in features], np.int64)
+
+    @cached_property
+    def _parts(self) -> tuple[BinnedPart, BinnedPart]:
+        learnt, judged = self._values
+        return cut(learnt, judged, self._categories)
+
+    @cached_property
+    def _classes(self) -> Ints:
+        """The classes that are told from the rest: of two the second, of many the largest."""
+        n_classes = len(self.facts.schema.target.classes)
+        judged = [self.facts.parts[name].labels for name in ("validation", "test")]
+        sizes = np.bincount(np.concatenate(judged), minlength=n_classes)
+        enough = (sizes >= _FEWEST_OF_CLASS) & (sizes.sum() - sizes >= _FEWEST_OF_CLASS)
+        if n_classes == 2:
+            return np.flatnonzero(enough & (np.arange(2) == 1))
+        largest = np.argsort(-sizes, kind="stable")[:_MOST_CLASSES]
+        return np.sort(largest[enough[largest]])
+
+    @cached_property
+    def _areas(self) -> Floats:
+        """(class, column) of `_classes`."""
+        learnt, judged = self._parts
+        return np.array([areas_alone(learnt, judged, k) for k in self._classes.tolist()])
+
+    def _surely(self, areas: Floats, class_index: int) -> Bools:
+        """Whether areas are high, and not by the chance of few rows."""
+        labels = self._parts[1].labels
+        own = int((labels == class_index).sum())
+        error = area_error(areas, own, len(labels) - own)
+        return np.asarray((areas >= self.asked) & (areas - _Z * error >= self.asked - _SLACK))
+
+    @cached_property
+    def alone(self) -> list[Telling]:
+        """Columns that tell a class by themselves, the strongest first; at most one class each."""
+        if not len(self._classes):
+            return []
+        best = self._areas.argmax(axis=0)
+        strongest = self._areas[best, np.arange(len(best))]
+        sure = np.zeros(len(best), dtype=bool)
+        missing = np.full(len(best), 0.5)
+        for row, class_index in enumerate(self._classes.tolist()):
+            here = best == row
+            sure |= here & self._surely(strongest, class_index)
+            missing = np.where(here, missing_areas(self._parts[1], class_index), missing)
+        order = np.argsort(-strongest, kind="stable")
+        return [
+            Telling((j,), int(self._classes[best[j]]), float(strongest[j]), float(missing[j]))
+            for j in order.tolist()
+            if sure[j]
+        ]
+
+    def without(self, columns: Sequence[int], class_index: int) -> float:
+        """Area of a scorecard of the strongest other columns, for the class."""
+        row = int(np.flatnonzero(self._classes == class_index)[0])
+        areas = self._areas[row].copy()
+        areas[list(columns)] = -1.0
+        kept = np.argsort(-areas, kind="stable")[:_STRONGEST]
+        return self._scorecard(np.sort(kept[areas[kept] >= 0]), class_index)
+
+    def stands_apart(self, columns: Sequence[int], best: Telling, doubted: float = DOUBTED) -> bool:
+        """Whether all but these columns do far worse than the best of them, in the same class.
+
+        From the area `doubted` on, it is enough that each other column does far worse alone.
+        """
+        row = int(np.flatnonzero(self._classes == best.class_index)[0])
+        own = float(self._areas[row, list(best.columns)].max())
+        if best.auc - own >= ONLY_TOGETHER:
+            return True
+        others = np.delete(self._areas[row], list(columns))
+        alone = best.auc - float(others.max(initial=0.5))
+        if best.auc >= doubted and alone >= APART_ALONE:
+            return True
+        return best.auc - self.without(columns, best.class_index) >= APART
+
+    def _scorecard(self, columns: Ints, class_index: int) -> float:
+        learnt, judged = (part.take(columns) for part in self._parts)
+        return scorecard_area(learnt, judged, class_index)
+
+    @cached_property
+    def paired(self) -> Ints:
+        """The columns among which pairs are searched: all, or those that tell most alone."""
+        n_columns = len(self._categories)
+        if n_columns <= MOST_PAIRED or not len(self._classes):
+            return np.arange(min(n_columns, MOST_PAIRED))
+        return np.sort(np.argsort(-self._areas.max(axis=0), kind="stable")[:MOST_PAIRED])
+
+    @cached_property
+    def pairs(self) -> list[Telling]:
+        """Pairs that tell a class far better than both columns do for themselves, best first."""
+        if len(self.paired) < 2:
+            return []
+        best = [pair for k in self._classes.tolist() if (pair := self._best_pair(k)) is not None]
+        return sorted(best, key=lambda pair: -pair.auc)[:1]
+
+    def _best_pair(self, class_index: int) -> Telling | None:
+        columns = self.paired
+        learnt, judged = (_fewer(part.take(columns), _ROWS_OF_PAIRS) for part in self._parts)
+        pairs = areas_of_pairs(learnt, judged, self._categories[columns], class_index)
+        row = int(np.flatnonzero(self._classes == class_index)[0])
+        alone = self._areas[row, columns]
+        gain = pairs.area - np.maximum(alone[pairs.first], alone[pairs.second])
+        hits = np.flatnonzero((gain >= TOGETHER) & self._surely(pairs.area, class_index))
+        if not len(hits):
+            return None
+        best = hits[np.argmax(pairs.area[hits])]
+        both = columns[[pairs.first[best], pairs.second[best]]]
+        area = float(pairs.area[best])
+        if area - self._scorecard(both, class_index) < TOGETHER:
+            return None
+        return Telling(tuple(both.tolist()), class_index, area)
+
+    @cached_property
+    def by_order(self) -> Telling | None:
+        """The class that the row numbers tell, if they do."""
+        parts = self.facts.parts
+        rest = [parts["validation"], parts["test"]]
+        learnt, judged = cut(
+            _numbered([parts["train"]]), _numbered(rest), np.zeros(1, dtype=np.int64)
+        )
+        tellings = [
+            Telling((), k, float(area[0]))
+            for k in self._classes.tolist()
+            if self._surely(area := areas_alone(learnt, judged, k), k)[0]
+        ]
+        return max(tellings, key=lambda each: each.auc, default=None)
+
+    def follows_rows(self, column: int) -> bool:
+        """Whether a column rises or falls with the row numbers."""
+        whole = self.facts.whole
+        values = whole.inputs[:, column]
+        known = ~np.isnan(values)
+        if known.sum() < _FEWEST_OF_CLASS or np.ptp(values[known]) == 0:
+            return False
+        ranks = np.argsort(np.argsort(values[known], kind="stable"), kind="stable")
+        numbers = np.argsort(np.argsort(whole.instance_ids[known], kind="stable"), kind="stable")
+        return bool(abs(np.corrcoef(ranks, numbers)[0, 1]) >= 0.95)
+
+
+def _sampled(values: Floats, labels: Ints) -> tuple[Floats, Ints]:
+    most = min(max(_MOST_CELLS // max(values.shape[1], 1), _FEWEST_ROWS), _MOST_ROWS)
+    if len(labels) <= most:
+        return values, labels
+    rows = thin(len(labels), most)
+    return values[rows], labels[rows]
+
+
+def _fewer(part: BinnedPart, most: int) -> BinnedPart:
+    if len(part.labels) <= most:
+        return part
+    rows = thin(len(part.labels), most)
+    return BinnedPart(part.codes[rows], part.labels[rows], part.width)
+
+
+def _numbered(parts: Sequence[Split]) -> tuple[Floats, Ints]:
+    numbers = np.concatenate([part.instance_ids for part in parts]).astype(np.float64)
+    return numbers[:, None], np.concatenate([part.labels for part in parts])

@@ -1,0 +1,91 @@
+"""Rules on parts of the data that are no groups of people: sites, batches, periods."""
+
+from __future__ import annotations
+
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.records import Row, attribute_label, first, rows, unit_of
+from deepseek_report.findings.rules_groups import is_beyond_chance
+from deepseek_report.tasks import task_of
+from deepseek_report.wording import estimates
+
+_METRIC = "part_performance"
+#: A gap in the share that is decided rightly whose lower end reaches this is large.
+LARGE = 0.10
+
+
+def part_gaps(results: Results) -> list[Finding]:
+    """Attributes by whose parts the model does clearly better or worse, one finding each.
+
+    The p-values are those of the metric's table, corrected for all its gaps. Of several gaps of one
+    attribute the surest is told.
+    """
+    tests = [row for row in rows(results, _METRIC, "tests") if is_beyond_chance(row)]
+    surest: dict[str, Row] = {}
+    for row in sorted(tests, key=lambda row: float(row["p_adjusted"])):
+        surest.setdefault(str(row["attribute"]), row)
+    return [_part_gap(results, row) for row in surest.values()]
+
+
+def _part_gap(results: Results, row: Row) -> Finding:
+    is_share = task_of(results.schema.target).loss.is_share
+    worst, best = str(row["narrowest_level"]), str(row["widest_level"])
+    if not is_share:
+        worst, best = best, worst
+    part = first(
+        each
+        for each in rows(results, _METRIC, "parts")
+        if (each["attribute"], each["level"]) == (row["attribute"], worst)
+    )
+    unforeseen = None if part is None else _unforeseen(part)
+    return Finding(
+        id=f"part_gap-{row['attribute']}",
+        severity=_severity(row, is_share, unforeseen),
+        message="part_gap",
+        values={
+            "attribute": attribute_label(results, row["attribute"]),
+            "worst": worst,
+            "best": best,
+            "gap": estimates.of_row(row, "value"),
+            "rates": _rates(results, row, worst, best) if is_share else [],
+            "is_share": is_share,
+            "lean": row["metric"] == "mean_error_gap",
+            "p": finite(row["p_adjusted"]),
+            "unit": unit_of(results),
+            "unforeseen": unforeseen,
+            "more": finite(part["unforeseen"]) if part and unforeseen else None,
+        },
+        evidence=(f"measures/{_METRIC}",),
+        section="performance",
+    )
+
+
+def _unforeseen(part: Row) -> bool | None:
+    """Whether the worst part is worse than the model's own probabilities let expect."""
+    p_value = finite(part.get("unforeseen_p"))
+    if p_value is None:
+        return None
+    return p_value < SIGNIFICANT
+
+
+def _severity(row: Row, is_share: bool, unforeseen: bool | None) -> Severity:
+    """A large gap that the model does not foresee is grave; a small foreseen one is slight."""
+    low = finite(row.get("low")) or 0.0
+    large = is_share and low >= LARGE
+    if unforeseen:
+        return "high" if large else "medium"
+    return "medium" if large or unforeseen is None else "low"
+
+
+def _rates(results: Results, row: Row, worst: str, best: str) -> list[object]:
+    """The share that is decided rightly in the worst and in the best part."""
+    key = task_of(results.schema.target).part_table[0].key
+    levels = {
+        part["level"]: part
+        for part in rows(results, _METRIC, "parts")
+        if part["attribute"] == row["attribute"]
+    }
+    ends = [levels.get(level) for level in (worst, best)]
+    return [estimates.of_row(part, key, key) for part in ends if part is not None]

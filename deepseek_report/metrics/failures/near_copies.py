@@ -1,0 +1,148 @@
+"""Test rows that are nearly the same as a training row, and what the model is worth without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds.encoding import encoding_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.statistics.excess import Moments
+from deepseek_report.statistics.intervals import SHARE, compare_rates, rate
+from deepseek_report.statistics.nearness import CHANCE, MOST_DISTANCES, near_copies
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.loss import Loss
+
+#: Fewer rows than these that are no copies say nothing of the model, nor of how labels agree.
+_FEWEST_OTHERS = 30
+#: Two numbers are the same label if they differ by at most this share of their spread.
+_SAME = 0.01
+
+
+@dataclass(frozen=True)
+class NearCopies(ModelMetric):
+    """How many test rows are near copies of a training row, and the error on the others.
+
+    Distance is Euclidean over standardised numbers and one-hot categories, or weighted words; see
+    `statistics.nearness`. A model that has seen a copy of a row need not have learnt anything to
+    be right about it, so the error that counts is that on the other rows.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "comparison": TableType(
+            (
+                Column("n", "count"),
+                Column("near", "count"),
+                Column("same_label", "share"),
+                Column("other_same_label", "share"),
+                Column("by_chance", "yes_no", shown=False),
+                Column("same_p_value", "p_value", shown=False),
+                Column("near_loss", "number", shown=False),
+                Column("other_loss", "number", shown=False),
+                Column("loss_p_value", "p_value", shown=False),
+            ),
+            section="bottlenecks",
+            release=WHOLE,
+        )
+    }
+    category: ClassVar[Category] = "data"
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions"})
+    bounds: ClassVar[Bounds] = {
+        "near_copies": SHARE,
+        "error_rate_without_copies": SHARE,
+        "mae_without_copies": (0.0, None),
+    }
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        data, p = context.dataset, context.predictions
+        encoding = encoding_of(data.schema.features, data.train.inputs)
+        near = near_copies(
+            encoding.transform(data.test.inputs), encoding.transform(data.train.inputs)
+        )
+        if near is None:
+            raise NotApplicableError(message("refusals.no_nearness"))
+        task, target = task_of(data.schema.target), data.schema.target
+        losses, is_near = task.loss.of(p)[near.rows], near.is_near
+        same = _same_label(data.test.labels[near.rows], data.train.labels[near.nearest])
+        drawn = np.random.default_rng(0).integers(0, len(data.train), len(is_near))
+        by_chance = _same_label(data.test.labels[near.rows], data.train.labels[drawn])
+        without = task.loss.mean(losses[~is_near])
+        scores = (
+            rate(int(is_near.sum()), len(is_near)).score(
+                "near_copies",
+                "data",
+                "lower",
+                unit="share",
+                bounds=SHARE,
+                reference="Levina & Bickel 2004",
+                note=message("notes.near_copies.rule", chance=CHANCE),
+            ),
+            without.score(
+                f"{task.loss.key}_without_copies",
+                "data",
+                "lower",
+                unit=task.unit(target, task.loss),
+                bounds=task.loss.bounds,
+                note=message("notes.near_copies.without"),
+            ),
+        )
+        row = {
+            "n": len(is_near),
+            "near": int(is_near.sum()),
+            **_agreement(same, is_near, by_chance),
+            **_losses(losses, is_near, task.loss),
+        }
+        notes = [message("notes.near_copies.no_proof")]
+        if len(near.rows) < len(p):
+            looked = message(
+                "notes.near_copies.searched", n=len(near.rows), rows=len(p), most=MOST_DISTANCES
+            )
+            notes.append(looked)
+        return Measurement(scores, {"comparison": pd.DataFrame([row])}, notes=tuple(notes))
+
+
+def _same_label(labels: NDArray[Any], others: NDArray[Any]) -> Bools:
+    """(row,) whether two labels are one class, or nearly one number."""
+    return np.asarray(np.abs(labels - others) <= _SAME * max(float(np.std(labels)), 1e-12))
+
+
+def _agreement(same: Bools, is_near: Bools, by_chance: Bools) -> dict[str, float | bool]:
+    """How often near copies have the label of the training row, and how often others do.
+
+    The others are the other test rows with their nearest, or, where these are too few, all test
+    rows with a training row drawn at random.
+    """
+    few = int((~is_near).sum()) < _FEWEST_OTHERS
+    near, others = same[is_near], by_chance if few else same[~is_near]
+    counts = int(near.sum()), len(near), int(others.sum()), len(others)
+    return {
+        "same_label": float(near.mean()) if len(near) else np.nan,
+        "other_same_label": float(others.mean()),
+        "by_chance": few,
+        "same_p_value": compare_rates(*counts)[1],
+    }
+
+
+def _losses(losses: Floats, is_near: Bools, loss: Loss) -> dict[str, float]:
+    """Mean loss of near copies and of the others, and a test that the others fare worse."""
+    near, others = losses[is_near], losses[~is_near]
+    if len(near) < 2 or len(others) < _FEWEST_OTHERS:
+        return {"near_loss": np.nan, "other_loss": np.nan, "loss_p_value": np.nan}
+    p_value = float(loss.p_values(Moments.of(others), Moments.of(near))[0])
+    return {
+        "near_loss": float(near.mean()),
+        "other_loss": float(others.mean()),
+        "loss_p_value": p_value,
+    }

@@ -1,0 +1,102 @@
+"""Entities stay together; dates cut rows into periods, and share them out if asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.datasets.sources.text_file import TextFile
+from deepseek_report.errors import DataError
+from tests.worded import say
+
+N = 1200
+
+
+def frame() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    days = pd.Timestamp("2020-01-01") + pd.to_timedelta(random.permutation(N), unit="D")
+    return pd.DataFrame(
+        {
+            "x": random.normal(size=N),
+            "text": [" ".join(random.choice(list("abcdefgh"), 9)) for _ in range(N)],
+            "person": random.integers(0, 150, N),
+            "day": days.strftime("%Y-%m-%d"),
+            "label": random.integers(0, 2, N),
+        }
+    )
+
+
+def load(folder: Path, kind: type = TableFile, **fields: Any) -> Dataset:
+    frame().to_csv(folder / "t.csv", index=False)
+    left_out = {"drop": ("text",)} if kind is TableFile else {"text": "text", "duplicates": "apart"}
+    plugin = kind(path=str(folder / "t.csv"), target="label", **left_out, **fields)
+    assert plugin.problems() == []
+    return plugin.load(1, Silent())
+
+
+@pytest.mark.parametrize("kind", [TableFile, TextFile])
+def test_rows_of_one_entity_are_in_one_part(tmp_path: Path, kind: type) -> None:
+    data, people = load(tmp_path, kind, entity="person"), frame()["person"]
+    sets = [set(people[getattr(data, part).instance_ids]) for part in PARTS]
+    assert sum(map(len, sets)) == len(set.union(*sets)) == people.nunique()
+    assert "person" in say(data.card["leakage"]["method"])
+    assert "person" not in data.schema.names
+
+
+@pytest.mark.parametrize("kind", [TableFile, TextFile])
+def test_the_latest_rows_are_tested_where_that_is_asked(tmp_path: Path, kind: type) -> None:
+    data, days = load(tmp_path, kind, time="day", split_by="time"), frame()["day"]
+    spans = [days[getattr(data, part).instance_ids] for part in PARTS]
+    assert spans[0].max() < spans[1].min() <= spans[1].max() < spans[2].min()
+    assert len(data.test) == pytest.approx(0.2 * N, abs=2)
+    assert "day" in say(data.card["leakage"]["method"])
+
+
+def test_a_column_of_dates_cuts_the_rows_into_periods_without_being_a_feature(
+    tmp_path: Path,
+) -> None:
+    data = load(tmp_path)
+    (attribute,) = data.schema.attributes
+    assert (attribute.name, attribute.kind, attribute.source) == ("day", "other", None)
+    assert attribute.levels == ("2020-01-01 – 2021-08-22", "2021-08-23 – 2023-04-14")
+    late = frame()["day"][data.test.instance_ids] >= "2021-08-23"
+    assert np.array_equal(data.test.groups["day"], late)
+    assert "day" not in data.schema.names
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"split_by": "time"}, "no column says when"),
+        ({"split_by": "time", "time": "day", "entity": "person"}, "tear apart"),
+        ({"entity": "persn"}, "did you mean `person`"),
+        ({"entity": "label"}, "two roles"),
+        ({"entity": "day", "time": "day"}, "two columns"),
+    ],
+)
+def test_what_cannot_be_is_told_before_rows_are_read(
+    tmp_path: Path, fields: dict[str, Any], problem: str
+) -> None:
+    frame().to_csv(tmp_path / "t.csv", index=False)
+    plugin = TableFile(path=str(tmp_path / "t.csv"), target="label", **fields)
+    assert problem in "\n".join(plugin.problems())
+
+
+def test_moments_that_are_missing_and_too_few_entities_are_told(tmp_path: Path) -> None:
+    table = frame()
+    table.loc[6, "day"] = "soon"
+    table["person"] = table["person"] % 4
+    table.to_csv(tmp_path / "t.csv", index=False)
+    common: dict[str, Any] = {"path": str(tmp_path / "t.csv"), "target": "label"}
+    common["drop"] = ("text",)
+    with pytest.raises(DataError, match="first in row 7"):
+        TableFile(**common, time="day", split_by="time").load(1, Silent())
+    with pytest.raises(DataError, match="4 entities, too few"):
+        TableFile(**common, entity="person").load(1, Silent())

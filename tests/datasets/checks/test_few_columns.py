@@ -1,0 +1,91 @@
+"""Leaks of five forms are named; honest data, however strong, are not accused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.datasets.sources.csv import TableFile
+from tests.worded import say
+
+N = 1500
+
+
+def honest(seed: int = 0, n: int = N) -> pd.DataFrame:
+    """Six numbers and two categories that make the label together."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(random.normal(size=(n, 6)), columns=list("abcdef"))
+    frame["g"], frame["h"] = (random.choice(list("klmn"), n) for _ in range(2))
+    log_odds = frame[list("abcdef")] @ np.array([1.0, 0.8, 0.6, 0.4, 0.2, 0.0])
+    log_odds += 0.5 * (frame["g"] == "k")
+    frame["label"] = (random.random(n) < 1 / (1 + np.exp(-log_odds))).astype(int)
+    return frame
+
+
+def agreeing(labels: pd.Series, share: float, seed: int = 1) -> np.ndarray:
+    right = np.random.default_rng(seed).random(len(labels)) < share
+    return np.where(right, labels, 1 - labels)
+
+
+def leaks(frame: pd.DataFrame, folder: Path) -> list[DataIssue]:
+    path = folder / "t.parquet"
+    frame.to_parquet(path)
+    issues = TableFile(path=str(path), target="label", source="s").load(1, Silent()).issues
+    return [issue for issue in issues if issue.check in {"near_leak", "row_order"}]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_honest_columns_are_not_accused(tmp_path: Path, seed: int) -> None:
+    assert leaks(honest(seed), tmp_path) == []
+
+
+def test_many_strong_columns_are_not_accused(tmp_path: Path) -> None:
+    frame = honest()
+    random = np.random.default_rng(7)
+    for name in "abcdef":
+        frame[name] = 1.6 * frame["label"] + random.normal(size=N)
+    assert leaks(frame, tmp_path) == []
+
+
+@pytest.mark.parametrize("form", ["number", "category", "missing", "numbered"])
+def test_a_partial_leak_is_named_with_what_the_other_columns_are_worth(
+    tmp_path: Path, form: str
+) -> None:
+    frame, random = honest(), np.random.default_rng(3)
+    told = agreeing(frame["label"], 0.9)
+    if form == "number":
+        frame["z"] = 1.8 * frame["label"] + random.normal(size=N)
+    elif form == "category":
+        frame["z"] = np.where(told == 1, "p", random.choice(["q", "r"], N))
+    elif form == "missing":
+        frame["z"] = np.where(told == 1, np.nan, random.normal(size=N))
+    else:
+        frame = frame.iloc[np.argsort(1.8 * frame["label"] + random.normal(size=N))]
+        frame = frame.reset_index(drop=True).assign(z=np.arange(N) * 7.0)
+    issue = next(i for i in leaks(frame, tmp_path) if i.check == "near_leak")
+    assert issue.values["features"] == ["z"]
+    assert issue.severity == "medium"
+    assert issue.values["auc"] == pytest.approx(0.9, abs=0.03)
+    assert 0.7 < issue.values["without"] < 0.88
+    assert issue.values["how"] == ("alone" if form in {"number", "category"} else form)
+    assert "reaches 0." in say(issue.text)
+
+
+def test_two_columns_that_make_the_label_together_are_named_together(tmp_path: Path) -> None:
+    frame, random = honest(), np.random.default_rng(4)
+    frame["y"] = random.choice(["p", "q"], N)
+    frame["z"] = np.where((frame["y"] == "p") ^ (frame["label"] == 1), 1, -1) * random.random(N)
+    (issue,) = leaks(frame, tmp_path)
+    assert (set(issue.values["features"]), issue.severity) == ({"y", "z"}, "high")
+    assert "dataset.drop=[y,z]" in say(issue.recommendation)
+
+
+def test_rows_that_are_sorted_by_the_label_are_told(tmp_path: Path) -> None:
+    frame = honest().sort_values("label").reset_index(drop=True)
+    (issue,) = leaks(frame, tmp_path)
+    assert (issue.check, issue.severity) == ("row_order", "low")

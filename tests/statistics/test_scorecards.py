@@ -1,0 +1,100 @@
+"""Areas of columns, pairs and scorecards, against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from deepseek_report.statistics.scorecards import (
+    BINS,
+    area_error,
+    areas_alone,
+    areas_of_pairs,
+    bin_rates,
+    cut,
+    missing_areas,
+    scorecard_area,
+)
+
+N = 600
+
+
+def parts(values: np.ndarray, labels: np.ndarray, categories: list[int]):  # type: ignore[no-untyped-def]
+    half = len(labels) // 2
+    return cut((values[:half], labels[:half]), (values[half:], labels[half:]), np.array(categories))
+
+
+def mixed(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A number with gaps, a category of five, noise; three classes."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, N)
+    number = labels + random.normal(size=N) * 2
+    number[random.random(N) < 0.2] = np.nan
+    category = (labels + random.integers(0, 4, N)) % 5
+    return np.column_stack([number, category, random.normal(size=N)]), labels
+
+
+def test_the_area_of_each_column_is_sklearns_of_the_rates_of_its_bins() -> None:
+    values, labels = mixed()
+    learnt, judged = parts(values, labels, [0, 5, 0])
+    for k in range(3):
+        rates = bin_rates(learnt, k)
+        areas = areas_alone(learnt, judged, k)
+        for j in range(3):
+            expected = roc_auc_score(judged.labels == k, rates[j, judged.codes[:, j]])
+            assert areas[j] == pytest.approx(expected)
+
+
+def test_bins_of_numbers_are_cut_at_quantiles_and_gaps_are_apart() -> None:
+    values = np.arange(320.0)[:, None]
+    values[:5] = np.nan
+    learnt, _ = cut((values, np.zeros(320, int)), (values, np.zeros(320, int)), np.array([0]))
+    sizes = np.bincount(learnt.codes[:, 0])
+    assert sizes[-1] == 5
+    assert set(sizes[:BINS].tolist()) <= {19, 20}
+
+
+def test_the_area_of_missing_cells_is_sklearns() -> None:
+    values, labels = mixed(1)
+    values[labels == 1, 0] = np.nan
+    _, judged = parts(values, labels, [0, 5, 0])
+    gone = np.isnan(values[N // 2 :, 0])
+    expected = roc_auc_score(judged.labels == 1, gone)
+    assert missing_areas(judged, 1)[0] == pytest.approx(expected)
+
+
+def test_the_scorecard_is_sklearns_regression_of_the_log_odds_of_bins() -> None:
+    values, labels = mixed(2)
+    learnt, judged = parts(values, labels, [0, 5, 0])
+    rates = bin_rates(learnt, 2)
+    design = [np.log(rates / (1 - rates))[np.arange(3), part.codes] for part in (learnt, judged)]
+    model = LogisticRegression(C=1.0, tol=1e-9).fit(
+        design[0] - design[0].mean(0), learnt.labels == 2
+    )
+    scores = (design[1] - design[0].mean(0)) @ model.coef_[0]
+    expected = roc_auc_score(judged.labels == 2, scores)
+    assert scorecard_area(learnt, judged, 2) == pytest.approx(expected, abs=1e-3)
+
+
+def test_two_columns_that_make_the_label_together_are_the_best_pair() -> None:
+    random = np.random.default_rng(3)
+    values = random.normal(size=(N, 6))
+    values[:, 4] = random.integers(0, 3, N)
+    labels = ((values[:, 1] > 0) ^ (values[:, 4] == 1)).astype(int)
+    categories = np.array([0, 0, 0, 0, 3, 0])
+    learnt, judged = parts(values, labels, categories.tolist())
+    pairs = areas_of_pairs(learnt, judged, categories, 1)
+    best = int(np.argmax(pairs.area))
+    assert (pairs.first[best], pairs.second[best]) == (1, 4)
+    assert pairs.area[best] > 0.95
+    assert areas_alone(learnt, judged, 1).max() < 0.85
+
+
+def test_the_error_of_an_area_is_about_that_of_repeated_samples() -> None:
+    random = np.random.default_rng(4)
+    truths = np.arange(120) < 50
+    areas = [roc_auc_score(truths, random.normal(size=120) + truths) for _ in range(800)]
+    error = float(area_error(np.array(np.mean(areas)), 50, 70))
+    assert error == pytest.approx(np.std(areas), rel=0.1)
