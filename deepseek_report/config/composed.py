@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.config.problems import Problem
 from deepseek_report.config.sets import Origin
 
@@ -20,6 +21,7 @@ class Composed:
     roots : the config folders.
     choices : {group: the name that counts in the end}, for groups of which one is chosen.
     problems : overrides that were left out, since they cannot be read or name an unknown choice.
+    left_out : {explainer: why a recommender left it out}.
     held : {place of a plug-in: the object that it holds}, where these were given in Python.
     """
 
@@ -29,6 +31,7 @@ class Composed:
     roots: tuple[Path, ...]
     choices: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    left_out: Mapping[str, Text] = field(default_factory=dict)
     held: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
 
     def origin(self, group: str, part: str) -> Origin:

@@ -19,6 +19,7 @@ from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.recommended import undecided
 from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
 from deepseek_report.config.trusted import (
     OWN,
@@ -76,7 +77,7 @@ def validate(
     experiment, problems = rules.apply(draft, composed)
     if problems:
         raise ConfigProblems(problems)
-    return experiment
+    return dataclasses.replace(experiment, undecided=undecided(experiment, composed))
 
 
 class _Checker:
