@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
-from deepseek_report.config.composed import Composed
+from deepseek_report.config.composed import Undecided
 
 
 def _plain(name: str) -> str:
@@ -25,8 +25,8 @@ def _plain(name: str) -> str:
 
 def _recommended(reasons: dict[str, Any]) -> dict[str, Any]:
     for reason in reasons.values():
-        said = from_plain(reason)
-        if not isinstance(said, Message) or not said.id.startswith("recommendation."):
+        text = from_plain(reason)
+        if not isinstance(text, Message) or not text.id.startswith("recommendation."):
             raise ValueError("what `explainers=recommend` wrote, or {}")
     return reasons
 
@@ -124,17 +124,6 @@ class Refusal:
 
     artifact: str
     reason: Text
-
-
-@dataclass(frozen=True)
-class Undecided:
-    """What a recommender has yet to decide of a configuration.
-
-    candidates : {explainer: fields that a person set, which stay as they are}.
-    """
-
-    composed: Composed
-    candidates: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True)

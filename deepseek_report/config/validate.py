@@ -15,11 +15,10 @@ from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code, rules, threshold_checks
 from deepseek_report.config.allowed_values import Misfit, misfits, shown_value
-from deepseek_report.config.composed import Composed
+from deepseek_report.config.composed import Composed, Undecided
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
-from deepseek_report.config.recommended import undecided
 from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
 from deepseek_report.config.trusted import (
     OWN,
@@ -77,7 +76,9 @@ def validate(
     experiment, problems = rules.apply(draft, composed)
     if problems:
         raise ConfigProblems(problems)
-    return dataclasses.replace(experiment, undecided=undecided(experiment, composed))
+    return dataclasses.replace(
+        experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
+    )
 
 
 class _Checker:

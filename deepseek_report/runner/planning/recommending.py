@@ -29,9 +29,9 @@ from deepseek_report.artifacts.protocols.explainers import (
 )
 from deepseek_report.artifacts.protocols.models import capabilities_of
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.config.experiment import Experiment, Undecided
+from deepseek_report.config.composed import Undecided
+from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
-from deepseek_report.config.recommended import decided_config
 from deepseek_report.config.validate import validate
 from deepseek_report.config.where import locate
 from deepseek_report.runner.planning.plan import data_stage
@@ -60,8 +60,7 @@ def decided(experiment: Experiment, size: Size | None = None) -> Experiment:
     if experiment.undecided is None:
         return experiment
     budget = _Budget.of(experiment, experiment.undecided, size or size_before_run(experiment))
-    composed = decided_config(
-        experiment.undecided,
+    composed = experiment.undecided.decided(
         explainers={key: _plain(offer.explainer) for key, offer in budget.taken.items()},
         left_out=budget.refused,
         evaluations=budget.rows,

@@ -90,8 +90,8 @@ def test_the_explanations_together_never_plan_more_than_the_budget(size: Size) -
         plan = planned(chosen, size)
         assert "random" in plan
         assert sum(plan.values()) <= budget
-        told = {name: reason(chosen, name).values["rows"] for name in plan}
-        assert told == plan
+        reasoned = {name: reason(chosen, name).values["rows"] for name in plan}
+        assert reasoned == plan
         costs.append(plan.get("shap", 0))
     assert costs == sorted(costs)
     assert costs[0] == 0
