@@ -236,7 +236,24 @@ def _cost(plan: Forecast) -> str:
     about = about if about.startswith("a few") else f"about {about}"
     within = duration_range(span.low, span.high)
     text = f"Cost: {about} ({within}) with {plural(cost.parallel, 'process', 'processes')}"
-    return f"{text}\n  {_how(cost)}"
+    return f"{text}\n  {_how(cost)}\n{_memory(cost)}"
+
+
+_MEMORY_BASES: Mapping[Basis, str] = {
+    "measured": "by what the same stages took here before",
+    "similar": "by similar stages that ran here",
+    "typical": "a usual value, since nothing like it ran here",
+}
+
+
+def _memory(cost: Cost) -> str:
+    """What the largest process takes at its peak, and how that was found."""
+    span = cost.memory
+    if span is None:
+        return ""
+    low, about, high = (count(round(mib, -1)) for mib in (span.low, span.expected, span.high))
+    text = f"Memory: about {about} MiB ({low} to {high} MiB) in the largest process"
+    return f"{text}, {_MEMORY_BASES[span.basis]}"
 
 
 def _how(cost: Cost) -> str:
