@@ -12,6 +12,7 @@ from deepseek_report.cli.output.terminal_text import printable
 from deepseek_report.cli.parsing import compose_experiment, make_parser
 
 if TYPE_CHECKING:
+    from deepseek_report.config.experiment import Experiment
     from deepseek_report.runner.run import Finished
     from deepseek_report.runner.sweep import JobResult
 
@@ -80,13 +81,31 @@ def _job(options: argparse.Namespace, jobs: Sequence[Sequence[str]], place: int)
 def _print_config(options: argparse.Namespace) -> int:
     import yaml
 
-    experiment = compose_experiment(options, options.overrides)
+    experiment = _decided(compose_experiment(options, options.overrides), quiet=True)
     print(yaml.safe_dump(dict(experiment.raw), sort_keys=False, allow_unicode=True), end="")
     return 0
 
 
+def _decided(experiment: Experiment, *, quiet: bool = False) -> Experiment:
+    """The experiment with what was left open decided, and the reasons told."""
+    if experiment.undecided is None:
+        return experiment
+    from deepseek_report.artifacts.message import from_plain
+    from deepseek_report.cli.output.forecast import say_choice
+    from deepseek_report.runner.planning.recommending import decided, size_before_run
+    from deepseek_report.wording.of_results import words_for
+
+    size = size_before_run(experiment)
+    experiment = decided(experiment, size)
+    explain = experiment.settings.explain
+    if not quiet:
+        words = words_for(experiment.single["report"].language, size.schema)
+        say_choice(from_plain(explain.reasons), explain.evaluations, words)
+    return experiment
+
+
 def _run_one(options: argparse.Namespace, overrides: Sequence[str]) -> Finished:
-    experiment = compose_experiment(options, overrides)
+    experiment = _decided(compose_experiment(options, overrides))
     from deepseek_report.cli.output.progress import reporter
     from deepseek_report.runner.run import run_experiment
     from deepseek_report.terminal import say_finished

@@ -1,14 +1,17 @@
-"""A configuration as it was composed, before anybody has validated it."""
+"""A configuration as it was composed, before anybody has validated it, and what it leaves open."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.message import Message, Text, plain
+from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.problems import Problem
-from deepseek_report.config.sets import Origin
+from deepseek_report.config.sets import RECOMMENDED, Origin
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Composed:
     roots : the config folders.
     choices : {group: the name that counts in the end}, for groups of which one is chosen.
     problems : overrides that were left out, since they cannot be read or name an unknown choice.
+    left_out : {explainer: why a recommender left it out}.
     held : {place of a plug-in: the object that it holds}, where these were given in Python.
     """
 
@@ -29,8 +33,78 @@ class Composed:
     roots: tuple[Path, ...]
     choices: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    left_out: Mapping[str, Text] = field(default_factory=dict)
     held: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
 
     def origin(self, group: str, part: str) -> Origin:
         """Who chose a part; one that a file defines in its body is named by that file."""
         return self.selected.get(group, {}).get(part, "config")
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """What `explainers=recommend` leaves open until the data are known.
+
+    candidates : {explainer: fields that a person set, which stay as they are}.
+    """
+
+    composed: Composed
+    candidates: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, composed: Composed, explainers: Iterable[str]) -> Undecided | None:
+        """The candidates among explainers that suit model and data; None where all is decided."""
+        group, _ = RECOMMENDED
+        if "recommended" not in composed.selected.get(group, {}).values():
+            return None
+        candidates = {
+            key: _set_fields(composed, group, key)
+            for key in explainers
+            if composed.origin(group, key) == "recommended"
+        }
+        return cls(composed, candidates)
+
+    def decided(
+        self,
+        explainers: Mapping[str, Mapping[str, Any]],
+        left_out: Mapping[str, Message],
+        evaluations: int,
+        reasons: Mapping[str, Message],
+    ) -> Composed:
+        """The configuration with the choice written out, as if a person had written it.
+
+        Parameters
+        ----------
+        explainers : {candidate that is taken: its fields, as plain data}. left_out : why others are
+            not. evaluations : rows that the model may evaluate. reasons : of the choice.
+        """
+        group, _ = RECOMMENDED
+        configs = {
+            key: {**config, **explainers.get(key, {})}
+            for key, config in self.composed.raw[group].items()
+            if key not in left_out
+        }
+        explain = dict(self.composed.raw.get("explain") or {})
+        explain |= {"evaluations": evaluations, "reasons": plain(reasons)}
+        origins: dict[str, Origin] = {
+            key: "set" if origin == "recommended" else origin
+            for key, origin in self.composed.selected[group].items()
+            if key not in left_out
+        }
+        return replace(
+            self.composed,
+            raw={**self.composed.raw, group: configs, "explain": explain},
+            selected={**self.composed.selected, group: origins},
+            left_out=left_out,
+        )
+
+
+def _set_fields(composed: Composed, group: str, key: str) -> frozenset[str]:
+    """Fields of a part to which a person gave a value, be it that of the shipped file."""
+    chosen, prefix = composed.raw[group][key], f"{group}.{key}."
+    file = shipped("conf") / group / f"{key}.yaml"
+    usual = bounded_yaml.load(file)[key] if file.is_file() else {}
+    keys = (text.lstrip("+~").partition("=")[0] for text in composed.overrides)
+    named = {name.removeprefix(prefix) for name in keys if name.startswith(prefix)}
+    other = {name for name, value in chosen.items() if name not in usual or usual[name] != value}
+    return frozenset(named | other)

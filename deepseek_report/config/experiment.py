@@ -10,16 +10,25 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.disclosure import Privacy
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
+from deepseek_report.config.composed import Undecided
 
 
 def _plain(name: str) -> str:
     if unfit_name(name):
         raise ValueError(PLAIN_NAME)
     return name
+
+
+def _recommended(reasons: dict[str, Any]) -> dict[str, Any]:
+    for reason in reasons.values():
+        text = from_plain(reason)
+        if not isinstance(text, Message) or not text.id.startswith("recommendation."):
+            raise ValueError("what `explainers=recommend` wrote, or {}")
+    return reasons
 
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -47,10 +56,15 @@ class ExplainOptions:
 
     instances : test instances that every explainer explains.
     background : training rows that stand for a typical input.
+    evaluations : rows that the model may evaluate for all explanations together, of which
+        `explainers=recommend` makes the best; null: what its candidates plan with their own sizes.
+    reasons : {explainer: message} why `explainers=recommend` chose it so; written by it.
     """
 
     instances: Annotated[int, Field(ge=10, le=100_000)] = 200
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
+    evaluations: Annotated[int, Field(ge=1)] | None = None
+    reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,7 @@ class Experiment:
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     threshold_places : where each threshold was declared, for messages after the data are read.
+    undecided : what is decided by the data before anything is planned; None where all is said.
     """
 
     settings: Settings
@@ -134,6 +149,7 @@ class Experiment:
     trusted: tuple[str, ...] = ()
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
+    undecided: Undecided | None = None
 
     @property
     def name(self) -> str:

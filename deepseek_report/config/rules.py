@@ -33,6 +33,9 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     named = frozenset(_named_parts(experiment, composed))
     problems = list(single_choices.problems(experiment, composed))
     experiment, refused = _without_private(experiment)
+    refused += [
+        Refusal(ArtifactId.explanation(key), reason) for key, reason in composed.left_out.items()
+    ]
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
@@ -68,7 +71,7 @@ def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
     """Ids of the parts that a person named, whether they can be applied or not."""
     for group, kind in _ARTIFACT.items():
         for key in experiment.multiple[group]:
-            if composed.origin(group, key) != "set":
+            if composed.origin(group, key) not in {"set", "recommended"}:
                 yield f"{kind}/{key}"
 
 

@@ -22,8 +22,13 @@ ALL = "all"
 _ALL_MEANS = "Every part of the group, also those of your own."
 _SIGNS = ("+", "-")
 
-#: Who chose a part: a set, a configuration file that names it, or the command line that names it.
-Origin = Literal["set", "config", "command line"]
+#: Who chose a part: a set, a configuration file that names it, the command line that names it, or a
+#: recommender, which has yet to decide whether the part is taken.
+Origin = Literal["set", "recommended", "config", "command line"]
+#: The group and the set of those parts.
+RECOMMENDED = ("explainers", "recommend")
+#: A later word of a list says again who chose these; parts that a person named stay theirs.
+_BY_SETS = frozenset({"set", "recommended"})
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,23 @@ class Sets:
             for word in content
             if bare_name(word) not in known
         ]
+        problems.extend(self._undecidable(name, content))
         for word in {bare_name(word) for word in content} & {name, *inside}:
             where = line_with([file], [word]) or shown(file)
             problems.append(Problem(where, f"the set {word} is made from itself"))
         if problems:
             raise ConfigProblems(problems)
         return list(content)
+
+    def _undecidable(self, name: str, content: Sequence[str]) -> Iterator[Problem]:
+        """A set is a list of parts that are taken; what is recommended hangs on the data."""
+        for word in content:
+            if (self.group, bare_name(word)) == RECOMMENDED:
+                yield Problem(
+                    line_with([self.files[name]], [word]) or shown(self.files[name]),
+                    f"the set {name} holds the set {bare_name(word)}, which is decided by the data",
+                    todo=f"write both: {self.group}=[{bare_name(word)},{name}]",
+                )
 
     def select(self, layers: Sequence[Layer]) -> dict[str, Origin]:
         """{part: who chose it}, in order.
@@ -136,10 +152,12 @@ class Sets:
     def _change(self, selected: dict[str, Origin], word: str, by: Origin) -> None:
         name = bare_name(word)
         origin: Origin = "set" if name in self else by
+        if (self.group, name) == RECOMMENDED:
+            origin = "recommended"
         for part in self.members(name) if name in self else (name,):
             if word.startswith("-"):
                 selected.pop(part, None)
-            elif selected.get(part, "set") == "set" or origin == "command line":
+            elif selected.get(part, "set") in _BY_SETS or origin == "command line":
                 selected[part] = origin
 
 

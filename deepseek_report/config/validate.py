@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code, rules, threshold_checks
 from deepseek_report.config.allowed_values import Misfit, misfits, shown_value
-from deepseek_report.config.composed import Composed
+from deepseek_report.config.composed import Composed, Undecided
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
@@ -76,7 +76,9 @@ def validate(
     experiment, problems = rules.apply(draft, composed)
     if problems:
         raise ConfigProblems(problems)
-    return experiment
+    return dataclasses.replace(
+        experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
+    )
 
 
 class _Checker:

@@ -24,6 +24,7 @@ from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
+from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.run_folders.gather import assemble
 from deepseek_report.runner.run_folders.sealing import writing_key
 from deepseek_report.runner.run_folders.store_hold import holding_store
@@ -87,6 +88,7 @@ def run_experiment(
 
     overrides, config_dir : as the person gave them, for the command that repeats the run.
     """
+    experiment = decided(experiment)
     store = Store(Path(experiment.settings.paths.store).absolute())
     stages = make_plan(experiment)
     identity = run_id(experiment, stages)

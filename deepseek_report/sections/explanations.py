@@ -9,6 +9,7 @@ from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
@@ -66,6 +67,7 @@ class ExplanationsSection:
         draft.notes(_METRICS)
         _caveats(draft)
         draft.values |= {
+            "chosen": _chosen(draft),
             "ranks": _ranks(draft, table),
             "methods": draft.table(
                 "methods", _METHODS, [_method(draft, name) for name in results.explanations]
@@ -82,6 +84,25 @@ class ExplanationsSection:
             "part_attribution": attribution(draft, "explanations-parts", "other"),
         }
         return draft.content(self.needs, _USES)
+
+
+def _chosen(draft: Draft) -> dict[str, Any]:
+    """What a recommender chose, and why; empty where nobody left the choice to it."""
+    explain = draft.results.config.get("explain") or {}
+    reasons = explain.get("reasons") or {}
+    if not reasons:
+        return {}
+    return {
+        "evaluations": explain["evaluations"],
+        "reasons": [
+            draft.text(
+                "chosen",
+                explainer=explainer_label(draft.results, name),
+                reason=draft.words.say(text_of(reason)),
+            )
+            for name, reason in reasons.items()
+        ],
+    }
 
 
 def _answer(draft: Draft, table: list[Row]) -> None:

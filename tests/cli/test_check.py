@@ -99,6 +99,17 @@ def test_the_cost_is_a_range_and_says_how_it_was_estimated(check: Callable[..., 
     assert " to " in cost or "a few seconds" in cost
     assert "Estimated for" in cost
     assert "by usual times" in cost
+    assert "Memory: about " in cost
+    assert "a usual value" in cost
+
+
+def test_what_is_recommended_is_said_with_its_reasons_and_its_plan(
+    check: Callable[..., str],
+) -> None:
+    printed = check("explainers=recommend", "explain.evaluations=9000", "model=mlp")
+    assert "Recommended for 9 000 evaluations of the model" in printed
+    assert "random: the control, which every other explanation must beat" in printed
+    assert "explanations/lime: needs " in printed
 
 
 def test_what_is_stored_costs_nothing(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.models import ModelPlugin
@@ -87,3 +89,69 @@ class SuitsModel(Protocol):
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPlugin:
         """The same explainer with its choice made; its `planned_calls` are those of the run."""
+
+
+class Turn(IntEnum):
+    """When a recommender pays for an offer: from what an analysis cannot do without to what is
+    spent where much may be spent.
+    """
+
+    CONTROL = 1
+    """What every explanation must beat."""
+    ACCOUNT = 2
+    """An account of the whole output, exact where it can be, else in its smallest size."""
+    SECOND = 3
+    """A second opinion that rests on something else, at a small part of the price."""
+    BESIDE = 4
+    """A view that costs next to nothing, and shows something else beside these."""
+    USUAL = 5
+    """The size that its file names."""
+    SURROGATE = 6
+    """A second opinion at the price of the first, where nothing cheaper can give one."""
+    FINER = 7
+    """Twice the usual size."""
+    SPARE = 8
+    """A third opinion at the price of the first."""
+    FINEST = 9
+    """Any larger size."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is explained, as far as an offer may hang on it.
+
+    capabilities : of the model for these data. background : training rows that stand for an input.
+    """
+
+    capabilities: frozenset[Capability]
+    schema: Schema
+    background: int
+
+    @property
+    def players(self) -> int:
+        """How many features, words, patches or windows are taken away; of texts at most."""
+        return len(self.schema.player_labels)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An explainer in one size, when it is worth its price, and why.
+
+    alone : whether it may be the only explanation beside the control.
+    """
+
+    turn: Turn
+    explainer: ExplainerPlugin
+    reason: Message
+    alone: bool = True
+
+
+@runtime_checkable
+class OffersSizes(Protocol):
+    """The optional part of an ExplainerPlugin that knows what it is worth to whom, and its sizes.
+
+    One without is offered as it is, as a second opinion.
+    """
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        """From its smallest size to its largest one; the later takes the place of the earlier."""

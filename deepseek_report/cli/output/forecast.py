@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.ids import ArtifactId
@@ -42,9 +42,18 @@ def say_forecast(plan: Forecast) -> None:
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
     _say_stages(plan.stages)
+    say_choice(plan.chosen, plan.evaluations, texts)
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")
+
+
+def say_choice(chosen: Mapping[str, Text], evaluations: int | None, texts: Wording) -> None:
+    """What a recommender chose, and why."""
+    if chosen and evaluations is not None:
+        say(f"\nRecommended for {count(evaluations)} evaluations of the model ({len(chosen)})")
+    for explainer, reason in chosen.items():
+        say(f"  – {explainer}: {texts.say(reason)}")
 
 
 def _say_left_out(heading: str, parts: Sequence[tuple[str, Text]], texts: Wording) -> None:
@@ -227,7 +236,24 @@ def _cost(plan: Forecast) -> str:
     about = about if about.startswith("a few") else f"about {about}"
     within = duration_range(span.low, span.high)
     text = f"Cost: {about} ({within}) with {plural(cost.parallel, 'process', 'processes')}"
-    return f"{text}\n  {_how(cost)}"
+    return f"{text}\n  {_how(cost)}\n{_memory(cost)}"
+
+
+_MEMORY_BASES: Mapping[Basis, str] = {
+    "measured": "by what the same stages took here before",
+    "similar": "by similar stages that ran here",
+    "typical": "a usual value, since nothing like it ran here",
+}
+
+
+def _memory(cost: Cost) -> str:
+    """What the largest process takes at its peak, and how that was found."""
+    span = cost.memory
+    if span is None:
+        return ""
+    low, about, high = (count(round(mib, -1)) for mib in (span.low, span.expected, span.high))
+    text = f"Memory: about {about} MiB ({low} to {high} MiB) in the largest process"
+    return f"{text}, {_MEMORY_BASES[span.basis]}"
 
 
 def _how(cost: Cost) -> str:

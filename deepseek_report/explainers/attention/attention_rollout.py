@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.shared.attributions import (
@@ -22,7 +23,7 @@ from deepseek_report.explainers.shared.attributions import (
 from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from torch import Tensor
 
@@ -72,6 +73,9 @@ class AttentionRollout(ModuleExplainer):
             notes=(message("explainer_notes.magnitude"),),
             **subject(context),
         )
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        return [Offer(Turn.BESIDE, self, message("recommendation.attention"), alone=False)]
 
     def _values(self, context: ExplainContext) -> Floats:
         module, values = context.classifier.module, np.zeros(context.inputs.shape)

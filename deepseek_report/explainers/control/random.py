@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.shared.attributions import subject
@@ -52,6 +53,9 @@ class Random(ExplainerPart):
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        return [Offer(Turn.CONTROL, self, message("recommendation.control"), alone=False)]
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar
 
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.explainers.shared.attributions import (
     subject,
     sum_units,
@@ -57,6 +58,9 @@ class InputXGradient(ModuleExplainer):
             notes=(message("explainer_notes.local"),),
             **subject(context),
         )
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        return [Offer(Turn.BESIDE, self, message("recommendation.input_x_gradient"))]
 
     def _values(self, context: ExplainContext) -> Floats:
         from deepseek_report.explainers.gradients import embedding_gradients as gradients

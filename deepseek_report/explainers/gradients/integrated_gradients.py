@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.shared.attributions import (
     subject,
@@ -96,6 +97,18 @@ class IntegratedGradients(ModuleExplainer):
         starts = max(min(self.references, n_background), 1)
         at_starts = n_background if starts > 1 else n_instances
         return n_instances * (1 + starts * self._points(starts)) + at_starts
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        """A quarter of the points, half of them, all: what they miss is measured, and reported."""
+        points = dict.fromkeys(-(-self.n_steps // part) for part in (4, 2, 1))
+        return [
+            Offer(
+                Turn.SECOND if number == 0 else Turn.USUAL,
+                replace(self, n_steps=steps),
+                message("recommendation.integrated_gradients", points=steps),
+            )
+            for number, steps in enumerate(points)
+        ]
 
     def _points(self, starts: int) -> int:
         """Points on the path from each start."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar
 
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.explainers.shared.attributions import subject
 from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
@@ -56,6 +57,9 @@ class Intrinsic(ModuleExplainer):
             notes=(_OWN, *([_SEVERAL] if logits.shape[1] > 2 else [])),
             **subject(context),
         )
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        return [Offer(Turn.ACCOUNT, self, message("recommendation.intrinsic"))]
 
     def _values(self, context: ExplainContext) -> tuple[Floats, Floats]:
         import torch

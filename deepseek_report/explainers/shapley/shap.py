@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar, Literal
@@ -15,13 +15,14 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.shapley.screening import planned_questions
+from deepseek_report.explainers.shapley.shap_offers import shap_sizes
 from deepseek_report.explainers.shapley.shap_players import Players, about_players, about_regression
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
@@ -231,6 +232,13 @@ class Shap(ShapSettings, ExplainerPart):
             )
         coalitions = 2**n_features if algorithm == "exact" else 2 * n_features + 1
         return n_background + n_instances * (1 + rounds * rows * coalitions)
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        suited = self.suited_to(situation.capabilities, situation.schema)
+        return [
+            Offer(size.turn, replace(self, **size.fields), size.reason)
+            for size in shap_sizes(suited, situation)
+        ]
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         if self.algorithm == "tree":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
@@ -147,6 +148,13 @@ class Lime(ExplainerPart):
         wide = n_features > self.columns_up_to
         before = planned_questions(self.screening, n_features) if wide else 0
         return n_instances * self._samples(n_features) + before
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        """In one size alone: fewer neighbours give other attributions with every draw."""
+        rows = self._samples(situation.players)
+        if "gradients" in situation.capabilities:
+            return [Offer(Turn.SPARE, self, message("recommendation.lime.spare", rows=rows))]
+        return [Offer(Turn.SURROGATE, self, message("recommendation.lime.second", rows=rows))]
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return None

@@ -17,6 +17,7 @@ from deepseek_report.errors import (
     NotApplicableError,
     UnknownCaseError,
 )
+from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
 from deepseek_report.provenance import versions
 from deepseek_report.runner.execution.concluding import run_conclusions
@@ -91,6 +92,7 @@ def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], No
     facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
     if job.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
+        facts["peak_memory"] = round(process_peak(), 1)  # MiB, since the process was started
     return store.publish(stage.id, stage.key, work, facts)
 
 

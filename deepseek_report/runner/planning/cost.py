@@ -1,4 +1,4 @@
-"""How long stages will take on this machine: a range for each, and how it was found."""
+"""How long stages will take on this machine, and how much memory: ranges, and how found."""
 
 from __future__ import annotations
 
@@ -32,8 +32,15 @@ _TYPICAL: Mapping[str, float] = {
     "pictures": 0.3,
     "report": 3.0,
 }
-#: A row of training goes forward and back, which is about three times forward alone.
-TRAINING_ROW = 3.0
+#: MiB of a process that has the libraries of a run loaded, and how many copies of the data it holds
+#: at a time: one that is read, and one that is worked on.
+_BARE, _COPIES = 450.0, 2
+_NUMBER = 8 / 2**20
+#: A process that had so much or little more work before is told of by its memory then.
+_NEAR = 1.25
+#: A row of training goes forward and back, takes part in a step, and is validated: for the default
+#: model 4.5 times the time of forward alone (two runs of the default study on an idle machine).
+TRAINING_ROW = 4.5
 #: From so many seconds on, starting up is a small part of a training.
 _LONG = 10.0
 #: Stages that wait for each other; the others run at the same time.
@@ -42,7 +49,7 @@ _ONE_BY_ONE = frozenset({"data", "training", "predictions", "conclusions", "repo
 
 @dataclass(frozen=True)
 class Span:
-    """Seconds: what is expected, and the range that it should fall in."""
+    """Seconds, or MiB: what is expected, and the range that it should fall in."""
 
     low: float
     expected: float
@@ -59,13 +66,15 @@ class Cost:
     """What a plan still costs. stages : {stage id: its span}, of those that are to be computed.
 
     total : seconds from start to end with `parallel` processes. row : seconds in which the model
-    evaluates one row, where that was timed.
+    evaluates one row, where that was timed. memory : MiB of the largest process at its peak, None
+    where nothing is left to do.
     """
 
     stages: Mapping[str, Span] = field(default_factory=dict)
     total: Span = field(default_factory=lambda: Span(0, 0, 0))
     parallel: int = 1
     row: float | None = None
+    memory: Span | None = None
 
     def count(self, basis: Basis) -> int:
         """How many stages were estimated so."""
@@ -90,7 +99,7 @@ def cost_of(
     spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
     spans["report"] = Span(2.0, _TYPICAL["report"], 6.0, "typical")
     parallel = min(experiment.settings.jobs, os.cpu_count() or 1)
-    return Cost(spans, _total(spans, parallel), parallel, row)
+    return Cost(spans, _total(spans, parallel), parallel, row, memory_of(works, past, size))
 
 
 def cost_left(
@@ -123,6 +132,37 @@ def span_of(stage: Stage, work: Work | None, past: PastTimes, row: float | None)
     return Span(0.3 * usual, usual, 4 * usual, "typical")
 
 
+def memory_of(works: Mapping[Stage, Work | None], past: PastTimes, size: Size | None) -> Span:
+    """MiB of the largest process at its peak.
+
+    A process keeps the peak of the largest stage that it made, and any may make any: the largest
+    peak that was seen at these stages here counts. Where they had other work, or another model, it
+    is a similar one.
+    """
+    peaks: dict[Basis, list[float]] = {"measured": [], "similar": []}
+    for stage, work in works.items():
+        for earlier in past.of(stage.id):
+            if earlier.memory is not None:
+                basis: Basis = "measured" if _is_near(earlier, work) else "similar"
+                peaks[basis].append(earlier.memory)
+    if peaks["measured"]:
+        most = max(peaks["measured"])
+        return Span(0.8 * most, most, 1.3 * most, "measured")
+    if peaks["similar"]:
+        most = max(peaks["similar"])
+        return Span(0.6 * most, most, 2 * most, "similar")
+    data = 0.0 if size is None else size.rows * len(size.schema.features) * _NUMBER
+    return Span(
+        0.6 * _BARE + data, _BARE + _COPIES * data, 2 * _BARE + 3 * _COPIES * data, "typical"
+    )
+
+
+def _is_near(earlier: Past, work: Work | None) -> bool:
+    if work is None or earlier.like != work.like:
+        return False
+    return 1 / _NEAR <= _ratio(earlier, work) <= _NEAR
+
+
 def row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
     """Seconds in which the model of an experiment evaluates one row, by a training before."""
     return row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
@@ -147,8 +187,8 @@ def _is_rows(stage: Stage) -> bool:
 def _by_rows(stage: Stage, seconds: float) -> Span:
     if stage.kind == "training":  # it may stop early
         seconds *= TRAINING_ROW
-        return Span(0.3 * seconds, 0.8 * seconds, 1.5 * seconds + 1, "timed")
-    return Span(0.7 * seconds, 1.3 * seconds + 0.05, 3 * seconds + 0.3, "timed")
+        return Span(0.3 * seconds, seconds, 1.5 * seconds + 1, "timed")
+    return Span(0.7 * seconds, seconds + 0.05, 3 * seconds + 0.3, "timed")
 
 
 def _by_past(times: Sequence[Past], work: Work | None, basis: Basis) -> Span:

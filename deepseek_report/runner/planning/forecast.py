@@ -24,7 +24,8 @@ from deepseek_report.runner.planning.cost import (
 )
 from deepseek_report.runner.planning.model_timing import seconds_of_a_row
 from deepseek_report.runner.planning.past_times import PastTimes
-from deepseek_report.runner.planning.plan import Stage, make_plan, run_id
+from deepseek_report.runner.planning.plan import Stage, data_stage, make_plan, run_id
+from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.planning.work import (
     Size,
     instances_of,
@@ -64,6 +65,7 @@ class DataSeen:
 class Forecast:
     """The plan of an experiment.
 
+    chosen : {explainer: why a recommender chose it so}. evaluations : rows that it had to spend.
     refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
     whole : its report is there.
     """
@@ -72,6 +74,8 @@ class Forecast:
     run_id: str
     data: DataSeen
     stages: Sequence[Expected]
+    chosen: Mapping[str, Text]
+    evaluations: int | None
     refused: Sequence[tuple[str, Text]]
     unfit: Sequence[tuple[str, Text]]
     cost: Cost
@@ -82,9 +86,10 @@ class Forecast:
 def forecast(experiment: Experiment) -> Forecast:
     """The plan; reads the data if the store does not have it, and raises DataError if it is bad."""
     store = Store(Path(experiment.settings.paths.store).absolute())
-    stages = make_plan(experiment)
-    dataset, data = _read(experiment, store, stages[0])
+    dataset, data = _read(experiment, store, data_stage(experiment))
     size = data.size
+    experiment = decided(experiment, size)
+    stages = make_plan(experiment)
     refuse_misfits(experiment, data.schema, _training_part(dataset, stages[0].folder(store)))
     stored = {stage.id: stage.folder(store) is not None for stage in stages}
     identity = run_id(experiment, stages)
@@ -97,6 +102,8 @@ def forecast(experiment: Experiment) -> Forecast:
             Expected(stage.id, stored[stage.id], _calls(experiment, stage, size))
             for stage in stages
         ],
+        chosen=from_plain(experiment.settings.explain.reasons),
+        evaluations=experiment.settings.explain.evaluations,
         refused=[*refused, *not_judged(experiment, data.schema)],
         unfit=unfit,
         cost=_cost(
@@ -146,7 +153,8 @@ def _favourable(schema: Schema) -> str | None:
 def _calls(experiment: Experiment, stage: Stage, size: Size) -> int | None:
     if stage.kind != "explanations":
         return None
-    return planned_calls(experiment, stage.name, size, instances_of(experiment, size))
+    explainer = experiment.multiple["explainers"][stage.name]
+    return planned_calls(experiment, explainer, size, instances_of(experiment, size))
 
 
 def _cost(
@@ -177,7 +185,7 @@ def _needs_a_row(
 
 
 def _stored(experiment: Experiment, store: Store) -> Dataset:
-    folder = make_plan(experiment)[0].folder(store)
+    folder = data_stage(experiment).folder(store)
     if folder is None:
         raise RuntimeError("the data are read before the model is timed")
     return Dataset.load(folder)

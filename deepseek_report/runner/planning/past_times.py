@@ -1,4 +1,4 @@
-"""How long stages took that are in the store, from their manifests."""
+"""How long stages took that are in the store, and how much memory, from their manifests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ _LOOKED_AT = 8
 
 @dataclass(frozen=True)
 class Past:
-    """One finished stage: seconds it took, and its `Work`, where the manifest tells it."""
+    """One finished stage: seconds it took, and its `Work`, where the manifest tells it.
+
+    memory : peak resident memory in MiB of the process that made it, since that was started.
+    """
 
     seconds: float
     units: float | None = None
     like: str = ""
+    memory: float | None = None
 
 
 @dataclass
@@ -68,8 +72,10 @@ def _past(path: Path) -> Past | None:
         work = facts.get("work") or {}
         units = float(work["units"]) if "units" in work else None
         like = str(work.get("like", ""))
+        memory = float(facts.get("peak_memory", 0.0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if not math.isfinite(seconds) or seconds < 0:
         return None
-    return Past(seconds, units if units and units > 0 else None, like)
+    usable = memory if math.isfinite(memory) and memory > 0 else None
+    return Past(seconds, units if units and units > 0 else None, like, usable)

@@ -107,6 +107,7 @@ class _Planner:
         return str(self.experiment.config_of(group, key)["_target_"])
 
     def plan(self) -> list[Stage]:
+        self.data()
         self._model()
         for explainer in self.experiment.multiple["explainers"]:
             self._explainer(explainer)
@@ -117,11 +118,16 @@ class _Planner:
             self._picture(picture)
         return list(self.stages.values())
 
-    def _model(self) -> None:
+    def data(self) -> Stage:
+        """The stage that reads the data, on which no other choice bears."""
         raw, dataset = self.config, self.experiment.single["dataset"]
         source = dataset.source_digest()
         self.add("data", [raw["dataset"], source], (), self.target("dataset"), seed=self.seeds.data)
         self.stages["data"] = replace(self.stages["data"], source=source)
+        return self.stages["data"]
+
+    def _model(self) -> None:
+        raw = self.config
         targets = (self.target("model"), self.target("trainer"))
         trained = [raw["model"], raw["trainer"]]
         model = self.experiment.single["model"]
@@ -214,6 +220,11 @@ def make_plan(experiment: Experiment) -> list[Stage]:
     return _Planner(experiment).plan()
 
 
+def data_stage(experiment: Experiment) -> Stage:
+    """The stage that reads the data; the same whatever is computed of them."""
+    return _Planner(experiment).data()
+
+
 #: Groups of the config that decide what is written, beside what is computed.
 WRITTEN = ("report", "sections", "frameworks", "measure_time")
 
@@ -267,6 +278,8 @@ def _identity(
         "refused": sorted(refused),
         "frameworks": dict(frameworks),
     }
+    if reasons := (config.get("explain") or {}).get("reasons"):
+        content["reasons"] = reasons  # the report says them
     if "seeds" in config:  # runs of older versions have one seed alone
         content["seeds"] = config["seeds"]
     return digest(content)[:12]

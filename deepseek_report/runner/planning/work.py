@@ -98,14 +98,24 @@ def like_of(experiment: Experiment, stage: Stage) -> str:
     return digest([stage.id, target, model])[:16]
 
 
-def planned_calls(experiment: Experiment, name: str, size: Size, instances: int) -> int:
-    """How many rows the model evaluates while this explainer explains so many instances."""
-    explainer: ExplainerPlugin = experiment.multiple["explainers"][name]
+def planned_calls(
+    experiment: Experiment, explainer: ExplainerPlugin, size: Size, instances: int
+) -> int:
+    """How many rows the model evaluates while an explainer explains so many instances."""
     if isinstance(explainer, SuitsModel):
         model = experiment.single["model"]
         explainer = explainer.suited_to(capabilities_of(model, size.schema), size.schema)
-    background = min(experiment.settings.explain.background, size.train)
+    background = background_of(experiment, size)
     return int(explainer.planned_calls(instances, size.players, background))
+
+
+def background_of(experiment: Experiment, size: Size) -> int:
+    """How many training rows stand for a typical input."""
+    return min(experiment.settings.explain.background, size.train)
+
+
+def _explaining(experiment: Experiment, name: str, size: Size, instances: int) -> int:
+    return planned_calls(experiment, experiment.multiple["explainers"][name], size, instances)
 
 
 def instances_of(experiment: Experiment, size: Size) -> int:
@@ -125,7 +135,7 @@ def trained_rows(experiment: Experiment, size: Size) -> int:
 def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     metric, instances = experiment.multiple["metrics"][stage.name], instances_of(experiment, size)
     if stage.subject and isinstance(metric, ExplainsAgain):
-        return planned_calls(experiment, stage.subject, size, metric.explained_again(instances))
+        return _explaining(experiment, stage.subject, size, metric.explained_again(instances))
     if stage.subject:
         return instances * size.players
     if traits_of(metric, MetricPart).scope == "explainers":
@@ -138,7 +148,7 @@ _UNITS: Mapping[str, Callable[[Experiment, Stage, Size], float]] = {
     "data": lambda _, __, size: size.rows * len(size.schema.features),
     "training": lambda experiment, _, size: trained_rows(experiment, size),
     "predictions": lambda _, __, size: size.validation + size.test,
-    "explanations": lambda experiment, stage, size: planned_calls(
+    "explanations": lambda experiment, stage, size: _explaining(
         experiment, stage.name, size, instances_of(experiment, size)
     ),
     "measures": _measures,

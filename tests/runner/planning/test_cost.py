@@ -13,7 +13,15 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
-from deepseek_report.runner.planning.cost import Span, cost_left, cost_of, row_by_training, span_of
+from deepseek_report.runner.planning.cost import (
+    TRAINING_ROW,
+    Span,
+    cost_left,
+    cost_of,
+    memory_of,
+    row_by_training,
+    span_of,
+)
 from deepseek_report.runner.planning.forecast import forecast
 from deepseek_report.runner.planning.model_timing import seconds_of_a_row
 from deepseek_report.runner.planning.past_times import Past, PastTimes
@@ -95,7 +103,7 @@ def test_a_damaged_manifest_tells_no_time(content: str, tmp_path: Path) -> None:
 def test_only_a_long_training_tells_the_time_of_a_row() -> None:
     short, long = Past(2.0, 1000, "a"), Past(30.0, 10_000, "a")
     assert row_by_training([short], "a") is None
-    assert row_by_training([short, long], "a") == pytest.approx(0.001)
+    assert row_by_training([short, long], "a") == pytest.approx(0.003 / TRAINING_ROW)
     assert row_by_training([long], "b") is None
 
 
@@ -192,3 +200,40 @@ def test_a_stored_plan_costs_nothing_and_is_not_timed(
     plan = forecast(experiment)
     assert plan.cost.stages == {}
     assert plan.cost.total == Span(0, 0, 0)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def with_memory(root: Path, stage: str, mib: Any, **work: Any) -> None:
+    folder = root / stage / f"{len(list(root.rglob('*'))):032x}"
+    folder.mkdir(parents=True)
+    facts = {"seconds": 1.0, "work": work, "peak_memory": mib}
+    (folder / "manifest.json").write_text(json.dumps(facts))
+
+
+def test_the_largest_peak_of_the_same_stages_is_what_a_process_will_take(tmp_path: Path) -> None:
+    lime = Stage("explanations/lime", "k")
+    with_memory(tmp_path, SHAP.id, 600.0, units=1000, like="a")
+    with_memory(tmp_path, lime.id, 500.0, units=1000, like="a")
+    span = memory_of({SHAP: Work(1000, "a"), lime: Work(1000, "a")}, PastTimes(tmp_path), None)
+    assert (span.basis, span.expected) == ("measured", 600.0)
+    assert span.low < 600.0 < span.high < 800.0
+
+
+@pytest.mark.parametrize("work", [Work(1000, "b"), Work(9000, "a"), None])
+def test_memory_of_other_work_or_another_model_is_a_wider_guess(
+    tmp_path: Path, work: Work | None
+) -> None:
+    with_memory(tmp_path, SHAP.id, 600.0, units=1000, like="a")
+    span = memory_of({SHAP: work}, PastTimes(tmp_path), None)
+    assert span.basis == "similar"
+    assert span.high / span.low > 3
+
+
+@pytest.mark.parametrize("mib", [0, -5, "much", float("nan"), [1]])
+def test_where_no_peak_is_known_memory_is_a_usual_value(tmp_path: Path, mib: Any) -> None:
+    with_memory(tmp_path, SHAP.id, mib, units=1000, like="a")
+    span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), None)
+    assert span.basis == "typical"
+    assert span.low < span.expected < span.high
