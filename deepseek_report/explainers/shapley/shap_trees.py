@@ -13,7 +13,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import TreeClassifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.shapley.tree_shapley import TreeValues, tree_shapley
+from deepseek_report.statistics.games.tree_shapley import TreeValues, tree_shapley
 
 #: Largest gap between the model's answer and that of its trees: as a share of the spread of
 #: answers, and of their size, since boosting libraries add up in single precision.

@@ -8,8 +8,8 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.explainers.shapley.leaf_games import leaf_values
-from deepseek_report.explainers.shapley.tree_paths import leaves
+from deepseek_report.statistics.games.leaf_games import leaf_values
+from deepseek_report.statistics.games.tree_paths import leaves
 
 #: Cases that go through the trees at once.
 _CASES = 512
