@@ -14,7 +14,7 @@ from pathlib import Path
 
 from performance_page import write_block
 
-PARTS: tuple[str, ...] = ()
+PARTS: tuple[str, ...] = ("interactions",)
 HEAD = """# How often the conclusions are wrong
 
 Shares of simulated worlds, with 95 % intervals. Each block is written by the part of

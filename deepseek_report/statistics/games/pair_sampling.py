@@ -29,49 +29,41 @@ class PairValues:
     """Interaction values of pairs of features in single cases, and what is known of their error.
 
     values : (pair, case). standard_errors : (pair, case) such that the value ± 1.96 of them is an
-    interval of 95 %; 0 where the values are exact. squares : (pair, case) estimates of the squared
-    value whose mean is right, unlike that of `values ** 2`, to which the error adds; negative ones
-    are possible. chance : (pair, case) variance of `squares` were there no interaction.
+    interval of 95 %; 0 where the values are exact. magnitudes : (pair, case) estimates of the
+    values' magnitudes that sampling does not make larger, as it does those of `values`: their mean
+    is 0 where there is no interaction, and at most the magnitude. Single ones may be negative.
     """
 
     values: Floats
     standard_errors: Floats
-    squares: Floats
-    chance: Floats
+    magnitudes: Floats
 
     @classmethod
     def exact(cls, values: Floats) -> PairValues:
         """Of values without an error."""
-        return cls(values, np.zeros_like(values), values**2, np.zeros_like(values))
+        return cls(values, np.zeros_like(values), np.abs(values))
 
     @classmethod
     def of_draws(cls, draws: Floats) -> PairValues:
         """Of (pair, case, draw) independent draws whose mean is the value; at least two a case.
 
-        The mean product of two different draws is the squared value in expectation. The interval
-        is Student's, for an error estimated from few draws.
+        The magnitude is the mean over draws of each with the sign of the sum of the others. The
+        interval is Student's, for an error estimated from few draws.
         """
         from scipy.stats import t
 
         n = draws.shape[2]
-        variances = draws.var(axis=2, ddof=1)
-        sums, own = draws.sum(axis=2), (draws**2).sum(axis=2)
-        wider = float(t.ppf(0.975, n - 1)) / _NORMAL
+        errors = draws.std(axis=2, ddof=1) / np.sqrt(n)
+        others = draws.sum(axis=2, keepdims=True) - draws
         return cls(
             values=draws.mean(axis=2),
-            standard_errors=wider * np.sqrt(variances / n),
-            squares=(sums**2 - own) / (n * (n - 1)),
-            chance=2 * variances**2 / (n * (n - 1)),
+            standard_errors=float(t.ppf(0.975, n - 1)) / _NORMAL * errors,
+            magnitudes=(np.sign(others) * draws).mean(axis=2),
         )
 
     def take(self, pairs: Ints) -> PairValues:
         """Some of the pairs."""
-        return PairValues(
-            self.values[pairs],
-            self.standard_errors[pairs],
-            self.squares[pairs],
-            self.chance[pairs],
-        )
+        return PairValues(self.values[pairs], self.standard_errors[pairs], self.magnitudes[pairs])
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def known(rows: np.ndarray, surrogate: TreeSurrogate) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def asked(known) -> Callable[[int, int], PairValues]:
+def asked(rows, surrogate, known) -> Callable[[int, int], PairValues]:
     def ask(draws: int, seed: int) -> PairValues:
         questions = PairQuestions(rows[:10], rows, PAIRS, draws)
         return questions.answered(bent, surrogate.outputs, known, seed)
@@ -58,16 +58,25 @@ def test_many_draws_come_to_the_value_of_the_definition(asked, exact) -> None:
     estimate = asked(4000, 0)
     assert np.abs(estimate.values - exact).max() < 0.05
     assert holds(estimate, exact).mean() > 0.8
-    np.testing.assert_allclose(estimate.squares, exact**2, atol=0.05)
+    np.testing.assert_allclose(estimate.magnitudes, np.abs(exact), atol=0.05)
 
 
-def test_intervals_hold_the_value_and_squares_have_its_mean(asked, exact) -> None:
+def test_intervals_hold_the_value_and_magnitudes_are_not_too_large(asked, exact) -> None:
     estimates = [asked(8, seed) for seed in range(120)]
     inside = [holds(estimate, exact) for estimate in estimates]
     assert 0.92 < np.mean(inside) < 0.98
-    squares = np.stack([estimate.squares.mean(axis=1) for estimate in estimates])
-    error = squares.std(axis=0) / np.sqrt(len(squares))
-    assert (np.abs(squares.mean(axis=0) - (exact**2).mean(axis=1)) < 4 * error + 1e-12).all()
+    sizes = np.stack([estimate.magnitudes.mean(axis=1) for estimate in estimates])
+    error = sizes.std(axis=0) / np.sqrt(len(sizes))
+    true = np.abs(exact).mean(axis=1)
+    assert (sizes.mean(axis=0) < true + 3 * error + 1e-12).all()
+    assert sizes[:, 0].mean() > 0.9 * true[0]
+
+
+def test_noise_alone_has_no_magnitude() -> None:
+    draws = np.random.default_rng(1).normal(size=(1, 20_000, 4))
+    estimate = PairValues.of_draws(draws)
+    assert np.abs(estimate.values).mean() > 0.35
+    assert abs(estimate.magnitudes.mean()) < 0.01
 
 
 def test_a_surrogate_makes_the_errors_smaller(rows, asked) -> None:
@@ -102,5 +111,5 @@ def test_the_model_is_asked_for_as_many_rows_as_are_said(rows, surrogate) -> Non
 
 def test_exact_values_have_no_error() -> None:
     values = PairValues.exact(np.array([[1.0, -2.0]]))
-    assert values.squares.tolist() == [[1.0, 4.0]]
+    assert values.magnitudes.tolist() == [[1.0, 2.0]]
     assert not values.standard_errors.any()
