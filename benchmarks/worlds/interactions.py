@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from worlds.trials import Table, repeat, share
 COLUMNS, CASES, BACKGROUND, RESAMPLES = 10, 100, 64, 200
 #: Of the neighbouring columns.
 CORRELATION = 0.3
-SEARCH = PairSearch(most=5, features=25, surrogate_rows=2000, draws=6)
+SEARCH = PairSearch(most=4, features=25, surrogate_rows=1500, draws=5)
 #: What a column adds: terms of an additive model.
 TERMS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     lambda x: x,
@@ -155,7 +155,7 @@ def of_intervals(draws: int, seed: int) -> tuple[float, bool, float]:
     def output(rows: np.ndarray) -> np.ndarray:
         return base(rows) + slope * rows[:, pair].prod(axis=1)
 
-    search = PairSearch(5, 25, 2000, draws)
+    search = replace(SEARCH, draws=draws)
     model = search.of_model(LogOdds(output), inputs, background, seed)
     place = next((k for k, own in enumerate(model.pairs) if sorted(own) == pair.tolist()), None)
     if place is None:
@@ -204,13 +204,13 @@ def _fitted(n: int, jobs: int) -> Table:
     rows = []
     for kind in ("boosted stumps", "boosting", "forest"):
         for strength in (0.0, 0.2, 0.4):
-            outcomes = repeat(partial(of_fitted, kind, strength), n // 2, jobs)
+            outcomes = repeat(partial(of_fitted, kind, strength), n // 5, jobs)
             first, other = zip(*outcomes, strict=True)
             truth = f"a product of {strength:.0%}" if strength else "none"
             rows.append([kind, truth, share(first) if strength else "–", share(other)])
     return Table(
         "Interactions of trees that were fitted",
-        f"{n // 2} fits each to 2 000 labels drawn from such models; exact values of the fitted "
+        f"{n // 5} fits each to 2 000 labels drawn from such models; exact values of the fitted "
         "trees. A pair beside the planted one is an interaction of the model, not of the world: "
         "trees make some from noise, and a forest of probabilities by its bounded output.",
         ("model", "interaction in the world", "found first", "another pair is called"),
@@ -220,7 +220,7 @@ def _fitted(n: int, jobs: int) -> Table:
 
 def _intervals(n: int, jobs: int) -> Table:
     rows = []
-    for draws in (6, 24):
+    for draws in (5, 20):
         outcomes = np.array(repeat(partial(of_intervals, draws), n, jobs), dtype=float)
         known = outcomes[~np.isnan(outcomes[:, 0])]
         size = share(known[:, 1].astype(bool).tolist())

@@ -69,7 +69,7 @@ class PairSizes:
         quantile = float(t.ppf(1 - _LEVEL / max(looked_at, 1), n - 1))
         error = values.magnitudes.std(axis=1, ddof=1) / np.sqrt(n)
         control = LEAST_SHARE * spread + quantile * error
-        return cls(*(np.maximum(ends, 0.0) for ends in (size, low, high)), control)
+        return cls(np.maximum(size, 0.0), np.maximum(low, 0.0), np.maximum(high, 0.0), control)
 
     @property
     def is_interaction(self) -> Bools:
@@ -145,10 +145,10 @@ class Interactions(ModelMetric):
     )
 
     cases: Annotated[int, Field(ge=10)] = 100
-    pairs: Annotated[int, Field(ge=1, le=50)] = 5
+    pairs: Annotated[int, Field(ge=1, le=50)] = 4
     features: Annotated[int, Field(ge=2, le=100)] = 25
-    draws: Annotated[int, Field(ge=2, le=10_000)] = 6
-    surrogate_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    draws: Annotated[int, Field(ge=2, le=10_000)] = 5
+    surrogate_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 1500
     resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
