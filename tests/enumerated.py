@@ -23,3 +23,27 @@ def enumerated(
         weights = np.array([1 / (n_features * comb(n_features - 1, int(size))) for size in sizes])
         values[:, feature] = weights @ (worth[without + (1 << feature)] - worth[without])
     return values
+
+
+def enumerated_interactions(
+    output: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray, background: np.ndarray
+) -> np.ndarray:
+    """(row, feature, feature) interventional Shapley interaction indices, 0 on the diagonal."""
+    n_features = inputs.shape[1]
+    coalitions = (np.arange(2**n_features)[:, None] >> np.arange(n_features)) & 1 == 1
+    mixed = np.where(coalitions[:, None, None, :], inputs[:, None, :], background)
+    worth = output(mixed.reshape(-1, n_features)).reshape(mixed.shape[:3]).mean(axis=2)
+    values = np.zeros((*inputs.shape, n_features))
+    for first in range(n_features):
+        for second in range(n_features):
+            if first == second:
+                continue
+            i, j = 1 << first, 1 << second
+            without = np.flatnonzero(~coalitions[:, first] & ~coalitions[:, second])
+            sizes = coalitions[without].sum(axis=1)
+            weights = np.array(
+                [1 / ((n_features - 1) * comb(n_features - 2, int(size))) for size in sizes]
+            )
+            gains = worth[without + i + j] - worth[without + i] - worth[without + j]
+            values[:, first, second] = weights @ (gains + worth[without])
+    return values

@@ -21,8 +21,15 @@ _PROTOCOL = "a protocol is called as what follows it"
 SHARED_NAMES = {
     **dict.fromkeys(
         (
-            *("agreement", "cases", "group_rates", "labels_table", "learning_curve"),
-            *("localisation", "part_performance", "prototypes", "residuals", "robustness"),
+            *("agreement", "cases", "group_rates", "interactions", "labels_table"),
+            *(
+                "learning_curve",
+                "localisation",
+                "part_performance",
+                "prototypes",
+                "residuals",
+                "robustness",
+            ),
             *("routing", "shape_functions", "slices", "threshold_sweep"),
         ),
         _PART,

@@ -27,6 +27,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.group_explanations import attribution
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.wording.estimates import estimate
 
 #: How many features the table of ranks shows.
 SHOWN = 12
@@ -35,12 +36,14 @@ _METRICS = (
     "attention",
     "route_entropy",
     "expert_load",
+    "interactions",
     "shape_functions",
     "prototypes",
 )
 _PICTURES = (
     "global_importance",
     "beeswarm",
+    "interactions",
     "shape_functions",
     "prototypes",
     "attention_maps",
@@ -64,6 +67,7 @@ class ExplanationsSection:
         table = [r for r in rows(results, "importance", "importance") if r["explainer"] != CONTROL]
         if table:
             _answer(draft, table)
+        _interactions(draft)
         draft.notes(_METRICS)
         _caveats(draft)
         draft.values |= {
@@ -141,6 +145,24 @@ def _answer(draft: Draft, table: list[Row]) -> None:
             }
             for other in others
         ],
+    )
+
+
+def _interactions(draft: Draft) -> None:
+    """The metric's verdict on pairs of features."""
+    pairs = rows(draft.results, "interactions", "pairs")
+    if not pairs:
+        return
+    beyond = [row for row in pairs if row["interacts"]]
+    strongest = (beyond or pairs)[0]
+    draft.answer(
+        "interaction" if beyond else "no_interaction",
+        first=feature_inline(draft.results, strongest["label_a"]),
+        second=feature_inline(draft.results, strongest["label_b"]),
+        share=estimate(strongest["share"], strongest["share_low"], strongest["share_high"]),
+        control=finite(strongest["control"]),
+        beyond=len(beyond),
+        looked_at=int(strongest["looked_at"]),
     )
 
 

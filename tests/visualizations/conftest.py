@@ -580,6 +580,7 @@ def _own_account(b: Builder) -> None:
             own = {"feature": feature.name, "from": edges[:-1], "to": edges[1:], "share": 0.1}
             density.append(pd.DataFrame(own))
     b.measure("shape_functions", curves=pd.concat(curves), density=pd.concat(density))
+    _interactions(b)
     cases = np.arange(1, 13)
     prototypes = pd.DataFrame(
         {
@@ -601,6 +602,37 @@ def _own_account(b: Builder) -> None:
         for r, f in enumerate(b.schema.features, start=1)
     ]
     b.measure("prototypes", prototypes=prototypes, inputs=pd.DataFrame(inputs))
+
+
+def _interactions(b: Builder) -> None:
+    """Pairs of neighbours, the first an interaction whose effect is told."""
+    features = b.schema.features
+    first, second = features[:4], features[1:5]
+    share = np.array([0.31, 0.12, 0.04, 0.0])
+    pairs = pd.DataFrame(
+        {
+            "feature_a": [f.name for f in first], "feature_b": [f.name for f in second],
+            "label_a": [f.label for f in first], "label_b": [f.label for f in second],
+            "share": share, "share_low": share * 0.8, "share_high": share * 1.3 + 0.01,
+            "control": 0.13, "interacts": share > 0.13, "size": share * 2, "low": share * 1.6,
+            "high": share * 2.6, "n": 100, "looked_at": 253, "exact": False, "space": "logit",
+        }
+    )  # fmt: skip
+    along = next(f for f in first if f.is_numeric)
+    values = np.linspace(0, 400_000, 8)
+    effects = pd.concat(
+        pd.DataFrame(
+            {
+                "feature": along.name, "label": along.label, "kind": along.kind,
+                "unit": along.unit or "", "value": values,
+                "display": [along.display(value) for value in values],
+                "by_label": second[0].label, "by_display": second[0].display(float(level)),
+                "output": level * values / 400_000 - 0.5,
+            }
+        )
+        for level in range(2)
+    )  # fmt: skip
+    b.measure("interactions", pairs=pairs, effects=effects)
 
 
 def part_of(feature: Feature) -> str:

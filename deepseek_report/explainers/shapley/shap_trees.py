@@ -5,19 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-import numpy as np
-
-from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import TreeClassifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.shapley.tree_shapley import TreeValues, tree_shapley
-
-#: Largest gap between the model's answer and that of its trees: as a share of the spread of
-#: answers, and of their size, since boosting libraries add up in single precision.
-_GAP_ALLOWED, _ROUNDING = 1e-4, 1e-6
+from deepseek_report.statistics.games.tree_shapley import TreeValues, tree_shapley
 
 
 def tree_values(context: ExplainContext) -> tuple[TreeValues, OutputSpace]:
@@ -48,16 +41,8 @@ def tree_values(context: ExplainContext) -> tuple[TreeValues, OutputSpace]:
         context.target,
     )
     answers = context.output(context.inputs)
-    if ensemble.space == "logit":
-        check_answers(1 / (1 + np.exp(-values.outputs)), answers)
-        return values, ensemble.space
-    check_answers(values.outputs, answers)
-    return replace(values, outputs=answers), ensemble.space
-
-
-def check_answers(of_trees: Floats, answers: Floats) -> None:
-    """Raise NotApplicableError where trees give other answers than the model itself."""
-    gap = np.abs(of_trees - answers).max(initial=0.0)
-    spread, size = np.ptp(answers) if len(answers) else 0.0, np.abs(answers).max(initial=1.0)
-    if gap > _GAP_ALLOWED * spread + _ROUNDING * size:
+    if not values.add_up(answers, ensemble.space):
         raise NotApplicableError(message("explainer_refusals.not_additive"))
+    if ensemble.space != "logit":
+        values = replace(values, outputs=answers)
+    return values, ensemble.space

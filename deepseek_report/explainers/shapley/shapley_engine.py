@@ -17,9 +17,9 @@ from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_
 from deepseek_report.explainers.shapley.paired_regression import PairedRegression
 from deepseek_report.explainers.shapley.partition import standardised
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
-from deepseek_report.explainers.shapley.tree_surrogate import TreeSurrogate
 from deepseek_report.explainers.shared.attributions import seed_of
 from deepseek_report.explainers.shared.coalitions import MOST_CELLS
+from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 
 #: Different designs: instances of one design share its sampling error, which means over many
 #: instances would keep; each design costs one regression.

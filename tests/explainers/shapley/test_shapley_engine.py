@@ -132,3 +132,19 @@ def test_does_without_the_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_surrogate_makes_sampled_values_sharper_and_leaves_them_right(
+    toy_schema, toy_classifier, context
+) -> None:
+    def stepped(table: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-2 * table[:, 0] * (table[:, 1] > 0) - table[:, 2] ** 2 + 1))
+
+    to_explain = context(toy_classifier(toy_schema(12), probability=stepped), n=12, n_background=30)
+    plain = Shap(surrogate_rows=0).explain(to_explain)
+    helped = Shap().explain(to_explain)
+    assert helped.standard_error.mean() < 0.7 * plain.standard_error.mean()
+    exact = Shap(rounds=400, surrogate_rows=0).explain(to_explain).values
+    inside = np.abs(helped.values - exact) <= 1.96 * helped.standard_error + 1e-3
+    assert inside.mean() > 0.93
+    np.testing.assert_allclose(helped.completeness_gap, 0, atol=1e-9)

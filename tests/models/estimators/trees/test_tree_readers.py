@@ -14,8 +14,8 @@ import pytest
 
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.shapley.tree_shapley import tree_shapley
 from deepseek_report.models.estimators.trees.tree_readers import read_trees
+from deepseek_report.statistics.games.tree_shapley import tree_shapley
 from tests.enumerated import enumerated
 
 Output = Callable[[np.ndarray], np.ndarray]
@@ -267,7 +267,7 @@ import sys
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 import deepseek_report.explainers.shapley.shap
-from deepseek_report.explainers.shapley.shap_trees import tree_shapley
+from deepseek_report.statistics.games.tree_shapley import tree_shapley
 from deepseek_report.models.estimators.trees.tree_readers import read_trees
 rows = np.eye(4)
 values = tree_shapley(read_trees(DecisionTreeClassifier().fit(rows, [0, 1, 1, 0])), rows, rows, 1)

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.explainers.shapley.tree_shapley import tree_shapley
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.protocols.trees import TreeEnsemble
+from deepseek_report.statistics.games.leaf_interactions import tree_interactions
+from deepseek_report.statistics.games.tree_shapley import tree_shapley
 from deepseek_report.statistics.histogram_trees import HistogramTrees
 
 #: Of the rows, the share that says how far the trees are to be trusted.
@@ -83,9 +85,16 @@ class TreeSurrogate:
 
     def values(self, inputs: Floats, background: Floats) -> Floats:
         """(row, column) exact Shapley values of the surrogate against all background rows."""
-        ensemble = HistogramTrees().read(self.trees).with_outputs(np.array([[self.weight]]))
-        of_trees = tree_shapley(ensemble, inputs, background, 0).values
+        of_trees = tree_shapley(self._ensemble, inputs, background, 0).values
         return np.asarray(_centred(inputs, self.means) * self.slopes + of_trees)
+
+    def interactions(self, inputs: Floats, background: Floats, features: Ints) -> Floats:
+        """(pair, row) exact interaction values of the surrogate; see `tree_interactions`."""
+        return tree_interactions(self._ensemble, inputs, background, 0, features)
+
+    @property
+    def _ensemble(self) -> TreeEnsemble:
+        return HistogramTrees().read(self.trees).with_outputs(np.array([[self.weight]]))
 
 
 def _mixtures(background: Floats, rows: int, random: np.random.Generator) -> Floats:

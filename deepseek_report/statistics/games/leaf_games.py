@@ -20,7 +20,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.explainers.shapley.tree_paths import Codes, NodePaths
+from deepseek_report.statistics.games.tree_paths import Codes, NodePaths
 
 #: Numbers in the largest array that is made at once: about a megabyte.
 _NUMBERS = 130_000
@@ -156,7 +156,7 @@ def _by_pairs(failed: Codes, absent: Codes, share: Floats, length: int) -> Float
     -------
     (leaf, place, case)
     """
-    in_a, in_b = _bits(absent, length), _bits(failed, length)
+    in_a, in_b = bits(absent, length), bits(failed, length)
     a, b = in_a.sum(axis=2), in_b.sum(axis=2)
     by_b = _inverse_binomials(length)[:, a].transpose(1, 0, 2) * share[:, None, None]
     together = (failed[:, :, None] & absent[:, None, :]) == 0
@@ -173,7 +173,7 @@ def _inverse_binomials(length: int) -> Floats:
     return np.array([[1 / comb(a + b, a) for a in sizes] for b in sizes])
 
 
-def _bits(codes: Codes, length: int) -> Any:
+def bits(codes: Codes, length: int) -> Any:
     """(leaf, row) -> (leaf, row, place) whether the set holds the feature at each place."""
     places = np.array([1 << place for place in range(length)], dtype=codes.dtype)
     return (codes[:, :, None] & places) != 0

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from deepseek_report.explainers.shapley.player_orders import all_coalitions
-from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.explainers.shapley.tree_surrogate import TreeSurrogate
+from deepseek_report.statistics.games.leaf_interactions import pairs_of_features
+from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
+from tests.enumerated import enumerated_interactions
 
 COLUMNS = 5
 
@@ -65,17 +66,10 @@ def test_of_a_constant_nothing_is_told(rows: np.ndarray) -> None:
     np.testing.assert_allclose(surrogate.values(rows, rows), 0, atol=1e-12)
 
 
-def test_makes_sampled_values_sharper_and_leaves_them_right(
-    toy_schema, toy_classifier, context
-) -> None:
-    def bent(table: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-2 * table[:, 0] * (table[:, 1] > 0) - table[:, 2] ** 2 + 1))
-
-    to_explain = context(toy_classifier(toy_schema(12), probability=bent), n=12, n_background=30)
-    plain = Shap(surrogate_rows=0).explain(to_explain)
-    helped = Shap().explain(to_explain)
-    assert helped.standard_error.mean() < 0.7 * plain.standard_error.mean()
-    exact = Shap(rounds=400, surrogate_rows=0).explain(to_explain).values
-    inside = np.abs(helped.values - exact) <= 1.96 * helped.standard_error + 1e-3
-    assert inside.mean() > 0.93
-    np.testing.assert_allclose(helped.completeness_gap, 0, atol=1e-9)
+def test_its_interactions_are_those_of_all_coalitions_of_its_outputs(rows: np.ndarray) -> None:
+    surrogate = TreeSurrogate.fitted(wavy, rows, rows=1000, seed=1)
+    features = np.array([3, 1, 0])
+    values = surrogate.interactions(rows[:3], rows, features)
+    exact = enumerated_interactions(surrogate.outputs, rows[:3], rows)
+    for (first, second), own in zip(pairs_of_features(features), values, strict=True):
+        np.testing.assert_allclose(own, exact[:, first, second], atol=1e-9)

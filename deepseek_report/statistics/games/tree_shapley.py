@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.explainers.shapley.leaf_games import leaf_values
-from deepseek_report.explainers.shapley.tree_paths import leaves
+from deepseek_report.statistics.games.leaf_games import leaf_values
+from deepseek_report.statistics.games.tree_paths import leaves
 
 #: Cases that go through the trees at once.
 _CASES = 512
+#: Largest gap between the model's answer and that of its trees: as a share of the spread of
+#: answers, and of their size, since boosting libraries add up in single precision.
+_GAP_ALLOWED, _ROUNDING = 1e-4, 1e-6
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,16 @@ class TreeValues:
     values: Floats
     outputs: Floats
     base: float
+
+    def add_up(self, answers: Floats, space: OutputSpace) -> bool:
+        """Whether the sums of the trees, in their space, come to the answers of the model.
+
+        answers : (case,) probabilities of the output, or numbers.
+        """
+        sums = 1 / (1 + np.exp(-self.outputs)) if space == "logit" else self.outputs
+        gap = np.abs(sums - answers).max(initial=0.0)
+        spread, size = np.ptp(answers) if len(answers) else 0.0, np.abs(answers).max(initial=1.0)
+        return bool(gap <= _GAP_ALLOWED * spread + _ROUNDING * size)
 
 
 def tree_shapley(

@@ -1,0 +1,280 @@
+"""Which features act together: the effect of one depends on the value of the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Feature, Modality, Schema
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, evenly_spaced
+from deepseek_report.metrics.explanations.model_pairs import ModelPairs, PairSearch
+from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.games.pair_sampling import PairValues
+from deepseek_report.statistics.resampling import bootstrap_method
+
+#: A pair is an interaction from this share of the output's spread on.
+LEAST_SHARE = 0.05
+#: Of the whole family of pairs, how often one may be called an interaction by chance.
+_LEVEL = 0.05
+#: Cases that a mean over cases needs at least.
+_FEWEST_CASES = 10
+_GRABISCH = "Grabisch & Roubens 1999, doi 10.1007/s001820050125"
+#: Where the effect of a number is drawn: quantiles of the training part; and at which values of the
+#: other number.
+_GRID, _LEVELS = np.linspace(0.05, 0.95, 10), (0.1, 0.5, 0.9)
+#: Categories that the effect is drawn for, the most frequent ones; background rows averaged over.
+_CATEGORIES, _ROWS = 6, 32
+
+
+@dataclass(frozen=True)
+class PairSizes:
+    """How large the interactions of pairs are over the cases.
+
+    size, low, high : (pair,) mean magnitude over the cases with its 95 % interval, in the unit of
+    the output. control : (pair,) what the size must exceed for the pair to be an interaction.
+    """
+
+    size: Floats
+    low: Floats
+    high: Floats
+    control: Floats
+
+    @classmethod
+    def of(
+        cls, values: PairValues, spread: float, looked_at: int, resamples: int, seed: int
+    ) -> PairSizes:
+        """Sizes, and from where on a pair is called an interaction.
+
+        That is where the one-sided lower limit of the size reaches `LEAST_SHARE` of the spread, so
+        that neither the sampling of the values nor that of the cases explains it. The limit is at
+        5 % over all the pairs that were looked at (Bonferroni, Student's t).
+
+        values : (pair, case). spread : of the output, in its unit.
+        """
+        from scipy.stats import t
+
+        n = values.magnitudes.shape[1]
+        size, low, high = bootstrap_mean(values.magnitudes.T, resamples, seed)
+        quantile = float(t.ppf(1 - _LEVEL / max(looked_at, 1), n - 1))
+        error = values.magnitudes.std(axis=1, ddof=1) / np.sqrt(n)
+        control = LEAST_SHARE * spread + quantile * error
+        return cls(np.maximum(size, 0.0), np.maximum(low, 0.0), np.maximum(high, 0.0), control)
+
+    @property
+    def is_interaction(self) -> Bools:
+        """(pair,) the verdict."""
+        return self.size > self.control
+
+
+@dataclass(frozen=True)
+class Interactions(ModelMetric):
+    """Which pairs of features act together in the model, and how strongly.
+
+    The Shapley interaction value of a pair in a case says by how much more the two move the output
+    together than each does alone, averaged over what is known of the others. Reported is its size,
+    the mean magnitude over the explained cases, as a share of the spread of the output: how far the
+    cases' outputs lie from the mean output of the background, on average. For models of trees
+    the values are exact. For others boosted trees are fitted to the model's output first, whose
+    exact values choose the pairs, and the values of these few pairs are estimated by asking the
+    model; sampling makes none of them look larger. In log-odds (or the number) unless the
+    model gives probabilities of 0 or 1, or the trees add up to a probability: there, a bounded
+    output makes strong effects interact by itself. Features that are left out come from the
+    background, each row as a whole, so that combinations may occur that real cases do not have.
+
+    cases : explained cases at most; models of large forests get fewer. pairs : strongest pairs
+    listed. features : of the largest attribution, all pairs of which are looked at. draws : of each
+    listed pair in each case, four rows of the model each. surrogate_rows : that the boosted trees
+    are fitted to.
+
+    Reference: Grabisch & Roubens 1999, doi 10.1007/s001820050125; Lundberg et al. 2020,
+    doi 10.1038/s42256-019-0138-9 (interaction values of trees).
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    tables: ClassVar[TableTypes] = {
+        "pairs": TableType(
+            (
+                Column("feature_a", shown=False),
+                Column("feature_b", shown=False),
+                Column("label_a"),
+                Column("label_b"),
+                estimate("share", "share", prefix="share", required=True),
+                Column("control", "share"),
+                Column("interacts", "yes_no"),
+                estimate("size", "number"),
+                Column("n", "count"),
+                Column("looked_at", "count", shown=False),
+                Column("exact", "yes_no", shown=False),
+                Column("space", shown=False),
+            ),
+            section="explanations",
+            folded=True,
+            release=TableRelease(counts=("n",)),
+        ),
+        "effects": TableType(
+            (
+                Column("feature"),
+                Column("label"),
+                Column("kind"),
+                Column("unit"),
+                Column("value", "number"),
+                Column("display"),
+                Column("by_label"),
+                Column("by_display"),
+                Column("output", "number"),
+            ),
+            release=TableRelease(values=("value",)),
+        ),
+    }
+    bounds: ClassVar[Bounds] = {"strongest_interaction": (0.0, None)}
+    category: ClassVar[Category] = "explanation"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"background", "cases", "classifier", "dataset", "seed"}
+    )
+
+    cases: Annotated[int, Field(ge=10)] = 100
+    pairs: Annotated[int, Field(ge=1, le=50)] = 4
+    features: Annotated[int, Field(ge=2, le=100)] = 25
+    draws: Annotated[int, Field(ge=2, le=10_000)] = 5
+    surrogate_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 1500
+    resamples: Resamples = 2000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema, explained = context.dataset.schema, context.cases.explained
+        if len(schema.features) < 2 or len(explained) < _FEWEST_CASES:
+            raise NotApplicableError(message("refusals.no_pairs", least=_FEWEST_CASES))
+        chosen = explained[evenly_spaced(len(explained), self.cases)]
+        search = PairSearch(self.pairs, self.features, self.surrogate_rows, self.draws)
+        inputs = context.dataset.test.inputs[chosen]
+        model = search.of_model(context.classifier, inputs, context.background, context.seed)
+        if not model.spread > 0:
+            raise NotApplicableError(message("refusals.constant_output"))
+        sizes = PairSizes.of(
+            model.values, model.spread, model.looked_at, self.resamples, context.seed
+        )
+        pairs = _table(model, sizes, schema)
+        return Measurement(
+            scores=(self._score(pairs, context.seed),),
+            tables={"pairs": pairs, "effects": _effects(model, sizes, context)},
+            notes=(
+                message(
+                    "notes.interactions.method",
+                    exact=model.exact,
+                    space=model.output.space,
+                    least=LEAST_SHARE,
+                    looked_at=model.looked_at,
+                    n=int(pairs["n"].iloc[0]),
+                ),
+            ),
+        )
+
+    def _score(self, pairs: pd.DataFrame, seed: int) -> Score:
+        strongest = pairs.iloc[0]
+        return Score(
+            "strongest_interaction",
+            "explanation",
+            float(strongest["share"]),
+            int(strongest["n"]),
+            "none",
+            low=float(strongest["share_low"]),
+            high=float(strongest["share_high"]),
+            interval_method=bootstrap_method("BCa", self.resamples, seed),
+            bounds=(0.0, None),
+            reference=_GRABISCH,
+            note=message(
+                "notes.interactions.strongest",
+                first=strongest["label_a"],
+                second=strongest["label_b"],
+                looked_at=int(strongest["looked_at"]),
+            ),
+        )
+
+
+def _table(model: ModelPairs, sizes: PairSizes, schema: Schema) -> pd.DataFrame:
+    first, second = ([schema.features[column] for column in side] for side in model.pairs.T)
+    spread = model.spread
+    return pd.DataFrame(
+        {
+            "feature_a": [feature.name for feature in first],
+            "feature_b": [feature.name for feature in second],
+            "label_a": [feature.label for feature in first],
+            "label_b": [feature.label for feature in second],
+            "share": sizes.size / spread,
+            "share_low": sizes.low / spread,
+            "share_high": sizes.high / spread,
+            "control": sizes.control / spread,
+            "interacts": sizes.is_interaction,
+            "size": sizes.size,
+            "low": sizes.low,
+            "high": sizes.high,
+            "n": model.values.values.shape[1],
+            "looked_at": model.looked_at,
+            "exact": model.exact,
+            "space": model.output.space,
+        }
+    )
+
+
+def _effects(model: ModelPairs, sizes: PairSizes, context: MeasureContext) -> pd.DataFrame:
+    """The mean output by the values of one feature of the strongest interaction, and of the other.
+
+    Over at most 32 background rows, in which both features are replaced; empty without one.
+    """
+    kinds = Interactions.tables["effects"]
+    if not sizes.is_interaction.any():
+        return pd.DataFrame(columns=kinds.keys)
+    schema, train = context.dataset.schema, context.dataset.train.inputs
+    pair = model.pairs[int(sizes.is_interaction.argmax())]
+    along, by = sorted(pair, key=lambda column: not schema.features[column].is_numeric)
+    values = _values(schema.features[along], train[:, along], _GRID)
+    levels = _values(schema.features[by], train[:, by], np.array(_LEVELS))
+    rows = context.background[evenly_spaced(len(context.background), _ROWS)]
+    cells = np.repeat(np.repeat(rows[None, None], len(levels), 0), len(values), 1)
+    cells[..., along] = values[None, :, None]
+    cells[..., by] = levels[:, None, None]
+    outputs = model.output.of(cells.reshape(-1, rows.shape[1])).reshape(cells.shape[:3]).mean(2)
+    return pd.DataFrame(
+        _records((schema.features[along], schema.features[by]), values, levels, outputs)
+    )
+
+
+def _records(
+    features: tuple[Feature, Feature], values: Floats, levels: Floats, outputs: Floats
+) -> list[dict[str, Any]]:
+    along, by = features
+    about = {"feature": along.name, "label": along.label, "kind": along.kind}
+    return [
+        {
+            **about,
+            "unit": along.unit or "",
+            "value": value,
+            "display": along.display(value),
+            "by_label": by.label,
+            "by_display": by.display(level),
+            "output": outputs[row, column],
+        }
+        for row, level in enumerate(levels)
+        for column, value in enumerate(values)
+    ]
+
+
+def _values(feature: Feature, train: Floats, quantiles: Floats) -> Floats:
+    """Values of a number at quantiles, or the most frequent categories, as many at most."""
+    known = train[~np.isnan(train)]
+    if feature.is_numeric:
+        return np.unique(np.quantile(known, quantiles, method="nearest"))
+    categories, counts = np.unique(known, return_counts=True)
+    most = min(_CATEGORIES, len(quantiles))
+    return np.sort(categories[np.argsort(-counts, kind="stable")[:most]])

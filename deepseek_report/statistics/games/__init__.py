@@ -1,0 +1,1 @@
+"""Cooperative games of features: exact values of trees, which also stand for other models."""
