@@ -29,7 +29,7 @@ def command(arguments: list[str]) -> int:
     )
     parser.add_argument("--output", metavar="DIR", type=Path, help="the folder to write")
     options = parser.parse_args(arguments)
-    from deepseek_report.comparisons.performance import Region
+    from deepseek_report.comparisons.paired_performance import Region
     from deepseek_report.runner.comparing import CompareOptions
 
     region = Region(share=options.region)

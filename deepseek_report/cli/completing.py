@@ -18,6 +18,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "runs": ("--config-dir", "--help"),
     "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),
     "list": ("--config-dir", "--help"),
+    "compare": ("--baseline", "--region", "--output", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
 }
@@ -63,7 +64,7 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
     from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
-    if command in {"render", "verify"}:
+    if command in {"compare", "render", "verify"}:
         return _run_folders(current)
     if command == "completion":
         return SHELLS if len(words) == 1 else ()

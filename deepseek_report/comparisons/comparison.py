@@ -9,17 +9,17 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.concluding import conclusions
-from deepseek_report.comparisons.decisions import decisions
-from deepseek_report.comparisons.explanations import explanations
 from deepseek_report.comparisons.methods import Method, methods_of, run_labels
-from deepseek_report.comparisons.performance import Region, performance
+from deepseek_report.comparisons.paired_decisions import decisions
+from deepseek_report.comparisons.paired_explanations import explanations
+from deepseek_report.comparisons.paired_performance import Region, performance
 from deepseek_report.comparisons.price import price
 from deepseek_report.comparisons.what_varied import what_varied
 from deepseek_report.errors import ArtifactError
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StudyComparison:
     """A study, read.
 
     methods : runs that differ in their seeds alone are one. labels : (run,) what each is called.
@@ -36,7 +36,9 @@ class Comparison:
     conclusions: Sequence[Message]
 
 
-def compare(study: Study, baseline: int | None = None, region: Region | None = None) -> Comparison:
+def compare(
+    study: Study, baseline: int | None = None, region: Region | None = None
+) -> StudyComparison:
     """Compare runs by their artifacts alone.
 
     Parameters
@@ -61,7 +63,7 @@ def compare(study: Study, baseline: int | None = None, region: Region | None = N
         "compared_price": price(study, methods),
     }
     concluded = conclusions(study, methods, measurements, region)
-    return Comparison(study, methods, labels, baseline, measurements, concluded)
+    return StudyComparison(study, methods, labels, baseline, measurements, concluded)
 
 
 def _refuse(study: Study) -> None:

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.methods import Method
-from deepseek_report.comparisons.performance import Region
+from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.tasks import task_of
 
 #: Probability of no practical difference from which on two methods count as alike.

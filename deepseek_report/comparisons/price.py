@@ -12,8 +12,8 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.comparisons.decisions import largest_gap
 from deepseek_report.comparisons.methods import Method
+from deepseek_report.comparisons.paired_decisions import largest_gap
 from deepseek_report.tasks import task_of
 
 PRICES = TableType(

@@ -32,7 +32,7 @@ def what_varied(study: Study) -> Measurement:
     together : number of the group of settings that always change together; settings of one group
     cannot be told apart.
     """
-    varying = _told(study)
+    varying = _shortened(study)
     patterns = {key: _pattern(values) for key, values in varying.items()}
     groups = {pattern: number for number, pattern in enumerate(dict.fromkeys(patterns.values()), 1)}
     rows = [
@@ -49,23 +49,23 @@ def what_varied(study: Study) -> Measurement:
     return Measurement(tables={"settings": table}, notes=notes).typed({"settings": SETTINGS})
 
 
-def _told(study: Study) -> dict[str, Sequence[Any]]:
+def _shortened(study: Study) -> dict[str, Sequence[Any]]:
     """The settings that differ; of a part that is another one in some runs, its name alone."""
     known = {key: each for key, each in study.varying.items() if is_of_results(key)}
     others = {key.removesuffix("._target_") for key in known if key.endswith("._target_")}
-    told: dict[str, Sequence[Any]] = {}
+    shown: dict[str, Sequence[Any]] = {}
     for key, values in known.items():
         part = next((name for name in others if key.startswith(f"{name}.")), "")
         if not part and ABSENT in values and key.count(".") > 1:
-            told[key.rpartition(".")[0]] = [_SOME if each != ABSENT else ABSENT for each in values]
+            shown[key.rpartition(".")[0]] = [_SOME if each != ABSENT else ABSENT for each in values]
         elif not part:
-            told[key] = values
+            shown[key] = values
         elif part == MODEL:
-            told[part] = [model_name(run) for run in study]
+            shown[part] = [model_name(run) for run in study]
         else:
             targets = known[f"{part}._target_"]
-            told[part] = [str(target).rpartition(".")[2] for target in targets]
-    return told
+            shown[part] = [str(target).rpartition(".")[2] for target in targets]
+    return shown
 
 
 def _pattern(values: Sequence[Any]) -> tuple[int, ...]:
@@ -98,7 +98,7 @@ def _confounded(
 
 def pairing(study: Study) -> list[Message]:
     """What the runs share, and therefore what can be compared pair by pair."""
-    return [
-        message("comparison.same_rows" if study.same_rows else "comparison.other_rows"),
-        message("comparison.same_seeds" if study.same_seeds else "comparison.other_seeds"),
-    ]
+    rows = message("comparison.same_rows") if study.same_rows else message("comparison.other_rows")
+    if study.same_seeds:
+        return [rows, message("comparison.same_seeds")]
+    return [rows, message("comparison.other_seeds")]

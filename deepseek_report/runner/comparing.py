@@ -14,15 +14,15 @@ from deepseek_report.artifacts.message import message, plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.study import Study
-from deepseek_report.comparisons.comparison import Comparison, compare
-from deepseek_report.comparisons.performance import Region
+from deepseek_report.comparisons.comparison import StudyComparison, compare
+from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import Format, ReportOptions
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.studies.compared import Compared, contents
-from deepseek_report.visualizations.studies.methods import methods_picture
+from deepseek_report.visualizations.studies.methods_picture import methods_picture
 from deepseek_report.wording.of_results import words_of
 
 #: Folder below the reports that holds comparisons, and what each says of itself.
@@ -111,7 +111,7 @@ def _identity(opened: Sequence[OpenRun], options: CompareOptions) -> str:
 
 def _write(
     work: Path,
-    comparison: Comparison,
+    comparison: StudyComparison,
     opened: Sequence[OpenRun],
     identity: str,
     options: CompareOptions,
@@ -126,14 +126,14 @@ def _write(
     concluded = [*comparison.conclusions]
     if options.missing:
         concluded.append(message("comparison.missing", runs=list(options.missing)))
-    said = Compared(len(comparison.study), len(comparison.methods), concluded)
+    compared = Compared(len(comparison.study), len(comparison.methods), concluded)
     words = words_of(results)
     report = ReportOptions(
         title=words.text("comparison.title", runs=len(comparison.study)),
         language=options.language,
         formats=options.formats,
     )
-    write_qmd(results, contents(results, said), report, work)
+    write_qmd(results, contents(results, compared), report, work)
     render(work, options.formats)
     save_json(work / RECORD, _record(comparison, opened, identity))
     return [words.say(sentence) for sentence in concluded]
@@ -141,7 +141,7 @@ def _write(
 
 def _results(
     work: Path,
-    comparison: Comparison,
+    comparison: StudyComparison,
     opened: Sequence[OpenRun],
     identity: str,
     options: CompareOptions,
@@ -156,7 +156,9 @@ def _results(
     return Results(paths, config, run_id=identity, folder=work)
 
 
-def _record(comparison: Comparison, opened: Sequence[OpenRun], identity: str) -> dict[str, object]:
+def _record(
+    comparison: StudyComparison, opened: Sequence[OpenRun], identity: str
+) -> dict[str, object]:
     return {
         "format": "deepseek-report/comparison",
         "format_version": 1,

@@ -202,10 +202,10 @@ def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
 
     The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables.
     """
-    counts = table.counts([pair.highest, pair.lowest])
+    hits, trials, other_hits, other_trials = table.counts([pair.highest, pair.lowest])
     critical = any_pair(len(table.trials), 1 - 0.05 / n_tables)
-    low, high = newcombe(*counts, level=level_within(critical))
-    n = int(counts[1] + counts[3])
+    low, high = newcombe(hits, trials, other_hits, other_trials, level=level_within(critical))
+    n = trials + other_trials
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
     return Estimate(
         value, float(low), float(high), n, message("interval_methods.newcombe_any_pair")

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.statistics.excess import Excess
+from deepseek_report.statistics.excess import Excess, larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, mean_interval, rate
 from deepseek_report.statistics.recalibrating import recalibrated
 from deepseek_report.tasks.decisions import calibration_subject
@@ -40,12 +40,12 @@ class Loss(ABC):
         """(instance,) loss of each prediction; 0 is perfect, larger is worse."""
 
     @abstractmethod
-    def foreseen(self, predictions: Predictions) -> Floats:
-        """(instance,) the loss that the model itself lets expect; NaN where it states none."""
-
-    @abstractmethod
     def mean(self, losses: Floats) -> Estimate:
         """The mean of some (instance,) losses with its 95 % interval."""
+
+    @abstractmethod
+    def larger_p_value(self, inside: Floats, outside: Floats) -> float:
+        """One-sided test that the mean of some losses is not larger than that of others."""
 
     @abstractmethod
     def expected(self, predictions: Predictions) -> Floats | None:
@@ -72,13 +72,16 @@ class ErrorRate(Loss):
     def of(self, predictions: Predictions) -> Floats:
         return (~predictions.correct).astype(np.float64)
 
-    def foreseen(self, predictions: Predictions) -> Floats:
-        decided = predictions.decisions[:, None]
-        stated = np.take_along_axis(predictions.probabilities, decided, axis=1)[:, 0]
-        return np.asarray(1 - stated)
-
     def mean(self, losses: Floats) -> Estimate:
         return rate(round(float(losses.sum())), len(losses))
+
+    def larger_p_value(self, inside: Floats, outside: Floats) -> float:
+        """Fisher's: the chance of as many errors in a random part of the same size."""
+        from scipy.stats import hypergeom
+
+        errors, n = round(float(inside.sum())), len(inside) + len(outside)
+        total = errors + round(float(outside.sum()))
+        return float(hypergeom.sf(errors - 1, n, total, len(inside)))
 
     def expected(self, predictions: Predictions) -> Floats:
         """The chance of a wrong decision, by the probabilities calibrated on the whole."""
@@ -116,12 +119,12 @@ class AbsoluteError(Loss):
     def of(self, predictions: Predictions) -> Floats:
         return np.abs(predictions.errors)
 
-    def foreseen(self, predictions: Predictions) -> Floats:
-        return np.full(len(predictions), np.nan)
-
     def mean(self, losses: Floats) -> Estimate:
         mean, low, high = (float(end) for end in mean_interval(losses))
         return Estimate(mean, max(low, 0.0), high, len(losses), self.interval)
+
+    def larger_p_value(self, inside: Floats, outside: Floats) -> float:
+        return larger_mean_p_value(inside, outside)
 
     def expected(self, predictions: Predictions) -> None:
         return None

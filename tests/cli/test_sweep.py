@@ -27,13 +27,15 @@ def test_a_sweep_ends_with_a_table_of_its_jobs(
     printed = capsys.readouterr().out
     head, *rows = printed[printed.index("differs in") - 10 :].strip().splitlines()
     assert "ROC AUC" in head
-    assert len(rows) == 2
-    for row, title in zip(rows, ("First", "Second"), strict=True):
+    for row, title in zip(rows[:2], ("First", "Second"), strict=True):
         assert f"report.title={title}" in row
         assert "0, whole" in row
         assert "uncertain" in row
         assert "–" in row  # the interval of the main score
         assert Path(row.split()[-1]).is_file()
+    assert rows[2].startswith("- ")  # what may be concluded of both
+    assert Path(rows[-1]).parent.parent == tmp_path / "comparisons"
+    assert Path(rows[-1]).is_file()
 
 
 def test_a_job_that_fails_does_not_stop_the_others_and_its_code_counts(

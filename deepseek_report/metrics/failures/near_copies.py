@@ -18,7 +18,6 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.excess import Moments
 from deepseek_report.statistics.intervals import SHARE, compare_rates, rate
 from deepseek_report.statistics.nearness import CHANCE, MOST_DISTANCES, near_copies
 from deepseek_report.tasks import task_of
@@ -140,7 +139,7 @@ def _losses(losses: Floats, is_near: Bools, loss: Loss) -> dict[str, float]:
     near, others = losses[is_near], losses[~is_near]
     if len(near) < 2 or len(others) < _FEWEST_OTHERS:
         return {"near_loss": np.nan, "other_loss": np.nan, "loss_p_value": np.nan}
-    p_value = float(loss.p_values(Moments.of(others), Moments.of(near))[0])
+    p_value = loss.larger_p_value(others, near)
     return {
         "near_loss": float(near.mean()),
         "other_loss": float(others.mean()),

@@ -19,7 +19,7 @@ from deepseek_report.metrics.fairness.gap_tables import GAPS
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
 from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
-from deepseek_report.statistics.excess import Moments, larger_mean_p_value
+from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 
@@ -92,7 +92,8 @@ class PartPerformance(ModelMetric):
     ) -> list[dict[str, object]]:
         p, task = context.predictions, task_of(context.dataset.schema.target)
         judged = gaps.judged(part, gaps.statistics[0], p).levels
-        excess = task.loss.of(p) - task.loss.foreseen(p)
+        expected = task.loss.expected(p)
+        excess = task.loss.of(p) - (math.nan if expected is None else expected)
         kept = [k for k, level in enumerate(part.levels) if level in judged]
         more = {k: _more(excess[part.codes == k], excess[part.codes != k]) for k in kept}
         corrected = holm([p_value for _, p_value in more.values()])
@@ -116,5 +117,4 @@ def _more(inside: Floats, outside: Floats) -> tuple[float, float]:
     """By how much the mean is larger inside, and the one-sided p-value of Welch's test."""
     if min(len(inside), len(outside)) < 2 or np.isnan(inside).any():
         return math.nan, math.nan
-    p_value = larger_mean_p_value(Moments.of(inside), Moments.of(outside))[0]
-    return float(inside.mean() - outside.mean()), float(p_value)
+    return float(inside.mean() - outside.mean()), larger_mean_p_value(inside, outside)

@@ -62,8 +62,9 @@ def explanations(study: Study, methods: Sequence[Method]) -> Measurement:
     notes: list[Text] = []
     explained = _shared(study) if study.same_rows else {}
     if not explained:
-        known = "no_shared_explainer" if study.same_rows else "refused_rows_of_cases"
-        return Measurement(notes=(message(f"comparison.{known}"),))
+        if study.same_rows:
+            return Measurement(notes=(message("comparison.no_shared_explainer"),))
+        return Measurement(notes=(message("comparison.refused_rows_of_cases"),))
     cases = len(next(iter(explained.values()))[0])
     if cases < FEWEST:
         return Measurement(notes=(message("comparison.few_cases", n=cases, fewest=FEWEST),))

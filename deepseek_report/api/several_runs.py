@@ -12,7 +12,7 @@ import pandas as pd
 from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.finished import Run
 from deepseek_report.artifacts.score import Measurement
-from deepseek_report.comparisons.performance import Region
+from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.runner.comparing import CompareOptions, compare_runs
 
 
