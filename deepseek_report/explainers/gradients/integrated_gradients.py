@@ -44,7 +44,7 @@ class IntegratedGradients(ModuleExplainer):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    n_steps: Annotated[int, Field(ge=1, le=1000)] = 32
+    n_steps: Annotated[int, Field(ge=1, le=1000)] = 40
     references: Annotated[int, Field(ge=1, le=1000)] = 8
     rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"
     chunk: Annotated[int, Field(ge=1)] = 12

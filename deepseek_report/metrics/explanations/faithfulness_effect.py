@@ -92,15 +92,17 @@ class FaithfulnessEffect(ExplanationMetric):
         if not all(np.array_equal(e.positions, first.positions) for e in judged.values()):
             raise NotApplicableError(message("refusals.other_cases"))
         replacing = perturbation(context, first, self.steps)
-        asked = self._instances(replacing)
-        reachable = _Reachable(context, control, tuple(judged), replacing, asked)
+        searched_in = self._instances(replacing)
+        reachable = _Reachable(context, control, tuple(judged), replacing, searched_in)
         scores = [
             score
             for name, explanation in judged.items()
             for score in self._scores(context, name, explanation, reachable)
         ]
         notes = (
-            message("notes.faithfulness_effect.greedy", n=len(asked), of=len(replacing.inputs)),
+            message(
+                "notes.faithfulness_effect.greedy", n=len(searched_in), of=len(replacing.inputs)
+            ),
             *about_sample(context),
         )
         return Measurement(scores=tuple(scores), notes=notes)

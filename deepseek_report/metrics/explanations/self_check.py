@@ -111,8 +111,8 @@ class KnownFunction:
         values[roots + 1], values[roots + 2] = -self.steps, self.steps
         threshold, left, right = np.zeros(nodes), none.copy(), none.copy()
         threshold[roots], left[roots], right[roots] = self.middle, roots + 1, roots + 2
-        base, one = self._outputs(np.array([0.5]))[0], self._outputs(np.array([1.0]))[0]
-        weights = one - self._outputs(np.array([0.0]))[0]
+        base, highest = self._outputs(np.array([0.5]))[0], self._outputs(np.array([1.0]))[0]
+        weights = highest - self._outputs(np.array([0.0]))[0]
         decides = task_of(self.schema.target).decides
         return TreeEnsemble(
             nodes=Nodes(

@@ -32,7 +32,7 @@ def replacing(seed: int = 0, steps: int = 4) -> Perturbation:
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
 def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(mode: Any) -> None:
     curves = replacing()
-    found = curves.areas(curves.curves(greedy_order(curves, mode), mode))
+    greedy = curves.areas(curves.curves(greedy_order(curves, mode), mode))
     every = np.array(
         [
             curves.areas(curves.curves(np.tile(order, (6, 1)), mode))
@@ -40,7 +40,7 @@ def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(mode: A
         ]
     )
     best = every.min(axis=0) if mode == "deletion" else every.max(axis=0)
-    np.testing.assert_allclose(found, best)
+    np.testing.assert_allclose(greedy, best)
 
 
 def test_a_greedy_order_names_each_player_once_in_few_steps_too() -> None:
@@ -97,16 +97,16 @@ def scores_of(measured: Any, name: str) -> dict[str, Any]:
 def test_the_right_order_reaches_nearly_all_and_hangs_on_the_case(toy: Any) -> None:
     plain = context_of(toy)
     right = occlusion(plain, plain.classifier, plain.dataset.test.inputs[:N])
-    context = context_of(toy, right=right, turned=-right, one=np.tile([3.0, 2.0, 1.0], (N, 1)))
+    context = context_of(toy, right=right, turned=-right, alike=np.tile([3.0, 2.0, 1.0], (N, 1)))
     measured = FaithfulnessEffect(resamples=200).measure(context)
-    own, turned, one = (scores_of(measured, name) for name in ("right", "turned", "one"))
+    own, turned, alike = (scores_of(measured, name) for name in ("right", "turned", "alike"))
     assert own["deletion_effect"].value > 0.9
     assert own["insertion_effect"].value > 0.9
     assert own["own_case_effect"].low > 0
     assert turned["deletion_effect"].high < 0
     assert turned["insertion_effect"].high < 0
-    assert one["own_case_effect"].value == 0
-    assert one["shared_order"].value == pytest.approx(1)
+    assert alike["own_case_effect"].value == 0
+    assert alike["shared_order"].value == pytest.approx(1)
 
 
 def test_without_a_control_nothing_is_compared(toy: Any) -> None:

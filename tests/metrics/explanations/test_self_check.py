@@ -20,13 +20,13 @@ def explained(toy: Any, classifier: Any = None, n: int = 30) -> Any:
     classifier = classifier or context.classifier
 
     def again(model: Any, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        return Shap().explain(asked(model, rows, positions)).values
+        return Shap().explain(to_explain(model, rows, positions)).values
 
-    def asked(model: Any, rows: np.ndarray, positions: np.ndarray) -> ExplainContext:
+    def to_explain(model: Any, rows: np.ndarray, positions: np.ndarray) -> ExplainContext:
         return ExplainContext(model, rows, positions, context.background, 1, 0)
 
     rows = context.dataset.test.inputs[:n]
-    explanation = Shap().explain(asked(classifier, rows, np.arange(n)))
+    explanation = Shap().explain(to_explain(classifier, rows, np.arange(n)))
     return replace(context, classifier=classifier, explanation=explanation, explain=again)
 
 
@@ -66,8 +66,8 @@ def test_values_that_do_not_add_up_are_an_error_of_the_library(toy: Any) -> None
 def test_values_moved_from_one_feature_to_another_add_up_and_are_found(toy: Any) -> None:
     context = explained(toy)
 
-    def again(*asked: Any) -> np.ndarray:
-        return np.roll(context.explain(*asked), 1, axis=1)
+    def again(*question: Any) -> np.ndarray:
+        return np.roll(context.explain(*question), 1, axis=1)
 
     assert failed(replace(context, explain=again)) == ["known"]
 
