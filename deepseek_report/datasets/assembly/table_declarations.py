@@ -109,7 +109,8 @@ class TableDeclarations(OwnDataDeclarations):
     def kinds_of_groups(self) -> frozenset[AttributeKind]:
         """What the declared columns cut the rows into."""
         kinds = {column.groups for column in self.declared_columns.values()}
-        return frozenset(kind for kind in kinds if kind is not None)
+        periods: set[AttributeKind] = set() if self.time is None else {"other"}
+        return frozenset(kind for kind in kinds if kind is not None) | periods
 
     def target_problems(self) -> list[str]:
         """Settings of the target that contradict one another."""
