@@ -25,7 +25,7 @@ from deepseek_report.datasets.assembly.assemble import (
     with_metadata,
 )
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
-from deepseek_report.datasets.assembly.row_metadata import Moments, RowMetadata
+from deepseek_report.datasets.assembly.row_metadata import RowMetadata, RowMoments
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts
 from deepseek_report.datasets.card.data_card import Description
@@ -422,7 +422,7 @@ def time_trial(level: int, n: int, seed: int) -> Outcome:
     features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(3))
     schema = Schema(features, Target("y", "Y", ("no", "yes"), 0))
     table = EncodedTable(schema, Split(values, labels, np.arange(n)))
-    metadata = RowMetadata(moments=Moments("day", moments, are_dates=True))
+    metadata = RowMetadata(moments=RowMoments("day", moments, are_dates=True))
     source = TableSource("f", "0", Description("x", "X"), {}, TargetRule("y"))
     data = assemble(with_metadata(table, metadata, SplitRule()), source, SplitRule(), seed)
     stated = 1 / (1 + np.exp(-(data.test.inputs @ np.array([1.5, 0.7, 0.0]))))

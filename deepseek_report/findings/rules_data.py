@@ -140,7 +140,6 @@ def near_copies(results: Results) -> list[Finding]:
                 "without": estimates.of_score(without) if without and not few else None,
                 "is_share": loss.is_share,
                 "unit": unit_of(results),
-                "source": words_of(results).text(f"sections.data.rows.{results.schema.modality}"),
             },
             evidence=("measures/near_copies",),
             section="bottlenecks",

@@ -59,6 +59,10 @@ def near_copies(rows: Any, others: Any) -> Nearness | None:
     ----------
     Levina & Bickel 2004, maximum likelihood estimation of intrinsic dimension (NIPS 17); Johnson &
     Lindenstrauss 1984, doi:10.1090/conm/026/737400.
+
+    >>> others = np.random.default_rng(0).normal(size=(900, 6))
+    >>> near_copies(others[:2] + np.array([[1e-4], [1.0]]), others).is_near.tolist()
+    [True, False]
     """
     n_rows, n_others = rows.shape[0], others.shape[0]
     sample = thin(n_others, max(n_others // _STRIDE, _FEWEST_IN_SAMPLE))

@@ -144,7 +144,7 @@ def area_error(area: Floats, own: int, others: int) -> Floats:
     Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747.
 
     >>> round(float(area_error(np.array(0.9), 60, 60)), 3)
-    0.028
+    0.029
     """
     pair_of_own, pair_of_others = area / (2 - area), 2 * area**2 / (1 + area)
     variance = (

@@ -28,7 +28,7 @@ FEWEST_ENTITIES = 10
 
 
 @dataclass(frozen=True)
-class Moments:
+class RowMoments:
     """When each row comes from.
 
     column : that says it. values : (row,) dates in seconds since 1970, or numbers; NaN is missing.
@@ -86,16 +86,16 @@ def _minute(seconds: float) -> str:
     return str(np.datetime64(round(seconds), "s").astype("datetime64[m]")).replace("T", " ")
 
 
-def moments_of(column: pd.Series, decimal: str) -> Moments:
+def moments_of(column: pd.Series, decimal: str) -> RowMoments:
     """The moments of a column of dates or numbers; what is neither is missing."""
     import pandas as pd
 
     cells = read_cells(column, str(column.name), decimal)
     if not (is_date(cells) or cells.not_numbers.any()):
-        return Moments(cells.name, cells.numbers, are_dates=False)
+        return RowMoments(cells.name, cells.numbers, are_dates=False)
     dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
     seconds = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
-    return Moments(cells.name, seconds, are_dates=True)
+    return RowMoments(cells.name, seconds, are_dates=True)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class RowMetadata:
 
     entity: str | None = None
     units: Ints | None = None
-    moments: Moments | None = None
+    moments: RowMoments | None = None
     split_by: SplitBy = "random"
 
     def constraint(self, rule: SplitRule) -> GroupConstraint:
@@ -183,7 +183,7 @@ def units_of(column: pd.Series, file: str) -> Ints:
     return units
 
 
-def _check_moments(moments: Moments, file: str) -> None:
+def _check_moments(moments: RowMoments, file: str) -> None:
     where = f"{file}, column `{moments.column}`"
     missing = np.isnan(moments.values)
     if missing.any():

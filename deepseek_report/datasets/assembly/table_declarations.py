@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -55,17 +54,14 @@ class TableDeclarations(OwnDataDeclarations):
         named = {"entity": self.entity, "time": self.time}
         return {role: column for role, column in named.items() if column is not None}
 
-    def metadata(
-        self, frame: pd.DataFrame, file: str, decimal: str, dates: Sequence[str] = ()
-    ) -> RowMetadata:
-        """Entities and moments; the first of `dates`, if any, where no column of time is named.
+    def metadata(self, frame: pd.DataFrame, file: str, decimal: str) -> RowMetadata:
+        """Entities and moments of the rows, as far as columns are named for them.
 
         Raises
         ------
         DataError : too few entities, or a split by time with moments missing.
         """
-        time = self.time or next(iter(dates), None)
-        return read_metadata(frame, self.entity, time, self.split_by, (file, decimal))
+        return read_metadata(frame, self.entity, self.time, self.split_by, (file, decimal))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -109,7 +105,8 @@ class TableDeclarations(OwnDataDeclarations):
     def kinds_of_groups(self) -> frozenset[AttributeKind]:
         """What the declared columns cut the rows into."""
         kinds = {column.groups for column in self.declared_columns.values()}
-        return frozenset(kind for kind in kinds if kind is not None)
+        periods: set[AttributeKind] = set() if self.time is None else {"other"}
+        return frozenset(kind for kind in kinds if kind is not None) | periods
 
     def target_problems(self) -> list[str]:
         """Settings of the target that contradict one another."""

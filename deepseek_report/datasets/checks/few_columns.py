@@ -67,11 +67,11 @@ class Telling:
 class ColumnSearch:
     """The columns of data with classes, each judged on the rows outside of the training part.
 
-    asked : the area from which a column counts, if it is surely not lower by more than 0.05.
+    least_area : the area from which a column counts, if it is surely not lower by more than 0.05.
     """
 
     facts: DataFacts
-    asked: float = ASKED
+    least_area: float = ASKED
 
     @cached_property
     def _values(self) -> tuple[tuple[Floats, Ints], tuple[Floats, Ints]]:
@@ -119,7 +119,9 @@ class ColumnSearch:
         labels = self._parts[1].labels
         own = int((labels == class_index).sum())
         error = area_error(areas, own, len(labels) - own)
-        return np.asarray((areas >= self.asked) & (areas - _Z * error >= self.asked - _SLACK))
+        return np.asarray(
+            (areas >= self.least_area) & (areas - _Z * error >= self.least_area - _SLACK)
+        )
 
     @cached_property
     def alone(self) -> list[Telling]:

@@ -111,7 +111,7 @@ class TableFile(DeclaredTable, OwnFile):
         progress.advance()
         source = self._source(path, read)
         table = encode(frame.drop(columns=self.left_out), source)
-        metadata = self.metadata(frame, path.name, read.decimal, table.dates)
+        metadata = self.metadata(frame, path.name, read.decimal)
         table = with_metadata(table, metadata, self.rule)
         progress.advance()
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)

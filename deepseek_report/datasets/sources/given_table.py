@@ -167,7 +167,7 @@ class GivenTable(HoldsRows, DeclaredTable):
         frame = self.rows_held.frame
         table = encode(frame.drop(columns=self.left_out), source)
         progress.advance()
-        metadata = self.metadata(frame, ROWS, ".", table.dates)
+        metadata = self.metadata(frame, ROWS, ".")
         table = with_metadata(table, metadata, self.rule)
         together = share_out(table.rows, self.rows_held, self.rule, seed, metadata.units)
         table = replace(table, together=together)

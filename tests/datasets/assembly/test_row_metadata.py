@@ -59,10 +59,10 @@ def test_the_latest_rows_are_tested_where_that_is_asked(tmp_path: Path, kind: ty
     assert "day" in say(data.card["leakage"]["method"])
 
 
-def test_a_column_of_dates_cuts_the_rows_into_periods_without_being_a_feature(
+def test_the_column_of_time_cuts_the_rows_into_periods_without_being_a_feature(
     tmp_path: Path,
 ) -> None:
-    data = load(tmp_path)
+    data = load(tmp_path, time="day")
     (attribute,) = data.schema.attributes
     assert (attribute.name, attribute.kind, attribute.source) == ("day", "other", None)
     assert attribute.levels == ("2020-01-01 – 2021-08-22", "2021-08-23 – 2023-04-14")
@@ -95,8 +95,7 @@ def test_moments_that_are_missing_and_too_few_entities_are_told(tmp_path: Path) 
     table["person"] = table["person"] % 4
     table.to_csv(tmp_path / "t.csv", index=False)
     common: dict[str, Any] = {"path": str(tmp_path / "t.csv"), "target": "label"}
-    common["drop"] = ("text",)
     with pytest.raises(DataError, match="first in row 7"):
-        TableFile(**common, time="day", split_by="time").load(1, Silent())
+        TableFile(**common, drop=("text",), time="day", split_by="time").load(1, Silent())
     with pytest.raises(DataError, match="4 entities, too few"):
-        TableFile(**common, entity="person").load(1, Silent())
+        TableFile(**common, drop=("text", "day"), entity="person").load(1, Silent())

@@ -57,13 +57,13 @@ def test_a_partial_leak_is_named_with_what_the_other_columns_are_worth(
     tmp_path: Path, form: str
 ) -> None:
     frame, random = honest(), np.random.default_rng(3)
-    told = agreeing(frame["label"], 0.9)
+    marked = agreeing(frame["label"], 0.9)
     if form == "number":
         frame["z"] = 1.8 * frame["label"] + random.normal(size=N)
     elif form == "category":
-        frame["z"] = np.where(told == 1, "p", random.choice(["q", "r"], N))
+        frame["z"] = np.where(marked == 1, "p", random.choice(["q", "r"], N))
     elif form == "missing":
-        frame["z"] = np.where(told == 1, np.nan, random.normal(size=N))
+        frame["z"] = np.where(marked == 1, np.nan, random.normal(size=N))
     else:
         frame = frame.iloc[np.argsort(1.8 * frame["label"] + random.normal(size=N))]
         frame = frame.reset_index(drop=True).assign(z=np.arange(N) * 7.0)
