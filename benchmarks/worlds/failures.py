@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -197,29 +197,34 @@ METRICS = {
 Plant = Callable[[World, np.random.Generator], World]
 
 
-def opposite_rule(level: int) -> Plant:
+def turn_rule(level: int, of: World, rng: np.random.Generator) -> World:
     """For people of one level the chances are turned about."""
-
-    def planted(of: World, rng: np.random.Generator) -> World:
-        turned = np.where(of.groups == level, 1 - of.chances, of.chances)
-        return of.with_chances(turned, rng)
-
-    return planted
+    return of.with_chances(np.where(of.groups == level, 1 - of.chances, of.chances), rng)
 
 
-def noisy(inside: Callable[[World], Bools], share: float) -> Plant:
+def flip_labels(
+    inside: Callable[[World], Bools], part: float, of: World, rng: np.random.Generator
+) -> World:
     """In a part of the data this share of the labels is flipped."""
+    turned = (rng.random(len(of.labels)) < part) & inside(of)
+    return replace(of, labels=np.where(turned, 1 - of.labels, of.labels))
 
-    def planted(of: World, rng: np.random.Generator) -> World:
-        flipped = (rng.random(len(of.labels)) < share) & inside(of)
-        return replace(of, labels=np.where(flipped, 1 - of.labels, of.labels))
 
-    return planted
+def opposite_rule(level: int) -> Plant:
+    return partial(turn_rule, level)
+
+
+def noisy(inside: Callable[[World], Bools], part: float) -> Plant:
+    return partial(flip_labels, inside, part)
+
+
+def is_of_group(level: int, of: World) -> Bools:
+    return np.asarray(of.groups == level)
 
 
 def of_group(level: int) -> Callable[[World], Bools]:
     """The people of one level."""
-    return lambda of: np.asarray(of.groups == level)
+    return partial(is_of_group, level)
 
 
 def corner(of: World) -> Bools:
@@ -227,14 +232,14 @@ def corner(of: World) -> Bools:
     return np.asarray((of.inputs[:, NUMBERS + 1] == 3) & (of.inputs[:, 4] > 0.6745))
 
 
-def miscalibrated(stretch: float, shift: float) -> Plant:
+def state_otherwise(stretch: float, shift: float, of: World, rng: np.random.Generator) -> World:
     """The model states log-odds that are stretched and shifted."""
+    log_odds = np.log(of.chances / (1 - of.chances))
+    return replace(of, stated=logistic(stretch * log_odds + shift))
 
-    def planted(of: World, rng: np.random.Generator) -> World:
-        log_odds = np.log(of.chances / (1 - of.chances))
-        return replace(of, stated=logistic(stretch * log_odds + shift))
 
-    return planted
+def miscalibrated(stretch: float, shift: float) -> Plant:
+    return partial(state_otherwise, stretch, shift)
 
 
 def skill_less(of: World, rng: np.random.Generator) -> World:
