@@ -101,9 +101,9 @@ class PairQuestions:
         estimates = []
         for number, pair in enumerate(self.pairs):
             rows = self._rows(pair, np.random.default_rng([seed, number]))
-            asked, known = self._differences(output, rows), self._differences(surrogate, rows)
+            own, known = self._differences(output, rows), self._differences(surrogate, rows)
             missed = known - of_surrogate[number][:, None]
-            estimates.append(asked - _slopes(asked, known)[:, None] * missed)
+            estimates.append(own - _slopes(own, known)[:, None] * missed)
         shape = (0, len(self.inputs), self.draws)
         return PairValues.of_draws(np.stack(estimates) if estimates else np.zeros(shape))
 
@@ -128,11 +128,11 @@ class PairQuestions:
         return np.asarray(both - first - second + none)
 
 
-def _slopes(asked: Floats, known: Floats) -> Floats:
-    """(case,) slope of what was asked on what is known, over the draws of every second case."""
-    deviations = [part - part.mean(axis=1, keepdims=True) for part in (asked, known)]
+def _slopes(own: Floats, known: Floats) -> Floats:
+    """(case,) slope of own differences on known ones, over the draws of every second case."""
+    deviations = [part - part.mean(axis=1, keepdims=True) for part in (own, known)]
     together, alone = (deviations[1] * part for part in deviations)
-    slopes = np.zeros(len(asked))
+    slopes = np.zeros(len(own))
     for start in (0, 1):
         others = slice(1 - start, None, 2)
         spread = float(alone[others].sum())

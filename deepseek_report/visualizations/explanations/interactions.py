@@ -147,9 +147,9 @@ class _View:
         value_ticks(axes, "y", self.words, 4)
         if numeric:
             value_ticks(axes, "x", self.words, 5)
-        unit = str(first["unit"])
-        about = caption("common.in_unit", text=first["label"], unit=unit) if unit else ""
-        axes.set_xlabel(sentence_case(self.words.say(about)) if unit else short(first["label"], 60))
+        unit, label = short(first["unit"], 20), short(first["label"], 60)
+        about = caption("common.in_unit", text=label, unit=unit) if first["unit"] else label
+        axes.set_xlabel(sentence_case(self.words.say(about)))
         heading = caption(
             "interactions.by",
             by=spoken(first["by_label"]),
@@ -164,7 +164,7 @@ class _View:
             "interactions.output",
             space=space,
             class_name=spoken(self.target.explained_class),
-            unit=self.target.unit or "",
+            unit=short(self.target.unit, 20) if self.target.unit else "",
         )
 
 

@@ -150,8 +150,8 @@ def test_the_same_seed_gives_the_same_numbers_and_a_bounded_number_of_rows() -> 
     rows = context.classifier.calls
     second = FAST.measure(context)
     assert first.tables["pairs"].equals(second.tables["pairs"])
-    asked = FAST.surrogate_rows + 4 * FAST.pairs * 80 * FAST.draws
-    assert rows <= asked + 2 * (80 + 40) + 10 * 3 * 32
+    budget = FAST.surrogate_rows + 4 * FAST.pairs * 80 * FAST.draws
+    assert rows <= budget + 2 * (80 + 40) + 10 * 3 * 32
 
 
 @pytest.mark.parametrize(

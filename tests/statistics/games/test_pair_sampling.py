@@ -42,7 +42,7 @@ def known(rows: np.ndarray, surrogate: TreeSurrogate) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def asked(rows, surrogate, known) -> Callable[[int, int], PairValues]:
+def estimate_of(rows, surrogate, known) -> Callable[[int, int], PairValues]:
     def ask(draws: int, seed: int) -> PairValues:
         questions = PairQuestions(rows[:10], rows, PAIRS, draws)
         return questions.answered(bent, surrogate.outputs, known, seed)
@@ -54,15 +54,15 @@ def holds(estimate: PairValues, exact: np.ndarray) -> np.ndarray:
     return np.abs(estimate.values - exact) <= 1.96 * estimate.standard_errors + 1e-12
 
 
-def test_many_draws_come_to_the_value_of_the_definition(asked, exact) -> None:
-    estimate = asked(4000, 0)
+def test_many_draws_come_to_the_value_of_the_definition(estimate_of, exact) -> None:
+    estimate = estimate_of(4000, 0)
     assert np.abs(estimate.values - exact).max() < 0.05
     assert holds(estimate, exact).mean() > 0.8
     np.testing.assert_allclose(estimate.magnitudes, np.abs(exact), atol=0.05)
 
 
-def test_intervals_hold_the_value_and_magnitudes_are_not_too_large(asked, exact) -> None:
-    estimates = [asked(8, seed) for seed in range(120)]
+def test_intervals_hold_the_value_and_magnitudes_are_not_too_large(estimate_of, exact) -> None:
+    estimates = [estimate_of(8, seed) for seed in range(120)]
     inside = [holds(estimate, exact) for estimate in estimates]
     assert 0.92 < np.mean(inside) < 0.98
     sizes = np.stack([estimate.magnitudes.mean(axis=1) for estimate in estimates])
@@ -79,8 +79,8 @@ def test_noise_alone_has_no_magnitude() -> None:
     assert abs(estimate.magnitudes.mean()) < 0.01
 
 
-def test_a_surrogate_makes_the_errors_smaller(rows, asked) -> None:
-    with_it = asked(16, 3).standard_errors
+def test_a_surrogate_makes_the_errors_smaller(rows, estimate_of) -> None:
+    with_it = estimate_of(16, 3).standard_errors
     questions = PairQuestions(rows[:10], rows, PAIRS, 16)
     nothing = np.zeros((3, 10))
     alone = questions.answered(bent, lambda table: np.zeros(len(table)), nothing, 3)
