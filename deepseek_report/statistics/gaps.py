@@ -202,14 +202,12 @@ def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
 
     The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables.
     """
-    counts = table.counts([pair.highest, pair.lowest])
+    x, n, other, other_n = table.counts([pair.highest, pair.lowest])
     critical = any_pair(len(table.trials), 1 - 0.05 / n_tables)
-    low, high = newcombe(*counts, level=level_within(critical))
-    n = int(counts[1] + counts[3])
+    low, high = newcombe(x, n, other, other_n, level_within(critical))
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
-    return Estimate(
-        value, float(low), float(high), n, message("interval_methods.newcombe_any_pair")
-    )
+    method = message("interval_methods.newcombe_any_pair")
+    return Estimate(value, float(low), float(high), n + other_n, method)
 
 
 def _widened(
