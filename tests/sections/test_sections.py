@@ -12,6 +12,7 @@ import yaml
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.findings.explainer_verdicts import verdicts
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.report_options import ReportOptions
 from deepseek_report.sections.bias import BiasSection
@@ -25,6 +26,7 @@ from deepseek_report.sections.reproducibility import ReproducibilitySection, ide
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.sections.trust import TrustSection
+from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import wording
 from tests.real_runs import small_results, with_measurement, with_score, with_table
 
@@ -254,21 +256,20 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full):
 # --- trust ---
 
 
-def test_a_method_that_fails_a_test_cannot_be_relied_on_as_reasons(full):
-    changed = full
-    for name, correlation in (("shap", 0.1), ("lime", 0.9)):
-        ends = {"value": correlation, "low": correlation - 0.05, "high": correlation + 0.05}
-        changed = with_score(
-            changed, "parameter_randomisation", "randomisation_correlation", name, **ends
-        )
-        ends = {"value": 0.1, "low": 0.08, "high": 0.15}
-        changed = with_score(changed, "deletion", "deletion_gain", name, **ends)
+def test_the_table_says_the_verdict_that_the_conclusions_hold(full):
+    words = words_of(full)
     uses = {
-        row["explainer"]: row["use"]
-        for row in TrustSection().content(changed).values["verdicts"].rows
+        row["explainer"]: row["use"] for row in TrustSection().content(full).values["verdicts"].rows
     }
-    assert uses["SHAP"] == "Order and amounts of reasons"
-    assert uses["LIME"] == "Not as reasons"
+    expected = {
+        words.label("explainers", verdict.explainer): words.text(
+            f"explainer_uses.{verdict.use}",
+            missing=[words.label("metrics", metric) for metric in verdict.missing],
+        )
+        for verdict in full.conclusions.explainers
+    }
+    assert uses == expected
+    assert full.conclusions.explainers == tuple(verdicts(full).values())
 
 
 def test_the_control_is_not_compared_with_itself(full):
