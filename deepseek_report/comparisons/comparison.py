@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.comparisons.concluding import conclusions
 from deepseek_report.comparisons.methods import Method, methods_of, run_labels
 from deepseek_report.comparisons.paired_decisions import decisions
 from deepseek_report.comparisons.paired_explanations import explanations
 from deepseek_report.comparisons.paired_performance import Region, performance
 from deepseek_report.comparisons.price import price
+from deepseek_report.comparisons.sentences import conclusions
 from deepseek_report.comparisons.what_varied import what_varied
 from deepseek_report.errors import ArtifactError
 

@@ -79,10 +79,10 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(known)) if len(known) == len(values) and known else np.nan
 
 
-def _beats(one: Mapping[str, Any], other: Mapping[str, Any], wishes: Mapping[str, bool]) -> bool:
+def _beats(first: Mapping[str, Any], other: Mapping[str, Any], wishes: Mapping[str, bool]) -> bool:
     gains = [
-        (1 if more else -1) * (one[key] - other[key])
+        (1 if more else -1) * (first[key] - other[key])
         for key, more in wishes.items()
-        if not (np.isnan(one[key]) or np.isnan(other[key]))
+        if not (np.isnan(first[key]) or np.isnan(other[key]))
     ]
     return bool(gains) and min(gains) >= 0 and max(gains) > 0

@@ -202,16 +202,9 @@ def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
 
     The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables.
     """
-<<<<<<< HEAD
-    hits, trials, other_hits, other_trials = table.counts([pair.highest, pair.lowest])
-    critical = any_pair(len(table.trials), 1 - 0.05 / n_tables)
-    low, high = newcombe(hits, trials, other_hits, other_trials, level=level_within(critical))
-    n = trials + other_trials
-=======
     x, n, other, other_n = table.counts([pair.highest, pair.lowest])
     critical = any_pair(len(table.trials), 1 - 0.05 / n_tables)
     low, high = newcombe(x, n, other, other_n, level_within(critical))
->>>>>>> c_groups
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
     method = message("interval_methods.newcombe_any_pair")
     return Estimate(value, float(low), float(high), n + other_n, method)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.find import measured_findings
 from deepseek_report.findings.skill import has_skill
 from deepseek_report.wording.words import wording
@@ -43,12 +44,20 @@ def test_skill_cannot_be_told_where_its_score_was_not_measured(run, score):
 def test_a_model_without_skill_is_told_first_and_its_explanations_are_of_no_use(run, score, say):
     run.promise(metric="roc_auc", at_least=0.75, set_by="us")
     run.measure("roc_auc", score("roc_auc", 0.49, 0.47, 0.51))
-    run.measure("deletion/shap", score("deletion_gain", 0.1, 0.05, 0.15, explainer="shap"))
+    run.tests_of(shap={})
     findings = measured_findings(run.results())
     assert (findings[0].id, findings[0].severity) == ("no_skill", "high")
     assert "0.490 (0.470–0.510)" in say(findings[0])
     assert "threshold_missed" not in {finding.message for finding in findings}
-    explaining = [finding for finding in findings if finding.section == "trust"]
-    assert explaining
-    for finding in explaining:
+    assert not [finding for finding in findings if finding.section == "trust"]
+    assert verdict_of(run.results(), "shap").use == "no_skill"
+
+
+def test_what_is_found_of_groups_in_a_model_without_skill_is_marked_as_of_no_use(run, score):
+    run.measure("roc_auc", score("roc_auc", 0.49, 0.47, 0.51))
+    run.data(favourable=None)
+    findings = measured_findings(run.results())
+    about_groups = [finding for finding in findings if finding.section == "bias"]
+    assert about_groups
+    for finding in about_groups:
         assert any("of no use" in limit for limit in wording().finding(finding).limits)

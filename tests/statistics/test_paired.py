@@ -98,6 +98,6 @@ def test_where_the_rows_alone_leave_it_open_no_number_of_seeds_is_named() -> Non
 
 
 def test_one_seed_is_no_method() -> None:
-    one = SeedRuns.of([influences(np.arange(5.0))])
+    single = SeedRuns.of([influences(np.arange(5.0))])
     with pytest.raises(ValueError, match="at least two seeds"):
-        method_gap(one, one)
+        method_gap(single, single)
