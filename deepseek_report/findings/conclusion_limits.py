@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.score import Score
 
 #: A p-value, corrected for all tests of its kind, under which a difference is beyond chance.
@@ -24,21 +23,3 @@ def more_rows_help(gain: Score) -> bool | None:
     if low > 0 and gain.value >= GAIN_WORTHWHILE:
         return True
     return None if high > GAIN_WORTHWHILE else False
-
-
-def severity_for_people(*, beyond_chance: bool, surely_large: bool, maybe_large: bool) -> Severity:
-    """How grave a difference between groups of people is.
-
-    The harm is always that people are treated differently; what varies is size and certainty.
-    "high" where the whole interval lies beyond the size that counts as large, "medium" where the
-    difference is beyond chance and may be that large, "low" where it is beyond chance and surely
-    smaller, or may be large and may be chance; else "info".
-
-    beyond_chance : by a test that is corrected for all comparisons of people that the report makes.
-    surely_large, maybe_large : whether all, or some, of the interval lies beyond that size.
-    """
-    if surely_large:
-        return "high"
-    if beyond_chance:
-        return "medium" if maybe_large else "low"
-    return "low" if maybe_large else "info"

@@ -109,6 +109,12 @@ def cause_of(metric: str, *subject: str) -> str:
     return ":".join(part for part in (metric, *subject) if part)
 
 
+def share_of_cases(results: Results, n: float) -> float:
+    """The share of the tested cases that so many are; 0 where the predictions are not there."""
+    known = results.predicted.n if results.has("predictions/test") else 0
+    return min(float(n) / known, 1.0) if known else 0.0
+
+
 def setting(results: Results, group: str, name: str, field: str, default: float) -> float:
     """A number that the config gives to a plug-in, or the default where it gives none."""
     chosen = (results.config.get(group) or {}).get(name) or {}

@@ -10,7 +10,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.conclusion_limits import LARGE_GAP, severity_for_people
+from deepseek_report.findings.conclusion_limits import LARGE_GAP
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -25,6 +25,7 @@ from deepseek_report.findings.rules_groups import (
     said_promises,
     unkept,
 )
+from deepseek_report.findings.severity import severity_of_gap
 from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE
 from deepseek_report.wording import estimates
 
@@ -96,7 +97,7 @@ def _finding(results: Results, kind: str, severity: Severity, values: dict[str, 
 def _severity(gap: Estimate) -> Severity:
     """Of a gap that is beyond chance; large from `LARGE_GAP` on."""
     low, high = gap.ends or (gap.value, gap.value)
-    return severity_for_people(
+    return severity_of_gap(
         beyond_chance=True, surely_large=low >= LARGE_GAP, maybe_large=high >= LARGE_GAP
     )
 

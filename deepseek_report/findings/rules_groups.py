@@ -11,7 +11,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT, severity_for_people
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -19,7 +19,9 @@ from deepseek_report.findings.records import (
     is_crossing,
     rows,
     setting,
+    share_of_cases,
 )
+from deepseek_report.findings.severity import severity_of_gap
 from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -178,6 +180,7 @@ def _impact(results: Results, row: Row) -> Finding:
         evidence=_IMPACT,
         section="bias",
         limits=_limits(results),
+        touches=share_of_cases(results, row["n"]),
     )
 
 
@@ -199,8 +202,8 @@ def _label_rates(results: Results, row: Row) -> list[float]:
 
 
 def _severity(results: Results, row: Row) -> Severity:
-    """By the declared ratio, see `severity_for_people`; not below that of a promise not kept."""
-    own = severity_for_people(
+    """By the declared ratio, see `severity_of_gap`; not below that of a promise not kept."""
+    own = severity_of_gap(
         beyond_chance=is_beyond_chance(row),
         surely_large=row["verdict"] == "clear below",
         maybe_large=True,
@@ -236,6 +239,7 @@ def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
         evidence=_IMPACT,
         section="bias",
         limits=_limits(results),
+        touches=max(share_of_cases(results, row["n"]) for row in unsure),
     )
 
 

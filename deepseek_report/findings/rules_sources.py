@@ -12,7 +12,6 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.conclusion_limits import (
     DIRECT_USE,
     LARGE_DIRECT_USE,
-    severity_for_people,
 )
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (
@@ -25,6 +24,7 @@ from deepseek_report.findings.records import (
     setting,
 )
 from deepseek_report.findings.rules_groups import gravest
+from deepseek_report.findings.severity import severity_of_gap
 from deepseek_report.metrics.fairness.direct_use import SEPARATOR
 from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
 from deepseek_report.statistics.intervals import holm
@@ -65,13 +65,14 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
         },
         evidence=("measures/direct_use",),
         section="bias",
+        touches=max(score.value for score in scores),
     )
 
 
 def _severity_of_use(score: Score) -> Severity:
     """Certain from `DIRECT_USE` on by the lower end, large from `LARGE_DIRECT_USE` on."""
     low, high = ends(score)
-    return severity_for_people(
+    return severity_of_gap(
         beyond_chance=low >= DIRECT_USE,
         surely_large=low >= LARGE_DIRECT_USE,
         maybe_large=high >= DIRECT_USE,

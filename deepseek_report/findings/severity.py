@@ -55,3 +55,19 @@ def size_of(least: float, moderate: float, large: float) -> Size:
     if least >= large:
         return "large"
     return "moderate" if least >= moderate else "small"
+
+
+def severity_of_gap(*, beyond_chance: bool, surely_large: bool, maybe_large: bool) -> Severity:
+    """The severity of a difference between groups of people.
+
+    Parameters
+    ----------
+    beyond_chance : by a test that is corrected for all comparisons of people that the report makes.
+    surely_large, maybe_large : whether all, or some, of the interval lies beyond the size that
+        counts as large.
+
+    >>> severity_of_gap(beyond_chance=True, surely_large=False, maybe_large=True)
+    'medium'
+    """
+    size: Size = "large" if surely_large else "moderate" if maybe_large else "small"
+    return severity("people", size, certain=beyond_chance or surely_large)
