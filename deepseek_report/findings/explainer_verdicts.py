@@ -34,8 +34,8 @@ LEAST_CASES = 20
 LEAST_OWN_EFFECT = 0.25
 #: Rank correlation with another case's explanation from which all cases have about one ranking.
 ONE_RANKING = 0.5
-#: Correlation with the explanation of a randomised model under which a method surely changes with
-#: the weights; above it must be shown that the learnt weights make its order better.
+#: Correlation with the explanation of a randomised model under which a method changes with the
+#: weights; above it must be shown that the learnt weights make its order better.
 CHANGES_WITH_WEIGHTS = 0.5
 #: Share of the attribution on players that the model cannot see (1: as if it saw them).
 NULL_SHARE_ALLOWED = 0.5
@@ -89,7 +89,7 @@ def _uses(results: Results, verdict: ExplainerVerdict) -> tuple[tuple[Use, bool]
         ("untested", bool(verdict.missing)),
         ("not_this_case", own is False and not _has_one_ranking(results, name)),
         ("not_this_case", beats is False),
-        ("open", beats is None or own is None),
+        ("open", None in (beats, own, verdict.learnt)),
         ("overall", own is False),
         ("amounts", bool(verdict.adds_up) and explanation.signed),
         ("order", True),
@@ -102,7 +102,10 @@ def _missing(results: Results, name: str) -> tuple[str, ...]:
     tests = {
         "faithfulness_effect": len(effects) == 2
         and _score(results, "own_case_effect", name) is not None,
-        "parameter_randomisation": learnt(results, name) is not None,
+        "parameter_randomisation": any(
+            _score(results, metric, name) is not None
+            for metric in ("randomisation_correlation", "null_player_share")
+        ),
     }
     return tuple(metric for metric, made in tests.items() if not made)
 
@@ -161,18 +164,21 @@ def _has_one_ranking(results: Results, name: str) -> bool:
 
 
 def learnt(results: Results, name: str) -> bool | None:
-    """Whether a method depends on what the model has learnt; None where that is untested.
+    """Whether a method depends on what the model has learnt; None where that is open or untested.
 
-    Either its attributions surely change with the weights, or the learnt weights make its order
-    better. Of a model without weights it must leave out what the model cannot see.
+    It does where the learnt weights make its order better, or where its attributions surely change
+    with the weights; it does not where they surely stay alike. Of a model without weights it must
+    leave out what the model cannot see.
     """
     correlation = _score(results, "randomisation_correlation", name)
     gain = _score(results, "randomisation_gain", name)
-    if correlation is not None:
-        better = gain is not None and ends(gain)[0] > 0
-        return better or ends(correlation)[1] < CHANGES_WITH_WEIGHTS
-    unseen = _score(results, "null_player_share", name)
-    return None if unseen is None else ends(unseen)[0] < NULL_SHARE_ALLOWED
+    if correlation is None:
+        unseen = _score(results, "null_player_share", name)
+        return None if unseen is None else ends(unseen)[0] < NULL_SHARE_ALLOWED
+    low, high = ends(correlation)
+    if high < CHANGES_WITH_WEIGHTS or (gain is not None and _beyond_chance(gain)):
+        return True
+    return False if low >= CHANGES_WITH_WEIGHTS else None
 
 
 def steady(results: Results, name: str) -> bool | None:

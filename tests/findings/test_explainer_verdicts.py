@@ -27,7 +27,11 @@ WORSE = (-0.5, -0.6, -0.4)
         ({"own_case_effect": (0.4, -0.1, 0.9)}, "open"),
         ({"own_case_effect": (0.0, 0.0, 0.0), "shared_order": (1.0, 1.0, 1.0)}, "overall"),
         ({"randomisation_correlation": (1.0, 1.0, 1.0)}, "nothing"),
-        ({"randomisation_correlation": (0.49, 0.32, 0.63)}, "nothing"),
+        ({"randomisation_correlation": (0.49, 0.32, 0.63)}, "open"),
+        (
+            {"randomisation_correlation": (0.49, 0.32, 0.63), "deletion_effect": LOW},
+            "not_this_case",
+        ),
         ({"randomisation_correlation": None, "null_player_share": (1.0, 0.9, 1.1)}, "nothing"),
         ({"randomisation_correlation": None, "null_player_share": (0.1, 0.0, 0.2)}, "amounts"),
         ({"repeat_ratio": (0.8, 0.6, 1.0)}, "unsteady"),
