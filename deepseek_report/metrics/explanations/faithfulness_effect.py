@@ -262,7 +262,7 @@ def partners(strata: Ints) -> Ints:
     """(instance,) for each the position of another one, of the same stratum where it has one.
 
     >>> partners(np.array([0, 0, 1, 0, 1, 0, 2])).tolist()
-    [3, 5, 4, 0, 2, 1, 3]
+    [3, 5, 4, 0, 2, 1, 2]
     """
     everyone = np.arange(len(strata))
     others = (everyone + max(len(strata) // 2, 1)) % max(len(strata), 1)
