@@ -37,7 +37,7 @@ def released_cases(
 def _unnamed(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
     """Without row numbers: `instance_id` counts the named cases from 1, there is no position."""
     table = table.drop(columns=[column for column in table.columns if column in IDENTIFIERS])
-    if "role" not in table:
+    if "role_label" not in table:
         return table
     table = table.assign(
         instance_id=table["case"].astype(np.int64) + 1,

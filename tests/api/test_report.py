@@ -97,6 +97,7 @@ def test_numbers_are_those_of_the_command_line(tmp_path: Path, report: Report) -
         X_train=tables["train"][0],
         y_train=tables["train"][1],
         positive=positive,
+        favourable=codes[data.schema.target.declared_favourable],
         metrics=measured,
         explainers=["lime", "random"],
     )

@@ -200,7 +200,9 @@ def test_who_the_groups_are_compared_with_is_said_to_be_declared_only_where_it_w
     assert facts == ("compared with sex: women (declared)",)
     run.config["metrics"] = {"impact_ratio": {"reference": {}}}
     evidence = look(run, "metrics.selection_rates")
-    assert english(evidence.facts) == ("compared with sex: women (the largest, not declared)",)
+    assert english(evidence.facts) == (
+        "compared with sex: women (the one with the highest rate, not declared)",
+    )
     assert "declared" not in wording().say(evidence.limits)
 
 

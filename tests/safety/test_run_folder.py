@@ -324,6 +324,9 @@ def as_first_format(folder: Path) -> None:
     kept = {name: concluded[name] for name in ("findings", "thresholds")}
     for problem in run["problems"]:  # reasons were sentences
         problem["reason"] = say(text_of(problem["reason"]))
+    for finding in kept["findings"]:  # nor did findings say what they are about
+        for name in ("cause", "touches"):
+            finding.pop(name)
     for entry in run["artifacts"].values():  # nor did they say what the columns of tables mean
         entry["files"].pop("tables.json", None)
     for types in folder.rglob("tables.json"):

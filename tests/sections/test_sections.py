@@ -174,7 +174,7 @@ def test_what_was_not_measured_is_listed_once_with_failures_apart(run):
     values = SummarySection().content(run.results()).values
     assert values["failed"] == ["Robustness to noise: it broke."]
     assert "What noise in the input does" not in values["not_measured"]
-    assert "Where the model errs most" in values["not_measured"]
+    assert "Where the model fails unexpectedly" in values["not_measured"]
 
 
 # --- cases ---

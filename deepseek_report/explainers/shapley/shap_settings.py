@@ -52,7 +52,7 @@ class ShapSettings:
         sampled = (
             self.exact_up_to < n_players and self.levels(n_players, n_background)[-1] < complete
         )
-        return self.reference == "background" and sampled and self.surrogate_rows > 0
+        return self.reference != "baseline" and sampled and self.surrogate_rows > 0
 
     def evaluations(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
         """Rows that one round asks about one instance, besides the two ends."""

@@ -19,7 +19,7 @@ from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, rate
-from deepseek_report.statistics.nearness import CHANCE, MOST_DISTANCES, near_copies
+from deepseek_report.statistics.nearness import CHANCE, near_copies
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 
@@ -105,10 +105,7 @@ class NearCopies(ModelMetric):
         }
         notes = [message("notes.near_copies.no_proof")]
         if len(near.rows) < len(p):
-            looked = message(
-                "notes.near_copies.searched", n=len(near.rows), rows=len(p), most=MOST_DISTANCES
-            )
-            notes.append(looked)
+            notes.append(message("notes.near_copies.searched", n=len(near.rows), rows=len(p)))
         return Measurement(scores, {"comparison": pd.DataFrame([row])}, notes=tuple(notes))
 
 
