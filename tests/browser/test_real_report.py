@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 WIDTHS = [1280, 360]
-SCHEMES = ["light", "dark"]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 def test_axe_finds_no_violation_in_a_real_report(real_page: Any, width: int, scheme: str) -> None:
     assert real_page.open(width, scheme).violations() == []
 
