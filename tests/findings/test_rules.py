@@ -571,7 +571,7 @@ def test_flips_are_set_against_those_of_a_smooth_model(
     run.measure("robustness", flips, perturbations=[row])
     (finding,) = rules_bottlenecks.robustness(run.results())
     assert (finding.message, finding.severity) == (message, severity)
-    assert "goes from 0.780 to 0.770, a loss of 0.0100 (0.0050–0.0150)" in say(finding)
+    assert "goes from 0.780 to 0.770; the loss is 0.0100 (0.0050–0.0150)" in say(finding)
 
 
 def test_flips_of_an_earlier_version_are_told_without_a_judgement(run, score, say):
