@@ -45,7 +45,7 @@ class Table:
         lines = [" | ".join(map(str, row)) for row in (self.columns, *self.rows)]
         lines.insert(1, " | ".join("---" for _ in self.columns))
         body = "\n".join(f"| {line} |" for line in lines)
-        return f"### {self.title}\n\n{self.told}\n\n{body}"
+        return f"## {self.title}\n\n{self.told}\n\n{body}"
 
 
 def repeat(trial: Callable[[int], T], repeats: int, jobs: int = 2) -> list[T]:
