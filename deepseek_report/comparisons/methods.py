@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from deepseek_report.artifacts.results import Results
@@ -51,6 +52,17 @@ def methods_of(study: Study) -> tuple[Method, ...]:
         Method(label, tuple(positions), tuple(seed_of(study.runs[run]) for run in positions))
         for label, positions in zip(labels, groups.values(), strict=True)
     )
+
+
+def pairs_to_compare(runs: int, baseline: int | None, most: int) -> list[tuple[int, int]]:
+    """Positions of the runs that are set against one another: all pairs of up to `most` runs.
+
+    With more, or a baseline, each against that one, which is the first where none is named.
+    """
+    if baseline is None and runs <= most:
+        return list(combinations(range(runs), 2))
+    fixed = baseline or 0
+    return [(run, fixed) for run in range(runs) if run != fixed]
 
 
 def is_of_method(key: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.comparisons.methods import pairs_to_compare
 from deepseek_report.statistics.intervals import holm, newcombe, wilson
 from deepseek_report.statistics.paired import mcnemar
 from deepseek_report.tasks import task_of
@@ -78,7 +78,7 @@ def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) 
     if study.same_rows:
         changes = [
             row
-            for first, other in _pairs(len(study), baseline)
+            for first, other in pairs_to_compare(len(study), baseline, _ALL_PAIRS)
             for row in _changes(schema, people, labels, predictions, (first, other), good)
         ]
         if changes:
@@ -98,13 +98,6 @@ def largest_gap(run: Results) -> float | None:
     people = [attribute.name for attribute in schema.attributes_of("person")]
     rows = [row for name in people for row in _rates(schema, "", name, run.predictions, favoured)]
     return max((-row["gap"] for row in rows), default=None)
-
-
-def _pairs(runs: int, baseline: int | None) -> list[tuple[int, int]]:
-    if baseline is None and runs <= _ALL_PAIRS:
-        return list(combinations(range(runs), 2))
-    fixed = baseline or 0
-    return [(run, fixed) for run in range(runs) if run != fixed]
 
 
 def _levels(schema: Schema, name: str, predictions: Predictions) -> Iterator[tuple[str, Bools]]:

@@ -18,10 +18,10 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.comparisons.methods import Method
+from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman, top_overlap
 from deepseek_report.statistics.intervals import mean_interval
 
-_CONTROL = "random"
 _TOP = 5
 #: Cases that all runs explain, below which explanations are not compared.
 FEWEST = 10
@@ -86,7 +86,7 @@ def _shared(study: Study) -> dict[str, list[Explanation]]:
     for name in study.runs[0].explanations:
         each = [run.explanations[name] for run in study if name in run.explanations]
         subjects = {(explanation.feature_names, explanation.target) for explanation in each}
-        if name != _CONTROL and len(each) == len(study) and len(subjects) == 1:
+        if name != CONTROL and len(each) == len(study) and len(subjects) == 1:
             positions = reduce(np.intersect1d, [explanation.positions for explanation in each])
             shared[name] = [_of_cases(explanation, positions) for explanation in each]
     return shared

@@ -15,7 +15,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.comparisons.methods import Method
+from deepseek_report.comparisons.methods import Method, pairs_to_compare
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
 from deepseek_report.tasks import task_of
@@ -23,7 +24,6 @@ from deepseek_report.tasks.row_measures import RowMeasure
 
 #: Up to so many runs all pairs are compared, beyond it each with the baseline.
 _ALL_PAIRS = 8
-SIGNIFICANT = 0.05
 
 VALUES = TableType(
     (
@@ -115,7 +115,7 @@ def performance(
     if not study.same_rows:
         notes.append(message("comparison.refused_rows"))
         return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
-    pairs = _pairs(len(study), baseline)
+    pairs = pairs_to_compare(len(study), baseline, _ALL_PAIRS)
     if len(study) > _ALL_PAIRS:
         notes.append(message("comparison.with_one", label=labels[baseline or 0]))
     fitted = [
@@ -148,13 +148,6 @@ def _values(measures: Sequence[RowMeasure], predictions: Predictions) -> Iterato
         half = Z95 * float((influence**2).sum()) ** 0.5
         ends = {"low": value - half, "high": value + half}
         yield {"measure": measure.key, "value": value, **ends, "n": len(predictions)}
-
-
-def _pairs(runs: int, baseline: int | None) -> list[tuple[int, int]]:
-    if baseline is None and runs <= _ALL_PAIRS:
-        return list(combinations(range(runs), 2))
-    fixed = baseline or 0
-    return [(run, fixed) for run in range(runs) if run != fixed]
 
 
 def _fitted(

@@ -94,12 +94,6 @@ def by_explainer(results: Results, metric: str) -> list[Score]:
     ]
 
 
-def control_score(results: Results, metric: str) -> Score | None:
-    """The score of the random control."""
-    score = results.score(metric, explainer=CONTROL)
-    return score if score is not None and finite(score.value) is not None else None
-
-
 def cause_of(metric: str, *subject: str) -> str:
     """What a finding is about: a metric, and the group, method or slice where it is about one.
 

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.conclusion_limits import (
     DIRECT_USE,
     LARGE_DIRECT_USE,
+    SIGNIFICANT,
 )
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (
@@ -37,8 +38,6 @@ PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
 
 #: Explained cases under which nothing is said of how a group is explained.
 FEWEST_EXPLAINED = 15
-#: Corrected p-value under which a gap between groups is no chance.
-SURE = 0.05
 
 
 def direct_use(results: Results) -> list[Finding]:
@@ -159,7 +158,7 @@ def explanation_quality(results: Results) -> list[Finding]:
     findings = [
         _unequal(results, gap, float(p_value))
         for gap, p_value in zip(tested, adjusted, strict=True)
-        if p_value < SURE
+        if p_value < SIGNIFICANT
     ]
     return [finding for finding in findings if finding is not None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import Z95, wilson
+from deepseek_report.statistics.paired import influence_difference
 from deepseek_report.statistics.resampling import Statistic
 
 
@@ -145,18 +147,8 @@ def paired_difference(
     ----------
     DeLong et al. 1988, doi:10.2307/2531595.
     """
-    gap = first[0] - other[0]
-    spread = math.sqrt(float(np.sum((first[1] - other[1]) ** 2)))
-    estimate = Estimate(
-        gap,
-        gap - Z95 * spread,
-        gap + Z95 * spread,
-        len(first[1]),
-        message("interval_methods.delong_paired"),
-    )
-    if spread == 0:
-        return estimate, 1.0 if gap == 0 else 0.0
-    return estimate, math.erfc(abs(gap) / spread / math.sqrt(2))
+    estimate, p_value = influence_difference(first, other)
+    return replace(estimate, method=message("interval_methods.delong_paired")), p_value
 
 
 def average_precision_statistic(truths: Bools, scores: Floats) -> Statistic:

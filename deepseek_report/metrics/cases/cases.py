@@ -45,6 +45,17 @@ RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[pages.Row]]
 _REASONS = "case explainer feature label display attribution error rank output_space class_name"
 _CASE = Column("case", "place")
 _FEATURE = (Column("feature"), Column("label"))
+_ATTRIBUTION = (
+    _CASE,
+    Column("explainer", "explainer"),
+    *_FEATURE,
+    Column("display"),
+    Column("attribution", "number"),
+    Column("error", "number"),
+    Column("rank", "count"),
+    Column("output_space"),
+    Column("class_name"),
+)
 _TABLES = {
     "cases": TableType(
         (
@@ -76,31 +87,10 @@ _TABLES = {
             Column("text"),
         )
     ),
-    "reasons": TableType(
-        (
-            _CASE,
-            Column("explainer", "explainer"),
-            *_FEATURE,
-            Column("display"),
-            Column("attribution", "number"),
-            Column("error", "number"),
-            Column("rank", "count"),
-            Column("output_space"),
-            Column("class_name"),
-        ),
-        release=OF_CASES,
-    ),
+    "reasons": TableType(_ATTRIBUTION, release=OF_CASES),
     "contrasts": TableType(
         (
-            _CASE,
-            Column("explainer", "explainer"),
-            *_FEATURE,
-            Column("display"),
-            Column("attribution", "number"),
-            Column("error", "number"),
-            Column("rank", "count"),
-            Column("output_space"),
-            Column("class_name"),
+            *_ATTRIBUTION,
             Column("against"),
         ),
         release=OF_CASES,

@@ -147,31 +147,28 @@ def contrasts(pages: Pages, case: Row) -> dict[str, Any] | None:
     }
 
 
-def _contrast(draft: Draft, row: Row) -> str:
+def _attributed(draft: Draft, row: Row) -> dict[str, Any]:
+    """What every sentence on an attribution names: the feature, and which way and how far."""
     value = float(row["attribution"])
     feature, display = featured(draft, row, row["display"])
+    return {"feature": feature, "display": display, "up": value > 0, "size": abs(value)}
+
+
+def _contrast(draft: Draft, row: Row) -> str:
     return draft.text(
         f"contrast.{row['output_space']}",
-        feature=feature,
-        display=display,
-        up=value > 0,
-        size=abs(value),
+        **_attributed(draft, row),
         decided=row["class_name"],
         second=row["against"],
     )
 
 
 def _reason(draft: Draft, row: Row) -> str:
-    value = float(row["attribution"])
-    feature, display = featured(draft, row, row["display"])
     return draft.text(
         f"reason.{row['output_space']}",
-        feature=feature,
-        display=display,
-        up=value > 0,
-        size=abs(value),
+        **_attributed(draft, row),
         unit=unit_of(draft.results),
-        factor=math.exp(min(abs(value), 50.0)),
+        factor=math.exp(min(abs(float(row["attribution"])), 50.0)),
         target=row.get("class_name") or draft.results.schema.target.explained_class,
         rank=int(row["rank"]),
     )
