@@ -20,7 +20,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.rendering import markdown, output, pipe_tables
+from deepseek_report.rendering import markdown, output, page_parts, pipe_tables
 from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
@@ -341,10 +341,7 @@ def front_matter(options: ReportOptions) -> str:
 
 def quarto_stylesheet() -> str:
     """The blocks of a report on Quarto's page: those of the embedded page, and a wide table."""
-    folder = shipped("templates") / "html"
-    return "".join(
-        (folder / name).read_text(encoding="utf-8") for name in ("quarto.css", "blocks.css")
-    )
+    return page_parts.part("quarto.css") + page_parts.blocks()
 
 
 _FORMATS: Mapping[str, Any] = {

@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import long_document, output, svg_parts
+from deepseek_report.rendering import long_document, output, page_parts, svg_parts
 from deepseek_report.rendering.page_words import page_template, words_of_document
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
@@ -28,7 +28,7 @@ def render_html(document: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         template = Path(folder) / "page.html"
         words = words_of_document(document.read_text(encoding="utf-8"))
-        template.write_text(page_template(_part("page.html"), words), encoding="utf-8")
+        template.write_text(page_template(page_parts.part("page.html"), words), encoding="utf-8")
         arguments = (
             "--standalone",
             "--toc",
@@ -49,7 +49,7 @@ def assemble(page: str, folder: Path) -> str:
     page = _CANVAS.sub(lambda match: _canvas(match, folder), page)
     twins = sorted(set(_TWIN.findall(page)))
     data, hashes = _data(folder, twins)
-    script = _part("script.js").strip()
+    script = page_parts.script()
     pieces = {
         "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
         "style": _style(),
@@ -59,10 +59,6 @@ def assemble(page: str, folder: Path) -> str:
     for name, text in pieces.items():
         page = page.replace(f"@@{name}@@", text, 1)
     return page
-
-
-def _part(name: str) -> str:
-    return (shipped("templates") / "html" / name).read_text(encoding="utf-8")
 
 
 def _canvas(match: re.Match[str], folder: Path) -> str:
@@ -148,7 +144,7 @@ _LIGHT_START = "--page: #ffffff;"
 
 
 def _style() -> str:
-    css = _part("style.css").replace("@@blocks@@", _part("blocks.css"))
+    css = page_parts.part("style.css").replace("@@blocks@@", page_parts.blocks())
     own = css[css.index(_LIGHT_START) : css.index("--serif:")]
     light = svg_parts.palette_css(dark=False)
     dark = " ".join(_DARK.split()) + " " + svg_parts.palette_css(dark=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.rendering import page_words
+from deepseek_report.rendering import page_parts, page_words
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
 
 HTML = shipped("templates") / "html"
@@ -26,14 +26,14 @@ def test_the_page_and_its_script_hold_no_words_of_their_own() -> None:
     page = re.sub(r"@@word:\w+@@|<[^>]*>|\$[^$]*\$|@@\w+@@", "", body)
     assert not re.search(r"[A-Za-z]{2,}", page)
     assert not re.search(r'aria-label="(?!@@word:)', body)
-    script = re.sub(r"/\*.*?\*/", "", (HTML / "script.js").read_text("utf-8"), flags=re.DOTALL)
+    script = re.sub(r"/\*.*?\*/", "", page_parts.script(), flags=re.DOTALL)
     literals = re.findall(r'"([^"\n]*)"|`([^`\n]*)`', script)
     phrases = [text for pair in literals for text in pair if re.match(r"[A-Z][a-z]+(?: |$)", text)]
     assert [text for text in phrases if text not in {"ArrowRight", "Home", "End", "Escape"}] == []
 
 
 def test_every_word_that_the_script_asks_for_is_given() -> None:
-    script = (HTML / "script.js").read_text("utf-8")
+    script = page_parts.script()
     matches = set(re.findall(r'\bwords\.(\w+)|\bsay\("(\w+)"', script))
     names = {name for pair in matches for name in pair if name}
     template = page_words.page_template("@@words@@", wording())
