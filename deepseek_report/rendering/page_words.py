@@ -47,6 +47,7 @@ _CASES = {
     "item_right": ("decision",),
     "item_wrong": ("decision", "truth"),
     "gauge": ("stated", "threshold"),
+    "threshold": ("threshold",),
     "others": ("n",),
     "not_trusted": ("method",),
     "reasons_by": ("method", "start"),

@@ -146,9 +146,9 @@
       strip.append(
         drawn("rect", { x: 0, y: 14, width: 1000, height: 12, class: "track" }),
         drawn("rect", { x: 1000 * Math.min(one.probability, data.threshold), y: 14, width: 1000 * Math.abs(one.probability - data.threshold), height: 12, class: one.probability >= data.threshold ? "raises" : "lowers" }),
-        drawn("line", { x1: 1000 * data.threshold, x2: 1000 * data.threshold, y1: 2, y2: 38, class: "threshold" }),
-        drawn("circle", { cx: 1000 * one.probability, cy: 20, r: 9, class: "stated" }));
-      return block("figure", { class: "case-gauge-box" }, strip);
+        drawn("line", { x1: 1000 * data.threshold, x2: 1000 * data.threshold, y1: 2, y2: 38, class: "threshold" }));
+      return block("div", { class: "case-gauge-box" }, strip, block("div", { class: "case-scale", "aria-hidden": "true" },
+        block("span", {}, "0"), block("span", { class: "case-mark", style: `left: ${100 * data.threshold}%` }, say("threshold", { threshold: percent(data.threshold) })), block("span", {}, percent(1).replace(/[.,]0/, ""))));
     };
 
     /* One scale for all cases, so that a small reason looks small. */

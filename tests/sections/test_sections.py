@@ -292,7 +292,7 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full):
     content = CasesSection().content(changed)
     sentence = content.values["cases"][0]["reasons"][0]
     assert "lowers the log-odds of “default” by 0.693, which divides the odds by 2.00" in sentence
-    assert "integrated gradients, whose amounts are log-odds" in content.answer.lower()
+    assert "by integrated gradients, in log-odds" in content.answer.lower()
     assert "points of probability" not in content.answer
 
 

@@ -128,7 +128,7 @@ def _spread_fits(sampled: Ints, fits: Floats, count: int) -> list[int]:
     order = able[np.argsort(-fits[able], kind="stable")]
     if not len(order) or count < 1:
         return []
-    return sampled[order[evenly_spaced(len(order), count)]].tolist()
+    return [int(position) for position in sampled[order[evenly_spaced(len(order), count)]]]
 
 
 def _of_classes(predictions: Predictions, schema: Schema) -> dict[str, Floats]:
