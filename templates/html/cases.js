@@ -188,6 +188,25 @@
         table([say("feature"), say("adds"), unit], rows, say("waterfall", { about: steps.about }), "waterfall"));
     };
 
+    /* The way through the model: steps from nothing to the output, on a scale of the case's own. */
+    const way = (page) => {
+      const told = page.way;
+      if (!told) return null;
+      let at = 0;
+      const levels = [0, ...told.steps.map(([, , value]) => at += value)];
+      const [least, most] = [Math.min(...levels), Math.max(...levels)];
+      const x = (value) => 1000 * (value - least) / (most - least || 1);
+      const starts = new Map(told.layers);
+      const rows = told.steps.flatMap(([name, weight, value], position) => {
+        const strip = drawn("svg", { viewBox: "0 0 1000 20", preserveAspectRatio: "none", class: "case-bar", "aria-hidden": "true" });
+        const [from, to] = [levels[position], levels[position + 1]];
+        strip.append(drawn("line", { x1: x(0), x2: x(0), y1: 0, y2: 20, class: "zero" }), drawn("rect", { x: x(Math.min(from, to)), y: 3, width: Math.max(x(Math.max(from, to)) - x(Math.min(from, to)), 3), height: 14, class: to >= from ? "raises" : "lowers" }));
+        const label = block("span", {}, starts.has(position) ? block("span", { class: "way-layer" }, starts.get(position)) : null, name, weight ? block("span", { class: "case-value" }, say("weight", { weight })) : null);
+        return [[label, strip, number(value, 2, true)]];
+      });
+      rows.push([say("output"), "", number(at, 2, true)]);
+      return fold(say("way"), paragraph(told.head), table([say("part"), say("adds"), say("added")], rows, say("way"), "waterfall way"), told.path.length ? [paragraph(told.path_head), block("ol", {}, told.path.map((step) => block("li", {}, step)))] : []);
+    };
     const reasons = (page) => {
       if (page.codes) return part(say("codes"), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items), paragraph(page.codes.limits));
       if (!page.reasons.length) return null;
@@ -234,6 +253,7 @@
         page?.change ? part(say("change"), paragraph(page.change)) : null,
         page?.what_if ? whatIf(one, page) : null,
         page ? like(page) : null,
+        page ? way(page) : null,
         page && (page.compared || page.agreement || page.errors.length) ? fold(say("more"), paragraph(page.compared), paragraph(page.agreement), page.errors.length ? [paragraph(say("errors")), bullets(page.errors)] : []) : null,
         page ? null : block("p", { class: "case-by" }, say("compact")),
       ].filter(Boolean));

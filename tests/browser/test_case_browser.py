@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -197,6 +198,26 @@ def test_axe_finds_nothing_with_every_part_of_a_case_open(
     assert real_page.run("return document.documentElement.scrollWidth") <= width
 
 
+def test_the_way_through_the_network_is_told_and_ends_at_the_log_odds(
+    real_page: Any, cases: Any
+) -> None:
+    opened(real_page)
+    shown = real_page.run("return document.querySelector('.case-page').id")
+    at = next(n for n, case in enumerate(cases["cases"]) if f"case-{case['id']}" == shown)
+    real_page.run(
+        "document.querySelectorAll('.case-page details').forEach((fold) => fold.open = true)"
+    )
+    rows = real_page.run(
+        "return [...document.querySelectorAll('.way tbody tr')].map((row) => row.innerText)"
+    )
+    steps, entry = cases["pages"][at]["way"]["steps"], cases["cases"][at]
+    assert len(rows) == len(steps) + 1
+    share = entry["probability"] if entry["decided"] == 1 else 1 - entry["probability"]
+    log_odds = math.log(share / (1 - share))
+    assert sum(value for _, _, value in steps) == pytest.approx(log_odds, abs=2e-3)
+    assert f"{abs(log_odds):.2f}" in rows[-1]
+
+
 def test_paper_has_the_list_and_not_the_browser(real_page: Any) -> None:
     opened(real_page)
     real_page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
@@ -216,6 +237,7 @@ def test_without_scripts_a_short_list_of_the_cases_is_readable(
         assert rows == len(cases["pages"])
         style = "return getComputedStyle(document.querySelector(arguments[0])).display"
         assert real_page.run(style, ".case-list") != "none"
-        assert real_page.run(style, ".case-browser") == "none"
+        height = "return document.querySelector('.case-browser').getBoundingClientRect().height"
+        assert real_page.run(height) == 0
     finally:
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -15,11 +15,12 @@ from deepseek_report.sections.single_cases.case_sentences import Pages
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
 from deepseek_report.sections.single_cases.waterfalls import waterfall
+from deepseek_report.sections.single_cases.way_data import way_of
 
 #: Values of one case that are listed; of wide tables the reasons go first.
 _INPUTS = 60
 #: Nearest cases that stand beside a case, and features by which they are compared.
-_BESIDE, _COMPARED = 4, 6
+_BESIDE, _COMPARED = 5, 6
 
 
 def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any]:
@@ -47,6 +48,7 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, 
             case_sentences.error(draft, error) for error in pages.rows("errors_like_this", number)
         ],
         "inputs": _inputs(pages, number),
+        "way": way_of(pages, row),
         "like": _like(pages, glances, case),
         "pictures": [
             name

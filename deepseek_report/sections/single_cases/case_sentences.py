@@ -34,10 +34,13 @@ REASONS = 4
 CONTRASTS = 3
 #: How many features are named in the list of cases.
 _NAMED = 3
-_TABLES = (
-    *("inputs", "reasons", "contrasts", "neighbours"),
-    *("reason_codes", "counterfactuals", "agreement", "errors_like_this"),
-)
+_TABLES = {
+    "cases": (
+        *("inputs", "reasons", "contrasts", "neighbours"),
+        *("reason_codes", "counterfactuals", "agreement", "errors_like_this"),
+    ),
+    "decision_way": ("steps", "trees", "paths"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ class Pages:
     def tables(self) -> dict[tuple[str, int], list[Row]]:
         """{(table, case): rows}."""
         by_case: dict[tuple[str, int], list[Row]] = {}
-        for name in _TABLES:
-            for row in rows(self.draft.results, "cases", name):
+        for metric, name in ((metric, name) for metric, names in _TABLES.items() for name in names):
+            for row in rows(self.draft.results, metric, name):
                 by_case.setdefault((name, int(row["case"])), []).append(row)
         return by_case
 
