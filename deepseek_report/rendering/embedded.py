@@ -50,9 +50,10 @@ def assemble(page: str, folder: Path) -> str:
     page = _CANVAS.sub(lambda match: _canvas(match, folder), page)
     twins = sorted(set(_TWIN.findall(page)))
     data, hashes = _data(folder, twins)
-    if _CASES in page:
+    has_cases = _CASES in page
+    if has_cases:
         data += "\n" + _cases(folder / "tables" / "cases.json")
-    script = page_parts.script()
+    script = page_parts.script(cases=has_cases)
     pieces = {
         "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
         "style": _style(),

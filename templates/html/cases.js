@@ -5,7 +5,7 @@
   const browser = document.querySelector(".case-browser"), packed = document.getElementById("cases");
   if (!browser || !packed || !("DecompressionStream" in window)) return;
   const { element, words, unpack, noteScrolling, reveal } = reportPage;
-  const say = (name, slots = {}) => words[`cases.${name}`].replace(/\{(\w+)\}/g, (_, slot) => slots[slot] ?? "");
+  const phrase = (name, slots = {}) => words[`cases.${name}`].replace(/\{(\w+)\}/g, (_, slot) => slots[slot] ?? "");
   const language = document.documentElement.lang || "en";
   const SVG = "http://www.w3.org/2000/svg";
   const drawn = (name, attributes) => {
@@ -20,7 +20,7 @@
     return made;
   };
   const number = (value, digits, signed = false) => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: signed ? "exceptZero" : "auto" }).format(value).replace("-", "\u2212");
-  const percent = (share) => say("percent", { number: number(100 * share, 1) });
+  const percent = (share) => phrase("percent", { number: number(100 * share, 1) });
   const plain = (value) => number(value, Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 1 ? 2 : 3);
   const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const same = (a, b) => a === b || Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b));
@@ -32,23 +32,23 @@
 
     /* Filters ------------------------------------------------------------------------------------ */
     const bands = data.number ? [] : [
-      ...(data.threshold === null ? [] : [[say("near_threshold"), (one) => Math.abs(one.probability - data.threshold) <= 0.05]]),
+      ...(data.threshold === null ? [] : [[phrase("near_threshold"), (one) => Math.abs(one.probability - data.threshold) <= 0.05]]),
       ...[0, 20, 40, 60, 80].map((low) => [`${percent(low / 100)}\u2013${percent(low / 100 + 0.2)}`.replace(/([.,]0)/g, ""), (one) => one.probability >= low / 100 && (one.probability < low / 100 + 0.2 || low === 80)]),
     ];
     const outcomes = data.number
-      ? [[say("too_high"), (one) => one.error > 0], [say("too_low"), (one) => one.error < 0]]
-      : [[say("wrong"), (one) => !one.right], [say("right"), (one) => one.right]];
-    const decisions = data.number ? [] : data.classes.map((name, at) => [data.favourable === at ? say("favourable", { decision: name }) : name, (one) => one.decided === at]);
+      ? [[phrase("too_high"), (one) => one.error > 0], [phrase("too_low"), (one) => one.error < 0]]
+      : [[phrase("wrong"), (one) => !one.right], [phrase("right"), (one) => one.right]];
+    const decisions = data.number ? [] : data.classes.map((name, at) => [data.favourable === at ? phrase("favourable", { decision: name }) : name, (one) => one.decided === at]);
     const groups = data.groups.flatMap((group, at) => group.levels.map((level, code) => [`${group.label}: ${level}`, (one) => one.groups[at] === code]));
-    const shown = [[say("with_page"), (one) => one.page]];
+    const shown = [[phrase("with_page"), (one) => one.page]];
     data.cases.forEach((one, at) => { one.at = at; one.page = at < data.pages.length; });
     const filters = [["outcome", outcomes], ["decision", decisions], ["group", groups], ["band", bands], ["page", shown.filter(() => data.pages.length < data.cases.length)]]
       .filter(([, choices]) => choices.length)
       .map(([name, choices]) => {
         const select = element("select", {});
-        [say("all"), ...choices.map(([label]) => label)].forEach((label, at) => select.append(block("option", { value: String(at) }, label)));
+        [phrase("all"), ...choices.map(([label]) => label)].forEach((label, at) => select.append(block("option", { value: String(at) }, label)));
         select.addEventListener("change", () => list(true));
-        return { name, select, choices, label: block("label", {}, block("span", {}, say(`filter_${name}`)), select) };
+        return { name, select, choices, label: block("label", {}, block("span", {}, phrase(`filter_${name}`)), select) };
       });
     const passes = (one) => filters.every(({ select, choices }) => select.value === "0" || choices[select.value - 1][1](one));
     const preset = (name, at) => { const filter = filters.find((one) => one.name === name); if (filter) filter.select.value = String(at); };
@@ -60,7 +60,7 @@
 
     /* The list: one stop of the tab key, and arrows inside ------------------------------------------ */
     const count = element("p", { class: "case-count", role: "status" });
-    const box = element("ul", { role: "listbox", tabindex: "0", class: "case-items", "aria-label": say("list") });
+    const box = element("ul", { role: "listbox", tabindex: "0", class: "case-items", "aria-label": phrase("list") });
     const article = element("article", { class: "case-page", tabindex: "-1" });
     let current = null, listed = [];
     const option = (one) => block("li", { role: "option", id: `case-item-${one.at}`, "aria-selected": "false" },
@@ -68,10 +68,10 @@
       block("span", { class: "case-item-text" },
         block("span", { class: "case-name" }, one.glance?.text || sentence(one.name)), " ",
         block("span", { class: "case-stated" }, stated(one.probability)), " ",
-        block("span", { class: `case-outcome ${data.number ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? say("off_by", { number: plain(one.error) }) : one.right ? say("item_right", { decision: one.decision }) : say("item_wrong", { decision: one.decision, truth: one.truth }))));
+        block("span", { class: `case-outcome ${data.number ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase("off_by", { number: plain(one.error) }) : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
     const list = (moved) => {
       listed = data.cases.filter(passes);
-      count.textContent = say("count", { shown: number(listed.length, 0), all: number(data.cases.length, 0) });
+      count.textContent = phrase("count", { shown: number(listed.length, 0), all: number(data.cases.length, 0) });
       box.replaceChildren(...listed.map(option));
       [...box.children].forEach((item, at) => item.addEventListener("click", () => { select(listed[at], true); }));
       if (!listed.includes(current)) select(listed[0] ?? null, false);
@@ -142,13 +142,13 @@
 
     const gauge = (one) => {
       if (data.number || data.threshold === null) return null;
-      const strip = drawn("svg", { viewBox: "0 0 1000 40", preserveAspectRatio: "none", class: "case-gauge", role: "img", "aria-label": say("gauge", { stated: percent(one.probability), threshold: percent(data.threshold) }) });
+      const strip = drawn("svg", { viewBox: "0 0 1000 40", preserveAspectRatio: "none", class: "case-gauge", role: "img", "aria-label": phrase("gauge", { stated: percent(one.probability), threshold: percent(data.threshold) }) });
       strip.append(
         drawn("rect", { x: 0, y: 14, width: 1000, height: 12, class: "track" }),
         drawn("rect", { x: 1000 * Math.min(one.probability, data.threshold), y: 14, width: 1000 * Math.abs(one.probability - data.threshold), height: 12, class: one.probability >= data.threshold ? "raises" : "lowers" }),
         drawn("line", { x1: 1000 * data.threshold, x2: 1000 * data.threshold, y1: 2, y2: 38, class: "threshold" }));
       return block("div", { class: "case-gauge-box" }, strip, block("div", { class: "case-scale", "aria-hidden": "true" },
-        block("span", {}, "0"), block("span", { class: "case-mark", style: `left: ${100 * data.threshold}%` }, say("threshold", { threshold: percent(data.threshold) })), block("span", {}, percent(1).replace(/[.,]0/, ""))));
+        block("span", {}, "0"), block("span", { class: "case-mark", style: `left: ${100 * data.threshold}%` }, phrase("threshold", { threshold: percent(data.threshold) })), block("span", {}, percent(1).replace(/[.,]0/, ""))));
     };
 
     /* One scale for all cases, so that a small reason looks small. */
@@ -176,16 +176,16 @@
       let at = steps.base ?? 0;
       const row = (name, beside, value) => { const from = at; at += value; return [block("span", {}, name, beside ? block("span", { class: "case-value" }, ` ${beside}`) : null), bar(from, at), amount(value)]; };
       const rows = [
-        ...(steps.base === null ? [] : [[say("start"), level(steps.base), steps.base_text]]),
+        ...(steps.base === null ? [] : [[phrase("start"), level(steps.base), steps.base_text]]),
         ...steps.bars.map(([name, beside, value]) => row(name, beside, value)),
-        ...(steps.rest[0] ? [row(say("others", { n: number(steps.rest[0], 0) }), "", steps.rest[1])] : []),
-        ...(Math.abs(steps.gap) > (data.method.space === "probability" ? 0.005 : 0.05) ? [row(say("unaccounted"), "", steps.gap)] : []),
-        ...(steps.base === null ? [] : [[say("end", { about: steps.about }), level(steps.end), steps.end_text]]),
+        ...(steps.rest[0] ? [row(phrase("others", { n: number(steps.rest[0], 0) }), "", steps.rest[1])] : []),
+        ...(Math.abs(steps.gap) > (data.method.space === "probability" ? 0.005 : 0.05) ? [row(phrase("unaccounted"), "", steps.gap)] : []),
+        ...(steps.base === null ? [] : [[phrase("end", { about: steps.about }), level(steps.end), steps.end_text]]),
       ];
-      const unit = say(`unit_${data.method.space}`, { about: steps.about, unit: data.unit });
-      return part(say("waterfall", { about: steps.about }),
-        data.method.trusted ? null : block("p", { class: "case-warning" }, say("not_trusted", { method: data.method.label })),
-        table([say("feature"), say("adds"), unit], rows, say("waterfall", { about: steps.about }), "waterfall"));
+      const unit = phrase(`unit_${data.method.space}`, { about: steps.about, unit: data.unit });
+      return part(phrase("waterfall", { about: steps.about }),
+        data.method.trusted ? null : block("p", { class: "case-warning" }, phrase("not_trusted", { method: data.method.label })),
+        table([phrase("feature"), phrase("adds"), unit], rows, phrase("waterfall", { about: steps.about }), "waterfall"));
     };
 
     /* The way through the model: steps from nothing to the output, on a scale of the case's own. */
@@ -201,28 +201,28 @@
         const strip = drawn("svg", { viewBox: "0 0 1000 20", preserveAspectRatio: "none", class: "case-bar", "aria-hidden": "true" });
         const [from, to] = [levels[position], levels[position + 1]];
         strip.append(drawn("line", { x1: x(0), x2: x(0), y1: 0, y2: 20, class: "zero" }), drawn("rect", { x: x(Math.min(from, to)), y: 3, width: Math.max(x(Math.max(from, to)) - x(Math.min(from, to)), 3), height: 14, class: to >= from ? "raises" : "lowers" }));
-        const label = block("span", {}, starts.has(position) ? block("span", { class: "way-layer" }, starts.get(position)) : null, name, weight ? block("span", { class: "case-value" }, say("weight", { weight })) : null);
+        const label = block("span", {}, starts.has(position) ? block("span", { class: "way-layer" }, starts.get(position)) : null, name, weight ? block("span", { class: "case-value" }, phrase("weight", { weight })) : null);
         return [[label, strip, number(value, 2, true)]];
       });
-      rows.push([say("output"), "", number(at, 2, true)]);
-      return fold(say("way"), paragraph(told.head), table([say("part"), say("adds"), say("added")], rows, say("way"), "waterfall way"), told.path.length ? [paragraph(told.path_head), block("ol", {}, told.path.map((step) => block("li", {}, step)))] : []);
+      rows.push([phrase("output"), "", number(at, 2, true)]);
+      return fold(phrase("way"), paragraph(told.head), table([phrase("part"), phrase("adds"), phrase("added")], rows, phrase("way"), "waterfall way"), told.path.length ? [paragraph(told.path_head), block("ol", {}, told.path.map((step) => block("li", {}, step)))] : []);
     };
     const reasons = (page) => {
-      if (page.codes) return part(say("codes"), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items), paragraph(page.codes.limits));
+      if (page.codes) return part(phrase("codes"), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items), paragraph(page.codes.limits));
       if (!page.reasons.length) return null;
-      return part(say("reasons"), block("p", { class: "case-by" }, say("reasons_by", { method: page.reasons_by, start: page.start ? `, ${page.start}` : "" })), bullets(page.reasons));
+      return part(phrase("reasons"), block("p", { class: "case-by" }, phrase("reasons_by", { method: page.reasons_by, start: page.start ? `, ${page.start}` : "" })), bullets(page.reasons));
     };
     const like = (page) => {
       if (!page.like) return null;
       const { heads, rows, text, glances, words: texts } = page.like;
       const pictures = glances.map((small) => glance(small, true));
-      const first = pictures.some(Boolean) ? [["", "", ...pictures]] : texts.some(Boolean) ? [[say("text"), "", ...texts]] : [];
-      return part(say("like"), paragraph(text), table(["", ...heads], [...first, ...rows], say("like"), "beside"));
+      const first = pictures.some(Boolean) ? [["", "", ...pictures]] : texts.some(Boolean) ? [[phrase("text"), "", ...texts]] : [];
+      return part(phrase("like"), paragraph(text), table(["", ...heads], [...first, ...rows], phrase("like"), "beside"));
     };
     const pairOf = (page) => {
       if (!page.pair) return null;
       const other = data.pages.findIndex((candidate) => candidate.number === page.pair.number);
-      const button = block("button", { type: "button", class: "case-jump" }, say("see_other"));
+      const button = block("button", { type: "button", class: "case-jump" }, phrase("see_other"));
       button.addEventListener("click", () => { jump(data.cases[other]); article.focus(); });
       return block("p", { class: "case-pair" }, page.pair.text, " ", other < 0 ? null : button);
     };
@@ -231,7 +231,7 @@
     const show = (one) => {
       giveBack();
       article.removeAttribute("id");
-      if (!one) { article.replaceChildren(paragraph(say("none"))); return; }
+      if (!one) { article.replaceChildren(paragraph(phrase("none"))); return; }
       article.id = `case-${one.id}`;
       const page = pageOf(one.at), title = block("h3", { id: "case-title" }, sentence(one.name));
       article.setAttribute("aria-labelledby", "case-title");
@@ -239,23 +239,23 @@
       const at = listed.indexOf(one);
       const step = (label, to) => { const button = block("button", { type: "button" }, label); button.disabled = !listed[to]; button.addEventListener("click", () => { select(listed[to], true); }); return button; };
       article.replaceChildren(...[
-        block("div", { class: "case-head" }, title, block("div", { class: "case-steps" }, step(say("previous"), at - 1), step(say("next"), at + 1))),
+        block("div", { class: "case-head" }, title, block("div", { class: "case-steps" }, step(phrase("previous"), at - 1), step(phrase("next"), at + 1))),
         page ? block("p", { class: "case-role" }, page.title) : null,
         paragraph(page ? page.summary : one.summary),
         gauge(one),
         paragraph(page ? page.sure : one.sure),
         page ? pairOf(page) : null,
-        pictures.length ? part(say("input"), pictures) : page ? null : glance(one.glance, false),
-        page && page.inputs.length ? fold(say("input_fold", { n: number(page.inputs.length, 0) }), table([say("feature"), say("this_case"), say("typical")], page.inputs, say("input"), "inputs")) : null,
+        pictures.length ? part(phrase("input"), pictures) : page ? null : glance(one.glance, false),
+        page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([phrase("feature"), phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
         page ? reasons(page) : null,
         waterfall(one),
         page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,
-        page?.change ? part(say("change"), paragraph(page.change)) : null,
+        page?.change ? part(phrase("change"), paragraph(page.change)) : null,
         page?.what_if ? whatIf(one, page) : null,
         page ? like(page) : null,
         page ? way(page) : null,
-        page && (page.compared || page.agreement || page.errors.length) ? fold(say("more"), paragraph(page.compared), paragraph(page.agreement), page.errors.length ? [paragraph(say("errors")), bullets(page.errors)] : []) : null,
-        page ? null : block("p", { class: "case-by" }, say("compact")),
+        page && (page.compared || page.agreement || page.errors.length) ? fold(phrase("more"), paragraph(page.compared), paragraph(page.agreement), page.errors.length ? [paragraph(phrase("errors")), bullets(page.errors)] : []) : null,
+        page ? null : block("p", { class: "case-by" }, phrase("compact")),
       ].filter(Boolean));
       noteScrolling(article);
     };
@@ -311,9 +311,9 @@
       return { stops, read, moved };
     };
     const decisionOf = (output) => data.classes[output.length > 1 ? output.indexOf(Math.max(...output)) : output[0] >= data.threshold ? data.explained : 1 - data.explained];
-    const written = (output) => data.number ? stated(output[0]) : output.length > 1 ? say("answer_many", { stated: percent(Math.max(...output)), decision: decisionOf(output) }) : say("answer", { stated: percent(output[0]), target: data.classes[data.explained], decision: decisionOf(output) });
+    const written = (output) => data.number ? stated(output[0]) : output.length > 1 ? phrase("answer_many", { stated: percent(Math.max(...output)), decision: decisionOf(output) }) : phrase("answer", { stated: percent(output[0]), target: data.classes[data.explained], decision: decisionOf(output) });
     const whatIf = (one, page) => {
-      const details = fold(say("what_if"));
+      const details = fold(phrase("what_if"));
       details.classList.add("what-if");
       details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(...explorer(one, page.what_if)); });
       return details;
@@ -326,9 +326,9 @@
       const tell = () => {
         const found = read(values), changed = moved(values);
         controls.forEach(({ row }, at) => row.classList.toggle("is-set", changed.includes(at)));
-        if (!changed.length) { answer.replaceChildren(say("as_it_is"), " ", block("strong", {}, written(answers.start))); return; }
-        if (!found) { answer.replaceChildren(say("not_asked")); return; }
-        answer.replaceChildren(block("strong", {}, written(found.output)), " ", found.exact ? say("asked") : say("between"), " ", say("before", { answer: written(answers.start) }));
+        if (!changed.length) { answer.replaceChildren(phrase("as_it_is"), " ", block("strong", {}, written(answers.start))); return; }
+        if (!found) { answer.replaceChildren(phrase("not_asked")); return; }
+        answer.replaceChildren(block("strong", {}, written(found.output)), " ", found.exact ? phrase("asked") : phrase("between"), " ", phrase("before", { answer: written(answers.start) }));
       };
       const controls = features.map((feature, at) => {
         const id = `what-if-${one.at}-${at}`, known = stops[at];
@@ -342,7 +342,7 @@
           const set = () => {
             const place = Number(control.value);
             values[at] = place === home ? answers.own[at] : places[place];
-            const words = `${text(place)}${place % 2 ? ` (${say("between_short")})` : ""}`;
+            const words = `${text(place)}${place % 2 ? ` (${phrase("between_short")})` : ""}`;
             shown.textContent = words;
             control.setAttribute("aria-valuetext", words);
           };
@@ -369,16 +369,16 @@
       return [
         answer,
         block("div", { class: "what-if-tools" },
-          answers.change ? button(say("set_change"), () => { back(); answers.change.set.forEach(([at, value]) => controls[at].control.place(value)); }) : null,
-          button(say("reset"), back)),
-        ...(movable.length ? [block("h5", {}, say("can_change")), ...movable.map(({ row }) => row)] : []),
-        ...(others.length ? [block("h5", {}, say("cannot_change")), ...others.map(({ row }) => row)] : []),
+          answers.change ? button(phrase("set_change"), () => { back(); answers.change.set.forEach(([at, value]) => controls[at].control.place(value)); }) : null,
+          button(phrase("reset"), back)),
+        ...(movable.length ? [block("h5", {}, phrase("can_change")), ...movable.map(({ row }) => row)] : []),
+        ...(others.length ? [block("h5", {}, phrase("cannot_change")), ...others.map(({ row }) => row)] : []),
         block("p", { class: "case-by" }, data.what_if.asked),
       ];
     };
 
     browser.append(
-      block("div", { class: "case-filters", role: "group", "aria-label": say("filters") }, filters.map(({ label }) => label)),
+      block("div", { class: "case-filters", role: "group", "aria-label": phrase("filters") }, filters.map(({ label }) => label)),
       count, block("div", { class: "case-columns" }, box, article));
     list(true);
     document.documentElement.classList.add("with-cases");

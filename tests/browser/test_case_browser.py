@@ -62,8 +62,8 @@ def test_filters_choose_among_all_explained_cases(real_page: Any, cases: Any) ->
     real_page.run(CHOOSE, 2, 1)
     right = [case for case in cases["cases"] if case["right"] and case["groups"][0] == 0]
     assert len(real_page.run(LISTED)) == len(right)
-    told = real_page.run("return document.querySelector('.case-count').innerText")
-    assert told == f"{len(right)} of {len(cases['cases'])} explained cases"
+    answer = real_page.run("return document.querySelector('.case-count').innerText")
+    assert answer == f"{len(right)} of {len(cases['cases'])} explained cases"
 
 
 def test_where_no_case_fits_the_page_says_so(real_page: Any, cases: Any) -> None:
@@ -135,9 +135,9 @@ def test_what_if_gives_the_stored_answer_at_a_stored_point(real_page: Any, cases
     order += [n for n, f in enumerate(features) if not f["moves"]]
     own_listed = answers["own"][place] in features[place]["points"]
     choices = len(features[place]["points"]) + (not own_listed)
-    told = ""
+    answer = ""
     for choice in range(choices):
-        told = real_page.run(SET, order.index(place), choice)
+        answer = real_page.run(SET, order.index(place), choice)
         text = real_page.run(
             "return document.querySelectorAll('.what-if-row select, .what-if-row input')"
             "[arguments[0]].selectedOptions[0].innerText",
@@ -146,8 +146,8 @@ def test_what_if_gives_the_stored_answer_at_a_stored_point(real_page: Any, cases
         if text == features[place]["texts"][point]:
             break
     output = answers["alone"][place][point][0]
-    assert f"{100 * output:.1f}" in told
-    assert "asked about exactly this" in told
+    assert f"{100 * output:.1f}" in answer
+    assert "asked about exactly this" in answer
 
 
 def test_what_if_says_where_it_reads_between_two_answers(real_page: Any, cases: Any) -> None:
@@ -168,9 +168,9 @@ def test_what_if_answers_nothing_that_the_model_was_not_asked(real_page: Any) ->
     n = real_page.run(
         "return document.querySelectorAll('.what-if-row input, .what-if-row select').length"
     )
-    told = ""
+    answer = ""
     for at in range(n):
-        told = real_page.run(
+        answer = real_page.run(
             "const all = document.querySelectorAll('.what-if-row input, .what-if-row select');"
             "const control = all[arguments[0]], range = control.type === 'range';"
             "const last = range ? Number(control.max) : control.options.length - 1;"
@@ -179,10 +179,10 @@ def test_what_if_answers_nothing_that_the_model_was_not_asked(real_page: Any) ->
             "return document.querySelector('.what-if-answer').innerText",
             at,
         )
-    assert "The model was not asked about this combination" in told
+    assert "The model was not asked about this combination" in answer
     back = "[...document.querySelectorAll('.what-if-tools button')].at(-1).click();"
-    told = real_page.run(f"{back} return document.querySelector('.what-if-answer').innerText")
-    assert told.startswith("As it is:")
+    answer = real_page.run(f"{back} return document.querySelector('.what-if-answer').innerText")
+    assert answer.startswith("As it is:")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (375, "light")])

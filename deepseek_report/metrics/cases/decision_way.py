@@ -19,7 +19,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.cases.tree_paths import TreeWays
+from deepseek_report.metrics.cases.tree_ways import TreeWays
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.tasks import task_of
 

@@ -16,8 +16,8 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Modality, Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.what_if_answers import WhatIfAnswers
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.tasks import task_of
@@ -66,14 +66,14 @@ class WhatIf(ModelMetric):
 
     def _answers(self, context: MeasureContext, rows: Floats, places: Ints) -> WhatIfAnswers:
         schema, train = context.dataset.schema, context.dataset.train
-        asked = _Asked(context.classifier, schema.target)
+        questions = _Questions(context.classifier, schema.target)
         movable = np.array([feature.can_move for feature in schema.features])
         telling = task_of(schema.target).telling(train.inputs, train.labels, _MOST_TRIED)
         tried = np.union1d(np.flatnonzero(movable), telling)
         points = _padded(
             [set_points(schema.features[j], train.inputs[:, j], self.points) for j in tried]
         )
-        start, alone = asked.about(rows), asked.alone(rows, tried, points)
+        start, alone = questions.about(rows), questions.alone(rows, tried, points)
         ranges = _ranges(start, alone)
         order = np.lexsort((-ranges.mean(axis=0), ~movable[tried]))
         kept = order[np.isfinite(points[order]).any(axis=1)][: self.most]
@@ -89,13 +89,13 @@ class WhatIf(ModelMetric):
             start=start,
             alone=alone,
             pairs=pairs,
-            together=asked.together(rows, columns, grid, pairs),
-            asked=asked.rows,
+            together=questions.together(rows, columns, grid, pairs),
+            model_rows=questions.rows,
             adds_up="shape_functions" in context.classifier.capabilities,
         )
 
 
-class _Asked:
+class _Questions:
     """Asks the model about changed rows, and counts them."""
 
     def __init__(self, classifier: Classifier, target: Target) -> None:

@@ -20,7 +20,7 @@ from deepseek_report.models.routed.branched_attention import BRANCHES, RoutedAtt
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
 from deepseek_report.models.routed.residual_steps import (
-    Part,
+    ResidualPart,
     expert_parts,
     head_parts,
     listening_to,
@@ -170,7 +170,7 @@ class DeepSeekModule(nn.Module):
         pool = pool_of(present, reads_mean=self.reads_mean)
         with listening_to(self.layers) as heard:
             state, decisions = self._read_state(embedded, maps=True)
-        parts = [Part(Step(0, "tokens"), pool(tokens))]
+        parts = [ResidualPart(Step(0, "tokens"), pool(tokens))]
         for at, decided in enumerate(decisions):
             layer = cast(RoutedLayer, self.layers[at])
             heads = (layer.attention, heard.attention[at], decided.routes, pool)

@@ -66,7 +66,7 @@ def _noting(into: list[Tensor]) -> Any:
 
 
 @dataclass(frozen=True)
-class Part:
+class ResidualPart:
     """One part of the sum: what it adds to the token that is read (instance, width)."""
 
     step: Step
@@ -76,7 +76,7 @@ class Part:
 
 def head_parts(
     layer: int, attention: RoutedAttention, heads: Tensor, routes: Tensor, pool: Pool
-) -> list[Part]:
+) -> list[ResidualPart]:
     """Of every head of both branches.
 
     heads : (instance, token, branch · head · size) side by side. routes : (instance, branch, head).
@@ -86,7 +86,7 @@ def head_parts(
     added = torch.einsum("ihs,whs->ihw", pooled, weights)
     flat = routes.flatten(1)
     return [
-        Part(
+        ResidualPart(
             Step(layer, "head", BRANCHES[at // attention.heads], at % attention.heads + 1),
             added[:, at],
             flat[:, at],
@@ -97,7 +97,7 @@ def head_parts(
 
 def expert_parts(
     layer: int, experts: SparseExperts, tokens: Tensor, routing: Routing, pool: Pool
-) -> list[Part]:
+) -> list[ResidualPart]:
     """Of every expert, each weighted as its router did, and of the one that all tokens share.
 
     tokens : (instance, token, width) as the experts read them.
@@ -108,15 +108,17 @@ def expert_parts(
         hidden = gelu(tokens @ experts.inner[at] + experts.inner_bias[at]) @ experts.outer[at]
         weight = weights[..., at : at + 1]
         step = Step(layer, "expert", number=at + 1)
-        parts.append(Part(step, pool(hidden * weight), pool(weight)[:, 0]))
+        parts.append(ResidualPart(step, pool(hidden * weight), pool(weight)[:, 0]))
     if experts.shared is not None:
-        there = weights.sum(-1, keepdim=True) > 0
-        parts.append(Part(Step(layer, "shared_expert"), pool(experts.shared(tokens) * there)))
+        present = weights.sum(-1, keepdim=True) > 0
+        parts.append(
+            ResidualPart(Step(layer, "shared_expert"), pool(experts.shared(tokens) * present))
+        )
     return parts
 
 
 def summed(
-    parts: list[Part], state: Tensor, norm: nn.LayerNorm, output: Outputs, target: int
+    parts: list[ResidualPart], state: Tensor, norm: nn.LayerNorm, output: Outputs, target: int
 ) -> StepSums:
     """Every part as the last norm and the output layer read it, and the constant behind them.
 

@@ -155,7 +155,7 @@ def change_in_short(pages: Pages, case: Row) -> str:
     steps = pages.rows("counterfactuals", case["case"])
     if not steps:
         return ""
-    found = [
+    changed = [
         {
             "feature": featured(pages.draft, row, row["from_display"])[0],
             "after": row["to_display"],
@@ -163,7 +163,7 @@ def change_in_short(pages: Pages, case: Row) -> str:
         for row in steps
         if row["status"] == "found"
     ]
-    return pages.draft.text("change.short", steps=found)
+    return pages.draft.text("change.short", steps=changed)
 
 
 def _own_probability(results: Results, row: Row) -> float | None:

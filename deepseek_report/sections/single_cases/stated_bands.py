@@ -17,7 +17,7 @@ _BANDS, _LEAST = 10, 50
 
 
 @dataclass(frozen=True)
-class Band:
+class StatedBand:
     """Test cases with a stated probability from `low` to `high`, and how often it happened."""
 
     low: float
@@ -39,7 +39,7 @@ class StatedBands:
         self._stated: Floats = stated[order]
         self._bands = max(min(_BANDS, len(order) // _LEAST), 0)
 
-    def of(self, stated: float) -> Band | None:
+    def of(self, stated: float) -> StatedBand | None:
         """The band of such a case; None where the test part is too small to say anything."""
         if not self._bands:
             return None
@@ -48,7 +48,7 @@ class StatedBands:
         band = place * self._bands // n
         low, high = band * n // self._bands, (band + 1) * n // self._bands
         inside = slice(low, high)
-        return Band(
+        return StatedBand(
             low=float(self._stated[low]),
             high=float(self._stated[high - 1]),
             happened=rate(int(self._happened[inside].sum()), high - low),

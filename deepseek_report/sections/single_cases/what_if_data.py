@@ -11,8 +11,8 @@ import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.what_if_answers import WhatIfAnswers
 from deepseek_report.findings.records import Row
+from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.compact_numbers import compact_list
 from deepseek_report.wording.words import Wording
@@ -50,16 +50,16 @@ class WhatIfData:
                 }
                 for at, j in enumerate(answers.columns)
             ],
-            "asked": self.draft.text("what_if.asked", n=answers.asked),
+            "asked": self.draft.text("what_if.asked", n=answers.model_rows),
             "adds_up": answers.adds_up,
         }
 
     def of_case(self, place: int, steps: list[Row]) -> dict[str, Any] | None:
         """The answers about one case; steps : its rows of the table `counterfactuals`."""
-        (found,) = np.nonzero(self.answers.places == place)
-        if not len(found):
+        (cases,) = np.nonzero(self.answers.places == place)
+        if not len(cases):
             return None
-        case, answers = int(found[0]), self.answers
+        case, answers = int(cases[0]), self.answers
         row = self._inputs(place)[answers.columns]
         sizes = [len(_known(points)) for points in answers.points]
         return {

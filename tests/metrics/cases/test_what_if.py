@@ -12,8 +12,8 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.what_if_answers import WhatIfAnswers
 from deepseek_report.metrics.cases.what_if import WhatIf, set_points
+from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
 
 COLOURS = tuple(Category(name, name, documented=name != "?") for name in ("red", "blue", "?"))
 FEATURES = (
@@ -51,7 +51,7 @@ def part(n: int, seed: int) -> Split:
     return Split(inputs, (inputs[:, 0] > 100).astype(np.int64), np.arange(n), {})
 
 
-def asked(target: Target = TWO, **settings: Any) -> tuple[Any, WhatIfAnswers, Split]:
+def measured_answers(target: Target = TWO, **settings: Any) -> tuple[Any, WhatIfAnswers, Split]:
     model, test = Product(target), part(20, 1)
     dataset = Dataset(model.schema, part(300, 0), part(20, 2), test, {})
     cases = Cases(np.arange(5, 15), {"wrong_against": 3, "nearest_threshold": 7})
@@ -62,7 +62,7 @@ def asked(target: Target = TWO, **settings: Any) -> tuple[Any, WhatIfAnswers, Sp
 
 @pytest.mark.parametrize("target", [TWO, NUMBER], ids=["classes", "number"])
 def test_every_stored_answer_is_what_the_model_says(target: Target) -> None:
-    model, answers, test = asked(target)
+    model, answers, test = measured_answers(target)
     rows = test.inputs[5 + answers.places]
     explained = target.explained
     for case, feature, point in np.argwhere(np.isfinite(answers.alone[..., 0])):
@@ -79,12 +79,12 @@ def test_every_stored_answer_is_what_the_model_says(target: Target) -> None:
 
 
 def test_the_rows_that_the_model_evaluated_are_counted() -> None:
-    model, answers, _ = asked()
-    assert answers.asked == model.calls > 100
+    model, answers, _ = measured_answers()
+    assert answers.model_rows == model.calls > 100
 
 
 def test_features_that_can_change_go_first_and_pairs_are_made_of_them() -> None:
-    _, answers, _ = asked()
+    _, answers, _ = measured_answers()
     assert answers.can_move.tolist() == [True, True, False, False]
     assert set(answers.columns[:2]) == {0, 2}
     strongest = answers.columns[answers.pairs[0, 0]]
@@ -92,7 +92,7 @@ def test_features_that_can_change_go_first_and_pairs_are_made_of_them() -> None:
 
 
 def test_no_more_is_asked_than_is_set() -> None:
-    _, answers, _ = asked(most=2, points=3, strongest=0)
+    _, answers, _ = measured_answers(most=2, points=3, strongest=0)
     assert answers.alone.shape[:3] == (2, 2, 3)
     assert not answers.pairs.size
 
@@ -119,7 +119,7 @@ def test_a_column_without_any_value_has_no_points() -> None:
 def test_answers_survive_being_stored(tmp_path: Any) -> None:
     from deepseek_report.artifacts.score import Measurement
 
-    _, answers, _ = asked()
+    _, answers, _ = measured_answers()
     Measurement(arrays=answers.arrays()).save(tmp_path)
     again = WhatIfAnswers.from_arrays(Measurement.load(tmp_path).arrays)
     for name, value in vars(answers).items():

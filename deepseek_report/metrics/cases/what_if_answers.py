@@ -27,7 +27,7 @@ class WhatIfAnswers:
     alone : (case, feature, point, output) with one feature set, NaN where no point is.
     pairs : (case, pair, 2) positions within `columns`, -1 where there are fewer pairs.
     together : (case, pair, grid point, grid point, output) with both features set.
-    asked : rows that the model evaluated.
+    model_rows : rows that the model evaluated.
     adds_up : whether what a feature adds to the log-odds, or to the number, depends on it alone, so
         that changes of several features may be summed.
     """
@@ -41,7 +41,7 @@ class WhatIfAnswers:
     alone: Floats
     pairs: Ints
     together: Floats
-    asked: int
+    model_rows: int
     adds_up: bool
 
     def arrays(self) -> dict[str, Floats]:
@@ -55,6 +55,6 @@ class WhatIfAnswers:
         for name in ("columns", "places", "pairs"):
             known[name] = known[name].astype(np.int64)
         known["can_move"] = known["can_move"].astype(bool)
-        known["asked"] = int(known["asked"])
+        known["model_rows"] = int(known["model_rows"])
         known["adds_up"] = bool(known["adds_up"])
         return cls(**known)

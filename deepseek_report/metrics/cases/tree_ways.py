@@ -110,7 +110,7 @@ def leaves_of(ensemble: TreeEnsemble, read: Floats) -> Ints:
     while (nodes.feature[places] >= 0).any():
         rows, trees = np.nonzero(nodes.feature[places] >= 0)
         at = places[rows, trees]
-        asked, which = np.unique(at, return_inverse=True)
-        left = nodes.goes_left(asked, read)[which, rows]
+        distinct, which = np.unique(at, return_inverse=True)
+        left = nodes.goes_left(distinct, read)[which, rows]
         places[rows, trees] = np.where(left, nodes.left[at], nodes.right[at])
     return places
