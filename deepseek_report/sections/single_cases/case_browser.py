@@ -99,7 +99,11 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
         "groups": _levels(draft, case),
     }
     if task_of(target).decides:
-        entry |= {"right": bool(row["correct"]), "decided": target.classes.index(row["decision"])}
+        known = bool(row["label"])
+        entry |= {
+            "right": bool(row["correct"]) if known else None,
+            "decided": target.classes.index(row["decision"]),
+        }
     else:
         entry |= {"error": compact(float(row["error"]))}
     if not case.has_page:
