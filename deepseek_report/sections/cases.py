@@ -83,6 +83,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
     draft.values["list"] = [
         list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)
     ]
+    draft.values["list_caption"] = draft.text("list_caption", banded=not results.privacy.is_full)
     draft.values["is_number"] = not task_of(results.schema.target).decides
 
 

@@ -184,8 +184,8 @@
       ];
       const unit = phrase(`unit_${data.method.space}`, { about: steps.about, unit: data.unit });
       return part(phrase("waterfall", { about: steps.about }),
-        data.method.trusted ? null : block("p", { class: "case-warning" }, phrase("not_trusted", { method: data.method.label })),
-        table([phrase("feature"), phrase("adds"), unit], rows, phrase("waterfall", { about: steps.about }), "waterfall"));
+        data.method.trusted ? null : block("p", { class: "case-warning" }, sentence(phrase("not_trusted", { method: data.method.label }))),
+        table([data.noun, phrase("adds"), unit], rows, phrase("waterfall", { about: steps.about }), "waterfall"));
     };
 
     /* The way through the model: steps from nothing to the output, on a scale of the case's own. */
@@ -246,7 +246,7 @@
         paragraph(page ? page.sure : one.sure),
         page ? pairOf(page) : null,
         pictures.length ? part(phrase("input"), pictures) : page ? null : glance(one.glance, false),
-        page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([phrase("feature"), phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
+        page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([data.noun, phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
         page ? reasons(page) : null,
         waterfall(one),
         page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,

@@ -80,7 +80,7 @@ def test_another_model_under_the_same_key_is_refused(
     store = tmp_path / "store"
     for stage in ("data", "training"):
         shutil.copytree(small_run.store / stage, store / stage)
-    (weights,) = (store / "training").glob("*/model.safetensors")
+    (weights,) = (store / "training").glob("*/weights.safetensors")
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(bytes(content))

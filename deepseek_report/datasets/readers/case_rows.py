@@ -133,11 +133,13 @@ def _column_of(feature: Feature, columns: Mapping[str, Any], path: Path) -> str:
     for wanted in (feature.name, feature.label):
         if wanted.lower() in lowered:
             return lowered[wanted.lower()]
+    close = get_close_matches(feature.label.lower(), list(lowered), n=1)
+    near = lowered[close[0]] if close else feature.name
     raise data_error(
         str(path),
         f"there is no column `{feature.name}` ({feature.label}), which the model reads",
         "a column for every feature; an empty cell where the value is not known",
-        f"add it; {nearest(feature.name, list(columns))}",
+        f"add it; {nearest(near, list(columns))}",
     )
 
 
