@@ -21,7 +21,8 @@ _PROTOCOL = "a protocol is called as what follows it"
 SHARED_NAMES = {
     **dict.fromkeys(
         (
-            *("agreement", "cases", "group_rates", "interactions", "labels_table"),
+            *("agreement", "cases", "feature_effects", "group_rates", "interactions"),
+            "labels_table",
             *(
                 "learning_curve",
                 "localisation",

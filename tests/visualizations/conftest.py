@@ -581,6 +581,7 @@ def _own_account(b: Builder) -> None:
             density.append(pd.DataFrame(own))
     b.measure("shape_functions", curves=pd.concat(curves), density=pd.concat(density))
     _interactions(b)
+    _feature_effects(b)
     cases = np.arange(1, 13)
     prototypes = pd.DataFrame(
         {
@@ -602,6 +603,41 @@ def _own_account(b: Builder) -> None:
         for r, f in enumerate(b.schema.features, start=1)
     ]
     b.measure("prototypes", prototypes=prototypes, inputs=pd.DataFrame(inputs))
+
+
+def _feature_effects(b: Builder) -> None:
+    """Effects of a number and of categories, one of them accumulated."""
+    curves, density, lines, effects = [], [], [], []
+    for rank, feature in enumerate(b.schema.features[:4]):
+        values = np.linspace(0, 400_000, 9) if feature.is_numeric else np.arange(3.0)
+        effect = np.sin(values / (values.max() or 1) * 3 + rank) / 5
+        curve = {
+            "feature": feature.name, "label": feature.label, "kind": feature.kind,
+            "unit": feature.unit or "", "method": "ale" if rank == 1 else "pdp", "value": values,
+            "display": [feature.display(value) for value in values], "effect": effect,
+            "low": effect - 0.01, "high": effect + 0.02, "share": 0.2, "n": 300,
+        }  # fmt: skip
+        curves.append(pd.DataFrame(curve))
+        ends = {
+            f"{name}_points{end}": float(effect[place]) + shift
+            for name, place in (("least", effect.argmin()), ("most", effect.argmax()))
+            for end, shift in (("", 0.0), ("_low", -0.01), ("_high", 0.02))
+        }
+        about = {"feature": feature.name, "label": feature.label}
+        partner = b.schema.features[8].label if rank == 1 else ""
+        shown = {"least_at": feature.display(0.0), "most_at": feature.display(1.0)}
+        effects.append({**about, "partner": partner, "correlation": 0.7, **shown, **ends})
+        if feature.is_numeric:
+            edges = np.linspace(0, 400_000, 11)
+            own = {"feature": feature.name, "from": edges[:-1], "to": edges[1:], "share": 0.1}
+            density.append(pd.DataFrame(own))
+        if rank != 1:
+            for line in range(3):
+                single = {"feature": feature.name, "line": line, "value": values}
+                lines.append(pd.DataFrame({**single, "effect": effect * (0.5 + 0.3 * line)}))
+    tables = {"curves": curves, "density": density, "lines": lines}
+    stacked = {name: pd.concat(frames) for name, frames in tables.items()}
+    b.measure("feature_effects", effects=pd.DataFrame(effects), **stacked)
 
 
 def _interactions(b: Builder) -> None:
