@@ -582,6 +582,7 @@ def _own_account(b: Builder) -> None:
     b.measure("shape_functions", curves=pd.concat(curves), density=pd.concat(density))
     _interactions(b)
     _feature_effects(b)
+    _class_distributions(b)
     cases = np.arange(1, 13)
     prototypes = pd.DataFrame(
         {
@@ -603,6 +604,32 @@ def _own_account(b: Builder) -> None:
         for r, f in enumerate(b.schema.features, start=1)
     ]
     b.measure("prototypes", prototypes=prototypes, inputs=pd.DataFrame(inputs))
+
+
+def _class_distributions(b: Builder) -> None:
+    """Two numbers and two lists of categories, by both classes."""
+    features, rows = b.schema.features[:4], []
+    for feature in features:
+        cells = 6 if feature.is_numeric else len(feature.categories)
+        for shift, name in enumerate(b.schema.target.classes):
+            share = np.roll(np.arange(1.0, cells + 1), shift) / (cells * (cells + 1) / 2)
+            places = np.arange(float(cells))
+            about = {
+                "feature": feature.name, "label": feature.label, "kind": feature.kind,
+                "unit": feature.unit or "", "class": name, "from": places,
+                "to": places + feature.is_numeric,
+                "display": ["" if feature.is_numeric else feature.display(p) for p in places],
+                "share": share, "low": share * 0.9, "high": share * 1.1, "n": 30,
+            }  # fmt: skip
+            rows.append(pd.DataFrame(about))
+    area = np.array([0.72, 0.65, 0.6, 0.5])
+    separation = pd.DataFrame(
+        {
+            "feature": [f.name for f in features], "label": [f.label for f in features],
+            "roc_auc": area, "low": area - 0.02, "high": area + 0.02, "n": N,
+        }
+    )  # fmt: skip
+    b.measure("class_distributions", separation=separation, distributions=pd.concat(rows))
 
 
 def _feature_effects(b: Builder) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deepseek_report.visualizations.drawing.labels import wrapped
+from deepseek_report.visualizations.drawing.labels import extent, wrapped
 from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
 from deepseek_report.wording.words import Wording
 
@@ -22,15 +22,19 @@ PaintPanel = Callable[["Axes", int], None]
 class Multiples:
     """Panels in rows, read from left to right.
 
-    titles : of the panels. paint : what is in each. heading : what all of them measure, above the
-    first row. lefts : inches left of each panel for its labels. tall : inches of a panel.
-    abreast : panels side by side on a wide page; on a narrow one there is one fewer.
+    titles : of the panels. paint : what is in each. lefts : inches left of each panel for its
+    labels. heading : what all of them measure, above the first row. key : what the colours stand
+    for, as (text, colour), beside the heading. notes : a line below each title, or none.
+    tall : inches of a panel. abreast : panels side by side on a wide page; on a narrow one there
+    is one fewer.
     """
 
     titles: Sequence[str]
     paint: PaintPanel
     lefts: Sequence[float]
     heading: str = ""
+    key: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
     tall: float = 1.3
     abreast: int = 3
 
@@ -46,27 +50,47 @@ class Multiples:
         abreast = min(most, len(self.titles))
         cell = page / abreast
         titles = [wrapped(title, int((cell - 0.15) * _CHARACTERS)) for title in self.titles]
-        title = _LINE * max(1 + text.count("\n") for text in titles) + 0.1
-        row = title + self.tall + _FOOT
-        heading = _HEADING if self.heading else 0.05
-        height = heading + -(-len(titles) // abreast) * row
+        lines = max(text.count("\n") + 1 for text in titles)
+        above = _LINE * (lines + bool(self.notes)) + 0.1
+        row, heading = above + self.tall + _FOOT, self._heading(page)
+        head = heading[-1][1] + _LINE + 0.07 if heading else 0.05
+        height = head + -(-len(titles) // abreast) * row
 
         def panels(figure: Figure) -> None:
-            look: Any = {"fontsize": SMALL, "color": LIGHT["muted"], "va": "top"}
-            figure.text(0.02 / page, 1 - 0.02 / height, self.heading, **look)
+            def write(left: float, down: float, text: str, colour: str) -> None:
+                place = left / page, 1 - down / height
+                figure.text(*place, text, fontsize=SMALL, color=colour, va="top")
+
+            for entry in heading:
+                write(*entry)
             for place, text in enumerate(titles):
                 below, column = divmod(place, abreast)
-                top, begin = height - heading - below * row, column * cell
-                corner = ((begin + 0.02) / page, 1 - (height - top) / height)
-                figure.text(*corner, text, fontsize=SMALL, color=LIGHT["ink"], va="top")
-                box = (begin + self.lefts[place], top - title - self.tall, begin + cell - _RIGHT)
-                self.paint(panel(figure, *box, top - title), place)
+                top, begin = head + below * row, column * cell
+                write(begin + 0.02, top, text, LIGHT["ink"])
+                if self.notes:
+                    down = top + _LINE * (text.count("\n") + 1)
+                    write(begin + 0.02, down, self.notes[place], LIGHT["muted"])
+                upper = height - top - above
+                box = (begin + self.lefts[place], upper - self.tall, begin + cell - _RIGHT)
+                self.paint(panel(figure, *box, upper), place)
 
         return draw_svg(name, height, panels, page)
 
+    def _heading(self, page: float) -> list[tuple[float, float, str, str]]:
+        """Inches from the left and from the top, text and colour of the heading and of the key."""
+        placed, begins, down = list[tuple[float, float, str, str]](), 0.02, 0.02
+        first = [(self.heading, LIGHT["muted"])] if self.heading else []
+        for text, colour in (*first, *self.key):
+            wide = extent([text])
+            if placed and begins + wide > page:
+                begins, down = 0.02, down + _LINE
+            placed.append((begins, down, text, colour))
+            begins += wide + 0.12
+        return placed
 
-#: Inches for the heading, for a line of a title, for the labels below a panel, and right of it.
-_HEADING, _LINE, _FOOT, _RIGHT = 0.24, 0.15, 0.36, 0.26
+
+#: Inches of a line of text, of the labels below a panel, and right of it.
+_LINE, _FOOT, _RIGHT = 0.16, 0.36, 0.26
 #: Characters of a title in an inch.
 _CHARACTERS = 13.5
 
