@@ -21,8 +21,8 @@ _PROTOCOL = "a protocol is called as what follows it"
 SHARED_NAMES = {
     **dict.fromkeys(
         (
-            *("agreement", "cases", "class_distributions", "feature_effects", "group_rates"),
-            "interactions",
+            *("agreement", "cases", "class_distributions", "confusion_matrix"),
+            *("feature_effects", "group_rates", "interactions"),
             "labels_table",
             *(
                 "learning_curve",

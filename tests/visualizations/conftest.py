@@ -285,6 +285,7 @@ def _performance(b: Builder) -> None:
     recall = pd.DataFrame({"recall": t, "precision": 0.85 - 0.6 * t**1.2, "threshold": 1 - t})
     b.measure("roc_auc", score("roc_auc", 0.772, 0.012), curve=roc)
     b.measure("average_precision", score("average_precision", 0.541, 0.02), curve=recall)
+    _ranking(b)
     edges = np.quantile(1 / (1 + np.exp(-b.rng.normal(-1.3, 1.2, 2000))), np.linspace(0, 1, 16))
     predicted = (edges[:-1] + edges[1:]) / 2
     observed = (predicted * 0.9 + 0.01).clip(0, 1)
@@ -352,6 +353,30 @@ def _performance(b: Builder) -> None:
             )
         )
     b.measure("robustness", perturbations=pd.concat(parts))
+
+
+def _ranking(b: Builder) -> None:
+    """Gain, lift and precision by share, and the table of labels and decisions."""
+    depth = np.array([0.05, 0.1, 0.2, 0.5, 1.0])
+    gain = depth**0.5
+    found = pd.DataFrame({"depth": depth, "n": np.round(N * depth).astype(int)})
+    for name, value in (("gain", gain), ("lift", gain / depth)):
+        ends = {name: value, f"{name}_low": 0.9 * value, f"{name}_high": 1.05 * value}
+        found = found.assign(**ends)
+    share = np.linspace(0.1, 1, 10)
+    right = 0.85 - 0.6 * share**1.2
+    band = {"recall": share, "precision": right}
+    band |= {"precision_low": right - 0.05, "precision_high": right + 0.06}
+    b.measure("ranking_curves", gain=found, precision_recall=pd.DataFrame(band))
+    names = b.schema.target.classes
+    counts = np.array([410, 60, 50, 80])
+    matrix = {"actual": np.repeat(names, 2), "decided": np.tile(names, 2), "n": counts}
+    shares = counts / np.repeat(counts.reshape(2, 2).sum(axis=1), 2)
+    rates = pd.DataFrame({"class": names, "n": [470, 130], "decided": [460, 140]})
+    rates = rates.assign(recall=shares[[0, 3]], precision=[0.89, 0.57])
+    rates = rates.assign(recall_low=shares[[0, 3]] - 0.05, recall_high=shares[[0, 3]] + 0.05)
+    rates = rates.assign(precision_low=0.5, precision_high=0.95)
+    b.measure("confusion_matrix", matrix=pd.DataFrame({**matrix, "share": shares}), classes=rates)
 
 
 def _groups(b: Builder) -> None:

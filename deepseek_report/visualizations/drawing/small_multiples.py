@@ -25,8 +25,8 @@ class Multiples:
     titles : of the panels. paint : what is in each. lefts : inches left of each panel for its
     labels. heading : what all of them measure, above the first row. key : what the colours stand
     for, as (text, colour), beside the heading. notes : a line below each title, or none.
-    tall : inches of a panel. abreast : panels side by side on a wide page; on a narrow one there
-    is one fewer.
+    tall, foot : inches of a panel, and of the labels below it. abreast : panels side by side on a
+    wide page; on a narrow one there is one fewer.
     """
 
     titles: Sequence[str]
@@ -36,6 +36,7 @@ class Multiples:
     key: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = ()
     tall: float = 1.3
+    foot: float = 0.36
     abreast: int = 3
 
     def wide(self, name: str) -> str:
@@ -52,7 +53,7 @@ class Multiples:
         titles = [wrapped(title, int((cell - 0.15) * _CHARACTERS)) for title in self.titles]
         lines = max(text.count("\n") + 1 for text in titles)
         above = _LINE * (lines + bool(self.notes)) + 0.1
-        row, heading = above + self.tall + _FOOT, self._heading(page)
+        row, heading = above + self.tall + self.foot, self._heading(page)
         head = heading[-1][1] + _LINE + 0.07 if heading else 0.05
         height = head + -(-len(titles) // abreast) * row
 
@@ -89,8 +90,8 @@ class Multiples:
         return placed
 
 
-#: Inches of a line of text, of the labels below a panel, and right of it.
-_LINE, _FOOT, _RIGHT = 0.16, 0.36, 0.26
+#: Inches of a line of text, and right of a panel.
+_LINE, _RIGHT = 0.16, 0.26
 #: Characters of a title in an inch.
 _CHARACTERS = 13.5
 
