@@ -58,11 +58,11 @@ def test_of_equal_scores_a_part_is_taken_in_proportion_whatever_their_order() ->
 
 def test_a_ranking_by_chance_is_seldom_said_to_find_more_at_a_tenth_of_the_cases(toy) -> None:
     said = 0
-    for seed in range(80):
+    for seed in range(50):
         rng = np.random.default_rng(seed)
         table = of_scores(toy, rng.random(400) < 0.3, rng.random(400), seed)["gain"]
         said += table.set_index("depth").loc[0.1, "lift_low"] > 1
-    assert said <= 6  # of 80; a two-sided 95 % interval is above chance in 2 on average
+    assert said <= 5  # of 50; a two-sided 95 % interval is above chance in one on average
 
 
 def test_the_interval_holds_the_gain_of_the_population(toy) -> None:
@@ -72,13 +72,13 @@ def test_the_interval_holds_the_gain_of_the_population(toy) -> None:
     scores = np.where(truths, many.beta(2, 1, 400_000), many.random(400_000))
     true = truths[scores >= np.quantile(scores, 0.8)].sum() / truths.sum()
     held = []
-    for seed in range(100):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         own = rng.random(500) < 0.25
         drawn = np.where(own, rng.beta(2, 1, 500), rng.random(500))
         row = of_scores(toy, own, drawn, seed)["gain"].set_index("depth").loc[0.2]
         held.append(row["gain_low"] <= true <= row["gain_high"])
-    assert np.mean(held) >= 0.89
+    assert np.mean(held) >= 0.88
 
 
 def test_many_classes_are_told_of_one_and_one_class_alone_is_refused(toy) -> None:
