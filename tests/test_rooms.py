@@ -22,7 +22,7 @@ SHARED_NAMES = {
     **dict.fromkeys(
         (
             *("agreement", "cases", "class_distributions", "confusion_matrix"),
-            *("feature_effects", "group_rates", "interactions"),
+            *("feature_effects", "group_rates", "interactions", "surrogate_tree"),
             "labels_table",
             *(
                 "learning_curve",

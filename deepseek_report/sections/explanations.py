@@ -39,6 +39,7 @@ _METRICS = (
     "feature_effects",
     "interactions",
     "risk_patterns",
+    "surrogate_tree",
     "shape_functions",
     "prototypes",
 )
@@ -47,6 +48,7 @@ _PICTURES = (
     "beeswarm",
     "feature_effects",
     "attribution_by_value",
+    "surrogate_tree",
     "interactions",
     "shape_functions",
     "prototypes",

@@ -608,6 +608,7 @@ def _own_account(b: Builder) -> None:
     _interactions(b)
     _feature_effects(b)
     _class_distributions(b)
+    _surrogate_tree(b)
     cases = np.arange(1, 13)
     prototypes = pd.DataFrame(
         {
@@ -655,6 +656,30 @@ def _class_distributions(b: Builder) -> None:
         }
     )  # fmt: skip
     b.measure("class_distributions", separation=separation, distributions=pd.concat(rows))
+
+
+def _surrogate_tree(b: Builder) -> None:
+    """A tree of three leaves: a number, then a category."""
+    number, category = b.schema.features[0], b.schema.features[2]
+    nodes = pd.DataFrame(
+        {
+            "node": range(5), "parent": [-1.0, 0, 0, 2, 2], "depth": [0, 1, 1, 2, 2],
+            "goes_left": [False, True, False, True, False],
+            "label": [number.label, "", category.label, "", ""],
+            "split": [number.display(50_000), "", category.display(1), "", ""],
+            "is_category": [False, False, True, False, False],
+            "value": [0.2, 0.1, 0.4, 0.3, 0.6], "share": [1, 0.6, 0.4, 0.25, 0.15], "n": 600,
+        }
+    )  # fmt: skip
+    over = part_of(number)
+    rules = pd.DataFrame(
+        {
+            "rule": [over, f"{over} and {part_of(category)}", part_of(category)], "n": 200,
+            "share": 0.3, "value_share": [0.1, 0.3, 0.6], "model_share": [0.12, 0.28, 0.6],
+        }
+    )  # fmt: skip
+    scores = score("surrogate_fidelity", 0.85, 0.02), score("surrogate_agreement", 0.9)
+    b.measure("surrogate_tree", *scores, rules=rules, nodes=nodes)
 
 
 def _feature_effects(b: Builder) -> None:

@@ -130,7 +130,7 @@ class FeatureEffects(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema, train = context.dataset.schema, context.dataset.train.inputs
         target = schema.target.explained
-        sample = _sample(train, self.rows, context.seed)
+        sample = sampled(train, self.rows, context.seed)
 
         def output(rows: Floats) -> Floats:
             return np.asarray(context.classifier.probabilities(rows)[:, target])
@@ -142,7 +142,9 @@ class FeatureEffects(ModelMetric):
             moved = _Moved.of(feature, column, own, sample, self.bins)
             partner = partners.of_column(column, self.correlated)
             if len(moved.bins.edges) > 1:
-                parts.append(_Part.of(moved, partner, output, self.resamples, context.seed))
+                parts.append(
+                    _FeatureEffect.of(moved, partner, output, self.resamples, context.seed)
+                )
         if not parts:
             raise NotApplicableError(message("refusals.constant_features"))
         return Measurement(
@@ -243,7 +245,7 @@ def _usual(feature: Feature, train: Floats, own: Floats, most: int) -> Bools:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _FeatureEffect:
     """The effect of one feature.
 
     single : (row, edge) the curves of the rows themselves, each against its own mean; None for ALE.
@@ -266,7 +268,7 @@ class _Part:
         output: Output,
         resamples: int,
         seed: int,
-    ) -> _Part:
+    ) -> _FeatureEffect:
         if partner is not None:
             return cls(moved, partner, moved.accumulated(output, resamples, seed), None)
         outputs = moved.at_every_end(output)
@@ -358,7 +360,7 @@ def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([frame for frame in frames if len(frame)] or [frames[0]], ignore_index=True)
 
 
-def _sample(rows: Floats, most: int, seed: int) -> Floats:
+def sampled(rows: Floats, most: int, seed: int) -> Floats:
     """At most so many of the rows, drawn at random, in their order."""
     if len(rows) <= most:
         return rows

@@ -94,7 +94,7 @@ class RiskPatterns(ClassMetric):
         conditions = self._conditions(context, least)
         order = task_of(target).order(p.labels, np.random.default_rng(context.seed))
         halves = Halves.of(order, least)
-        search = _Search(conditions, p.truths, halves.least, self.max_conditions)
+        search = _PatternSearch(conditions, p.truths, halves.least, self.max_conditions)
 
         def find(searched: Ints) -> list[Part]:
             return search.riskiest(searched, self.most)
@@ -146,7 +146,7 @@ def _told(p: Predictions, inside: Bools, reported: Ints) -> Row:
 
 
 @dataclass(frozen=True)
-class _Search:
+class _PatternSearch:
     """What is searched for patterns.
 
     truths : (instance,) whether of the class. least : cases that a pattern needs in each half.

@@ -181,7 +181,7 @@ def _distribution(feature: Feature, train: Floats, classes: _Classes) -> Iterato
     """Share of each bin or category within each class, among the rows where it is known."""
     known = ~np.isnan(train)
     inside = {name: rows[known] for name, rows in classes.shown()}
-    cells = _Cells.of(feature, train[known], list(inside.values()))
+    cells = _ValueCells.of(feature, train[known], list(inside.values()))
     for class_name, rows in inside.items():
         counts, total = cells.counts(rows), max(int(rows.sum()), 1)
         low, high = wilson(counts, np.full(len(counts), total))
@@ -204,7 +204,7 @@ def _distribution(feature: Feature, train: Floats, classes: _Classes) -> Iterato
 
 
 @dataclass(frozen=True)
-class _Cells:
+class _ValueCells:
     """Bins of a number or categories.
 
     places : (row,) which cell each known value is in; the number of cells where it is in none.
@@ -219,11 +219,11 @@ class _Cells:
         return np.bincount(self.places[rows], minlength=len(self.ends) + 1)[:-1]
 
     @classmethod
-    def of(cls, feature: Feature, known: Floats, classes: Sequence[Bools]) -> _Cells:
+    def of(cls, feature: Feature, known: Floats, classes: Sequence[Bools]) -> _ValueCells:
         return (cls._bins if feature.is_numeric else cls._categories)(known, classes)
 
     @classmethod
-    def _bins(cls, known: Floats, classes: Sequence[Bools]) -> _Cells:
+    def _bins(cls, known: Floats, classes: Sequence[Bools]) -> _ValueCells:
         smallest = math.sqrt(min(rows.sum() for rows in classes))
         n = round(min(max(smallest, _FEWEST_BINS), _MOST_BINS))
         low, high = np.quantile(known, (_TAIL, 1 - _TAIL))
@@ -233,7 +233,7 @@ class _Cells:
         return cls(np.where(places < 0, n, places), list(pairwise(edges.tolist())))
 
     @classmethod
-    def _categories(cls, known: Floats, classes: Sequence[Bools]) -> _Cells:
+    def _categories(cls, known: Floats, classes: Sequence[Bools]) -> _ValueCells:
         values = np.unique(known)
         shares = [[(known[rows] == value).mean() for value in values] for rows in classes]
         most = np.max(shares, axis=0)

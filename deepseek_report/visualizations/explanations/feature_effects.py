@@ -68,7 +68,7 @@ class FeatureEffectsPicture(PicturePart):
 
 
 @dataclass(frozen=True)
-class _Part:
+class _EffectPanel:
     """One feature: its curve, the density of the training rows, and curves of single cases."""
 
     curve: pd.DataFrame
@@ -130,7 +130,7 @@ class _Part:
 class _View:
     """The features in the order of their importance, and the unit of their effects."""
 
-    parts: list[_Part]
+    parts: list[_EffectPanel]
     space: OutputSpace
     class_name: str
     change: Message
@@ -146,7 +146,7 @@ class _View:
         space: OutputSpace = "value" if target.is_number else "probability"
         order = _important(results, effects["feature"].tolist())[:most]
         parts = [
-            _Part(
+            _EffectPanel(
                 _of_feature(tables["curves"], name).reset_index(drop=True),
                 effects[effects["feature"] == name].iloc[0],
                 _of_feature(tables["density"], name),
@@ -163,7 +163,7 @@ class _View:
         lefts = [0.42 if part.is_numeric else 0.98 for part in self.parts]
         return Multiples([self._heading(part) for part in self.parts], self._paint, lefts, heading)
 
-    def _heading(self, part: _Part) -> str:
+    def _heading(self, part: _EffectPanel) -> str:
         unit = str(part.curve["unit"].iloc[0]) or None
         name = "pdp" if part.partner is None else "ale"
         label = in_unit(part.label, unit, self.words)
@@ -173,7 +173,7 @@ class _View:
         part = self.parts[place]
         (self._number if part.is_numeric else self._categories)(axes, part)
 
-    def _number(self, axes: Axes, part: _Part) -> None:
+    def _number(self, axes: Axes, part: _EffectPanel) -> None:
         low, high = self._span
         curve = part.curve
         if part.density is not None and len(part.density):
@@ -191,7 +191,7 @@ class _View:
         self._ticks(axes, "y")
         quantity_ticks(axes, None, self.words)
 
-    def _categories(self, axes: Axes, part: _Part) -> None:
+    def _categories(self, axes: Axes, part: _EffectPanel) -> None:
         curve, places = part.curve, np.arange(len(part.curve))
         low, high = self._span
         tall = 0.3 * (high - low) / max(float(curve["share"].max()), 1e-9)
@@ -259,7 +259,7 @@ class _View:
         )
 
 
-def _single(part: _Part) -> Any:
+def _single(part: _EffectPanel) -> Any:
     """(number, curve) of single cases, where the run tells of them."""
     return [] if part.lines is None else part.lines.groupby("line", sort=True)
 
