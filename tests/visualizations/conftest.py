@@ -359,15 +359,15 @@ def _ranking(b: Builder) -> None:
     """Gain, lift and precision by share, and the table of labels and decisions."""
     depth = np.array([0.05, 0.1, 0.2, 0.5, 1.0])
     gain = depth**0.5
-    found = pd.DataFrame({"depth": depth, "n": np.round(N * depth).astype(int)})
+    curves = pd.DataFrame({"depth": depth, "n": np.round(N * depth).astype(int)})
     for name, value in (("gain", gain), ("lift", gain / depth)):
         ends = {name: value, f"{name}_low": 0.9 * value, f"{name}_high": 1.05 * value}
-        found = found.assign(**ends)
+        curves = curves.assign(**ends)
     share = np.linspace(0.1, 1, 10)
     right = 0.85 - 0.6 * share**1.2
     band = {"recall": share, "precision": right}
     band |= {"precision_low": right - 0.05, "precision_high": right + 0.06}
-    b.measure("ranking_curves", gain=found, precision_recall=pd.DataFrame(band))
+    b.measure("ranking_curves", gain=curves, precision_recall=pd.DataFrame(band))
     names = b.schema.target.classes
     counts = np.array([410, 60, 50, 80])
     matrix = {"actual": np.repeat(names, 2), "decided": np.tile(names, 2), "n": counts}

@@ -50,7 +50,7 @@ class HalfSearch:
 
     def members(self, part: Part) -> Bools:
         """(instance,) the cases that meet all conditions of a part."""
-        return np.all([self.conditions[place].holds for place in part], axis=0)
+        return np.asarray(np.all([self.conditions[place].holds for place in part], axis=0))
 
     def rows(
         self, find: Callable[[Ints], Sequence[Part]], tell: Callable[[Bools, Ints], Row], most: int
@@ -98,8 +98,8 @@ class HalfSearch:
             if inside[reported].sum() < self.halves.least:
                 continue
             name = part_of([self.conditions[place] for place in part])
-            told = tell(inside, reported)
-            adjusted = min(2 * rank * (rank + 1) * told["p_value"], 1.0)
-            row = {"slice": name.text, "features": name.about, **told, "p_adjusted": adjusted}
+            facts = tell(inside, reported)
+            adjusted = min(2 * rank * (rank + 1) * facts["p_value"], 1.0)
+            row = {"slice": name.text, "features": name.about, **facts, "p_adjusted": adjusted}
             rows.append((inside, row))
         return rows

@@ -102,8 +102,8 @@ class RiskPatterns(ClassMetric):
         def tell(inside: Bools, reported: Ints) -> Row:
             return _told(p, inside, reported)
 
-        found = HalfSearch(conditions, halves, apart=False).rows(find, tell, 2 * self.most)
-        rows = [row for row in found if row["p_adjusted"] < self.alpha]
+        tested = HalfSearch(conditions, halves, apart=False).rows(find, tell, 2 * self.most)
+        rows = [row for row in tested if row["p_adjusted"] < self.alpha]
         table = pd.DataFrame(rows, columns=self.tables["patterns"].keys)
         return Measurement(
             tables={"patterns": table.sort_values("rate", ascending=False, kind="stable")},
@@ -115,7 +115,7 @@ class RiskPatterns(ClassMetric):
                     joined=self.max_conditions,
                     least=least,
                     listed=len(rows),
-                    tested=len(found),
+                    tested=len(tested),
                 ),
             ),
         )
@@ -179,7 +179,7 @@ class _PatternSearch:
 
         Parts of one condition more are made of the riskiest ones of each size.
         """
-        lows, beam = dict[Part, float](), [()]
+        lows, beam = dict[Part, float](), list[Part]([()])
         for _ in range(self.most_conditions):
             larger = self._extended(beam, cases)
             lows |= larger

@@ -112,7 +112,7 @@ class ClassDistributions(ModelMetric):
         ]
         return Measurement(
             tables={"separation": pd.DataFrame(separation), "distributions": pd.DataFrame(rows)},
-            notes=(message("notes.class_distributions.method", told=classes.told_name),),
+            notes=(message("notes.class_distributions.method", told=classes.separated_name),),
         )
 
 
@@ -120,13 +120,13 @@ class ClassDistributions(ModelMetric):
 class _Classes:
     """The classes whose distributions are compared, or the bands of a predicted number.
 
-    train, test : (row,) class of each row. told : the class that is told from the others.
+    train, test : (row,) class of each row. separated : the class that is told from the others.
     names : of the classes.
     """
 
     train: Ints
     test: Ints
-    told: int
+    separated: int
     names: tuple[str, ...]
 
     @classmethod
@@ -139,21 +139,21 @@ class _Classes:
         return cls(train, test, len(names) - 1 if target.is_number else target.explained, names)
 
     @property
-    def told_name(self) -> str:
-        return self.names[self.told]
+    def separated_name(self) -> str:
+        return self.names[self.separated]
 
     @property
     def sizes(self) -> list[int]:
         """How many rows of either part are of the class that is told, and how many are not."""
-        inside = [part == self.told for part in (self.train, self.test)]
+        inside = [part == self.separated for part in (self.train, self.test)]
         return [int(count) for part in inside for count in (part.sum(), (~part).sum())]
 
     def shown(self) -> list[tuple[str, Bools]]:
         """Name and training rows of each class; of many the one that is told, and "" for others."""
         if len(self.names) <= _CLASSES:
             return [(name, self.train == k) for k, name in enumerate(self.names)]
-        inside = np.asarray(self.train == self.told)
-        return [(self.told_name, inside), ("", ~inside)]
+        inside = np.asarray(self.train == self.separated)
+        return [(self.separated_name, inside), ("", ~inside)]
 
 
 def _band_names(target: Target, labels: Floats, bands: Ints) -> tuple[str, ...]:
@@ -170,9 +170,9 @@ def _separating(dataset: Dataset, classes: _Classes, most: int) -> tuple[list[in
     learnt, judged = cut(
         (dataset.train.inputs, classes.train), (dataset.test.inputs, classes.test), categories
     )
-    chosen = np.argsort(-areas_alone(learnt, learnt, classes.told), kind="stable")[:most]
-    rates = bin_rates(learnt, classes.told)
-    truths = classes.test == classes.told
+    chosen = np.argsort(-areas_alone(learnt, learnt, classes.separated), kind="stable")[:most]
+    rates = bin_rates(learnt, classes.separated)
+    truths = classes.test == classes.separated
     areas = [auc_estimate(truths, rates[column, judged.codes[:, column]]) for column in chosen]
     return [int(column) for column in chosen], areas
 
@@ -238,7 +238,7 @@ class _ValueCells:
         shares = [[(known[rows] == value).mean() for value in values] for rows in classes]
         most = np.max(shares, axis=0)
         order = np.argsort(-most, kind="stable")[:_CATEGORIES]
-        told = np.sort(values[order[most[order] >= _LEAST_SHARE]])
-        places = np.searchsorted(told, known)
-        places[~np.isin(known, told)] = len(told)
-        return cls(places, [(value, value) for value in told.tolist()])
+        kept = np.sort(values[order[most[order] >= _LEAST_SHARE]])
+        places = np.searchsorted(kept, known)
+        places[~np.isin(known, kept)] = len(kept)
+        return cls(places, [(value, value) for value in kept.tolist()])

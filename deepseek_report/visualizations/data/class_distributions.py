@@ -67,7 +67,7 @@ class _View:
 
     shares: pd.DataFrame
     separation: pd.DataFrame
-    told: str
+    separated: str
     words: Wording
 
     @classmethod
@@ -76,8 +76,8 @@ class _View:
         shares = required(results, "class_distributions", "distributions")
         classes = list(dict.fromkeys(shares["class"]))
         target = results.schema.target
-        told = classes[-1] if target.is_number else target.explained_class
-        return cls(shares, separation, told, words_of(results))
+        separated = classes[-1] if target.is_number else target.explained_class
+        return cls(shares, separation, separated, words_of(results))
 
     @property
     def features(self) -> list[str]:
@@ -102,8 +102,10 @@ class _View:
     @property
     def _looks(self) -> dict[str, MarkStyle]:
         """The class that is told is drawn in the second colour, as what stands out elsewhere."""
-        others = [name for name in self.classes if name != self.told]
-        tones = dict(zip(others, (SERIES[0], *SERIES[2:]), strict=False)) | {self.told: SERIES[1]}
+        others = [name for name in self.classes if name != self.separated]
+        tones = dict(zip(others, (SERIES[0], *SERIES[2:]), strict=False)) | {
+            self.separated: SERIES[1]
+        }
         marks = dict(zip(self.classes, MARKERS, strict=False))
         return {name: MarkStyle(tones[name], marks[name], size=4.2) for name in self.classes}
 
@@ -162,7 +164,7 @@ class _View:
         return caption(
             "class_distributions.title",
             feature=spoken(area["label"]),
-            class_name=spoken(self.told),
+            class_name=spoken(self.separated),
             area=measured(area, "roc_auc"),
             tells=bool(area["low"] > 0.5),
         )
@@ -177,8 +179,8 @@ class _View:
             )
             for name in self.features
         ]
-        told = spoken(self.told)
-        return caption("class_distributions.alt", class_name=told, features=features)
+        class_name = spoken(self.separated)
+        return caption("class_distributions.alt", class_name=class_name, features=features)
 
     def _most_frequent(self, name: str, class_name: str) -> Message:
         """Where most rows of a class lie: the bin or the category with the largest share."""

@@ -118,7 +118,7 @@ class _View:
     def _children(self, place: int) -> list[int]:
         """The left and the right branch."""
         below = self.nodes[self.nodes["parent"] == place]
-        return below.sort_values("goes_left", ascending=False, kind="stable").index.tolist()
+        return list(below.sort_values("goes_left", ascending=False, kind="stable").index)
 
     def _in_order(self, place: int) -> list[int]:
         return [place, *(node for child in self._children(place) for node in self._in_order(child))]

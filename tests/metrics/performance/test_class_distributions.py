@@ -71,11 +71,11 @@ def test_the_area_of_a_shifted_feature_is_nearly_that_of_the_feature_itself() ->
 
 def test_where_no_feature_tells_the_class_the_first_is_seldom_said_to() -> None:
     """The first is chosen on the training part, so that its interval is not that of the best."""
-    said = 0
+    alarms = 0
     for seed in range(60):
         table = ClassDistributions().measure(context_of(2, seed, shift=0.0, n=400))
-        said += table.tables["separation"]["low"].iloc[0] > 0.5
-    assert said <= 5
+        alarms += table.tables["separation"]["low"].iloc[0] > 0.5
+    assert alarms <= 5
 
 
 def test_rare_categories_are_left_out_and_small_classes_refused() -> None:

@@ -57,12 +57,12 @@ def test_of_equal_scores_a_part_is_taken_in_proportion_whatever_their_order() ->
 
 
 def test_a_ranking_by_chance_is_seldom_said_to_find_more_at_a_tenth_of_the_cases(toy) -> None:
-    said = 0
+    alarms = 0
     for seed in range(50):
         rng = np.random.default_rng(seed)
         table = of_scores(toy, rng.random(400) < 0.3, rng.random(400), seed)["gain"]
-        said += table.set_index("depth").loc[0.1, "lift_low"] > 1
-    assert said <= 5  # of 50; a two-sided 95 % interval is above chance in one on average
+        alarms += table.set_index("depth").loc[0.1, "lift_low"] > 1
+    assert alarms <= 5  # of 50; a two-sided 95 % interval is above chance in one on average
 
 
 def test_the_interval_holds_the_gain_of_the_population(toy) -> None:
