@@ -655,10 +655,14 @@ def _slices_of_numbers(b: Builder) -> None:
     b.measure("robustness", perturbations=noise)
 
 
+def number_schema() -> Schema:
+    target = Target("y", "Amount owed", ("Amount owed",), None, 0, task="regression", unit="NT$")
+    return replace(credit_schema(), target=target)
+
+
 def number_results(folder: Path) -> Results:
     """A made-up run on a number, with the measures that are drawn for every task."""
-    target = Target("y", "Amount owed", ("Amount owed",), None, 0, task="regression", unit="NT$")
-    b = Builder(folder, replace(credit_schema(), target=target), gaps=False)
+    b = Builder(folder, number_schema(), gaps=False)
     for step in (_data, _numbers):
         step(b)
     return Results(b.paths, {})
