@@ -65,7 +65,7 @@ def _follow(run: FollowedRun, board: LiveBoard, *, once: bool) -> None:
         board.show(run, fresh)
         if fresh:
             what = words_of(fresh[-1])
-            say(f"{len(run.finished)} of {len(run.stages)} stages are finished; last: {what}")
+            say(f"{len(run.outcomes)} of {len(run.stages)} stages are finished; last: {what}")
         if once or run.over:
             return
         time.sleep(_EVERY)

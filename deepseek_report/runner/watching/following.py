@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.runner.execution.computing import kept_outcome
+from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.stages import artifact_paths
-from deepseek_report.runner.planning.plan import Stage
+from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
 from deepseek_report.store import Store
 from deepseek_report.store.run_folder import EVENTS
 
@@ -19,31 +21,34 @@ class FollowedRun:
     """A planned run, seen from outside.
 
     stages : the whole plan. config : the resolved config, for what is judged by it.
-    finished : {stage: its folder} as of the last look, in the order in which they were seen.
+    outcomes : {stage: what became of it} as of the last look, in the order in which they were seen.
     """
 
     stages: Sequence[Stage]
     store: Store
     config: Mapping[str, Any]
-    finished: dict[str, Path] = field(default_factory=dict)
+    outcomes: dict[str, StageOutcome] = field(default_factory=dict)
 
     def look(self) -> list[str]:
         """The stages that were finished since the last look, in the order of the plan."""
-        waiting = [stage for stage in self.stages if stage.id not in self.finished]
-        folders = {stage.id: stage.folder(self.store) for stage in waiting}
-        fresh = {stage: folder for stage, folder in folders.items() if folder is not None}
-        self.finished |= fresh
-        return list(fresh)
+        fresh = []
+        for stage in self.stages:
+            folder = None if stage.id in self.outcomes else stage.folder(self.store)
+            if folder is not None:
+                self.outcomes[stage.id] = kept_outcome(self.store, stage, folder)
+                fresh.append(stage.id)
+        return fresh
 
     @property
-    def left(self) -> int:
-        """Stages that are not finished; some of them may turn out not to be applicable."""
-        return len(self.stages) - len(self.finished)
+    def finished(self) -> dict[str, Path]:
+        """{stage: its folder} of those that have a result; the others are not applicable here."""
+        folders = {stage: outcome.folder for stage, outcome in self.outcomes.items()}
+        return {stage: folder for stage, folder in folders.items() if folder is not None}
 
     @property
     def over(self) -> bool:
         """Whether nothing more will come but pictures: all has been concluded."""
-        return "conclusions" in self.finished
+        return CONCLUSIONS in self.outcomes
 
     @property
     def results(self) -> Results:

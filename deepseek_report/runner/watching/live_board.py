@@ -69,14 +69,16 @@ class LiveBoard:
         """Put on the board what the stages that were finished just now have to show."""
         if not fresh or "data" not in run.finished:
             return
-        results, step = run.results, len(run.finished)
+        results, step = run.results, len(run.outcomes)
         words = words_of(results)
         self.writer.add_scalar("run/finished stages", step, step)
         done = words.text("board.progress", done=step, all=len(run.stages))
         self.writer.add_text("run/progress", escape(done), step)
         self._show_promises(results, words, step)
         for stage in map(ArtifactId, fresh):
-            if stage.kind == "explanations":
+            if stage not in run.finished:
+                continue
+            if stage.kind == "explanations" and _may_show(results):
                 self._show_explanation(results, words, stage.name, step)
             elif stage.kind == "conclusions":
                 self._show_findings(results, words, step)
@@ -108,6 +110,11 @@ class LiveBoard:
                 detail=escape(worded.detail),
             )
             self.writer.add_text(f"findings/{place:02d}", text, step)
+
+
+def _may_show(results: Results) -> bool:
+    """Where columns have no names, the picture is of one case, which only `full` privacy shows."""
+    return results.privacy.is_full or kind_of(results.schema).named_columns
 
 
 def promises(results: Results, words: Wording) -> str:

@@ -99,7 +99,7 @@ def test_stages_are_seen_once_each_and_promises_as_they_come_in(
     assert any(tag.startswith("findings/") for tag in shown)
 
 
-def test_every_explainer_has_its_picture_and_training_its_curves(
+def test_every_explainer_has_its_picture(
     followed: FollowedRun, make: Any, board: LiveBoard
 ) -> None:
     make(
@@ -108,7 +108,6 @@ def test_every_explainer_has_its_picture_and_training_its_curves(
     look(followed, board)
     explainers = [s for s in followed.finished if ArtifactId(s).kind == "explanations"]
     assert len(images(board.folder / "run")) == len(explainers) > 2
-    assert images(board.folder / "training")
 
 
 def test_what_training_writes_is_appended_as_it_grows(board: LiveBoard, tmp_path: Path) -> None:
@@ -133,9 +132,9 @@ def test_the_command_shows_once_what_there_is(
     folder = tmp_path / "board"
     arguments = ["watch", "--once", "--board", str(folder), *small_run.overrides(tmp_path)]
     assert command_line(arguments) == 0
-    said_lines = capsys.readouterr().out.splitlines()
-    assert said_lines[-1].startswith("board: ")
-    assert "stages are finished" in said_lines[0]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("board: ")
+    assert "stages are finished" in lines[0]
     assert "run/promises" in texts(folder / "run")
 
 
