@@ -38,7 +38,7 @@ from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
 from deepseek_report.statistics.intervals import Z95, any_pair, koopman
 
-from .trials import Table, repeat, share
+from .trials import Plan, Table, repeat, share
 
 FAVOURABLE, OTHER = 0, 1
 #: Shares of the levels of the attributes in a world: two, three and five groups, unevenly large.
@@ -164,11 +164,11 @@ def severities_of_null(n: int, seed: int) -> dict[str, str]:
     return _severities(World(n, (0.3, 0.6, 0.85)[seed % 3]), seed)
 
 
-def null_worlds(repeats: int, jobs: int) -> Table:
+def null_worlds(repeats: int, plan: Plan) -> Table:
     """Groups that differ in nothing: whatever is called critical or major is a false alarm."""
     rows = []
     for n in (300, 1000, 6000):
-        outcomes = repeat(partial(severities_of_null, n), repeats, jobs)
+        outcomes = repeat(partial(severities_of_null, n), repeats, plan)
         critical, major = (
             share([severity in severities.values() for severities in outcomes])
             for severity in ("high", "medium")
@@ -211,12 +211,12 @@ def told_of_planted(world: World, seed: int) -> tuple[str, bool]:
     return rules_groups.gravest(own) if own else "", bool(others)
 
 
-def planted_worlds(repeats: int, jobs: int) -> Table:
+def planted_worlds(repeats: int, plan: Plan) -> Table:
     """How often each effect is found, and how grave it is called."""
     rows = []
     for name, worlds in PLANTED.items():
         for world in worlds:
-            told = repeat(partial(told_of_planted, world), repeats, jobs)
+            told = repeat(partial(told_of_planted, world), repeats, plan)
             rows.append(
                 (
                     name,
@@ -274,7 +274,7 @@ def computed_power(rate: float, ratio: float, sizes: tuple[int, int], bound: flo
     return NormalDist().cdf(excess / spread(own, rate))
 
 
-def ratio_power(repeats: int, jobs: int) -> Table:
+def ratio_power(repeats: int, plan: Plan) -> Table:
     """A true ratio of 0.6 in groups of 1 000, and others, whichever group is larger."""
     rows = []
     for ratio, sizes in (
@@ -283,7 +283,7 @@ def ratio_power(repeats: int, jobs: int) -> Table:
         (1.0, (1000, 1000)),
     ):
         for rate in (0.1, 0.2, 0.35, 0.5, 0.8):
-            verdicts = repeat(partial(verdict_on, rate, ratio, sizes), repeats, jobs)
+            verdicts = repeat(partial(verdict_on, rate, ratio, sizes), repeats, plan)
             below, above = (
                 share([verdict == name for verdict in verdicts])
                 for name in ("clear below", "clear above")
@@ -381,16 +381,16 @@ def _coverage(
     covered: Callable[[Cells, int], tuple[bool, bool]],
     worlds: Mapping[str, Cells],
     repeats: int,
-    jobs: int,
+    plan: Plan,
 ) -> list[tuple[object, ...]]:
     rows = []
     for name, cells in worlds.items():
-        outcomes = repeat(partial(covered, cells), repeats, jobs)
+        outcomes = repeat(partial(covered, cells), repeats, plan)
         rows.append((name, *(share([held[k] for held in outcomes]) for k in (0, 1))))
     return rows
 
 
-def coverage(repeats: int, jobs: int) -> list[Table]:
+def coverage(repeats: int, plan: Plan) -> list[Table]:
     """How often the intervals of gaps and ratios hold the truth."""
     return [
         Table(
@@ -399,7 +399,7 @@ def coverage(repeats: int, jobs: int) -> list[Table]:
             "difference of the pair that a finding names, whose interval holds for all pairs and "
             "rates at once and so is conservative for the one.",
             ("groups", "largest gap", "pair that is named"),
-            _coverage(_gap_covered, GAPS_TO_COVER, repeats, jobs),
+            _coverage(_gap_covered, GAPS_TO_COVER, repeats, plan),
         ),
         Table(
             "Intervals of ratios between groups",
@@ -407,7 +407,7 @@ def coverage(repeats: int, jobs: int) -> list[Table]:
             "and all pairs at once, as is promised: with more than two groups a single one is "
             "covered more often.",
             ("groups", "lowest over highest", "all pairs at once"),
-            _coverage(_ratio_covered, RATIOS_TO_COVER, repeats, jobs),
+            _coverage(_ratio_covered, RATIOS_TO_COVER, repeats, plan),
         ),
     ]
 
@@ -459,7 +459,7 @@ def _measured_split(model: ReadingClassifier, n: int, seed: int) -> dict[str, fl
     return row
 
 
-def split_coverage(repeats: int, jobs: int) -> Table:
+def split_coverage(repeats: int, plan: Plan) -> Table:
     """How often the intervals of the parts hold what the same measurement gives on many people."""
     rows = []
     for name, model in {
@@ -469,7 +469,7 @@ def split_coverage(repeats: int, jobs: int) -> Table:
         "all three": ReadingClassifier(0.5, 0.5),
     }.items():
         truth = _measured_split(model, 200_000, 10**6)
-        outcomes = repeat(partial(_measured_split, model, 2000), repeats, jobs)
+        outcomes = repeat(partial(_measured_split, model, 2000), repeats, plan)
         for part in PARTS:
             held = [row[f"{part}_low"] <= truth[part] <= row[f"{part}_high"] for row in outcomes]
             rows.append((name, part, f"{100 * truth[part]:+.1f}", share(held)))
@@ -483,13 +483,13 @@ def split_coverage(repeats: int, jobs: int) -> Table:
     )
 
 
-def tables(share_of_worlds: float, jobs: int) -> list[Table]:
+def tables(plan: Plan) -> list[Table]:
     """All tables of this part; 200 worlds and 2 000 samples each at a share of 1."""
-    worlds, samples = (max(4, round(n * share_of_worlds)) for n in (200, 2000))
+    worlds, samples = plan.times(200), plan.times(2000)
     return [
-        null_worlds(worlds, jobs),
-        planted_worlds(worlds // 2, jobs),
-        ratio_power(worlds * 2, jobs),
-        *coverage(samples, jobs),
-        split_coverage(worlds, jobs),
+        null_worlds(worlds, plan),
+        planted_worlds(worlds // 2, plan),
+        ratio_power(worlds * 2, plan),
+        *coverage(samples, plan),
+        split_coverage(worlds, plan),
     ]
