@@ -16,7 +16,9 @@ from pathlib import Path
 from performance_page import write_block
 from worlds.trials import Plan
 
-PARTS = ("groups", "cases", "explainers", "data", "failures", "interactions", "studies")
+PARTS = (
+    *("groups", "cases", "explainers", "data", "failures", "advice", "interactions", "studies"),
+)
 HEAD = """# How often the conclusions are wrong
 
 Shares of simulated worlds, with 95 % intervals. Each block is written by the part of

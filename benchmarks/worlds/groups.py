@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.predictions import Cases, Predictions
@@ -27,9 +27,10 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.findings import rules_errors, rules_groups
+from deepseek_report.findings import rules_calibration, rules_errors, rules_groups
 from deepseek_report.metrics.fairness.direct_use import DirectUse
 from deepseek_report.metrics.fairness.gap_split import PARTS
+from deepseek_report.metrics.fairness.group_calibration import GroupCalibration
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
@@ -57,7 +58,8 @@ class World:
 
     n : people. rate : share of favourable decisions. ratio : what the group's share is multiplied
     by, in decisions and labels. flipped : share of its favourable labels that are turned; noise :
-    share of all its labels that are. attributes : shares of the levels of each.
+    share of all its labels that are. lean : log-odds that its favourable labels have beyond the
+    stated ones. stretch : of the true log-odds of everybody. attributes : shares of the levels.
     """
 
     n: int
@@ -65,6 +67,8 @@ class World:
     ratio: float = 1.0
     flipped: float = 0.0
     noise: float = 0.0
+    lean: float = 0.0
+    stretch: float = 1.0
     attributes: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: ATTRIBUTES)
 
     def draw(self, seed: int) -> tuple[Schema, Predictions]:
@@ -76,11 +80,18 @@ class World:
         name, shares = next(iter(self.attributes.items()))
         told = groups[name] == len(shares) - 1
         favourable = _scores(rng, self.n, np.where(told, self.rate * self.ratio, self.rate))
-        labels = np.where(rng.random(self.n) < favourable, FAVOURABLE, OTHER)
+        labels = np.where(rng.random(self.n) < self.chances(favourable, told), FAVOURABLE, OTHER)
         chances = self.noise + self.flipped * (labels == FAVOURABLE)
         turned = told & (rng.random(self.n) < chances)
         labels = np.where(turned, FAVOURABLE + OTHER - labels, labels)
         return _schema(self.attributes), _predictions(favourable, labels, groups)
+
+    def chances(self, stated: Floats, told: Bools) -> Floats:
+        """(instance,) true chances of the favourable label, from the stated ones."""
+        if self.stretch == 1 and not self.lean:
+            return stated
+        log_odds = self.stretch * np.log(stated / (1 - stated)) + self.lean * told
+        return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 def _scores(rng: np.random.Generator, n: int, rates: Floats) -> Floats:
@@ -120,17 +131,20 @@ METRICS: Mapping[str, Any] = {
     "impact_ratio": ImpactRatio(),
     "equal_opportunity_difference": EqualOpportunityDifference(),
     "equalized_odds_difference": EqualizedOddsDifference(),
+    "group_calibration": GroupCalibration(),
 }
-RULES = (rules_groups.impact, rules_errors.error_rates)
+RULES = (rules_groups.impact, rules_errors.error_rates, rules_calibration.within_groups)
 
 
-def concluded(schema: Schema, predictions: Predictions, seed: int) -> list[Finding]:
-    """The findings on groups of people, drawn from what the metrics measure."""
+def concluded(
+    schema: Schema, predictions: Predictions, seed: int, metrics: Mapping[str, Any] = METRICS
+) -> list[Finding]:
+    """The findings on groups of people, drawn from what these metrics measure."""
     context = _context(schema, predictions, seed)
     with tempfile.TemporaryDirectory() as folder:
         paths = {"data": Path(folder) / "data"}
         save_json(paths["data"] / "schema.json", schema.to_json())
-        for name, metric in METRICS.items():
+        for name, metric in metrics.items():
             paths[f"measures/{name}"] = Path(folder) / name
             metric.measure(context).save(Path(folder) / name)
         results = Results(paths, {"report": {}})
@@ -232,6 +246,75 @@ def planted_worlds(repeats: int, plan: Plan) -> Table:
         f"{repeats} worlds each. A ratio of 0.9 lies above the declared 0.8. Turned labels show in "
         "the errors: those who deserve it by their label seem to be treated unevenly.",
         ("planted", "strength", "major or critical", "critical", "another attribute is named"),
+        rows,
+    )
+
+
+# --- probabilities within groups ---
+
+
+#: What is planted on the smaller of two groups, or stated wrongly of everybody: (lean, stretch).
+STATED: Mapping[str, tuple[float, float]] = {
+    "right for everybody": (0.0, 1.0),
+    "too extreme for everybody alike": (0.0, 0.6),
+    "off by 0.25 for one group": (0.25, 1.0),
+    "off by 0.5 for one group": (0.5, 1.0),
+    "off by 1 for one group": (1.0, 1.0),
+    "off by 0.5 for one group, too extreme for all": (0.5, 0.6),
+}
+
+
+def stated_trial(lean: float, stretch: float, n: int, seed: int) -> tuple[str, bool, bool, bool]:
+    """Severity, whether the right group is named and no other, and what intervals hold.
+
+    The last two: each judged group's interval holds its truth, and all of them do at once.
+    """
+    world = World(n, lean=lean, stretch=stretch)
+    schema, predictions = world.draw(seed)
+    told = predictions.groups["sex"] == len(ATTRIBUTES["sex"]) - 1
+    truth = world.chances(predictions.probabilities[:, FAVOURABLE], told)
+    metrics = {"group_calibration": GroupCalibration()}
+    measured = metrics["group_calibration"].measure(_context(schema, predictions, seed))
+    table = measured.tables["groups"]
+    # Stated of the explained class, so that its truth is that of the other one.
+    off = predictions.probabilities[:, FAVOURABLE] - truth
+    held = []
+    for row in table[~table["too_few"]].to_dict("records"):
+        levels = schema.attribute(row["attribute"]).levels
+        inside = predictions.groups[row["attribute"]] == levels.index(row["level"])
+        held.append(bool(row["off_low"] <= off[inside].mean() <= row["off_high"]))
+    findings = concluded(schema, predictions, seed, metrics)
+    named = {group["level"] for finding in findings for group in finding.values["groups"]}
+    right = "sex 1" in named
+    return (findings[0].severity if findings else "", right, bool(np.mean(held) == 1), held[0])
+
+
+def stated_worlds(repeats: int, plan: Plan) -> Table:
+    """Probabilities that are off for one group, for all, or for nobody."""
+    rows = []
+    label = {"high": "critical", "medium": "major", "low": "minor"}
+    for name, (lean, stretch) in STATED.items():
+        for n in (1000, 3000) if lean else (300, 1000, 6000):
+            outcomes = repeat(partial(stated_trial, lean, stretch, n), repeats, plan)
+            severities = [outcome[0] for outcome in outcomes if outcome[0]]
+            counts = [f"{label[s]} {severities.count(s)}" for s in dict.fromkeys(severities)]
+            rows.append(
+                (
+                    name,
+                    n,
+                    share([outcome[0] != "" for outcome in outcomes]),
+                    share([outcome[1] for outcome in outcomes]) if lean else "–",
+                    share([outcome[3] for outcome in outcomes]),
+                    share([outcome[2] for outcome in outcomes]),
+                    ", ".join(counts),
+                )
+            )
+    return Table(
+        "Probabilities within groups",
+        f"{repeats} worlds each; attributes of two, three and five groups. Off is a shift of the "
+        "log-odds of a group of 40 %; what is too extreme for everybody alike is no fault of a "
+        "group. Intervals are made to hold for all groups at once, and so hold more often for one.",
+        ("probabilities", "people", "told", "the group named", "its interval", "all", "severity"),
         rows,
     )
 
@@ -489,6 +572,7 @@ def tables(plan: Plan) -> list[Table]:
     return [
         null_worlds(worlds, plan),
         planted_worlds(worlds // 2, plan),
+        stated_worlds(worlds, plan),
         ratio_power(worlds * 2, plan),
         *coverage(samples, plan),
         split_coverage(worlds, plan),

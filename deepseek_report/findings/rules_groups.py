@@ -22,7 +22,7 @@ from deepseek_report.findings.records import (
     share_of_cases,
 )
 from deepseek_report.findings.severity import severity_of_gap
-from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
+from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
@@ -209,7 +209,7 @@ def _severity(results: Results, row: Row) -> Severity:
         maybe_large=True,
     )
     promises = unkept(results, _OF_DECISIONS, row["attribute"])
-    return gravest([own, *(SEVERITY_OF_PROMISE[promise.outcome] for promise in promises)])
+    return gravest([own, *(severity_of_promise(promise) for promise in promises)])
 
 
 def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:
