@@ -168,6 +168,16 @@ def error_gaps(results: Results) -> list[Finding]:
     ]
 
 
+def told_gap(results: Results, metric: str) -> Row | None:
+    """The gap in this error that speaks most clearly for a difference, where any is tested."""
+    tests = [
+        row
+        for row in rows(results, "group_rates", "tests")
+        if row["metric"] == metric and finite(row["p_adjusted"]) is not None
+    ]
+    return min(tests, key=_doubt, default=None)
+
+
 def _mean_gap(row: Row) -> dict[str, Any]:
     return {
         "attribute": row["attribute_label"],

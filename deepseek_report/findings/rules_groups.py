@@ -89,6 +89,19 @@ def gravest_pairs(results: Results) -> list[Row]:
     return singles + ([_gravest(crossed)] if crossed else [])
 
 
+def told_pair(results: Results, *, crossings: bool) -> Row | None:
+    """The two groups that stand for all decisions: of the gravest verdict the lowest ratio.
+
+    None where no pair is judged. Pictures name the same pair as findings and tables.
+    """
+    judged = [
+        row
+        for row in rows(results, "impact_ratio", "pairs")
+        if row["verdict"] != TOO_FEW and is_crossing(row) == crossings
+    ]
+    return _gravest(judged) if judged else None
+
+
 def _is_explained(crossing: Row, singles: Sequence[Row]) -> bool:
     """Whether attributes that have a finding are cause enough for a crossing to be below.
 
