@@ -172,8 +172,10 @@ class WithoutInputs(ModelMetric):
             min_cell=self.min_cell,
         )
         grouping = next((each for each in compared if each.name == attribute.name), None)
-        pair = grouping and WidestPair.of(grouping, context.predictions, favourable, floor)
-        if pair is None or grouping is None:
+        if grouping is None:
+            return None
+        pair = WidestPair.of(grouping, context.predictions, favourable, floor)
+        if pair is None:
             return None
         favoured = [p.decisions == favourable for p in (other, whole)]
         changes = [

@@ -86,8 +86,8 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             inside = grouping.codes == k
             off, p_value = Estimate(math.nan, math.nan, math.nan, int(inside.sum())), math.nan
             if enough:
-                own = (each[inside] for each in (happened, stated, chances))
-                off, p_value = share_off(*own, shifts.critical), float(next(p_values))
+                off = share_off(happened[inside], stated[inside], chances[inside], shifts.critical)
+                p_value = float(next(p_values))
             observed = rate(int(happened[inside].sum()), int(inside.sum()))
             mean = float(stated[inside].mean())
             groups.append(StatedToGroup(grouping, k, mean, observed, off, p_value))

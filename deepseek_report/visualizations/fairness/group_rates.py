@@ -12,6 +12,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.records import Row
 from deepseek_report.findings.rules_errors import told_gap
 from deepseek_report.findings.rules_groups import declared_ratio, is_beyond_chance, told_pair
 from deepseek_report.tasks import task_of
@@ -240,21 +241,24 @@ class _Told:
     @classmethod
     def of(cls, results: Results, column: Drawn, *, crossings: bool) -> _Told | None:
         if task_of(results.schema.target).decides:
-            pair = told_pair(results, crossings=crossings)
-            return pair and cls(
-                str(pair["attribute"]),
-                str(pair["level"]),
-                str(pair["reference"]),
-                str(pair["verdict"]),
-                by_chance=not is_beyond_chance(pair),
-            )
-        gap = None if crossings else told_gap(results, f"{column.key}_gap")
-        ends = gap and (str(gap["widest_level"]), str(gap["narrowest_level"]))
-        return (
-            gap
-            and ends
-            and cls(str(gap["attribute"]), *ends, verdict="", by_chance=not is_beyond_chance(gap))
-        )
+            return cls._of_pair(told_pair(results, crossings=crossings))
+        return cls._of_gap(None if crossings else told_gap(results, f"{column.key}_gap"))
+
+    @classmethod
+    def _of_pair(cls, row: Row | None) -> _Told | None:
+        if row is None:
+            return None
+        names = (str(row[key]) for key in ("attribute", "level", "reference", "verdict"))
+        attribute, first, other, verdict = names
+        return cls(attribute, first, other, verdict, not is_beyond_chance(row))
+
+    @classmethod
+    def _of_gap(cls, row: Row | None) -> _Told | None:
+        if row is None:
+            return None
+        names = (str(row[key]) for key in ("attribute", "widest_level", "narrowest_level"))
+        attribute, first, other = names
+        return cls(attribute, first, other, "", not is_beyond_chance(row))
 
 
 def _title(view: _View) -> Message:
