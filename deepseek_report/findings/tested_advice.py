@@ -29,8 +29,8 @@ def without_attributes(results: Results, attributes: Collection[str]) -> list[Me
         if row["why"] == "sensitive"
     }
     tried = [refits[name] for name in attributes if name in refits]
-    told = [_told(results, row) for row in tried]
-    return told if len(tried) == len(attributes) else [*told, message("advice.not_tried")]
+    sentences = [_told(results, row) for row in tried]
+    return sentences if len(tried) == len(attributes) else [*sentences, message("advice.not_tried")]
 
 
 def without_suspects(results: Results) -> list[Message]:

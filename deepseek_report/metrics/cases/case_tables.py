@@ -207,8 +207,8 @@ class SharedErrors:
         In each half significant after Holm's correction: for all slices, and for those found.
         """
         slices = [self._same(j, float(row[j])) for j in self.columns]
-        found = self._worse(slices, self.searched)
-        confirmed = self._worse([(inside, label) for inside, label, *_ in found], ~self.searched)
+        worse = self._worse(slices, self.searched)
+        confirmed = self._worse([(inside, label) for inside, label, *_ in worse], ~self.searched)
         kept: list[Row] = [(case, label, *rates) for _, label, *rates in confirmed]
         return sorted(kept, key=lambda entry: entry[4] - entry[3])[:_MOST_SLICES]
 

@@ -77,7 +77,7 @@ class GroupRatesPicture(PicturePart):
                     panels,
                     favourable,
                     line,
-                    _Told.of(results, panels[0][0], crossings=name != "group_rates"),
+                    NamedPair.of(results, panels[0][0], crossings=name != "group_rates"),
                     declared_ratio(results),
                 ),
             )
@@ -94,7 +94,7 @@ class _View:
     panels: tuple[tuple[Drawn, Scale], ...]
     favourable: str
     overall: dict[str, float]
-    told: _Told | None
+    pair: NamedPair | None
     bound: float
 
     def row(self, attribute: str, level: str) -> pd.Series | None:
@@ -226,7 +226,7 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
 
 
 @dataclass(frozen=True)
-class _Told:
+class NamedPair:
     """The two groups that the title names: those of the conclusion on all groups.
 
     verdict : on their ratio; empty of predicted numbers. by_chance : whether chance may explain it.
@@ -239,13 +239,13 @@ class _Told:
     by_chance: bool
 
     @classmethod
-    def of(cls, results: Results, column: Drawn, *, crossings: bool) -> _Told | None:
+    def of(cls, results: Results, column: Drawn, *, crossings: bool) -> NamedPair | None:
         if task_of(results.schema.target).decides:
             return cls._of_pair(told_pair(results, crossings=crossings))
         return cls._of_gap(None if crossings else told_gap(results, f"{column.key}_gap"))
 
     @classmethod
-    def _of_pair(cls, row: Row | None) -> _Told | None:
+    def _of_pair(cls, row: Row | None) -> NamedPair | None:
         if row is None:
             return None
         names = (str(row[key]) for key in ("attribute", "level", "reference", "verdict"))
@@ -253,7 +253,7 @@ class _Told:
         return cls(attribute, first, other, verdict, not is_beyond_chance(row))
 
     @classmethod
-    def _of_gap(cls, row: Row | None) -> _Told | None:
+    def _of_gap(cls, row: Row | None) -> NamedPair | None:
         if row is None:
             return None
         names = (str(row[key]) for key in ("attribute", "widest_level", "narrowest_level"))
@@ -262,10 +262,10 @@ class _Told:
 
 
 def _title(view: _View) -> Message:
-    (column, scale), told = view.panels[0], view.told
-    rows = [] if told is None else [view.row(told.attribute, told.first)]
-    rows += [] if told is None else [view.row(told.attribute, told.other)]
-    if told is None or any(row is None for row in rows):
+    (column, scale), pair = view.panels[0], view.pair
+    rows = [] if pair is None else [view.row(pair.attribute, pair.first)]
+    rows += [] if pair is None else [view.row(pair.attribute, pair.other)]
+    if pair is None or any(row is None for row in rows):
         return caption("group_rates.title_open", favourable=view.favourable)
     low, high = sorted((row for row in rows if row is not None), key=lambda row: row[column.key])
     return caption(
@@ -277,9 +277,9 @@ def _title(view: _View) -> Message:
         high=spoken(high["level"]),
         high_value=scale.plain(high[column.key]),
         gap=scale.distance(float(high[column.key] - low[column.key])),
-        verdict=told.verdict,
+        verdict=pair.verdict,
         bound=view.bound,
-        by_chance=told.by_chance,
+        by_chance=pair.by_chance,
     )
 
 
