@@ -17,7 +17,8 @@ from performance_page import write_block
 from worlds.trials import Plan
 
 PARTS = (
-    *("groups", "cases", "explainers", "data", "failures", "advice", "interactions", "studies"),
+    *("groups", "cases", "explainers", "data", "failures", "advice", "numbers"),
+    *("interactions", "studies", "whole"),
 )
 HEAD = """# How often the conclusions are wrong
 
