@@ -34,8 +34,8 @@ def table() -> tuple[np.ndarray, np.ndarray]:
 
 def boosted(**settings: Any) -> Any:
     rows, label = table()
-    given = {"n_estimators": 20, "num_leaves": 7, "min_child_samples": 10, **settings}
-    model = lightgbm.LGBMRegressor(**given, verbose=-1, n_jobs=1)
+    chosen = {"n_estimators": 20, "num_leaves": 7, "min_child_samples": 10, **settings}
+    model = lightgbm.LGBMRegressor(**chosen, verbose=-1, n_jobs=1)
     return model.fit(rows, label, categorical_feature=[0, 2])
 
 
@@ -62,7 +62,7 @@ def failed_checks(model: Any, values: np.ndarray, base: float, algorithm: str) -
         base_values=np.full(len(values), base),
         params={"algorithm": algorithm},
     )
-    answers = SimpleNamespace(probabilities=lambda given: model.predict(given)[:, None])
+    answers = SimpleNamespace(probabilities=lambda asked_rows: model.predict(asked_rows)[:, None])
     context: Any = SimpleNamespace(
         classifier=answers, explanation=explanation, background=rows[BACKGROUND], explain=None
     )
