@@ -386,6 +386,11 @@ def _groups(b: Builder) -> None:
             }
         rows.append(row)
     b.measure("group_rates", groups=pd.DataFrame(rows))
+    age = next(a for a in b.schema.attributes if a.name == "age_band")
+    pair = {"attribute": age.name, "attribute_label": age.label, "crossing": False}
+    pair |= {"level": "55 or more", "reference": "45–54", "ratio": 0.93, "low": 0.9, "high": 0.96}
+    pair |= {"verdict": "clear above", "p_adjusted": 0.01}
+    b.measure("impact_ratio", pairs=pd.DataFrame([pair]))
     slices = pd.DataFrame(
         {
             "slice": [
