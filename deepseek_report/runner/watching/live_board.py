@@ -18,7 +18,7 @@ from deepseek_report.findings.records import is_share, subject_of
 from deepseek_report.findings.thresholds import judge
 from deepseek_report.rendering.markdown import escape
 from deepseek_report.runner.watching.following import FollowedRun
-from deepseek_report.visualizations.drawing.bars import Bar, bars
+from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -144,7 +144,7 @@ def promises(results: Results, words: Wording) -> str:
 
 def strongest(
     results: Results, explanation: Explanation, words: Wording, name: str
-) -> tuple[str, list[Bar]]:
+) -> tuple[str, list[LabelledValue]]:
     """What the largest attributions are: over all cases where columns have names, else of the
     first case; with a sentence that says which.
     """
@@ -163,7 +163,7 @@ def strongest(
         names = kind.player_names
         labels = [f"{names[player]}: {kind.display(row, player)}" for player in range(len(sizes))]
     order = np.argsort(-np.abs(np.nan_to_num(sizes)), kind="stable")[:_MOST]
-    return caption, [Bar(labels[player], float(sizes[player])) for player in order]
+    return caption, [LabelledValue(labels[player], float(sizes[player])) for player in order]
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -19,14 +19,14 @@ _ROW, _LABELS, _BELOW = 0.27, 3.0, 0.4
 
 
 @dataclass(frozen=True)
-class Bar:
+class LabelledValue:
     """A value from zero, of any sign, and what it is the value of."""
 
     label: str
     value: float
 
 
-def bars(shown: Sequence[Bar], words: Wording) -> Pixels:
+def bars(shown: Sequence[LabelledValue], words: Wording) -> Pixels:
     """The bars in their order, the first at the top, as (height, width, 3)."""
     height = _BELOW + 0.15 + _ROW * max(len(shown), 1)
 
