@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
@@ -30,9 +30,16 @@ class DataSection:
         draft = Draft("data", results)
         if results.has("data"):
             _answer(draft)
-            draft.caveats.extend(map(draft.words.say, results.card.get("limits") or []))
+            draft.caveats.extend(_limits(draft))
             draft.values |= _values(draft)
         return draft.content(self.needs, frozenset({"pictures/data_samples"}))
+
+
+def _limits(draft: Draft) -> list[str]:
+    """What the source says of the limits of its data, unless a check says it already."""
+    issues = [draft.words.say(issue.text) for issue in draft.results.issues]
+    limits = map(draft.words.say, draft.results.card.get("limits") or [])
+    return [limit for limit in limits if not any(limit in issue for issue in issues)]
 
 
 def _answer(draft: Draft) -> None:
@@ -93,8 +100,9 @@ def _values(draft: Draft) -> dict[str, Any]:
         "compared_parts": draft.table(
             "parts-compared", _groups(is_number), _levels(results, "other"), **counted
         ),
-        "issues": draft.table(
-            "issues", _ISSUES, [_issue(issue, draft) for issue in results.issues]
+        "issues": replace(
+            draft.table("issues", _ISSUES, [_issue(issue, draft) for issue in results.issues]),
+            aside=frozenset({"todo"}),
         ),
         **contents(draft),
         "preparation": [draft.words.say(note) for note in card.get("preparation") or []],

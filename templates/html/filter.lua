@@ -162,6 +162,18 @@ local function typst_facts(div)
   return out
 end
 
+-- Short items on one line, for pages that lists would lengthen.
+local function tally(div)
+  local line = pandoc.Inlines {}
+  for _, list in ipairs(div.content) do
+    for _, item in ipairs(list.content or {}) do
+      if #line > 0 then line:extend { pandoc.Space(), pandoc.Str '·', pandoc.Space() } end
+      line:extend(pandoc.utils.blocks_to_inlines(item))
+    end
+  end
+  return pandoc.Para(line)
+end
+
 local function columns(div)
   if is_html then
     div.classes:insert 'columns'
@@ -180,8 +192,9 @@ function Div(div)
   end
   if div.attributes.layout or div.attributes['layout-ncol'] then return columns(div) end
   if is_typst and div.classes:includes 'facts' then return typst_facts(div) end
+  if not is_html and div.classes:includes 'tally' then return tally(div) end
   if is_typst then
-    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence' } do
+    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence', 'rest' } do
       if div.classes:includes(class) then
         return enclosed('#' .. class .. '[', div.content, ']')
       end
@@ -189,7 +202,7 @@ function Div(div)
   end
   if not is_html and not is_typst then
     local styles = { question = 'Question', answer = 'Answer', ['how-to-read'] = 'How To Read',
-      evidence = 'How To Read' }
+      evidence = 'How To Read', rest = 'How To Read' }
     for class, style in pairs(styles) do
       if div.classes:includes(class) then div.attributes['custom-style'] = style end
     end
@@ -319,9 +332,63 @@ local function mark_long_cells(block)
   end
 end
 
+-- The rows of a table, head first.
+local function rows_of(block)
+  local rows = pandoc.List {}
+  rows:extend(block.head.rows)
+  for _, body in ipairs(block.bodies) do rows:extend(body.body) end
+  return rows
+end
+
+-- Letters of the longest cell of each column.
+local function longest_cells(block)
+  local longest = {}
+  for at = 1, #block.colspecs do
+    longest[at] = 0
+    for _, row in ipairs(rows_of(block)) do
+      local cell = row.cells[at]
+      if cell then longest[at] = math.max(longest[at], pandoc.text.len(pandoc.utils.stringify(cell.contents))) end
+    end
+  end
+  return longest
+end
+
+-- How a table is laid out: `dense` where it would be wider than the page, `stacks` where a phone
+-- has no room for its columns.
+local function layout(block)
+  local letters = 0
+  for at, length in ipairs(longest_cells(block)) do
+    local is_number = block.colspecs[at][1] == 'AlignRight'
+    letters = letters + (is_number and length or math.min(length, 18)) + 3
+  end
+  local classes = 'table-scroll'
+  if letters > 105 then classes = classes .. ' dense' end
+  if letters > 40 then classes = classes .. ' stacks' end
+  return classes
+end
+
+-- Each cell says to which column it belongs, for pages on which a row is a card.
+local function label_cells(block)
+  local heads = {}
+  for _, row in ipairs(block.head.rows) do
+    for at, cell in ipairs(row.cells) do heads[at] = pandoc.utils.stringify(cell.contents) end
+  end
+  for _, body in ipairs(block.bodies) do
+    for _, row in ipairs(body.body) do
+      for at, cell in ipairs(row.cells) do
+        cell.attr.attributes['data-label'] = heads[at] or ''
+        local text = pandoc.utils.stringify(cell.contents)
+        if text == '' or text == '–' then cell.attr.classes:insert 'blank' end
+      end
+    end
+  end
+end
+
 local function html_table(block, caption)
   default_widths(block)
   mark_long_cells(block)
+  local classes = layout(block)
+  if classes:match 'stacks' then label_cells(block) end
   local id = escape_html(block.identifier)
   block.identifier = ''
   block.caption = { long = {} }
@@ -331,30 +398,15 @@ local function html_table(block, caption)
     out:insert(pandoc.Plain(caption))
     out:insert(raw '</div>')
   end
-  out:extend { raw '<div class="table-scroll">', block, raw '</div></div>' }
+  out:extend { raw('<div class="' .. classes .. '">'), block, raw '</div></div>' }
   return out
-end
-
--- The rows of a table, head first.
-local function rows_of(block)
-  local rows = pandoc.List {}
-  rows:extend(block.head.rows)
-  for _, body in ipairs(block.bodies) do rows:extend(body.body) end
-  return rows
 end
 
 -- Short columns are as wide as their text; where a table is wider than the page, long ones share
 -- what is left, by their length, longer ones a little less than in proportion.
 local function typst_columns(block)
-  local longest, total = {}, 0
-  for at = 1, #block.colspecs do
-    longest[at] = 0
-    for _, row in ipairs(rows_of(block)) do
-      local cell = row.cells[at]
-      if cell then longest[at] = math.max(longest[at], pandoc.text.len(pandoc.utils.stringify(cell.contents))) end
-    end
-    total = total + math.min(longest[at], 60)
-  end
+  local longest, total = longest_cells(block), 0
+  for _, length in ipairs(longest) do total = total + math.min(length, 60) end
   local columns = {}
   for at, length in ipairs(longest) do
     local shares = total > 95 and length > 16
@@ -464,6 +516,7 @@ local function link(element)
     element.attributes.download = ''
     return element
   end
+  if element.classes:includes 'file' and not is_html then return element.content end
   if is_html and element.target:match '^https?:' then
     element.attributes.rel = 'noopener noreferrer'
     return element
