@@ -105,6 +105,7 @@ class _DocumentWriter:
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
             picture=self.picture,
+            picture_file=self.picture_file,
             picture_names=self.picture_names,
             further_pictures=self.further_pictures,
             table=self.table,
@@ -211,6 +212,17 @@ class _DocumentWriter:
         self._write_picture(picture)
         lead = self._text("how_to_read")
         return Markdown(_figure(picture, self.words, lead, twin=self._has_twin(picture)))
+
+    def picture_file(self, name: str) -> Markup:
+        """What a picture says, with a link to it; the picture is a file of the run folder."""
+        picture = self.results.pictures.get(name)
+        if picture is None:
+            return self._absent(name)
+        self.used.add(f"fig-{name}")
+        self._write_picture(picture)
+        link = markdown.file_link(f"figures/{markdown.slug(name)}.svg")
+        said = self._text("picture_filed", title=self.words.say(picture.title), page=link)
+        return Markdown(f"\n\n{said}\n\n")
 
     def _absent(self, name: str) -> Markup:
         reasons = [

@@ -20,7 +20,7 @@ from deepseek_report.sections import compliance_rows as tables
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
-_MOST_ACTIONS = 5
+_MOST_ACTIONS = 3
 
 
 @dataclass(frozen=True)

@@ -90,10 +90,19 @@ local function typst_callout(div, kind, title)
   return out
 end
 
-local function docx_callout(div, title)
+-- A style of Word for a kind or tone: `Callout Warning`, `Tag High`.
+local function style(name, tone)
+  return name .. ' ' .. (tone:gsub('%-', ' '):gsub('(%a)(%w*)', function(first, rest)
+    return first:upper() .. rest
+  end))
+end
+
+local function docx_callout(div, kind, title)
   local out = pandoc.Blocks {}
-  if title then out:insert(pandoc.Div(pandoc.Para(title), { ['custom-style'] = 'Callout Title' })) end
-  out:insert(pandoc.Div(div.content, { ['custom-style'] = 'Callout' }))
+  if title then
+    out:insert(pandoc.Div(pandoc.Para(title), { ['custom-style'] = style('Callout Title', kind) }))
+  end
+  out:insert(pandoc.Div(div.content, { ['custom-style'] = style('Callout', kind) }))
   return out
 end
 
@@ -101,7 +110,7 @@ local function callout(div, kind)
   local title = take_title(div.content)
   if is_html then return html_callout(div, kind, title) end
   if is_typst then return typst_callout(div, kind, title) end
-  return docx_callout(div, title)
+  return docx_callout(div, kind, title)
 end
 
 -- Tabsets: every tab stays readable where scripts do not run -----------------------------------
@@ -442,7 +451,43 @@ local function typst_table(block, caption)
   return out
 end
 
+-- Letters that a line of text of a table in Word holds, in the usual and in the small size.
+local LINE, SMALL_LINE = 92, 118
+
+-- Widths by which numbers stay on one line and long texts share what is left.
+local function docx_widths(block)
+  local longest, needed, wanted = longest_cells(block), 0, 0
+  local least = {}
+  for at, length in ipairs(longest) do
+    local is_number = block.colspecs[at][1] == 'AlignRight'
+    least[at] = is_number and length + 3 or math.min(length, 12) + 3
+    needed = needed + least[at]
+    wanted = wanted + math.min(length, 60) + 3
+  end
+  local is_small = wanted > LINE
+  local line = is_small and SMALL_LINE or LINE
+  local spare = math.max(0, math.min(line, wanted) - needed)
+  local hunger = 0
+  for at, length in ipairs(longest) do hunger = hunger + math.max(0, length + 3 - least[at]) ^ 0.65 end
+  for at, length in ipairs(longest) do
+    local share = hunger > 0 and math.max(0, length + 3 - least[at]) ^ 0.65 / hunger or 0
+    local width = (least[at] + spare * share) / math.max(line, needed)
+    block.colspecs[at] = { block.colspecs[at][1], width }
+  end
+  return is_small
+end
+
+local function in_small_type(block)
+  for _, row in ipairs(rows_of(block)) do
+    for _, cell in ipairs(row.cells) do
+      local said = pandoc.Para(pandoc.utils.blocks_to_inlines(cell.contents))
+      cell.contents = pandoc.Blocks { pandoc.Div(said, { ['custom-style'] = 'Small Table' }) }
+    end
+  end
+end
+
 local function docx_table(block, caption)
+  if docx_widths(block) then in_small_type(block) end
   local anchor = pandoc.Span(caption, { id = block.identifier })
   block.identifier = ''
   block.caption = { long = {} }
@@ -480,13 +525,19 @@ local function reference(cite)
   return out
 end
 
+-- The tone of a verdict or a tag: `high` of `tag-high`.
+local function tone_of(span, name)
+  local tone = ''
+  for _, class in ipairs(span.classes) do
+    tone = class:match('^' .. name .. '%-(.+)$') or tone
+  end
+  return tone
+end
+
 local function typst_span(span)
   for _, name in ipairs { 'verdict', 'tag', 'fact-value', 'fact-label', 'fact-note' } do
     if span.classes:includes(name) then
-      local tone = ''
-      for _, class in ipairs(span.classes) do
-        tone = class:match('^' .. name .. '%-(.+)$') or tone
-      end
+      local tone = tone_of(span, name)
       local out = pandoc.Inlines { raw_inline('#' .. name .. '(' .. typst_string(tone) .. ')[') }
       out:extend(span.content)
       out:insert(raw_inline ']')
@@ -504,10 +555,14 @@ local function span(element)
     return pandoc.Strong(element.content)
   end
   if is_typst then return typst_span(element) end
-  if not is_html and (element.classes:includes 'verdict' or element.classes:includes 'fact-value'
-      or element.classes:includes 'tag') then
-    return pandoc.Strong(element.content)
+  if is_html then return nil end
+  for name, called in pairs { verdict = 'Verdict', tag = 'Tag' } do
+    if element.classes:includes(name) then
+      local toned = { ['custom-style'] = style(called, tone_of(element, name)) }
+      return pandoc.Span(pandoc.Strong(element.content), toned)
+    end
   end
+  if element.classes:includes 'fact-value' then return pandoc.Strong(element.content) end
 end
 
 local function link(element)
