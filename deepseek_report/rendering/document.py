@@ -25,7 +25,7 @@ from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.report_options import ReportOptions
-from deepseek_report.rendering.table_files import TableFile
+from deepseek_report.rendering.table_files import FiledTable
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.of_results import words_of
@@ -221,8 +221,8 @@ class _DocumentWriter:
         self.used.add(f"fig-{name}")
         self._write_picture(picture)
         link = markdown.file_link(f"figures/{markdown.slug(name)}.svg")
-        said = self._text("picture_filed", title=self.words.say(picture.title), page=link)
-        return Markdown(f"\n\n{said}\n\n")
+        named = self._text("picture_filed", title=self.words.say(picture.title), page=link)
+        return Markdown(f"\n\n{named}\n\n")
 
     def _absent(self, name: str) -> Markup:
         reasons = [
@@ -300,21 +300,21 @@ class _DocumentWriter:
         links = self._write_file(whole)
         return Markdown(self._text("filed", caption=caption, rows=len(whole.rows), **links))
 
-    def _whole(self, shown: ShownTable) -> TableFile:
+    def _whole(self, shown: ShownTable) -> FiledTable:
         """All of a table in the language of the report, under a name that no other has."""
         say = TemplateTexts(self.words).say
         rows = [{key: say(cell) for key, cell in row.items()} for row in shown.rows]
         columns = pipe_tables.choose_columns(rows, shown.columns, self.words)
         name = self._unused(markdown.slug(shown.id))
-        return TableFile(name, markdown.plain(shown.caption), rows, columns)
+        return FiledTable(name, markdown.plain(shown.caption), rows, columns)
 
-    def _rest(self, whole: TableFile, shown: int) -> str:
+    def _rest(self, whole: FiledTable, shown: int) -> str:
         """Where the rows are that the report does not show."""
         links = self._write_file(whole)
-        said = self._text("rest", shown=shown, rows=len(whole.rows), **links)
-        return f"::: {{.rest}}\n{said}\n:::\n\n"
+        line = self._text("rest", shown=shown, rows=len(whole.rows), **links)
+        return f"::: {{.rest}}\n{line}\n:::\n\n"
 
-    def _write_file(self, whole: TableFile) -> dict[str, Markdown]:
+    def _write_file(self, whole: FiledTable) -> dict[str, Markdown]:
         whole.write_csv(self.folder)
         whole.write_page(self.folder, self.words, self.options.language)
         return {

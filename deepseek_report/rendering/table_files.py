@@ -22,7 +22,7 @@ FOLDER = "tables"
 
 
 @dataclass(frozen=True)
-class TableFile:
+class FiledTable:
     """A whole table, to be written beside the report.
 
     name : of the files, without an ending. title : plain text.

@@ -480,8 +480,8 @@ end
 local function in_small_type(block)
   for _, row in ipairs(rows_of(block)) do
     for _, cell in ipairs(row.cells) do
-      local said = pandoc.Para(pandoc.utils.blocks_to_inlines(cell.contents))
-      cell.contents = pandoc.Blocks { pandoc.Div(said, { ['custom-style'] = 'Small Table' }) }
+      local text = pandoc.Para(pandoc.utils.blocks_to_inlines(cell.contents))
+      cell.contents = pandoc.Blocks { pandoc.Div(text, { ['custom-style'] = 'Small Table' }) }
     end
   end
 end
@@ -565,6 +565,13 @@ local function span(element)
   if element.classes:includes 'fact-value' then return pandoc.Strong(element.content) end
 end
 
+-- A formula with its source as alternative text, without which a PDF is not accessible.
+local function typst_math(element)
+  local written = pandoc.write(pandoc.Pandoc { pandoc.Plain { element } }, 'typst')
+  written = written:gsub('%s+$', '')
+  return raw_inline('#math.equation(alt: ' .. typst_string(element.text) .. ', ' .. written .. '.body)')
+end
+
 local function link(element)
   if element.classes:includes 'csv' then
     if not is_html then return {} end
@@ -611,6 +618,7 @@ function Pandoc(doc)
   }
   local out = doc:walk {
     Cite = reference, Span = span, Link = link, CodeBlock = plain_code,
+    Math = is_typst and typst_math or nil,
     Header = is_html and html_header or nil, Figure = figure, Table = with_caption,
   }
   if in_parts then
