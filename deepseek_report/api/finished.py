@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +14,6 @@ import yaml
 from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.shown import first_screen
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.runner.run_folders.open_run import open_run, reading, results_of
 from deepseek_report.runner.run_folders.writing import concluded_record
@@ -54,18 +52,16 @@ class Run:
     @cached_property
     def results(self) -> Results:
         """Everything that was computed, read as it is asked for."""
-        return dataclasses.replace(
-            results_of(self.path, self.record),
-            findings=tuple(Finding.from_json(entry) for entry in self.record["findings"]),
-        )
+        return results_of(self.path, self.record)
 
     @property
     def findings(self) -> list[WordedFinding]:
         """What the report concludes, gravest first: severity, claim, detail, what to do."""
-        from deepseek_report.sections.shared.draft import Draft, all_findings
+        from deepseek_report.findings.conclude import all_findings
+        from deepseek_report.wording.of_results import words_of
 
         with reading(self.path):
-            words = Draft("summary", self.results).words
+            words = words_of(self.results)
             return [words.finding(finding) for finding in all_findings(self.results)]
 
     @property

@@ -22,16 +22,17 @@ from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.rendering import markdown, output, page_parts, pipe_tables
 from deepseek_report.rendering.environment import Environment, build_environment
-from deepseek_report.rendering.markdown import REFERENCE, Markdown
+from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.report_options import ReportOptions
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.of_results import words_of
-from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import WordedFinding, Wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
-_DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
+_DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau|finding)-[A-Za-z0-9-]+)")
+_LINK = re.compile(f"{LINK[0]}([a-z0-9-]+) ([a-z0-9-]+){LINK[1]}(.*?){LINK[2]}", re.DOTALL)
 #: What Quarto's page looks like; beside the document, so that `quarto preview` finds it.
 STYLESHEET = "report.css"
 _BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
@@ -109,7 +110,10 @@ class _DocumentWriter:
             further_tables=self.further_tables,
             ref=markdown.reference,
             anchor=markdown.anchor,
+            opening=markdown.opening,
             section_ref=self.section_ref,
+            finding_link=self.finding_link,
+            small_picture=self.small_picture,
             code=markdown.inline_code,
             code_block=markdown.code_block,
             options=self.options,
@@ -136,7 +140,8 @@ class _DocumentWriter:
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
             # Where its template has no footer:
-            return body + self.further_pictures(content.name) + self.further_tables(content.name)
+            body += self.further_pictures(content.name) + self.further_tables(content.name)
+            return body + self._further_findings(content, body)
         except TemplateNotFound as error:
             if error.name != f"sections/{content.name}.qmd.j2":
                 raise
@@ -144,6 +149,15 @@ class _DocumentWriter:
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             self.used, self.measured = before, tables_before  # what it had placed is lost
             return self._failed(content, error)
+
+    def _further_findings(self, content: SectionContent, body: str) -> Markup:
+        """The findings of a section that its template does not show."""
+        left = [
+            self.macros["finding"](finding)
+            for finding in content.values.get("findings", ())
+            if isinstance(finding, WordedFinding) and f"{{#{_card_of(finding)}" not in body
+        ]
+        return self._under("further_findings", left)
 
     def _note(self, section: str) -> Markdown:
         """What a person wrote beside this section."""
@@ -204,6 +218,24 @@ class _DocumentWriter:
         self._write_picture(picture)
         lead = self._text("how_to_read")
         return Markdown(_figure(picture, self.words, lead, twin=self._has_twin(picture)))
+
+    def small_picture(self, name: str) -> Markup:
+        """A picture without number and note, beside its full form elsewhere; nothing without it."""
+        picture = self.results.pictures.get(name)
+        if picture is None:
+            return Markdown("")
+        self._write_picture(picture)
+        title, alt = (
+            markdown.plain_braces(self.words.say(text)) for text in (picture.title, picture.alt)
+        )
+        image = f'![{title}](figures/{markdown.slug(name)}.svg){{fig-alt="{alt}"}}'
+        return Markdown(f"\n\n::: {{.small-picture}}\n{image}\n:::\n\n")
+
+    def finding_link(self, finding: WordedFinding, text: str) -> Markup:
+        """The text as a link to the card of a finding, or to its section where it has no card."""
+        section = f"sec-{markdown.slug(finding.section)}"
+        written = markdown.one_line(text)
+        return Markdown(f"{LINK[0]}{_card_of(finding)} {section}{LINK[1]}{written}{LINK[2]}")
 
     def _absent(self, name: str) -> Markup:
         reasons = [
@@ -299,6 +331,11 @@ class _DocumentWriter:
         return markdown.reference("sec", name)
 
 
+def _card_of(finding: WordedFinding) -> str:
+    """The identifier of the card of a finding."""
+    return f"finding-{markdown.slug(finding.id)}"
+
+
 def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -> str:
     name = markdown.slug(picture.name)
     title, alt = (markdown.plain_braces(words.say(text)) for text in (picture.title, picture.alt))
@@ -315,7 +352,10 @@ def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -
 
 
 def _resolve(text: str, say: Callable[..., str]) -> str:
-    """References to what the document defines; what it does not define is named as absent."""
+    """References and links to what the document defines.
+
+    A reference to what it does not define names it as absent; of such a link the text stays.
+    """
     defined = set(_DEFINED.findall(text))
 
     def written(match: re.Match[str]) -> str:
@@ -324,7 +364,11 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
             return f"@{target}"
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
-    return _REFERENCE.sub(written, text)
+    def linked(match: re.Match[str]) -> str:
+        target = next((name for name in match.groups()[:2] if name in defined), None)
+        return f"[{match[3]}](#{target})" if target else match[3]
+
+    return _LINK.sub(linked, _REFERENCE.sub(written, text))
 
 
 def front_matter(options: ReportOptions) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.case_words import CaseWords
 from deepseek_report.artifacts.disclosure import Level
 
-Format = Literal["html", "pdf", "docx"]
+Format = Literal["html", "pdf", "docx", "brief"]
 Engine = Literal["auto", "embedded", "quarto"]
 
 
@@ -44,6 +45,7 @@ class ReportOptions:
         aggregates and the cases that are named; "aggregate", nothing about one person.
     privacy_floor : fewest instances that a published count may rest on, below "full".
     cases : rows that get a page of their own, each by its number in the source, counted from 0.
+    words : what cases, decisions and groups are called, in the words of those who act on them.
     """
 
     title: str = "Model report"
@@ -60,3 +62,4 @@ class ReportOptions:
     privacy: Level = "full"
     privacy_floor: Annotated[int, Field(ge=2, le=1000)] = 5
     cases: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    words: CaseWords = field(default_factory=CaseWords)

@@ -253,10 +253,10 @@ local function image_of(figure)
 end
 
 local function html_figure(figure, image, caption)
-  local id = escape_html(figure.identifier)
+  local id = figure.identifier ~= '' and 'id="' .. escape_html(figure.identifier) .. '" ' or ''
   local alt = escape_html(image.attributes['fig-alt'] or pandoc.utils.stringify(image.caption))
   local out = pandoc.Blocks {
-    raw('<figure id="' .. id .. '" class="picture"><figcaption>'), pandoc.Plain(caption),
+    raw('<figure ' .. id .. 'class="picture"><figcaption>'), pandoc.Plain(caption),
     raw('</figcaption><div class="canvas" data-src="' .. escape_html(image.src)
       .. '" data-alt="' .. alt .. '"></div></figure>'),
   }

@@ -15,7 +15,7 @@ from deepseek_report.findings import (
     rules_performance,
     rules_sources,
 )
-from deepseek_report.findings.find import find
+from deepseek_report.findings.conclude import all_findings as find
 from deepseek_report.wording.words import wording
 
 
