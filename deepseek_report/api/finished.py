@@ -15,6 +15,7 @@ from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.shown import first_screen
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
+from deepseek_report.rendering.report_options import page_of
 from deepseek_report.runner.run_folders.open_run import open_run, reading, results_of
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table
@@ -47,7 +48,7 @@ class Run:
     def page(self) -> Path:
         """The report to open: HTML, or the first form in which it was written."""
         formats = self.record["config"]["report"]["formats"]
-        return self.path / f"report.{'html' if 'html' in formats else formats[0]}"
+        return self.path / page_of("html" if "html" in formats else formats[0])
 
     @cached_property
     def results(self) -> Results:

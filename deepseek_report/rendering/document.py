@@ -24,7 +24,7 @@ from deepseek_report.rendering import markdown, output, page_parts, pipe_tables
 from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.report_options import BRIEF, ReportOptions
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.of_results import words_of
@@ -69,6 +69,25 @@ def write_qmd(
     path = folder / "report.qmd"
     output.write_text(path, writer.document())
     return Document(path, writer.failures)
+
+
+def write_brief(
+    results: Results,
+    first: SectionContent,
+    options: ReportOptions,
+    folder: Path,
+    run_digest: str,
+    templates: Sequence[Path] = (),
+) -> Path:
+    """Write `brief.qmd` beside the report: its first page on paper, with a place to sign.
+
+    first : the content of the section `summary`, from which the report's first screen is made.
+    run_digest : SHA-256 of the results, by which a reader tells that the brief belongs to them.
+    """
+    writer = _DocumentWriter(results, [], options, folder, templates)
+    path = folder / BRIEF
+    output.write_text(path, writer.brief(first, run_digest))
+    return path
 
 
 def _clear(folder: Path) -> None:
@@ -129,6 +148,16 @@ class _DocumentWriter:
         bodies = [self._section(content) + self._note(content.name) for content in self.contents]
         front = Markdown(front_matter(self.options))
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
+        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+
+    def brief(self, first: SectionContent, run_digest: str) -> str:
+        values = {
+            "section": first,
+            "values": first.values,
+            "front_matter": Markdown(front_matter(self.options, brief=True)),
+            "digest": f"sha256:{run_digest}",
+        }
+        text = self._render("brief.qmd.j2", values)
         return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
@@ -371,14 +400,15 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     return _LINK.sub(linked, _REFERENCE.sub(written, text))
 
 
-def front_matter(options: ReportOptions) -> str:
+def front_matter(options: ReportOptions, *, brief: bool = False) -> str:
     """The YAML head of the document; titles are Markdown there, so they are escaped."""
     head: dict[str, Any] = {"title": markdown.escape(options.title)}
     if options.subtitle:
         head["subtitle"] = markdown.escape(options.subtitle)
     if options.author:
         head["author"] = markdown.escape(options.author)
-    head |= {"lang": options.language, "format": dict(_FORMATS)}
+    head["lang"] = options.language
+    head |= {"brief": True} if brief else {"format": dict(_FORMATS)}
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from deepseek_report.artifacts.case_words import CaseWords
 from deepseek_report.artifacts.disclosure import Level
 
-Format = Literal["html", "pdf", "docx", "brief"]
+Format = Literal["html", "brief", "pdf", "docx"]
 Engine = Literal["auto", "embedded", "quarto"]
+#: The source of the brief, beside that of the report.
+BRIEF = "brief.qmd"
+#: Every format, in the order in which they are offered.
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def page_of(name: Format) -> str:
+    """The file of a format: `report.html`, `brief.pdf`."""
+    return "brief.pdf" if name == "brief" else f"report.{name}"
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """A report in HTML, and in PDF or DOCX where asked for.
+    """A report in HTML; in PDF or DOCX, and a brief of one or two pages to sign, where asked for.
 
     thresholds : what was promised; the summary says which promises were met.
     fail_on : whether a threshold that is not met gives exit code 3.

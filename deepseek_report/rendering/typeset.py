@@ -15,7 +15,7 @@ _POINTS_PER_INCH = 200.0
 
 
 def render_pdf(document: Path) -> Path:
-    """Write `report.pdf` beside the document."""
+    """Write a PDF of the same name beside the document."""
     template = shipped("templates") / "typst" / "report.typ"
     source = pandoc.convert(
         document, "typst", (f"--template={template}", "--standalone", "--wrap=none")

@@ -60,10 +60,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
         "promises": [_promise(draft, promise, page) for promise in page.promises],
         "shown": [words.finding(finding) for finding in page.gravest],
         "others": [words.finding(finding) for finding in page.others],
-        "counts": [
-            {"severity": grade, "label": words.label("severities", grade), "n": n}
-            for grade, n in page.counts.items()
-        ],
+        "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
         "picture": page.picture,
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }

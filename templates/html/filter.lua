@@ -86,13 +86,14 @@ local function typst_callout(div, kind, title)
   out:insert(pandoc.Plain(title or {}))
   out:insert(raw '])[')
   out:extend(div.content)
-  out:insert(raw ']')
+  out:insert(raw(div.identifier ~= '' and '] <' .. div.identifier .. '>' or ']'))
   return out
 end
 
 local function docx_callout(div, title)
   local out = pandoc.Blocks {}
-  if title then out:insert(pandoc.Div(pandoc.Para(title), { ['custom-style'] = 'Callout Title' })) end
+  local own = { id = div.identifier, ['custom-style'] = 'Callout Title' }
+  if title then out:insert(pandoc.Div(pandoc.Para(title), own)) end
   out:insert(pandoc.Div(div.content, { ['custom-style'] = 'Callout' }))
   return out
 end
@@ -151,8 +152,8 @@ local function is_shown(div)
   return matches
 end
 
-local function typst_facts(div)
-  local out = pandoc.Blocks { raw '#facts((' }
+local function typst_items(div, name)
+  local out = pandoc.Blocks { raw('#' .. name .. '((') }
   for _, list in ipairs(div.content) do
     for _, item in ipairs(list.content or {}) do
       out:extend(enclosed('[', item, '],'))
@@ -160,6 +161,22 @@ local function typst_facts(div)
   end
   out:insert(raw '))')
   return out
+end
+
+-- Parts side by side: each is a block of its own.
+local function typst_beside(div)
+  local out = pandoc.Blocks { raw '#beside((' }
+  for _, part in ipairs(div.content) do
+    out:extend(enclosed('[', part.content or { part }, '],'))
+  end
+  out:insert(raw '))')
+  return out
+end
+
+local function typst_finding(div)
+  local tone = ''
+  for _, class in ipairs(div.classes) do tone = class:match '^severity%-(.+)$' or tone end
+  return enclosed('#short-finding("' .. tone .. '")[', div.content, ']')
 end
 
 local function columns(div)
@@ -179,9 +196,13 @@ function Div(div)
     return is_shown(div) and div.content or {}
   end
   if div.attributes.layout or div.attributes['layout-ncol'] then return columns(div) end
-  if is_typst and div.classes:includes 'facts' then return typst_facts(div) end
   if is_typst then
-    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence' } do
+    for _, class in ipairs { 'facts', 'promises', 'sign' } do
+      if div.classes:includes(class) then return typst_items(div, class) end
+    end
+    if div.classes:includes 'beside' then return typst_beside(div) end
+    if div.classes:includes 'short-finding' then return typst_finding(div) end
+    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence', 'decides', 'overall', 'run-line' } do
       if div.classes:includes(class) then
         return enclosed('#' .. class .. '[', div.content, ']')
       end
@@ -429,7 +450,8 @@ local function reference(cite)
 end
 
 local function typst_span(span)
-  for _, name in ipairs { 'verdict', 'tag', 'fact-value', 'fact-label', 'fact-note' } do
+  for _, name in ipairs { 'verdict', 'tag', 'fact-value', 'fact-label', 'fact-note',
+    'promise-name', 'promise-value', 'promise-interval', 'promise-bound' } do
     if span.classes:includes(name) then
       local tone = ''
       for _, class in ipairs(span.classes) do
@@ -453,6 +475,7 @@ local function span(element)
   end
   if is_typst then return typst_span(element) end
   if not is_html and (element.classes:includes 'verdict' or element.classes:includes 'fact-value'
+      or element.classes:includes 'promise-value'
       or element.classes:includes 'tag') then
     return pandoc.Strong(element.content)
   end
