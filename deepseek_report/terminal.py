@@ -45,10 +45,10 @@ def say_finished(finished: Finished) -> None:
 
 def _texts(finished: Finished) -> Wording:
     """The texts of the report, worded for what these data predict and are made of."""
-    from deepseek_report.artifacts.case_words import CaseWords
     from deepseek_report.artifacts.message import from_plain
     from deepseek_report.artifacts.schema import Schema
     from deepseek_report.artifacts.storage.files import load_json
+    from deepseek_report.wording.case_words import CaseWords
     from deepseek_report.wording.of_results import words_for
 
     report = finished.record["config"]["report"]

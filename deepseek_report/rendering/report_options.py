@@ -7,8 +7,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from deepseek_report.artifacts.case_words import CaseWords
 from deepseek_report.artifacts.disclosure import Level
+from deepseek_report.wording.case_words import CaseWords
 
 Format = Literal["html", "brief", "pdf", "docx"]
 Engine = Literal["auto", "embedded", "quarto"]

@@ -30,7 +30,7 @@ def finding(severity: Severity, name: str = "a", **fields: Any) -> Finding:
     return Finding(name, severity, "data_label_balance", SLOTS, section="data", **fields)
 
 
-def said(promises: Sequence[Verdict], findings: Sequence[Finding] = ()) -> str:
+def spoken(promises: Sequence[Verdict], findings: Sequence[Finding] = ()) -> str:
     return " ".join(wording().say(text) for text in verdict_sentences(promises, findings))
 
 
@@ -62,21 +62,23 @@ def said(promises: Sequence[Verdict], findings: Sequence[Finding] = ()) -> str:
     ],
 )
 def test_the_promises_are_told_in_one_sentence(outcomes: list[Outcome], sentence: str) -> None:
-    assert said([promise(outcome) for outcome in outcomes]).startswith(sentence)
+    assert spoken([promise(outcome) for outcome in outcomes]).startswith(sentence)
 
 
 def test_the_gravest_finding_says_what_to_do_before_use() -> None:
     balance = "One class is much rarer than the other"
-    assert said([], [finding("high")]).endswith(f"{balance}: decide on that before use.")
-    assert said([], [finding("medium")]).endswith(f"{balance}: look into that before use.")
-    assert said([], [finding("low")]).endswith("Nothing critical or major was found beside that.")
-    assert said([], [finding("info")]).endswith("Nothing critical or major was found beside that.")
+    assert spoken([], [finding("high")]).endswith(f"{balance}: decide on that before use.")
+    assert spoken([], [finding("medium")]).endswith(f"{balance}: look into that before use.")
+    assert spoken([], [finding("low")]).endswith("Nothing critical or major was found beside that.")
+    assert spoken([], [finding("info")]).endswith(
+        "Nothing critical or major was found beside that."
+    )
 
 
 def test_a_model_without_skill_is_told_first_and_nothing_beside_it() -> None:
     values = {"metric": "ROC AUC", "score": None, "constant": 0.5}
     none = Finding("no_skill", "high", "no_skill", values, section="performance")
-    text = said([promise("met")], [none, finding("high")])
+    text = spoken([promise("met")], [none, finding("high")])
     assert text == (
         "The model is not shown to do better than one answer for everyone: do not use it. "
         "The one promise is met."
@@ -85,10 +87,10 @@ def test_a_model_without_skill_is_told_first_and_nothing_beside_it() -> None:
 
 def test_parts_that_failed_are_told_beside_the_gravest_finding() -> None:
     failed = Finding("failed", "high", "failed", {"n": 1, "parts": []}, section="reproducibility")
-    text = said([promise("met")], [failed, finding("high")])
+    text = spoken([promise("met")], [failed, finding("high")])
     assert text.startswith("1 part that was asked for could not be made: run it again before ")
     assert text.endswith(": decide on that before use.")
-    assert "Nothing" not in said([promise("met")], [failed])
+    assert "Nothing" not in spoken([promise("met")], [failed])
 
 
 def test_a_promise_that_stands_above_is_no_finding_of_the_first_page() -> None:
@@ -99,8 +101,8 @@ def test_a_promise_that_stands_above_is_no_finding_of_the_first_page() -> None:
     ]
     others = [finding("high", "c", cause="calibration_slope"), finding("low", "d")]
     page = first_page(promises, [*repeated, *others], {})
-    assert [found.id for found in page.gravest] == ["c", "d"]
-    assert [found.id for found in page.others] == ["t", "b"]
+    assert [entry.id for entry in page.gravest] == ["c", "d"]
+    assert [entry.id for entry in page.others] == ["t", "b"]
     assert page.counts == {"high": 2}
     link = finding_of(promises[0], page)
     assert link is not None
@@ -121,7 +123,7 @@ def test_three_findings_are_shown_and_no_note() -> None:
     findings = [finding("high", "a"), *(finding("medium", f"m{k}") for k in range(4))]
     notes = [finding("info", "n")]
     page = first_page([], [*findings, *notes], {})
-    assert [found.id for found in page.gravest] == ["a", "m0", "m1"]
+    assert [entry.id for entry in page.gravest] == ["a", "m0", "m1"]
     assert page.counts == {"medium": 2, "info": 1}
     assert first_page([], notes, {}).gravest == ()
 
