@@ -327,12 +327,14 @@ def _usual_case_words(texts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _group_name(context: Context, level: str, attribute: str) -> str:
-    """What the cases of one level of an attribute are called."""
+def _group_name(context: Context, level: str, attribute: str = "") -> str:
+    """What the cases of one level are called; without words of their own, of which attribute."""
     known = context.get("group_names") or {}
     if level in known:
         return str(known[level])
     say: Wording = context["wording"]
+    if not attribute:
+        return say.numbers.quoted([level])[0]
     return say.text("group_of", level=level, attribute=attribute)
 
 

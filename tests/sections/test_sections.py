@@ -459,20 +459,14 @@ def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):
     assert "“b” was taken" in " ".join(ExplanationsSection().content(results).caveats)
 
 
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("LGBMClassifier", "LGBM Classifier"),
-        ("HistGradientBoostingClassifier", "Hist Gradient Boosting Classifier"),
-        ("DeepSeek", "DeepSeek"),
-    ],
-)
-def test_the_name_of_a_model_can_be_broken_between_its_words(run, name, shown):
+def test_the_line_on_the_run_names_the_model_and_its_size(run):
     run.training()
     results = run.results()
-    results.architecture["name"] = name
-    facts = SummarySection().content(results).values["facts"]
-    assert shown in {fact["value"] for fact in facts}
+    results.architecture |= {"name": "LGBMClassifier", "parameters": None}
+    assert SummarySection().content(results).values["run"].endswith("LGBMClassifier")
+    results.architecture["parameters"] = 1200
+    line = SummarySection().content(results).values["run"]
+    assert line.endswith("LGBMClassifier, 1\u202f200 parameters")
 
 
 def test_the_seeds_of_all_steps_are_told_also_where_a_run_records_one_alone(run):
