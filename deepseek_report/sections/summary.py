@@ -11,6 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.disclosure import is_left_out
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -60,10 +61,19 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
         "promises": [_promise(draft, promise, page) for promise in page.promises],
         "shown": [words.finding(finding) for finding in page.gravest],
         "others": [words.finding(finding) for finding in page.others],
+        "findings": [words.finding(finding) for finding in _without_section(results, page)],
         "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
         "picture": page.picture,
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }
+
+
+def _without_section(results: Results, page: FirstPage) -> list[Finding]:
+    """The findings whose section the report does not have: their cards stand here."""
+    sections = set(results.config.get("sections") or {}) - {"summary"}
+    return [
+        finding for finding in (*page.gravest, *page.others) if finding.section not in sections
+    ]
 
 
 def _behind(draft: Draft) -> dict[str, Any]:
