@@ -22,17 +22,18 @@ from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.rendering import markdown, output, page_parts, pipe_tables
 from deepseek_report.rendering.environment import Environment, build_environment
-from deepseek_report.rendering.markdown import REFERENCE, Markdown
+from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.report_options import BRIEF, ReportOptions
 from deepseek_report.rendering.table_files import FiledTable
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.of_results import words_of
-from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import WordedFinding, Wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
-_DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
+_DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau|finding)-[A-Za-z0-9-]+)")
+_LINK = re.compile(f"{LINK[0]}([a-z0-9-]+) ([a-z0-9-]+){LINK[1]}(.*?){LINK[2]}", re.DOTALL)
 #: What Quarto's page looks like; beside the document, so that `quarto preview` finds it.
 STYLESHEET = "report.css"
 #: Rows of a table of a section that the report itself shows, in the open and inside of a fold;
@@ -72,6 +73,25 @@ def write_qmd(
     path = folder / "report.qmd"
     output.write_text(path, writer.document())
     return Document(path, writer.failures)
+
+
+def write_brief(
+    results: Results,
+    first: SectionContent,
+    options: ReportOptions,
+    folder: Path,
+    run_digest: str,
+    templates: Sequence[Path] = (),
+) -> Path:
+    """Write `brief.qmd` beside the report: its first page on paper, with a place to sign.
+
+    first : the content of the section `summary`, from which the report's first screen is made.
+    run_digest : SHA-256 of the results, by which a reader tells that the brief belongs to them.
+    """
+    writer = _DocumentWriter(results, [], options, folder, templates)
+    path = folder / BRIEF
+    output.write_text(path, writer.brief(first, run_digest))
+    return path
 
 
 def _clear(folder: Path) -> None:
@@ -116,7 +136,10 @@ class _DocumentWriter:
             further_tables=self.further_tables,
             ref=markdown.reference,
             anchor=markdown.anchor,
+            opening=markdown.opening,
             section_ref=self.section_ref,
+            finding_link=self.finding_link,
+            small_picture=self.small_picture,
             code=markdown.inline_code,
             code_block=markdown.code_block,
             options=self.options,
@@ -135,6 +158,16 @@ class _DocumentWriter:
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
         return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
 
+    def brief(self, first: SectionContent, run_digest: str) -> str:
+        values = {
+            "section": first,
+            "values": first.values,
+            "front_matter": Markdown(front_matter(self.options, brief=True)),
+            "digest": f"sha256:{run_digest}",
+        }
+        text = self._render("brief.qmd.j2", values)
+        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+
     def _section(self, content: SectionContent) -> Markdown:
         self.section = content.name
         values = {"section": content, "values": content.values}
@@ -144,7 +177,8 @@ class _DocumentWriter:
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
             # Where its template has no footer:
-            return body + self.further_pictures(content.name) + self.further_tables(content.name)
+            body += self.further_pictures(content.name) + self.further_tables(content.name)
+            return body + self._further_findings(content, body)
         except TemplateNotFound as error:
             if error.name != f"sections/{content.name}.qmd.j2":
                 raise
@@ -152,6 +186,15 @@ class _DocumentWriter:
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             self.used, self.measured = before, tables_before  # what it had placed is lost
             return self._failed(content, error)
+
+    def _further_findings(self, content: SectionContent, body: str) -> Markup:
+        """The findings of a section that its template does not show."""
+        left = [
+            self.macros["finding"](finding)
+            for finding in content.values.get("findings", ())
+            if isinstance(finding, WordedFinding) and f"{{#{_card_of(finding)}" not in body
+        ]
+        return self._under("further_findings", left)
 
     def _note(self, section: str) -> Markdown:
         """What a person wrote beside this section."""
@@ -223,6 +266,24 @@ class _DocumentWriter:
         link = markdown.file_link(f"figures/{markdown.slug(name)}.svg")
         named = self._text("picture_filed", title=self.words.say(picture.title), page=link)
         return Markdown(f"\n\n{named}\n\n")
+
+    def small_picture(self, name: str) -> Markup:
+        """A picture without number and note, beside its full form elsewhere; nothing without it."""
+        picture = self.results.pictures.get(name)
+        if picture is None:
+            return Markdown("")
+        self._write_picture(picture)
+        title, alt = (
+            markdown.plain_braces(self.words.say(text)) for text in (picture.title, picture.alt)
+        )
+        image = f'![{title}](figures/{markdown.slug(name)}.svg){{fig-alt="{alt}"}}'
+        return Markdown(f"\n\n::: {{.small-picture}}\n{image}\n:::\n\n")
+
+    def finding_link(self, finding: WordedFinding, text: str) -> Markup:
+        """The text as a link to the card of a finding, or to its section where it has no card."""
+        section = f"sec-{markdown.slug(finding.section)}"
+        written = markdown.one_line(text)
+        return Markdown(f"{LINK[0]}{_card_of(finding)} {section}{LINK[1]}{written}{LINK[2]}")
 
     def _absent(self, name: str) -> Markup:
         reasons = [
@@ -368,6 +429,11 @@ class _DocumentWriter:
         return markdown.reference("sec", name)
 
 
+def _card_of(finding: WordedFinding) -> str:
+    """The identifier of the card of a finding."""
+    return f"finding-{markdown.slug(finding.id)}"
+
+
 def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -> str:
     name = markdown.slug(picture.name)
     title, alt = (markdown.plain_braces(words.say(text)) for text in (picture.title, picture.alt))
@@ -384,7 +450,10 @@ def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -
 
 
 def _resolve(text: str, say: Callable[..., str]) -> str:
-    """References to what the document defines; what it does not define is named as absent."""
+    """References and links to what the document defines.
+
+    A reference to what it does not define names it as absent; of such a link the text stays.
+    """
     defined = set(_DEFINED.findall(text))
 
     def written(match: re.Match[str]) -> str:
@@ -393,17 +462,22 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
             return f"@{target}"
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
-    return _REFERENCE.sub(written, text)
+    def linked(match: re.Match[str]) -> str:
+        target = next((name for name in match.groups()[:2] if name in defined), None)
+        return f"[{match[3]}](#{target})" if target else match[3]
+
+    return _LINK.sub(linked, _REFERENCE.sub(written, text))
 
 
-def front_matter(options: ReportOptions) -> str:
+def front_matter(options: ReportOptions, *, brief: bool = False) -> str:
     """The YAML head of the document; titles are Markdown there, so they are escaped."""
     head: dict[str, Any] = {"title": markdown.escape(options.title)}
     if options.subtitle:
         head["subtitle"] = markdown.escape(options.subtitle)
     if options.author:
         head["author"] = markdown.escape(options.author)
-    head |= {"lang": options.language, "format": dict(_FORMATS)}
+    head["lang"] = options.language
+    head |= {"brief": True} if brief else {"format": dict(_FORMATS)}
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
 

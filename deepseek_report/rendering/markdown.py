@@ -34,6 +34,8 @@ _HARMFUL = re.compile(
 )
 #: Marks between which `document` looks for references; never left in text from data.
 REFERENCE = ("\ue000", "\ue001")
+#: Likewise of links: before the targets, behind them, and behind the text of the link.
+LINK = ("\ue006", "\ue007", "\ue008")
 
 
 class Markdown(Markup):
@@ -137,6 +139,11 @@ def reference(kind: str, name: str) -> Markdown:
 def anchor(kind: str, name: str) -> Markdown:
     """The attribute `{#kind-name}` of a heading; `{#` alone would open a comment of Jinja."""
     return Markdown(f"{{#{kind}-{slug(name)}}}")
+
+
+def opening(kind: str, name: str) -> Markdown:
+    """The beginning `{#kind-name` of the attributes of a block."""
+    return Markdown(f"{{#{kind}-{slug(name)}")
 
 
 def one_line(text: str) -> Markdown:

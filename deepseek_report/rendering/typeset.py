@@ -18,7 +18,7 @@ _ACCESSIBLE, _ITS_NAME = "ua-1", "PDF/UA"
 
 
 def render_pdf(document: Path) -> Path:
-    """Write `report.pdf` beside the document.
+    """Write a PDF of the same name beside the document.
 
     It keeps to PDF/UA-1 unless something in the document, such as a heading that skips a level in
     a section of one's own, stands against that; then it has the tags of its structure all the same.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
@@ -100,9 +100,8 @@ def _values(draft: Draft) -> dict[str, Any]:
         "compared_parts": draft.table(
             "parts-compared", _groups(is_number), _levels(results, "other"), **counted
         ),
-        "issues": replace(
-            draft.table("issues", _ISSUES, [_issue(issue, draft) for issue in results.issues]),
-            aside=frozenset({"todo"}),
+        "issues": draft.table(
+            "issues", _ISSUES, [_issue(issue, draft) for issue in results.issues]
         ),
         **contents(draft),
         "preparation": [draft.words.say(note) for note in card.get("preparation") or []],

@@ -44,6 +44,15 @@ local function typst_string(text)
   return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"') .. '"'
 end
 
+-- The tone that a class of a block or word names: `high` of `tag-high`.
+local function tone_of(element, name)
+  local tone = ''
+  for _, class in ipairs(element.classes) do
+    tone = class:match('^' .. name .. '%-(.+)$') or tone
+  end
+  return tone
+end
+
 local function enclosed(open, blocks, close)
   local out = pandoc.Blocks { raw(open) }
   out:extend(blocks)
@@ -86,7 +95,7 @@ local function typst_callout(div, kind, title)
   out:insert(pandoc.Plain(title or {}))
   out:insert(raw '])[')
   out:extend(div.content)
-  out:insert(raw ']')
+  out:insert(raw(div.identifier ~= '' and '] <' .. div.identifier .. '>' or ']'))
   return out
 end
 
@@ -100,7 +109,8 @@ end
 local function docx_callout(div, kind, title)
   local out = pandoc.Blocks {}
   if title then
-    out:insert(pandoc.Div(pandoc.Para(title), { ['custom-style'] = style('Callout Title', kind) }))
+    local own = { id = div.identifier, ['custom-style'] = style('Callout Title', kind) }
+    out:insert(pandoc.Div(pandoc.Para(title), own))
   end
   out:insert(pandoc.Div(div.content, { ['custom-style'] = style('Callout', kind) }))
   return out
@@ -160,8 +170,8 @@ local function is_shown(div)
   return matches
 end
 
-local function typst_facts(div)
-  local out = pandoc.Blocks { raw '#facts((' }
+local function typst_items(div, name)
+  local out = pandoc.Blocks { raw('#' .. name .. '((') }
   for _, list in ipairs(div.content) do
     for _, item in ipairs(list.content or {}) do
       out:extend(enclosed('[', item, '],'))
@@ -183,6 +193,21 @@ local function tally(div)
   return pandoc.Para(line)
 end
 
+-- Parts side by side: each is a block of its own.
+local function typst_beside(div)
+  local out = pandoc.Blocks { raw '#beside((' }
+  for _, part in ipairs(div.content) do
+    out:extend(enclosed('[', part.content or { part }, '],'))
+  end
+  out:insert(raw '))')
+  return out
+end
+
+local function typst_finding(div)
+  local open = '#short-finding("' .. tone_of(div, 'severity') .. '")['
+  return enclosed(open, div.content, ']')
+end
+
 local function columns(div)
   if is_html then
     div.classes:insert 'columns'
@@ -200,10 +225,15 @@ function Div(div)
     return is_shown(div) and div.content or {}
   end
   if div.attributes.layout or div.attributes['layout-ncol'] then return columns(div) end
-  if is_typst and div.classes:includes 'facts' then return typst_facts(div) end
   if not is_html and div.classes:includes 'tally' then return tally(div) end
   if is_typst then
-    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence', 'rest' } do
+    for _, class in ipairs { 'facts', 'promises', 'sign' } do
+      if div.classes:includes(class) then return typst_items(div, class) end
+    end
+    if div.classes:includes 'beside' then return typst_beside(div) end
+    if div.classes:includes 'short-finding' then return typst_finding(div) end
+    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence', 'rest', 'decides',
+      'overall', 'run-line' } do
       if div.classes:includes(class) then
         return enclosed('#' .. class .. '[', div.content, ']')
       end
@@ -275,10 +305,10 @@ local function image_of(figure)
 end
 
 local function html_figure(figure, image, caption)
-  local id = escape_html(figure.identifier)
+  local id = figure.identifier ~= '' and 'id="' .. escape_html(figure.identifier) .. '" ' or ''
   local alt = escape_html(image.attributes['fig-alt'] or pandoc.utils.stringify(image.caption))
   local out = pandoc.Blocks {
-    raw('<figure id="' .. id .. '" class="picture"><figcaption>'), pandoc.Plain(caption),
+    raw('<figure ' .. id .. 'class="picture"><figcaption>'), pandoc.Plain(caption),
     raw('</figcaption><div class="canvas" data-src="' .. escape_html(image.src)
       .. '" data-alt="' .. alt .. '"></div></figure>'),
   }
@@ -525,17 +555,9 @@ local function reference(cite)
   return out
 end
 
--- The tone of a verdict or a tag: `high` of `tag-high`.
-local function tone_of(span, name)
-  local tone = ''
-  for _, class in ipairs(span.classes) do
-    tone = class:match('^' .. name .. '%-(.+)$') or tone
-  end
-  return tone
-end
-
 local function typst_span(span)
-  for _, name in ipairs { 'verdict', 'tag', 'fact-value', 'fact-label', 'fact-note' } do
+  for _, name in ipairs { 'verdict', 'tag', 'fact-value', 'fact-label', 'fact-note',
+    'promise-name', 'promise-value', 'promise-interval', 'promise-bound' } do
     if span.classes:includes(name) then
       local tone = tone_of(span, name)
       local out = pandoc.Inlines { raw_inline('#' .. name .. '(' .. typst_string(tone) .. ')[') }
@@ -562,7 +584,9 @@ local function span(element)
       return pandoc.Span(pandoc.Strong(element.content), toned)
     end
   end
-  if element.classes:includes 'fact-value' then return pandoc.Strong(element.content) end
+  if element.classes:includes 'fact-value' or element.classes:includes 'promise-value' then
+    return pandoc.Strong(element.content)
+  end
 end
 
 -- A formula with its source as alternative text, without which a PDF is not accessible.
