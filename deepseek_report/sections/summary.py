@@ -71,9 +71,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
 def _without_section(results: Results, page: FirstPage) -> list[Finding]:
     """The findings whose section the report does not have: their cards stand here."""
     sections = set(results.config.get("sections") or {}) - {"summary"}
-    return [
-        finding for finding in (*page.gravest, *page.others) if finding.section not in sections
-    ]
+    return [finding for finding in (*page.gravest, *page.others) if finding.section not in sections]
 
 
 def _behind(draft: Draft) -> dict[str, Any]:
