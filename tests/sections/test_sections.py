@@ -511,7 +511,7 @@ def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):
 def test_the_line_on_the_run_names_the_model_and_its_size(run):
     run.training()
     results = run.results()
-    results.architecture |= {"name": "LGBMClassifier", "parameters": None}
+    results.architecture.update(name="LGBMClassifier", parameters=None)
     assert SummarySection().content(results).values["run"].endswith("LGBMClassifier")
     results.architecture["parameters"] = 1200
     line = SummarySection().content(results).values["run"]
