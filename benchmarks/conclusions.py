@@ -14,7 +14,7 @@ from pathlib import Path
 
 from performance_page import write_block
 
-PARTS = ("groups", "cases", "explainers", "data", "failures", "interactions", "studies")
+PARTS = ("groups", "cases", "explainers", "data", "failures", "interactions", "patterns", "studies")
 HEAD = """# How often the conclusions are wrong
 
 Shares of simulated worlds, with 95 % intervals. Each block is written by the part of

@@ -19,6 +19,14 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.tasks import task_of
 
+_USES = frozenset(
+    {
+        "pictures/data_samples",
+        "pictures/class_distributions",
+        "measures/class_distributions",
+    }
+)
+
 
 @dataclass(frozen=True)
 class DataSection:
@@ -32,7 +40,8 @@ class DataSection:
             _answer(draft)
             draft.caveats.extend(_limits(draft))
             draft.values |= _values(draft)
-        return draft.content(self.needs, frozenset({"pictures/data_samples"}))
+        draft.notes(["class_distributions"])
+        return draft.content(self.needs, _USES)
 
 
 def _limits(draft: Draft) -> list[str]:
