@@ -69,7 +69,7 @@ def first_page(
     promises : the verdict on each promise. findings : all of the run, gravest first.
     pictures : those of the report by name, in its order. shown : how many findings it tells.
     """
-    gravest = tuple(_beyond_promises(promises, findings)[:shown])
+    gravest = _different(_beyond_promises(promises, findings))[:shown]
     others = tuple(f for f in findings if f not in gravest and f.message != ALL_MET)
     return FirstPage(
         verdict=verdict_sentences(promises, findings),
@@ -78,6 +78,14 @@ def first_page(
         others=others,
         picture=picture_of(gravest, pictures),
     )
+
+
+def _different(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The gravest finding of each kind, so that one fault of several parts is told once."""
+    firsts: dict[str, Finding] = {}
+    for finding in findings:
+        firsts.setdefault(finding.message, finding)
+    return tuple(firsts.values())
 
 
 def verdict_sentences(

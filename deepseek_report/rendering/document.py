@@ -170,6 +170,11 @@ class _DocumentWriter:
         return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
+        """A section as its template has it, with the cards of its findings that are not there."""
+        body = self._body(content)
+        return body + self._further_findings(content, body)
+
+    def _body(self, content: SectionContent) -> Markdown:
         self.section = content.name
         values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
@@ -178,8 +183,7 @@ class _DocumentWriter:
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
             # Where its template has no footer:
-            body += self.further_pictures(content.name) + self.further_tables(content.name)
-            return body + self._further_findings(content, body)
+            return body + self.further_pictures(content.name) + self.further_tables(content.name)
         except TemplateNotFound as error:
             if error.name != f"sections/{content.name}.qmd.j2":
                 raise

@@ -32,6 +32,8 @@ Compiled = dict[Hashable, CodeType]
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
+#: Between a sentence and the next one.
+_SENTENCES = re.compile(r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[。！？])")
 
 #: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
 #: beside that of the kind.
@@ -396,6 +398,8 @@ def _environment(words: Wording) -> Environment:
         "quantity": numbers.quantity,
         "inline": words.inline,
         "sentence": sentence_case,
+        "lead": lambda text: _SENTENCES.split(text, maxsplit=1)[0],
+        "rest": lambda text: " ".join(_SENTENCES.split(text, maxsplit=1)[1:]),
         "clause": lambda sentence: sentence.rstrip(". "),
         "spelled": lambda n: words.table("cardinals").get(str(n)) or numbers.count(n),
         "group": pass_context(_group_name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,7 +98,10 @@ def test_a_promise_that_stands_above_is_no_finding_of_the_first_page() -> None:
         Finding("t", "high", "threshold_missed", {}, section="performance"),
         finding("high", "b", cause="roc_auc"),
     ]
-    others = [finding("high", "c", cause="calibration_slope"), finding("low", "d")]
+    others = [
+        finding("high", "c", cause="calibration_slope"),
+        replace(finding("low", "d"), message="d"),
+    ]
     page = first_page(promises, [*repeated, *others], {})
     assert [entry.id for entry in page.gravest] == ["c", "d"]
     assert [entry.id for entry in page.others] == ["t", "b"]
@@ -117,12 +121,17 @@ def test_a_finding_on_more_attributes_than_were_promised_says_more() -> None:
     assert not repeats_promise(Finding("x", "high", "impact_below", {"attribute": "Age"}), promises)
 
 
-def test_three_findings_are_shown_and_no_note() -> None:
-    findings = [finding("high", "a"), *(finding("medium", f"m{k}") for k in range(4))]
+def test_three_findings_of_different_kinds_are_shown_and_no_note() -> None:
+    findings = [
+        *(replace(finding("high", f"{kind}{k}"), message=kind) for kind in "am" for k in (0, 1)),
+        replace(finding("medium", "m2"), message="m"),
+        replace(finding("medium", "z"), message="z"),
+    ]
     notes = [finding("info", "n")]
     page = first_page([], [*findings, *notes], {})
-    assert [entry.id for entry in page.gravest] == ["a", "m0", "m1"]
-    assert page.counts == {"medium": 2, "info": 1}
+    assert [entry.id for entry in page.gravest] == ["a0", "m0", "z"]
+    assert [entry.id for entry in page.others] == ["a1", "m1", "m2", "n"]
+    assert page.counts == {"high": 2, "medium": 1, "info": 1}
     assert first_page([], notes, {}).gravest == ()
 
 
