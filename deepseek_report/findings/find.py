@@ -34,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     rules_sources.direct_use,
     rules_performance.baselines,
     rules_calibration.leaning,
+    rules_calibration.within_groups,
     rules_errors.error_gaps,
     rules_parts.part_gaps,
     rules_data.near_copies,

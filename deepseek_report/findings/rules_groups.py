@@ -24,7 +24,7 @@ from deepseek_report.findings.records import (
     subject,
 )
 from deepseek_report.findings.severity import severity_of_gap
-from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
+from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
@@ -82,6 +82,19 @@ def gravest_pairs(results: Results) -> list[Row]:
         if is_crossing(row) and _below(row) and not _is_explained(row, singles)
     ]
     return singles + ([_gravest(crossed)] if crossed else [])
+
+
+def told_pair(results: Results, *, crossings: bool) -> Row | None:
+    """The two groups that stand for all decisions: of the gravest verdict the lowest ratio.
+
+    None where no pair is judged. Pictures name the same pair as findings and tables.
+    """
+    judged = [
+        row
+        for row in rows(results, "impact_ratio", "pairs")
+        if row["verdict"] != TOO_FEW and is_crossing(row) == crossings
+    ]
+    return _gravest(judged) if judged else None
 
 
 def _is_explained(crossing: Row, singles: Sequence[Row]) -> bool:
@@ -210,7 +223,7 @@ def _severity(results: Results, row: Row) -> Severity:
         maybe_large=True,
     )
     promises = unkept(results, _OF_DECISIONS, row["attribute"])
-    return gravest([own, *(SEVERITY_OF_PROMISE[promise.outcome] for promise in promises)])
+    return gravest([own, *(severity_of_promise(promise) for promise in promises)])
 
 
 def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:

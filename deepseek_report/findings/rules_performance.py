@@ -13,7 +13,7 @@ from deepseek_report.findings.rules_errors import has_uneven_errors
 from deepseek_report.findings.rules_groups import has_doubtful_ratio
 from deepseek_report.findings.severity import severity
 from deepseek_report.findings.skill import has_skill, skill_score
-from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
+from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
@@ -102,7 +102,7 @@ def _missed(results: Results, verdict: Verdict) -> Finding:
     words = words_of(results)
     return Finding(
         id="-".join([message, verdict.metric, *about]),
-        severity=SEVERITY_OF_PROMISE[verdict.outcome],
+        severity=severity_of_promise(verdict),
         message=message,
         values={
             "metric": words.label("metrics", verdict.metric),
@@ -146,14 +146,12 @@ def _against(results: Results, gain: Score, model: Score | None) -> Finding:
     low, high = ends(gain)
     kind = "better" if low > 0 else "worse" if high < 0 else "level"
     simpler = gain.predictor != "gradient_boosting"
-    grade: dict[str, Severity] = {"better": "info", "worse": "medium", "level": "low"}
-    if simpler:
-        grade = {"better": "info", "worse": "high", "level": "medium"}
+    grade = severity("decision", "large" if simpler else "moderate", certain=kind == "worse")
     task = task_of(results.schema.target)
     theirs = results.score(task.held.key, predictor=gain.predictor)
     return Finding(
         id=f"baseline-{gain.predictor}",
-        severity=grade[kind],
+        severity="info" if kind == "better" else grade,
         message=f"baseline_{kind}",
         values={
             "predictor": words_of(results).label("predictors", gain.predictor),

@@ -6,10 +6,11 @@ import copy
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import yaml
@@ -25,6 +26,9 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.composed_names import Names
 from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.numbers import NumberFormat
+
+#: {text, or key of a template: its code}
+Compiled = dict[Hashable, CodeType]
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
@@ -61,7 +65,8 @@ class Wording:
     texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
     are explained by. data_set : its name where the package ships it, and with it the names of its
     columns and values. own_names : names that the data have, whoever gave them. stored : how names
-    are put together in English, from the catalog of that language.
+    are put together in English, from the catalog of that language. compiled : where compiled texts
+    and templates are kept; wordings of one catalog share it.
     """
 
     def __init__(
@@ -71,8 +76,10 @@ class Wording:
         data_set: str = "",
         own_names: frozenset[str] = frozenset(),
         stored: Mapping[str, str] | None = None,
+        compiled: Compiled | None = None,
     ) -> None:
         self._texts = texts
+        self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
         self._small_inside = symbols.pop("labels_inside", "") == "small"
         self.numbers = NumberFormat(
@@ -117,7 +124,7 @@ class Wording:
             text = self._look_up(key)
             if not isinstance(text, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
-            self._templates[key] = self._environment.from_string(text) if "{" in text else text
+            self._templates[key] = self._compiled(text) if "{" in text else text
         template = self._templates[key]
         if isinstance(template, str):
             worded = template
@@ -125,6 +132,12 @@ class Wording:
             filled = {name: self._filling(value) for name, value in values.items()}
             worded = template.render(**self._slots | filled)
         return _BREAKS.sub(" ", worded).strip()
+
+    def _compiled(self, text: str) -> Template:
+        if text not in self.compiled:
+            self.compiled[text] = self._environment.compile(text)
+        known = self._environment.make_globals(None)
+        return Template.from_code(self._environment, self.compiled[text], known)
 
     def say(self, text: Text) -> str:
         """A message in this language; a plain text as it stands."""
@@ -270,7 +283,14 @@ def _wording(
     texts = dict(_catalog(folder, language))
     own = texts.pop("tasks", {}).get(task, {})
     stored = _catalog(folders[0], DEFAULT_LANGUAGE)["composed"]
-    return Wording(_merged(texts, own), noun, data_set, own_names, stored)
+    compiled = _compiled_texts(folder, language)
+    return Wording(_merged(texts, own), noun, data_set, own_names, stored, compiled)
+
+
+@cache
+def _compiled_texts(folder: Path, language: str) -> Compiled:
+    """What the wordings of one catalog have compiled; constants in it are in that language."""
+    return {}
 
 
 def texts_digest(language: str) -> str:
@@ -309,6 +329,15 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             both[key] = value
     return both
+
+
+def first_sentence(text: str) -> str:
+    """The text up to its second sentence.
+
+    >>> first_sentence("Use neither. Look for an error, e.g. in the labels.")
+    'Use neither.'
+    """
+    return _SENTENCES.split(text, maxsplit=1)[0]
 
 
 def sentence_case(text: str) -> str:
@@ -378,7 +407,7 @@ def _environment(words: Wording) -> Environment:
         "quantity": numbers.quantity,
         "inline": words.inline,
         "sentence": sentence_case,
-        "lead": lambda text: _SENTENCES.split(text, maxsplit=1)[0],
+        "lead": first_sentence,
         "rest": lambda text: " ".join(_SENTENCES.split(text, maxsplit=1)[1:]),
         "clause": lambda sentence: sentence.rstrip(". "),
         "spelled": lambda n: words.table("cardinals").get(str(n)) or numbers.count(n),

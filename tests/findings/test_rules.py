@@ -630,3 +630,28 @@ def test_a_broken_promise_points_to_the_measure_that_holds_its_number(run, score
     (finding,) = rules_performance.thresholds(run.results())
     assert finding.evidence == ("measures/part_performance",)
     assert finding.section == "performance"
+
+
+def refit(**fields):
+    ends = {"gap": 0.061, "gap_change": -0.062, "score_change": -0.001}
+    row = {"inputs": "Sex", "why": "sensitive", "attribute": "sex", "metric": "roc_auc"}
+    row |= {"level": "men", "reference": "women", "score": 0.784, "rows": 8000, "n": 6000}
+    for name, value in ends.items():
+        row |= {name: value, f"{name}_low": value - 0.01, f"{name}_high": value + 0.01}
+    return row | fields
+
+
+def test_advice_on_direct_use_says_what_was_tried_and_with_which_model(run, score, say):
+    run.measure("direct_use", turned(score, 0.052, 0.062))
+    run.measure("without_inputs", refits=[refit()])
+    (finding,) = rules_sources.direct_use(run.results())
+    text = say(finding)
+    assert "gradient boosting in the model's place" in text
+    assert "the model itself was not refitted" in text
+    assert "goes from 12.3 to 6.1 points" in text
+
+
+def test_advice_that_was_not_tried_is_said_to_be_a_proposal(run, score, say):
+    run.measure("direct_use", turned(score, 0.052, 0.062))
+    (finding,) = rules_sources.direct_use(run.results())
+    assert "not tried in this run" in say(finding)

@@ -32,6 +32,7 @@ KEYS = [
     "demographic_parity_difference",
     "equal_opportunity_difference",
     "equalized_odds_difference",
+    "group_calibration",
     "direct_use",
     "proxies",
     "threshold_tradeoff",

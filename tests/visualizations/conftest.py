@@ -386,6 +386,11 @@ def _groups(b: Builder) -> None:
             }
         rows.append(row)
     b.measure("group_rates", groups=pd.DataFrame(rows))
+    age = next(a for a in b.schema.attributes if a.name == "age_band")
+    pair = {"attribute": age.name, "attribute_label": age.label, "crossing": False}
+    pair |= {"level": "55 or more", "reference": "45–54", "ratio": 0.93, "low": 0.9, "high": 0.96}
+    pair |= {"verdict": "clear above", "p_adjusted": 0.01}
+    b.measure("impact_ratio", pairs=pd.DataFrame([pair]))
     slices = pd.DataFrame(
         {
             "slice": [
@@ -655,10 +660,14 @@ def _slices_of_numbers(b: Builder) -> None:
     b.measure("robustness", perturbations=noise)
 
 
+def number_schema() -> Schema:
+    target = Target("y", "Amount owed", ("Amount owed",), None, 0, task="regression", unit="NT$")
+    return replace(credit_schema(), target=target)
+
+
 def number_results(folder: Path) -> Results:
     """A made-up run on a number, with the measures that are drawn for every task."""
-    target = Target("y", "Amount owed", ("Amount owed",), None, 0, task="regression", unit="NT$")
-    b = Builder(folder, replace(credit_schema(), target=target), gaps=False)
+    b = Builder(folder, number_schema(), gaps=False)
     for step in (_data, _numbers):
         step(b)
     return Results(b.paths, {})
