@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import re
 from dataclasses import replace
 
@@ -331,10 +330,15 @@ def test_the_control_is_not_compared_with_itself(full):
 
 
 def test_a_group_too_small_shows_no_rate(full):
-    tables = [attribute["table"] for attribute in BiasSection().content(full).values["attributes"]]
-    small = next(table.rows[0] for table in tables if table.id == "bias-age_band")
-    assert small["selection_rate"] == "too few to judge"
-    assert small["tpr"] == "–"
+    values = BiasSection().content(full).values
+    of_decisions, of_errors = (
+        next(row for row in values[name].rows if row["attribute"] == "Age band")
+        for name in ("groups", "errors")
+    )
+    assert of_decisions["selection_rate"] == "too few to judge"
+    assert of_decisions["ratio"] == "–"
+    assert of_errors["base_rate"] == "too few to judge"
+    assert of_errors["tpr"] == "–"
 
 
 def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(full):
@@ -404,9 +408,10 @@ def test_the_command_quotes_what_a_shell_would_read(full):
     ]
 
 
-def test_the_resolved_config_is_yaml_that_reads_back(full):
-    text = ReproducibilitySection().content(full).values["config"]
-    assert yaml.safe_load(text) == json.loads(json.dumps(full.config))
+def test_the_resolved_config_is_a_file_that_the_page_links(full, tmp_path):
+    content = ReproducibilitySection().content(full)
+    text = write_qmd(full, [content], ReportOptions(), tmp_path).path.read_text("utf-8")
+    assert "[config.yaml](config.yaml){.file}" in text
 
 
 def test_groups_too_small_to_compare_are_not_called_equal(run):
