@@ -19,6 +19,7 @@ COMMANDS = (
     "render",
     "verify",
     "explain-case",
+    "watch",
     "compare",
     "runs",
     "clean",
