@@ -48,6 +48,9 @@ _MOST_SEEN = 0.5
 #: Standard errors of excess that the rest of a wider slice may have where a narrower one is told.
 _MOST_IN_REST = 2.0
 
+#: Share of the level of the test that the search of all cases has, where there is one.
+_WHOLE = 0.75
+
 #: What a slice is listed for: a loss beyond the expected one, or more errors than elsewhere, which
 #: the stated probabilities may well expect.
 Kind = Literal["unexpected", "errors"]
@@ -126,8 +129,11 @@ class Slices(ModelMetric):
     One half of the test part is searched and the other gives the numbers and the tests, so that
     they are not those of the worst of many; then the other way round. Of decisions the squared
     error of the probabilities, calibrated on the whole, is set against what they themselves
-    expect; slices with more wrong decisions than elsewhere are listed besides, since these may
-    merely lie near the threshold. Of numbers the absolute error is set against its mean.
+    expect. Since its variance is known, all cases are searched as well, with a test that is
+    corrected for every slice there is (Bonferroni) and intervals that hold for all of them at once:
+    that finds what is too small for a half. Slices with more wrong decisions than elsewhere are
+    listed besides, since these may merely lie near the threshold. Of numbers the absolute error is
+    set against its mean.
 
     max_features : conditions that are joined. min_size : least instances of a slice; unless it is
     set, 50 where classes are decided and 30 where a number is predicted. min_share : its least
@@ -174,7 +180,7 @@ class Slices(ModelMetric):
         halves = _Halves.of(task.order(p.labels, np.random.default_rng(context.seed)), least)
         searches = _Search(
             *(task, p, task.loss.of(p), task.loss.expected(p)),
-            *(conditions, halves, halves.enough(self._cut(conditions))),
+            *(conditions, halves, halves.enough(self._cut(conditions)), self.alpha),
         )
         kinds = _kinds(task, p).items()
         rows = [row for kind, excess in kinds for row in searches.rows(kind, excess, self.most)]
@@ -259,28 +265,59 @@ class _Search:
     conditions: Sequence[Condition]
     halves: _Halves
     cut: Cut
+    alpha: float
 
     def rows(self, kind: Kind, excess: Excess, most: int) -> list[dict[str, object]]:
-        """The slices that are found in either half, as the other half shows them, surest first."""
+        """The slices that are found in either half, as the other half shows them, surest first.
+
+        Behind those that are sure come those that are so in all cases alone.
+        """
         first, second = self.halves.parts
-        listed = [
+        halves = [
             *self._of_half(first, second, kind, excess, most),
             *self._of_half(second, first, kind, excess, most),
         ]
+        whole = [] if excess.alike else self._of_whole(kind, excess, most)
+        sure, unsure = (
+            [entry for entry in halves if self._is_sure(entry) is wanted]
+            for wanted in (True, False)
+        )
         kept, seen = list[dict[str, object]](), np.zeros(len(self.p), bool)
-        for inside, row in sorted(listed, key=lambda entry: entry[1]["p_adjusted"]):
-            if (inside & seen).sum() <= _MOST_SEEN * inside.sum():
-                kept.append(row)
-                seen |= inside
+        for entries in (sure, whole, unsure):
+            for inside, row in sorted(entries, key=lambda entry: entry[1]["p_adjusted"]):
+                if (inside & seen).sum() <= _MOST_SEEN * inside.sum():
+                    kept.append(row)
+                    seen |= inside
         return kept[:most]
+
+    def _is_sure(self, entry: tuple[Bools, dict[str, Any]]) -> bool:
+        return bool(entry[1]["p_adjusted"] < self.alpha)
+
+    def _of_whole(
+        self, kind: Kind, excess: Excess, most: int
+    ) -> list[tuple[Bools, dict[str, Any]]]:
+        """Members and row of each slice that is sure among all cases, corrected for all slices."""
+        everyone, n_slices = np.arange(len(self.p)), len(self.cut.first)
+        entries = []
+        for k in search(self.cut, excess, 2 * self.halves.least, most):
+            inside = self.cut.members(k)
+            p_value = excess.p_value(inside)
+            adjusted = min(n_slices * p_value / _WHOLE, 1.0)
+            if adjusted < self.alpha:
+                level = 1 - self.alpha / n_slices
+                row = self._row(kind, k, inside, everyone, excess, level)
+                entries.append((inside, row | {"p_value": p_value, "p_adjusted": adjusted}))
+        return entries
 
     def _of_half(
         self, searched: Ints, reported: Ints, kind: Kind, excess: Excess, most: int
     ) -> list[tuple[Bools, dict[str, Any]]]:
         """Members and row of each slice that is found in one half and large enough in the other.
 
-        The k-th is tested at the level α / 2k(k + 1), which adds up to α over both halves.
+        The k-th is tested at the level α / 2k(k + 1), which adds up to α over both halves, and at
+        a quarter of it where all cases are searched as well.
         """
+        factor = 2 if excess.alike else 2 / (1 - _WHOLE)
         chosen = search(self.cut.of_rows(searched), excess.take(searched), self.halves.least, most)
         earlier, own = np.zeros(len(self.p), bool), excess.take(reported)
         rows = []
@@ -291,27 +328,39 @@ class _Search:
             if among.sum() < self.halves.least:
                 continue
             p_value = own.p_value(among)
-            surplus, low, high = mean_interval(own.values[among])
-            row = {
-                "kind": kind,
-                **self._names(k),
-                "share": inside.mean(),
-                **self._facts(inside, reported),
-                "surplus": surplus,
-                "surplus_low": low,
-                "surplus_high": high,
-                "p_value": p_value,
-                "p_adjusted": min(2 * rank * (rank + 1) * p_value, 1.0),
-            }
-            rows.append((inside, row))
+            adjusted = min(factor * rank * (rank + 1) * p_value, 1.0)
+            row = self._row(kind, k, inside, reported, excess)
+            rows.append((inside, row | {"p_value": p_value, "p_adjusted": adjusted}))
         return rows
 
-    def _facts(self, inside: Bools, reported: Ints) -> dict[str, object]:
+    def _row(
+        self,
+        kind: Kind,
+        k: int,
+        inside: Bools,
+        reported: Ints,
+        excess: Excess,
+        level: float = 0.95,
+    ) -> dict[str, Any]:
+        """What is told of a slice, from the reported cases; `level` is that of the intervals."""
+        own = np.intersect1d(np.flatnonzero(inside), reported)
+        surplus, low, high = mean_interval(excess.values[own], level=level)
+        return {
+            "kind": kind,
+            **self._names(k),
+            "share": inside.mean(),
+            **self._facts(inside, reported, level),
+            "surplus": surplus,
+            "surplus_low": low,
+            "surplus_high": high,
+        }
+
+    def _facts(self, inside: Bools, reported: Ints, level: float) -> dict[str, object]:
         """Mean loss in a slice and elsewhere, what was expected, and what the task tells."""
         among = np.zeros(len(self.p), bool)
         among[reported] = True
         loss, own = self.task.loss, inside & among
-        mean = loss.mean(self.losses[own])
+        mean = loss.mean(self.losses[own], level)
         expected = {}
         if self.expected is not None:
             expected = {f"expected_{loss.key}": self.expected[own].mean()}
