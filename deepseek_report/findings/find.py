@@ -13,7 +13,6 @@ from deepseek_report.findings import (
     rules_data,
     rules_errors,
     rules_explanations,
-    rules_failures,
     rules_groups,
     rules_localisation,
     rules_parts,
@@ -103,8 +102,3 @@ def _marked(finding: Finding) -> Finding:
 
 def _rank(finding: Finding) -> int:
     return SEVERITIES.index(finding.severity)
-
-
-def find(results: Results) -> tuple[Finding, ...]:
-    """Every finding of a run, gravest first: that parts failed stands before all others."""
-    return (*rules_failures.failures(results), *measured_findings(results))

@@ -103,13 +103,19 @@ def _severity(gap: Estimate) -> Severity:
 
 
 def _values(results: Results, tests: Sequence[Row]) -> dict[str, Any]:
-    gaps = [_gap(results, row) for row in tests]
+    gaps = sorted((_gap(results, row) for row in tests), key=_largest_first)
     return {
         "gaps": gaps,
         "attributes": [gap["attribute"] for gap in gaps],
         "decision": results.schema.target.favourable_class,
         "threshold": len(results.schema.target.classes) == 2,
     }
+
+
+def _largest_first(gap: dict[str, Any]) -> float:
+    """By the end of the interval that is nearer to no gap."""
+    apart: Estimate = gap["gap"]
+    return -(apart.value if apart.low is None else apart.low)
 
 
 def _apart(row: Row) -> Estimate:
@@ -139,9 +145,10 @@ def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
     key = row.get("surest_rate")
     ends = [own.get(row.get(f"surest_{side}")) for side in ("lowest", "highest")]
     if not key or None in ends:
-        return {"rates": None, "deserving": True}
+        return {"rates": None, "denied": None, "deserving": True}
     rates = [estimates.of_row(group, key, key) for group in ends if group is not None]
-    return {"rates": rates, "deserving": key == "tpr"}
+    denied = [rate.complement() for rate in rates]
+    return {"rates": rates, "denied": denied, "deserving": key == "tpr"}
 
 
 def error_gaps(results: Results) -> list[Finding]:

@@ -53,6 +53,7 @@ def direct_use(results: Results) -> list[Finding]:
 
 
 def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Finding:
+    scores = sorted(scores, key=lambda score: -ends(score)[0])
     used = [_use_of(results, score) for score in scores]
     return Finding(
         id=message,

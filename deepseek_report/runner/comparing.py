@@ -19,7 +19,7 @@ from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.report_options import Format, ReportOptions
+from deepseek_report.rendering.report_options import Format, ReportOptions, page_of
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.studies.compared import Compared, contents
 from deepseek_report.visualizations.studies.methods_picture import methods_picture
@@ -85,7 +85,7 @@ def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenCom
         work.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    pages = [target / f"report.{name}" for name in options.formats]
+    pages = [target / page_of(name) for name in options.formats]
     return WrittenComparison(target, pages, sentences)
 
 

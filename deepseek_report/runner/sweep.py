@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.rounding import interval, number
+from deepseek_report.findings.skill import main_score
 from deepseek_report.runner.run import Finished
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.past_runs import past_run
-from deepseek_report.sections.summary import main_score
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ KEYS = [
     "average_precision",
     "expected_calibration_error",
     "confusion_matrix",
+    "ranking_curves",
+    "class_distributions",
     "baselines",
     "threshold_sweep",
     "group_rates",
