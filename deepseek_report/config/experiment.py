@@ -102,7 +102,7 @@ class Settings:
     device : "auto" takes a GPU where there is one.
     measure_time : with False nothing that differs from run to run is measured or printed, so two
         runs from an empty store give the same bytes.
-    jobs : processes that explain, measure and draw at the same time.
+    jobs : processes that work at the same time; null: as many as there are cores, and memory for.
     decision : how a probability becomes a decision. explain : how much is explained.
     paths : where reports go.
     """
@@ -112,7 +112,7 @@ class Settings:
     seeds: SeedOptions = field(default_factory=SeedOptions)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     measure_time: bool = True
-    jobs: Annotated[int, Field(ge=1, le=64)] = 2
+    jobs: Annotated[int, Field(ge=1, le=64)] | None = None
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     paths: Paths = field(default_factory=Paths)
