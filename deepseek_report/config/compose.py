@@ -79,8 +79,16 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     all_overrides = [*study, *values, *starmap(_listed, selected.items())]
     raw, chosen_names, unresolved = _compose(all_overrides, roots)
     sweep = raw.pop("sweep", None) or {}
+    launcher = raw.pop("launcher", None) or {}
     composed = Composed(
-        raw, tuple(overrides), selected, roots, chosen_names, tuple(problems), sweep=sweep
+        raw,
+        tuple(overrides),
+        selected,
+        roots,
+        chosen_names,
+        tuple(problems),
+        sweep=sweep,
+        launcher=launcher,
     )
     if unresolved:
         raise ConfigProblems([*problems, *(_problem_of(value, composed) for value in unresolved)])

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
+from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
@@ -132,6 +133,7 @@ class Experiment:
 
     raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
     single, multiple : the built plug-ins by group, and by group and key.
+    launcher : brings stages to processes; no part of `raw`, as no result hangs on it.
     refused : chosen parts that this model or data cannot have.
     named : ids of the parts that a person named one by one: `measures/latency`. Others are of sets.
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
@@ -144,6 +146,7 @@ class Experiment:
     raw: Mapping[str, Any]
     single: Mapping[str, Any]
     multiple: Mapping[str, Mapping[str, Any]]
+    launcher: Launcher
     refused: tuple[Refusal, ...] = ()
     named: frozenset[str] = frozenset()
     trusted: tuple[str, ...] = ()

@@ -16,7 +16,6 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.execution.open_plan import OpenPlan, Send, WorkItem
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
-from deepseek_report.runner.execution.pool import Pool
 from deepseek_report.runner.execution.run_events import Reporter, event_name
 from deepseek_report.runner.execution.workers import one_thread, tell
 from deepseek_report.runner.planning.plan import Stage
@@ -83,7 +82,7 @@ class _Schedule:
             for plan in open_plans
             for module in modules_to_load(plan.experiment, plan.waiting.values())
         )
-        Pool(self, processes, list(modules)).run()
+        open_plans[0].experiment.launcher.carry_out(self, processes, list(modules))
 
     def run_here(self) -> None:
         while ready := list(self.startable()):

@@ -26,6 +26,10 @@ class Schedule(Protocol):
         """The tasks that are not finished and have all of their inputs."""
         ...
 
+    def take(self, task: WorkItem, result: Any) -> None:
+        """A task gave this."""
+        ...
+
     def start(self, pool: ProcessPoolExecutor, task: WorkItem) -> Future[Any]: ...
 
     def returned(self, task: WorkItem, future: Future[Any]) -> None:

@@ -28,7 +28,7 @@ BLOCK = "sweep"
 #: Overrides that decide which files an experiment is made of, and so which block is read.
 _CHOOSING = frozenset({*WHOLE, "dataset", BLOCK})
 #: What cannot be an axis of a block that stands inside of it, or belongs to one machine.
-_NO_AXES = frozenset({*WHOLE, BLOCK, "hydra", "paths", "jobs", "device"})
+_NO_AXES = frozenset({*WHOLE, BLOCK, "hydra", "paths", "jobs", "device", "launcher"})
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _WORDS_OF_YAML = frozenset({"null", "true", "false", "nan", "inf"})
 
