@@ -194,18 +194,29 @@ def _share(flags: NDArray[np.bool_]) -> float:
     return float(flags.mean()) if len(flags) else float("nan")
 
 
+#: How the roles begin of cases that were drawn at random and are shown all the same.
+FURTHER = "further:"
+
+
 @dataclass(frozen=True)
 class Cases:
     """Which test instances are explained, and which of them the report shows one by one.
 
     explained : (instance,) positions in the test part, ascending; every explainer explains these.
     roles : {role: position *within `explained`*}; roles are `wrong_against`,
-        `most_certain_wrong`, `nearest_threshold`, `right_against`, `most_certain_right`, and
-        `pair:` or `group:<attribute>:<level>`.
+        `most_certain_wrong`, `nearest_threshold`, `right_against`, `most_certain_right`,
+        `pair:` or `group:<attribute>:<level>`, and `further:<role>:<number>`.
     """
 
     explained: NDArray[np.int64]
     roles: Mapping[str, int]
+
+    @property
+    def picked(self) -> frozenset[int]:
+        """Positions within `explained` of the cases that are no part of the random sample."""
+        return frozenset(
+            place for role, place in self.roles.items() if not role.startswith(FURTHER)
+        )
 
     def save(self, folder: Path) -> None:
         save_arrays(folder / "cases.npz", explained=self.explained)

@@ -56,6 +56,8 @@ class ExplainOptions:
     """How many test instances are explained, and against how many training rows.
 
     instances : test instances that every explainer explains.
+    pages : explained instances that get a page of their own, where the roles and groups that are
+        shown in any case are fewer.
     background : training rows that stand for a typical input.
     evaluations : rows that the model may evaluate for all explanations together, of which
         `explainers=recommend` makes the best; null: what its candidates plan with their own sizes.
@@ -63,6 +65,7 @@ class ExplainOptions:
     """
 
     instances: Annotated[int, Field(ge=10, le=100_000)] = 200
+    pages: Annotated[int, Field(ge=0, le=200)] = 24
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
     evaluations: Annotated[int, Field(ge=1)] | None = None
     reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
+from deepseek_report.data_kinds.glance import Glance
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.data_kinds.reference import spreads, typical_row
 from deepseek_report.data_kinds.units import Units
@@ -223,6 +224,10 @@ class DataKind(ABC):
         """A whole input in words; empty where it is better drawn."""
         del row
         return ""
+
+    def glance(self, row: Floats) -> Glance:
+        """A whole input as a list of many shows it."""
+        return Glance(self.display_row(row))
 
     def mention(self, label: str, display: str) -> tuple[str, str]:
         """A player in a sentence, and what stands beside it in brackets, of label and display."""

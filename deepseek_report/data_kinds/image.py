@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.data_kinds.glance import SIDE, Glance, shrunk
 from deepseek_report.data_kinds.grid import Grid
 from deepseek_report.data_kinds.players import n_players
 
@@ -20,6 +22,13 @@ class ImageKind(Grid):
     player: ClassVar[str] = "patch"
     becomes: ClassVar[str] = "typical pixels"
     cells: ClassVar[str] = "pixels"
+
+    def glance(self, row: Floats) -> Glance:
+        """A smaller image, each of whose pixels is the mean of a block."""
+        image = row.reshape(self.shape)
+        across = max(1, -(-max(image.shape[:2]) // SIDE))
+        rows, columns = (-(-side // across) for side in image.shape[:2])
+        return Glance(pixels=shrunk(shrunk(image, rows).swapaxes(0, 1), columns).swapaxes(0, 1))
 
     def summary(self) -> Text:
         rows, columns, channels = self.shape

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.data_kinds.glance import STEPS, Glance, shrunk
 from deepseek_report.data_kinds.grid import Grid
 from deepseek_report.data_kinds.players import n_players
 
@@ -20,6 +22,10 @@ class SeriesKind(Grid):
     player: ClassVar[str] = "window"
     becomes: ClassVar[str] = "the typical course"
     cells: ClassVar[str] = "steps"
+
+    def glance(self, row: Floats) -> Glance:
+        """The course of the first channel."""
+        return Glance(course=shrunk(row.reshape(self.shape)[:, 0], STEPS))
 
     def summary(self) -> Text:
         steps, channels = self.shape

@@ -105,6 +105,7 @@ class _DocumentWriter:
             further_pictures=self.further_pictures,
             table=self.table,
             placed=self.placed,
+            case_browser=self.case_browser,
             measured=self.measured_table,
             further_tables=self.further_tables,
             ref=markdown.reference,
@@ -268,6 +269,17 @@ class _DocumentWriter:
         if not shown.folded:
             return body
         return Markdown(self.macros["details"](shown.heading, caller=lambda: body))
+
+    def case_browser(self, cases: Mapping[str, Any]) -> Markup:
+        """Where the page's script shows all cases one by one; their data lie beside the document.
+
+        Without scripts, in print and in other formats nothing stands there.
+        """
+        if not cases["cases"]:
+            return Markdown("")
+        path = self.folder / "tables" / "cases.json"
+        path.write_text(dump_json(cases), encoding="utf-8", newline="\n")
+        return Markdown("\n\n::: {.case-browser}\n:::\n\n")
 
     def measured_table(self, metric: str, name: str = "") -> Markup:
         """A table of a metric, in its own words; `name` is that of the metric if left out."""

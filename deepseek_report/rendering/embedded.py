@@ -20,6 +20,7 @@ from deepseek_report.rendering.page_words import page_template, words_of_documen
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
+_CASES = '<div class="case-browser">'
 _PLOTLY = "plotly-report.min.js.gz"
 
 
@@ -49,7 +50,10 @@ def assemble(page: str, folder: Path) -> str:
     page = _CANVAS.sub(lambda match: _canvas(match, folder), page)
     twins = sorted(set(_TWIN.findall(page)))
     data, hashes = _data(folder, twins)
-    script = page_parts.script()
+    has_cases = _CASES in page
+    if has_cases:
+        data += "\n" + _cases(folder / "tables" / "cases.json")
+    script = page_parts.script(cases=has_cases)
     pieces = {
         "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
         "style": _style(),
@@ -97,10 +101,20 @@ def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _figure(path: Path) -> Any:
+    return _json(path, "the interactive figure")
+
+
+def _cases(path: Path) -> str:
+    """The script element that holds the packed cases."""
+    text = json.dumps(_json(path, "the cases"), ensure_ascii=False, separators=(",", ":"))
+    return _holder("cases", "application/octet-stream", pack(text))
+
+
+def _json(path: Path, what: str) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RenderError(f"{path}: the interactive figure cannot be read ({error})") from None
+        raise RenderError(f"{path}: {what} cannot be read ({error})") from None
 
 
 def _holder(name: str, kind: str, text: str) -> str:

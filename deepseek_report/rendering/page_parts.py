@@ -6,7 +6,8 @@ from deepseek_report.artifacts.storage.shipped import shipped
 
 #: What every block shares, then what each door of the report adds.
 _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")
-_SCRIPTS = ("script.js", "cases.js")
+#: What runs on every page, and the browser of cases, for pages that have one.
+_COMMON, _CASES = "script.js", "cases.js"
 
 
 def part(name: str) -> str:
@@ -19,6 +20,7 @@ def blocks() -> str:
     return "".join(part(name) for name in _BLOCKS)
 
 
-def script() -> str:
-    """What runs in the embedded page; it reads whole without."""
-    return "\n".join(part(name).strip() for name in _SCRIPTS)
+def script(*, cases: bool = True) -> str:
+    """What runs in the embedded page, which reads whole without; cases : whether it has cases."""
+    names = (_COMMON, _CASES) if cases else (_COMMON,)
+    return "\n".join(part(name).strip() for name in names)

@@ -27,6 +27,42 @@ _SCRIPT = {
 }
 
 
+#: What the browser of cases says, `page.cases.<name>` in the catalogs, and its slots.
+_CASES = {
+    **dict.fromkeys(
+        ("all", "wrong", "right", "too_high", "too_low", "with_page", "near_threshold"), ()
+    ),
+    **dict.fromkeys(("filters", "list", "none", "previous", "next", "see_other", "compact"), ()),
+    **dict.fromkeys(
+        ("filter_outcome", "filter_decision", "filter_group", "filter_band", "filter_page"), ()
+    ),
+    **dict.fromkeys(("input", "this_case", "typical", "feature", "adds", "start", "text"), ()),
+    **dict.fromkeys(("unaccounted", "codes", "reasons", "change", "like", "more", "errors"), ()),
+    **dict.fromkeys(("unit_none", "unit_probability", "unit_logit"), ("about",)),
+    **dict.fromkeys(("waterfall", "end"), ("about",)),
+    "percent": ("number",),
+    "favourable": ("decision",),
+    "count": ("shown", "all"),
+    "off_by": ("number",),
+    "item_right": ("decision",),
+    "item_wrong": ("decision", "truth"),
+    "gauge": ("stated", "threshold"),
+    "threshold": ("threshold",),
+    "others": ("n",),
+    "not_trusted": ("method",),
+    "reasons_by": ("method", "start"),
+    "input_fold": ("n",),
+    "unit_value": ("about", "unit"),
+    **dict.fromkeys(("what_if", "as_it_is", "not_asked", "asked", "between", "between_short"), ()),
+    **dict.fromkeys(("set_change", "reset", "can_change", "cannot_change"), ()),
+    "answer": ("stated", "target", "decision"),
+    **dict.fromkeys(("way", "part", "added", "output"), ()),
+    "weight": ("weight",),
+    "answer_many": ("stated", "decision"),
+    "before": ("answer",),
+}
+
+
 def words_of_document(text: str) -> Wording:
     """The texts of the language that `lang` in the head of a document names."""
     head = text.removeprefix("---\n").split("\n---\n", 1)[0] if text.startswith("---\n") else ""
@@ -58,7 +94,7 @@ def _script_words(words: Wording) -> str:
     """What the script says, as JSON that can stand in a script element."""
     phrases = {
         name: words.text(f"page.{name}", **{slot: f"{{{slot}}}" for slot in slots})
-        for name, slots in _SCRIPT.items()
+        for name, slots in (_SCRIPT | {f"cases.{name}": at for name, at in _CASES.items()}).items()
     }
     phrases["not_defined"] = words.text("numbers.not_defined")
     return json.dumps(phrases, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")

@@ -1,5 +1,5 @@
 /* Everything here adds to a page that reads whole without it. */
-(() => {
+const reportPage = (() => {
   "use strict";
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const element = (name, attributes = {}, text = "") => {
@@ -276,4 +276,5 @@
 
   noteScrolling(document);
   reveal();
+  return { element, words, unpack, noteScrolling, reveal };
 })();

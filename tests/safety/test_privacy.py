@@ -292,12 +292,29 @@ def test_a_named_case_is_shown_in_bands_and_under_a_number_of_its_own(runs: Runs
     folder = runs.folders["cases"]
     document = (folder / "report.qmd").read_text("utf-8").partition("{#sec-cases}")[2]
     pages = document.partition("{#sec-trust}")[0]
-    assert "## Case 1" in pages
-    assert "## Case 2" in pages
+    assert "Case 1" in pages
+    assert "Case 2" in pages
     assert "of the source" not in pages
     inputs = pd.read_parquet(folder / "artifacts/measures/cases/inputs.parquet")
     for text in inputs.loc[inputs["feature"].isin(["age", "income"]), "display"]:
         assert re.match(r"(over|up to) ", text)
+
+
+def test_the_page_of_a_named_case_stores_no_more_than_its_bands(runs: Runs) -> None:
+    folder = runs.folders["cases"]
+    stored = json.loads((folder / "tables" / "cases.json").read_text("utf-8"))
+    assert [case["id"] for case in stored["cases"]] == [1, 2]
+    assert len(stored["pages"]) == 2
+    assert stored["groups"] == []
+    assert stored["what_if"] is None
+    for case, page in zip(stored["cases"], stored["pages"], strict=True):
+        assert case["groups"] == []
+        assert "glance" not in case
+        assert case["waterfall"] is None
+        assert page["like"] is page["way"] is page["what_if"] is None
+        banded = [shown for label, shown, _ in page["inputs"] if label.lower() in {"age", "income"}]
+        assert banded
+        assert all(re.match(r"(over|up to) ", shown) for shown in banded)
 
 
 def test_no_record_names_the_rows_of_the_cases(runs: Runs) -> None:

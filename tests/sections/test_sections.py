@@ -180,24 +180,68 @@ def test_what_was_not_measured_is_listed_once_with_failures_apart(run):
 # --- cases ---
 
 
-def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
-    values = CasesSection().content(full).values
-    titles = [case["title"] for case in values["cases"]]
-    assert titles == [
+def test_cases_come_with_the_telling_ones_first_and_groups_last(full):
+    titles = [page["title"] for page in CasesSection().content(full).values["cases"]]
+    assert list(dict.fromkeys(titles))[:5] == [
         "Decided against the person, and wrong",
         "Most certain, and wrong",
         "Nearest to the threshold",
         "Decided against the person, and right",
         "Most certain, and right",
     ]
-    shown = {
-        group["label"]: [case["level"] for case in group["cases"]] for group in values["groups"]
+    assert {title.partition(":")[0] for title in titles if ":" in title} == {
+        *("Sex", "Marital status", "Age band")
     }
-    assert list(shown) == ["sex", "marital status", "age band"]
-    assert sorted(shown["sex"]) == ["men", "women"]
-    pairs = [group["pair"] for group in values["groups"] if group["pair"]]
-    assert all(len(pair) == 2 for pair in pairs)
-    assert pairs
+    assert "Sex: men" in titles
+    assert "Sex: women" in titles
+
+
+def test_every_explained_case_is_listed_and_those_with_a_page_go_first(full):
+    values = CasesSection().content(full).values
+    data, explained = values["browser"], full.cases.explained
+    ids = [case["id"] for case in data["cases"]]
+    assert sorted(ids) == sorted(full.predictions.instance_ids[explained])
+    assert len(data["pages"]) == len(values["list"]) == len(full.cases.roles)
+    numbers = [page["number"] for page in data["pages"]]
+    shown = full.measurement("cases").tables["cases"].set_index("case").loc[numbers]
+    assert ids[: len(numbers)] == shown["instance_id"].tolist()
+
+
+def test_the_list_says_of_each_case_what_the_predictions_say(full):
+    data, predictions = CasesSection().content(full).values["browser"], full.predictions
+    places = {row: place for place, row in enumerate(predictions.instance_ids.tolist())}
+    classes = full.schema.target.classes
+    for case in data["cases"]:
+        at = places[case["id"]]
+        assert case["probability"] == pytest.approx(predictions.scores[at], rel=1e-4)
+        assert case["decision"] == classes[predictions.decisions[at]] == classes[case["decided"]]
+        assert case["truth"] == classes[predictions.labels[at]]
+        assert case["right"] == predictions.correct[at]
+        levels = [predictions.groups[a.name][at] for a in full.schema.attributes]
+        assert case["groups"] == levels
+
+
+def test_two_cases_alike_but_for_the_group_name_each_other(full):
+    pages = CasesSection().content(full).values["cases"]
+    paired = {page["number"]: page["pair"] for page in pages if page["pair"]}
+    assert paired
+    for number, pair in paired.items():
+        assert paired[pair["number"]]["number"] == number
+        assert "most alike in everything but" in pair["text"]
+
+
+def test_cases_like_it_stand_beside_it_with_what_happened_to_them(full):
+    page = CasesSection().content(full).values["cases"][0]
+    near = full.measurement("cases").tables["neighbours"].query(f"case == {page['number']}")
+    happened, stated, distance, *features = page["like"]["rows"]
+    assert happened[2:] == near["label"].tolist()
+    assert len(stated) == len(distance) == len(page["like"]["heads"]) + 1
+    rows = full.arrays("cases")["neighbour_inputs"][page["number"]]
+    shown = {feature.label: at for at, feature in enumerate(full.schema.features)}
+    assert len(features) >= 3
+    for label, _, *others in features:
+        feature = full.schema.features[shown[label]]
+        assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
 def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
@@ -218,7 +262,7 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
         assert "within 3 features was found" in case["change"]
         assert "3 features can change" in case["change"]
     alike = (tables["neighbours"].query("case == 0").label == "default").sum()
-    assert f"5 most similar training cases {alike} were “default”" in case["neighbour_sentence"]
+    assert f"5 most similar training cases {alike} were “default”" in case["like"]["text"]
     among, sentence = tables["errors_like_this"].iloc[0], case["errors"][0]["text"]
     assert f"errs in {100 * among.error_rate:.1f}\u00a0% of {among.n} such cases" in sentence
     assert f", {100 * among.rest_error_rate:.1f}\u00a0% elsewhere" in sentence
@@ -228,10 +272,9 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
 def test_against_a_person_reason_codes_are_told_and_for_one_reasons_both_ways(full):
     values = CasesSection().content(full).values
     favourable = full.measurement("cases").tables["cases"].decision == "no default"
-    pages = {case["anchor"]: case for case in values["cases"]}
-    pages |= {case["anchor"]: case for group in values["groups"] for case in group["cases"]}
+    pages = {page["number"]: page for page in values["cases"]}
     for number, kind in enumerate(favourable):
-        codes = pages[f"case-{number}"]["codes"]
+        codes = pages[number]["codes"]
         assert (codes is None) == kind
         if codes:
             assert len(codes["items"]) <= 4
@@ -249,7 +292,7 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full):
     content = CasesSection().content(changed)
     sentence = content.values["cases"][0]["reasons"][0]
     assert "lowers the log-odds of “default” by 0.693, which divides the odds by 2.00" in sentence
-    assert "integrated gradients, whose amounts are log-odds" in content.answer.lower()
+    assert "by integrated gradients, in log-odds" in content.answer.lower()
     assert "points of probability" not in content.answer
 
 
@@ -418,7 +461,8 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
     measured = Measurement(tables={"compared": pd.DataFrame(compared)})
     changed = with_measurement(full, "prototypes", measured)
     cases = CasesSection().content(changed).values["cases"]
-    sentences = {int(case["row"].replace("\u202f", "")): case["compared"] for case in cases}
+    numbers = full.measurement("cases").tables["cases"].set_index("case")["instance_id"]
+    sentences = {numbers[case["number"]]: case["compared"] for case in cases}
     assert sentences[row] == (
         "Of the training cases of “default” that it knows, row 7 (60.0\u00a0% of what speaks "
         "for this class) and 9 (30.0\u00a0%) count most. Of the others row 4 (“default”) is the "

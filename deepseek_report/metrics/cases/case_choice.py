@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import FURTHER, Cases, Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.cases.group_cases import GroupCases
+from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.tasks import task_of
 
 #: The sample of a number is stratified by bands of equal size.
@@ -19,6 +20,12 @@ _BANDS = 10
 
 #: How the role of a case begins that the config names.
 NAMED = "named:"
+
+#: Roles of which further cases fill up the pages, in turn; what is clear and right teaches least.
+_TEACHING = (
+    *("wrong_against", "most_certain_wrong", "nearest_threshold", "right_against"),
+    *("typical_error", "furthest_above", "furthest_below"),
+)
 
 #: What a person calls the cases that are not chosen for a group.
 ROLE_LABELS = {
@@ -40,17 +47,21 @@ def choose_cases(
     instances: int,
     seed: int,
     named: Sequence[int] = (),
+    pages: int = 0,
 ) -> Cases:
     """The cases that the report shows, and a random sample stratified by label around them.
 
     Errors and decisions against a person come first; then for each attribute two cases that are
     alike but for the group and decided differently, and of the other groups typical cases that are
-    unlike those chosen before, in turn decided against the person and for.
+    unlike those chosen before, in turn decided against the person and for. Where these are fewer
+    than `pages`, further errors, close calls and decisions against a person of the random sample
+    get pages too; so the explained cases stay as random as they are.
 
     Parameters
     ----------
     inputs : (instance, feature) of the test part.
     named : positions in the test part of the cases that the config names, with roles of their own.
+    pages : how many cases are shown, where so many are explained.
 
     Returns
     -------
@@ -61,7 +72,9 @@ def choose_cases(
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
     sample = _stratified(task_of(schema.target).strata(predictions.labels, _BANDS), instances, seed)
     rest = sample[~np.isin(sample, chosen)]
-    explained = np.sort(np.concatenate([chosen, rest[: max(instances - len(chosen), 0)]]))
+    sampled = rest[: max(instances - len(chosen), 0)]
+    roles |= _further(predictions, schema, sampled, pages - len(roles))
+    explained = np.sort(np.concatenate([chosen, sampled]))
     within = {role: int(np.searchsorted(explained, position)) for role, position in roles.items()}
     return Cases(explained, within)
 
@@ -70,14 +83,52 @@ def _roles(predictions: Predictions, schema: Schema, inputs: Floats) -> dict[str
     """{role: position in the test part}; no instance has two roles where there are enough."""
     roles: dict[str, int] = {}
     task = task_of(schema.target)
-    preferences = _of_classes(predictions, schema) if task.decides else _of_number(predictions)
-    for role, preference in preferences.items():
+    for role, preference in _preferences(predictions, schema).items():
         _assign(roles, role, preference)
     extent = _certainty(predictions) if task.decides else task.loss.of(predictions)
     chooser = GroupCases(schema, inputs, predictions, -np.abs(extent - np.median(extent)))
     for attribute in schema.attributes:
         chooser.choose(attribute, roles)
     return roles
+
+
+def _preferences(predictions: Predictions, schema: Schema) -> dict[str, Floats]:
+    """{role: (instance,) how well it fits}, -inf where it does not."""
+    decides = task_of(schema.target).decides
+    return _of_classes(predictions, schema) if decides else _of_number(predictions)
+
+
+def _further(predictions: Predictions, schema: Schema, sampled: Ints, count: int) -> dict[str, int]:
+    """{`further:<role>:<number from 2>`: position} of so many cases, from each role in turn.
+
+    Of those that fit a role they are spread evenly from the best to the least good fit, so that
+    errors of every size are among them.
+    """
+    count = min(count, len(sampled))
+    queues = {
+        role: _spread_fits(sampled, preference[sampled], count)
+        for role, preference in _preferences(predictions, schema).items()
+        if role in _TEACHING
+    }
+    roles: dict[str, int] = {}
+    number = 2
+    while len(roles) < count and any(queues.values()):
+        for role, queue in queues.items():
+            free = [position for position in queue if position not in roles.values()]
+            queues[role] = free[1:]
+            if free and len(roles) < count:
+                roles[f"{FURTHER}{role}:{number}"] = free[0]
+        number += 1
+    return roles
+
+
+def _spread_fits(sampled: Ints, fits: Floats, count: int) -> list[int]:
+    """At most so many of the positions that fit, evenly from the best fit to the least good."""
+    able = np.flatnonzero(np.isfinite(fits))
+    order = able[np.argsort(-fits[able], kind="stable")]
+    if not len(order) or count < 1:
+        return []
+    return [int(position) for position in sampled[order[evenly_spaced(len(order), count)]]]
 
 
 def _of_classes(predictions: Predictions, schema: Schema) -> dict[str, Floats]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
@@ -109,42 +109,54 @@ def _attribution_rows(
     ]
 
 
-def neighbour_rows(rows: Floats, dataset: Dataset, classifier: Classifier, most: int) -> list[Row]:
-    """(case, rank, instance_id, distance, label, probability, prediction, text) of nearest rows.
+@dataclass(frozen=True)
+class NearestRows:
+    """The rows of the training part that are most like some cases, by `DataKind.distances`.
 
-    `text` is what a text says, as far as the model reads it; it is empty for other data.
-
-    Parameters
-    ----------
-    rows : array
-        (case, feature).
-    dataset : Dataset
-        Its training part is searched, by `DataKind.distances`.
-    classifier : Classifier
-        Gives for each neighbour the probability of the explained class, or the number; the other
-        of the two is NaN.
-    most : int
-        How many neighbours per case.
+    positions, distances : (case, neighbour) in the training part, the nearest first.
     """
-    schema, train = dataset.schema, dataset.train
-    kind = kind_of(schema)
-    apart = kind.distances(rows, train.inputs)
-    nearest = np.stack([np.argsort(distances, kind="stable")[:most] for distances in apart])
-    outputs = classifier.probabilities(train.inputs[nearest.ravel()])[:, schema.target.explained]
-    scores = outputs.reshape(nearest.shape)
-    return [
-        (
-            case,
-            rank + 1,
-            int(train.instance_ids[i]),
-            float(apart[case][i]),
-            task_of(schema.target).display(schema.target, train.labels[i]),
-            *_probability_or_number(schema.target, float(scores[case, rank])),
-            kind.display_row(train.inputs[i]),
-        )
-        for case in range(len(rows))
-        for rank, i in enumerate(nearest[case])
-    ]
+
+    positions: Ints
+    distances: Floats
+
+    @classmethod
+    def of(cls, rows: Floats, dataset: Dataset, most: int) -> NearestRows:
+        """Of cases (case, feature), at most so many each."""
+        apart = kind_of(dataset.schema).distances(rows, dataset.train.inputs)
+        nearest = np.stack([np.argsort(distances, kind="stable")[:most] for distances in apart])
+        lengths = [distances[at] for distances, at in zip(apart, nearest, strict=True)]
+        return cls(nearest, np.stack(lengths))
+
+    def inputs(self, dataset: Dataset) -> Floats:
+        """(case, neighbour, feature) the neighbours themselves."""
+        return np.asarray(dataset.train.inputs[self.positions])
+
+    def rows(self, dataset: Dataset, classifier: Classifier) -> list[Row]:
+        """(case, rank, instance_id, distance, label, probability, prediction, text) of each.
+
+        `text` is what a text says, as far as the model reads it; it is empty for other data.
+
+        Parameters
+        ----------
+        classifier : Classifier
+            Gives for each neighbour the probability of the explained class, or the number; the
+            other of the two is NaN.
+        """
+        schema, train = dataset.schema, dataset.train
+        outputs = classifier.probabilities(train.inputs[self.positions.ravel()])
+        scores = outputs[:, schema.target.explained].reshape(self.positions.shape)
+        return [
+            (
+                int(case),
+                int(rank) + 1,
+                int(train.instance_ids[i]),
+                float(self.distances[case, rank]),
+                task_of(schema.target).display(schema.target, train.labels[i]),
+                *_probability_or_number(schema.target, float(scores[case, rank])),
+                kind_of(schema).display_row(train.inputs[i]),
+            )
+            for (case, rank), i in np.ndenumerate(self.positions)
+        ]
 
 
 def _probability_or_number(target: Target, output: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.predictions import FURTHER, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Schema, Target
@@ -208,14 +208,16 @@ class CasePages(ExplanationMetric):
         explanations = without_control(dict(context.explanations))
         changes = self._changes(context, inputs)
         codes = self._codes(context, explanations)
+        nearest = pages.NearestRows.of(inputs, context.dataset, self.neighbours)
         return Measurement(
+            arrays={"neighbour_inputs": nearest.inputs(context.dataset)},
             tables={
                 "cases": pages.frame(
                     _case_rows(context, positions),
                     "case role role_label instance_id position label decision probability "
                     "threshold correct prediction error",
                 ),
-                **self._tables(context, inputs),
+                **self._tables(context, inputs, nearest),
                 "counterfactuals": pages.frame(
                     self._maskings(context, inputs) if changes is None else changes.rows,
                     "case status feature label from_display to_display to_value "
@@ -243,7 +245,9 @@ class CasePages(ExplanationMetric):
             notes=_notes(context.dataset.schema, self),
         )
 
-    def _tables(self, context: MeasureContext, inputs: Floats) -> dict[str, pd.DataFrame]:
+    def _tables(
+        self, context: MeasureContext, inputs: Floats, nearest: pages.NearestRows
+    ) -> dict[str, pd.DataFrame]:
         dataset, schema = context.dataset, context.dataset.schema
         typical = typical_row(dataset.train.inputs, schema)
         each = list(enumerate(inputs))
@@ -257,7 +261,7 @@ class CasePages(ExplanationMetric):
                 "case feature label display typical",
             ),
             "neighbours": pages.frame(
-                pages.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
+                nearest.rows(dataset, context.classifier),
                 "case rank instance_id distance label probability prediction text",
             ),
             "errors_like_this": pages.frame(
@@ -378,6 +382,7 @@ def role_label(role: str, schema: Schema) -> str:
     if role.startswith(NAMED):
         return f"Case {role.removeprefix(NAMED)}"
     if not role.startswith(("group:", "pair:")):
+        role = role.removeprefix(FURTHER).partition(":")[0]
         if role == "nearest_threshold" and len(schema.target.classes) > 2:
             return "Nearest to another class"
         return ROLE_LABELS.get(role, role.replace("_", " "))

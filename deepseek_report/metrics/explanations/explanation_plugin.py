@@ -37,7 +37,7 @@ def judged(context: MeasureContext) -> Explanation:
 
 def about_sample(context: MeasureContext) -> tuple[Text, ...]:
     """That some explained instances were picked and not drawn, and so are no random sample."""
-    picked, n = len(set(context.cases.roles.values())), len(context.cases.explained)
+    picked, n = len(context.cases.picked), len(context.cases.explained)
     if not picked:
         return ()
     task = task_of(context.dataset.schema.target)

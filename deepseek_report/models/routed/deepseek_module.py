@@ -11,13 +11,22 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.modules import LayerTrace
+from deepseek_report.artifacts.protocols.step_sums import Step, StepSums
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
-from deepseek_report.models.routed.branched_attention import BRANCHES, RoutedAttention, mean_token
+from deepseek_report.models.routed.branched_attention import BRANCHES, RoutedAttention
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
+from deepseek_report.models.routed.residual_steps import (
+    ResidualPart,
+    expert_parts,
+    head_parts,
+    listening_to,
+    pool_of,
+    summed,
+)
 from deepseek_report.models.shared.architecture import describe
 from deepseek_report.models.shared.embedding import Embedding
 from deepseek_report.models.shared.neighbours import Neighbours, joined
@@ -154,6 +163,21 @@ class DeepSeekModule(nn.Module):
         runs = read.new_zeros(len(inputs), len(self.token_columns)).index_add(1, run_of, read)
         return runs / runs.sum(1, keepdim=True)
 
+    def step_sums(self, inputs: Tensor, target: int) -> StepSums:
+        """What the tokens, every head, every expert and a constant add; see `residual_steps`."""
+        embedded = self.embed(inputs)
+        tokens, present = self.tokens.join(embedded)
+        pool = pool_of(present, reads_mean=self.reads_mean)
+        with listening_to(self.layers) as heard:
+            state, decisions = self._read_state(embedded, maps=True)
+        parts = [ResidualPart(Step(0, "tokens"), pool(tokens))]
+        for at, decided in enumerate(decisions):
+            layer = cast(RoutedLayer, self.layers[at])
+            heads = (layer.attention, heard.attention[at], decided.routes, pool)
+            parts += head_parts(at + 1, *heads)
+            parts += expert_parts(at + 1, layer.experts, heard.experts[at], decided.routing, pool)
+        return summed(parts, state, self.norm, self.output, target)
+
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         return describe(self, "DeepSeek", self._summary(), self._kinds())
@@ -167,6 +191,18 @@ class DeepSeekModule(nn.Module):
         whole: bool = True,
     ) -> tuple[Tensor, list[Decisions]]:
         """Outputs and decisions; unless `whole`, the last layer decides for what is read alone."""
+        state, decisions = self._read_state(embedded, head_mask, maps=maps, whole=whole)
+        return self.output(self.norm(state)), decisions
+
+    def _read_state(
+        self,
+        embedded: Tensor,
+        head_mask: Tensor | None = None,
+        *,
+        maps: bool = False,
+        whole: bool = True,
+    ) -> tuple[Tensor, list[Decisions]]:
+        """The token that the output reads (instance, width), before the last norm; decisions."""
         tokens, present = self.tokens.join(embedded)
         if not maps and not self.training:
             tokens, present = self._trimmed(tokens, present)
@@ -177,8 +213,7 @@ class DeepSeekModule(nn.Module):
             read = 1 if last and not whole and not self.reads_mean else None
             tokens, decided = layer(tokens, mask, present, maps, read)
             decisions.append(decided)
-        pooled = mean_token(tokens, present) if self.reads_mean else tokens[:, 0]
-        return self.output(self.norm(pooled)), decisions
+        return pool_of(present, reads_mean=self.reads_mean)(tokens), decisions
 
     def _trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Without the places at the end at which no instance has a token.

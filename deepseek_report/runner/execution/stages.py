@@ -131,6 +131,7 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
         instances,
         job.seeds.data,
         named,
+        settings.explain.pages,
     )
     cases.save(folder / "cases")
 

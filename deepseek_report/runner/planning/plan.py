@@ -136,7 +136,8 @@ class _Planner:
             trained.append(others)
         self.add("training", trained, ("data",), *targets, seed=self.seeds.training)
         self.stages["training"] = replace(self.stages["training"], source=others)
-        chosen = [raw["decision"], raw["explain"]["instances"], *raw["report"]["cases"]]
+        explain = raw["explain"]
+        chosen = [raw["decision"], explain["instances"], explain["pages"], *raw["report"]["cases"]]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
 
     def _explainer(self, name: str) -> None:

@@ -78,11 +78,16 @@ def _sentence(draft: Draft, row: Row, accepted: bool) -> str:
 def _limits(draft: Draft, chosen: list[Row], protected: list[Row]) -> str:
     """What the list does not say for certain, and what may not stand on it."""
     names = [draft.words.inline(draft.words.name(row["label"])) for row in chosen]
-    pairs = [
-        {"before": names[at], "after": names[at + 1]}
-        for at, row in enumerate(chosen[:-1])
-        if not row["order_certain"]
-    ]
+    unordered: list[list[str]] = []
+    for at, row in enumerate(chosen[:-1]):
+        if row["order_certain"]:
+            continue
+        if at and not chosen[at - 1]["order_certain"]:
+            unordered[-1].append(names[at + 1])
+        else:
+            unordered.append(names[at : at + 2])
     last = names[-1] if chosen and not chosen[-1]["order_certain"] else ""
     hidden = [draft.words.inline(draft.words.name(row["label"])) for row in protected]
-    return draft.text("codes.limits", n=len(chosen), pairs=pairs, last=last, protected=hidden)
+    return draft.text(
+        "codes.limits", n=len(chosen), unordered=unordered, last=last, protected=hidden
+    )

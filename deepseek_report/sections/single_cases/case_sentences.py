@@ -21,18 +21,26 @@ from deepseek_report.findings.records import (
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.display_cells import count_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
+from deepseek_report.sections.single_cases.stated_bands import StatedBands
 from deepseek_report.statistics.intervals import Z95
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 
 #: How many reasons are told as sentences; the picture shows the rest.
-REASONS = 5
+REASONS = 4
 #: How many reasons against the second class are told.
 CONTRASTS = 3
-_TABLES = (
-    *("inputs", "reasons", "contrasts", "neighbours"),
-    *("reason_codes", "counterfactuals", "agreement", "errors_like_this"),
-)
+#: How many features are named in the list of cases.
+_NAMED = 3
+_TABLES = {
+    "cases": (
+        *("inputs", "reasons", "contrasts", "neighbours"),
+        *("reason_codes", "counterfactuals", "agreement", "errors_like_this"),
+    ),
+    "decision_way": ("steps", "trees", "paths"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,11 +51,24 @@ class Pages:
     explainer: str | None
 
     @cached_property
+    def bands(self) -> StatedBands | None:
+        """How often test cases turn out as stated; None where there is nothing to count."""
+        results = self.draft.results
+        if not (results.has_rows and task_of(results.schema.target).decides):
+            return None
+        return StatedBands(results.predictions)
+
+    @cached_property
+    def cases(self) -> list[Row]:
+        """The cases that have a page."""
+        return rows(self.draft.results, "cases", "cases")
+
+    @cached_property
     def tables(self) -> dict[tuple[str, int], list[Row]]:
         """{(table, case): rows}."""
         by_case: dict[tuple[str, int], list[Row]] = {}
-        for name in _TABLES:
-            for row in rows(self.draft.results, "cases", name):
+        for metric, name in ((metric, name) for metric, names in _TABLES.items() for name in names):
+            for row in rows(self.draft.results, metric, name):
                 by_case.setdefault((name, int(row["case"])), []).append(row)
         return by_case
 
@@ -94,6 +115,55 @@ def summary(draft: Draft, row: Row) -> str:
         target=draft.results.schema.target.explained_class,
         own=_own_probability(draft.results, row),
     )
+
+
+def sure(pages: Pages, case: ExplainedCase) -> str:
+    """How far from the threshold the case lies, and how often such cases turn out as stated."""
+    draft, row = pages.draft, case.row
+    target, stated = draft.results.schema.target, finite(row["probability"])
+    if stated is None:
+        return ""
+    threshold, many = finite(row["threshold"]), len(target.classes) > 2
+    if many and case.position is not None:
+        stated = float(draft.results.predictions.probabilities[case.position].max())
+    band = pages.bands.of(stated) if pages.bands else None
+    return draft.text(
+        "sure",
+        beyond=None if threshold is None else stated - threshold,
+        many=many,
+        target=target.explained_class,
+        happened=None if band is None else band.happened,
+        low=None if band is None else band.low,
+        high=None if band is None else band.high,
+    )
+
+
+def counted(pages: Pages, case: Row) -> str:
+    """The names of what counted most: the reasons against a person, or the greatest ones."""
+    against = [row for row in pages.rows("reason_codes", case["case"]) if row["role"] == "reason"]
+    table = against or pages.rows("reasons", case["case"])
+    mine = [row for row in table if row["explainer"] == pages.explainer]
+    mine.sort(key=lambda row: row["rank"])
+    shown = [row for row in mine if against or _is_reason(row)][:_NAMED]
+    return pages.draft.words.numbers.listing(
+        [featured(pages.draft, row, row["display"])[0] for row in shown]
+    )
+
+
+def change_in_short(pages: Pages, case: Row) -> str:
+    """What would change the decision, in a few words; empty where nothing was looked for."""
+    steps = pages.rows("counterfactuals", case["case"])
+    if not steps:
+        return ""
+    changed = [
+        {
+            "feature": featured(pages.draft, row, row["from_display"])[0],
+            "after": row["to_display"],
+        }
+        for row in steps
+        if row["status"] == "found"
+    ]
+    return pages.draft.text("change.short", steps=changed)
 
 
 def _own_probability(results: Results, row: Row) -> float | None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.statistics.intervals import Z95
+from deepseek_report.findings.certain_attributions import beyond_error
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import columns, short, wrapped
@@ -20,7 +20,6 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
-    from deepseek_report.data_kinds.base import DataKind
 
 _COLUMNS, _NARROW = 40, 22
 
@@ -168,18 +167,6 @@ def _bars(results: Results, explanation: Explanation, most: int) -> list[Bar]:
         others = caption("case_contributions.others", n=len(rest))
         bars.append(Bar(words.say(others), "", float(rest.sum()), others))
     return bars
-
-
-def beyond_error(kind: DataKind, explanation: Explanation) -> Bools:
-    """(player,) of one instance whether its attribution is beyond the 95 % sampling error.
-
-    True for all where the method has no sampling error; it is then not known to be larger.
-    """
-    values = kind.by_player(explanation.values, explanation.inputs)[0]
-    if explanation.standard_error is None:
-        return np.ones(len(values), dtype=bool)
-    errors = kind.by_player(explanation.standard_error, explanation.inputs)[0]
-    return np.asarray(~(np.abs(values) <= Z95 * errors))
 
 
 def _base(explanation: Explanation) -> float | None:

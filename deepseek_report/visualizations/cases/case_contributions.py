@@ -39,20 +39,24 @@ _ROW, _ROW_NARROW = 0.33, 0.5
 
 @dataclass(frozen=True)
 class CaseContributionsPicture(CasePicture):
-    """Draws, for each chosen case, what each feature added to or took from the output.
+    """Draws, for the first chosen cases, what each feature added to or took from the output.
+
+    It is for paper; on a page the browser of cases draws every case from the stored numbers.
 
     explainer : whose attributions; empty takes the one that does best in the tests.
+    cases : how many of the chosen cases are drawn.
     most : features shown one by one; the others are summed in a last bar.
     """
 
     reveals: ClassVar[Reveals] = "rows"
 
     explainer: str = ""
+    cases: Annotated[int, Field(ge=1, le=200)] = 4
     most: Annotated[int, Field(ge=1, le=20)] = 8
 
     def draw(self, results: Results) -> Sequence[Picture]:
         name = named_or(results, self.explainer, leading_for_cases)
-        places = results.cases.roles.values()
+        places = list(results.cases.roles.values())[: self.cases]
         views = [bar_view(results, name, place, self.most) for place in places]
         span = span_of(views)
         return [

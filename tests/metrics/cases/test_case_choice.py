@@ -146,3 +146,28 @@ def test_of_many_classes_the_nearest_case_is_where_two_are_most_alike() -> None:
     assert gap[at["nearest_threshold"]] == np.delete(gap, wrong).min()
     assert made.decisions[at["wrong_against"]] != 0
     assert made.labels[at["most_certain_right"]] == made.decisions[at["most_certain_right"]]
+
+
+def test_further_pages_are_of_cases_that_were_drawn_at_random() -> None:
+    made = predictions()
+    plain, paged = (choose_cases(made, SCHEMA, INPUTS, 50, seed=1, pages=n) for n in (0, 24))
+    assert (plain.explained == paged.explained).all()
+    assert len(paged.roles) == len(set(paged.roles.values())) == 24
+    assert paged.picked == frozenset(plain.roles.values()) == plain.picked
+
+
+def test_further_pages_show_errors_of_every_size_and_both_kinds() -> None:
+    made = predictions()
+    cases = choose_cases(made, SCHEMA, INPUTS, 100, seed=1, pages=40)
+    at = {role: int(cases.explained[place]) for role, place in cases.roles.items()}
+    declined = [p for role, p in at.items() if role.startswith("further:wrong_against")]
+    accepted = [p for role, p in at.items() if role.startswith("further:most_certain_wrong")]
+    assert len(declined) >= 5
+    assert not made.correct[declined + accepted].any()
+    assert (made.decisions[declined] == 1).all()
+    assert np.ptp(made.scores[declined]) > 0.3
+
+
+def test_no_more_pages_are_made_than_cases_are_explained() -> None:
+    cases = choose_cases(predictions(), SCHEMA, INPUTS, 20, seed=1, pages=200)
+    assert len(cases.roles) == len(cases.explained) == 20

@@ -1,0 +1,199 @@
+"""What the model would say of the shown cases if single features, or two, were otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Feature, Modality, Target
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
+from deepseek_report.metrics.explanations.instance_means import evenly_spaced
+from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.tasks import task_of
+
+#: Columns of a wide table that are tried, besides those that a person can change.
+_MOST_TRIED = 24
+#: The points of a number lie between these quantiles of the training part.
+_ENDS = (0.01, 0.99)
+#: Decimals of a stored probability.
+_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class WhatIf(ModelMetric):
+    """The model's own answers around each shown case, for a page that runs no model.
+
+    Every feature that a person can change, and those that move the output most, are set to values
+    along the range of the training part, one at a time; the strongest are set two at a time. Values
+    follow the declared steps. Nothing is fitted to the answers: a page reads them at these points,
+    and says where it reads between them.
+
+    most : features. points : values of each. strongest : features whose pairs are asked about, by
+    the range of the answers to each alone; those that can change go first. grid : values of each in
+    a pair.
+    """
+
+    reveals: ClassVar[Reveals] = "rows"
+    category: ClassVar[Category] = "explanation"
+    bounds: ClassVar[Bounds] = {}
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "cases", "classifier"})
+
+    most: Annotated[int, Field(ge=1, le=40)] = 12
+    points: Annotated[int, Field(ge=2, le=25)] = 9
+    strongest: Annotated[int, Field(ge=0, le=5)] = 3
+    grid: Annotated[int, Field(ge=2, le=9)] = 5
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        cases = context.cases
+        if not cases.roles:
+            raise NotApplicableError(message("refusals.no_case"))
+        places = np.array(list(cases.roles.values()), dtype=np.int64)
+        rows = context.dataset.test.inputs[cases.explained[places]]
+        answers = self._answers(context, rows, places)
+        return Measurement(arrays=answers.arrays())
+
+    def _answers(self, context: MeasureContext, rows: Floats, places: Ints) -> WhatIfAnswers:
+        schema, train = context.dataset.schema, context.dataset.train
+        questions = _Questions(context.classifier, schema.target)
+        movable = np.array([feature.can_move for feature in schema.features])
+        telling = task_of(schema.target).telling(train.inputs, train.labels, _MOST_TRIED)
+        tried = np.union1d(np.flatnonzero(movable), telling)
+        points = _padded(
+            [set_points(schema.features[j], train.inputs[:, j], self.points) for j in tried]
+        )
+        start, alone = questions.about(rows), questions.alone(rows, tried, points)
+        ranges = _ranges(start, alone)
+        order = np.lexsort((-ranges.mean(axis=0), ~movable[tried]))
+        kept = order[np.isfinite(points[order]).any(axis=1)][: self.most]
+        columns, points, alone = tried[kept], points[kept], alone[:, kept]
+        grid = _padded([_thinned(values, self.grid) for values in points])
+        pairs = _pairs(ranges[:, kept], movable[columns], self.strongest)
+        return WhatIfAnswers(
+            columns=columns,
+            can_move=movable[columns],
+            points=points,
+            grid=grid,
+            places=places,
+            start=start,
+            alone=alone,
+            pairs=pairs,
+            together=questions.together(rows, columns, grid, pairs),
+            model_rows=questions.rows,
+            adds_up="shape_functions" in context.classifier.capabilities,
+        )
+
+
+class _Questions:
+    """Asks the model about changed rows, and counts them."""
+
+    def __init__(self, classifier: Classifier, target: Target) -> None:
+        self.classifier, self.target, self.rows = classifier, target, 0
+
+    def about(self, rows: Floats) -> Floats:
+        """(row, output), see `WhatIfAnswers`."""
+        self.rows += len(rows)
+        outputs = self.classifier.probabilities(rows)
+        if not task_of(self.target).decides:
+            return outputs
+        rounded = np.round(outputs, _DECIMALS)
+        return rounded[:, [self.target.explained]] if outputs.shape[1] == 2 else rounded
+
+    def alone(self, rows: Floats, columns: Ints, points: Floats) -> Floats:
+        """(case, feature, point, output) with one of the columns set to one of its points."""
+        at = np.argwhere(np.isfinite(points))
+        changed = np.repeat(rows[:, None], len(at), axis=1)
+        changed[:, np.arange(len(at)), columns[at[:, 0]]] = points[at[:, 0], at[:, 1]]
+        answers = self.about(changed.reshape(-1, rows.shape[1]))
+        filled = np.full((len(rows), *points.shape, answers.shape[1]), np.nan)
+        filled[:, at[:, 0], at[:, 1]] = answers.reshape(len(rows), len(at), -1)
+        return filled
+
+    def together(self, rows: Floats, columns: Ints, grid: Floats, pairs: Ints) -> Floats:
+        """(case, pair, point, point, output) with both columns of a pair set."""
+        size = grid.shape[1]
+        places, changed = [], []
+        for case, pair in np.argwhere(pairs[:, :, 0] >= 0):
+            first, second = pairs[case, pair]
+            for a, b in np.ndindex(size, size):
+                if np.isfinite(grid[first, a]) and np.isfinite(grid[second, b]):
+                    row = rows[case].copy()
+                    row[columns[[first, second]]] = grid[first, a], grid[second, b]
+                    places.append((case, pair, a, b))
+                    changed.append(row)
+        if not changed:
+            return np.full((len(rows), pairs.shape[1], size, size, 1), np.nan)
+        answers = self.about(np.stack(changed))
+        filled = np.full((len(rows), pairs.shape[1], size, size, answers.shape[1]), np.nan)
+        filled[tuple(np.array(places).T)] = answers
+        return filled
+
+
+def set_points(feature: Feature, column: Floats, most: int) -> Floats:
+    """The values that a feature is set to, ascending.
+
+    A number goes evenly along the middle 98 % of its values by quantiles, rounded to its step; of
+    categories the documented ones that occur most often.
+
+    Parameters
+    ----------
+    column : (row,) values of the training part. most : at most so many.
+    """
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return np.zeros(0)
+    if feature.is_numeric:
+        marks = np.quantile(known, np.linspace(*_ENDS, most), method="nearest")
+        even = np.linspace(marks[0], marks[-1], most)
+        step = feature.step or (1.0 if (known == np.round(known)).all() else 0.0)
+        both = np.sort(np.concatenate([marks[::2], even[1::2]]))
+        return np.unique(np.round(both / step) * step if step else both)
+    counts = np.bincount(known.astype(np.int64), minlength=len(feature.categories))
+    documented = np.array([category.documented for category in feature.categories])
+    order = np.argsort(-counts, kind="stable")
+    usual = [code for code in order if documented[code] and counts[code]]
+    return np.sort(np.array(usual[:most], dtype=np.float64))
+
+
+def _padded(parts: list[Floats]) -> Floats:
+    """(part, value) of several arrays, NaN behind the end of the shorter ones."""
+    width = max((len(part) for part in parts), default=0)
+    filled = np.full((len(parts), width), np.nan)
+    for row, part in zip(filled, parts, strict=True):
+        row[: len(part)] = part
+    return filled
+
+
+def _thinned(values: Floats, most: int) -> Floats:
+    """At most so many of the values that are there, evenly from the first to the last."""
+    known = values[np.isfinite(values)]
+    return known[evenly_spaced(len(known), most)]
+
+
+def _ranges(start: Floats, alone: Floats) -> Floats:
+    """(case, feature) by how much the output moves at most where the feature alone is set."""
+    apart = np.abs(alone - start[:, None, None])
+    return np.asarray(np.nan_to_num(apart).max(axis=(2, 3)))
+
+
+def _pairs(ranges: Floats, can_move: Bools, strongest: int) -> Ints:
+    """(case, pair, 2) of the strongest features of each case, those that can change first."""
+    n_pairs = strongest * (strongest - 1) // 2
+    pairs = np.full((len(ranges), n_pairs, 2), -1, dtype=np.int64)
+    for case, spans in enumerate(ranges):
+        order = np.lexsort((-spans, ~can_move))
+        moving = [int(j) for j in order if spans[j] > 0][:strongest]
+        for place, pair in enumerate(combinations(sorted(moving), 2)):
+            pairs[case, place] = pair
+    return pairs

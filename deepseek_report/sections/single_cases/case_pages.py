@@ -1,0 +1,146 @@
+"""What the page of one case says, from the tables of the metric `cases`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.records import Row
+from deepseek_report.sections.single_cases import case_sentences
+from deepseek_report.sections.single_cases.case_codes import codes
+from deepseek_report.sections.single_cases.case_sentences import Pages
+from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
+from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
+from deepseek_report.sections.single_cases.waterfalls import waterfall
+from deepseek_report.sections.single_cases.way_data import way_of
+
+#: Values of one case that are listed; of wide tables the reasons go first.
+_INPUTS = 60
+#: Nearest cases that stand beside a case, and features by which they are compared.
+_BESIDE, _COMPARED = 5, 6
+
+
+def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any]:
+    """Everything that is said of a case with a page, worded."""
+    draft, row = pages.draft, case.row
+    number = row["case"]
+    return {
+        "number": int(number),
+        "title": row["role_label"],
+        "pair": _pair(pages, row),
+        "called": case_sentences.row_of(draft, row),
+        "summary": case_sentences.summary(draft, row),
+        "sure": case_sentences.sure(pages, case),
+        "codes": codes(pages, row),
+        "contrasts": case_sentences.contrasts(pages, row),
+        "reasons": case_sentences.reasons(pages, row),
+        "reasons_by": pages.label(pages.explainer),
+        "start": case_sentences.start(draft, row, pages.explainer),
+        "compared": case_sentences.compared(draft, row),
+        "agreement": case_sentences.agreement(pages, number),
+        "change": case_sentences.change(pages, row),
+        "counted": case_sentences.counted(pages, row),
+        "change_in_short": case_sentences.change_in_short(pages, row),
+        "errors": [
+            case_sentences.error(draft, error) for error in pages.rows("errors_like_this", number)
+        ],
+        "inputs": _inputs(pages, number),
+        "way": way_of(pages, row),
+        "like": _like(pages, glances, case),
+        "pictures": [
+            name
+            for name, picture in draft.results.pictures.items()
+            if picture.section == "cases" and name.endswith(f"_{number}")
+        ],
+    }
+
+
+def _pair(pages: Pages, row: Row) -> dict[str, Any] | None:
+    """The case that is alike in everything but the group and was decided otherwise."""
+    role = str(row["role"])
+    if not role.startswith("pair:"):
+        return None
+    attribute = role.split(":", 2)[1]
+    others = [
+        other
+        for other in pages.cases
+        if str(other["role"]).startswith(f"pair:{attribute}:") and other["role"] != role
+    ]
+    if not others:
+        return None
+    label = pages.draft.results.schema.attribute(attribute).label
+    sentence = pages.draft.text(
+        "pair", attribute=label, other=case_sentences.row_of(pages.draft, others[0])
+    )
+    return {"number": int(others[0]["case"]), "text": sentence}
+
+
+def _inputs(pages: Pages, number: Any) -> list[list[str]]:
+    """[label, value, typical value] of a table, the reasons first where not all are listed.
+
+    A text, an image or a series is seen in its picture.
+    """
+    if not kind_of(pages.draft.results.schema).named_columns:
+        return []
+    inputs = pages.rows("inputs", number)
+    if len(inputs) > _INPUTS:
+        reasons = {row["feature"] for row in pages.rows("reasons", number)}
+        inputs = sorted(inputs, key=lambda row: row["feature"] not in reasons)[:_INPUTS]
+    return [[row["label"], row["display"], row["typical"]] for row in inputs]
+
+
+def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any] | None:
+    """The nearest training cases beside this one: what happened, what the model says, how alike.
+
+    heads : what the columns are called. rows : [label, this case, others…]. words, glances : what
+    the others are where they are no table.
+    """
+    near = pages.rows("neighbours", case.row["case"])[:_BESIDE]
+    if not near:
+        return None
+    numbers = pages.draft.words.numbers
+    own = finite(case.row["probability"]), finite(case.row.get("prediction"))
+    stated = [own, *((finite(n["probability"]), finite(n.get("prediction"))) for n in near)]
+    in_unit = own[0] is None
+    outputs = [numbers.number(n) if in_unit else numbers.percent(p) for p, n in stated]
+    text = pages.draft.text
+    return {
+        "text": case_sentences.neighbours(pages, case.row),
+        "heads": [text("like.this"), *(text("like.other", n=n["rank"]) for n in near)],
+        "rows": [
+            [text("like.happened"), case.row["label"], *(n["label"] for n in near)],
+            [text(f"like.{'prediction' if in_unit else 'probability'}"), *outputs],
+            [text("like.distance"), "", *(numbers.number(n["distance"]) for n in near)],
+            *_values_beside(pages, case, len(near)),
+        ],
+        "words": [n.get("text") or "" for n in near],
+        "glances": glances.of(_neighbours(pages, case, len(near))),
+    }
+
+
+def _neighbours(pages: Pages, case: ExplainedCase, most: int) -> Any:
+    """(neighbour, column) their inputs; none where the run folder does not hold them."""
+    stored = pages.draft.results.arrays("cases").get("neighbour_inputs")
+    columns = len(pages.draft.results.schema.features)
+    return np.zeros((0, columns)) if stored is None else stored[int(case.row["case"])][:most]
+
+
+def _values_beside(pages: Pages, case: ExplainedCase, most: int) -> list[list[str]]:
+    """[label, value of this case, values of the others…] of the features that count most here."""
+    schema, near = pages.draft.results.schema, _neighbours(pages, case, most)
+    kind = kind_of(schema)
+    if not kind.named_columns or not len(near) or case.position is None:
+        return []
+    drawn = waterfall(pages.draft, pages.explainer, case) if pages.explainer else None
+    counted = drawn.order if drawn else range(len(schema.features))
+    name, own = pages.draft.words.name, pages.draft.results.test.inputs[case.position]
+    return [
+        [
+            name(schema.player_labels[player]),
+            *(name(kind.display(row, player)) for row in (own, *near)),
+        ]
+        for player in list(counted)[:_COMPARED]
+    ]

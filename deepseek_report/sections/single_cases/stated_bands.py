@@ -1,0 +1,55 @@
+"""What happened to test cases that were stated about as likely as one case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.statistics.intervals import rate
+from deepseek_report.tasks.decisions import calibration_subject
+
+#: Bands of about equal size, and the least number of test cases in one.
+_BANDS, _LEAST = 10, 50
+
+
+@dataclass(frozen=True)
+class StatedBand:
+    """Test cases with a stated probability from `low` to `high`, and how often it happened."""
+
+    low: float
+    high: float
+    happened: Estimate
+
+
+class StatedBands:
+    """The test part cut into bands of the stated probability.
+
+    Of two classes the probability is that of the explained one, and it happened where the label is
+    that class; of more it is that of the decision, and it happened where that is right.
+    """
+
+    def __init__(self, predictions: Predictions) -> None:
+        happened, stated = calibration_subject(predictions)
+        order = np.argsort(stated, kind="stable")
+        self._happened: Bools = happened[order]
+        self._stated: Floats = stated[order]
+        self._bands = max(min(_BANDS, len(order) // _LEAST), 0)
+
+    def of(self, stated: float) -> StatedBand | None:
+        """The band of such a case; None where the test part is too small to say anything."""
+        if not self._bands:
+            return None
+        n = len(self._stated)
+        place = min(int(np.searchsorted(self._stated, stated)), n - 1)
+        band = place * self._bands // n
+        low, high = band * n // self._bands, (band + 1) * n // self._bands
+        inside = slice(low, high)
+        return StatedBand(
+            low=float(self._stated[low]),
+            high=float(self._stated[high - 1]),
+            happened=rate(int(self._happened[inside].sum()), high - low),
+        )

@@ -1,0 +1,243 @@
+"""The browser of cases in a real report: list, filters, keyboard, what if, and without scripts."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from tests.browser.test_report_page import wait_for
+
+LISTED = "return [...document.querySelectorAll('.case-items li')].map((item) => item.innerText)"
+SELECTED = "return document.querySelector('.case-items [aria-selected=true]')?.innerText"
+CHOOSE = (
+    "const select = [...document.querySelectorAll('.case-filters select')][arguments[0]];"
+    "select.value = String(arguments[1]); select.dispatchEvent(new Event('change'));"
+)
+SET = (
+    "const control = document.querySelectorAll('.what-if-row input, .what-if-row select')"
+    "[arguments[0]]; control.value = String(arguments[1]);"
+    "control.dispatchEvent(new Event(control.tagName === 'INPUT' ? 'input' : 'change'));"
+    "return document.querySelector('.what-if-answer').innerText"
+)
+
+
+@pytest.fixture
+def cases(real_page: Any, small_run: Any) -> Any:
+    """The stored cases of the run whose report is opened."""
+    return json.loads((small_run.folder / "tables" / "cases.json").read_text("utf-8"))
+
+
+def opened(page: Any, width: int = 1280, scheme: str = "light") -> Any:
+    page.open(width, scheme)
+    wait_for(page, "return document.documentElement.classList.contains('with-cases')")
+    return page
+
+
+def with_what_if(page: Any) -> Any:
+    """The page with the fold of the first case open."""
+    opened(page)
+    page.run("document.querySelector('.what-if').open = true")
+    wait_for(page, "return document.querySelector('.what-if-answer') !== null")
+    return page
+
+
+def test_it_opens_on_what_was_wrongly_decided_against_people(real_page: Any, cases: Any) -> None:
+    opened(real_page)
+    wrong = [c for c in cases["cases"] if not c["right"] and c["decided"] != cases["favourable"]]
+    assert len(real_page.run(LISTED)) == len(wrong) > 0
+    summary = real_page.run("return document.querySelector('.case-page').innerText")
+    assert "the decision is wrong" in summary
+
+
+def test_filters_choose_among_all_explained_cases(real_page: Any, cases: Any) -> None:
+    opened(real_page)
+    for filter_at in (0, 1):
+        real_page.run(CHOOSE, filter_at, 0)
+    assert len(real_page.run(LISTED)) == len(cases["cases"])
+    real_page.run(CHOOSE, 0, 2)
+    assert len(real_page.run(LISTED)) == sum(case["right"] for case in cases["cases"])
+    real_page.run(CHOOSE, 2, 1)
+    right = [case for case in cases["cases"] if case["right"] and case["groups"][0] == 0]
+    assert len(real_page.run(LISTED)) == len(right)
+    answer = real_page.run("return document.querySelector('.case-count').innerText")
+    assert answer == f"{len(right)} of {len(cases['cases'])} explained cases"
+
+
+def test_where_no_case_fits_the_page_says_so(real_page: Any, cases: Any) -> None:
+    opened(real_page)
+    bands = [case["probability"] for case in cases["cases"]]
+    real_page.run(CHOOSE, 0, 2)
+    real_page.run(CHOOSE, 1, 2)
+    real_page.run(CHOOSE, 3, 2)
+    kept = [
+        c for c in cases["cases"] if c["right"] and c["decided"] == 1 and c["probability"] < 0.2
+    ]
+    assert len(real_page.run(LISTED)) == len(kept) < len(bands)
+    if not kept:
+        page = real_page.run("return document.querySelector('.case-page').innerText")
+        assert page == "No case fits these choices."
+
+
+def test_arrow_keys_go_through_the_list_and_the_page_follows(driver: Any, real_page: Any) -> None:
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    by = pytest.importorskip("selenium.webdriver.common.by").By
+    opened(real_page)
+    box = driver.find_element(by.CSS_SELECTOR, ".case-items")
+    first = real_page.run(SELECTED)
+    box.send_keys(keys.ARROW_DOWN)
+    second = real_page.run(SELECTED)
+    assert second != first
+    assert real_page.run("return document.querySelector('#case-title').innerText") in second
+    box.send_keys(keys.END)
+    assert real_page.run(SELECTED) == real_page.run(LISTED)[-1]
+    box.send_keys(keys.HOME)
+    assert real_page.run(SELECTED) == first
+    active = "return document.activeElement.getAttribute('aria-activedescendant')"
+    assert real_page.run(f"{active}") == real_page.run(
+        "return document.querySelector('.case-items [aria-selected=true]').id"
+    )
+
+
+def test_an_address_names_a_case(driver: Any, real_page: Any, cases: Any) -> None:
+    wanted = cases["cases"][-1]
+    opened(real_page)
+    real_page.run("location.hash = arguments[0]", f"#case-{wanted['id']}")
+    wait_for(real_page, f"return document.querySelector('.case-page').id === 'case-{wanted['id']}'")
+
+
+def test_the_waterfall_holds_the_stored_numbers(real_page: Any, cases: Any) -> None:
+    opened(real_page)
+    rows = real_page.run(
+        "return [...document.querySelectorAll('.waterfall tbody tr')].map((row) => row.innerText)"
+    )
+    shown = real_page.run("return document.querySelector('.case-page').id")
+    (case,) = [case for case in cases["cases"] if f"case-{case['id']}" == shown]
+    steps = case["waterfall"]
+    assert steps["base_text"] in rows[0]
+    assert steps["end_text"] in rows[-1]
+    for (name, beside, value), row in zip(steps["bars"], rows[1:], strict=False):
+        assert name in row
+        assert beside in row
+        assert f"{abs(100 * value):.1f}" in row
+
+
+def test_what_if_gives_the_stored_answer_at_a_stored_point(real_page: Any, cases: Any) -> None:
+    with_what_if(real_page)
+    shown = real_page.run("return document.querySelector('.case-page').id")
+    at = next(n for n, case in enumerate(cases["cases"]) if f"case-{case['id']}" == shown)
+    answers, features = cases["pages"][at]["what_if"], cases["what_if"]["features"]
+    place = next(n for n, feature in enumerate(features) if not feature["numeric"])
+    point = next(n for n, v in enumerate(features[place]["points"]) if v != answers["own"][place])
+    order = [n for n, f in enumerate(features) if f["moves"]]
+    order += [n for n, f in enumerate(features) if not f["moves"]]
+    own_listed = answers["own"][place] in features[place]["points"]
+    choices = len(features[place]["points"]) + (not own_listed)
+    answer = ""
+    for choice in range(choices):
+        answer = real_page.run(SET, order.index(place), choice)
+        text = real_page.run(
+            "return document.querySelectorAll('.what-if-row select, .what-if-row input')"
+            "[arguments[0]].selectedOptions[0].innerText",
+            order.index(place),
+        )
+        if text == features[place]["texts"][point]:
+            break
+    output = answers["alone"][place][point][0]
+    assert f"{100 * output:.1f}" in answer
+    assert "asked about exactly this" in answer
+
+
+def test_what_if_says_where_it_reads_between_two_answers(real_page: Any, cases: Any) -> None:
+    with_what_if(real_page)
+    at = real_page.run(
+        "return [...document.querySelectorAll('.what-if-row input, .what-if-row select')]"
+        ".findIndex((control) => control.type === 'range')"
+    )
+    assert at >= 0
+    assert "along a straight line" in real_page.run(SET, at, 1)
+    assert "asked about exactly this" in real_page.run(SET, at, 2) or "As it is" in real_page.run(
+        SET, at, 2
+    )
+
+
+def test_what_if_answers_nothing_that_the_model_was_not_asked(real_page: Any) -> None:
+    with_what_if(real_page)
+    n = real_page.run(
+        "return document.querySelectorAll('.what-if-row input, .what-if-row select').length"
+    )
+    answer = ""
+    for at in range(n):
+        answer = real_page.run(
+            "const all = document.querySelectorAll('.what-if-row input, .what-if-row select');"
+            "const control = all[arguments[0]], range = control.type === 'range';"
+            "const last = range ? Number(control.max) : control.options.length - 1;"
+            "control.value = String(Number(control.value) === last ? 0 : last);"
+            "control.dispatchEvent(new Event(range ? 'input' : 'change'));"
+            "return document.querySelector('.what-if-answer').innerText",
+            at,
+        )
+    assert "The model was not asked about this combination" in answer
+    back = "[...document.querySelectorAll('.what-if-tools button')].at(-1).click();"
+    answer = real_page.run(f"{back} return document.querySelector('.what-if-answer').innerText")
+    assert answer.startswith("As it is:")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (375, "light")])
+def test_axe_finds_nothing_with_every_part_of_a_case_open(
+    real_page: Any, width: int, scheme: str
+) -> None:
+    opened(real_page, width, scheme)
+    real_page.run(
+        "document.querySelectorAll('.case-page details').forEach((fold) => fold.open = true)"
+    )
+    wait_for(real_page, "return document.querySelector('.what-if-answer') !== null")
+    assert real_page.violations() == []
+    assert real_page.run("return document.documentElement.scrollWidth") <= width
+
+
+def test_the_way_through_the_network_is_told_and_ends_at_the_log_odds(
+    real_page: Any, cases: Any
+) -> None:
+    opened(real_page)
+    shown = real_page.run("return document.querySelector('.case-page').id")
+    at = next(n for n, case in enumerate(cases["cases"]) if f"case-{case['id']}" == shown)
+    real_page.run(
+        "document.querySelectorAll('.case-page details').forEach((fold) => fold.open = true)"
+    )
+    rows = real_page.run(
+        "return [...document.querySelectorAll('.way tbody tr')].map((row) => row.innerText)"
+    )
+    steps, entry = cases["pages"][at]["way"]["steps"], cases["cases"][at]
+    assert len(rows) == len(steps) + 1
+    share = entry["probability"] if entry["decided"] == 1 else 1 - entry["probability"]
+    log_odds = math.log(share / (1 - share))
+    assert sum(value for _, _, value in steps) == pytest.approx(log_odds, abs=2e-3)
+    assert f"{abs(log_odds):.2f}" in rows[-1]
+
+
+def test_paper_has_the_list_and_not_the_browser(real_page: Any) -> None:
+    opened(real_page)
+    real_page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    style = "return getComputedStyle(document.querySelector(arguments[0])).display"
+    assert real_page.run(style, ".case-browser") == "none"
+    assert real_page.run(style, ".case-list") != "none"
+
+
+def test_without_scripts_a_short_list_of_the_cases_is_readable(
+    driver: Any, real_page: Any, cases: Any
+) -> None:
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        real_page.open()
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        rows = real_page.run("return document.querySelectorAll('.case-list tbody tr').length")
+        assert rows == len(cases["pages"])
+        style = "return getComputedStyle(document.querySelector(arguments[0])).display"
+        assert real_page.run(style, ".case-list") != "none"
+        height = "return document.querySelector('.case-browser').getBoundingClientRect().height"
+        assert real_page.run(height) == 0
+    finally:
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

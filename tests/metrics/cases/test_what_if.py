@@ -1,0 +1,130 @@
+"""What the model would say of the shown cases if features were otherwise."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.predictions import Cases
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.metrics.cases.what_if import WhatIf, set_points
+from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
+
+COLOURS = tuple(Category(name, name, documented=name != "?") for name in ("red", "blue", "?"))
+FEATURES = (
+    Feature("income", "Income", "numeric", unit="€", step=10),
+    Feature("age", "Age", "numeric", sensitive=True),
+    Feature("colour", "Colour", "categorical", categories=COLOURS),
+    Feature("rest", "Rest", "numeric", mutable=False),
+)
+TWO = Target("y", "y", ("no", "yes"), favourable=1)
+NUMBER = Target("y", "y", ("y",), explained=0, task="regression", unit="€")
+
+
+class Product:
+    """An interaction of income and colour, and a little age; `rest` does nothing."""
+
+    capabilities: frozenset[str] = frozenset()
+
+    def __init__(self, target: Target) -> None:
+        self.schema, self.calls = Schema(FEATURES, target), 0
+
+    def probabilities(self, rows: Any) -> Any:
+        self.calls += len(rows)
+        number = rows[:, 0] * (1 + rows[:, 2]) + rows[:, 1] / 10
+        if self.schema.target.is_number:
+            return number[:, None]
+        share = 1 / (1 + np.exp(-(number - 100) / 50))
+        return np.column_stack([1 - share, share])
+
+
+def part(n: int, seed: int) -> Split:
+    rng = np.random.default_rng(seed)
+    inputs = np.column_stack(
+        [rng.uniform(0, 200, n), rng.uniform(20, 60, n), rng.integers(0, 3, n), rng.normal(size=n)]
+    )
+    return Split(inputs, (inputs[:, 0] > 100).astype(np.int64), np.arange(n), {})
+
+
+def measured_answers(target: Target = TWO, **settings: Any) -> tuple[Any, WhatIfAnswers, Split]:
+    model, test = Product(target), part(20, 1)
+    dataset = Dataset(model.schema, part(300, 0), part(20, 2), test, {})
+    cases = Cases(np.arange(5, 15), {"wrong_against": 3, "nearest_threshold": 7})
+    context: Any = SimpleNamespace(dataset=dataset, cases=cases, classifier=model)
+    measured = WhatIf(**settings).measure(context)
+    return model, WhatIfAnswers.from_arrays(measured.arrays), test
+
+
+@pytest.mark.parametrize("target", [TWO, NUMBER], ids=["classes", "number"])
+def test_every_stored_answer_is_what_the_model_says(target: Target) -> None:
+    model, answers, test = measured_answers(target)
+    rows = test.inputs[5 + answers.places]
+    explained = target.explained
+    for case, feature, point in np.argwhere(np.isfinite(answers.alone[..., 0])):
+        row = rows[case].copy()
+        row[answers.columns[feature]] = answers.points[feature, point]
+        output = model.probabilities(row[None])[0, explained]
+        assert answers.alone[case, feature, point, 0] == pytest.approx(output, abs=5e-5)
+    for case, pair, a, b in np.argwhere(np.isfinite(answers.together[..., 0])):
+        first, second = answers.pairs[case, pair]
+        row = rows[case].copy()
+        row[answers.columns[[first, second]]] = answers.grid[first, a], answers.grid[second, b]
+        output = model.probabilities(row[None])[0, explained]
+        assert answers.together[case, pair, a, b, 0] == pytest.approx(output, abs=5e-5)
+
+
+def test_the_rows_that_the_model_evaluated_are_counted() -> None:
+    model, answers, _ = measured_answers()
+    assert answers.model_rows == model.calls > 100
+
+
+def test_features_that_can_change_go_first_and_pairs_are_made_of_them() -> None:
+    _, answers, _ = measured_answers()
+    assert answers.can_move.tolist() == [True, True, False, False]
+    assert set(answers.columns[:2]) == {0, 2}
+    strongest = answers.columns[answers.pairs[0, 0]]
+    assert set(strongest) == {0, 2}
+
+
+def test_no_more_is_asked_than_is_set() -> None:
+    _, answers, _ = measured_answers(most=2, points=3, strongest=0)
+    assert answers.alone.shape[:3] == (2, 2, 3)
+    assert not answers.pairs.size
+
+
+def test_points_lie_on_the_step_within_the_usual_values() -> None:
+    column = np.linspace(3, 997, 500)
+    points = set_points(FEATURES[0], column, 9)
+    assert 7 <= len(points) <= 9
+    assert (points % 10 == 0).all()
+    assert points.min() >= 0
+    assert points.max() <= 1000
+
+
+def test_categories_that_are_not_documented_are_not_set() -> None:
+    column = np.array([0.0, 1, 1, 2, 2, 2])
+    assert set_points(FEATURES[2], column, 9).tolist() == [0.0, 1.0]
+    assert set_points(FEATURES[2], column, 1).tolist() == [1.0]
+
+
+def test_a_column_without_any_value_has_no_points() -> None:
+    assert not len(set_points(FEATURES[0], np.full(4, np.nan), 9))
+
+
+def test_answers_survive_being_stored(tmp_path: Any) -> None:
+    from deepseek_report.artifacts.score import Measurement
+
+    _, answers, _ = measured_answers()
+    Measurement(arrays=answers.arrays()).save(tmp_path)
+    again = WhatIfAnswers.from_arrays(Measurement.load(tmp_path).arrays)
+    for name, value in vars(answers).items():
+        assert np.array_equal(getattr(again, name), value, equal_nan=True), name
+
+
+def test_the_context_is_the_usual_one() -> None:
+    assert WhatIf.reads <= set(MeasureContext.__dataclass_fields__)

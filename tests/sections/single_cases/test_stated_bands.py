@@ -1,0 +1,42 @@
+"""How often test cases turn out as stated, beside one case."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.sections.single_cases.stated_bands import StatedBands
+
+
+def predictions(scores: np.ndarray, labels: np.ndarray) -> Predictions:
+    both = np.column_stack([1 - scores, scores])
+    return Predictions(
+        logits=np.log(both),
+        probabilities=both,
+        labels=labels,
+        instance_ids=np.arange(len(scores)),
+        decisions=(scores >= 0.5).astype(np.int64),
+        threshold=0.5,
+        rule="declared",
+    )
+
+
+def test_the_band_of_a_case_counts_all_cases_stated_alike_and_no_other() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.uniform(0.01, 0.99, 1000)
+    labels = (rng.random(1000) < scores).astype(np.int64)
+    bands = StatedBands(predictions(scores, labels))
+    band = bands.of(float(scores[17]))
+    assert band is not None
+    inside = (scores >= band.low) & (scores <= band.high)
+    assert band.low <= scores[17] <= band.high
+    assert band.happened.n == inside.sum() == 100
+    assert band.happened.value == labels[inside].mean()
+
+
+def test_the_ends_of_the_scale_have_a_band_and_few_cases_have_none() -> None:
+    scores = np.linspace(0.01, 0.99, 200)
+    bands = StatedBands(predictions(scores, np.arange(200) % 2))
+    assert bands.of(0.0) is not None
+    assert bands.of(1.0) is not None
+    assert StatedBands(predictions(scores[:20], np.arange(20) % 2)).of(0.5) is None

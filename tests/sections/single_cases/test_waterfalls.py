@@ -1,0 +1,60 @@
+"""From the base to the output of a case, toward the class that was decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.single_cases.compact_numbers import compact_list
+from deepseek_report.sections.single_cases.explained_cases import explained_cases
+from deepseek_report.sections.single_cases.waterfalls import waterfall, waterfall_data
+
+
+def test_steps_lead_from_the_base_to_the_output_of_the_decided_class(full: Results) -> None:
+    draft = Draft("cases", full)
+    for case in explained_cases(full):
+        drawn = waterfall(draft, "shap", case)
+        assert drawn is not None
+        decided = full.predictions.decisions[case.position]
+        assert drawn.about == full.schema.target.classes[decided]
+        assert drawn.end == pytest.approx(
+            full.predictions.probabilities[case.position, decided], abs=1e-5
+        )
+        shown = float(drawn.values[list(drawn.order)].sum())
+        assert drawn.base + shown + drawn.rest[1] + drawn.gap == pytest.approx(drawn.end)
+        assert drawn.rest[0] + len(drawn.order) == len(full.schema.features)
+
+
+def test_log_odds_of_the_other_class_are_turned_around(full: Results) -> None:
+    draft = Draft("cases", full)
+    for case in explained_cases(full)[:20]:
+        drawn = waterfall(draft, "integrated_gradients", case)
+        assert drawn is not None
+        share = 1 / (1 + np.exp(-drawn.end))
+        decided = full.predictions.decisions[case.position]
+        stated = full.predictions.probabilities[case.position, decided]
+        assert share == pytest.approx(stated, abs=1e-4)
+
+
+def test_a_method_that_gives_an_order_alone_has_no_waterfall(full: Results) -> None:
+    draft = Draft("cases", full)
+    assert waterfall_data(draft, "attention_rollout", explained_cases(full)[0]) is None
+
+
+def test_what_is_within_its_sampling_error_is_not_drawn_by_itself(full: Results) -> None:
+    draft, explanation = Draft("cases", full), full.explanations["shap"]
+    case = explained_cases(full)[0]
+    drawn: Any = waterfall(draft, "shap", case)
+    errors = explanation.standard_error
+    assert errors is not None
+    for player in drawn.order:
+        assert abs(drawn.values[player]) > 1.9 * errors[case.place, player]
+
+
+def test_numbers_are_stored_with_few_digits_and_none_for_what_is_none() -> None:
+    stored = compact_list(np.array([[0.123456789, np.nan], [4.0, 1e9]]))
+    assert stored == [[0.12346, None], [4, 1_000_000_000]]
