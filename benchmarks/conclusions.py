@@ -1,9 +1,10 @@
 """How often the conclusions of the report are wrong in worlds whose truth is known.
 
-    python benchmarks/conclusions.py [PART …] [--share 1.0] [--jobs 2]
+    python benchmarks/conclusions.py [PART …] [--share 1.0] [--jobs 1] [--first-seed 0]
 
-Each part is a module of `worlds/` with `tables(share, jobs)`; `share` scales the number of
-repetitions. The tables are printed and written to docs/conclusions.md.
+Each part is a module of `worlds/` with `tables(plan)`; `share` scales the number of repetitions.
+The tables are printed and written to docs/conclusions.md. A rule that was adjusted on some seeds is
+judged on others.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from importlib import import_module
 from pathlib import Path
 
 from performance_page import write_block
+from worlds.trials import Plan
 
-PARTS = ("groups", "cases", "explainers", "data", "failures", "interactions", "studies")
+PARTS = (
+    *("groups", "cases", "explainers", "data", "failures", "advice", "numbers"),
+    *("interactions", "patterns", "studies", "whole"),
+)
 HEAD = """# How often the conclusions are wrong
 
 Shares of simulated worlds, with 95 % intervals. Each block is written by the part of
@@ -27,11 +32,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART")
     parser.add_argument("--share", type=float, default=1.0)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=0)
     options = parser.parse_args()
+    plan = Plan(options.share, options.jobs, options.first_seed)
     for part in options.parts:
-        tables = import_module(f"worlds.{part}").tables(options.share, options.jobs)
-        text = "\n\n".join(table.markdown() for table in tables)
+        tables = import_module(f"worlds.{part}").tables(plan)
+        seeds = f"Seeds from {plan.first_seed} on."
+        text = "\n\n".join([seeds, *(table.markdown() for table in tables)])
         print(text, flush=True)
         write_block(PAGE, part, text, HEAD)
 

@@ -32,6 +32,7 @@ def say_finished(finished: Finished) -> None:
     texts = _texts(finished)
     if finished.from_store:
         console.print(escape(texts.text("terminal.unchanged")))
+    _say_verdict(console, finished, texts)
     _say_thresholds(console, finished, texts)
     _say_findings(console, finished, texts)
     _say_problems(console, finished, texts)
@@ -47,14 +48,27 @@ def _texts(finished: Finished) -> Wording:
     from deepseek_report.artifacts.message import from_plain
     from deepseek_report.artifacts.schema import Schema
     from deepseek_report.artifacts.storage.files import load_json
+    from deepseek_report.wording.case_words import CaseWords
     from deepseek_report.wording.of_results import words_for
 
-    language = str(finished.record["config"]["report"]["language"])
+    report = finished.record["config"]["report"]
+    language, own = str(report["language"]), CaseWords.of(report.get("words"))
     data = finished.folder / "artifacts" / "data"
     if not (data / "schema.json").is_file():
-        return words_for(language, None)
+        return words_for(language, None, words=own)
     schema = Schema.from_json(load_json(data / "schema.json"))
-    return words_for(language, schema, from_plain(load_json(data / "card.json")))
+    return words_for(language, schema, from_plain(load_json(data / "card.json")), words=own)
+
+
+def _say_verdict(console: Console, finished: Finished, texts: Wording) -> None:
+    """What the first screen of the report says above all else."""
+    from deepseek_report.artifacts.conclusions import Verdict
+    from deepseek_report.findings.first_page import verdict_sentences
+
+    promises = [Verdict.from_json(record) for record in finished.record["thresholds"]]
+    findings = [Finding.from_json(record) for record in finished.record["findings"]]
+    sentences = verdict_sentences(promises, findings)
+    console.print(escape(" ".join(texts.say(sentence) for sentence in sentences)) + "\n")
 
 
 def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> None:

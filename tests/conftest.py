@@ -53,6 +53,14 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Small
     return SmallRun(finished.folder, store, finished.exit_code)
 
 
+@pytest.fixture(scope="session")
+def marked_catalogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the catalog whose every text is marked, written once."""
+    from deepseek_report.wording.pseudo import write_catalog
+
+    return write_catalog(tmp_path_factory.mktemp("catalogs")).parent
+
+
 def schema_of_layout(modality: str, task: str = "classification") -> Schema:
     """A text of 6 words, an image of 4 by 4 pixels in patches of 2 by 2, or 8 steps in windows."""
     from itertools import pairwise

@@ -21,7 +21,9 @@ _PROTOCOL = "a protocol is called as what follows it"
 SHARED_NAMES = {
     **dict.fromkeys(
         (
-            *("agreement", "cases", "group_rates", "interactions", "labels_table"),
+            *("agreement", "cases", "class_distributions", "confusion_matrix"),
+            *("feature_effects", "group_rates", "interactions", "surrogate_tree"),
+            "labels_table",
             *(
                 "learning_curve",
                 "localisation",

@@ -29,7 +29,7 @@ from deepseek_report.metrics.cases.reason_codes import (
 )
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 
-from .trials import Share, Table, repeat
+from .trials import Plan, Share, Table, repeat
 
 #: People who are explained in each world, and rows that they are compared with.
 PEOPLE, BACKGROUND = 60, 64
@@ -53,11 +53,11 @@ class Scored:
         return self.score(rows)
 
 
-def tables(share: float, jobs: int) -> list[Table]:
+def tables(plan: Plan) -> list[Table]:
     return [
-        _reason_table(max(round(200 * share), 2), jobs),
-        _change_table(max(round(40 * share), 2), jobs),
-        _class_table(max(round(60 * share), 2), jobs),
+        _reason_table(plan.times(200, 2), plan),
+        _change_table(plan.times(40, 2), plan),
+        _class_table(plan.times(60, 2), plan),
     ]
 
 
@@ -186,10 +186,10 @@ def _context(classifier: Scored, rows: Floats, background: Floats, seed: int) ->
     return ExplainContext(classifier, rows, positions, background, 1, seed)  # type: ignore[arg-type]
 
 
-def _reason_table(worlds: int, jobs: int) -> Table:
+def _reason_table(worlds: int, plan: Plan) -> Table:
     rows = []
     for method in ("shortfall_from_all", "shortfall_from_accepted"):
-        made = repeat(partial(reason_world, method), worlds, jobs)
+        made = repeat(partial(reason_world, method), worlds, plan)
 
         def total(name: str, made: list[Codes] = made) -> int:
             return sum(getattr(world, name) for world in made)
@@ -375,10 +375,10 @@ MODELS: dict[str, Callable[[np.random.Generator], Callable[[Floats], Floats]]] =
 }
 
 
-def _change_table(worlds: int, jobs: int) -> Table:
+def _change_table(worlds: int, plan: Plan) -> Table:
     rows = []
     for model in MODELS:
-        made = repeat(partial(change_world, model), worlds, jobs)
+        made = repeat(partial(change_world, model), worlds, plan)
         total = {
             name: sum(getattr(world, name) for world in made)
             for name in Changes.__dataclass_fields__
@@ -476,8 +476,8 @@ def _error(explanation: Explanation) -> Floats:
     return np.zeros(explanation.values.shape[1]) if error is None else error[0]
 
 
-def _class_table(worlds: int, jobs: int) -> Table:
-    made = repeat(class_world, worlds, jobs)
+def _class_table(worlds: int, plan: Plan) -> Table:
+    made = repeat(class_world, worlds, plan)
     total = {
         name: sum(getattr(world, name) for world in made) for name in Classes.__dataclass_fields__
     }

@@ -34,7 +34,7 @@ from deepseek_report.findings import rules_data, rules_parts
 from deepseek_report.metrics.failures.label_suspects import LabelSuspects
 from deepseek_report.metrics.failures.near_copies import NearCopies
 from deepseek_report.metrics.failures.part_performance import PartPerformance
-from worlds.trials import Table, repeat, share
+from worlds.trials import Plan, Table, repeat, share
 
 SIZES = (300, 1000, 6000)
 N = 3000
@@ -474,15 +474,15 @@ def suspects_trial(noise: float, seed: int) -> float:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def tables(share_of_all: float, jobs: int) -> list[Table]:
+def tables(plan: Plan) -> list[Table]:
     """False alarms of the checks of data, and what they find of planted problems."""
-    many, fewer = (max(round(n * share_of_all), 10) for n in (200, 100))
+    many, fewer = plan.times(200, 10), plan.times(100, 10)
     return [
-        _null_table(many, jobs),
-        _leak_table(fewer, jobs),
-        _cue_table(fewer, jobs),
-        _rows_table(fewer, jobs),
-        _label_table(max(round(40 * share_of_all), 8), jobs),
+        _null_table(many, plan),
+        _leak_table(fewer, plan),
+        _cue_table(fewer, plan),
+        _rows_table(fewer, plan),
+        _label_table(plan.times(40, 8), plan),
     ]
 
 
@@ -494,12 +494,12 @@ _NULL = (
 )
 
 
-def _null_table(repeats: int, jobs: int) -> Table:
+def _null_table(repeats: int, plan: Plan) -> Table:
     rows = []
     for n in SIZES:
-        outcomes = repeat(partial(null_trial, n), repeats, jobs)
-        copies = repeat(partial(no_copies_trial, n), repeats, jobs)
-        gaps = repeat(partial(time_trial, -1, n), repeats, jobs)
+        outcomes = repeat(partial(null_trial, n), repeats, plan)
+        copies = repeat(partial(no_copies_trial, n), repeats, plan)
+        gaps = repeat(partial(time_trial, -1, n), repeats, plan)
         leaks = (share([outcome[i] for outcome in outcomes]) for i in range(2))
         rows.append([n, *leaks, *(share(list(map(_is_major, each))) for each in (copies, gaps))])
     heads = ("rows", "leaks, critical", "leaks, major", "near copies, major", "periods, major")
@@ -517,11 +517,11 @@ _LEAKS = (
 )
 
 
-def _leak_table(repeats: int, jobs: int) -> Table:
+def _leak_table(repeats: int, plan: Plan) -> Table:
     rows = [
         [
             form,
-            *(_counted(repeat(partial(leak_trial, form, k, N), repeats, jobs)) for k in range(3)),
+            *(_counted(repeat(partial(leak_trial, form, k, N), repeats, plan)) for k in range(3)),
         ]
         for form in LEAKS
     ]
@@ -536,7 +536,7 @@ _CUES = (
 )
 
 
-def _cue_table(repeats: int, jobs: int) -> Table:
+def _cue_table(repeats: int, plan: Plan) -> Table:
     cues: list[tuple[str, Callable[[int, int], Outcome]]] = [
         ("a word", partial(word_trial, "zebra")),
         ("a handle", partial(word_trial, "@mona")),
@@ -544,11 +544,11 @@ def _cue_table(repeats: int, jobs: int) -> Table:
         ("a window of a series", partial(place_trial, "series")),
     ]
     rows = [
-        [name, *(_counted(repeat(partial(trial, k), repeats, jobs)) for k in range(3))]
+        [name, *(_counted(repeat(partial(trial, k), repeats, plan)) for k in range(3))]
         for name, trial in cues
     ]
-    nothing = _counted(repeat(partial(word_trial, "", -1), repeats, jobs))
-    stain = _counted(repeat(stain_trial, repeats, jobs))
+    nothing = _counted(repeat(partial(word_trial, "", -1), repeats, plan))
+    stain = _counted(repeat(stain_trial, repeats, plan))
     rows.append(["ordinary words alone: any major issue", nothing, "", ""])
     rows.append(["a stain always at one place: any critical issue", stain, "", ""])
     return Table("Spurious cues", _CUES, ("cue", *STRENGTHS), rows)
@@ -562,14 +562,14 @@ _ROWS = (
 )
 
 
-def _rows_table(repeats: int, jobs: int) -> Table:
+def _rows_table(repeats: int, plan: Plan) -> Table:
     trials: list[tuple[str, Callable[[int, int], Outcome]]] = [
         ("near copies", copies_trial),
         ("entities", entities_trial),
         ("the rule reversed late", drift_trial),
     ]
     rows = [
-        [name, *(_counted(repeat(partial(trial, k), repeats, jobs)) for k in range(3))]
+        [name, *(_counted(repeat(partial(trial, k), repeats, plan)) for k in range(3))]
         for name, trial in trials
     ]
     return Table("Near copies, entities, time", _ROWS, ("planted", *STRENGTHS), rows)
@@ -583,11 +583,11 @@ _LABELS = (
 )
 
 
-def _label_table(repeats: int, jobs: int) -> Table:
+def _label_table(repeats: int, plan: Plan) -> Table:
     rows = []
     for noise in NOISE:
         shares = 100 * np.quantile(
-            repeat(partial(suspects_trial, noise), repeats, jobs), [0, 0.25, 0.5, 0.75, 1]
+            repeat(partial(suspects_trial, noise), repeats, plan), [0, 0.25, 0.5, 0.75, 1]
         )
         rows.append([f"{100 * noise:.0f} %", *(f"{value:.1f} %" for value in shares)])
     heads = ("wrong labels", "least", "lower quartile", "median", "upper quartile", "most")

@@ -29,7 +29,7 @@ from deepseek_report.metrics.explanations.faithfulness import Deletion, Insertio
 from deepseek_report.metrics.explanations.faithfulness_effect import FaithfulnessEffect
 from deepseek_report.metrics.explanations.null_players import NullPlayers
 from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
-from worlds.trials import Share, Table, repeat
+from worlds.trials import Plan, Share, Table, repeat
 
 #: Players, training rows, and bootstrap resamples (fewer than a report draws: verdicts do not hang
 #: on them).
@@ -306,9 +306,9 @@ def verdicts_of(model: Any, cases: int, methods: Sequence[str], seed: int) -> di
     return World(model, cases, seed).verdicts(methods)
 
 
-def tables(share: float, jobs: int) -> list[Table]:
+def tables(plan: Plan) -> list[Table]:
     """How often each method gets the verdict that it deserves."""
-    worlds = max(round(100 * share), 4)
+    worlds = plan.times(100)
     everything = [name for name, _, _ in METHODS]
     easy = [
         (f"{name}, {cases} cases", model, cases)
@@ -325,23 +325,23 @@ def tables(share: float, jobs: int) -> list[Table]:
             "and fixed weights “nothing”; one ranking for all cases “overall”; another case's "
             "“not_this_case”; sign turned “wrong”; noise of twice the mean size “unsteady”.",
             columns,
-            _rows(easy, everything, worlds, jobs),
+            _rows(easy, everything, worlds, plan),
         ),
         Table(
             "The right method where it has little to show",
             f"{worlds} worlds each. Deserved: none of {condemned}.",
             columns,
-            _rows(hard, ["occlusion"], worlds, jobs),
+            _rows(hard, ["occlusion"], worlds, plan),
         ),
     ]
 
 
 def _rows(
-    worlds: Sequence[tuple[str, Any, int]], methods: Sequence[str], repeats: int, jobs: int
+    worlds: Sequence[tuple[str, Any, int]], methods: Sequence[str], repeats: int, plan: Plan
 ) -> list[tuple[object, ...]]:
     rows = []
     for world, model, cases in worlds:
-        trials = repeat(partial(verdicts_of, model, cases, methods), repeats, jobs)
+        trials = repeat(partial(verdicts_of, model, cases, methods), repeats, plan)
         for name, _, deserved in METHODS:
             if name in methods:
                 uses = Counter(verdicts[name] for verdicts in trials)

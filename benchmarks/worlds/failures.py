@@ -40,7 +40,7 @@ from deepseek_report.statistics.classification_errors import calibration_error, 
 from deepseek_report.statistics.ranking import auc_influence, average_precision_statistic
 from deepseek_report.tasks.decisions import decide
 from deepseek_report.wording.words import wording
-from worlds.trials import Table, repeat, share
+from worlds.trials import Plan, Table, repeat, share
 
 NUMBERS = 6
 COLOURS, REGIONS = 4, 5
@@ -272,12 +272,12 @@ def _any(findings: Sequence[Finding], **wanted: str) -> bool:
     return any(all(getattr(f, k) == v for k, v in wanted.items()) for f in findings)
 
 
-def false_alarms(repeats: int, jobs: int) -> Table:
+def false_alarms(repeats: int, plan: Plan) -> Table:
     """Worlds in which all is as the model states."""
     rows = []
     plugins = {**METRICS, "robustness": Robustness(noise=(0.25,), swaps=(), missing=())}
     for n in (300, 1000, 6000):
-        runs = repeat(Trial(n, nothing, plugins=plugins), repeats, jobs)
+        runs = repeat(Trial(n, nothing, plugins=plugins), repeats, plan)
         rows.append(
             (
                 n,
@@ -317,13 +317,13 @@ PLANTED: Sequence[tuple[str, str, Plant, str, str]] = (
 )
 
 
-def planted(repeats: int, jobs: int) -> Table:
+def planted(repeats: int, plan: Plan) -> Table:
     """One problem each: found, in the right place, and how gravely."""
     rows = []
     label = wording().table("severities")
     for problem, strength, plant, message, place in PLANTED:
         for rule in (Rule(BLUNT), Rule(SHARP)):
-            runs = repeat(Trial(3000, plant, rule), repeats, jobs)
+            runs = repeat(Trial(3000, plant, rule), repeats, plan)
             told = [[f for f in run if f.message == message] for run in runs]
             right = [bool(own) and place in str(own[0].values.get("slice", "")) for own in told]
             grades = [own[0].severity for own in told if own]
@@ -341,14 +341,14 @@ def planted(repeats: int, jobs: int) -> Table:
     )
 
 
-def noise(repeats: int, jobs: int) -> Table:
+def noise(repeats: int, plan: Plan) -> Table:
     """Whether a smooth model is told from one that turns at small differences."""
     rows = []
     plugins = {"robustness": Robustness(noise=(0.25,), swaps=(), missing=())}
     for ripple in (0.0, 0.5, 1.0, 2.0):
         for sharpness in (BLUNT, SHARP):
             rule = Rule(sharpness, ripple)
-            runs = repeat(Trial(3000, nothing, rule, plugins), repeats, jobs)
+            runs = repeat(Trial(3000, nothing, rule, plugins), repeats, plan)
             grades = [run[0].severity for run in runs]
             flips = float(np.mean([run[0].values["flips"].value for run in runs]))
             smooth = float(np.mean([run[0].values["smooth"] for run in runs]))
@@ -364,9 +364,9 @@ def noise(repeats: int, jobs: int) -> Table:
     )
 
 
-def coverage(repeats: int, jobs: int) -> Table:
+def coverage(repeats: int, plan: Plan) -> Table:
     """How often the intervals that are printed hold the truth."""
-    outcomes = repeat(covered, repeats, jobs)
+    outcomes = repeat(covered, repeats, plan)
     names = list(dict.fromkeys(name for outcome in outcomes for name in outcome))
     rows = []
     for name in names:
@@ -496,11 +496,11 @@ def flipped(chances: Floats, part: float) -> Floats:
     return np.asarray((1 - part) * chances + part * (1 - chances))
 
 
-def tables(share: float, jobs: int) -> list[Table]:
-    """All tables of this part; `share` scales the repetitions."""
+def tables(plan: Plan) -> list[Table]:
+    """All tables of this part."""
     return [
-        false_alarms(max(10, round(200 * share)), jobs),
-        planted(max(10, round(100 * share)), jobs),
-        noise(max(5, round(40 * share)), jobs),
-        coverage(max(50, round(2000 * share)), jobs),
+        false_alarms(plan.times(200, 10), plan),
+        planted(plan.times(100, 10), plan),
+        noise(plan.times(40, 5), plan),
+        coverage(plan.times(2000, 50), plan),
     ]

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.predictions import Cases, Predictions
@@ -27,9 +27,10 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.findings import rules_errors, rules_groups
+from deepseek_report.findings import rules_calibration, rules_errors, rules_groups
 from deepseek_report.metrics.fairness.direct_use import DirectUse
 from deepseek_report.metrics.fairness.gap_split import PARTS
+from deepseek_report.metrics.fairness.group_calibration import GroupCalibration
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
@@ -38,7 +39,7 @@ from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
 from deepseek_report.statistics.intervals import Z95, any_pair, koopman
 
-from .trials import Table, repeat, share
+from .trials import Plan, Table, repeat, share
 
 FAVOURABLE, OTHER = 0, 1
 #: Shares of the levels of the attributes in a world: two, three and five groups, unevenly large.
@@ -57,7 +58,8 @@ class World:
 
     n : people. rate : share of favourable decisions. ratio : what the group's share is multiplied
     by, in decisions and labels. flipped : share of its favourable labels that are turned; noise :
-    share of all its labels that are. attributes : shares of the levels of each.
+    share of all its labels that are. lean : log-odds that its favourable labels have beyond the
+    stated ones. stretch : of the true log-odds of everybody. attributes : shares of the levels.
     """
 
     n: int
@@ -65,6 +67,8 @@ class World:
     ratio: float = 1.0
     flipped: float = 0.0
     noise: float = 0.0
+    lean: float = 0.0
+    stretch: float = 1.0
     attributes: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: ATTRIBUTES)
 
     def draw(self, seed: int) -> tuple[Schema, Predictions]:
@@ -76,11 +80,18 @@ class World:
         name, shares = next(iter(self.attributes.items()))
         told = groups[name] == len(shares) - 1
         favourable = _scores(rng, self.n, np.where(told, self.rate * self.ratio, self.rate))
-        labels = np.where(rng.random(self.n) < favourable, FAVOURABLE, OTHER)
+        labels = np.where(rng.random(self.n) < self.chances(favourable, told), FAVOURABLE, OTHER)
         chances = self.noise + self.flipped * (labels == FAVOURABLE)
         turned = told & (rng.random(self.n) < chances)
         labels = np.where(turned, FAVOURABLE + OTHER - labels, labels)
         return _schema(self.attributes), _predictions(favourable, labels, groups)
+
+    def chances(self, stated: Floats, told: Bools) -> Floats:
+        """(instance,) true chances of the favourable label, from the stated ones."""
+        if self.stretch == 1 and not self.lean:
+            return stated
+        log_odds = self.stretch * np.log(stated / (1 - stated)) + self.lean * told
+        return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 def _scores(rng: np.random.Generator, n: int, rates: Floats) -> Floats:
@@ -120,17 +131,20 @@ METRICS: Mapping[str, Any] = {
     "impact_ratio": ImpactRatio(),
     "equal_opportunity_difference": EqualOpportunityDifference(),
     "equalized_odds_difference": EqualizedOddsDifference(),
+    "group_calibration": GroupCalibration(),
 }
-RULES = (rules_groups.impact, rules_errors.error_rates)
+RULES = (rules_groups.impact, rules_errors.error_rates, rules_calibration.within_groups)
 
 
-def concluded(schema: Schema, predictions: Predictions, seed: int) -> list[Finding]:
-    """The findings on groups of people, drawn from what the metrics measure."""
+def concluded(
+    schema: Schema, predictions: Predictions, seed: int, metrics: Mapping[str, Any] = METRICS
+) -> list[Finding]:
+    """The findings on groups of people, drawn from what these metrics measure."""
     context = _context(schema, predictions, seed)
     with tempfile.TemporaryDirectory() as folder:
         paths = {"data": Path(folder) / "data"}
         save_json(paths["data"] / "schema.json", schema.to_json())
-        for name, metric in METRICS.items():
+        for name, metric in metrics.items():
             paths[f"measures/{name}"] = Path(folder) / name
             metric.measure(context).save(Path(folder) / name)
         results = Results(paths, {"report": {}})
@@ -164,11 +178,11 @@ def severities_of_null(n: int, seed: int) -> dict[str, str]:
     return _severities(World(n, (0.3, 0.6, 0.85)[seed % 3]), seed)
 
 
-def null_worlds(repeats: int, jobs: int) -> Table:
+def null_worlds(repeats: int, plan: Plan) -> Table:
     """Groups that differ in nothing: whatever is called critical or major is a false alarm."""
     rows = []
     for n in (300, 1000, 6000):
-        outcomes = repeat(partial(severities_of_null, n), repeats, jobs)
+        outcomes = repeat(partial(severities_of_null, n), repeats, plan)
         critical, major = (
             share([severity in severities.values() for severities in outcomes])
             for severity in ("high", "medium")
@@ -211,12 +225,12 @@ def told_of_planted(world: World, seed: int) -> tuple[str, bool]:
     return rules_groups.gravest(own) if own else "", bool(others)
 
 
-def planted_worlds(repeats: int, jobs: int) -> Table:
+def planted_worlds(repeats: int, plan: Plan) -> Table:
     """How often each effect is found, and how grave it is called."""
     rows = []
     for name, worlds in PLANTED.items():
         for world in worlds:
-            told = repeat(partial(told_of_planted, world), repeats, jobs)
+            told = repeat(partial(told_of_planted, world), repeats, plan)
             rows.append(
                 (
                     name,
@@ -232,6 +246,75 @@ def planted_worlds(repeats: int, jobs: int) -> Table:
         f"{repeats} worlds each. A ratio of 0.9 lies above the declared 0.8. Turned labels show in "
         "the errors: those who deserve it by their label seem to be treated unevenly.",
         ("planted", "strength", "major or critical", "critical", "another attribute is named"),
+        rows,
+    )
+
+
+# --- probabilities within groups ---
+
+
+#: What is planted on the smaller of two groups, or stated wrongly of everybody: (lean, stretch).
+STATED: Mapping[str, tuple[float, float]] = {
+    "right for everybody": (0.0, 1.0),
+    "too extreme for everybody alike": (0.0, 0.6),
+    "off by 0.25 for one group": (0.25, 1.0),
+    "off by 0.5 for one group": (0.5, 1.0),
+    "off by 1 for one group": (1.0, 1.0),
+    "off by 0.5 for one group, too extreme for all": (0.5, 0.6),
+}
+
+
+def stated_trial(lean: float, stretch: float, n: int, seed: int) -> tuple[str, bool, bool, bool]:
+    """Severity, whether the right group is named and no other, and what intervals hold.
+
+    The last two: each judged group's interval holds its truth, and all of them do at once.
+    """
+    world = World(n, lean=lean, stretch=stretch)
+    schema, predictions = world.draw(seed)
+    told = predictions.groups["sex"] == len(ATTRIBUTES["sex"]) - 1
+    truth = world.chances(predictions.probabilities[:, FAVOURABLE], told)
+    metrics = {"group_calibration": GroupCalibration()}
+    measured = metrics["group_calibration"].measure(_context(schema, predictions, seed))
+    table = measured.tables["groups"]
+    # Stated of the explained class, so that its truth is that of the other one.
+    off = predictions.probabilities[:, FAVOURABLE] - truth
+    held = []
+    for row in table[~table["too_few"]].to_dict("records"):
+        levels = schema.attribute(row["attribute"]).levels
+        inside = predictions.groups[row["attribute"]] == levels.index(row["level"])
+        held.append(bool(row["off_low"] <= off[inside].mean() <= row["off_high"]))
+    findings = concluded(schema, predictions, seed, metrics)
+    named = {group["level"] for finding in findings for group in finding.values["groups"]}
+    right = "sex 1" in named
+    return (findings[0].severity if findings else "", right, bool(np.mean(held) == 1), held[0])
+
+
+def stated_worlds(repeats: int, plan: Plan) -> Table:
+    """Probabilities that are off for one group, for all, or for nobody."""
+    rows = []
+    label = {"high": "critical", "medium": "major", "low": "minor"}
+    for name, (lean, stretch) in STATED.items():
+        for n in (1000, 3000) if lean else (300, 1000, 6000):
+            outcomes = repeat(partial(stated_trial, lean, stretch, n), repeats, plan)
+            severities = [outcome[0] for outcome in outcomes if outcome[0]]
+            counts = [f"{label[s]} {severities.count(s)}" for s in dict.fromkeys(severities)]
+            rows.append(
+                (
+                    name,
+                    n,
+                    share([outcome[0] != "" for outcome in outcomes]),
+                    share([outcome[1] for outcome in outcomes]) if lean else "–",
+                    share([outcome[3] for outcome in outcomes]),
+                    share([outcome[2] for outcome in outcomes]),
+                    ", ".join(counts),
+                )
+            )
+    return Table(
+        "Probabilities within groups",
+        f"{repeats} worlds each; attributes of two, three and five groups. Off is a shift of the "
+        "log-odds of a group of 40 %; what is too extreme for everybody alike is no fault of a "
+        "group. Intervals are made to hold for all groups at once, and so hold more often for one.",
+        ("probabilities", "people", "told", "the group named", "its interval", "all", "severity"),
         rows,
     )
 
@@ -274,7 +357,7 @@ def computed_power(rate: float, ratio: float, sizes: tuple[int, int], bound: flo
     return NormalDist().cdf(excess / spread(own, rate))
 
 
-def ratio_power(repeats: int, jobs: int) -> Table:
+def ratio_power(repeats: int, plan: Plan) -> Table:
     """A true ratio of 0.6 in groups of 1 000, and others, whichever group is larger."""
     rows = []
     for ratio, sizes in (
@@ -283,7 +366,7 @@ def ratio_power(repeats: int, jobs: int) -> Table:
         (1.0, (1000, 1000)),
     ):
         for rate in (0.1, 0.2, 0.35, 0.5, 0.8):
-            verdicts = repeat(partial(verdict_on, rate, ratio, sizes), repeats, jobs)
+            verdicts = repeat(partial(verdict_on, rate, ratio, sizes), repeats, plan)
             below, above = (
                 share([verdict == name for verdict in verdicts])
                 for name in ("clear below", "clear above")
@@ -381,16 +464,16 @@ def _coverage(
     covered: Callable[[Cells, int], tuple[bool, bool]],
     worlds: Mapping[str, Cells],
     repeats: int,
-    jobs: int,
+    plan: Plan,
 ) -> list[tuple[object, ...]]:
     rows = []
     for name, cells in worlds.items():
-        outcomes = repeat(partial(covered, cells), repeats, jobs)
+        outcomes = repeat(partial(covered, cells), repeats, plan)
         rows.append((name, *(share([held[k] for held in outcomes]) for k in (0, 1))))
     return rows
 
 
-def coverage(repeats: int, jobs: int) -> list[Table]:
+def coverage(repeats: int, plan: Plan) -> list[Table]:
     """How often the intervals of gaps and ratios hold the truth."""
     return [
         Table(
@@ -399,7 +482,7 @@ def coverage(repeats: int, jobs: int) -> list[Table]:
             "difference of the pair that a finding names, whose interval holds for all pairs and "
             "rates at once and so is conservative for the one.",
             ("groups", "largest gap", "pair that is named"),
-            _coverage(_gap_covered, GAPS_TO_COVER, repeats, jobs),
+            _coverage(_gap_covered, GAPS_TO_COVER, repeats, plan),
         ),
         Table(
             "Intervals of ratios between groups",
@@ -407,7 +490,7 @@ def coverage(repeats: int, jobs: int) -> list[Table]:
             "and all pairs at once, as is promised: with more than two groups a single one is "
             "covered more often.",
             ("groups", "lowest over highest", "all pairs at once"),
-            _coverage(_ratio_covered, RATIOS_TO_COVER, repeats, jobs),
+            _coverage(_ratio_covered, RATIOS_TO_COVER, repeats, plan),
         ),
     ]
 
@@ -459,7 +542,7 @@ def _measured_split(model: ReadingClassifier, n: int, seed: int) -> dict[str, fl
     return row
 
 
-def split_coverage(repeats: int, jobs: int) -> Table:
+def split_coverage(repeats: int, plan: Plan) -> Table:
     """How often the intervals of the parts hold what the same measurement gives on many people."""
     rows = []
     for name, model in {
@@ -469,7 +552,7 @@ def split_coverage(repeats: int, jobs: int) -> Table:
         "all three": ReadingClassifier(0.5, 0.5),
     }.items():
         truth = _measured_split(model, 200_000, 10**6)
-        outcomes = repeat(partial(_measured_split, model, 2000), repeats, jobs)
+        outcomes = repeat(partial(_measured_split, model, 2000), repeats, plan)
         for part in PARTS:
             held = [row[f"{part}_low"] <= truth[part] <= row[f"{part}_high"] for row in outcomes]
             rows.append((name, part, f"{100 * truth[part]:+.1f}", share(held)))
@@ -483,13 +566,14 @@ def split_coverage(repeats: int, jobs: int) -> Table:
     )
 
 
-def tables(share_of_worlds: float, jobs: int) -> list[Table]:
+def tables(plan: Plan) -> list[Table]:
     """All tables of this part; 200 worlds and 2 000 samples each at a share of 1."""
-    worlds, samples = (max(4, round(n * share_of_worlds)) for n in (200, 2000))
+    worlds, samples = plan.times(200), plan.times(2000)
     return [
-        null_worlds(worlds, jobs),
-        planted_worlds(worlds // 2, jobs),
-        ratio_power(worlds * 2, jobs),
-        *coverage(samples, jobs),
-        split_coverage(worlds, jobs),
+        null_worlds(worlds, plan),
+        planted_worlds(worlds // 2, plan),
+        stated_worlds(worlds, plan),
+        ratio_power(worlds * 2, plan),
+        *coverage(samples, plan),
+        split_coverage(worlds, plan),
     ]

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.metrics.explanations.interactions import PairSizes
 from deepseek_report.metrics.explanations.model_pairs import PairSearch
 from deepseek_report.models.estimators.trees.tree_readers import read_trees
-from worlds.trials import Table, repeat, share
+from worlds.trials import Plan, Table, repeat, share
 
 COLUMNS, CASES, BACKGROUND, RESAMPLES = 10, 100, 64, 200
 #: Of the neighbouring columns.
@@ -178,16 +178,16 @@ def _true_size(pair: np.ndarray, background: np.ndarray, seed: int) -> float:
     return float(np.abs(values).mean())
 
 
-def tables(share_of_repeats: float, jobs: int) -> list[Table]:
-    n = max(20, round(200 * share_of_repeats))
-    return [_models(n, jobs), _fitted(n, jobs), _intervals(n, jobs)]
+def tables(plan: Plan) -> list[Table]:
+    n = plan.times(200, 20)
+    return [_models(n, plan), _fitted(n, plan), _intervals(n, plan)]
 
 
-def _models(n: int, jobs: int) -> Table:
-    additive_models = repeat(of_additive, n, jobs)
+def _models(n: int, plan: Plan) -> Table:
+    additive_models = repeat(of_additive, n, plan)
     rows: list[Sequence[object]] = [["additive", "–", share(additive_models)]]
     for name, strength in STRENGTHS.items():
-        outcomes = repeat(partial(of_planted, strength), n, jobs)
+        outcomes = repeat(partial(of_planted, strength), n, plan)
         first, other = zip(*outcomes, strict=True)
         rows.append([f"product, {name} ({strength:.0%} of the spread)", share(first), share(other)])
     return Table(
@@ -200,11 +200,11 @@ def _models(n: int, jobs: int) -> Table:
     )
 
 
-def _fitted(n: int, jobs: int) -> Table:
+def _fitted(n: int, plan: Plan) -> Table:
     rows = []
     for kind in ("boosted stumps", "boosting", "forest"):
         for strength in (0.0, 0.2, 0.4):
-            outcomes = repeat(partial(of_fitted, kind, strength), n // 5, jobs)
+            outcomes = repeat(partial(of_fitted, kind, strength), n // 5, plan)
             first, other = zip(*outcomes, strict=True)
             truth = f"a product of {strength:.0%}" if strength else "none"
             rows.append([kind, truth, share(first) if strength else "–", share(other)])
@@ -218,10 +218,10 @@ def _fitted(n: int, jobs: int) -> Table:
     )
 
 
-def _intervals(n: int, jobs: int) -> Table:
+def _intervals(n: int, plan: Plan) -> Table:
     rows = []
     for draws in (5, 20):
-        outcomes = np.array(repeat(partial(of_intervals, draws), n, jobs), dtype=float)
+        outcomes = np.array(repeat(partial(of_intervals, draws), n, plan), dtype=float)
         known = outcomes[~np.isnan(outcomes[:, 0])]
         size = share(known[:, 1].astype(bool).tolist())
         rows.append([draws, f"{known[:, 0].mean():.1%}", str(size), f"{known[:, 2].mean():.3f}"])

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.statistics.paired import MethodGap, SeedRuns, method_gap, tellable
 from deepseek_report.tasks import TASKS
 from deepseek_report.tasks.row_measures import RowMeasure
-from worlds.trials import Table, repeat, share
+from worlds.trials import Plan, Table, repeat, share
 
 ROWS, SEEDS = 600, 5
 MEASURES = TASKS["classification"].by_rows
@@ -25,28 +25,28 @@ ROW_NOISE, SEED_NOISE = 0.5, 0.05
 STUDIES = 2000
 
 
-def tables(part: float, jobs: int) -> list[Table]:
+def tables(plan: Plan) -> list[Table]:
     """False alarms, coverage and power of paired differences."""
-    studies = max(int(STUDIES * part), 20)
+    studies = plan.times(STUDIES, 20)
     return [
         Table(
             "Two fitted models, neither of which is better",
             f"{studies} studies of {ROWS} rows; each row's two predictions are swapped at random.",
             ("measure", "said to differ", "interval holds 0"),
-            [_null_models(place, studies, jobs) for place in range(len(MEASURES))],
+            [_null_models(place, studies, plan) for place in range(len(MEASURES))],
         ),
         Table(
             "Two arms of one method, and two methods",
             f"{studies} studies of {ROWS} rows and {SEEDS} seeds each. The planted difference is "
             "one that such a study tells in 80 % by Student's distribution.",
             ("measure", "one method: said to differ", "interval holds 0", "two methods: told"),
-            [_methods(place, studies, jobs) for place in range(len(MEASURES))],
+            [_methods(place, studies, plan) for place in range(len(MEASURES))],
         ),
     ]
 
 
-def _null_models(place: int, studies: int, jobs: int) -> list[object]:
-    outcomes = repeat(partial(_swapped, place), studies, jobs)
+def _null_models(place: int, studies: int, plan: Plan) -> list[object]:
+    outcomes = repeat(partial(_swapped, place), studies, plan)
     return [
         MEASURES[place].key,
         share([p < 0.05 for p, _ in outcomes]),
@@ -65,11 +65,11 @@ def _swapped(place: int, seed: int) -> tuple[float, bool]:
     return p, low <= 0 <= high
 
 
-def _methods(place: int, studies: int, jobs: int) -> list[object]:
+def _methods(place: int, studies: int, plan: Plan) -> list[object]:
     measure = MEASURES[place]
-    alike = repeat(partial(_arms, place, 0.0), studies, jobs)
+    alike = repeat(partial(_arms, place, 0.0), studies, plan)
     shift = _tellable(measure)
-    apart = repeat(partial(_arms, place, shift), studies, jobs)
+    apart = repeat(partial(_arms, place, shift), studies, plan)
     return [
         measure.key,
         share([p < 0.05 for p, _ in alike]),

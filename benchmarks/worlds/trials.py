@@ -48,12 +48,33 @@ class Table:
         return f"## {self.title}\n\n{self.told}\n\n{body}"
 
 
-def repeat(trial: Callable[[int], T], repeats: int, jobs: int = 2) -> list[T]:
-    """What the trial gives for the seeds 0, 1, …; the same for any number of processes."""
-    if jobs == 1:
-        return [trial(seed) for seed in range(repeats)]
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        return pool.map(trial, range(repeats), chunksize=max(1, repeats // (8 * jobs)))
+@dataclass(frozen=True)
+class Plan:
+    """How often trials are repeated, from which seed on, and in how many processes.
+
+    share : what full numbers of repetitions are multiplied by.
+    """
+
+    share: float = 1.0
+    jobs: int = 1
+    first_seed: int = 0
+
+    def times(self, full: int, least: int = 4) -> int:
+        """How many repetitions a full number becomes.
+
+        >>> Plan(share=0.1).times(200), Plan(share=0.001).times(200, least=10)
+        (20, 10)
+        """
+        return max(round(full * self.share), least)
+
+
+def repeat(trial: Callable[[int], T], repeats: int, plan: Plan) -> list[T]:
+    """What the trial gives for so many seeds in a row; the same for any number of processes."""
+    seeds = range(plan.first_seed, plan.first_seed + repeats)
+    if plan.jobs == 1:
+        return [trial(seed) for seed in seeds]
+    with multiprocessing.get_context("fork").Pool(plan.jobs) as pool:
+        return pool.map(trial, seeds, chunksize=max(1, repeats // (8 * plan.jobs)))
 
 
 def share(outcomes: Sequence[bool]) -> Share:

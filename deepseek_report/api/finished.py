@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,8 +14,8 @@ import yaml
 from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.shown import first_screen
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
+from deepseek_report.rendering.report_options import page_of
 from deepseek_report.runner.run_folders.open_run import open_run, reading, results_of
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table
@@ -49,23 +48,21 @@ class Run:
     def page(self) -> Path:
         """The report to open: HTML, or the first form in which it was written."""
         formats = self.record["config"]["report"]["formats"]
-        return self.path / f"report.{'html' if 'html' in formats else formats[0]}"
+        return self.path / page_of("html" if "html" in formats else formats[0])
 
     @cached_property
     def results(self) -> Results:
         """Everything that was computed, read as it is asked for."""
-        return dataclasses.replace(
-            results_of(self.path, self.record),
-            findings=tuple(Finding.from_json(entry) for entry in self.record["findings"]),
-        )
+        return results_of(self.path, self.record)
 
     @property
     def findings(self) -> list[WordedFinding]:
         """What the report concludes, gravest first: severity, claim, detail, what to do."""
-        from deepseek_report.sections.shared.draft import Draft, all_findings
+        from deepseek_report.findings.conclude import all_findings
+        from deepseek_report.wording.of_results import words_of
 
         with reading(self.path):
-            words = Draft("summary", self.results).words
+            words = words_of(self.results)
             return [words.finding(finding) for finding in all_findings(self.results)]
 
     @property

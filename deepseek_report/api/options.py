@@ -98,7 +98,7 @@ class Options(TypedDict, total=False):
     author: str
     language: str
     audience: str
-    formats: Sequence[Literal["html", "pdf", "docx"]]
+    formats: Sequence[Literal["html", "brief", "pdf", "docx"]]
     engine: Literal["auto", "embedded", "quarto"]
     thresholds: Sequence[Mapping[str, Any]]
     as_of: str

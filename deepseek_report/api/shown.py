@@ -42,37 +42,35 @@ def first_screen(results: Results, path: str) -> str:
     parts = [
         f"<h3>{escape(title)}</h3>",
         f"<p>{escape(content.answer)}</p>",
-        _facts(values.get("facts") or ()),
-        *_table("Thresholds", values.get("thresholds") or (), _THRESHOLD),
-        *_findings(values.get("shown") or (), int(values.get("more") or 0)),
-        *_failed(values.get("failed") or ()),
+        f"<p><b>{_text(' '.join(values['verdict']))}</b></p>",
+        *_table("Promises", values["promises"], _PROMISE),
+        *_findings(values["shown"], values["more"]),
+        *_failed(values["failed"]),
+        f"<p><small>{_text(values['run'])}</small></p>",
         f"<p>Report: <code>{escape(path)}</code></p>",
     ]
     return f'<div style="{_FRAME}">{"".join(parts)}</div>'
 
 
-_THRESHOLD = {"metric": "Promised", "promised": "", "measured": "Measured", "outcome": "Verdict"}
+_PROMISE = {
+    "metric": "Promised",
+    "promised": "",
+    "measured": "Measured",
+    "interval": "95 % interval",
+    "outcome": "Verdict",
+}
 
 
-def _facts(facts: Sequence[Mapping[str, Any]]) -> str:
-    cells = "".join(
-        f'<td style="{_CELL}"><b>{_text(fact.get("value"))}</b><br>{_text(fact.get("label"))}'
-        f"<br><small>{_text(fact.get('note'))}</small></td>"
-        for fact in facts
-    )
-    return f"<table><tr>{cells}</tr></table>" if cells else ""
-
-
-def _findings(shown: Sequence[Any], more: int) -> Iterator[str]:
+def _findings(shown: Sequence[Any], more: Sequence[str]) -> Iterator[str]:
     if not shown:
         return
     yield "<h4>Findings</h4><ul>"
     for finding in shown:
         yield f"<li><b>{_text(finding.severity_label)}</b>: {_text(finding.claim)}"
-        yield f"<br><small>{_text(finding.do)}</small></li>" if finding.do else "</li>"
+        yield f"<br><small>{_text(finding.detail)} {_text(finding.do)}</small></li>"
     yield "</ul>"
-    if more > 0:
-        yield f"<p>{more} more in the report.</p>"
+    if more:
+        yield f"<p>{_text(more)} more in the report.</p>"
 
 
 def _failed(lines: Sequence[str]) -> Iterator[str]:

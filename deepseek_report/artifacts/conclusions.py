@@ -14,6 +14,8 @@ from deepseek_report.artifacts.storage.files import load_json, save_json
 Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 Side = Literal["at_least", "at_most"]
 _FILE = "conclusions.json"
+#: Of what is stored; an earlier one holds findings whose values today's sentences do not know.
+FORMAT_VERSION = 2
 
 #: What a method may be used for.
 #: amounts, order : the reasons of each case, with their amounts or in their order alone.
@@ -71,6 +73,11 @@ class Verdict:
     unit: str = ""
     reason: Text = ""
 
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Verdict:
+        """From plain data."""
+        return cls(**{**record, "reason": text_of(record["reason"])})
+
 
 @dataclass(frozen=True)
 class ExplainerVerdict:
@@ -105,6 +112,7 @@ class Conclusions:
     thresholds. leading : the explainer that does best in the tests; leading_for_cases : the one
     whose reasons are told case by case; None where no explainer is signed. explainers : on what
     each method may be used for, in the order of the config; none in runs of older versions.
+    format_version : of the file that they were read from.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -112,6 +120,12 @@ class Conclusions:
     leading: str | None = None
     leading_for_cases: str | None = None
     explainers: tuple[ExplainerVerdict, ...] = ()
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def is_current(self) -> bool:
+        """Whether today's catalogs can say them."""
+        return self.format_version == FORMAT_VERSION
 
     def save(self, folder: Path) -> None:
         save_json(
@@ -129,13 +143,14 @@ class Conclusions:
         content = load_json(folder / _FILE)
         return cls(
             findings=tuple(_finding(entry) for entry in content["findings"]),
-            verdicts=tuple(_verdict(entry) for entry in content["verdicts"]),
+            verdicts=tuple(Verdict.from_json(entry) for entry in content["verdicts"]),
             leading=content["leading"],
             leading_for_cases=content["leading_for_cases"],
             explainers=tuple(
                 ExplainerVerdict(**{**entry, "missing": tuple(entry["missing"])})
                 for entry in content.get("explainers", ())
             ),
+            format_version=int(content.get("format_version", 1)),
         )
 
 
@@ -143,7 +158,3 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
     return Finding.from_json(
         {**entry, **{name: tuple(entry[name]) for name in ("evidence", "limits")}}
     )
-
-
-def _verdict(entry: Mapping[str, Any]) -> Verdict:
-    return Verdict(**{**entry, "reason": text_of(entry["reason"])})

@@ -72,6 +72,17 @@ class Estimate:
         high = None if self.low is None else -self.low
         return Estimate(-self.value, low, high, self.n, self.method)
 
+    def complement(self) -> Estimate:
+        """The share of the others: of 0.6 that are accepted, 0.4 are not.
+
+        >>> estimate = Estimate(0.6, 0.5, 0.65).complement()
+        >>> round(estimate.value, 9), estimate.ends
+        (0.4, (0.35, 0.5))
+        """
+        low = None if self.high is None else 1 - self.high
+        high = None if self.low is None else 1 - self.low
+        return Estimate(1 - self.value, low, high, self.n, self.method)
+
     def score(self, metric: str, category: Category, direction: Direction, **fields: Any) -> Score:
         """The same as a `Score`; `fields` are further fields of it."""
         known = self.low is not None and math.isfinite(self.low)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ class Picture:
     are messages, worded in the language of the report, or plain texts that stand as they are;
     words inside of the drawing and its twin are in the language that it was drawn in.
     interactive : a Plotly figure as plain JSON ({"data": …, "layout": …}), or None.
-    section : the section that shows it; the runner writes here what the plug-in declares.
+    section, shows : the section that shows it, and the ids of what it was drawn from; the runner
+        writes here what the plug-in declares.
     narrow : the same picture laid out for a narrow page, or None where the wide one will do.
     """
 
@@ -37,9 +39,14 @@ class Picture:
     interactive: dict[str, Any] | None = None
     section: str = ""
     narrow: str | None = None
+    shows: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "picture")
+
+    def declared(self, section: str, shows: Iterable[str]) -> Picture:
+        """The picture with what the plug-in that drew it declares."""
+        return replace(self, section=section, shows=tuple(sorted(shows)))
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,4 +66,5 @@ class Picture:
         fields = load_json(folder / f"{name}.json")
         stored = {key: fields.pop(key) for key in _TEXTS if key in fields}
         texts: dict[str, Any] = {key: text_of(restored(value)) for key, value in stored.items()}
-        return cls(svg=svg, narrow=narrow, **texts, **fields)
+        shows = tuple(fields.pop("shows", ()))
+        return cls(svg=svg, narrow=narrow, shows=shows, **texts, **fields)

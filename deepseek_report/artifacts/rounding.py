@@ -24,16 +24,20 @@ def plural(value: int, singular: str, many: str | None = None) -> str:
     return f"{count(value)} {singular if value == 1 else many or singular + 's'}"
 
 
-def decimals_supported(low: float, high: float, most: int = 4) -> int:
-    """How many decimals an interval supports: two significant digits of its half-width.
+def decimals_supported(low: float, high: float, most: int = 4, significant: int = 2) -> int:
+    """How many decimals an interval supports: so many significant digits of its half-width.
+
+    significant : two in tables and beside bounds; one in a sentence, where more hides the point.
 
     >>> decimals_supported(0.76, 0.79), decimals_supported(12, 90)
     (3, 0)
+    >>> decimals_supported(0.76, 0.79, significant=1)
+    2
     """
     half = abs(high - low) / 2
     if not math.isfinite(half) or half == 0:
         return min(3, most)
-    return min(max(1 - math.floor(math.log10(half)), 0), most)
+    return min(max(significant - 1 - math.floor(math.log10(half)), 0), most)
 
 
 def number(value: float, low: float | None = None, high: float | None = None) -> str:

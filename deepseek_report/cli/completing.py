@@ -28,7 +28,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 #: What may follow an option; after --config-dir and --data the shell offers files by itself.
 _AFTER: dict[str, tuple[str, ...]] = {
-    "--to": ("html", "pdf", "docx"),
+    "--to": ("html", "brief", "pdf", "docx"),
     "--engine": ("auto", "quarto", "embedded"),
     "--cfg": ("job",),
     "-c": ("job",),

@@ -17,6 +17,7 @@ COMMANDS = (
     "check",
     "render",
     "verify",
+    "watch",
     "compare",
     "reproduce",
     "runs",

@@ -10,12 +10,14 @@ from typing import Any
 from deepseek_report.cli.parsing import add_trust, make_parser
 from deepseek_report.errors import ConfigError
 
+_FORMATS = ("html", "brief", "pdf", "docx")
+
 
 def command(arguments: list[str]) -> int:
     """Write the documents of a run folder again and print their paths."""
     parser = make_parser("render", overrides=False)
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
-    parser.add_argument("--to", default="", metavar="FORMATS", help="of html, pdf, docx")
+    parser.add_argument("--to", default="", metavar="FORMATS", help="of html, brief, pdf, docx")
     parser.add_argument("--engine", choices=["auto", "quarto", "embedded"])
     parser.add_argument(
         "--language", default="", metavar="LANG", help="write it in this language, such as en"
@@ -31,8 +33,9 @@ def command(arguments: list[str]) -> int:
     add_trust(parser)
     options = parser.parse_args(arguments)
     formats: Any = [text.strip() for text in options.to.split(",") if text.strip()]
-    if unknown := [text for text in formats if text not in {"html", "pdf", "docx"}]:
-        raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use html, pdf, docx")
+    if unknown := [text for text in formats if text not in _FORMATS]:
+        known = ", ".join(_FORMATS)
+        raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use {known}")
     _check_language(options.language)
     from deepseek_report.runner.run_folders.open_run import reading
     from deepseek_report.runner.run_folders.writing import WriteOptions, write_report

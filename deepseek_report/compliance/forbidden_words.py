@@ -18,6 +18,7 @@ from deepseek_report.errors import RenderError
 
 #: What a person wrote beside the report, see `rendering.notes`: no words of the report.
 _PERSONS_NOTE = re.compile(r"^::: \{[^}\n]*\.persons-note\}$.*?^:::$", re.DOTALL | re.MULTILINE)
+_TABLES = "tables/compliance-*.csv"
 _MARKUP = re.compile(r"\\(?=[^\w\s])|[*`~]")
 
 
@@ -102,6 +103,8 @@ def quoted_passages(frameworks: Iterable[Framework]) -> list[str]:
 def check_document(path: Path, report: ComplianceReport, results: Results) -> None:
     """Refuse a finished document that claims, in its own words, what a run cannot show.
 
+    The tables beside it that hold rows of frameworks are held to the same.
+
     Words of others are let through: framework files, signed statements, reasons for setting a row
     aside, texts of the data set, what single cases say, and notes of a person.
 
@@ -122,6 +125,9 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     text = path.read_text(encoding="utf-8")
     own = _PERSONS_NOTE.sub(lambda note: "\n" * note[0].count("\n"), text)
     refuse_forbidden(own, quoted, path.name)
+    for table in sorted(path.parent.glob(_TABLES)):
+        rows = table.read_text(encoding="utf-8").replace('""', '"')
+        refuse_forbidden(rows, quoted, table.name)
 
 
 def _signers(human: HumanInput) -> Iterator[Statement | Opinion | Exemption]:

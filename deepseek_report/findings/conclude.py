@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Conclusions
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.explainer_ranking import leading_explainer, leading_for_cases
 from deepseek_report.findings.explainer_verdicts import verdicts
 from deepseek_report.findings.find import measured_findings
+from deepseek_report.findings.rules_failures import failures
 from deepseek_report.findings.thresholds import judge
 
 #: Settings of the report that decide a conclusion or its words; all of `dataset` and `metrics` may.
@@ -29,7 +31,13 @@ def conclude(results: Results) -> Conclusions:
 
 def conclusions_of(results: Results) -> Conclusions:
     """The conclusions that a run holds; drawn now where an older version made it."""
-    return results.conclusions if results.has("conclusions") else conclude(results)
+    held = results.conclusions if results.has("conclusions") else None
+    return held if held is not None and held.is_current else conclude(results)
+
+
+def all_findings(results: Results) -> tuple[Finding, ...]:
+    """Every finding of a run, gravest first: that parts failed stands before all others."""
+    return results.findings or (*failures(results), *conclusions_of(results).findings)
 
 
 def concluded_from(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from deepseek_report.findings import (
     rules_data,
     rules_errors,
     rules_explanations,
-    rules_failures,
     rules_groups,
     rules_localisation,
     rules_parts,
@@ -35,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     rules_sources.direct_use,
     rules_performance.baselines,
     rules_calibration.leaning,
+    rules_calibration.within_groups,
     rules_errors.error_gaps,
     rules_parts.part_gaps,
     rules_data.near_copies,
@@ -102,8 +102,3 @@ def _marked(finding: Finding) -> Finding:
 
 def _rank(finding: Finding) -> int:
     return SEVERITIES.index(finding.severity)
-
-
-def find(results: Results) -> tuple[Finding, ...]:
-    """Every finding of a run, gravest first: that parts failed stands before all others."""
-    return (*rules_failures.failures(results), *measured_findings(results))

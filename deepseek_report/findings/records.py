@@ -76,6 +76,12 @@ def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:
     return all(kinds.get(part, "person") == kind for part in name.split(" × "))
 
 
+def subject(promise: Verdict) -> list[str]:
+    """What a promise is about: attribute, level, explainer and slice, those that it names."""
+    parts = (promise.attribute, promise.level, promise.explainer, promise.slice)
+    return [part for part in parts if part]
+
+
 def subject_of(results: Results, verdict: Verdict) -> list[str]:
     """What a promise is about, in words; nothing where it is about the model as a whole."""
     words, name = words_of(results), verdict.attribute

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
@@ -9,8 +10,17 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT, SURE
-from deepseek_report.findings.records import Row, cause_of, rows, unit_of
+from deepseek_report.findings.records import (
+    Row,
+    attribute_label,
+    cause_of,
+    rows,
+    share_of_cases,
+    unit_of,
+)
+from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.severity import severity, size_of
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
 
@@ -73,6 +83,71 @@ def _stated(results: Results) -> dict[str, Any]:
         name = target.explained_class
         return {"mean": predicted.stated, "observed": predicted.happened, "target": name}
     return {"mean": predicted.top_stated, "observed": predicted.top_happened, "target": ""}
+
+
+def within_groups(results: Results) -> list[Finding]:
+    """Groups of people whose probabilities are off by an amount of their own, beyond chance.
+
+    Named is a group whose shift is beyond chance and whose own interval, corrected for all groups,
+    leaves out that its probabilities are right: of two groups only one may be off.
+    """
+    apart = [row for row in rows(results, "group_calibration", "groups") if _is_off(row)]
+    if not apart:
+        return []
+    apart.sort(key=lambda row: -_least_off(row))
+    target = results.schema.target
+    attributes = list(dict.fromkeys(attribute_label(results, row["attribute"]) for row in apart))
+    return [
+        Finding(
+            id="stated_off",
+            severity=severity("people", size_of(_least_off(apart[0]), *CALIBRATION)),
+            message="stated_off",
+            values={
+                "attributes": attributes,
+                "groups": [_stated_to(results, row) for row in apart],
+                "target": target.explained_class if len(target.classes) == 2 else "",
+            },
+            evidence=("measures/group_calibration",),
+            section="bias",
+            cause=_cause_in_slice(results, apart),
+            touches=max(share_of_cases(results, row["n"]) for row in apart),
+        )
+    ]
+
+
+def _is_off(row: Row) -> bool:
+    return _is_sure(row) and _least_off(row) > 0
+
+
+def _least_off(row: Row) -> float:
+    """By how much the probabilities of a group are off at least, as a share; 0 if maybe not."""
+    low, high = finite(row.get("off_low")), finite(row.get("off_high"))
+    if low is None or high is None or low <= 0 <= high:
+        return 0.0
+    return min(abs(low), abs(high))
+
+
+def _stated_to(results: Results, row: Row) -> dict[str, Any]:
+    return {
+        "attribute": attribute_label(results, row["attribute"]),
+        "level": row["level"],
+        "n": int(row["n"]),
+        "stated": float(row["stated"]),
+        "observed": estimates.of_row(row, "observed", "observed"),
+        "off": estimates.of_row(row, "off", "off"),
+        "p": finite(row["p_adjusted"]),
+    }
+
+
+def _cause_in_slice(results: Results, apart: Sequence[Row]) -> str:
+    """The cause of the finding on the worst slice where that slice is the worst of these groups."""
+    worst = unexpected_slice(results)
+    first = apart[0]
+    if worst is None or worst["features"] != first["attribute"]:
+        return ""
+    if f"“{first['level']}”" not in str(worst["slice"]):
+        return ""
+    return cause_of(f"worst_slice_{task_of(results.schema.target).loss.key}")
 
 
 def leaning(results: Results) -> list[Finding]:

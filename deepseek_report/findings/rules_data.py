@@ -6,7 +6,7 @@ from typing import Any
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
@@ -22,12 +22,18 @@ from deepseek_report.findings.records import (
     rows,
     unit_of,
 )
+from deepseek_report.findings.severity import severity, size_of
+from deepseek_report.findings.tested_advice import refits_of, without_suspects
 from deepseek_report.tasks import task_of
+from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
 #: From this share of near copies on, certainly, they are told.
 NEAR_SHARE = 0.01
+#: By how much near copies flatter the score at least, moderate and large: of decisions an error
+#: rate, of numbers a share of the error on the other rows.
+FLATTERED = {True: (0.02, 0.1), False: (0.1, 0.5)}
 #: How many things of one kind a finding names.
 SHOWN = 2
 #: How many of the names that give a label away are told with what is attributed to them.
@@ -52,6 +58,7 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
     alike = sorted(alike, key=lambda issue: SEVERITIES.index(issue.severity))
     cues = _cues(results, alike) if check == "spurious_cues" else {}
     area = results.score("roc_auc") if check == "near_leak" else None
+    is_leak = check == "near_leak" and alike[0].severity in ("high", "medium")
     judged = (ArtifactId.measure("importance", cues["method"]),) if cues.get("attributed") else ()
     return Finding(
         id=f"data-{check}",
@@ -69,9 +76,10 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
             "grave": alike[0].severity == "high",
             "slight": alike[0].severity == "info",
             "area": estimates.of_score(area) if area else None,
+            "tested": without_suspects(results) if is_leak else [],
             **cues,
         },
-        evidence=("data", *judged),
+        evidence=("data", *judged, *(refits_of(results) if is_leak else ())),
         section="data",
     )
 
@@ -110,12 +118,7 @@ def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
 
 
 def near_copies(results: Results) -> list[Finding]:
-    """Test rows that are nearly training rows, by what they do to the score.
-
-    Grave where the model errs less on them beyond chance, or where so few others are left that the
-    score says nothing; a matter of doubt where they have the training row's label more often than
-    other rows do, else told.
-    """
+    """Test rows that are nearly training rows, by what they do to the score."""
     share, row = results.score("near_copies"), first(rows(results, "near_copies", "comparison"))
     if share is None or row is None or (share.low or 0.0) < NEAR_SHARE:
         return []
@@ -125,7 +128,7 @@ def near_copies(results: Results) -> list[Finding]:
     return [
         Finding(
             id="near_copies",
-            severity="high" if gains or (few and alike) else "medium" if alike else "low",
+            severity=_severity_of_copies(row, loss, few=few, alike=alike),
             message="near_copies",
             values={
                 "n": int(row["near"]),
@@ -145,6 +148,24 @@ def near_copies(results: Results) -> list[Finding]:
             section="bottlenecks",
         )
     ]
+
+
+def _severity_of_copies(row: Row, loss: Loss, *, few: bool, alike: bool) -> Severity:
+    """By how much they flatter the score at least, where they do so beyond chance.
+
+    Large where so few others are left that the score says nothing of new cases; of nothing that is
+    shown where they merely have the training row's label more often than other rows do.
+    """
+    if few and alike:
+        return severity("decision", "large")
+    if not _is_sure(row, "loss_p_value"):
+        return severity("decision", "moderate" if alike else "small", certain=not alike)
+    others = finite(row.get("other_loss")) or 1.0
+    least = finite(row.get("flattered_low"))
+    if least is None:  # runs of older versions hold no interval
+        least = row["near"] / row["n"] * (others - (finite(row.get("near_loss")) or 0.0))
+    least = least if loss.is_share else least / others
+    return severity("decision", size_of(least, *FLATTERED[loss.is_share]))
 
 
 def _is_sure(row: Row, name: str) -> bool:

@@ -25,8 +25,8 @@ from deepseek_report.findings.rules_groups import (
     said_promises,
     unkept,
 )
-from deepseek_report.findings.severity import severity_of_gap
-from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE
+from deepseek_report.findings.severity import severity, severity_of_gap
+from deepseek_report.findings.thresholds import severity_of_promise
 from deepseek_report.wording import estimates
 
 #: The whole before its part, see `metrics.fairness.group_gaps.ErrorGap`.
@@ -72,7 +72,7 @@ def _uneven(results: Results, tests: Sequence[Row]) -> Finding:
     promises = [v for row in tests for v in unkept(results, _GAPS, row["attribute"])]
     graves = [
         *(_severity(_apart(row)) for row in tests),
-        *(SEVERITY_OF_PROMISE[promise.outcome] for promise in promises),
+        *(severity_of_promise(promise) for promise in promises),
     ]
     values = _values(results, tests) | {"promises": said_promises(results, promises)}
     return _finding(results, "apart", gravest(graves), values)
@@ -103,13 +103,19 @@ def _severity(gap: Estimate) -> Severity:
 
 
 def _values(results: Results, tests: Sequence[Row]) -> dict[str, Any]:
-    gaps = [_gap(results, row) for row in tests]
+    gaps = sorted((_gap(results, row) for row in tests), key=_largest_first)
     return {
         "gaps": gaps,
         "attributes": [gap["attribute"] for gap in gaps],
         "decision": results.schema.target.favourable_class,
         "threshold": len(results.schema.target.classes) == 2,
     }
+
+
+def _largest_first(gap: dict[str, Any]) -> float:
+    """By the end of the interval that is nearer to no gap."""
+    apart: Estimate = gap["gap"]
+    return -(apart.value if apart.low is None else apart.low)
 
 
 def _apart(row: Row) -> Estimate:
@@ -139,9 +145,10 @@ def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
     key = row.get("surest_rate")
     ends = [own.get(row.get(f"surest_{side}")) for side in ("lowest", "highest")]
     if not key or None in ends:
-        return {"rates": None, "deserving": True}
+        return {"rates": None, "denied": None, "deserving": True}
     rates = [estimates.of_row(group, key, key) for group in ends if group is not None]
-    return {"rates": rates, "deserving": key == "tpr"}
+    denied = [rate.complement() for rate in rates]
+    return {"rates": rates, "denied": denied, "deserving": key == "tpr"}
 
 
 def error_gaps(results: Results) -> list[Finding]:
@@ -155,7 +162,7 @@ def error_gaps(results: Results) -> list[Finding]:
     return [
         Finding(
             id="error_gaps",
-            severity="medium" if apart else "info",
+            severity=severity("people", "moderate") if apart else "info",
             message="error_gaps_apart" if apart else "error_gaps_even",
             values={
                 "gaps": [_mean_gap(row) for row in chosen],
@@ -166,6 +173,16 @@ def error_gaps(results: Results) -> list[Finding]:
             section="bias",
         )
     ]
+
+
+def told_gap(results: Results, metric: str) -> Row | None:
+    """The gap in this error that speaks most clearly for a difference, where any is tested."""
+    tests = [
+        row
+        for row in rows(results, "group_rates", "tests")
+        if row["metric"] == metric and finite(row["p_adjusted"]) is not None
+    ]
+    return min(tests, key=_doubt, default=None)
 
 
 def _mean_gap(row: Row) -> dict[str, Any]:

@@ -15,25 +15,22 @@ from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
+    cause_of,
     first,
     is_crossing,
     rows,
     setting,
     share_of_cases,
+    subject,
 )
 from deepseek_report.findings.severity import severity_of_gap
-from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
+from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
 TOO_FEW = "too few to judge"
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
-_MESSAGES = {
-    "clear below": "impact_below",
-    "below but uncertain": "impact_uncertain_below",
-    "above but uncertain": "impact_uncertain_above",
-}
 RATES = ("measures/group_rates",)
 #: Scores of how evenly favourable decisions fall: one gap, seen in two ways.
 _OF_DECISIONS = frozenset({"impact_ratio", "demographic_parity_difference"})
@@ -64,10 +61,8 @@ def impact(results: Results) -> list[Finding]:
     unsure = [row for row in gravest if row["verdict"] in _GRAVITY and row not in clear]
     fine = [row for row in gravest if row["verdict"] not in _GRAVITY]
     findings = [_impact(results, row) for row in clear]
-    if len(unsure) > 1:
-        findings.append(_impact_uncertain(results, unsure))
-    else:
-        findings.extend(_impact(results, row) for row in unsure)
+    if unsure:
+        findings.append(_impact_uncertain(results, sorted(unsure, key=_least_sure)))
     return findings + ([_impact_fine(results, fine)] if fine else []) + _too_few(results, pairs)
 
 
@@ -87,6 +82,19 @@ def gravest_pairs(results: Results) -> list[Row]:
         if is_crossing(row) and _below(row) and not _is_explained(row, singles)
     ]
     return singles + ([_gravest(crossed)] if crossed else [])
+
+
+def told_pair(results: Results, *, crossings: bool) -> Row | None:
+    """The two groups that stand for all decisions: of the gravest verdict the lowest ratio.
+
+    None where no pair is judged. Pictures name the same pair as findings and tables.
+    """
+    judged = [
+        row
+        for row in rows(results, "impact_ratio", "pairs")
+        if row["verdict"] != TOO_FEW and is_crossing(row) == crossings
+    ]
+    return _gravest(judged) if judged else None
 
 
 def _is_explained(crossing: Row, singles: Sequence[Row]) -> bool:
@@ -132,6 +140,8 @@ def said_promises(results: Results, verdicts: Sequence[Verdict]) -> list[dict[st
     return [
         {
             "metric": words_of(results).label("metrics", verdict.metric),
+            "attribute": attribute_label(results, verdict.attribute),
+            "cause": cause_of(verdict.metric, *subject(verdict)),
             "side": verdict.side,
             "bound": verdict.bound,
             "set_by": verdict.set_by,
@@ -168,12 +178,16 @@ def _gravest(pairs: Sequence[Row]) -> Row:
     return min(pairs, key=gravity)
 
 
+def _least_sure(row: Row) -> tuple[bool, float]:
+    """First what is beyond chance, then what lies surest below: by the end that is nearer to 1."""
+    return not is_beyond_chance(row), float(row["high"])
+
+
 def _impact(results: Results, row: Row) -> Finding:
-    message = _MESSAGES[row["verdict"]]
     return Finding(
         id=f"impact-{row['attribute']}",
         severity=_severity(results, row),
-        message=message,
+        message="impact_below",
         values=_pair(results, row)
         | {"also": _also_below(results, row), "base": _label_rates(results, row)}
         | {"promises": _promises(results, [row])},
@@ -209,7 +223,7 @@ def _severity(results: Results, row: Row) -> Severity:
         maybe_large=True,
     )
     promises = unkept(results, _OF_DECISIONS, row["attribute"])
-    return gravest([own, *(SEVERITY_OF_PROMISE[promise.outcome] for promise in promises)])
+    return gravest([own, *(severity_of_promise(promise) for promise in promises)])
 
 
 def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:
@@ -230,7 +244,7 @@ def _limits(results: Results) -> tuple[str, ...]:
 
 
 def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
-    """One finding on all attributes for which the ratio may be below the declared one."""
+    """One finding on all attributes whose ratio may be below the declared one, surest first."""
     return Finding(
         id="impact-uncertain",
         severity=gravest(_severity(results, row) for row in unsure),
@@ -253,15 +267,19 @@ def _pairs(results: Results, pairs: Sequence[Row]) -> dict[str, Any]:
 
 
 def _pair(results: Results, row: Row) -> dict[str, Any]:
+    rate = _selection(results, row, "level", row["rate"], row["n"])
+    reference_rate = _selection(
+        results, row, "reference", row["reference_rate"], row["n_reference"]
+    )
     return {
         "attribute": attribute_label(results, row["attribute"]),
         "level": row["level"],
         "reference": row["reference"],
         "decision": results.schema.target.favourable_class,
-        "rate": _selection(results, row, "level", row["rate"], row["n"]),
-        "reference_rate": _selection(
-            results, row, "reference", row["reference_rate"], row["n_reference"]
-        ),
+        "rate": rate,
+        "denied": rate.complement(),
+        "reference_rate": reference_rate,
+        "reference_denied": reference_rate.complement(),
         "ratio": estimates.of_row(row, "ratio"),
         "difference": finite(row.get("difference")),
         "p": finite(row.get("p_adjusted")) if is_beyond_chance(row) else None,

@@ -8,12 +8,13 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.records import Row, attribute_label, first, rows, unit_of
 from deepseek_report.findings.rules_groups import is_beyond_chance
+from deepseek_report.findings.severity import severity, size_of
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 
 _METRIC = "part_performance"
-#: A gap in the share that is decided rightly whose lower end reaches this is large.
-LARGE = 0.10
+#: A gap in the share that is decided rightly, moderate and large, by the lower end.
+GAPS = (0.02, 0.10)
 
 
 def part_gaps(results: Results) -> list[Finding]:
@@ -71,12 +72,12 @@ def _unforeseen(part: Row) -> bool | None:
 
 
 def _severity(row: Row, is_share: bool, unforeseen: bool | None) -> Severity:
-    """A large gap that the model does not foresee is grave; a small foreseen one is slight."""
-    low = finite(row.get("low")) or 0.0
-    large = is_share and low >= LARGE
-    if unforeseen:
-        return "high" if large else "medium"
-    return "medium" if large or unforeseen is None else "low"
+    """By how large the gap is at least; one step less where the model's probabilities foresee it.
+
+    Of predicted numbers a gap is moderate, whatever the unit.
+    """
+    size = size_of(finite(row.get("low")) or 0.0, *GAPS) if is_share else "moderate"
+    return severity("decision", size, certain=unforeseen is not False)
 
 
 def _rates(results: Results, row: Row, worst: str, best: str) -> list[object]:

@@ -8,12 +8,12 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.records import cause_of, is_share, subject_of, unit_of
+from deepseek_report.findings.records import cause_of, is_share, subject, subject_of, unit_of
 from deepseek_report.findings.rules_errors import has_uneven_errors
 from deepseek_report.findings.rules_groups import has_doubtful_ratio
 from deepseek_report.findings.severity import severity
 from deepseek_report.findings.skill import has_skill, skill_score
-from deepseek_report.findings.thresholds import SEVERITY_OF_PROMISE, judge
+from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
@@ -36,8 +36,10 @@ _THRESHOLD_MESSAGE: dict[Outcome, str] = {
     "too uncertain to say": "threshold_uncertain",
     "not measured": "threshold_not_measured",
 }
-#: Messages of findings on promises, which stand in a table of their own.
+#: Messages of findings on promises, which stand by themselves on the first page: one that is not
+#: kept, and that all are.
 PROMISES = frozenset(_THRESHOLD_MESSAGE.values())
+ALL_MET = "thresholds_met"
 
 
 def skill(results: Results) -> list[Finding]:
@@ -85,9 +87,9 @@ def _all_met(results: Results, verdicts: list[Verdict]) -> Finding:
         name for verdict in verdicts for name in results.sources(verdict.metric, verdict.explainer)
     }
     return Finding(
-        id="thresholds_met",
+        id=ALL_MET,
         severity="info",
-        message="thresholds_met",
+        message=ALL_MET,
         values={"n": len(verdicts)},
         evidence=tuple(sorted(sources)),
         section="summary",
@@ -96,11 +98,11 @@ def _all_met(results: Results, verdicts: list[Verdict]) -> Finding:
 
 def _missed(results: Results, verdict: Verdict) -> Finding:
     message = _THRESHOLD_MESSAGE[verdict.outcome]
-    subject = [s for s in (verdict.attribute, verdict.level, verdict.explainer, verdict.slice) if s]
+    about = subject(verdict)
     words = words_of(results)
     return Finding(
-        id="-".join([message, verdict.metric, *subject]),
-        severity=SEVERITY_OF_PROMISE[verdict.outcome],
+        id="-".join([message, verdict.metric, *about]),
+        severity=severity_of_promise(verdict),
         message=message,
         values={
             "metric": words.label("metrics", verdict.metric),
@@ -115,7 +117,7 @@ def _missed(results: Results, verdict: Verdict) -> Finding:
         evidence=results.sources(verdict.metric, verdict.explainer)
         or (ArtifactId.measure(verdict.metric),),
         section=_home(results, verdict.metric),
-        cause=cause_of(verdict.metric, *subject),
+        cause=cause_of(verdict.metric, *about),
     )
 
 
@@ -144,14 +146,12 @@ def _against(results: Results, gain: Score, model: Score | None) -> Finding:
     low, high = ends(gain)
     kind = "better" if low > 0 else "worse" if high < 0 else "level"
     simpler = gain.predictor != "gradient_boosting"
-    grade: dict[str, Severity] = {"better": "info", "worse": "medium", "level": "low"}
-    if simpler:
-        grade = {"better": "info", "worse": "high", "level": "medium"}
+    grade = severity("decision", "large" if simpler else "moderate", certain=kind == "worse")
     task = task_of(results.schema.target)
     theirs = results.score(task.held.key, predictor=gain.predictor)
     return Finding(
         id=f"baseline-{gain.predictor}",
-        severity=grade[kind],
+        severity="info" if kind == "better" else grade,
         message=f"baseline_{kind}",
         values={
             "predictor": words_of(results).label("predictors", gain.predictor),

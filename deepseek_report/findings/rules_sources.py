@@ -25,7 +25,8 @@ from deepseek_report.findings.records import (
     setting,
 )
 from deepseek_report.findings.rules_groups import gravest
-from deepseek_report.findings.severity import severity_of_gap
+from deepseek_report.findings.severity import severity, severity_of_gap
+from deepseek_report.findings.tested_advice import refits_of, without_attributes
 from deepseek_report.metrics.fairness.direct_use import SEPARATOR
 from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
 from deepseek_report.statistics.intervals import holm
@@ -52,6 +53,7 @@ def direct_use(results: Results) -> list[Finding]:
 
 
 def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Finding:
+    scores = sorted(scores, key=lambda score: -ends(score)[0])
     used = [_use_of(results, score) for score in scores]
     return Finding(
         id=message,
@@ -61,8 +63,11 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
             "attributes": [use["attribute"] for use in used],
             "used": used,
             "decision": results.schema.target.favourable_class,
+            "tested": without_attributes(results, [score.attribute for score in scores])
+            if message == "direct_use"
+            else [],
         },
-        evidence=("measures/direct_use",),
+        evidence=("measures/direct_use", *refits_of(results)),
         section="bias",
         touches=max(score.value for score in scores),
     )
@@ -117,7 +122,7 @@ def _proxy(results: Results, strong: Sequence[Score]) -> Finding:
     clear = any(score.value >= PROXY_STRONG for score in strong)
     return Finding(
         id="proxies",
-        severity="medium" if clear else "low",
+        severity=severity("people", "large" if clear else "moderate", certain=False),
         message="proxy",
         values={
             "attributes": [attribute_label(results, score.attribute) for score in strong],

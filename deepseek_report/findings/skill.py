@@ -7,6 +7,9 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
 
+#: By what a model is known where no threshold is declared, the first that is there.
+_MAIN = ("roc_auc", "balanced_accuracy", "accuracy", "mae", "r2")
+
 
 def has_skill(results: Results) -> bool | None:
     """Whether the whole 95 % interval of the primary score is above what the best constant gets.
@@ -33,3 +36,16 @@ def skill_score(results: Results) -> Score | None:
         return None
     score = results.score(task_of(results.schema.target).skill.key)
     return None if score is None or finite(score.value) is None else score
+
+
+def main_score(results: Results) -> Score | None:
+    """The metric of the first threshold that is about the model itself, else a usual one."""
+    promised = [
+        str(threshold["metric"])
+        for threshold in (results.config.get("report") or {}).get("thresholds") or []
+    ]
+    for name in (*promised, *_MAIN):
+        score = results.score(name)
+        if score is not None and finite(score.value) is not None:
+            return score
+    return None

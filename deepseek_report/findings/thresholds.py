@@ -13,16 +13,20 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.severity import Harm, severity
 from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
 CONTROL = "random"
-#: How grave a promise is that is not kept, by its outcome.
-SEVERITY_OF_PROMISE: Mapping[Outcome, Severity] = {
-    "not met": "high",
-    "too uncertain to say": "medium",
-    "not measured": "medium",
-}
+
+
+def severity_of_promise(verdict: Verdict) -> Severity:
+    """How grave a promise is that is not met; one step less where that is only possible.
+
+    One about an explanation method harms what is told of the model, and never outranks people.
+    """
+    harm: Harm = "method" if verdict.explainer else "people" if verdict.attribute else "decision"
+    return severity(harm, "large", certain=verdict.outcome == "not met")
 
 
 def outcome(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,18 +22,23 @@ from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.rendering import markdown, output, page_parts, pipe_tables
 from deepseek_report.rendering.environment import Environment, build_environment
-from deepseek_report.rendering.markdown import REFERENCE, Markdown
+from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.report_options import BRIEF, ReportOptions
+from deepseek_report.rendering.table_files import FiledTable
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.of_results import words_of
-from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import WordedFinding, Wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
-_DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
+_DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau|finding)-[A-Za-z0-9-]+)")
+_LINK = re.compile(f"{LINK[0]}([a-z0-9-]+) ([a-z0-9-]+){LINK[1]}(.*?){LINK[2]}", re.DOTALL)
 #: What Quarto's page looks like; beside the document, so that `quarto preview` finds it.
 STYLESHEET = "report.css"
+#: Rows of a table of a section that the report itself shows, in the open and inside of a fold;
+#: the others stand in a file beside it, unless they are too few to be worth one.
+_MOST_SHOWN, _MOST_FOLDED, _NOT_WORTH_A_FILE = 12, 6, 2
 _BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -70,6 +75,25 @@ def write_qmd(
     return Document(path, writer.failures)
 
 
+def write_brief(
+    results: Results,
+    first: SectionContent,
+    options: ReportOptions,
+    folder: Path,
+    run_digest: str,
+    templates: Sequence[Path] = (),
+) -> Path:
+    """Write `brief.qmd` beside the report: its first page on paper, with a place to sign.
+
+    first : the content of the section `summary`, from which the report's first screen is made.
+    run_digest : SHA-256 of the results, by which a reader tells that the brief belongs to them.
+    """
+    writer = _DocumentWriter(results, [], options, folder, templates)
+    path = folder / BRIEF
+    output.write_text(path, writer.brief(first, run_digest))
+    return path
+
+
 def _clear(folder: Path) -> None:
     """Leave no picture or table of an earlier document."""
     for name in ("figures", "tables"):
@@ -101,21 +125,28 @@ class _DocumentWriter:
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
             picture=self.picture,
+            picture_file=self.picture_file,
             picture_names=self.picture_names,
             further_pictures=self.further_pictures,
             table=self.table,
             placed=self.placed,
+            filed=self.filed,
+            file_link=markdown.file_link,
             case_browser=self.case_browser,
             measured=self.measured_table,
             further_tables=self.further_tables,
             ref=markdown.reference,
             anchor=markdown.anchor,
+            opening=markdown.opening,
             section_ref=self.section_ref,
+            finding_link=self.finding_link,
+            small_picture=self.small_picture,
             code=markdown.inline_code,
             code_block=markdown.code_block,
             options=self.options,
             run_id=self.results.run_id,
         )
+        self.environment.filters["section_ref"] = self.section_ref
         module = self.environment.get_template("_macros.qmd.j2").module
         self.macros = {
             name: macro for name, macro in vars(module).items() if not name.startswith("_")
@@ -128,7 +159,22 @@ class _DocumentWriter:
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
         return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
 
+    def brief(self, first: SectionContent, run_digest: str) -> str:
+        values = {
+            "section": first,
+            "values": first.values,
+            "front_matter": Markdown(front_matter(self.options, brief=True)),
+            "digest": f"sha256:{run_digest}",
+        }
+        text = self._render("brief.qmd.j2", values)
+        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+
     def _section(self, content: SectionContent) -> Markdown:
+        """A section as its template has it, with the cards of its findings that are not there."""
+        body = self._body(content)
+        return body + self._further_findings(content, body)
+
+    def _body(self, content: SectionContent) -> Markdown:
         self.section = content.name
         values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
@@ -145,6 +191,15 @@ class _DocumentWriter:
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             self.used, self.measured = before, tables_before  # what it had placed is lost
             return self._failed(content, error)
+
+    def _further_findings(self, content: SectionContent, body: str) -> Markup:
+        """The findings of a section that its template does not show."""
+        left = [
+            self.macros["finding"](finding)
+            for finding in content.values.get("findings", ())
+            if isinstance(finding, WordedFinding) and f"{{#{_card_of(finding)}" not in body
+        ]
+        return self._under("further_findings", left)
 
     def _note(self, section: str) -> Markdown:
         """What a person wrote beside this section."""
@@ -206,6 +261,35 @@ class _DocumentWriter:
         lead = self._text("how_to_read")
         return Markdown(_figure(picture, self.words, lead, twin=self._has_twin(picture)))
 
+    def picture_file(self, name: str) -> Markup:
+        """What a picture says, with a link to it; the picture is a file of the run folder."""
+        picture = self.results.pictures.get(name)
+        if picture is None:
+            return self._absent(name)
+        self.used.add(f"fig-{name}")
+        self._write_picture(picture)
+        link = markdown.file_link(f"figures/{markdown.slug(name)}.svg")
+        named = self._text("picture_filed", title=self.words.say(picture.title), page=link)
+        return Markdown(f"\n\n{named}\n\n")
+
+    def small_picture(self, name: str) -> Markup:
+        """A picture without number and note, beside its full form elsewhere; nothing without it."""
+        picture = self.results.pictures.get(name)
+        if picture is None:
+            return Markdown("")
+        self._write_picture(picture)
+        title, alt = (
+            markdown.plain_braces(self.words.say(text)) for text in (picture.title, picture.alt)
+        )
+        image = f'![{title}](figures/{markdown.slug(name)}.svg){{fig-alt="{alt}"}}'
+        return Markdown(f"\n\n::: {{.small-picture}}\n{image}\n:::\n\n")
+
+    def finding_link(self, finding: WordedFinding, text: str) -> Markup:
+        """The text as a link to the card of a finding, or to its section where it has no card."""
+        section = f"sec-{markdown.slug(finding.section)}"
+        written = markdown.one_line(text)
+        return Markdown(f"{LINK[0]}{_card_of(finding)} {section}{LINK[1]}{written}{LINK[2]}")
+
     def _absent(self, name: str) -> Markup:
         reasons = [
             self._text("not_drawn", name=name, reason=reason)
@@ -238,33 +322,81 @@ class _DocumentWriter:
         columns: Any = None,
         formats: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
         csv: bool = True,
+        most: int | None = None,
     ) -> Markup:
         """A sortable table with a CSV beside it.
 
         rows : a data frame or mappings. columns : {key: heading}, keys, or None for all. A row may
         hold `<key>__sort`, by which the column is ordered instead of its text. formats : {key:
-        macro that writes the cells of this column}, such as `{"verdict": verdict}`.
+        macro that writes the cells of this column}, such as `{"verdict": verdict}`. most : rows
+        that the report itself shows; where there are more, all of them stand in a page and a CSV
+        beside it, and a line below the table names the page.
         """
-        name = self._unused(markdown.slug(id))
-        say = TemplateTexts(self.words).say
-        rows = [{key: say(cell) for key, cell in row.items()} for row in pipe_tables.as_rows(rows)]
-        chosen = pipe_tables.choose_columns(rows, columns, self.words)
-        if not rows or not chosen:
-            return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")
-        text = markdown.caption(caption)
-        if csv:
-            self._write_csv(name, rows, [column.key for column in chosen])
-            link = markdown.escape(self._text("csv"))
-            text = Markdown(f"{text} [{link}](tables/{name}.csv){{.csv}}".strip())
-        shown = [row | {k: f(row[k]) for k, f in formats.items() if k in row} for row in rows]
-        body = pipe_tables.pipe_table(shown, chosen, self.words)
-        return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {{#tbl-{name}}}\n\n")
+        shown = ShownTable(id, caption, columns, tuple(pipe_tables.as_rows(rows)))
+        return self._table(shown, formats, csv, most)
 
-    def placed(self, shown: ShownTable) -> Markup:
-        """A table with its own words, inside a fold where it says so; nothing without rows."""
+    def _table(
+        self,
+        shown: ShownTable,
+        formats: Mapping[str, Callable[[Any], Any]],
+        csv: bool,
+        most: int | None,
+    ) -> Markdown:
+        whole = self._whole(shown)
+        if not whole:
+            return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")
+        text, rows, more = markdown.caption(shown.caption), whole.rows, ""
+        if most is not None and len(rows) > most + _NOT_WORTH_A_FILE:
+            rows, more = rows[:most], self._rest(whole, most)
+        elif csv:
+            whole.write_csv(self.folder)
+            link = markdown.escape(self._text("csv"))
+            text = Markdown(f"{text} [{link}]({whole.csv}){{.csv}}".strip())
+        rows = [{**row, **{k: f(row[k]) for k, f in formats.items() if k in row}} for row in rows]
+        visible = [column for column in whole.columns if column.key not in shown.aside]
+        body = pipe_tables.pipe_table(rows, visible, self.words)
+        identity = f"{{#tbl-{whole.name}}}"
+        return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {identity}\n\n{more}")
+
+    def filed(self, rows: Any, id: str, caption: str, columns: Any = None) -> Markup:  # noqa: A002
+        """What a table says and how long it is, with a link to it; the table is a file."""
+        whole = self._whole(ShownTable(id, caption, columns, tuple(pipe_tables.as_rows(rows))))
+        if not whole:
+            return Markdown("")
+        links = self._write_file(whole)
+        return Markdown(self._text("filed", caption=caption, rows=len(whole.rows), **links))
+
+    def _whole(self, shown: ShownTable) -> FiledTable:
+        """All of a table in the language of the report, under a name that no other has."""
+        say = TemplateTexts(self.words).say
+        rows = [{key: say(cell) for key, cell in row.items()} for row in shown.rows]
+        columns = pipe_tables.choose_columns(rows, shown.columns, self.words)
+        name = self._unused(markdown.slug(shown.id))
+        return FiledTable(name, markdown.plain(shown.caption), rows, columns)
+
+    def _rest(self, whole: FiledTable, shown: int) -> str:
+        """Where the rows are that the report does not show."""
+        links = self._write_file(whole)
+        line = self._text("rest", shown=shown, rows=len(whole.rows), **links)
+        return f"::: {{.rest}}\n{line}\n:::\n\n"
+
+    def _write_file(self, whole: FiledTable) -> dict[str, Markdown]:
+        whole.write_csv(self.folder)
+        whole.write_page(self.folder, self.words, self.options.language)
+        return {
+            "page": markdown.file_link(whole.page),
+            "csv": Markdown(f"[{markdown.escape(self._text('csv'))}]({whole.csv}){{.file}}"),
+        }
+
+    def placed(self, shown: ShownTable, most: int | None = None) -> Markup:
+        """A table with its own words, inside a fold where it says so; nothing without rows.
+
+        most : rows that the report itself shows; fewer where it is folded, unless given.
+        """
         if not shown:
             return Markdown("")
-        body = self.table(shown.rows, shown.id, shown.caption, shown.columns)
+        most = most or (_MOST_FOLDED if shown.folded else _MOST_SHOWN)
+        body = self._table(shown, {}, True, most)
         body = Markdown.escape(shown.before) + body
         if not shown.folded:
             return body
@@ -281,11 +413,17 @@ class _DocumentWriter:
         path.write_text(dump_json(cases), encoding="utf-8", newline="\n")
         return Markdown("\n\n::: {.case-browser}\n:::\n\n")
 
-    def measured_table(self, metric: str, name: str = "") -> Markup:
-        """A table of a metric, in its own words; `name` is that of the metric if left out."""
+    def measured_table(
+        self, metric: str, name: str = "", *, fold: bool = True, most: int | None = None
+    ) -> Markup:
+        """A table of a metric, in its own words; `name` is that of the metric if left out.
+
+        fold : False where it stands inside of a fold already. most : see `placed`.
+        """
         key = (metric, name or metric)
         self.measured.add(key)
-        return self.placed(measured_table(self.results, self.section, *key))
+        shown = measured_table(self.results, self.section, *key)
+        return self.placed(shown if fold else replace(shown, folded=False), most)
 
     def further_tables(self, section: str) -> Markup:
         """The tables that name this section and stand nowhere yet, under a heading of their own."""
@@ -302,13 +440,14 @@ class _DocumentWriter:
         self.used.add(f"tbl-{chosen}")
         return chosen
 
-    def _write_csv(self, name: str, rows: Sequence[Mapping[str, Any]], keys: list[str]) -> None:
-        path = self.folder / "tables" / f"{name}.csv"
-        path.write_text(pipe_tables.csv_text(rows, keys), encoding="utf-8", newline="\n")
-
     def section_ref(self, name: str) -> Markdown:
         """A reference to a section, or its name where the report does not have it."""
         return markdown.reference("sec", name)
+
+
+def _card_of(finding: WordedFinding) -> str:
+    """The identifier of the card of a finding."""
+    return f"finding-{markdown.slug(finding.id)}"
 
 
 def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -> str:
@@ -327,7 +466,10 @@ def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -
 
 
 def _resolve(text: str, say: Callable[..., str]) -> str:
-    """References to what the document defines; what it does not define is named as absent."""
+    """References and links to what the document defines.
+
+    A reference to what it does not define names it as absent; of such a link the text stays.
+    """
     defined = set(_DEFINED.findall(text))
 
     def written(match: re.Match[str]) -> str:
@@ -336,17 +478,22 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
             return f"@{target}"
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
-    return _REFERENCE.sub(written, text)
+    def linked(match: re.Match[str]) -> str:
+        target = next((name for name in match.groups()[:2] if name in defined), None)
+        return f"[{match[3]}](#{target})" if target else match[3]
+
+    return _LINK.sub(linked, _REFERENCE.sub(written, text))
 
 
-def front_matter(options: ReportOptions) -> str:
+def front_matter(options: ReportOptions, *, brief: bool = False) -> str:
     """The YAML head of the document; titles are Markdown there, so they are escaped."""
     head: dict[str, Any] = {"title": markdown.escape(options.title)}
     if options.subtitle:
         head["subtitle"] = markdown.escape(options.subtitle)
     if options.author:
         head["author"] = markdown.escape(options.author)
-    head |= {"lang": options.language, "format": dict(_FORMATS)}
+    head["lang"] = options.language
+    head |= {"brief": True} if brief else {"format": dict(_FORMATS)}
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
 

@@ -9,6 +9,7 @@ import html
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
 _CASES = '<div class="case-browser">'
 _PLOTLY = "plotly-report.min.js.gz"
+#: A section in the contents, and the sections that are a door of the report by themselves.
+_ENTRY = re.compile(r'<li><a href="#sec-([\w-]+)" id="toc-sec-')
+_DOORS = frozenset({"summary", "cases"})
 
 
 def render_html(document: Path) -> Path:
@@ -40,14 +44,31 @@ def render_html(document: Path) -> Path:
             "--syntax-highlighting=none",
         )
         page = long_document.convert(document, template, arguments)
+        page = with_doors(page, words.text("page.audit"))
     path = document.with_suffix(".html")
     output.write_text(path, assemble(page, document.parent))
     return path
 
 
+def with_doors(page: str, audit: str) -> str:
+    """The page with a label in its contents where the sections of the audit begin.
+
+    The decision and the cases are doors of one section each, and name themselves.
+    """
+    entries = list(_ENTRY.finditer(page))
+    if "summary" not in [entry[1] for entry in entries]:
+        return page
+    first = next((entry for entry in entries if entry[1] not in _DOORS), None)
+    if first is None:
+        return page
+    label = f'<li class="door">{html.escape(audit)}</li>\n'
+    return page[: first.start()] + label + page[first.start() :]
+
+
 def assemble(page: str, folder: Path) -> str:
     """Put style, script, pictures and the packed interactive figures into the page."""
-    page = _CANVAS.sub(lambda match: _canvas(match, folder), page)
+    times: Counter[str] = Counter()
+    page = _CANVAS.sub(lambda match: _canvas(match, folder, times), page)
     twins = sorted(set(_TWIN.findall(page)))
     data, hashes = _data(folder, twins)
     has_cases = _CASES in page
@@ -65,7 +86,8 @@ def assemble(page: str, folder: Path) -> str:
     return page
 
 
-def _canvas(match: re.Match[str], folder: Path) -> str:
+def _canvas(match: re.Match[str], folder: Path, times: Counter[str]) -> str:
+    """A picture inside of the page; `times` counts how often each stands in it already."""
     source = html.unescape(match[2])
     path = folder / source
     if not path.resolve().is_relative_to(folder.resolve()) or path.suffix != ".svg":
@@ -75,11 +97,13 @@ def _canvas(match: re.Match[str], folder: Path) -> str:
     except FileNotFoundError:
         raise RenderError(f"{path}: the picture is missing; render the run again") from None
     alt = html.unescape(match[3])
-    wide = svg_parts.inline_svg(text, path.stem, alt)
+    times[source] += 1
+    name = path.stem if times[source] == 1 else f"{path.stem}-{times[source]}"
+    wide = svg_parts.inline_svg(text, name, alt)
     small = path.parent / "narrow" / path.name
     if not small.exists():
         return f"{match[1]}>{wide}"
-    narrow = svg_parts.inline_svg(small.read_text(encoding="utf-8"), f"{path.stem}-narrow", alt)
+    narrow = svg_parts.inline_svg(small.read_text(encoding="utf-8"), f"{name}-narrow", alt)
     return f'{match[1]}><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, Undefined, nodes
+from jinja2 import BytecodeCache, FileSystemLoader, StrictUndefined, Undefined, nodes
+from jinja2.bccache import Bucket
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -15,7 +16,7 @@ from deepseek_report.rendering import markdown
 from deepseek_report.rendering.markdown import Markdown
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.display_cells import DASH
-from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import Compiled, Wording
 
 #: Filters that would escape as HTML, which protects nothing in Markdown.
 _HTML_FILTERS = ("xmlattr", "urlize", "wordwrap", "striptags", "tojson", "format", "pprint")
@@ -30,6 +31,20 @@ class _Generator(CodeGenerator):
             self.visit(part, frame)
             self.write(", ")
         self.write("))")
+
+
+class _InMemory(BytecodeCache):
+    """Templates that this process compiled before, for a report in the same language."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled = compiled
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.compiled.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self.compiled[bucket.key, bucket.checksum] = bucket.code
 
 
 class Environment(ImmutableSandboxedEnvironment):
@@ -111,6 +126,7 @@ def build_environment(folders: Iterable[Path], words: Wording) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_InMemory(words.compiled),
     )
     for name in _HTML_FILTERS:
         environment.filters.pop(name, None)

@@ -34,6 +34,8 @@ _HARMFUL = re.compile(
 )
 #: Marks between which `document` looks for references; never left in text from data.
 REFERENCE = ("\ue000", "\ue001")
+#: Likewise of links: before the targets, behind them, and behind the text of the link.
+LINK = ("\ue006", "\ue007", "\ue008")
 
 
 class Markdown(Markup):
@@ -139,6 +141,24 @@ def anchor(kind: str, name: str) -> Markdown:
     return Markdown(f"{{#{kind}-{slug(name)}}}")
 
 
+def opening(kind: str, name: str) -> Markdown:
+    """The beginning `{#kind-name` of the attributes of a block."""
+    return Markdown(f"{{#{kind}-{slug(name)}")
+
+
 def one_line(text: str) -> Markdown:
     """Markdown without line breaks, as a table cell or a heading needs it."""
     return Markdown(re.sub(r"[ \t]*\n\s*", " ", Markdown.escape(text)).strip(" \n"))
+
+
+def file_link(path: str) -> Markdown:
+    """A link to a file of the run folder, named by its path; in print the path alone stands."""
+    return Markdown(f"[{escape(path)}]({path}){{.file}}")
+
+
+def plain(text: str) -> str:
+    """The text of a caption or heading without the marks of Markdown, if it is Markdown."""
+    return _PLAIN_MARKS.sub("", str(text)) if isinstance(text, Markup) else clean(text)
+
+
+_PLAIN_MARKS = re.compile(r"\]\{[^}]*\}|[\[\\`*\ue000\ue001]")

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from deepseek_report.artifacts.bounds import TEXT, bounded
 from deepseek_report.artifacts.verbatim import Verbatim
-from deepseek_report.rendering.markdown import Markdown, clean, one_line
+from deepseek_report.rendering.markdown import Markdown, one_line, plain
 from deepseek_report.sections.shared.display_cells import DASH
 from deepseek_report.wording.words import Wording
 
@@ -124,11 +124,15 @@ def _csv_cell(value: Any) -> Any:
         value = ", ".join(value)
     if not isinstance(value, str):
         return value
-    text = _MARKS.sub("", str(value)) if isinstance(value, Markup) else clean(value)
+    text = plain(value)
     return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
 
 
-_MARKS = re.compile(r"\]\{[^}]*\}|[\[\\`*\ue000\ue001]")
+def plain_cell(value: Any, words: Wording) -> str:
+    """A cell as plain text: what it says in the report, without marks."""
+    if isinstance(value, list | tuple):
+        value = ", ".join(value)
+    return plain(value) if isinstance(value, str) else cell_text(value, words)
 
 
 def _is_number(text: str) -> bool:

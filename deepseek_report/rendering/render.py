@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deepseek_report.errors import RenderError
+from deepseek_report.rendering.report_options import BRIEF
 
 
 def render(folder: Path, formats: Sequence[str] = ("html",), engine: str = "auto") -> list[Path]:
@@ -14,7 +15,7 @@ def render(folder: Path, formats: Sequence[str] = ("html",), engine: str = "auto
     Parameters
     ----------
     folder : holds `report.qmd`, `figures/` and `tables/`; nothing else is read.
-    formats : any of html, pdf, docx.
+    formats : any of `report_options.FORMATS`. The brief is set by the embedded engine.
     engine : "embedded" or "auto" (the same: it looks alike everywhere), or "quarto".
 
     Returns
@@ -27,13 +28,19 @@ def render(folder: Path, formats: Sequence[str] = ("html",), engine: str = "auto
     unknown = [name for name in formats if name not in _EMBEDDED]
     if unknown:
         raise RenderError(f"format {unknown[0]!r}: choose from {', '.join(_EMBEDDED)}")
-    if engine == "quarto":
-        from deepseek_report.rendering import quarto
-
-        return quarto.render(document, formats)
-    if engine not in {"auto", "embedded"}:
+    if engine not in {"auto", "embedded", "quarto"}:
         raise RenderError(f"engine {engine!r}: choose from auto, embedded, quarto")
-    return [_EMBEDDED[name](document) for name in formats]
+    whole = [name for name in formats if name != "brief"] if engine == "quarto" else []
+    pages = _by_quarto(document, whole)
+    return [pages[name] if name in pages else _EMBEDDED[name](document) for name in formats]
+
+
+def _by_quarto(document: Path, formats: Sequence[str]) -> dict[str, Path]:
+    if not formats:
+        return {}
+    from deepseek_report.rendering import quarto
+
+    return dict(zip(formats, quarto.render(document, formats), strict=True))
 
 
 def _html(document: Path) -> Path:
@@ -48,10 +55,24 @@ def _pdf(document: Path) -> Path:
     return render_pdf(document)
 
 
+def _brief(document: Path) -> Path:
+    from deepseek_report.rendering.typeset import render_pdf
+
+    source = document.with_name(BRIEF)
+    if not source.exists():
+        raise RenderError(f"{source}: there is no brief in this folder; render the run again")
+    return render_pdf(source)
+
+
 def _docx(document: Path) -> Path:
     from deepseek_report.rendering.word import render_docx
 
     return render_docx(document)
 
 
-_EMBEDDED: Mapping[str, Callable[[Path], Path]] = {"html": _html, "pdf": _pdf, "docx": _docx}
+_EMBEDDED: Mapping[str, Callable[[Path], Path]] = {
+    "html": _html,
+    "pdf": _pdf,
+    "docx": _docx,
+    "brief": _brief,
+}

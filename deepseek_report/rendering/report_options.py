@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Level
+from deepseek_report.wording.case_words import CaseWords
 
-Format = Literal["html", "pdf", "docx"]
+Format = Literal["html", "brief", "pdf", "docx"]
 Engine = Literal["auto", "embedded", "quarto"]
+#: The source of the brief, beside that of the report.
+BRIEF = "brief.qmd"
+#: Every format, in the order in which they are offered.
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def page_of(name: Format) -> str:
+    """The file of a format: `report.html`, `brief.pdf`."""
+    return "brief.pdf" if name == "brief" else f"report.{name}"
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """A report in HTML, and in PDF or DOCX where asked for.
+    """A report in HTML; in PDF or DOCX, and a brief of one or two pages to sign, where asked for.
 
     thresholds : what was promised; the summary says which promises were met.
     fail_on : whether a threshold that is not met gives exit code 3.
@@ -44,6 +54,7 @@ class ReportOptions:
         aggregates and the cases that are named; "aggregate", nothing about one person.
     privacy_floor : fewest instances that a published count may rest on, below "full".
     cases : rows that get a page of their own, each by its number in the source, counted from 0.
+    words : what cases, decisions and groups are called, in the words of those who act on them.
     """
 
     title: str = "Model report"
@@ -60,3 +71,4 @@ class ReportOptions:
     privacy: Level = "full"
     privacy_floor: Annotated[int, Field(ge=2, le=1000)] = 5
     cases: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    words: CaseWords = field(default_factory=CaseWords)

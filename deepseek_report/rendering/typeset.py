@@ -12,17 +12,33 @@ from deepseek_report.errors import RenderError
 from deepseek_report.rendering import output, pandoc
 
 _POINTS_PER_INCH = 200.0
+#: The standard for PDFs that screen readers can read, ISO 14289-1, by Typst's name; and how the
+#: messages of Typst name it.
+_ACCESSIBLE, _ITS_NAME = "ua-1", "PDF/UA"
 
 
 def render_pdf(document: Path) -> Path:
-    """Write `report.pdf` beside the document."""
+    """Write a PDF of the same name beside the document.
+
+    It keeps to PDF/UA-1 unless something in the document, such as a heading that skips a level in
+    a section of one's own, stands against that; then it has the tags of its structure all the same.
+    """
     template = shipped("templates") / "typst" / "report.typ"
     source = pandoc.convert(
         document, "typst", (f"--template={template}", "--standalone", "--wrap=none")
     )
     path = document.with_suffix(".pdf")
-    output.write_bytes(path, compile_pdf(source, document.parent))
+    output.write_bytes(path, _accessible_pdf(source, document.parent))
     return path
+
+
+def _accessible_pdf(source: str, root: Path) -> bytes:
+    try:
+        return compile_pdf(source, root, [_ACCESSIBLE])
+    except RenderError as error:
+        if _ITS_NAME not in str(error):
+            raise
+        return compile_pdf(source, root)
 
 
 def rasterise(pictures: Sequence[Path]) -> list[bytes]:
@@ -35,12 +51,17 @@ def rasterise(pictures: Sequence[Path]) -> list[bytes]:
     return made if isinstance(made, list) else [made]
 
 
-def compile_pdf(source: str, root: Path) -> bytes:
-    """Compile Typst source; files are read below `root` alone."""
-    return bytes(_compile(source, root, "pdf"))
+def compile_pdf(source: str, root: Path, standards: Sequence[str] = ()) -> bytes:
+    """Compile Typst source; files are read below `root` alone.
+
+    standards : that the file must keep to, by Typst's names.
+    """
+    return bytes(_compile(source, root, "pdf", standards))
 
 
-def _compile(source: str, root: Path, output: Literal["pdf", "png"]) -> Any:
+def _compile(
+    source: str, root: Path, output: Literal["pdf", "png"], standards: Sequence[str] = ()
+) -> Any:
     import typst
 
     compile_: Any = typst.compile
@@ -51,6 +72,7 @@ def _compile(source: str, root: Path, output: Literal["pdf", "png"]) -> Any:
             font_paths=_font_folders(),
             format=output,
             ppi=_POINTS_PER_INCH,
+            pdf_standards=list(standards),
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise RenderError(f"typst: the document in {root} could not be set: {error}") from None

@@ -25,7 +25,7 @@ from deepseek_report.rendering.markdown import slug
 from deepseek_report.rendering.output import write_text
 from deepseek_report.rendering.paper import latex_table, picture_pdfs
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.report_options import Format, ReportOptions
+from deepseek_report.rendering.report_options import Format, ReportOptions, page_of
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.studies.compared import Compared, contents
@@ -107,7 +107,7 @@ def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenCom
     with _work_folder(target) as work:
         sentences = _write(work, comparison, opened, identity, options)
         replace_folder(work, target)
-    pages = [target / f"report.{name}" for name in options.formats]
+    pages = [target / page_of(name) for name in options.formats]
     return WrittenComparison(target, pages, sentences)
 
 

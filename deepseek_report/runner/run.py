@@ -20,6 +20,7 @@ from deepseek_report.config.portable import CALL, PortablePaths
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.privacy.record import told_overrides
 from deepseek_report.provenance import git_revision
+from deepseek_report.rendering.report_options import page_of
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import REPORT, Reporter
@@ -246,7 +247,7 @@ def _whole(folder: Path) -> Finished | None:
         return None
     if any(problem["kind"] == "failed" for problem in record["problems"]):
         return None
-    pages = [folder / f"report.{name}" for name in record["config"]["report"]["formats"]]
+    pages = [folder / page_of(name) for name in record["config"]["report"]["formats"]]
     if not all(page.is_file() for page in pages):
         return None
     return Finished(

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.rounding import interval, number
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import DeepseekReportError, error_code
+from deepseek_report.findings.skill import main_score
 from deepseek_report.runner.execution.execute import carry_out
 from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.execution.outcomes import Execution
@@ -23,7 +24,6 @@ from deepseek_report.runner.planning.sweeping import SweepJob
 from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, write_run
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.past_runs import past_run
-from deepseek_report.sections.summary import main_score
 from deepseek_report.store.holding import held
 
 

@@ -148,7 +148,8 @@ def _direct_use(draft: Draft) -> dict[str, ShownTable]:
         for row in rows(draft.results, "direct_use", "swaps")
     ]
     swapped, split = (
-        View(f"bias-{name}", f"direct_use.{name}", _OF_DIRECT_USE[name]) for name in _OF_DIRECT_USE
+        View(f"bias-{name}", f"direct_use.{name}", _OF_DIRECT_USE[name], folded=name == "swaps")
+        for name in _OF_DIRECT_USE
     )
     return {
         "swaps": draft.metric_table("direct_use", "swaps", swaps, swapped),
@@ -166,7 +167,8 @@ _PROXIES = TableType(
         Column("auc", "number"),
         Column("features"),
         Column("n", "count"),
-    )
+    ),
+    folded=True,
 )
 
 

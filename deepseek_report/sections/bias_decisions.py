@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from deepseek_report.artifacts.table import Column
 from deepseek_report.findings.records import Row, is_crossing, rows
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View
-from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
+from deepseek_report.sections.shared.task_columns import gap_table
 from deepseek_report.tasks import task_of
 
 DIFFERENCES = (
@@ -20,18 +22,17 @@ DIFFERENCES = (
 
 def decision_values(draft: Draft) -> dict[str, Any]:
     """The tables on what groups get; those on decisions are empty where nothing is decided."""
-    results = draft.results
-    task = task_of(results.schema.target)
-    groups = rows(results, "group_rates", "groups")
-    known = {column.key: column for column in task.group_table}
-    levels = levels_of(draft, groups, known[task.group_columns[0]], "", ())
+    groups = rows(draft.results, "group_rates", "groups")
+    task = task_of(draft.results.schema.target)
     return {
-        "attributes": [_attribute(draft, each) for each in levels],
-        "crossings": _crossings(draft, groups),
+        **_groups(draft, groups),
         **(_texts(draft) if groups else {}),
-        **_ratios(draft),
         "differences": gap_table(
-            draft, "bias-differences", "group_rates.tests", (*DIFFERENCES, "group_rates")
+            draft,
+            "bias-differences",
+            "group_rates.tests",
+            (*DIFFERENCES, "group_rates"),
+            folded=True,
         ),
         **_declared(draft),
         "decides": task.decides,
@@ -41,40 +42,88 @@ def decision_values(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _attribute(draft: Draft, levels: Levels) -> dict[str, Any]:
-    """The table of an attribute, and a second one where the task has columns for it."""
-    task = task_of(draft.results.schema.target)
-    identity, slots = f"bias-{levels.name}", {"by": levels.inline, "told": draft.text("by_group")}
-    tables = {
-        "table": View(identity, "group_rates.groups", ("level", "n", *task.group_columns)),
-        "quality": View(
-            f"{identity}-quality", "group_rates.quality", _with_level(task.group_quality), True
-        ),
+def _groups(draft: Draft, groups: list[Row]) -> dict[str, ShownTable]:
+    """What each group gets, against its reference where there is one; crossings apart."""
+    pairs = _pairs(draft)
+    merged = [row | pairs.get((row["attribute"], row["level"]), {}) for row in groups]
+    single = [row for row in merged if not is_crossing(row)]
+    crossed = [row for row in merged if is_crossing(row)]
+    outcomes, errors = _views(draft)
+    crossings = replace(outcomes, id="bias-crossings", words="group_rates.crossings")
+    slots = {
+        "told": draft.text("by_group"),
+        "bound": draft.words.numbers.declared(declared_ratio(draft.results)),
+        "compared": "ratio" in outcomes.keys,
     }
-    return levels.values(
-        **{
-            name: draft.metric_table("group_rates", "groups", levels.rows, view, **slots)
-            for name, view in tables.items()
-        }
+    explained = draft.text("columns_explained") if "tpr" in errors.keys else ""
+    return {
+        "groups": draft.metric_table("group_rates", "groups", single, outcomes, **slots),
+        "errors": draft.metric_table("group_rates", "groups", single, errors, before=explained),
+        "crossings": draft.metric_table("group_rates", "groups", crossed, crossings, **slots),
+    }
+
+
+def _views(draft: Draft) -> tuple[View, View]:
+    """What of a group is shown at once, and its errors, which are one click away.
+
+    Where groups are not set against a reference, all that the task tells of them is shown at once.
+    """
+    task = task_of(draft.results.schema.target)
+    compared = _compared_columns(draft)
+    if not compared:
+        at_once, errors = task.group_columns, task.group_quality
+    else:
+        at_once = task.group_columns[:1]
+        errors = (*task.group_columns[1:], *task.group_quality)
+    aside = frozenset(task.group_quality) if compared else frozenset()
+    return (
+        View(
+            "bias-groups",
+            "group_rates.groups",
+            (*_GROUP, *at_once, *compared),
+            aside=frozenset({"reference", "difference"}),
+        ),
+        View(
+            "bias-errors",
+            "group_rates.errors",
+            (*_GROUP, *errors) if errors else (),
+            folded=True,
+            aside=aside,
+        ),
     )
 
 
-def _with_level(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """With the level and its size before them; none where there are none."""
-    return ("level", "n", *columns) if columns else ()
+_GROUP = ("attribute", "level", "n")
+_COMPARED = ("ratio", "difference", "p_adjusted")
 
 
-def _crossings(draft: Draft, groups: list[Row]) -> ShownTable:
-    columns = ("attribute", "level", "n", *task_of(draft.results.schema.target).group_columns)
-    crossed = [row for row in groups if is_crossing(row)]
-    view = View("bias-crossings", "group_rates.crossings", columns)
-    return draft.metric_table("group_rates", "groups", crossed, view)
+def _compared_columns(draft: Draft) -> tuple[Column, ...]:
+    """The columns that set a group against its reference; none where nothing is compared."""
+    table = draft.results.typed_table("impact_ratio", "pairs")
+    if table is None or table.frame.empty:
+        return ()
+    known = {column.key: column for column in table.type.columns}
+    wanted = ("ratio", "p_adjusted", "verdict", "reference", "difference")
+    return tuple(known[key] for key in wanted if key in known)
+
+
+def _pairs(draft: Draft) -> dict[tuple[str, str], Row]:
+    """{(attribute, level): the group against its reference}; a reference is named as such."""
+    pairs: dict[tuple[str, str], Row] = {}
+    for row in rows(draft.results, "impact_ratio", "pairs"):
+        judged = _judged(row)
+        chosen = {key: judged.get(key) for key in _PAIRED}
+        pairs[row["attribute"], row["level"]] = chosen
+        pairs.setdefault(
+            (row["attribute"], row["reference"]), {"ratio": draft.text("is_reference")}
+        )
+    return pairs
 
 
 def _texts(draft: Draft) -> dict[str, str]:
     """What stands around the tables."""
     declared = _declared(draft)
-    keys = ("by_group", "columns_explained", "where_from")
+    keys = ("by_group", "where_from")
     return {"intro": draft.text("intro", **declared)} | {key: draft.text(key) for key in keys}
 
 
@@ -87,8 +136,10 @@ def _declared(draft: Draft) -> dict[str, str]:
     return {"favourable": target.favourable_class, "declared_by": by}
 
 
-_COMPARED = ("rate", "reference_rate", "ratio", "difference", "p_adjusted")
-_PAIR = ("attribute", "level", "reference", "n", *_COMPARED, "verdict")
+_PAIRED = (
+    *(*_COMPARED, "reference", "verdict"),
+    *("low", "high", "difference_low", "difference_high"),
+)
 _POLICIES = View(
     "bias-policies",
     "threshold_tradeoff.policies",
@@ -96,27 +147,8 @@ _POLICIES = View(
         *("attribute", "policy", "threshold_by_level", "balanced_accuracy", "accuracy"),
         *("difference", "ratio", "n_changed"),
     ),
+    aside=frozenset({"accuracy", "difference"}),
 )
-
-
-def _ratios(draft: Draft) -> dict[str, ShownTable]:
-    """Each group against its reference; those of crossings apart."""
-    pairs = [_judged(row) for row in rows(draft.results, "impact_ratio", "pairs")]
-    bound = draft.words.numbers.declared(declared_ratio(draft.results))
-    views = {
-        "ratios": View("bias-ratios", "impact_ratio.pairs", _PAIR),
-        "crossed_ratios": View("bias-crossed-ratios", "impact_ratio.crossings", _PAIR, True),
-    }
-    return {
-        name: draft.metric_table(
-            "impact_ratio",
-            "pairs",
-            [row for row in pairs if is_crossing(row) == view.folded],
-            view,
-            bound=bound,
-        )
-        for name, view in views.items()
-    }
 
 
 def _judged(row: Row) -> Row:

@@ -21,6 +21,7 @@ def accuracy(draft: Draft) -> dict[str, Any]:
     results = draft.results
     suspects = results.score("label_suspects")
     return {
+        "fails": unexpected_slice(results) is not None,
         "sentence": _slice_sentence(draft),
         "suspect_sentence": ""
         if suspects is None

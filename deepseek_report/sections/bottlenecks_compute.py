@@ -1,4 +1,4 @@
-"""What the model and its explanations cost in time and memory."""
+"""What the model costs in time and memory."""
 
 from __future__ import annotations
 
@@ -6,32 +6,18 @@ from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.layer_names import layer_name
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 
-_COSTS = TableType(
-    (
-        Column("explainer", "explainer"),
-        Column("n", "count"),
-        Column("calls", "count"),
-        Column("seconds", "seconds"),
-        Column("each", "seconds"),
-    ),
-    folded=True,
-)
-
 
 def compute(draft: Draft) -> dict[str, Any]:
-    """Time by layer and by batch size, memory, and what each explainer cost."""
+    """Time by layer and by batch size, and memory."""
     results = draft.results
     layers = rows(results, "layer_profile", "layers")
     return {
         "sentence": _sentence(draft, layers),
         "memory": _memory(draft),
-        "costs": draft.table("costs", _COSTS, _costs(results)),
     }
 
 
@@ -57,19 +43,3 @@ def _memory(draft: Draft) -> str:
         peak=finite(peak.value),
         inference=None if inference is None else finite(inference.value),
     )
-
-
-def _costs(results: Results) -> list[dict[str, Any]]:
-    """What each explanation method cost."""
-    return [
-        {
-            "explainer": name,
-            "n": len(explanation),
-            "calls": explanation.n_model_calls,
-            "seconds": explanation.seconds,
-            "each": None
-            if explanation.seconds is None
-            else explanation.seconds / max(len(explanation), 1),
-        }
-        for name, explanation in results.explanations.items()
-    ]

@@ -20,7 +20,7 @@ from deepseek_report.sections import compliance_rows as tables
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
-_MOST_ACTIONS = 5
+_MOST_ACTIONS = 3
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,6 @@ def _values(report: ComplianceReport, results: Results, words: Wording) -> dict[
         "floor": report.options.floor,
         "disclaimers": list(dict.fromkeys(part.shown.disclaimer for part in report.frameworks)),
         "statuses": tables.legend(words),
-        "glance": tables.glance(report),
-        "glance_columns": tables.glance_columns(words),
         "frameworks": [tables.framework(part, report, words) for part in report.frameworks],
         "filled": people.filled_statements(report, words),
         "opinions": people.opinions(report, words),

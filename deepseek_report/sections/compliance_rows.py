@@ -42,6 +42,8 @@ TONES: Mapping[Status, str] = {
     "out_of_scope": "quiet",
 }
 _SHORT = 8
+#: The severities whose findings are named with the rows that they bear on.
+_GRAVE = SEVERITIES[:2]
 UNVERIFIED = "†"
 
 
@@ -59,29 +61,12 @@ def legend(words: Wording) -> list[dict[str, str]]:
     ]
 
 
-def glance(report: ComplianceReport) -> list[dict[str, Any]]:
-    """One row per framework: text, dates, and how many rows have which status."""
-    return [
-        {
-            "framework": part.shown.short_name,
-            "text_version": part.shown.text_version,
-            "checked": part.framework.checked.isoformat(),
-            "rows": len(part.judgements),
-            **{str(status): n for status, n in part.counts.items()},
-        }
-        for part in report.frameworks
-    ]
-
-
-def glance_columns(words: Wording) -> dict[str, str]:
-    """Headings of `glance`."""
-    heads = words.table("templates.compliance.glance_heads")
-    return heads | {status: status_text(status, words) for status in STATUSES}
-
-
 def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -> dict[str, Any]:
-    """All that is shown of one framework."""
+    """All that is shown of one framework, and the list of its rows that stands in a file."""
     text = part.shown
+    rows = [
+        _row(judged, text.row(judged.row.id), part, report, words) for judged in part.judgements
+    ]
     return {
         "id": text.id,
         "name": text.name,
@@ -100,22 +85,62 @@ def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -
             {"ref": source.ref, "kind": source.kind, "url": source.url} for source in text.sources
         ],
         "sha256": text.sha256,
-        "rows": [
-            {
-                **_row(row, text.row(row.row.id), report, words),
-                "findings": len(part.bearing.get(row.row.id, ())),
-            }
-            for row in part.judgements
+        "counts": [
+            {"status": status_text(status, words), "n": n} for status, n in part.counts.items() if n
         ],
-        "has_unverified": bool(text.unverified),
-        "bearing": bearing(part, words),
+        "n": len(rows),
+        "rows": rows,
+        "pressing": [row for row in rows if row["pressing"]],
+        "bearing": _bearing(part),
+        "file": [_filed(row, words) for row in rows],
+        "has_unverified": any(row["mark"] for row in rows if row["pressing"]),
+    }
+
+
+def _bearing(part: FrameworkReport) -> list[dict[str, Any]]:
+    """Per section, how many grave findings bear on rows of this framework, and on which."""
+    findings: dict[str, set[str]] = {}
+    rows: dict[str, list[str]] = {}
+    for row, of_row in part.bearing.items():
+        for finding in of_row:
+            if finding.severity in _GRAVE and finding.section:
+                findings.setdefault(finding.section, set()).add(finding.id)
+                rows.setdefault(finding.section, []).append(row)
+    return [
+        {"section": section, "n": len(ids), "rows": list(dict.fromkeys(rows[section]))}
+        for section, ids in findings.items()
+    ]
+
+
+def _filed(row: Mapping[str, Any], words: Wording) -> dict[str, str]:
+    """A row as it stands in the list of all rows: plain text in every cell."""
+    evidence = [
+        " ".join(filter(None, (words.say(item["text"]), item["hash"]))) for item in row["evidence"]
+    ]
+    lacking = [words.say(item) for item in row["lacking"]]
+    return {
+        "id": row["id"],
+        "title": f"{row['title']}{row['mark']}",
+        "asks": row["asks"],
+        "cite": row["cite"],
+        "status": row["status"],
+        "evidence": "; ".join([*evidence, *map(words.say, row["supplied"])]) or DASH,
+        "lacking": "; ".join(lacking) or DASH,
+        "person": words.say(row["person"]),
+        "findings": "; ".join(row["claims"]) or DASH,
     }
 
 
 def _row(
-    judgement: Judgement, row: Row, report: ComplianceReport, words: Wording
+    judgement: Judgement,
+    row: Row,
+    part: FrameworkReport,
+    report: ComplianceReport,
+    words: Wording,
 ) -> dict[str, Any]:
     """The cells of a row. row : the same in the language of the report."""
+    bearing = [words.finding(finding) for finding in part.bearing.get(row.id, ())]
+    bearing.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     supplied = [
         message("compliance.supplied", evidence=report.evidence[kind].label)
         for kind in judgement.supplied
@@ -135,6 +160,8 @@ def _row(
         "supplied": supplied,
         "lacking": [] if judgement.outside else _lacking(judgement, report),
         "person": _person(judgement, report),
+        "claims": [f"{finding.severity_label}: {finding.claim}" for finding in bearing],
+        "pressing": not judgement.outside and bool(judgement.missing or judgement.lacks),
     }
 
 
@@ -196,27 +223,6 @@ def _open(judgement: Judgement, report: ComplianceReport) -> Iterator[Message]:
         yield message("compliance.person.reading", who=who)
     elif judgement.status == "complete":
         yield message("compliance.person.judgement", who=who)
-
-
-def bearing(part: FrameworkReport, words: Wording) -> list[dict[str, Any]]:
-    """Findings whose evidence rows of this framework ask for, each once, with these rows."""
-    rows: dict[str, list[str]] = {}
-    findings = {}
-    for row, of_row in part.bearing.items():
-        for finding in of_row:
-            findings[finding.id] = finding
-            rows.setdefault(finding.id, []).append(row)
-    worded = [words.finding(finding) for finding in findings.values()]
-    worded.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    return [
-        {
-            "severity": finding.severity_label,
-            "claim": finding.claim,
-            "section": finding.section,
-            "rows": rows[finding.id],
-        }
-        for finding in worded
-    ]
 
 
 def others(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:

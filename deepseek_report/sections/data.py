@@ -19,6 +19,14 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.tasks import task_of
 
+_USES = frozenset(
+    {
+        "pictures/data_samples",
+        "pictures/class_distributions",
+        "measures/class_distributions",
+    }
+)
+
 
 @dataclass(frozen=True)
 class DataSection:
@@ -30,9 +38,17 @@ class DataSection:
         draft = Draft("data", results)
         if results.has("data"):
             _answer(draft)
-            draft.caveats.extend(map(draft.words.say, results.card.get("limits") or []))
+            draft.caveats.extend(_limits(draft))
             draft.values |= _values(draft)
-        return draft.content(self.needs, frozenset({"pictures/data_samples"}))
+        draft.notes(["class_distributions"])
+        return draft.content(self.needs, _USES)
+
+
+def _limits(draft: Draft) -> list[str]:
+    """What the source says of the limits of its data, unless a check says it already."""
+    issues = [draft.words.say(issue.text) for issue in draft.results.issues]
+    limits = map(draft.words.say, draft.results.card.get("limits") or [])
+    return [limit for limit in limits if not any(limit in issue for issue in issues)]
 
 
 def _answer(draft: Draft) -> None:

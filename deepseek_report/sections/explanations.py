@@ -27,7 +27,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.group_explanations import attribution
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
-from deepseek_report.wording.estimates import estimate
+from deepseek_report.wording.estimates import estimate, of_row
 
 #: How many features the table of ranks shows.
 SHOWN = 12
@@ -36,13 +36,19 @@ _METRICS = (
     "attention",
     "route_entropy",
     "expert_load",
+    "feature_effects",
     "interactions",
+    "risk_patterns",
+    "surrogate_tree",
     "shape_functions",
     "prototypes",
 )
 _PICTURES = (
     "global_importance",
     "beeswarm",
+    "feature_effects",
+    "attribution_by_value",
+    "surrogate_tree",
     "interactions",
     "shape_functions",
     "prototypes",
@@ -68,6 +74,7 @@ class ExplanationsSection:
         if table:
             _answer(draft, table)
         _interactions(draft)
+        _riskiest(draft)
         draft.notes(_METRICS)
         _caveats(draft)
         draft.values |= {
@@ -163,6 +170,23 @@ def _interactions(draft: Draft) -> None:
         control=finite(strongest["control"]),
         beyond=len(beyond),
         looked_at=int(strongest["looked_at"]),
+    )
+
+
+def _riskiest(draft: Draft) -> None:
+    """The confirmed combination of values with the highest rate of the explained class."""
+    patterns = rows(draft.results, "risk_patterns", "patterns")
+    if not patterns:
+        return
+    riskiest = max(patterns, key=lambda row: float(row["rate_low"]))
+    draft.answer(
+        "riskiest",
+        pattern=draft.words.name(riskiest["slice"]),
+        target=draft.results.schema.target.explained_class,
+        rate=of_row(riskiest, "rate", "rate"),
+        n=int(riskiest["n"]),
+        rest=float(riskiest["rest_rate"]),
+        stated=float(riskiest["stated"]),
     )
 
 

@@ -57,6 +57,7 @@ _METRICS = (
     "expected_calibration_error",
     "confusion_matrix",
     "baselines",
+    "ranking_curves",
     "threshold_sweep",
     "labels_table",
     "mae",
@@ -66,6 +67,8 @@ _METRICS = (
 )
 _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/roc_curve",
+    "pictures/confusion_matrix",
+    "pictures/gain_and_lift",
     "pictures/reliability",
     "pictures/threshold_sweep",
     "pictures/labels_table",

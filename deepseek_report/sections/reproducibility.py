@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-import yaml
-
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -42,7 +40,6 @@ class ReproducibilitySection:
             "digests": draft.table("digests", _FACTS, [*_digests(draft), *_seeds(draft)]),
             "times": draft.table("times", _TIMES, _times(draft)),
             "problems": draft.table("problems", _PROBLEMS, _problems(draft)),
-            "config": yaml.safe_dump(_plain(results.config), sort_keys=False, allow_unicode=True),
             "glossary": _glossary(draft),
             "references": draft.table("references", _REFERENCES, _references(draft)),
             "citation": _citation(draft),
@@ -131,15 +128,6 @@ def _problems(draft: Draft) -> list[dict[str, str]]:
         {"part": words.artifact(part), "reason": readable_reason(words, part, reason)}
         for part, reason in draft.results.failures.items()
     ]
-
-
-def _plain(value: Any) -> Any:
-    """Nested mappings and sequences as plain ones, which YAML can write."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 
 def _glossary(draft: Draft) -> list[dict[str, str]]:

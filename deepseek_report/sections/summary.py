@@ -1,9 +1,8 @@
-"""The first screen: what was tested, what was met, what must not be relied on, what to do."""
+"""The first screen: the verdict, the promises, the gravest findings, what was not assessed."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
@@ -12,67 +11,89 @@ from pydantic import Field
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.disclosure import is_left_out
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.conclude import conclusions_of
+from deepseek_report.artifacts.run_record import RunRecord
+from deepseek_report.findings.conclude import all_findings, conclusions_of
+from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
 from deepseek_report.findings.records import is_share, period_of, subject_of
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.sections.privacy import privacy_line
-from deepseek_report.sections.shared.display_cells import count_cell
-from deepseek_report.sections.shared.draft import Draft, all_findings
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
-
-#: Where a class name of several words can be parted: LGBM|Classifier, Hist|Gradient|Boosting.
-_NAME_OF_A_CLASS = re.compile(r"(?<=[a-z]{3})(?=[A-Z][a-z]{4})|(?<=[A-Z]{2})(?=[A-Z][a-z]{4})")
-#: What the first screen shows of the model where no threshold is declared, the first that is there.
-_MAIN = ("roc_auc", "balanced_accuracy", "accuracy", "mae", "r2")
 
 
 @dataclass(frozen=True)
 class SummarySection:
-    """Opens the report: what the model decides, thresholds, findings, and what was not assessed.
+    """Opens the report: what is decided, the verdict, promises, findings, what was not assessed.
 
     findings : how many findings the first screen shows, gravest first.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data", "predictions/test"})
 
-    findings: Annotated[int, Field(ge=1, le=20)] = 7
+    findings: Annotated[int, Field(ge=1, le=20)] = SHOWN
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("summary", results)
-        verdicts = conclusions_of(results).verdicts
-        unfit, of_sets, private = _refused(results)
-        findings = [draft.words.finding(finding) for finding in all_findings(results)]
+        page = first_page_of(results, self.findings)
         if results.has("data"):
-            draft.answer("decides", decision=_decision(draft), period=period_of(draft.results))
-        _outcome(draft, verdicts, [finding.severity for finding in findings])
-        draft.values |= {
-            "facts": _facts(draft) if results.has("data") else [],
-            "thresholds": [_threshold(draft, verdict) for verdict in verdicts],
-            "shown": findings[: self.findings],
-            "others": _others(findings[self.findings :]),
-            "more": len(findings) - self.findings,
-            "failed": by_reason(draft.words, results.failures),
-            "unfit": by_reason(draft.words, unfit),
-            "of_sets": by_reason(draft.words, of_sets),
-            "n_of_sets": len(of_sets),
-            "private": by_reason(draft.words, private),
-            "privacy": privacy_line(draft) if results.has("data") else "",
-            "not_measured": _not_measured(draft),
-            "never": list(draft.words.table("not_assessed").values()),
-            "run_id": results.run_id,
-        }
+            draft.answer("decides", decision=_decision(draft), period=period_of(results))
+        draft.values |= _first_screen(draft, page) | _behind(draft)
         content = draft.content(self.needs)
-        return _without_actions(content)
+        return replace(content, actions=(), caveats=())  # each finding says what to do itself
 
 
-def _without_actions(content: SectionContent) -> SectionContent:
-    """Each finding of the summary says what to do itself."""
-    return replace(content, actions=(), caveats=())
+def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
+    """The first page of the report of these results, whose pictures are drawn."""
+    promises = conclusions_of(results).verdicts
+    return first_page(promises, all_findings(results), results.pictures, shown)
+
+
+def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
+    """What stands in view."""
+    results, words = draft.results, draft.words
+    return {
+        "verdict": [words.say(sentence) for sentence in page.verdict],
+        "promises": [_promise(draft, promise, page) for promise in page.promises],
+        "shown": [words.finding(finding) for finding in page.gravest],
+        "others": [words.finding(finding) for finding in page.others],
+        "findings": [words.finding(finding) for finding in _without_section(results, page)],
+        "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
+        "picture": page.picture,
+        "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
+    }
+
+
+def _without_section(results: Results, page: FirstPage) -> list[Finding]:
+    """The findings whose section the report does not have: their cards stand here."""
+    sections = set(results.config.get("sections") or {}) - {"summary"}
+    return [finding for finding in (*page.gravest, *page.others) if finding.section not in sections]
+
+
+def _behind(draft: Draft) -> dict[str, Any]:
+    """What stands one click away."""
+    results, words = draft.results, draft.words
+    unfit, of_sets, private = _refused(results)
+    never = list(words.table("not_assessed").values())
+    not_measured = _not_measured(draft)
+    counted = {"failed": len(results.failures), "unfit": len(unfit), "private": len(private)}
+    return {
+        "not_assessed": draft.text(
+            "not_assessed", **counted, not_measured=len(not_measured), never=len(never)
+        ),
+        "failed": by_reason(words, results.failures),
+        "unfit": by_reason(words, unfit),
+        "of_sets": by_reason(words, of_sets),
+        "n_of_sets": len(of_sets),
+        "private": by_reason(words, private),
+        "privacy": privacy_line(draft) if results.has("data") else "",
+        "not_measured": not_measured,
+        "never": never,
+    }
 
 
 def _refused(results: Results) -> tuple[dict[str, Text], dict[str, Text], dict[str, Text]]:
@@ -105,143 +126,55 @@ def _decision(draft: Draft) -> str:
     return draft.text("decision", classes=list(target.classes), label=target.label)
 
 
-def _outcome(draft: Draft, verdicts: Sequence[Verdict], severities: list[str]) -> None:
-    if verdicts:
-        draft.answer(
-            "thresholds",
-            n=len(verdicts),
-            met=sum(verdict.outcome == "met" for verdict in verdicts),
-            missed=sum(verdict.outcome == "not met" for verdict in verdicts),
-            open=sum(verdict.outcome == "too uncertain to say" for verdict in verdicts),
-            unmeasured=sum(verdict.outcome == "not measured" for verdict in verdicts),
-        )
-    draft.answer("findings", grave=severities.count("high"), look=severities.count("medium"))
+def _day(results: Results) -> str:
+    """The day on which the run was made, where the config lets times of day be printed."""
+    record = results.provenance.get("record")
+    day = record.day if isinstance(record, RunRecord) else None
+    return day.isoformat() if day and results.config.get("measure_time") else ""
 
 
-# --- facts ---
-
-
-def _facts(draft: Draft) -> list[dict[str, str]]:
+def _facts(draft: Draft) -> list[str]:
+    """How many rows were looked at, how many tested, and by what model; each where it is known."""
     results = draft.results
-    facts = [_rows_fact(draft), _groups_fact(draft), _model_fact(draft), _metric_fact(draft)]
-    facts.extend([_explained_fact(draft), _time_fact(draft)])
-    if results.run_id:
-        facts.append(_fact(draft, "run", results.run_id))
-    return [fact for fact in facts if fact]
+    facts = []
+    if results.has("data"):
+        rows = draft.results.card.get("rows") or 0
+        facts.append(draft.text(f"fact.rows.{results.schema.modality}", n=rows))
+    if results.has("predictions/test"):
+        facts.append(draft.text("fact.tested", n=results.predicted.n))
+    if results.has("training"):
+        size = finite(results.architecture.get("parameters"))
+        name = str(results.architecture.get("name") or draft.text("fact.model"))
+        facts.append(draft.text("fact.parameters", name=name, n=size))
+    return facts
 
 
-def _fact(draft: Draft, key: str, value: str, note: str = "") -> dict[str, str]:
-    return {"value": value, "label": draft.text(f"fact.{key}"), "note": note}
-
-
-def _rows_fact(draft: Draft) -> dict[str, str]:
-    card = draft.results.card
-    tested = draft.results.predicted.n if draft.results.has("predictions/test") else 0
-    note = draft.text("fact.tested", n=tested) if tested else ""
-    modality = draft.results.schema.modality if draft.results.has("data") else "table"
-    return _fact(draft, f"rows.{modality}", draft.words.numbers.count(card.get("rows") or 0), note)
-
-
-def _groups_fact(draft: Draft) -> dict[str, str]:
-    attributes = draft.results.schema.attributes_of("person")
-    if not attributes:
-        return {}
-    levels = sum(len(attribute.levels) for attribute in attributes)
-    note = draft.text("fact.compared", attributes=[attribute.label for attribute in attributes])
-    return _fact(draft, "groups", draft.words.numbers.count(levels), note)
-
-
-def _model_fact(draft: Draft) -> dict[str, str]:
-    if not draft.results.has("training"):
-        return {}
-    architecture = draft.results.architecture
-    size = finite(architecture.get("parameters"))
-    note = draft.text("fact.parameters", n=size) if size else ""
-    name = _NAME_OF_A_CLASS.sub(" ", str(architecture.get("name") or draft.text("fact.model")))
-    return _fact(draft, "model", name, note)
-
-
-def _metric_fact(draft: Draft) -> dict[str, str]:
-    score = main_score(draft.results)
-    if score is None:
-        return {}
-    return _score_fact(draft, score)
-
-
-def _explained_fact(draft: Draft) -> dict[str, str]:
-    """R² beside the error of a predicted number, whose size alone says little."""
-    score = draft.results.score("r2")
-    if score is None or finite(score.value) is None or main_score(draft.results) == score:
-        return {}
-    return _score_fact(draft, score)
-
-
-def _score_fact(draft: Draft, score: Score) -> dict[str, str]:
-    numbers, estimate, share = draft.words.numbers, estimates.of_score(score), is_share(score)
+def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> dict[str, Any]:
+    """A promise as it stands on its chip, and who made it why."""
+    numbers, share = draft.words.numbers, is_share(promise)
     write = numbers.percent if share else numbers.number
-    ends = numbers.interval(estimate.low, estimate.high, as_percent=share)
-    unit = f"\u00a0{draft.words.name(score.unit)}" if score.unit and not share else ""
-    return {
-        "value": write(finite(estimate.value), estimate.low, estimate.high) + unit,
-        "label": draft.words.label("metrics", score.metric),
-        "note": draft.text("fact.interval", ends=ends) if score.has_interval else "",
-    }
-
-
-def main_score(results: Results) -> Score | None:
-    """The metric of the first threshold that is about the model itself, else a usual one."""
-    promised = [
-        str(threshold["metric"])
-        for threshold in (results.config.get("report") or {}).get("thresholds") or []
-    ]
-    for name in (*promised, *_MAIN):
-        score = results.score(name)
-        if score is not None and finite(score.value) is not None:
-            return score
-    return None
-
-
-def _time_fact(draft: Draft) -> dict[str, str]:
-    results = draft.results
-    training = finite(results.training_time.get("seconds")) if results.has("training") else None
-    explaining = sum(explanation.seconds or 0 for explanation in results.explanations.values())
-    if training is None:
-        return {}
-    note = draft.text("fact.parts", training=training, explaining=explaining)
-    return _fact(draft, "time", draft.words.numbers.seconds(training + explaining), note)
-
-
-# --- thresholds ---
-
-
-def _threshold(draft: Draft, verdict: Verdict) -> dict[str, Any]:
-    numbers, share = draft.words.numbers, is_share(verdict)
-    bound = numbers.declared(verdict.bound, as_percent=share)
-    measured = estimates.estimate(verdict.value, verdict.low, verdict.high, verdict.n)
-    write = numbers.share if share else numbers.value
-    metric = draft.words.label("metrics", verdict.metric)
-    subject = subject_of(draft.results, verdict)
+    measured = estimates.estimate(promise.value, promise.low, promise.high, promise.n)
+    metric = draft.words.label("metrics", promise.metric)
+    subject = subject_of(draft.results, promise)
+    about = finding_of(promise, page)
     return {
         "metric": f"{metric} ({', '.join(subject)})" if subject else metric,
-        "promised": draft.text(f"promise.{verdict.side}", bound=bound),
-        "measured": write(measured) if verdict.value is not None else "–",
-        **count_cell(numbers, "n", verdict.n),
-        "outcome": verdict.outcome,
-        "set_by": verdict.set_by,
-        "why": verdict.why,
-        "reason": draft.words.say(verdict.reason),
+        "promised": draft.text(
+            f"promise.{promise.side}", bound=numbers.declared(promise.bound, as_percent=share)
+        ),
+        "measured": write(promise.value, promise.low, promise.high)
+        if promise.value is not None
+        else "–",
+        "interval": numbers.interval(promise.low, promise.high, as_percent=share)
+        if measured.ends
+        else "",
+        "n": promise.n,
+        "outcome": promise.outcome,
+        "set_by": promise.set_by,
+        "why": promise.why,
+        "reason": draft.words.say(promise.reason),
+        "finding": draft.words.finding(about) if about else None,
     }
-
-
-# --- the rest ---
-
-
-def _others(findings: list[Any]) -> list[dict[str, str]]:
-    """The findings that the first screen has no room for, by section."""
-    return [
-        {"claim": finding.claim, "section": finding.section, "severity": finding.severity_label}
-        for finding in findings
-    ]
 
 
 def _not_measured(draft: Draft) -> list[str]:

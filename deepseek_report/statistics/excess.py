@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 
@@ -31,6 +32,50 @@ def larger_mean_p_value(inside: Floats, outside: Floats) -> float:
     parts = own**2 / (len(inside) - 1) + rest**2 / (len(outside) - 1)
     freedom = spread**2 / max(float(parts), 1e-300)
     return float(stdtr(freedom, (outside.mean() - inside.mean()) / math.sqrt(spread)))
+
+
+def larger_share_p_value(inside: Floats | Bools, outside: Floats | Bools) -> float:
+    """Fisher's one-sided test; the null is that events are no more frequent inside than outside.
+
+    Parameters
+    ----------
+    inside, outside : (instance,) of 0 and 1.
+
+    Returns
+    -------
+    The chance of as many events in a random part of the same size, in (0, 1].
+
+    >>> larger_share_p_value(np.array([1, 1]), np.array([0, 0]))
+    0.16666666666666666
+    """
+    from scipy.stats import hypergeom
+
+    events, n = round(float(inside.sum())), len(inside) + len(outside)
+    total = events + round(float(outside.sum()))
+    return float(hypergeom.sf(events - 1, n, total, len(inside)))
+
+
+def share_scores(
+    successes: ArrayLike, trials: ArrayLike, other_successes: ArrayLike, other_trials: ArrayLike
+) -> Floats:
+    """By how many standard errors rates are higher than others; 0 where nothing could vary.
+
+    The two-proportion score test, whose variance is that of both together.
+
+    Parameters
+    ----------
+    successes, trials, other_successes, other_trials : counts of like shape.
+
+    >>> float(share_scores(2, 3, 1, 3).round(3))
+    0.816
+    """
+    counts = (successes, trials, other_successes, other_trials)
+    hits, n, other_hits, m = (np.asarray(count, np.float64) for count in counts)
+    pooled = (hits + other_hits) / np.maximum(n + m, 1)
+    variance = pooled * (1 - pooled) * (1 / np.maximum(n, 1) + 1 / np.maximum(m, 1))
+    gap = hits / np.maximum(n, 1) - other_hits / np.maximum(m, 1)
+    varies = (variance > 0) & (n > 0) & (m > 0)
+    return np.where(varies, gap / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
 
 
 @dataclass(frozen=True)

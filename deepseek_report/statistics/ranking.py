@@ -1,4 +1,4 @@
-"""How well scores order the instances: ROC AUC with DeLong's variance, average precision."""
+"""How scores order instances, and columns one another: ROC AUC with DeLong's variance, ranks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import Z95, wilson
 from deepseek_report.statistics.paired import influence_difference
 from deepseek_report.statistics.resampling import Statistic
+
+#: A variance of ranks, which lie in [0, 1], below this comes from rounding: the column is constant.
+_ROUNDING = 1e-12
 
 
 def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
@@ -64,6 +67,38 @@ def average_ranks(values: NDArray[Any]) -> Floats:
     """
     columns = values.reshape(-1, values.shape[-1]).T
     return np.asarray(pd.DataFrame(columns).rank().to_numpy().T.reshape(values.shape))
+
+
+def spearman(values: Floats) -> Floats:
+    """Spearman's ρ of all pairs of columns; a constant column has ρ = 0 with all others.
+
+    ρ is Pearson's correlation of the ranks. Where cells are missing, each column is ranked among
+    its own known cells, and a pair uses the rows where both are known.
+
+    Parameters
+    ----------
+    values :
+        (instance, feature), NaN is missing.
+
+    Returns
+    -------
+    (feature, feature) in [-1, 1].
+
+    >>> spearman(np.array([[1.0, 5.0], [2.0, 7.0], [9.0, 8.0]])).round(6)
+    array([[1., 1.],
+           [1., 1.]])
+    """
+    ranks = pd.DataFrame(values).rank(pct=True).to_numpy()
+    known = (~np.isnan(ranks)).astype(np.float64)
+    ranks = np.nan_to_num(ranks - 0.5)
+    n = np.maximum(known.T @ known, 1)
+    sums, squares = ranks.T @ known, (ranks**2).T @ known
+    covariance = ranks.T @ ranks / n - sums * sums.T / n**2
+    variance = squares / n - (sums / n) ** 2
+    varies = variance > _ROUNDING
+    scale = np.sqrt(np.where(varies & varies.T, variance * variance.T, 1.0))
+    rho = np.where(varies & varies.T, covariance / scale, 0.0)
+    return np.asarray(np.clip(rho, -1, 1))
 
 
 def binary_auc(scores: NDArray[Any], positive: Bools, undefined: float = math.nan) -> float:

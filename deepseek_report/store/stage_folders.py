@@ -98,13 +98,21 @@ class Store:
 
         Of that, files which were being written when it was killed go.
         """
-        work = self.root / ".work" / _checked(stage) / key[:32]
+        work = self._work(stage, key)
         if not (resume and work.is_dir()):
             remove(work)
         work.mkdir(parents=True, exist_ok=True)
         for half_written in sorted(work.rglob(f"*{PART}")):
             remove(half_written)
         return work
+
+    def being_made(self, stage: str, key: str) -> Path | None:
+        """The folder into which somebody writes this stage, or wrote it until they were killed."""
+        work = self._work(stage, key)
+        return work if work.is_dir() else None
+
+    def _work(self, stage: str, key: str) -> Path:
+        return self.root / ".work" / _checked(stage) / key[:32]
 
     def publish(self, stage: str, key: str, work: Path, facts: Mapping[str, Any]) -> Path:
         """Write the manifest, bring all of it to the disk, and make it visible in one rename."""

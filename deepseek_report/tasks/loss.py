@@ -11,7 +11,11 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.statistics.excess import Excess, larger_mean_p_value
+from deepseek_report.statistics.excess import (
+    Excess,
+    larger_mean_p_value,
+    larger_share_p_value,
+)
 from deepseek_report.statistics.intervals import SHARE, mean_interval, rate
 from deepseek_report.statistics.recalibrating import recalibrated
 from deepseek_report.tasks.decisions import calibration_subject
@@ -77,11 +81,7 @@ class ErrorRate(Loss):
 
     def larger_p_value(self, inside: Floats, outside: Floats) -> float:
         """Fisher's: the chance of as many errors in a random part of the same size."""
-        from scipy.stats import hypergeom
-
-        errors, n = round(float(inside.sum())), len(inside) + len(outside)
-        total = errors + round(float(outside.sum()))
-        return float(hypergeom.sf(errors - 1, n, total, len(inside)))
+        return larger_share_p_value(inside, outside)
 
     def expected(self, predictions: Predictions) -> Floats:
         """The chance of a wrong decision, by the probabilities calibrated on the whole."""

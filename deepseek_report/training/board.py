@@ -21,10 +21,21 @@ _TRACED_WEIGHTS = 2**22
 _HISTOGRAMS = 5_000_000
 
 
+#: What TensorBoard's tab of custom scalars draws in one chart each.
+LAYOUT: dict[str, dict[str, list[Any]]] = {
+    "Training": {
+        "loss": ["Multiline", ["training/train_loss", "training/validation_loss"]],
+        "score on the validation part": ["Multiline", ["training/validation_score"]],
+        "experts in use": ["Multiline", ["experts/effective in layer .*"]],
+        "size of the gradient": ["Multiline", ["training/gradient_norm"]],
+    }
+}
+
+
 class Board(Protocol):
     """Receives what training has to show."""
 
-    def epoch(self, row: Mapping[str, float], module: Any) -> None: ...
+    def epoch(self, row: Mapping[str, float], module: Any, inputs: Tensor) -> None: ...
 
     def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None: ...
 
@@ -32,7 +43,7 @@ class Board(Protocol):
 class NoBoard:
     """Shows nothing."""
 
-    def epoch(self, row: Mapping[str, float], module: Any) -> None:
+    def epoch(self, row: Mapping[str, float], module: Any, inputs: Tensor) -> None:
         pass
 
     def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None:
@@ -48,13 +59,18 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
 
         self.writer: Any = SummaryWriter(str(folder), purge_step=epochs_done + 1)
+        self.writer.add_custom_scalars(LAYOUT)
 
-    def epoch(self, row: Mapping[str, float], module: Any) -> None:
-        """Scalars of the last epoch and, of models up to 5 M weights, their histograms."""
+    def epoch(self, row: Mapping[str, float], module: Any, inputs: Tensor) -> None:
+        """Scalars of the last epoch, how evenly the experts are used on rows that the training
+        does not see, and, of models up to 5 M weights, their histograms.
+        """
         step = int(row["epoch"])
         for name, value in row.items():
             if name != "epoch":
                 self.writer.add_scalar(f"training/{name}", value, step)
+        for layer, effective in expert_balance(module, inputs).items():
+            self.writer.add_scalar(f"experts/effective in layer {layer}", effective, step)
         if sum(parameter.numel() for parameter in module.parameters()) <= _HISTOGRAMS:
             self._histograms(module, step)
 
@@ -100,6 +116,29 @@ class TensorBoard:
                 self.writer.add_graph(traced, inputs)
             except Exception as error:  # tracing fails in many ways, and the graph is an extra
                 self.writer.add_text("graph", f"The graph could not be traced: {error}")
+
+
+def expert_balance(module: Any, inputs: Tensor) -> dict[int, float]:
+    """How many experts a layer uses in effect, counted from 1.
+
+    exp of the entropy of the experts' mean weights: 1 where one expert does all, their number
+    where all do as much. Empty for modules without routed experts. The module is left in
+    evaluation mode, and no random number is drawn.
+    """
+    if not hasattr(module, "trace"):
+        return {}
+    module.eval()
+    with torch.no_grad():
+        _, traces = module.trace(inputs[: _traceable(module)])
+    weights = {
+        layer: trace.expert_weights.float().sum((0, 1))
+        for layer, trace in enumerate(traces, start=1)
+        if trace.expert_weights is not None
+    }
+    return {
+        layer: float(torch.special.entr(used / used.sum()).sum().exp())
+        for layer, used in weights.items()
+    }
 
 
 def _traceable(module: Any) -> int:

@@ -85,7 +85,7 @@ class Session:
         while not self._finished(state):
             speed = self._epoch(state, progress)
             if not state.diverged:
-                board.epoch({**state.rows[-1], **speed}, self.module)
+                board.epoch({**state.rows[-1], **speed}, self.module, self.held_out[0])
             self._save(state, started)
         self.module.load_state_dict(state.best)
         board.finish(self.module.eval(), self.held_out[0], self.positive, self.explained)

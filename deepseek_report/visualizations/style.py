@@ -6,9 +6,15 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+#: A picture as (height, width, 3) of red, green, blue.
+Pixels = NDArray[np.uint8]
 
 #: {role: (on a light page, on a dark page)}. Every hex occurs once, so that a page can replace the
 #: light hex of an inlined SVG by a CSS variable. Text roles (ink, muted, series…, raises, lowers)
@@ -118,6 +124,27 @@ def draw_svg(
         figure = Figure(figsize=(width, height))
         paint(figure)
         return compact_svg(figure)
+
+
+def draw_pixels(
+    height: float, paint: Callable[[Figure], None], width: float = WIDTH, dots: int = 110
+) -> Pixels:
+    """The same as pixels on white, (height, width, 3), for boards that show no SVG.
+
+    dots : pixels an inch.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    settings: dict[Any, Any] = {**_RC, "figure.facecolor": "white"}
+    with rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure = Figure(figsize=(width, height), dpi=dots)
+        canvas: Any = FigureCanvasAgg(figure)
+        paint(figure)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def panel(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:

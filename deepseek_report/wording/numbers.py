@@ -107,6 +107,51 @@ class NumberFormat:
             return self._fill("percent", number=self._range_of_percentages(*ends))
         return self._range(*(self.number(end, *ends) for end in ends))
 
+    def rough_share(self, estimate: Estimate) -> str:
+        """A share in a sentence, by one digit of its interval: `40 % (38–42 %)`."""
+        low, high = _ends(estimate)
+        text = self.rough_percent(estimate)
+        if not estimate.is_defined or low is None or high is None:
+            return text
+        digits = min(decimals_supported(100 * low, 100 * high, significant=1), 1)
+        ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
+        return self._fill("estimate", value=text, interval=self._fill("percent", number=ends))
+
+    def rough_percent(self, estimate: Estimate) -> str:
+        """The share alone, rounded likewise: `40 %`."""
+        low, high = _ends(estimate)
+        if not estimate.is_defined or low is None or high is None:
+            return self.percent(estimate.value)
+        digits = min(decimals_supported(100 * low, 100 * high, significant=1), 1)
+        return self._percentage(100 * estimate.value, digits)
+
+    def rough_value(self, estimate: Estimate) -> str:
+        """A number in a sentence, by one digit of its interval: `0.82 (0.79–0.85)`."""
+        low, high = _ends(estimate)
+        if not estimate.is_defined or low is None or high is None:
+            return self.value(estimate)
+        digits = decimals_supported(low, high, significant=1)
+        texts = [self._decimal(number, digits) for number in (estimate.value, low, high)]
+        return self._fill("estimate", value=texts[0], interval=self._range(*texts[1:]))
+
+    def rough_gap(self, estimate: Estimate) -> str:
+        """A distance between shares in points, likewise: `12 points (9–14)`."""
+        low, high = _ends(estimate)
+        if not estimate.is_defined or low is None or high is None:
+            return self.gap(estimate)
+        digits = min(decimals_supported(100 * low, 100 * high, significant=1), 1)
+        text = self._fill("points", number=self._decimal(100 * estimate.value, digits))
+        ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
+        return self._fill("estimate", value=text, interval=ends)
+
+    def rough_points(self, estimate: Estimate) -> str:
+        """The distance alone, rounded likewise: `12 points`."""
+        low, high = _ends(estimate)
+        if not estimate.is_defined or low is None or high is None:
+            return self.gap(estimate)
+        digits = min(decimals_supported(100 * low, 100 * high, significant=1), 1)
+        return self._fill("points", number=self._decimal(100 * estimate.value, digits))
+
     def share(self, estimate: Estimate) -> str:
         """A share as a percentage with its interval: `22.1 % (21.0–23.2 %)`."""
         text = self.percent(estimate.value, *_ends(estimate))

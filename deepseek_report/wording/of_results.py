@@ -11,9 +11,10 @@ import pandas as pd
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Score, tidy
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.wording.case_words import CaseWords
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
 
 
@@ -29,11 +30,13 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
 def words_of(results: Results, language: str = "") -> Wording:
     """The texts of a language, by default that of the report, worded for what is predicted."""
     language = language or str((results.config.get("report") or {}).get("language") or "en")
+    own = CaseWords.of((results.config.get("report") or {}).get("words"))
     if not results.has("data"):
-        return words_for(language, None)
+        return words_for(language, None, words=own)
     has_card = (results.paths["data"] / "card.json").is_file()
     card = results.card if has_card else {}
-    return words_for(language, results.schema, card, named=results.naming is not None)
+    named = results.naming is not None
+    return words_for(language, results.schema, card, named=named, words=own)
 
 
 def words_for(
@@ -42,17 +45,45 @@ def words_for(
     card: Mapping[str, Any] = MappingProxyType({}),
     *,
     named: bool = False,
+    words: CaseWords | None = None,
 ) -> Wording:
     """The texts of a language, worded for what such data predict and are made of.
 
     card : of the data, as far as it is there; where they come with the package, their names are
     those of the catalogs. named : whether the schema has its names in this language already.
+    words : what a config calls its cases.
     """
     if schema is None:
-        return wording(language)
+        general = wording(language)
+        return general.for_cases(_case_words(general, "table", None, words or CaseWords()))
     shipped = _shipped(card)
     own_names = frozenset() if shipped and not named else schema.own_names
-    return wording(language, schema.target.task, kind_of(schema).noun, shipped, own_names)
+    worded = wording(language, schema.target.task, kind_of(schema).noun, shipped, own_names)
+    slots = _case_words(worded, kind_of(schema).name, schema.target, words or CaseWords())
+    return worded.for_cases(slots)
+
+
+def _case_words(
+    worded: Wording, kind: str, target: Target | None, own: CaseWords
+) -> dict[str, Any]:
+    """What cases and decisions are called: as the config says, else by the kind of data."""
+    decided = _decisions(worded, target) if target is not None and target.is_judged else ("", "")
+    return {
+        "case_one": own.case or worded.text(f"cases_as.{kind}.one"),
+        "case_many": own.cases or worded.text(f"cases_as.{kind}.many"),
+        "decided_for": own.favourable or decided[0],
+        "decided_against": own.unfavourable or decided[1],
+        "group_names": dict(own.groups),
+    }
+
+
+def _decisions(worded: Wording, target: Target) -> tuple[str, str]:
+    """What a case is when it is decided favourably, and otherwise, by the names of the classes."""
+    others = [name for name in target.classes if name != target.favourable_class]
+    favourable = worded.text("decided.as", name=target.favourable_class)
+    if len(others) == 1:
+        return favourable, worded.text("decided.as", name=others[0])
+    return favourable, worded.text("decided.otherwise", name=target.favourable_class)
 
 
 def _shipped(card: Mapping[str, Any]) -> str:

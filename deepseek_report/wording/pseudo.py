@@ -168,7 +168,8 @@ def framework_texts(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(path: Path, texts: Mapping[str, Any]) -> None:
-    text = yaml.safe_dump(dict(texts), allow_unicode=True, sort_keys=False, width=100)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(dict(texts), Dumper=dumper, allow_unicode=True, sort_keys=False, width=100)
     path.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined, Template, pass_context
+from jinja2.runtime import Context
 
 from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
@@ -24,8 +27,13 @@ from deepseek_report.wording.composed_names import Names
 from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.numbers import NumberFormat
 
+#: {text, or key of a template: its code}
+Compiled = dict[Hashable, CodeType]
+
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
+#: Between a sentence and the next one.
+_SENTENCES = re.compile(r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[。！？])")
 
 #: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
 #: beside that of the kind.
@@ -48,6 +56,7 @@ class WordedFinding:
     section_title: str
     evidence: tuple[str, ...]
     limits: tuple[str, ...]
+    more: str = ""
 
 
 class Wording:
@@ -56,7 +65,8 @@ class Wording:
     texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
     are explained by. data_set : its name where the package ships it, and with it the names of its
     columns and values. own_names : names that the data have, whoever gave them. stored : how names
-    are put together in English, from the catalog of that language.
+    are put together in English, from the catalog of that language. compiled : where compiled texts
+    and templates are kept; wordings of one catalog share it.
     """
 
     def __init__(
@@ -66,8 +76,10 @@ class Wording:
         data_set: str = "",
         own_names: frozenset[str] = frozenset(),
         stored: Mapping[str, str] | None = None,
+        compiled: Compiled | None = None,
     ) -> None:
         self._texts = texts
+        self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
         self._small_inside = symbols.pop("labels_inside", "") == "small"
         self.numbers = NumberFormat(
@@ -87,8 +99,15 @@ class Wording:
             "the_noun": known.get("before_one", ""),
             "the_nouns": known.get("before_many", ""),
         }
+        self._slots: dict[str, Any] = {**self._nouns, **_usual_case_words(texts)}
         self._templates: dict[str, Template | str] = {}  # texts without slots as they are
         self._environment = _environment(self)
+
+    def for_cases(self, slots: Mapping[str, Any]) -> Wording:
+        """The same texts with a run's own words in the slots of `_usual_case_words`, if any."""
+        own = copy.copy(self)
+        own._slots = {**self._slots, **{name: word for name, word in slots.items() if word}}
+        return own
 
     def has(self, key: str) -> bool:
         """Whether there is a text of this key, such as `findings.failed.claim`."""
@@ -105,14 +124,20 @@ class Wording:
             text = self._look_up(key)
             if not isinstance(text, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
-            self._templates[key] = self._environment.from_string(text) if "{" in text else text
+            self._templates[key] = self._compiled(text) if "{" in text else text
         template = self._templates[key]
         if isinstance(template, str):
             worded = template
         else:
             filled = {name: self._filling(value) for name, value in values.items()}
-            worded = template.render(**self._nouns | filled)
+            worded = template.render(**self._slots | filled)
         return _BREAKS.sub(" ", worded).strip()
+
+    def _compiled(self, text: str) -> Template:
+        if text not in self.compiled:
+            self.compiled[text] = self._environment.compile(text)
+        known = self._environment.make_globals(None)
+        return Template.from_code(self._environment, self.compiled[text], known)
 
     def say(self, text: Text) -> str:
         """A message in this language; a plain text as it stands."""
@@ -182,11 +207,12 @@ class Wording:
         return {key: text for key, text in (self._look_up(group) or {}).items() if text}
 
     def finding(self, finding: Finding) -> WordedFinding:
-        """The four texts of a finding, and its labels."""
+        """The texts of a finding, and its labels; `more` where it has more to tell."""
         values = from_plain(finding.values)
         texts = {
             part: self.text(f"findings.{finding.message}.{part}", **values)
-            for part in ("claim", "detail", "why", "do")
+            for part in ("claim", "detail", "why", "do", "more")
+            if part != "more" or self.has(f"findings.{finding.message}.more")
         }
         return WordedFinding(
             id=finding.id,
@@ -257,7 +283,14 @@ def _wording(
     texts = dict(_catalog(folder, language))
     own = texts.pop("tasks", {}).get(task, {})
     stored = _catalog(folders[0], DEFAULT_LANGUAGE)["composed"]
-    return Wording(_merged(texts, own), noun, data_set, own_names, stored)
+    compiled = _compiled_texts(folder, language)
+    return Wording(_merged(texts, own), noun, data_set, own_names, stored, compiled)
+
+
+@cache
+def _compiled_texts(folder: Path, language: str) -> Compiled:
+    """What the wordings of one catalog have compiled; constants in it are in that language."""
+    return {}
 
 
 def texts_digest(language: str) -> str:
@@ -303,6 +336,30 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _usual_case_words(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """What fills the slots of every text for cases, decisions and groups of cases."""
+    cases = texts.get("cases_as", {}).get("table", {})
+    decided = texts.get("decided", {})
+    return {
+        "case_one": cases.get("one", ""),
+        "case_many": cases.get("many", ""),
+        "decided_for": decided.get("favourably", ""),
+        "decided_against": decided.get("against", ""),
+        "group_names": {},
+    }
+
+
+def _group_name(context: Context, level: str, attribute: str = "") -> str:
+    """What the cases of one level are called; without words of their own, of which attribute."""
+    known = context.get("group_names") or {}
+    if level in known:
+        return str(known[level])
+    say: Wording = context["wording"]
+    if not attribute:
+        return say.numbers.quoted([level])[0]
+    return say.text("group_of", level=level, attribute=attribute)
+
+
 def _environment(words: Wording) -> Environment:
     numbers = words.numbers
     made = Environment(
@@ -333,9 +390,19 @@ def _environment(words: Wording) -> Environment:
         "labelled": lambda name, group: words.label(group, name),
         "digits": numbers.digits,
         "gap": numbers.gap,
+        "rough_share": numbers.rough_share,
+        "rough_percent": numbers.rough_percent,
+        "rough_value": numbers.rough_value,
+        "rough_gap": numbers.rough_gap,
+        "rough_points": numbers.rough_points,
         "quantity": numbers.quantity,
         "inline": words.inline,
         "sentence": sentence_case,
+        "lead": lambda text: _SENTENCES.split(text, maxsplit=1)[0],
+        "rest": lambda text: " ".join(_SENTENCES.split(text, maxsplit=1)[1:]),
+        "clause": lambda sentence: sentence.rstrip(". "),
+        "spelled": lambda n: words.table("cardinals").get(str(n)) or numbers.count(n),
+        "group": pass_context(_group_name),
     }
-    made.globals |= {"interval": numbers.interval, "label": words.label}
+    made.globals |= {"interval": numbers.interval, "label": words.label, "wording": words}
     return made

@@ -44,6 +44,15 @@ local function typst_string(text)
   return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"') .. '"'
 end
 
+-- The tone that a class of a block or word names: `high` of `tag-high`.
+local function tone_of(element, name)
+  local tone = ''
+  for _, class in ipairs(element.classes) do
+    tone = class:match('^' .. name .. '%-(.+)$') or tone
+  end
+  return tone
+end
+
 local function enclosed(open, blocks, close)
   local out = pandoc.Blocks { raw(open) }
   out:extend(blocks)
@@ -86,14 +95,24 @@ local function typst_callout(div, kind, title)
   out:insert(pandoc.Plain(title or {}))
   out:insert(raw '])[')
   out:extend(div.content)
-  out:insert(raw ']')
+  out:insert(raw(div.identifier ~= '' and '] <' .. div.identifier .. '>' or ']'))
   return out
 end
 
-local function docx_callout(div, title)
+-- A style of Word for a kind or tone: `Callout Warning`, `Tag High`.
+local function style(name, tone)
+  return name .. ' ' .. (tone:gsub('%-', ' '):gsub('(%a)(%w*)', function(first, rest)
+    return first:upper() .. rest
+  end))
+end
+
+local function docx_callout(div, kind, title)
   local out = pandoc.Blocks {}
-  if title then out:insert(pandoc.Div(pandoc.Para(title), { ['custom-style'] = 'Callout Title' })) end
-  out:insert(pandoc.Div(div.content, { ['custom-style'] = 'Callout' }))
+  if title then
+    local own = { id = div.identifier, ['custom-style'] = style('Callout Title', kind) }
+    out:insert(pandoc.Div(pandoc.Para(title), own))
+  end
+  out:insert(pandoc.Div(div.content, { ['custom-style'] = style('Callout', kind) }))
   return out
 end
 
@@ -101,7 +120,7 @@ local function callout(div, kind)
   local title = take_title(div.content)
   if is_html then return html_callout(div, kind, title) end
   if is_typst then return typst_callout(div, kind, title) end
-  return docx_callout(div, title)
+  return docx_callout(div, kind, title)
 end
 
 -- Tabsets: every tab stays readable where scripts do not run -----------------------------------
@@ -151,8 +170,8 @@ local function is_shown(div)
   return matches
 end
 
-local function typst_facts(div)
-  local out = pandoc.Blocks { raw '#facts((' }
+local function typst_items(div, name)
+  local out = pandoc.Blocks { raw('#' .. name .. '((') }
   for _, list in ipairs(div.content) do
     for _, item in ipairs(list.content or {}) do
       out:extend(enclosed('[', item, '],'))
@@ -160,6 +179,33 @@ local function typst_facts(div)
   end
   out:insert(raw '))')
   return out
+end
+
+-- Short items on one line, for pages that lists would lengthen.
+local function tally(div)
+  local line = pandoc.Inlines {}
+  for _, list in ipairs(div.content) do
+    for _, item in ipairs(list.content or {}) do
+      if #line > 0 then line:extend { pandoc.Space(), pandoc.Str '·', pandoc.Space() } end
+      line:extend(pandoc.utils.blocks_to_inlines(item))
+    end
+  end
+  return pandoc.Para(line)
+end
+
+-- Parts side by side: each is a block of its own.
+local function typst_beside(div)
+  local out = pandoc.Blocks { raw '#beside((' }
+  for _, part in ipairs(div.content) do
+    out:extend(enclosed('[', part.content or { part }, '],'))
+  end
+  out:insert(raw '))')
+  return out
+end
+
+local function typst_finding(div)
+  local open = '#short-finding("' .. tone_of(div, 'severity') .. '")['
+  return enclosed(open, div.content, ']')
 end
 
 local function columns(div)
@@ -179,9 +225,15 @@ function Div(div)
     return is_shown(div) and div.content or {}
   end
   if div.attributes.layout or div.attributes['layout-ncol'] then return columns(div) end
-  if is_typst and div.classes:includes 'facts' then return typst_facts(div) end
+  if not is_html and div.classes:includes 'tally' then return tally(div) end
   if is_typst then
-    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence' } do
+    for _, class in ipairs { 'facts', 'promises', 'sign' } do
+      if div.classes:includes(class) then return typst_items(div, class) end
+    end
+    if div.classes:includes 'beside' then return typst_beside(div) end
+    if div.classes:includes 'short-finding' then return typst_finding(div) end
+    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence', 'rest', 'decides',
+      'overall', 'run-line' } do
       if div.classes:includes(class) then
         return enclosed('#' .. class .. '[', div.content, ']')
       end
@@ -189,7 +241,7 @@ function Div(div)
   end
   if not is_html and not is_typst then
     local styles = { question = 'Question', answer = 'Answer', ['how-to-read'] = 'How To Read',
-      evidence = 'How To Read' }
+      evidence = 'How To Read', rest = 'How To Read' }
     for class, style in pairs(styles) do
       if div.classes:includes(class) then div.attributes['custom-style'] = style end
     end
@@ -253,10 +305,10 @@ local function image_of(figure)
 end
 
 local function html_figure(figure, image, caption)
-  local id = escape_html(figure.identifier)
+  local id = figure.identifier ~= '' and 'id="' .. escape_html(figure.identifier) .. '" ' or ''
   local alt = escape_html(image.attributes['fig-alt'] or pandoc.utils.stringify(image.caption))
   local out = pandoc.Blocks {
-    raw('<figure id="' .. id .. '" class="picture"><figcaption>'), pandoc.Plain(caption),
+    raw('<figure ' .. id .. 'class="picture"><figcaption>'), pandoc.Plain(caption),
     raw('</figcaption><div class="canvas" data-src="' .. escape_html(image.src)
       .. '" data-alt="' .. alt .. '"></div></figure>'),
   }
@@ -319,9 +371,63 @@ local function mark_long_cells(block)
   end
 end
 
+-- The rows of a table, head first.
+local function rows_of(block)
+  local rows = pandoc.List {}
+  rows:extend(block.head.rows)
+  for _, body in ipairs(block.bodies) do rows:extend(body.body) end
+  return rows
+end
+
+-- Letters of the longest cell of each column.
+local function longest_cells(block)
+  local longest = {}
+  for at = 1, #block.colspecs do
+    longest[at] = 0
+    for _, row in ipairs(rows_of(block)) do
+      local cell = row.cells[at]
+      if cell then longest[at] = math.max(longest[at], pandoc.text.len(pandoc.utils.stringify(cell.contents))) end
+    end
+  end
+  return longest
+end
+
+-- How a table is laid out: `dense` where it would be wider than the page, `stacks` where a phone
+-- has no room for its columns.
+local function layout(block)
+  local letters = 0
+  for at, length in ipairs(longest_cells(block)) do
+    local is_number = block.colspecs[at][1] == 'AlignRight'
+    letters = letters + (is_number and length or math.min(length, 18)) + 3
+  end
+  local classes = 'table-scroll'
+  if letters > 105 then classes = classes .. ' dense' end
+  if letters > 40 then classes = classes .. ' stacks' end
+  return classes
+end
+
+-- Each cell says to which column it belongs, for pages on which a row is a card.
+local function label_cells(block)
+  local heads = {}
+  for _, row in ipairs(block.head.rows) do
+    for at, cell in ipairs(row.cells) do heads[at] = pandoc.utils.stringify(cell.contents) end
+  end
+  for _, body in ipairs(block.bodies) do
+    for _, row in ipairs(body.body) do
+      for at, cell in ipairs(row.cells) do
+        cell.attr.attributes['data-label'] = heads[at] or ''
+        local text = pandoc.utils.stringify(cell.contents)
+        if text == '' or text == '–' then cell.attr.classes:insert 'blank' end
+      end
+    end
+  end
+end
+
 local function html_table(block, caption)
   default_widths(block)
   mark_long_cells(block)
+  local classes = layout(block)
+  if classes:match 'stacks' then label_cells(block) end
   local id = escape_html(block.identifier)
   block.identifier = ''
   block.caption = { long = {} }
@@ -331,30 +437,15 @@ local function html_table(block, caption)
     out:insert(pandoc.Plain(caption))
     out:insert(raw '</div>')
   end
-  out:extend { raw '<div class="table-scroll">', block, raw '</div></div>' }
+  out:extend { raw('<div class="' .. classes .. '">'), block, raw '</div></div>' }
   return out
-end
-
--- The rows of a table, head first.
-local function rows_of(block)
-  local rows = pandoc.List {}
-  rows:extend(block.head.rows)
-  for _, body in ipairs(block.bodies) do rows:extend(body.body) end
-  return rows
 end
 
 -- Short columns are as wide as their text; where a table is wider than the page, long ones share
 -- what is left, by their length, longer ones a little less than in proportion.
 local function typst_columns(block)
-  local longest, total = {}, 0
-  for at = 1, #block.colspecs do
-    longest[at] = 0
-    for _, row in ipairs(rows_of(block)) do
-      local cell = row.cells[at]
-      if cell then longest[at] = math.max(longest[at], pandoc.text.len(pandoc.utils.stringify(cell.contents))) end
-    end
-    total = total + math.min(longest[at], 60)
-  end
+  local longest, total = longest_cells(block), 0
+  for _, length in ipairs(longest) do total = total + math.min(length, 60) end
   local columns = {}
   for at, length in ipairs(longest) do
     local shares = total > 95 and length > 16
@@ -390,7 +481,43 @@ local function typst_table(block, caption)
   return out
 end
 
+-- Letters that a line of text of a table in Word holds, in the usual and in the small size.
+local LINE, SMALL_LINE = 92, 118
+
+-- Widths by which numbers stay on one line and long texts share what is left.
+local function docx_widths(block)
+  local longest, needed, wanted = longest_cells(block), 0, 0
+  local least = {}
+  for at, length in ipairs(longest) do
+    local is_number = block.colspecs[at][1] == 'AlignRight'
+    least[at] = is_number and length + 3 or math.min(length, 12) + 3
+    needed = needed + least[at]
+    wanted = wanted + math.min(length, 60) + 3
+  end
+  local is_small = wanted > LINE
+  local line = is_small and SMALL_LINE or LINE
+  local spare = math.max(0, math.min(line, wanted) - needed)
+  local hunger = 0
+  for at, length in ipairs(longest) do hunger = hunger + math.max(0, length + 3 - least[at]) ^ 0.65 end
+  for at, length in ipairs(longest) do
+    local share = hunger > 0 and math.max(0, length + 3 - least[at]) ^ 0.65 / hunger or 0
+    local width = (least[at] + spare * share) / math.max(line, needed)
+    block.colspecs[at] = { block.colspecs[at][1], width }
+  end
+  return is_small
+end
+
+local function in_small_type(block)
+  for _, row in ipairs(rows_of(block)) do
+    for _, cell in ipairs(row.cells) do
+      local text = pandoc.Para(pandoc.utils.blocks_to_inlines(cell.contents))
+      cell.contents = pandoc.Blocks { pandoc.Div(text, { ['custom-style'] = 'Small Table' }) }
+    end
+  end
+end
+
 local function docx_table(block, caption)
+  if docx_widths(block) then in_small_type(block) end
   local anchor = pandoc.Span(caption, { id = block.identifier })
   block.identifier = ''
   block.caption = { long = {} }
@@ -429,12 +556,10 @@ local function reference(cite)
 end
 
 local function typst_span(span)
-  for _, name in ipairs { 'verdict', 'tag', 'fact-value', 'fact-label', 'fact-note' } do
+  for _, name in ipairs { 'verdict', 'tag', 'fact-value', 'fact-label', 'fact-note',
+    'promise-name', 'promise-value', 'promise-interval', 'promise-bound' } do
     if span.classes:includes(name) then
-      local tone = ''
-      for _, class in ipairs(span.classes) do
-        tone = class:match('^' .. name .. '%-(.+)$') or tone
-      end
+      local tone = tone_of(span, name)
       local out = pandoc.Inlines { raw_inline('#' .. name .. '(' .. typst_string(tone) .. ')[') }
       out:extend(span.content)
       out:insert(raw_inline ']')
@@ -452,10 +577,23 @@ local function span(element)
     return pandoc.Strong(element.content)
   end
   if is_typst then return typst_span(element) end
-  if not is_html and (element.classes:includes 'verdict' or element.classes:includes 'fact-value'
-      or element.classes:includes 'tag') then
+  if is_html then return nil end
+  for name, called in pairs { verdict = 'Verdict', tag = 'Tag' } do
+    if element.classes:includes(name) then
+      local toned = { ['custom-style'] = style(called, tone_of(element, name)) }
+      return pandoc.Span(pandoc.Strong(element.content), toned)
+    end
+  end
+  if element.classes:includes 'fact-value' or element.classes:includes 'promise-value' then
     return pandoc.Strong(element.content)
   end
+end
+
+-- A formula with its source as alternative text, without which a PDF is not accessible.
+local function typst_math(element)
+  local written = pandoc.write(pandoc.Pandoc { pandoc.Plain { element } }, 'typst')
+  written = written:gsub('%s+$', '')
+  return raw_inline('#math.equation(alt: ' .. typst_string(element.text) .. ', ' .. written .. '.body)')
 end
 
 local function link(element)
@@ -464,6 +602,7 @@ local function link(element)
     element.attributes.download = ''
     return element
   end
+  if element.classes:includes 'file' and not is_html then return element.content end
   if is_html and element.target:match '^https?:' then
     element.attributes.rel = 'noopener noreferrer'
     return element
@@ -503,6 +642,7 @@ function Pandoc(doc)
   }
   local out = doc:walk {
     Cite = reference, Span = span, Link = link, CodeBlock = plain_code,
+    Math = is_typst and typst_math or nil,
     Header = is_html and html_header or nil, Figure = figure, Table = with_caption,
   }
   if in_parts then

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
 WIDTHS = [1280, 360]
+#: What an auditor reads, and the most words that may stand in it: in view, and with all parts open.
+AUDIT = (
+    *("sec-data", "sec-model", "sec-performance", "sec-explanations", "sec-trust", "sec-bias"),
+    *("sec-bottlenecks", "sec-robustness", "sec-compliance", "sec-reproducibility"),
+)
+MOST_IN_VIEW, MOST_WORDS = 6_400, 14_500
+_OPEN = """
+document.querySelectorAll('main [hidden]:not(button)')
+  .forEach((part) => part.removeAttribute('hidden'));
+"""
+_TOO_WIDE = """
+return [...document.querySelectorAll('.table-scroll')]
+  .filter((box) => box.clientWidth > 0)
+  .filter((box) => [box, box.querySelector('table')]
+    .some((part) => part.scrollWidth > box.clientWidth + 1))
+  .map((box) => box.closest('.table').id);
+"""
+_WORDS = r"""
+const words = (text) => text.split(/\s+/).filter(Boolean).length;
+const parts = arguments[0].map((id) => document.getElementById(id)).filter(Boolean);
+const sum = (read) => parts.reduce((total, part) => total + words(read(part)), 0);
+return [sum((part) => part.innerText), sum((part) => part.textContent)];
+"""
+_SENTENCES = r"""
+return arguments[0].map((id) => document.getElementById(id)).filter(Boolean)
+  .flatMap((part) => [...part.querySelectorAll('p, li')])
+  .filter((block) => block.offsetParent !== null && !block.querySelector('p, li'))
+  .flatMap((block) => block.innerText.split(/(?<=[.!?])\s+/))
+  .filter((sentence) => /[.!?]$/.test(sentence) && sentence.split(/\s+/).length >= 8);
+"""
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
@@ -31,3 +62,37 @@ def test_a_real_report_opens_whole_with_the_network_off(real_page: Any) -> None:
 
 def test_a_real_report_is_small(small_run: Any) -> None:
     assert (small_run.folder / "report.html").stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_no_table_of_a_real_report_is_wider_than_the_page(real_page: Any, width: int) -> None:
+    real_page.open(width)
+    real_page.run(_OPEN)
+    assert real_page.run(_TOO_WIDE) == []
+
+
+def test_a_row_is_a_card_on_a_phone_and_every_verdict_is_in_view(real_page: Any) -> None:
+    real_page.open(375)
+    right_ends = real_page.run(
+        "return [...document.querySelectorAll('.verdict, .tag')]"
+        ".filter((word) => word.offsetParent !== null)"
+        ".map((word) => word.getBoundingClientRect().right)"
+    )
+    assert right_ends
+    assert max(right_ends) <= 375
+    label = "return getComputedStyle(document.querySelector('.stacks td[data-label]'), '::before')"
+    assert real_page.run(f"{label}.content") != "none"
+
+
+def test_the_audit_reads_in_half_an_hour(real_page: Any) -> None:
+    real_page.open()
+    in_view, whole = real_page.run(_WORDS, AUDIT)
+    assert 1_000 < in_view <= MOST_IN_VIEW
+    assert in_view < whole <= MOST_WORDS
+
+
+def test_no_sentence_of_the_audit_is_in_view_twice(real_page: Any) -> None:
+    real_page.open()
+    sentences = Counter(real_page.run(_SENTENCES, AUDIT))
+    assert len(sentences) > 50
+    assert [sentence for sentence, times in sentences.items() if times > 1] == []

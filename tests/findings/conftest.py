@@ -224,6 +224,6 @@ def say() -> Callable[[Finding], str]:
 
     def text_of(finding: Finding) -> str:
         worded = wording("en").finding(finding)
-        return f"{worded.claim} {worded.detail} {worded.why} {worded.do}"
+        return f"{worded.claim} {worded.detail} {worded.more} {worded.why} {worded.do}"
 
     return text_of

@@ -126,7 +126,7 @@ def test_methods_with_one_fault_are_one_finding_and_grave_only_if_the_leading_ha
     fault, trusted = rules_explanations.uses(run.results())
     assert (fault.id, fault.severity) == ("explainers-nothing", "medium")
     assert say(fault).startswith("LIME and input × gradient say nothing about the model.")
-    assert say(trusted).startswith("SHAP points at what the model uses, case by case.")
+    assert say(trusted).startswith("SHAP shows what the model uses, case by case.")
     run.tests_of(shap=blind)
     (fault,) = (f for f in rules_explanations.uses(run.results()) if "SHAP" in say(f))
     assert fault.severity == "high"

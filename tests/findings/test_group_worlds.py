@@ -50,3 +50,16 @@ def test_what_is_planted_on_one_group_is_told_of_its_attribute_alone(
 def test_the_power_that_is_computed_is_that_of_the_score_test(groups: ModuleType) -> None:
     assert groups.computed_power(0.35, 0.6, (1000, 1000)) == pytest.approx(0.975, abs=0.005)
     assert groups.computed_power(0.35, 0.8, (1000, 1000)) == pytest.approx(0.025, abs=0.005)
+
+
+def test_probabilities_that_are_off_for_one_group_are_told_of_that_group_alone(
+    groups: ModuleType,
+) -> None:
+    severity, is_named, _, holds_its_truth = groups.stated_trial(1.0, 1.0, 3000, 1)
+    assert (severity, is_named, holds_its_truth) == ("high", True, True)
+
+
+def test_probabilities_that_are_too_extreme_for_everybody_are_no_fault_of_a_group(
+    groups: ModuleType,
+) -> None:
+    assert {groups.stated_trial(0.0, 0.6, 3000, seed)[0] for seed in range(3)} == {""}

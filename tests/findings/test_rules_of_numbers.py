@@ -22,7 +22,7 @@ def number(run):
 
 def text_of(results, finding) -> str:
     worded = words_of(results).finding(finding)
-    return f"{worded.claim} {worded.detail} {worded.why} {worded.do}"
+    return f"{worded.claim} {worded.detail} {worded.more} {worded.why} {worded.do}"
 
 
 @pytest.mark.parametrize(

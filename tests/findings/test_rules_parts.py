@@ -66,7 +66,7 @@ def test_a_gap_between_parts_weighs_by_its_size_and_whether_the_model_foresees_i
 ) -> None:
     (finding,) = parts(run, 0.27, low, p, unforeseen_p)
     assert finding.severity == severity
-    assert "worse for “2020” than for “2019”" in say(finding)
+    assert "worse for “2020” (year) than for “2019”" in say(finding)
     assert ("foresee it" in say(finding)) == (unforeseen_p > 0.05)
 
 
@@ -77,6 +77,7 @@ def test_a_gap_that_chance_explains_is_no_finding(run: Run) -> None:
 def copies(run: Run, **row: Any) -> list[Finding]:
     known = {"n": 600, "near": 90, "same_label": 0.99, "other_same_label": 0.7}
     known |= {"by_chance": False, "same_p_value": 1e-9, "near_loss": 0.01, "other_loss": 0.25}
+    known |= {"flattered": 0.036, "flattered_low": 0.025, "flattered_high": 0.045}
     run.measure(
         "near_copies",
         make_score("near_copies", 0.15, 0.12, 0.18, unit="share"),
@@ -90,10 +91,12 @@ def test_near_copies_weigh_by_what_they_do_to_the_score(
     run: Run, say: Callable[[Finding], str]
 ) -> None:
     (finding,) = copies(run)
-    assert finding.severity == "high"
-    assert "`dataset.entity`" in say(finding)
+    assert finding.severity == "medium"
+    assert copies(run, flattered_low=0.12)[0].severity == "high"
+    assert copies(run, flattered_low=0.012)[0].severity == "low"
+    assert "dataset.entity" in say(finding)
     assert "Without them the error rate is 25.0" in say(finding)
-    assert copies(run, loss_p_value=0.4)[0].severity == "medium"
+    assert copies(run, loss_p_value=0.4)[0].severity == "low"
     assert copies(run, loss_p_value=0.4, same_p_value=0.4)[0].severity == "low"
 
 
@@ -101,9 +104,15 @@ def test_near_copies_weigh_by_what_they_do_to_the_score(
 def test_planted_copies_entities_and_drift_are_found_and_honest_data_are_not_accused(
     seed: int,
 ) -> None:
-    for trial in (worlds.copies_trial, worlds.entities_trial, worlds.drift_trial):
+    trials = {
+        worlds.copies_trial: {"medium"},
+        worlds.entities_trial: {"high"},
+        worlds.drift_trial: {"high"},
+    }
+    for trial, severities in trials.items():
         outcome = trial(1, seed)
-        assert (outcome.is_named, outcome.severity) == (True, "high"), trial
+        assert outcome.is_named, trial
+        assert outcome.severity in severities, trial
     assert worlds.no_copies_trial(1000, seed).severity == ""
     assert worlds.time_trial(-1, 1000, seed).severity == ""
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts.schema import NOT_JUDGED
-from deepseek_report.findings.find import find
+from deepseek_report.findings.conclude import all_findings as find
 from deepseek_report.findings.thresholds import judge, outcome
 
 number = st.floats(-10, 10)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import shutil
 import subprocess
@@ -30,6 +31,41 @@ def test_a_pdf_is_the_same_twice_and_shows_hostile_text(sample: Path) -> None:
     assert "{{< include /etc/passwd >}}" in text
     assert "Figure 1. Late payments decide" in text
     assert "Table 2. How often each group is favoured" in text
+
+
+def test_a_pdf_keeps_to_the_standard_for_screen_readers(sample: Path) -> None:
+    pdf = render_pdf(sample).read_bytes()
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf
+    assert b"/Outlines" in pdf
+
+
+def test_a_document_that_cannot_keep_to_the_standard_is_printed_with_tags(tmp_path: Path) -> None:
+    document = tmp_path / "report.qmd"
+    document.write_text("---\ntitle: T\n---\n\n# A {#sec-a}\n\n#### Skips\n\nText.\n", "utf-8")
+    pdf = render_pdf(document).read_bytes()
+    assert b"pdfuaid" not in pdf
+    assert b"/StructTreeRoot" in pdf
+
+
+def test_no_row_of_a_long_table_is_printed_over_another(tmp_path: Path) -> None:
+    rows = "".join(f"| row {at} | {'words that wrap ' * 9}end {at} |\n" for at in range(80))
+    document = tmp_path / "report.qmd"
+    table = f"| A | B |\n|:---|:---------|\n{rows}\n: Long {{#tbl-a}}\n"
+    document.write_text(f"---\ntitle: T\n---\n\n# A {{#sec-a}}\n\n{table}", encoding="utf-8")
+    pdf = render_pdf(document)
+    if shutil.which("pdftotext") is None:
+        pytest.skip("needs pdftotext on PATH to read the places of words")
+    done = subprocess.run(
+        ["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, text=True, check=True
+    )
+    pages = done.stdout.split("<page ")[1:]
+    assert len(pages) > 2
+    seen = 0
+    for page in pages:
+        tops = [float(top) for top in re.findall(r'yMin="([\d.]+)"[^>]*>row<', page)]
+        seen += len(tops)
+        assert all(b - a > 15 for a, b in itertools.pairwise(tops))
+    assert seen == 80
 
 
 CHINESE = "信用风险模型龘镕喆繁體風險與鬱卒违约率性别代码粗体表图"
@@ -112,6 +148,31 @@ def test_a_docx_is_the_same_twice_and_holds_png_pictures(sample: Path) -> None:
     assert 'descr="Late payments decide' in document
 
 
+def test_severities_and_verdicts_of_a_docx_have_styles_of_their_own(sample: Path) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(render_docx(sample).read_bytes()))
+    document = archive.read("word/document.xml").decode("utf-8")
+    used = set(re.findall(r'w:rStyle w:val="(\w+)"', document))
+    assert {"TagHigh", "TagMedium", "VerdictMet", "VerdictNotMet"} <= used
+    assert "CalloutTitleImportant" in document
+
+
+def test_columns_of_a_docx_are_as_wide_as_their_numbers(tmp_path: Path) -> None:
+    text = "a long text that takes several lines of its column and gives room to numbers " * 2
+    document = tmp_path / "report.qmd"
+    document.write_text(
+        "---\ntitle: T\n---\n\n# A {#sec-a}\n\n"
+        f"| Text | Number |\n|:-----|---:|\n| {text} | 12 345 678.9 (12 345–67 890) |\n\n"
+        ": C {#tbl-a}\n",
+        encoding="utf-8",
+    )
+    archive = zipfile.ZipFile(io.BytesIO(render_docx(document).read_bytes()))
+    xml = archive.read("word/document.xml").decode("utf-8")
+    words, numbers = (int(width) for width in re.findall(r'<w:gridCol w:w="(\d+)"', xml))
+    letters = len("12 345 678.9 (12 345–67 890)")
+    assert numbers / (words + numbers) > letters / 118
+    assert words > numbers
+
+
 def test_a_tall_picture_leaves_room_on_its_page_in_print(sample: Path) -> None:
     tall = '<svg xmlns="http://www.w3.org/2000/svg" width="400pt" height="900pt"></svg>'
     for picture in (sample.parent / "figures").glob("*.svg"):
@@ -131,6 +192,7 @@ def test_the_styles_of_the_report_reach_the_docx() -> None:
     ET.fromstring(styles)  # noqa: S314 - our own file
     names = set(re.findall(r'w:styleId="(\w+)"', styles))
     assert {"Callout", "CalloutTitle", "Question", "Answer", "CaptionAbove", "TabTitle"} <= names
+    assert {"TagHigh", "TagMedium", "VerdictMet", "VerdictNotMet", "CalloutImportant"} <= names
     assert "tblBorders" in styles
     assert 'w:sz w:val="21"' in styles
     assert "0F4761" not in styles[: styles.index('w:styleId="Heading2"')]

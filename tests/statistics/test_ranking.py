@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -14,6 +15,7 @@ from deepseek_report.statistics.ranking import (
     average_precision_statistic,
     macro_auc,
     paired_difference,
+    spearman,
     thin,
 )
 
@@ -103,3 +105,21 @@ def test_thinning_keeps_both_ends() -> None:
     assert thin(5, 10).tolist() == [0, 1, 2, 3, 4]
     kept = thin(1000, 7)
     assert (len(kept), kept[0], kept[-1]) == (7, 0, 999)
+
+
+def test_spearman_is_that_of_pandas_without_gaps() -> None:
+    values = np.random.default_rng(0).integers(0, 9, (200, 5)).astype(float)
+    expected = pd.DataFrame(values).corr(method="spearman").to_numpy()
+    assert spearman(values) == pytest.approx(expected)
+
+
+def test_spearman_with_gaps_is_pearson_of_the_ranks_where_both_are_known() -> None:
+    values = np.random.default_rng(0).normal(size=(300, 3))
+    values[np.random.default_rng(1).random((300, 3)) < 0.2] = np.nan
+    expected = pd.DataFrame(values).rank().corr().to_numpy()
+    assert spearman(values) == pytest.approx(expected)
+
+
+def test_a_constant_column_is_correlated_with_nothing() -> None:
+    values = np.column_stack([np.ones(50), np.arange(50)])
+    assert spearman(values)[0, 1] == 0

@@ -285,6 +285,7 @@ def _performance(b: Builder) -> None:
     recall = pd.DataFrame({"recall": t, "precision": 0.85 - 0.6 * t**1.2, "threshold": 1 - t})
     b.measure("roc_auc", score("roc_auc", 0.772, 0.012), curve=roc)
     b.measure("average_precision", score("average_precision", 0.541, 0.02), curve=recall)
+    _ranking(b)
     edges = np.quantile(1 / (1 + np.exp(-b.rng.normal(-1.3, 1.2, 2000))), np.linspace(0, 1, 16))
     predicted = (edges[:-1] + edges[1:]) / 2
     observed = (predicted * 0.9 + 0.01).clip(0, 1)
@@ -354,6 +355,30 @@ def _performance(b: Builder) -> None:
     b.measure("robustness", perturbations=pd.concat(parts))
 
 
+def _ranking(b: Builder) -> None:
+    """Gain, lift and precision by share, and the table of labels and decisions."""
+    depth = np.array([0.05, 0.1, 0.2, 0.5, 1.0])
+    gain = depth**0.5
+    curves = pd.DataFrame({"depth": depth, "n": np.round(N * depth).astype(int)})
+    for name, value in (("gain", gain), ("lift", gain / depth)):
+        ends = {name: value, f"{name}_low": 0.9 * value, f"{name}_high": 1.05 * value}
+        curves = curves.assign(**ends)
+    share = np.linspace(0.1, 1, 10)
+    right = 0.85 - 0.6 * share**1.2
+    band = {"recall": share, "precision": right}
+    band |= {"precision_low": right - 0.05, "precision_high": right + 0.06}
+    b.measure("ranking_curves", gain=curves, precision_recall=pd.DataFrame(band))
+    names = b.schema.target.classes
+    counts = np.array([410, 60, 50, 80])
+    matrix = {"actual": np.repeat(names, 2), "decided": np.tile(names, 2), "n": counts}
+    shares = counts / np.repeat(counts.reshape(2, 2).sum(axis=1), 2)
+    rates = pd.DataFrame({"class": names, "n": [470, 130], "decided": [460, 140]})
+    rates = rates.assign(recall=shares[[0, 3]], precision=[0.89, 0.57])
+    rates = rates.assign(recall_low=shares[[0, 3]] - 0.05, recall_high=shares[[0, 3]] + 0.05)
+    rates = rates.assign(precision_low=0.5, precision_high=0.95)
+    b.measure("confusion_matrix", matrix=pd.DataFrame({**matrix, "share": shares}), classes=rates)
+
+
 def _groups(b: Builder) -> None:
     rows = []
     pairs = [(a.name, a.label, level, False) for a in b.schema.attributes for level in a.levels]
@@ -386,6 +411,11 @@ def _groups(b: Builder) -> None:
             }
         rows.append(row)
     b.measure("group_rates", groups=pd.DataFrame(rows))
+    age = next(a for a in b.schema.attributes if a.name == "age_band")
+    pair = {"attribute": age.name, "attribute_label": age.label, "crossing": False}
+    pair |= {"level": "55 or more", "reference": "45–54", "ratio": 0.93, "low": 0.9, "high": 0.96}
+    pair |= {"verdict": "clear above", "p_adjusted": 0.01}
+    b.measure("impact_ratio", pairs=pd.DataFrame([pair]))
     slices = pd.DataFrame(
         {
             "slice": [
@@ -581,6 +611,9 @@ def _own_account(b: Builder) -> None:
             density.append(pd.DataFrame(own))
     b.measure("shape_functions", curves=pd.concat(curves), density=pd.concat(density))
     _interactions(b)
+    _feature_effects(b)
+    _class_distributions(b)
+    _surrogate_tree(b)
     cases = np.arange(1, 13)
     prototypes = pd.DataFrame(
         {
@@ -602,6 +635,91 @@ def _own_account(b: Builder) -> None:
         for r, f in enumerate(b.schema.features, start=1)
     ]
     b.measure("prototypes", prototypes=prototypes, inputs=pd.DataFrame(inputs))
+
+
+def _class_distributions(b: Builder) -> None:
+    """Two numbers and two lists of categories, by both classes."""
+    features, rows = b.schema.features[:4], []
+    for feature in features:
+        cells = 6 if feature.is_numeric else len(feature.categories)
+        for shift, name in enumerate(b.schema.target.classes):
+            share = np.roll(np.arange(1.0, cells + 1), shift) / (cells * (cells + 1) / 2)
+            places = np.arange(float(cells))
+            about = {
+                "feature": feature.name, "label": feature.label, "kind": feature.kind,
+                "unit": feature.unit or "", "class": name, "from": places,
+                "to": places + feature.is_numeric,
+                "display": ["" if feature.is_numeric else feature.display(p) for p in places],
+                "share": share, "low": share * 0.9, "high": share * 1.1, "n": 30,
+            }  # fmt: skip
+            rows.append(pd.DataFrame(about))
+    area = np.array([0.72, 0.65, 0.6, 0.5])
+    separation = pd.DataFrame(
+        {
+            "feature": [f.name for f in features], "label": [f.label for f in features],
+            "roc_auc": area, "low": area - 0.02, "high": area + 0.02, "n": N,
+        }
+    )  # fmt: skip
+    b.measure("class_distributions", separation=separation, distributions=pd.concat(rows))
+
+
+def _surrogate_tree(b: Builder) -> None:
+    """A tree of three leaves: a number, then a category."""
+    number, category = b.schema.features[0], b.schema.features[2]
+    nodes = pd.DataFrame(
+        {
+            "node": range(5), "parent": [-1.0, 0, 0, 2, 2], "depth": [0, 1, 1, 2, 2],
+            "goes_left": [False, True, False, True, False],
+            "label": [number.label, "", category.label, "", ""],
+            "split": [number.display(50_000), "", category.display(1), "", ""],
+            "is_category": [False, False, True, False, False],
+            "value": [0.2, 0.1, 0.4, 0.3, 0.6], "share": [1, 0.6, 0.4, 0.25, 0.15], "n": 600,
+        }
+    )  # fmt: skip
+    over = part_of(number)
+    rules = pd.DataFrame(
+        {
+            "rule": [over, f"{over} and {part_of(category)}", part_of(category)], "n": 200,
+            "share": 0.3, "value_share": [0.1, 0.3, 0.6], "model_share": [0.12, 0.28, 0.6],
+        }
+    )  # fmt: skip
+    scores = score("surrogate_fidelity", 0.85, 0.02), score("surrogate_agreement", 0.9)
+    b.measure("surrogate_tree", *scores, rules=rules, nodes=nodes)
+
+
+def _feature_effects(b: Builder) -> None:
+    """Effects of a number and of categories, one of them accumulated."""
+    curves, density, lines, effects = [], [], [], []
+    for rank, feature in enumerate(b.schema.features[:4]):
+        values = np.linspace(0, 400_000, 9) if feature.is_numeric else np.arange(3.0)
+        effect = np.sin(values / (values.max() or 1) * 3 + rank) / 5
+        curve = {
+            "feature": feature.name, "label": feature.label, "kind": feature.kind,
+            "unit": feature.unit or "", "method": "ale" if rank == 1 else "pdp", "value": values,
+            "display": [feature.display(value) for value in values], "effect": effect,
+            "low": effect - 0.01, "high": effect + 0.02, "share": 0.2, "n": 300,
+        }  # fmt: skip
+        curves.append(pd.DataFrame(curve))
+        ends = {
+            f"{name}_points{end}": float(effect[place]) + shift
+            for name, place in (("least", effect.argmin()), ("most", effect.argmax()))
+            for end, shift in (("", 0.0), ("_low", -0.01), ("_high", 0.02))
+        }
+        about = {"feature": feature.name, "label": feature.label}
+        partner = b.schema.features[8].label if rank == 1 else ""
+        shown = {"least_at": feature.display(0.0), "most_at": feature.display(1.0)}
+        effects.append({**about, "partner": partner, "correlation": 0.7, **shown, **ends})
+        if feature.is_numeric:
+            edges = np.linspace(0, 400_000, 11)
+            own = {"feature": feature.name, "from": edges[:-1], "to": edges[1:], "share": 0.1}
+            density.append(pd.DataFrame(own))
+        if rank != 1:
+            for line in range(3):
+                single = {"feature": feature.name, "line": line, "value": values}
+                lines.append(pd.DataFrame({**single, "effect": effect * (0.5 + 0.3 * line)}))
+    tables = {"curves": curves, "density": density, "lines": lines}
+    stacked = {name: pd.concat(frames) for name, frames in tables.items()}
+    b.measure("feature_effects", effects=pd.DataFrame(effects), **stacked)
 
 
 def _interactions(b: Builder) -> None:
@@ -655,10 +773,14 @@ def _slices_of_numbers(b: Builder) -> None:
     b.measure("robustness", perturbations=noise)
 
 
+def number_schema() -> Schema:
+    target = Target("y", "Amount owed", ("Amount owed",), None, 0, task="regression", unit="NT$")
+    return replace(credit_schema(), target=target)
+
+
 def number_results(folder: Path) -> Results:
     """A made-up run on a number, with the measures that are drawn for every task."""
-    target = Target("y", "Amount owed", ("Amount owed",), None, 0, task="regression", unit="NT$")
-    b = Builder(folder, replace(credit_schema(), target=target), gaps=False)
+    b = Builder(folder, number_schema(), gaps=False)
     for step in (_data, _numbers):
         step(b)
     return Results(b.paths, {})

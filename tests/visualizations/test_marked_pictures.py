@@ -17,10 +17,11 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.wording.pseudo import LANGUAGE, mark_template, words_outside, write_catalog
+from deepseek_report.wording.pseudo import LANGUAGE, mark_template, words_outside
 from deepseek_report.wording.words import CATALOGS
 
-from .conftest import number_results
+from .conftest import credit_schema, number_results, number_schema
+from .layouts import SCHEMAS
 from .test_every_picture import KEYS, built, plugin
 from .wordings import draw
 
@@ -46,16 +47,25 @@ def _not_ours(results: Results) -> set[str]:
     return {word for text in own for word in _WORD.findall(text.lower())}
 
 
-def _shipped(stored: Results, catalogs: Path, folder: Path) -> Results:
-    """The results as those of data that come with the package, all of whose names are marked."""
+@pytest.fixture(scope="module")
+def catalogs(marked_catalogs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Marked texts, with the names of every made-up run as those of data of the package."""
+    folder = tmp_path_factory.mktemp("toy_catalogs")
+    shutil.copy(marked_catalogs / f"{LANGUAGE}.yaml", folder)
+    schemas = [credit_schema(), *(schema() for schema in SCHEMAS.values()), number_schema()]
+    own = sorted({name for schema in schemas for name in schema.own_names})
+    names = {"data_sets": {"toy": {"names": {name: mark_template(name) for name in own}}}}
+    (folder / LANGUAGE).mkdir()
+    text = yaml.safe_dump(names, allow_unicode=True)
+    (folder / LANGUAGE / "toy.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _shipped(stored: Results, folder: Path) -> Results:
+    """The results as those of data that come with the package."""
     data = shutil.copytree(stored.paths["data"], folder / "data")
     title = message("data_sets.toy.about.title").to_json()
     save_json(data / "card.json", {"name": "toy", "title": title})
-    path = catalogs / f"{LANGUAGE}.yaml"
-    texts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    names = {name: mark_template(name) for name in stored.schema.own_names}
-    texts["data_sets"]["toy"] = {"names": names}
-    path.write_text(yaml.safe_dump(texts, allow_unicode=True), encoding="utf-8")
     config = {**stored.config, "report": {"language": LANGUAGE}}
     return replace(stored, config=config, paths={**stored.paths, "data": data})
 
@@ -81,26 +91,27 @@ def _of_twin(figure: dict[str, Any]) -> Iterator[str]:
             yield from _strings([inside.get("title") for inside in inner])
 
 
+@pytest.fixture
+def marked(catalogs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CATALOGS, str(catalogs))
+
+
+@pytest.mark.usefixtures("marked")
 @pytest.mark.parametrize("key", KEYS)
 def test_no_word_of_a_picture_stands_outside_of_the_catalogs(
-    key: str, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    key: str, build: Build, tmp_path: Path
 ) -> None:
-    _check(plugin(key), built(key, build), tmp_path, monkeypatch)
+    _check(plugin(key), built(key, build), tmp_path)
 
 
+@pytest.mark.usefixtures("marked")
 @pytest.mark.parametrize("key", ["group_rates", "part_performance", "robustness", "slices"])
-def test_nor_does_a_word_of_what_is_drawn_of_a_number(
-    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _check(plugin(key), number_results(tmp_path), tmp_path, monkeypatch)
+def test_nor_does_a_word_of_what_is_drawn_of_a_number(key: str, tmp_path: Path) -> None:
+    _check(plugin(key), number_results(tmp_path), tmp_path)
 
 
-def _check(
-    picture_plugin: Any, stored: Results, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    catalogs = write_catalog(folder / "catalogs").parent
-    monkeypatch.setenv(CATALOGS, str(catalogs))
-    results = _shipped(stored, catalogs, folder / "shipped")
+def _check(picture_plugin: Any, stored: Results, folder: Path) -> None:
+    results = _shipped(stored, folder / "shipped")
     allowed = _not_ours(results)
     for picture in draw(picture_plugin, results):
         for texts in _shown(picture):

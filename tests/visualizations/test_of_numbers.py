@@ -21,8 +21,7 @@ from .wordings import draw
     [
         (
             GroupRatesPicture(),
-            "The mean absolute error differs most by age band: 5.60 for “under 25”, 6.80 for “55 "
-            "or more”, NT$ 1.20 apart",
+            "Mean absolute error by sex: 5.00 for “men”, 5.30 for “women”, NT$ 0.300 apart",
             "The mean error stands beside it",
         ),
         (

@@ -61,7 +61,11 @@ def plain(text: str) -> str:
             DeletionCurvesPicture(),
             "SHAP finds what the model relies on best; attention rollout is not to be trusted",
         ),
-        (GroupRatesPicture(), "80.0 % of “55 or more”, 86.0 % of “45–54”, 6.0 points apart"),
+        (
+            GroupRatesPicture(),
+            "80.0 % of “55 or more”, 86.0 % of “45–54”, 6.0 points apart; their ratio is clearly "
+            "above 0.8",
+        ),
         (
             ThresholdSweepPicture(),
             "At the threshold 0.31 the model finds 56.6 % of “default”; 45.7 %",

@@ -177,6 +177,7 @@ def own_texts(run: Path) -> set[str]:
     report = config["report"]
     texts = {report[key] for key in ("title", "subtitle", "author", "audience")}
     texts |= {promise[key] for promise in report["thresholds"] for key in ("set_by", "why")}
+    texts |= set(_texts(report["words"]))
     texts |= {
         text
         for group, settings in config.items()

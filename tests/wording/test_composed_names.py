@@ -13,7 +13,7 @@ from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schem
 from deepseek_report.metrics.failures.conditions import all_conditions
 from deepseek_report.wording.composed_names import Names
 from deepseek_report.wording.of_results import words_for
-from deepseek_report.wording.pseudo import LANGUAGE, words_outside, write_catalog
+from deepseek_report.wording.pseudo import LANGUAGE, words_outside
 from deepseek_report.wording.words import CATALOGS
 
 SHIPPED = {"name": "taiwan_credit", "title": message("data_sets.taiwan_credit.about.title")}
@@ -36,8 +36,8 @@ GERMAN = Names(
 
 
 @pytest.fixture
-def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CATALOGS, str(write_catalog(tmp_path).parent))
+def marked(marked_catalogs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CATALOGS, str(marked_catalogs))
 
 
 def test_a_name_is_taken_apart_and_put_together_as_the_language_does() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.cli import run
-from deepseek_report.wording.pseudo import LANGUAGE, write_catalog
+from deepseek_report.wording.pseudo import LANGUAGE
 from deepseek_report.wording.words import CATALOGS
 from tests.conftest import SmallRun
 
@@ -19,9 +19,9 @@ PARTS_LEFT: frozenset[str] = frozenset()
 
 
 def test_no_word_of_a_report_stands_outside_of_the_catalogs(
-    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_run: SmallRun, marked_catalogs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(CATALOGS, str(write_catalog(tmp_path / "catalogs").parent))
+    monkeypatch.setenv(CATALOGS, str(marked_catalogs))
     folder = tmp_path / small_run.folder.name
     shutil.copytree(small_run.folder, folder)
     assert run(["render", str(folder), "--language", LANGUAGE, "--to", "html"]) == 0

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.statistics.ranking import spearman
 
 CORRELATED = 0.9
 #: With more columns than this, only so many are compared with one another.
 MOST_COMPARED = 1000
-#: A variance of ranks, which lie in [0, 1], below this comes from rounding: the column is constant.
-_ROUNDING = 1e-12
 
 
 def most_telling(whole: Split, columns: Ints, most: int) -> Ints:
@@ -49,33 +48,3 @@ def correlated_pairs(schema: Schema, whole: Split, kept: Ints) -> list[dict[str,
         }
         for i, j in strongest_first
     ]
-
-
-def spearman(values: Floats) -> Floats:
-    """Spearman's ρ of all pairs of columns; a constant column has ρ = 0 with all others.
-
-    ρ is Pearson's correlation of the ranks. Where cells are missing, each column is ranked among
-    its own known cells, and a pair uses the rows where both are known.
-
-    Parameters
-    ----------
-    values :
-        (instance, feature), NaN is missing.
-
-    Returns
-    -------
-    (feature, feature) in [-1, 1].
-    """
-    import pandas as pd
-
-    ranks = pd.DataFrame(values).rank(pct=True).to_numpy()
-    known = (~np.isnan(ranks)).astype(np.float64)
-    ranks = np.nan_to_num(ranks - 0.5)
-    n = np.maximum(known.T @ known, 1)
-    sums, squares = ranks.T @ known, (ranks**2).T @ known
-    covariance = ranks.T @ ranks / n - sums * sums.T / n**2
-    variance = squares / n - (sums / n) ** 2
-    varies = variance > _ROUNDING
-    scale = np.sqrt(np.where(varies & varies.T, variance * variance.T, 1.0))
-    rho = np.where(varies & varies.T, covariance / scale, 0.0)
-    return np.asarray(np.clip(rho, -1, 1))

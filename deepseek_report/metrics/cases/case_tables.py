@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from deepseek_report.tasks import task_of
 Row = tuple[Any, ...]
 
 #: A value must be shared by this many validation instances to say anything about errors.
-_LEAST_SHARED = 50
+_LEAST_SHARED = 25
 _MOST_SLICES = 3
 #: Columns of a wide table whose values are looked at for errors, and changed.
 MOST_COLUMNS = 64
@@ -191,14 +191,18 @@ class SharedErrors:
     """What a case has in common with validation instances that the model got wrong.
 
     Every value of the case (numeric features by training quartiles) is a slice of the validation
-    part; slices where the model errs more than elsewhere are named, worst first. Of a wide table
-    the columns that tell the classes apart best are looked at, of other data none.
+    part. Slices where the model errs more than elsewhere are searched for in one half of it, and
+    the other half gives the rates and confirms them, so that they are not those of the worst of
+    many. They are named worst first. Of a wide table the columns that tell the classes apart best
+    are looked at, of other data none.
     """
 
     def __init__(self, dataset: Dataset, validation: Predictions) -> None:
         self.schema = dataset.schema
         self.part: Split = dataset.validation
         self.wrong = ~validation.correct
+        order = np.random.default_rng(0).permutation(len(self.wrong))
+        self.searched = np.isin(np.arange(len(order)), order[::2])
         train = dataset.train
         self.columns = (
             most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
@@ -210,37 +214,44 @@ class SharedErrors:
         }
 
     def rows(self, case: int, row: Floats) -> list[Row]:
-        """(case, slice, n, error_rate, rest_error_rate), significant after Holm's correction."""
-        slices = list(self._slices(row))
-        adjusted = holm([p for *_, p in slices])
-        kept: list[Row] = [
-            (case, label, n, rate, rest)
-            for (label, n, rate, rest, _), p in zip(slices, adjusted, strict=True)
-            if rate > rest and p < 0.05
-        ]
+        """(case, slice, n, error_rate, rest_error_rate) of the half that was not searched.
+
+        In each half significant after Holm's correction: for all slices, and for those found.
+        """
+        slices = [self._same(j, float(row[j])) for j in self.columns]
+        worse = self._worse(slices, self.searched)
+        confirmed = self._worse([(inside, label) for inside, label, *_ in worse], ~self.searched)
+        kept: list[Row] = [(case, label, *rates) for _, label, *rates in confirmed]
         return sorted(kept, key=lambda entry: entry[4] - entry[3])[:_MOST_SLICES]
 
-    def _slices(self, row: Floats) -> Iterator[tuple[str, int, float, float, float]]:
-        for j in self.columns:
-            feature = self.schema.features[j]
-            inside, label = self._same(j, feature, float(row[j]))
-            n, rest = int(inside.sum()), int((~inside).sum())
-            if n < _LEAST_SHARED or rest < _LEAST_SHARED:
-                continue
-            errors, others = int(self.wrong[inside].sum()), int(self.wrong[~inside].sum())
-            _, p_value = compare_rates(errors, n, others, rest)
-            yield f"{feature.label} is {label}", n, errors / n, others / rest, p_value
+    def _worse(self, slices: Sequence[tuple[Bools, str]], half: Bools) -> list[Row]:
+        """(members, label, n, error_rate, rest_error_rate) of slices that are worse in this half.
 
-    def _same(self, j: int, feature: Feature, value: float) -> tuple[Bools, str]:
-        column = self.part.inputs[:, j]
+        Only those are looked at that hold enough cases of the half, and leave enough.
+        """
+        tested, p_values = [], []
+        for inside, label in slices:
+            own, others = self.wrong[inside & half], self.wrong[~inside & half]
+            if min(len(own), len(others)) >= _LEAST_SHARED:
+                tested.append((inside, label, len(own), float(own.mean()), float(others.mean())))
+                counts = int(own.sum()), len(own), int(others.sum()), len(others)
+                p_values.append(compare_rates(*counts)[1])
+        adjusted = holm(p_values)
+        return [
+            each for each, p in zip(tested, adjusted, strict=True) if each[3] > each[4] and p < 0.05
+        ]
+
+    def _same(self, j: int, value: float) -> tuple[Bools, str]:
+        """The instances that share a value of a feature, and these in words."""
+        column, feature = self.part.inputs[:, j], self.schema.features[j]
         if np.isnan(value):
-            return np.isnan(column), "missing"
+            return np.isnan(column), f"{feature.label} is missing"
         if not feature.is_numeric:
-            return column == value, f"“{feature.display(value)}”"
+            return column == value, f"{feature.label} is “{feature.display(value)}”"
         edges = self.edges[j]
         place = int(np.searchsorted(edges, value, side="left"))
         inside = (np.searchsorted(edges, column, side="left") == place) & ~np.isnan(column)
-        return inside, _bin_label(edges, place, feature.unit)
+        return inside, f"{feature.label} is {_bin_label(edges, place, feature.unit)}"
 
 
 def _quartiles(feature: Feature, column: Floats) -> Floats:

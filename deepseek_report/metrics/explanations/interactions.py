@@ -174,6 +174,7 @@ class Interactions(ModelMetric):
                 message(
                     "notes.interactions.method",
                     exact=model.exact,
+                    draws=self.draws,
                     space=model.output.space,
                     least=LEAST_SHARE,
                     looked_at=model.looked_at,

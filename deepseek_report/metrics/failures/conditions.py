@@ -9,8 +9,10 @@ from itertools import pairwise
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import NotApplicableError
 
 _QUARTILES = (0.25, 0.5, 0.75)
 
@@ -91,6 +93,25 @@ def all_conditions(
     return conditions
 
 
+def frequent(
+    conditions: Iterable[Condition], schema: Schema, n: int, least: int
+) -> list[Condition]:
+    """The conditions that hold for at least so many of n instances, and fail for as many.
+
+    Raises
+    ------
+    NotApplicableError : there is none.
+    """
+    kept = [condition for condition in conditions if least <= condition.holds.sum() <= n - least]
+    if not kept:
+        raise NotApplicableError(
+            message("refusals.no_split", rows=n, least=least)
+            if kind_of(schema).named_columns or schema.attributes
+            else message("refusals.no_attributes")
+        )
+    return kept
+
+
 def joined(about: Sequence[str], pairs: bool) -> tuple[Ints, Ints]:
     """Positions of the two conditions of every part: each alone (twice the same), then in pairs.
 
@@ -107,14 +128,12 @@ def joined(about: Sequence[str], pairs: bool) -> tuple[Ints, Ints]:
     return first[kept].astype(np.int64), second[kept].astype(np.int64)
 
 
-def part_of(first: Condition, second: Condition) -> Condition:
-    """The part of the data that meets both conditions; the same one twice is that one alone."""
-    if first is second:
-        return first
+def part_of(conditions: Sequence[Condition]) -> Condition:
+    """The part of the data that meets all conditions; there is at least one."""
     return Condition(
-        f"{first.about}, {second.about}",
-        f"{first.text} and {second.text}",
-        first.holds & second.holds,
+        ", ".join(condition.about for condition in conditions),
+        " and ".join(condition.text for condition in conditions),
+        np.all([condition.holds for condition in conditions], axis=0),
     )
 
 

@@ -14,17 +14,18 @@ from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.intervals import SHARE, compare_rates, rate
+from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means, rate
 from deepseek_report.statistics.nearness import CHANCE, near_copies
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 
 #: Fewer rows than these that are no copies say nothing of the model, nor of how labels agree.
 _FEWEST_OTHERS = 30
+_FLATTERED = ("flattered", "flattered_low", "flattered_high")
 #: Two numbers are the same label if they differ by at most this share of their spread.
 _SAME = 0.01
 
@@ -51,6 +52,7 @@ class NearCopies(ModelMetric):
                 Column("near_loss", "number", shown=False),
                 Column("other_loss", "number", shown=False),
                 Column("loss_p_value", "p_value", shown=False),
+                estimate("flattered", prefix="flattered", shown=False),
             ),
             section="bottlenecks",
             release=WHOLE,
@@ -132,13 +134,14 @@ def _agreement(same: Bools, is_near: Bools, by_chance: Bools) -> dict[str, float
 
 
 def _losses(losses: Floats, is_near: Bools, loss: Loss) -> dict[str, float]:
-    """Mean loss of near copies and of the others, and a test that the others fare worse."""
+    """Mean loss of near copies and of the others, a test that the others fare worse, and by how
+    much the copies flatter the score: the mean loss without them less that of all cases.
+    """
     near, others = losses[is_near], losses[~is_near]
+    names = ("near_loss", "other_loss", "loss_p_value", *_FLATTERED)
     if len(near) < 2 or len(others) < _FEWEST_OTHERS:
-        return {"near_loss": np.nan, "other_loss": np.nan, "loss_p_value": np.nan}
-    p_value = loss.larger_p_value(others, near)
-    return {
-        "near_loss": float(near.mean()),
-        "other_loss": float(others.mean()),
-        "loss_p_value": p_value,
-    }
+        return dict.fromkeys(names, np.nan)
+    first, other = loss.mean(others), loss.mean(near)
+    flattered = (len(near) / len(losses) * end for end in difference_of_means(first, other))
+    numbers = (other.value, first.value, loss.larger_p_value(others, near), *flattered)
+    return dict(zip(names, numbers, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,14 +26,14 @@ from deepseek_report.artifacts.score import (
 )
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.conditions import (
     Condition,
     all_conditions,
+    frequent,
     indicator_matrix,
     joined,
-    part_of,
 )
+from deepseek_report.metrics.failures.half_search import HalfSearch, Halves, Part, Row
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess, Totals
 from deepseek_report.statistics.intervals import SHARE, mean_interval
@@ -43,8 +43,6 @@ from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 _MOST_COLUMNS = 64
 #: Standard errors of excess that a slice needs in the searched half to be looked at in the other.
 _LEAST_SCORE = 2.0
-#: Share of the cases of a slice that may be in those listed before it.
-_MOST_SEEN = 0.5
 #: Standard errors of excess that the rest of a wider slice may have where a narrower one is told.
 _MOST_IN_REST = 2.0
 
@@ -76,6 +74,11 @@ class Cut:
     def members(self, k: int) -> Bools:
         """(instance,) the cases in a slice."""
         return np.asarray(self.matrix[:, self.first[k]] * self.matrix[:, self.second[k]] > 0)
+
+    def part(self, k: int) -> Part:
+        """The positions of the conditions of a slice."""
+        first, second = int(self.first[k]), int(self.second[k])
+        return (first,) if first == second else (first, second)
 
     def of_rows(self, rows: Ints | Bools) -> Cut:
         """The same slices of some of the cases."""
@@ -171,10 +174,11 @@ class Slices(ModelMetric):
         task = task_of(schema.target)
         least = max(self.min_size or task.loss.least_part, math.ceil(self.min_share * len(p)))
         conditions = self._conditions(task, context, least)
-        halves = _Halves.of(task.order(p.labels, np.random.default_rng(context.seed)), least)
+        halves = Halves.of(task.order(p.labels, np.random.default_rng(context.seed)), least)
         searches = _Search(
             *(task, p, task.loss.of(p), task.loss.expected(p)),
-            *(conditions, halves, halves.enough(self._cut(conditions))),
+            HalfSearch(conditions, halves),
+            _enough(self._cut(conditions), halves),
         )
         kinds = _kinds(task, p).items()
         rows = [row for kind, excess in kinds for row in searches.rows(kind, excess, self.most)]
@@ -196,16 +200,7 @@ class Slices(ModelMetric):
         conditions = all_conditions(
             data.schema, data.test.inputs, data.train.inputs, data.test.groups, columns.tolist()
         )
-        kept = [
-            condition for condition in conditions if least <= condition.holds.sum() <= n - least
-        ]
-        if not kept:
-            raise NotApplicableError(
-                message("refusals.no_split", rows=n, least=least)
-                if kind_of(data.schema).named_columns or data.schema.attributes
-                else message("refusals.no_attributes")
-            )
-        return kept
+        return frequent(conditions, data.schema, n, least)
 
     def _notes(
         self, task: Task, table: pd.DataFrame, examined: int, least: int
@@ -223,29 +218,14 @@ class Slices(ModelMetric):
         )
 
 
-@dataclass(frozen=True)
-class _Halves:
-    """Positions of the cases of two halves, each of which is searched for the other to report.
-
-    least : cases that a slice needs in each half.
-    """
-
-    parts: tuple[Ints, Ints]
-    least: int
-
-    @classmethod
-    def of(cls, order: Ints, least: int) -> _Halves:
-        """Every second case of a random order, and the others."""
-        return cls((np.sort(order[::2]), np.sort(order[1::2])), math.ceil(least / 2))
-
-    def enough(self, cut: Cut) -> Cut:
-        """The slices that hold enough cases in both halves."""
-        counts = [
-            (cut.matrix[rows].T @ cut.matrix[rows])[cut.first, cut.second] for rows in self.parts
-        ]
-        single = cut.first == cut.second
-        kept = single | (np.minimum(*counts) >= self.least)
-        return Cut(cut.matrix, cut.first[kept], cut.second[kept])
+def _enough(cut: Cut, halves: Halves) -> Cut:
+    """The slices that hold enough cases in both halves."""
+    counts = [
+        (cut.matrix[rows].T @ cut.matrix[rows])[cut.first, cut.second] for rows in halves.parts
+    ]
+    single = cut.first == cut.second
+    kept = single | (np.minimum(*counts) >= halves.least)
+    return Cut(cut.matrix, cut.first[kept], cut.second[kept])
 
 
 @dataclass(frozen=True)
@@ -256,55 +236,30 @@ class _Search:
     p: Predictions
     losses: Floats
     expected: Floats | None
-    conditions: Sequence[Condition]
-    halves: _Halves
+    halves: HalfSearch
     cut: Cut
 
-    def rows(self, kind: Kind, excess: Excess, most: int) -> list[dict[str, object]]:
+    def rows(self, kind: Kind, excess: Excess, most: int) -> list[Row]:
         """The slices that are found in either half, as the other half shows them, surest first."""
-        first, second = self.halves.parts
-        listed = [
-            *self._of_half(first, second, kind, excess, most),
-            *self._of_half(second, first, kind, excess, most),
-        ]
-        kept, seen = list[dict[str, object]](), np.zeros(len(self.p), bool)
-        for inside, row in sorted(listed, key=lambda entry: entry[1]["p_adjusted"]):
-            if (inside & seen).sum() <= _MOST_SEEN * inside.sum():
-                kept.append(row)
-                seen |= inside
-        return kept[:most]
 
-    def _of_half(
-        self, searched: Ints, reported: Ints, kind: Kind, excess: Excess, most: int
-    ) -> list[tuple[Bools, dict[str, Any]]]:
-        """Members and row of each slice that is found in one half and large enough in the other.
+        def find(searched: Ints) -> list[Part]:
+            cut, least = self.cut.of_rows(searched), self.halves.halves.least
+            return [self.cut.part(k) for k in search(cut, excess.take(searched), least, most)]
 
-        The k-th is tested at the level α / 2k(k + 1), which adds up to α over both halves.
-        """
-        chosen = search(self.cut.of_rows(searched), excess.take(searched), self.halves.least, most)
-        earlier, own = np.zeros(len(self.p), bool), excess.take(reported)
-        rows = []
-        for rank, k in enumerate(chosen, start=1):
-            inside = self.cut.members(k) & ~earlier
-            earlier |= inside
-            among = inside[reported]
-            if among.sum() < self.halves.least:
-                continue
-            p_value = own.p_value(among)
+        def tell(inside: Bools, reported: Ints) -> Row:
+            own, among = excess.take(reported), inside[reported]
             surplus, low, high = mean_interval(own.values[among])
-            row = {
+            return {
                 "kind": kind,
-                **self._names(k),
                 "share": inside.mean(),
                 **self._facts(inside, reported),
                 "surplus": surplus,
                 "surplus_low": low,
                 "surplus_high": high,
-                "p_value": p_value,
-                "p_adjusted": min(2 * rank * (rank + 1) * p_value, 1.0),
+                "p_value": own.p_value(among),
             }
-            rows.append((inside, row))
-        return rows
+
+        return self.halves.rows(find, tell, most)
 
     def _facts(self, inside: Bools, reported: Ints) -> dict[str, object]:
         """Mean loss in a slice and elsewhere, what was expected, and what the task tells."""
@@ -324,10 +279,6 @@ class _Search:
             **expected,
             **self.task.slice_facts(self.p, inside, among),
         }
-
-    def _names(self, k: int) -> dict[str, str]:
-        part = part_of(*(self.conditions[end[k]] for end in (self.cut.first, self.cut.second)))
-        return {"slice": part.text, "features": part.about}
 
 
 def _kinds(task: Task, p: Predictions) -> dict[Kind, Excess]:
@@ -349,7 +300,7 @@ def _limits(schema: Schema, task: Task) -> tuple[Text, ...]:
     )
 
 
-def _table(task: Task, rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+def _table(task: Task, rows: Sequence[Row]) -> pd.DataFrame:
     """One row a slice, with the columns of the task also where there is none."""
     texts, counts = dict.fromkeys(("slice", "features", "kind"), str), {"n": int}
     shown = [end for column in task.slice_table for end in column.with_ends]

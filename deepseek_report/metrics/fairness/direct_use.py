@@ -19,15 +19,14 @@ from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.fairness.gap_split import PARTS, GapSplit, split_gap
-from deepseek_report.metrics.fairness.gap_tables import rate_table
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
     MinCell,
     MinEvents,
-    Outcomes,
     groupings,
 )
 from deepseek_report.metrics.fairness.swapped_inputs import SwappedDecisions, TellingColumns
+from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, rate
 
@@ -110,7 +109,8 @@ class DirectUse(PeopleMetric, ClassMetric):
             message("notes.direct_use.asked", auc=self.stand_in_auc),
         ]
         for position, grouping in enumerate(compared):
-            pair = self._pair(grouping, context)
+            favourable, floor = schema.target.declared_favourable, (self.min_cell, self.min_events)
+            pair = WidestPair.of(grouping, p, favourable, floor)
             context.progress.advance()
             if pair is None:
                 notes.append(message("notes.direct_use.too_few", attribute=grouping.label))
@@ -122,29 +122,21 @@ class DirectUse(PeopleMetric, ClassMetric):
         tables = {"swaps": _frame(swaps, "swaps"), "split": _frame(splits, "split")}
         return Measurement(tuple(scores), tables, notes=tuple(notes))
 
-    def _pair(self, grouping: Grouping, context: MeasureContext) -> tuple[int, int] | None:
-        """The levels with the highest and the lowest rate among those large enough."""
-        target = context.dataset.schema.target
-        outcomes = Outcomes.of(context.predictions, target.declared_favourable)
-        table = rate_table(grouping, outcomes.favoured, np.ones(len(outcomes.favoured), bool))
-        enough = table.enough(self.min_cell, self.min_events)
-        if enough.sum() < 2:
-            return None
-        highest = int(np.argmax(np.where(enough, table.rates, -1.0)))
-        return highest, int(np.argmin(np.where(enough, table.rates, 2.0)))
-
     def _measure(
-        self, grouping: Grouping, pair: tuple[int, int], context: MeasureContext, position: int
+        self, grouping: Grouping, pair: WidestPair, context: MeasureContext, position: int
     ) -> Measured:
         rng = np.random.default_rng([context.seed, position])
         rows = np.sort(rng.permutation(np.flatnonzero(grouping.codes >= 0))[: self.max_rows])
-        codes, levels = grouping.codes[rows], (grouping.levels[pair[0]], grouping.levels[pair[1]])
+        codes, levels = (
+            grouping.codes[rows],
+            (grouping.levels[pair.highest], grouping.levels[pair.lowest]),
+        )
         columns = TellingColumns.of(context.dataset, grouping.name, levels, self.stand_in_auc)
         decisions = SwappedDecisions.of(context, rows, codes, columns, rng)
         favourable = context.dataset.schema.target.declared_favourable
-        inside = np.isin(codes, pair)
+        inside = np.isin(codes, (pair.highest, pair.lowest))
         split = split_gap(
-            codes[inside] == pair[0],
+            codes[inside] == pair.highest,
             context.predictions.labels[rows][inside] == favourable,
             np.column_stack([decisions.favoured, decisions.evened, decisions.exchanged])[inside],
             self.n_resamples,

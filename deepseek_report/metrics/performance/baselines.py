@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text
@@ -82,15 +82,29 @@ class Baselines(ModelMetric):
         )
 
 
-def reference_predictions(kind: Predictor, context: MeasureContext) -> Predictions:
-    """The answers of a baseline for the test part; see `Task.as_predictions`."""
+def reference_predictions(
+    kind: Predictor,
+    context: MeasureContext,
+    columns: Ints | None = None,
+    rows: Ints | None = None,
+) -> Predictions:
+    """The answers of a baseline for the test part; see `Task.as_predictions`.
+
+    columns, rows : positions of the inputs that it sees, and of the training rows that it is fitted
+    to; all of them by default.
+    """
     data = context.dataset
     task = task_of(data.schema.target)
     n_outputs = len(data.schema.target.classes)
-    train = data.train
-    predict = fit_predictor(
-        task, kind, data.schema.features, train.inputs, train.labels, n_outputs, context.seed
+    columns = np.arange(len(data.schema.features)) if columns is None else columns
+    train = data.train if rows is None else data.train.take(rows)
+    features = [data.schema.features[column] for column in columns]
+    learnt = fit_predictor(
+        task, kind, features, train.inputs[:, columns], train.labels, n_outputs, context.seed
     )
+
+    def predict(inputs: Floats) -> Floats:
+        return learnt(inputs[:, columns])
 
     def matched() -> tuple[Floats, Predictions]:
         return predict(data.validation.inputs), context.validation_predictions

@@ -259,7 +259,7 @@ def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
     results = in_words(Results(artifact_paths(job.inputs), job.experiment.raw))
     plugin = job.plugin("visualizations")
     for picture in plugin.draw(results):
-        dataclasses.replace(picture, section=plugin.section).save(folder)
+        picture.declared(plugin.section, plugin.needs).save(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
 

@@ -46,4 +46,4 @@ def _draw(results: Results, entry: Mapping[str, Any], folder: Path, trust: Seque
     plugin = load_picture(entry, trust)
     folder.mkdir(parents=True)
     for picture in plugin.draw(results):
-        dataclasses.replace(picture, section=plugin.section).save(folder)
+        picture.declared(plugin.section, plugin.needs).save(folder)

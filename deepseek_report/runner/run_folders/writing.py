@@ -31,14 +31,21 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering import output
-from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.report_options import Engine, Format, ReportOptions
+from deepseek_report.rendering.report_options import (
+    FORMATS,
+    Engine,
+    Format,
+    ReportOptions,
+    page_of,
+)
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, read_run
 from deepseek_report.runner.run_folders.redrawing import drawn_again
 from deepseek_report.runner.run_folders.sealing import publish
 from deepseek_report.runner.run_folders.section_plugins import write_section
+from deepseek_report.sections.summary import SummarySection
 from deepseek_report.store.run_folder import WORK_PREFIX, look_into
 
 #: What was concluded from the results while writing: findings, thresholds, problems of writing.
@@ -113,14 +120,15 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
         with tempfile.TemporaryDirectory() as drawn:
             if opened.language != stored:
                 results = drawn_again(results, Path(drawn), options.trust)
-            results, verdicts = _write(work, results, report, options, (*formats, *others))
+            pages = (*formats, *others)
+            results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
         problems = _write_conclusions(work, opened, results, verdicts)
         output.write_text(work / CITATION, _citation(opened))
         kept, sealed = publish(work, opened)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Written(
-        pages=[folder / f"report.{name}" for name in formats],
+        pages=[folder / page_of(name) for name in formats],
         verdicts=verdicts,
         problems=problems,
         kept=kept,
@@ -154,8 +162,7 @@ def _drop_leftovers(folder: Path) -> None:
 
 def _formats_there(opened: OpenRun) -> list[Format]:
     """Formats in which the report lies there already: they are made again, so that none is old."""
-    known: tuple[Format, ...] = ("html", "pdf", "docx")
-    return [name for name in known if f"report.{name}" in opened.contents.files]
+    return [name for name in FORMATS if page_of(name) in opened.contents.files]
 
 
 def _write(
@@ -164,18 +171,27 @@ def _write(
     report: ReportOptions,
     options: WriteOptions,
     formats: Sequence[Format],
+    run_digest: str,
 ) -> tuple[Results, list[Verdict]]:
     """Write document, pages and evidence; returns the results with all that failed meanwhile."""
     conclusions = conclusions_of(results)
     results = replace(results, findings=(*failures(results), *conclusions.findings))
     results, contents = _write_sections(results, options.trust)
     document = write_qmd(results, contents, report, work)
+    if "brief" in formats:
+        write_brief(results, _first_page(results, contents), report, work, run_digest)
     results = results.with_failures(document.failures)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
         rendered = background.submit(render, work, formats, options.engine or report.engine)
         _write_compliance(document.path, results)
         rendered.result()
     return results, list(conclusions.verdicts)
+
+
+def _first_page(results: Results, contents: Sequence[SectionContent]) -> SectionContent:
+    """The first section as it was written; made for the brief where the report has none."""
+    written = (content for content in contents if content.name == "summary")
+    return next(written, None) or SummarySection().content(results)
 
 
 def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, list[SectionContent]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import TableType
-from deepseek_report.findings.find import find
+from deepseek_report.findings.conclude import all_findings
 from deepseek_report.findings.rules_failures import readable_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.tables import (
@@ -93,7 +92,6 @@ class Draft:
         self.notes(metric for metric, _ in self.results.tables_of(self.name))
         if not self.answers:
             self.answers.append(self.text("answer.nothing"))
-        self.actions.extend(finding.do for finding in findings if finding.severity != "info")
         return SectionContent(
             name=self.name,
             title=self.words.label("section_titles", self.name),
@@ -125,11 +123,6 @@ class Draft:
         reason = readable_reason(self.words, artifact, why)
         part = self.words.artifact(artifact)
         return self.words.text("missing_parts.named", parts=[part], reason=reason)
-
-
-def all_findings(results: Results) -> tuple[Finding, ...]:
-    """The findings of the run, made now where they were not made before."""
-    return results.findings or find(results)
 
 
 def _unique(texts: Iterable[str]) -> list[str]:

@@ -39,7 +39,7 @@ class ShownTable:
     """A table ready to be written: texts, and beside them `<key>__sort`, what a column sorts by.
 
     id : of the table in the document. columns : {key: head}. heading : of the fold, if it has one.
-    before : a sentence that stands above it.
+    before : a sentence that stands above it. aside : keys of columns that the files alone hold.
     """
 
     id: str
@@ -49,6 +49,7 @@ class ShownTable:
     heading: str = ""
     folded: bool = False
     before: str = ""
+    aside: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.rows and self.columns)
@@ -60,12 +61,19 @@ class View:
 
     id : of the table in the document. words : where its words stand below `tables` of the locale.
     columns : those that are shown, in order, by key; a column that the section adds as a whole.
+    aside : keys of those that the files alone hold, since the page has no room for them.
     """
 
     id: str
     words: str
     columns: tuple[str | Column, ...]
     folded: bool = False
+    aside: frozenset[str] = frozenset()
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the columns, in order."""
+        return [column if isinstance(column, str) else column.key for column in self.columns]
 
     def of(self, kind: TableType) -> TableType:
         """The type of what is shown; columns that the table does not have are left out."""
@@ -95,7 +103,8 @@ def measured_table(
         return ShownTable(identity)
     records = table.frame.to_dict("records") if rows is None else rows
     kind, words = (view.of(table.type), view.words) if view else (table.type, f"{metric}.{name}")
-    return own_table(results, identity, words, kind, records, **slots)
+    shown = own_table(results, identity, words, kind, records, **slots)
+    return replace(shown, aside=view.aside) if view else shown
 
 
 def own_table(

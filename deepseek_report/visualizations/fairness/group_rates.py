@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -13,6 +12,9 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.records import Row
+from deepseek_report.findings.rules_errors import told_gap
+from deepseek_report.findings.rules_groups import declared_ratio, is_beyond_chance, told_pair
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption
@@ -53,6 +55,7 @@ class GroupRatesPicture(PicturePart):
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bias"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates", "predictions"})
+    also: ClassVar[frozenset[str]] = frozenset({"measures/impact_ratio"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = _with_errors(required(results, "group_rates", "groups"))
@@ -67,7 +70,17 @@ class GroupRatesPicture(PicturePart):
             "group_rates_crossings": table[table["crossing"].astype(bool)],
         }
         return [
-            _picture(name, _View(part.reset_index(drop=True), panels, favourable, line))
+            _picture(
+                name,
+                _View(
+                    part.reset_index(drop=True),
+                    panels,
+                    favourable,
+                    line,
+                    NamedPair.of(results, panels[0][0], crossings=name != "group_rates"),
+                    declared_ratio(results),
+                ),
+            )
             for name, part in parts.items()
             if len(part)
         ]
@@ -81,6 +94,14 @@ class _View:
     panels: tuple[tuple[Drawn, Scale], ...]
     favourable: str
     overall: dict[str, float]
+    pair: NamedPair | None
+    bound: float
+
+    def row(self, attribute: str, level: str) -> pd.Series | None:
+        """The row of a group; None where the picture has none."""
+        table = self.table
+        rows = table[(table["attribute"] == attribute) & (table["level"] == level)]
+        return None if rows.empty else rows.iloc[0]
 
     @property
     def words(self) -> Wording:
@@ -204,38 +225,49 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
         )
 
 
-def _widest(view: _View) -> tuple[pd.Series, pd.Series] | None:
-    """The two groups of one attribute that lie farthest apart in the first panel.
+@dataclass(frozen=True)
+class NamedPair:
+    """The two groups that the title names: those of the conclusion on all groups.
 
-    Pairs whose intervals do not meet go first: a wide gap between tiny groups says less.
+    verdict : on their ratio; empty of predicted numbers. by_chance : whether chance may explain it.
     """
-    column = view.panels[0][0]
-    judged = view.table[~view.table["too_few"].astype(bool)].dropna(subset=[column.key])
-    pairs = [
-        (low, high)
-        for _, part in judged.groupby("attribute", sort=False)
-        for (_, low), (_, high) in permutations(part.iterrows(), 2)
-        if low[column.key] < high[column.key]
-    ]
-    return max(
-        pairs, key=lambda pair: (not _overlap(column, *pair), _gap(column, *pair)), default=None
-    )
 
+    attribute: str
+    first: str
+    other: str
+    verdict: str
+    by_chance: bool
 
-def _gap(column: Drawn, low: pd.Series, high: pd.Series) -> float:
-    return float(high[column.key] - low[column.key])
+    @classmethod
+    def of(cls, results: Results, column: Drawn, *, crossings: bool) -> NamedPair | None:
+        if task_of(results.schema.target).decides:
+            return cls._of_pair(told_pair(results, crossings=crossings))
+        return cls._of_gap(None if crossings else told_gap(results, f"{column.key}_gap"))
 
+    @classmethod
+    def _of_pair(cls, row: Row | None) -> NamedPair | None:
+        if row is None:
+            return None
+        names = (str(row[key]) for key in ("attribute", "level", "reference", "verdict"))
+        attribute, first, other, verdict = names
+        return cls(attribute, first, other, verdict, not is_beyond_chance(row))
 
-def _overlap(column: Drawn, low: pd.Series, high: pd.Series) -> bool:
-    least, most = column.interval
-    return not low[most] < high[least]
+    @classmethod
+    def _of_gap(cls, row: Row | None) -> NamedPair | None:
+        if row is None:
+            return None
+        names = (str(row[key]) for key in ("attribute", "widest_level", "narrowest_level"))
+        attribute, first, other = names
+        return cls(attribute, first, other, "", not is_beyond_chance(row))
 
 
 def _title(view: _View) -> Message:
-    (column, scale), pair = view.panels[0], _widest(view)
-    if pair is None:
-        return caption("group_rates.title_none")
-    low, high = pair
+    (column, scale), pair = view.panels[0], view.pair
+    rows = [] if pair is None else [view.row(pair.attribute, pair.first)]
+    rows += [] if pair is None else [view.row(pair.attribute, pair.other)]
+    if pair is None or any(row is None for row in rows):
+        return caption("group_rates.title_open", favourable=view.favourable)
+    low, high = sorted((row for row in rows if row is not None), key=lambda row: row[column.key])
     return caption(
         "group_rates.title",
         favourable=view.favourable,
@@ -244,8 +276,10 @@ def _title(view: _View) -> Message:
         low_value=scale.plain(low[column.key]),
         high=spoken(high["level"]),
         high_value=scale.plain(high[column.key]),
-        gap=scale.distance(_gap(column, low, high)),
-        overlap=bool(_overlap(column, low, high)),
+        gap=scale.distance(float(high[column.key] - low[column.key])),
+        verdict=pair.verdict,
+        bound=view.bound,
+        by_chance=pair.by_chance,
     )
 
 

@@ -19,6 +19,7 @@ from deepseek_report.visualizations.drawing.captions import attribution, caption
 from deepseek_report.visualizations.drawing.labels import short, spoken
 from deepseek_report.visualizations.drawing.marks import grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.small_multiples import quantity_ticks
 from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -162,15 +163,7 @@ def _curve(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -
     axes.set_ylim(*span)
     grid(axes, "y")
     value_ticks(axes, "y", words, 4)
-    _quantity_ticks(axes, str(part.curve["unit"].iloc[0]) or None, words)
-
-
-def _quantity_ticks(axes: Axes, unit: str | None, words: Wording) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 2, 5, 10]))
-    write = words.numbers.quantity
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit)))
+    quantity_ticks(axes, str(part.curve["unit"].iloc[0]) or None, words)
 
 
 def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:

@@ -45,7 +45,9 @@ class RocCurvePicture(PicturePart):
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/average_precision"})
+    also: ClassVar[frozenset[str]] = frozenset(
+        {"measures/average_precision", "measures/ranking_curves"}
+    )
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
@@ -55,7 +57,7 @@ class RocCurvePicture(PicturePart):
                 svg=draw_svg("roc_curve", _HEIGHT, lambda figure: _paint(figure, view)),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=caption("roc_curve.how_to_read"),
+                how_to_read=caption("roc_curve.how_to_read", band=view.band is not None),
                 interactive=_twin(view),
             )
         ]
@@ -63,10 +65,14 @@ class RocCurvePicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """The two curves, and where the threshold in use stands on them."""
+    """The two curves, and where the threshold in use stands on them.
+
+    band : the pointwise interval of precision, where it was measured.
+    """
 
     roc: pd.DataFrame
     recall: pd.DataFrame | None
+    band: pd.DataFrame | None
     area: Score | None
     precision: Score | None
     class_name: str
@@ -86,6 +92,7 @@ class _View:
         return cls(
             roc=required(results, "roc_auc", "curve"),
             recall=results.table("average_precision", "curve"),
+            band=results.table("ranking_curves", "precision_recall"),
             area=results.score("roc_auc") if two else None,
             precision=results.score("average_precision") if two else None,
             class_name=short(results.schema.target.explained_class, 30),
@@ -108,6 +115,9 @@ def _paint(figure: Figure, view: _View) -> None:
         return
     right = panel(figure, 4.3, 0.6, 6.95, 3.35)
     right.axhline(view.base_rate, **_GUESSING)
+    if view.band is not None:
+        ends = view.band["precision_low"], view.band["precision_high"]
+        right.fill_between(view.band["recall"], *ends, color=LIGHT["heat2"])
     right.plot(view.recall["recall"], view.recall["precision"], color=SERIES[0])
     _frame(right, view, "found_recall", "flagged_rightly")
     _mark(right, view, (view.point["tpr"], view.point["precision"]))

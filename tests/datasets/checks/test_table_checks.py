@@ -12,7 +12,6 @@ import pytest
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
-from deepseek_report.datasets.checks.correlations import spearman
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.statistics.ranking import binary_auc
 from tests.worded import say
@@ -30,24 +29,6 @@ def issues(frame: pd.DataFrame, folder: Path, **fields: Any) -> dict[str, DataIs
     frame.to_parquet(path)
     plugin = TableFile(path=str(path), target="label", source="s", period="p", **fields)
     return {issue.check: issue for issue in plugin.load(1, Silent()).issues}
-
-
-def test_spearman_is_that_of_pandas_without_gaps() -> None:
-    values = np.random.default_rng(0).integers(0, 9, (200, 5)).astype(float)
-    expected = pd.DataFrame(values).corr(method="spearman").to_numpy()
-    assert spearman(values) == pytest.approx(expected)
-
-
-def test_spearman_with_gaps_is_pearson_of_the_ranks_where_both_are_known() -> None:
-    values = np.random.default_rng(0).normal(size=(300, 3))
-    values[np.random.default_rng(1).random((300, 3)) < 0.2] = np.nan
-    expected = pd.DataFrame(values).rank().corr().to_numpy()
-    assert spearman(values) == pytest.approx(expected)
-
-
-def test_a_constant_column_is_correlated_with_nothing() -> None:
-    values = np.column_stack([np.ones(50), np.arange(50)])
-    assert spearman(values)[0, 1] == 0
 
 
 def test_auc_is_that_of_sklearn() -> None:

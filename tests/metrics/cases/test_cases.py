@@ -127,14 +127,26 @@ def test_where_nothing_may_change_the_status_says_so(toy) -> None:
 
 
 def test_a_slice_full_of_errors_is_named_and_one_without_is_not(toy) -> None:
-    context = toy(n=600)
+    context = toy(n=1800)
     part, validation = context.dataset.validation, context.validation_predictions
     blue = part.inputs[:, 1] == 2
     labels = np.where(blue, 1 - validation.decisions, validation.decisions)
     shared = SharedErrors(context.dataset, replace(validation, labels=labels))
     named = shared.rows(0, np.array([50.0, 2.0, 0.0]))
-    assert named[0][1:] == ("colour is “blue”", int(blue.sum()), 1.0, 0.0)
+    assert named[0][1:] == ("colour is “blue”", int(blue[~shared.searched].sum()), 1.0, 0.0)
     assert shared.rows(0, np.array([50.0, 0.0, 0.0])) == []
+
+
+def test_errors_by_chance_are_hardly_ever_named_as_errors_like_those_of_a_case(toy) -> None:
+    context = toy(n=1800)
+    validation = context.validation_predictions
+    named = []
+    for seed in range(60):
+        wrong = np.random.default_rng(seed).random(len(validation)) < 0.3
+        labels = np.where(wrong, 1 - validation.decisions, validation.decisions)
+        shared = SharedErrors(context.dataset, replace(validation, labels=labels))
+        named += shared.rows(0, np.array([50.0, 2.0, 0.0]))
+    assert not named
 
 
 def test_roles_are_told_in_words(toy) -> None:

@@ -18,13 +18,13 @@ from deepseek_report.errors import ConfigError
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.run_folders.redrawing import drawn_again
 from deepseek_report.store.run_folder import look_into
-from deepseek_report.wording.pseudo import CLOSE, LANGUAGE, OPEN, write_catalog
+from deepseek_report.wording.pseudo import CLOSE, LANGUAGE, OPEN
 from deepseek_report.wording.words import CATALOGS
 
 
 @pytest.fixture
-def catalogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CATALOGS, str(write_catalog(tmp_path / "catalogs").parent))
+def catalogs(marked_catalogs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CATALOGS, str(marked_catalogs))
 
 
 def _documents(folder: Path) -> dict[str, bytes]:

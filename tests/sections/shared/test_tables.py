@@ -187,11 +187,12 @@ def test_tables_of_groups_baselines_and_disturbances_have_their_words(full, tmp_
     ):
         full = with_table(full, metric, name, lambda rows, values=values: rows.assign(**values))
     bias = text_of(full, BiasSection(), tmp_path / "bias")
-    assert "Decisions and errors by sex; brackets hold 95 % intervals" in bias
+    assert "Decisions and errors by group: favourable decisions, their ratio" in bias
     assert "| Favourable decisions |" in bias
-    assert "Mean probability of “default”" in bias
     assert "clearly above" in bias
-    assert "−2.0 (−5.0 to 1.0)" in bias
+    beside = tmp_path / "bias" / "tables"
+    assert "mean_score" in (beside / "bias-errors.csv").read_text("utf-8").splitlines()[0]
+    assert "−2.0 (−5.0 to 1.0)" in (beside / "bias-groups.csv").read_text("utf-8")
     performance = text_of(full, PerformanceSection(), tmp_path / "performance")
     assert "The model and simpler ones on the same test cases" in performance
     assert "78.0\u00a0% (77.0–79.0\u00a0%)" in performance  # accuracy of the model, a share
@@ -207,7 +208,7 @@ def test_tables_of_a_run_that_declares_none_are_shown_as_they_are(full, tmp_path
             measured = replace(full.measurement(known.name, known.subject), types={})
             older = with_measurement(older, known.name, measured, known.subject)
     bias = text_of(older, BiasSection(), tmp_path / "bias")
-    assert "Decisions and errors by sex" in bias
+    assert "Decisions and errors by group" in bias
     rate = full.table("group_rates", "groups")["selection_rate"].iloc[0]
     assert f"{rate:.3f}" in bias  # nobody says that it is a share
     assert "What random changes of the input do" in text_of(

@@ -1,0 +1,159 @@
+"""What leaving inputs out is said to do, where it is known what it does.
+
+People of two sexes, 80 % with the job of their sex; labels depend on skill and, in some worlds, on
+sex. Gradient boosting is fitted with all inputs and without sex, or without a column that knows
+the label. The truth is what these two fitted predictors do on 60 000 other people.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
+from deepseek_report.artifacts.split import DataIssue, Dataset, Split
+from deepseek_report.metrics.failures.without_inputs import WithoutInputs
+
+from .trials import Plan, Table, repeat, share
+
+SEXES = (Category("0", "men"), Category("1", "women"))
+#: How much sex lowers the log-odds of the favourable label, and how far a leak moves with it.
+WORLDS = {
+    "labels do not depend on sex": (0.0, 0.0),
+    "labels depend on sex": (1.0, 0.0),
+    "labels depend on sex, a column leaks the label": (1.0, 2.0),
+}
+TRAIN, TEST, OTHERS = 3000, 2000, 60_000
+NAMES = ("sex", "job", "skill", "luck", "code")
+#: So many parameters that two refits are cheap against the training.
+_PARAMETERS = 10**7
+
+
+class _Parameter:
+    """As much of a tensor as says how large it is."""
+
+    def numel(self) -> int:
+        return _PARAMETERS
+
+
+class _Module:
+    """As much of a torch module as says how large it is."""
+
+    def parameters(self) -> list[Any]:
+        return [_Parameter()]
+
+    def named_parameters(self) -> list[Any]:
+        return []
+
+
+class _Sized:
+    """A model that is only asked for its size."""
+
+    name, module = "sized", _Module()
+
+
+def _schema() -> Schema:
+    kinds: dict[str, Any] = {"kind": "categorical", "categories": SEXES}
+    features = tuple(
+        Feature(name, name, **(kinds if name in ("sex", "job") else {"kind": "numeric"}))
+        for name in NAMES
+    )
+    target = Target("paid", "Paid", ("paid", "not paid"), favourable=0, explained=1)
+    return Schema(features, target, (Attribute("sex", "Sex", ("men", "women"), source="sex"),))
+
+
+def people(n: int, effect: float, leak: float, rng: np.random.Generator) -> Split:
+    """Of each a sex, a job, skill, luck, and a code that may know the label."""
+    sex = rng.integers(0, 2, n)
+    job = np.where(rng.random(n) < 0.8, sex, 1 - sex)
+    skill = rng.normal(size=n) - 0.2 * sex
+    favoured = rng.random(n) < 1 / (1 + np.exp(-1.2 * skill - 0.4 + effect * sex))
+    labels = np.where(favoured, 0, 1)
+    code = rng.normal(size=n) + leak * labels
+    inputs = np.column_stack([sex, job, skill, rng.normal(size=n), code]).astype(np.float64)
+    return Split(inputs, labels, np.arange(n), {"sex": sex})
+
+
+def context(train: Split, test: Split, others: Split, leak: float, seed: int) -> MeasureContext:
+    """A run whose model states the true order of people by skill; `others` are its validation."""
+    issue = DataIssue("near_leak", "high", "", {"features": ["code"]}, "")
+    data = Dataset(_schema(), train, others, test, card={}, issues=(issue,) if leak else ())
+    return MeasureContext(
+        dataset=data,
+        predictions=_stated(test),
+        validation_predictions=_stated(others),
+        cases=Cases(np.arange(1), {}),
+        classifier=_Sized(),  # type: ignore[arg-type]
+        seed=seed,
+        background=train.inputs[:1],
+    )
+
+
+def _stated(part: Split) -> Predictions:
+    signal = 1.2 * part.inputs[:, 2] - 0.4 * part.inputs[:, 0]
+    favourable = 1 / (1 + np.exp(-signal))
+    both = np.column_stack([favourable, 1 - favourable])
+    return Predictions(
+        logits=np.log(both),
+        probabilities=both,
+        labels=part.labels,
+        instance_ids=part.instance_ids,
+        decisions=np.where(favourable >= 0.5, 0, 1),
+        threshold=0.5,
+        rule="declared",
+        explained=1,
+        groups=part.groups,
+    )
+
+
+def advice_trial(effect: float, leak: float, seed: int) -> dict[str, bool]:
+    """Whether each interval holds what happens to other people, and whether it leaves out 0.
+
+    The same two predictors are asked about many others: training part, seed and threshold are the
+    same, since the validation part is.
+    """
+    rng = np.random.default_rng([seed, 11])
+    train = people(TRAIN, effect, leak, rng)
+    validation = people(TRAIN, effect, leak, rng)
+    test, many = people(TEST, effect, leak, rng), people(OTHERS, effect, leak, rng)
+    tables = [
+        WithoutInputs().measure(context(train, part, validation, leak, seed)).tables["refits"]
+        for part in (test, many)
+    ]
+    outcome = {}
+    for row, truth in zip(*(table.to_dict("records") for table in tables), strict=True):
+        for name in ("gap", "gap_change", "score_change"):
+            if not np.isnan(row[name]):
+                key = f"{name.replace('_', ' ')}, without {row['inputs']}"
+                sign = 1 if row["reference"] == truth["reference"] or name[0] == "s" else -1
+                outcome[key] = row[f"{name}_low"] <= sign * truth[name] <= row[f"{name}_high"]
+                outcome[f"{key}: beyond 0"] = not row[f"{name}_low"] <= 0 <= row[f"{name}_high"]
+    return outcome
+
+
+def tables(plan: Plan) -> list[Table]:
+    """How often the intervals of tested advice hold the truth."""
+    repeats = plan.times(400, 10)
+    rows = []
+    for world, (effect, leak) in WORLDS.items():
+        outcomes = repeat(partial(advice_trial, effect, leak), repeats, plan)
+        for name in outcomes[0]:
+            if not name.endswith(": beyond 0"):
+                held, beyond = (
+                    share([outcome[key] for outcome in outcomes if key in outcome])
+                    for key in (name, f"{name}: beyond 0")
+                )
+                rows.append((world, name, held, beyond))
+    return [
+        Table(
+            "Advice that is tried",
+            f"{repeats} worlds each. Gradient boosting is fitted to {TRAIN} people with all inputs "
+            f"and without some; intervals are from {TEST} people, the truth from {OTHERS} others.",
+            ("world", "number", "interval holds it", "interval leaves out 0"),
+            rows,
+        )
+    ]

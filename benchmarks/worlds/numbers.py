@@ -1,0 +1,121 @@
+"""Intervals of errors of predicted numbers, and of the log loss, where the truth is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.statistics.classification_errors import cross_entropy
+from deepseek_report.statistics.intervals import mean_interval
+from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
+
+from .trials import Plan, Table, repeat, share
+
+_RESAMPLES = 200
+#: So many cases that what holds for them is the truth.
+_POPULATION = 2_000_000
+Draw = Callable[[int, np.random.Generator], Floats]
+
+
+def _normal(n: int, rng: np.random.Generator) -> Floats:
+    return rng.normal(size=n)
+
+
+def _heavy(n: int, rng: np.random.Generator) -> Floats:
+    """Student's t with 5 degrees of freedom, of unit variance."""
+    return rng.standard_t(5, n) / math.sqrt(5 / 3)
+
+
+def _skewed(n: int, rng: np.random.Generator) -> Floats:
+    """Lognormal about its mean: a few true numbers lie far above what is predicted."""
+    return rng.lognormal(0, 0.7, n) - math.exp(0.7**2 / 2)
+
+
+#: What the labels have beyond the prediction.
+NOISES: Mapping[str, Draw] = {
+    "normal": _normal,
+    "heavy tails (Student's t, 5)": _heavy,
+    "skewed (lognormal, 0.7)": _skewed,
+}
+SIZES = (300, 1000)
+
+
+def predicted(noise: str, n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """(instance,) true and predicted numbers; R² is about 0.5, and the predictions lean by 0.1."""
+    values = rng.normal(size=n)
+    return values - 0.1 + NOISES[noise](n, rng), values
+
+
+@cache
+def truth(noise: str) -> dict[str, float]:
+    """What every measure is over a population."""
+    labels, values = predicted(noise, _POPULATION, np.random.default_rng(10**6))
+    errors = values - labels
+    return {
+        "mae": float(np.abs(errors).mean()),
+        "rmse": math.sqrt(float((errors**2).mean())),
+        "r2": 1 - float((errors**2).mean() / labels.var()),
+        "median_absolute_error": float(np.median(np.abs(errors))),
+    }
+
+
+def covered(noise: str, n: int, seed: int) -> dict[str, bool]:
+    """Whether each interval of one sample holds the truth."""
+    labels, values = predicted(noise, n, np.random.default_rng([seed, n]))
+    estimates, known = error_estimates(labels, values, _RESAMPLES, seed), truth(noise)
+    return {
+        name: estimate.low <= known[name] <= estimate.high
+        for name, estimate in estimates.items()
+        if estimate.low is not None and estimate.high is not None
+    }
+
+
+def _stated(n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """(instance, class) log-odds against the first class, and what happened; slightly too sure."""
+    signal = 1.2 * rng.normal(size=n) - 1
+    happened = rng.random(n) < 1 / (1 + np.exp(-signal))
+    return np.column_stack([np.zeros(n), 1.2 * signal]), happened.astype(np.int64)
+
+
+@cache
+def _log_loss() -> float:
+    logits, happened = _stated(_POPULATION, np.random.default_rng(10**6))
+    return float(cross_entropy(logits, happened).mean())
+
+
+def log_loss_covered(n: int, seed: int) -> bool:
+    logits, happened = _stated(n, np.random.default_rng([seed, n]))
+    _, low, high = mean_interval(cross_entropy(logits, happened))
+    return bool(low <= _log_loss() <= high)
+
+
+def tables(plan: Plan) -> list[Table]:
+    """Coverage of each interval."""
+    repeats = plan.times(2000, 50)
+    rows: list[tuple[object, ...]] = []
+    for noise in NOISES:
+        for n in SIZES:
+            outcomes = repeat(partial(covered, noise, n), repeats, plan)
+            rows.append(
+                (noise, n, *(share([outcome[name] for outcome in outcomes]) for name in MEASURES))
+            )
+    losses = [(n, share(repeat(partial(log_loss_covered, n), repeats, plan))) for n in SIZES]
+    return [
+        Table(
+            "Intervals of errors of predicted numbers",
+            f"How often the 95 % interval holds the truth, in {repeats} samples each, with "
+            f"{_RESAMPLES} draws of the bootstrap (the default is 1 000).",
+            ("noise", "cases", *MEASURES),
+            rows,
+        ),
+        Table(
+            "Intervals of the log loss",
+            f"{repeats} samples each of two classes.",
+            ("cases", "interval holds the truth"),
+            losses,
+        ),
+    ]

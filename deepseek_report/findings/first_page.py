@@ -1,0 +1,196 @@
+"""What a person reads who reads nothing else: verdict, promises, gravest findings, one picture.
+
+The terminal, the first screen and the brief say it; none of them concludes anything by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.findings.records import cause_of, subject
+from deepseek_report.findings.rules_performance import ALL_MET, PROMISES
+
+#: How many findings the first page tells.
+SHOWN = 3
+#: What is to be done about a finding before use, by its message; by its severity elsewhere.
+_BEFORE_USE: Mapping[str, Message] = {
+    "no_skill": message("verdict.before_use.no_skill"),
+    "failed": message("verdict.before_use.failed"),
+    "training_diverged": message("verdict.before_use.diverged"),
+}
+_BY_SEVERITY: Mapping[Severity, Message] = {
+    "high": message("verdict.before_use.high"),
+    "medium": message("verdict.before_use.medium"),
+}
+#: Findings that are told whatever else is: without them nothing else may be relied on.
+_ABOVE_ALL = ("no_skill", "failed")
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """What stands on the first page.
+
+    verdict : sentences, to be said in this order. promises : every promise with its outcome.
+    gravest : the gravest findings that say more than a promise does, and no mere note.
+    others : all further findings, gravest first. picture : the name of the picture that carries
+    the gravest finding; empty where there is none.
+    """
+
+    verdict: tuple[Message, ...]
+    promises: tuple[Verdict, ...]
+    gravest: tuple[Finding, ...]
+    others: tuple[Finding, ...]
+    picture: str = ""
+
+    @property
+    def counts(self) -> dict[Severity, int]:
+        """{severity: how many of the others}, gravest first, without those that none has."""
+        severities = [finding.severity for finding in self.others]
+        return {grade: severities.count(grade) for grade in SEVERITIES if grade in severities}
+
+
+def first_page(
+    promises: Sequence[Verdict],
+    findings: Sequence[Finding],
+    pictures: Mapping[str, Picture],
+    shown: int = SHOWN,
+) -> FirstPage:
+    """The first page of a report.
+
+    Parameters
+    ----------
+    promises : the verdict on each promise. findings : all of the run, gravest first.
+    pictures : those of the report by name, in its order. shown : how many findings it tells.
+    """
+    gravest = _different(_beyond_promises(promises, findings))[:shown]
+    others = tuple(f for f in findings if f not in gravest and f.message != ALL_MET)
+    return FirstPage(
+        verdict=verdict_sentences(promises, findings),
+        promises=tuple(promises),
+        gravest=gravest,
+        others=others,
+        picture=picture_of(gravest, pictures),
+    )
+
+
+def _different(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The gravest finding of each kind, so that one fault of several parts is told once."""
+    firsts: dict[str, Finding] = {}
+    for finding in findings:
+        firsts.setdefault(finding.message, finding)
+    return tuple(firsts.values())
+
+
+def verdict_sentences(
+    promises: Sequence[Verdict], findings: Sequence[Finding]
+) -> tuple[Message, ...]:
+    """The verdict: how the promises stand, and what must be decided or looked into before use.
+
+    That the model has no skill, or that parts failed, stands before and beside all else.
+    """
+    beyond = _beyond_promises(promises, findings)
+    first = [finding for finding in beyond if finding.message in _ABOVE_ALL]
+    grave = [finding for finding in beyond if finding not in first]
+    sentences = (*map(_before_use, first), _promises(promises))
+    if any(finding.message == "no_skill" for finding in first):
+        return sentences
+    if grave and grave[0].severity in _BY_SEVERITY:
+        return (*sentences, _before_use(grave[0]))
+    return sentences if first else (*sentences, message("verdict.nothing_grave"))
+
+
+def _promises(promises: Sequence[Verdict]) -> Message:
+    if not promises:
+        return message("verdict.no_promise")
+    outcomes = [promise.outcome for promise in promises]
+    return message(
+        "verdict.promises",
+        n=len(outcomes),
+        met=outcomes.count("met"),
+        missed=outcomes.count("not met"),
+        open=outcomes.count("too uncertain to say"),
+        unmeasured=outcomes.count("not measured"),
+    )
+
+
+def _before_use(finding: Finding) -> Message:
+    todo = _BEFORE_USE.get(finding.message) or _BY_SEVERITY[finding.severity]
+    claim = Message(f"findings.{finding.message}.claim", finding.values)
+    return message("verdict.finding", claim=claim, todo=todo)
+
+
+def _beyond_promises(promises: Sequence[Verdict], findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, but notes, that say more than that a promise is not kept; gravest first."""
+    return [
+        finding
+        for finding in findings
+        if finding.severity != "info" and not repeats_promise(finding, promises)
+    ]
+
+
+def repeats_promise(finding: Finding, promises: Sequence[Verdict]) -> bool:
+    """Whether a finding is about nothing but what promises say that are not kept.
+
+    A finding on groups of people is, where all of its attributes have such a promise.
+    """
+    if finding.message in _ABOVE_ALL:
+        return False
+    if finding.message in PROMISES:
+        return True
+    unkept = {
+        cause_of(promise.metric, *subject(promise))
+        for promise in promises
+        if promise.outcome != "met"
+    }
+    if finding.cause in unkept:
+        return True
+    named = {promise["attribute"] for promise in _named_promises(finding)}
+    about = finding.values.get("attributes") or [finding.values.get("attribute")]
+    return bool(named) and named >= set(about)
+
+
+def finding_of(promise: Verdict, page: FirstPage) -> Finding | None:
+    """The finding that says why a promise is not kept, where there is one."""
+    cause = cause_of(promise.metric, *subject(promise))
+    for finding in (*page.gravest, *page.others):
+        causes = {finding.cause, *(named.get("cause") for named in _named_promises(finding))}
+        if promise.outcome != "met" and cause in causes:
+            return finding
+    return None
+
+
+def _named_promises(finding: Finding) -> Sequence[Mapping[str, Any]]:
+    """The promises that a finding says are not kept, see `rules_groups.said_promises`."""
+    promises: Sequence[Mapping[str, Any]] = finding.values.get("promises") or ()
+    return [promise for promise in promises if "attribute" in promise]
+
+
+def picture_of(gravest: Sequence[Finding], pictures: Mapping[str, Picture]) -> str:
+    """The name of the picture that carries the gravest finding.
+
+    It is one that was drawn from the finding's evidence, else the first of the section that shows
+    the finding, else the first of how well the model does; empty without pictures.
+    """
+    shown = [_shows(finding, pictures) for finding in gravest[:1]]
+    candidates = (*shown, _of("performance", pictures), *pictures)
+    return next((name for name in candidates if name), "")
+
+
+def _shows(finding: Finding, pictures: Mapping[str, Picture]) -> str:
+    for evidence in map(ArtifactId, finding.evidence):
+        for name, picture in pictures.items():
+            drawn_from = picture.shows or (ArtifactId.measure(name),)
+            if any(evidence.is_within(source) for source in drawn_from):
+                return name
+    return _of(finding.section, pictures)
+
+
+def _of(section: str, pictures: Mapping[str, Picture]) -> str:
+    return next((name for name, picture in pictures.items() if picture.section == section), "")

@@ -1,0 +1,368 @@
+"""How the output changes along each of the strongest features, all others as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.schema import Feature, Modality, Schema
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
+from deepseek_report.metrics.explanations.instance_means import evenly_spaced
+from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.accumulated_effects import (
+    Bins,
+    EffectCurve,
+    accumulated,
+    averaged,
+)
+from deepseek_report.statistics.ranking import spearman
+
+#: The effect of a number is computed between these quantiles of the training part.
+_TAIL = 0.01
+#: Categories without an order that are compared, the most frequent ones; rows that each value of a
+#: feature with few values needs.
+_CATEGORIES, _FEWEST = 8, 5
+#: Bars of the density of a number.
+_BARS = 20
+
+#: Accumulated local effects, or partial dependence.
+Method = Literal["ale", "pdp"]
+Output = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
+class FeatureEffects(ModelMetric):
+    """The effect of each of the strongest features: partial dependence, or ALE where correlated.
+
+    Partial dependence sets a feature to a value in every row and averages the output. Where the
+    feature goes with another one that makes up combinations which do not occur, and accumulated
+    local effects take its place: rows are moved over their own bin alone. Features without an order
+    always have partial dependence. Effects are against their mean over the rows, in the probability
+    of the explained class or in the unit of the number.
+
+    most : features, those with the greatest share in the attributions of all explainers but the
+    control. rows : of the training part, drawn at random. bins : of a number, of like size; a
+    number with fewer values has these. correlated : Spearman's rank correlation with another
+    feature from which on ALE is taken. lines : rows whose own curve is kept beside partial
+    dependence (ICE).
+
+    Reference: Friedman 2001, doi:10.1214/aos/1013203451; Apley & Zhu 2020,
+    doi:10.1111/rssb.12377; Goldstein et al. 2015, doi:10.1080/10618600.2014.907095 (ICE).
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    scope: ClassVar[Scope] = "explainers"
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    tables: ClassVar[TableTypes] = {
+        "effects": TableType(
+            (
+                Column("feature", shown=False),
+                Column("label"),
+                Column("partner"),
+                Column("correlation", "number"),
+                Column("least_at"),
+                estimate("least_points", "points", "least_points", optional=True),
+                estimate("least", "number", "least", optional=True),
+                Column("most_at"),
+                estimate("most_points", "points", "most_points", optional=True),
+                estimate("most", "number", "most", optional=True),
+            ),
+            section="explanations",
+            folded=True,
+            release=TableRelease(),
+        ),
+        "curves": TableType(
+            (
+                Column("feature"),
+                Column("label"),
+                Column("kind"),
+                Column("unit"),
+                Column("method"),
+                Column("value", "number"),
+                Column("display"),
+                estimate("effect", "number"),
+                Column("share", "share"),
+                Column("n", "count"),
+            ),
+            release=TableRelease(counts=("n",), values=("value",)),
+        ),
+        "density": TableType(
+            (
+                Column("feature"),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("share", "share"),
+            ),
+            release=TableRelease(values=("from", "to")),
+        ),
+        "lines": TableType(
+            (
+                Column("feature"),
+                Column("line", "count"),
+                Column("value", "number"),
+                Column("effect", "number"),
+            ),
+        ),
+    }
+    bounds: ClassVar[Bounds] = {}
+    category: ClassVar[Category] = "explanation"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "explanations", "seed"})
+
+    most: Annotated[int, Field(ge=1, le=12)] = 6
+    rows: Annotated[int, Field(ge=50, le=100_000)] = 300
+    bins: Annotated[int, Field(ge=3, le=50)] = 10
+    correlated: Annotated[float, Field(gt=0, le=1)] = 0.5
+    lines: Annotated[int, Field(ge=0, le=100)] = 15
+    resamples: Resamples = 500
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema, train = context.dataset.schema, context.dataset.train.inputs
+        target = schema.target.explained
+        sample = sampled(train, self.rows, context.seed)
+
+        def output(rows: Floats) -> Floats:
+            return np.asarray(context.classifier.probabilities(rows)[:, target])
+
+        partners = Partners.of(schema, train)
+        parts = []
+        for column in _strongest(context)[: self.most]:
+            feature, own = schema.features[column], train[:, column]
+            moved = _Moved.of(feature, column, own, sample, self.bins)
+            partner = partners.of_column(column, self.correlated)
+            if len(moved.bins.edges) > 1:
+                parts.append(
+                    _FeatureEffect.of(moved, partner, output, self.resamples, context.seed)
+                )
+        if not parts:
+            raise NotApplicableError(message("refusals.constant_features"))
+        return Measurement(
+            tables={
+                "effects": pd.DataFrame(
+                    [part.ends(is_number=schema.target.is_number) for part in parts]
+                ),
+                "curves": stacked([part.curve_table() for part in parts]),
+                "density": stacked([part.density() for part in parts]),
+                "lines": stacked([part.lines(self.lines) for part in parts]),
+            },
+            notes=(
+                message(
+                    "notes.feature_effects.method",
+                    rows=len(sample),
+                    bins=self.bins,
+                    correlated=self.correlated,
+                    least=_TAIL,
+                ),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Partners:
+    """Which other feature each one goes with most: both have an order.
+
+    labels : (feature,) what people call them.
+    correlations : (feature, feature) Spearman's ρ over the training part; 0 on the diagonal and
+        where one of the two has no order.
+    """
+
+    labels: Sequence[str]
+    correlations: Floats
+
+    @classmethod
+    def of(cls, schema: Schema, rows: Floats) -> Partners:
+        ordered = np.array([feature.kind != "categorical" for feature in schema.features])
+        rho = spearman(rows) * np.outer(ordered, ordered)
+        np.fill_diagonal(rho, 0.0)
+        return cls(schema.labels, rho)
+
+    def of_column(self, column: int, least: float) -> tuple[str, float] | None:
+        """The strongest partner and ρ; None where none reaches `least` in size."""
+        partner = int(np.abs(self.correlations[column]).argmax())
+        rho = float(self.correlations[column, partner])
+        return (self.labels[partner], rho) if abs(rho) >= least else None
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """One feature, and the sampled rows in which it is moved.
+
+    train : (training row,) all its values. rows : (row, feature), of usual values. bins : of them.
+    """
+
+    feature: Feature
+    column: int
+    train: Floats
+    rows: Floats
+    bins: Bins
+
+    @classmethod
+    def of(cls, feature: Feature, column: int, train: Floats, sample: Floats, most: int) -> _Moved:
+        kept = sample[_usual(feature, train, sample[:, column], most)]
+        return cls(feature, column, train, kept, Bins.of(kept[:, column], most))
+
+    def outputs(self, output: Output, rows: Ints, values: Floats) -> Floats:
+        """(probe,) the output of these rows with these values of the feature."""
+        changed = self.rows[rows]
+        changed[:, self.column] = values
+        return output(changed)
+
+    def accumulated(self, output: Output, resamples: int, seed: int) -> EffectCurve:
+        low, high = (self.outputs(output, self.bins.rows, ends) for ends in self.bins.ends)
+        return accumulated(self.bins, high - low, resamples, seed)
+
+    def at_every_end(self, output: Output) -> Floats:
+        """(row, edge) the output of every row at every end of a bin."""
+        shape = (len(self.rows), len(self.bins.edges))
+        rows, edges = (places.ravel() for places in np.indices(shape))
+        return self.outputs(output, rows, self.bins.edges[edges]).reshape(shape)
+
+
+def _usual(feature: Feature, train: Floats, own: Floats, most: int) -> Bools:
+    """(row,) whether a value is told of: within the usual range of a number, or frequent enough."""
+    known = ~np.isnan(own)
+    if feature.is_numeric:
+        low, high = np.nanquantile(train, (_TAIL, 1 - _TAIL))
+        known &= (own >= low) & (own <= high)
+    levels, counts = np.unique(own[known], return_counts=True)
+    if feature.is_numeric and len(levels) > most + 1:
+        return np.asarray(known)
+    order = np.argsort(-counts, kind="stable")[
+        : _CATEGORIES if feature.kind == "categorical" else None
+    ]
+    return np.asarray(known & np.isin(own, levels[order[counts[order] >= _FEWEST]]))
+
+
+@dataclass(frozen=True)
+class _FeatureEffect:
+    """The effect of one feature.
+
+    single : (row, edge) the curves of the rows themselves, each against its own mean; None for ALE.
+    """
+
+    moved: _Moved
+    partner: tuple[str, float] | None
+    curve: EffectCurve
+    single: Floats | None
+
+    @property
+    def method(self) -> Method:
+        return "ale" if self.single is None else "pdp"
+
+    @classmethod
+    def of(
+        cls,
+        moved: _Moved,
+        partner: tuple[str, float] | None,
+        output: Output,
+        resamples: int,
+        seed: int,
+    ) -> _FeatureEffect:
+        if partner is not None:
+            return cls(moved, partner, moved.accumulated(output, resamples, seed), None)
+        outputs = moved.at_every_end(output)
+        usual = (outputs * moved.bins.weights.mean(axis=0)).sum(axis=1, keepdims=True)
+        return cls(moved, None, averaged(moved.bins, outputs, resamples, seed), outputs - usual)
+
+    def curve_table(self) -> pd.DataFrame:
+        feature, curve, train = self.moved.feature, self.curve, self.moved.train
+        return pd.DataFrame(
+            {
+                "feature": feature.name,
+                "label": feature.label,
+                "kind": feature.kind,
+                "unit": feature.unit or "",
+                "method": self.method,
+                "value": curve.values,
+                "display": [feature.display(value) for value in curve.values],
+                "effect": curve.effect,
+                "low": curve.low,
+                "high": curve.high,
+                "share": [(train == value).mean() for value in curve.values],
+                "n": len(self.moved.rows),
+            }
+        )
+
+    def ends(self, *, is_number: bool) -> dict[str, Any]:
+        """Where the effect is least and greatest, and what it is there."""
+        feature, curve = self.moved.feature, self.curve
+        partner, correlation = self.partner or ("", np.nan)
+        row = {
+            "feature": feature.name,
+            "label": feature.label,
+            "partner": partner,
+            "correlation": correlation,
+        }
+        for name, place in (("least", curve.effect.argmin()), ("most", curve.effect.argmax())):
+            key = name if is_number else f"{name}_points"
+            row |= {
+                f"{name}_at": feature.display(curve.values[place]),
+                key: curve.effect[place],
+                f"{key}_low": curve.low[place],
+                f"{key}_high": curve.high[place],
+            }
+        return row
+
+    def density(self) -> pd.DataFrame:
+        """Share of the training rows in equal steps of the range of a number; else empty."""
+        values, feature = self.curve.values, self.moved.feature
+        if not feature.is_numeric:
+            return pd.DataFrame(columns=FeatureEffects.tables["density"].keys)
+        train = self.moved.train
+        counts, edges = np.histogram(train[~np.isnan(train)], _BARS, (values[0], values[-1]))
+        shares = counts / len(train)
+        return pd.DataFrame(
+            {"feature": feature.name, "from": edges[:-1], "to": edges[1:], "share": shares}
+        )
+
+    def lines(self, most: int) -> pd.DataFrame:
+        """The curves of some of the rows, evenly over their output; empty for ALE."""
+        if self.single is None or not most:
+            return pd.DataFrame(columns=FeatureEffects.tables["lines"].keys)
+        steepness = self.single[:, -1] - self.single[:, 0]
+        order = np.argsort(steepness, kind="stable")
+        chosen = self.single[order[evenly_spaced(len(order), most)]]
+        line, place = (places.ravel() for places in np.indices(chosen.shape))
+        return pd.DataFrame(
+            {
+                "feature": self.moved.feature.name,
+                "line": line,
+                "value": self.curve.values[place],
+                "effect": chosen.ravel(),
+            }
+        )
+
+
+def _strongest(context: MeasureContext) -> Ints:
+    """Positions of the features, by their mean share in the attributions of all explainers."""
+    judged = compared(context)
+    sizes = [
+        np.abs(explanation.values).mean(axis=0)
+        for explanation in (without_control(judged) or judged).values()
+    ]
+    shares = np.mean([size / max(float(size.sum()), 1e-300) for size in sizes], axis=0)
+    return np.argsort(-shares, kind="stable")
+
+
+def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The frames below one another; those without rows give the columns alone."""
+    return pd.concat([frame for frame in frames if len(frame)] or [frames[0]], ignore_index=True)
+
+
+def sampled(rows: Floats, most: int, seed: int) -> Floats:
+    """At most so many of the rows, drawn at random, in their order."""
+    if len(rows) <= most:
+        return rows
+    chosen = np.random.default_rng(seed).choice(len(rows), most, replace=False)
+    return rows[np.sort(chosen)]

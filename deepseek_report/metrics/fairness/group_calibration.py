@@ -1,0 +1,163 @@
+"""Whether probabilities can be taken at their word in every group of people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.statistics.group_shifts import GroupShifts, share_off
+from deepseek_report.statistics.intervals import rate
+from deepseek_report.statistics.recalibrating import recalibrated
+from deepseek_report.tasks.decisions import calibration_subject
+
+
+@dataclass(frozen=True)
+class GroupCalibration(PeopleMetric, ClassMetric):
+    """Of each group of people the mean stated probability, and how often it came true.
+
+    With two classes it is the probability of the explained class, else that of the most probable
+    one. A group is tested for a shift of its own, beyond a shift and a stretch that all people
+    share (these are judged by `expected_calibration_error`). p-values and intervals hold for all
+    groups of all attributes at once.
+
+    min_cell : a group with fewer people is not judged. min_events : nor is one whose probabilities
+    leave fewer outcomes open, counted as the sum of p (1 − p). n_resamples : draws of outcomes.
+
+    References
+    ----------
+    Pleiss et al. 2017, arXiv:1709.02012; Barocas, Hardt & Narayanan 2023, fairmlbook.org, chapter 3
+    (calibration within groups).
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "groups": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("n", "count"),
+                Column("stated", "share"),
+                estimate("observed", "share", prefix="observed"),
+                estimate("off", "points", prefix="off"),
+                Column("p_adjusted", "p_value"),
+                Column("too_few", "yes_no", shown=False),
+            ),
+            section="bias",
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        )
+    }
+    bounds: ClassVar[Bounds] = {"stated_off": (-1.0, 1.0)}
+    needs_favourable: ClassVar[bool] = False
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, schema = context.predictions, context.dataset.schema
+        compared = groupings(schema, dict(p.groups), crossings=False, min_cell=self.min_cell)
+        happened, stated = calibration_subject(p)
+        chances = recalibrated(happened, stated)
+        levels = [
+            (grouping, k, self._is_enough(chances[grouping.codes == k]))
+            for grouping in compared
+            for k in range(len(grouping.levels))
+        ]
+        judged = [grouping.codes == k for grouping, k, enough in levels if enough]
+        shifts = GroupShifts.of(happened, stated, judged, self.n_resamples, context.seed)
+        p_values = iter(shifts.p_values())
+        groups = []
+        for grouping, k, enough in levels:
+            inside = grouping.codes == k
+            off, p_value = Estimate(math.nan, math.nan, math.nan, int(inside.sum())), math.nan
+            if enough:
+                off = share_off(happened[inside], stated[inside], chances[inside], shifts.critical)
+                p_value = float(next(p_values))
+            observed = rate(int(happened[inside].sum()), int(inside.sum()))
+            mean = float(stated[inside].mean())
+            groups.append(StatedToGroup(grouping, k, mean, observed, off, p_value))
+        return Measurement(
+            tuple(group.score() for group in groups if not group.too_few),
+            {"groups": _frame([group.row() for group in groups])},
+            notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
+        )
+
+    def _is_enough(self, chances: Floats) -> bool:
+        """Whether these people, with their probabilities, say anything of their group."""
+        open_outcomes = float((chances * (1 - chances)).sum())
+        return len(chances) >= self.min_cell and open_outcomes >= self.min_events
+
+
+@dataclass(frozen=True, eq=False)
+class StatedToGroup:
+    """What was stated of the people of a level, and what happened.
+
+    level : position in the grouping. stated : mean probability. observed : share that came true.
+    off : the latter less the former, NaN of a group too small; p_value : corrected.
+    """
+
+    grouping: Grouping
+    level: int
+    stated: float
+    observed: Estimate
+    off: Estimate
+    p_value: float
+
+    @property
+    def too_few(self) -> bool:
+        return math.isnan(self.off.value)
+
+    def score(self) -> Score:
+        return self.off.score(
+            "stated_off",
+            "fairness",
+            "zero",
+            attribute=self.grouping.name,
+            level=self.grouping.levels[self.level],
+            bounds=(-1.0, 1.0),
+            p_value=self.p_value,
+            reference="doi:10.1093/biomet/45.3-4.562",
+        )
+
+    def row(self) -> dict[str, object]:
+        return {
+            "attribute": self.grouping.name,
+            "attribute_label": self.grouping.label,
+            "level": self.grouping.levels[self.level],
+            "n": self.observed.n,
+            "stated": self.stated,
+            "observed": self.observed.value,
+            "observed_low": self.observed.low,
+            "observed_high": self.observed.high,
+            "off": self.off.value,
+            "off_low": self.off.low,
+            "off_high": self.off.high,
+            "p_adjusted": self.p_value,
+            "too_few": self.too_few,
+        }
+
+
+def _frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=GroupCalibration.tables["groups"].keys)
+
+
+def _notes(explained: str) -> tuple[Text, ...]:
+    return (
+        message("notes.group_calibration.subject", explained=explained),
+        message("notes.group_calibration.own_shift"),
+    )

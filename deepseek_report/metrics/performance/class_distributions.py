@@ -1,0 +1,244 @@
+"""How the values of the features that tell the classes apart are spread in each class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Feature, Modality, Target
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.statistics.intervals import wilson
+from deepseek_report.statistics.ranking import auc_estimate
+from deepseek_report.statistics.scorecards import areas_alone, bin_rates, cut
+from deepseek_report.tasks import task_of
+
+#: Numbers are drawn between these quantiles of the training part, in bins of equal width: the root
+#: of the size of the smallest class, within these limits.
+_TAIL, _FEWEST_BINS, _MOST_BINS = 0.01, 6, 16
+#: Categories of a feature that are told of, with at least this share of some class; classes that
+#: are; rows of a class that it needs.
+_CATEGORIES, _LEAST_SHARE, _CLASSES, _FEWEST = 8, 0.01, 4, 10
+#: A predicted number is cut into so many bands of like size.
+_BANDS = 3
+
+
+@dataclass(frozen=True)
+class ClassDistributions(ModelMetric):
+    """Distribution of the features that tell the explained class from the others, by class.
+
+    Each feature is taken by itself: the rate of the class in its bins is learnt from the training
+    part, and the area under the ROC curve says how well these rates order the test part (DeLong's
+    interval). The features are chosen on the training part, so that the areas are not those of the
+    best of many. Distributions are those of the training part. A predicted number is cut into three
+    bands of like size, of which the highest is told from the others.
+
+    most : features, those with the largest areas on the training part.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    tables: ClassVar[TableTypes] = {
+        "separation": TableType(
+            (
+                Column("feature", shown=False),
+                Column("label"),
+                estimate("roc_auc", "number"),
+                Column("n", "count"),
+            ),
+            section="data",
+            folded=True,
+            release=TableRelease(counts=("n",)),
+        ),
+        "distributions": TableType(
+            (
+                Column("feature"),
+                Column("label"),
+                Column("kind"),
+                Column("unit"),
+                Column("class"),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("display"),
+                estimate("share", "share"),
+                Column("n", "count"),
+            ),
+            release=TableRelease(counts=("n",), values=("from", "to")),
+        ),
+    }
+    bounds: ClassVar[Bounds] = {}
+    category: ClassVar[Category] = "data"
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset"})
+
+    most: Annotated[int, Field(ge=1, le=12)] = 6
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        classes = _Classes.of(context.dataset)
+        if min(classes.sizes) < _FEWEST:
+            raise NotApplicableError(message("refusals.small_classes", least=_FEWEST))
+        schema, train = context.dataset.schema, context.dataset.train.inputs
+        chosen, areas = _separating(context.dataset, classes, self.most)
+        features = [schema.features[column] for column in chosen]
+        separation = [
+            {
+                "feature": feature.name,
+                "label": feature.label,
+                "roc_auc": area.value,
+                "low": area.low,
+                "high": area.high,
+                "n": area.n,
+            }
+            for feature, area in zip(features, areas, strict=True)
+        ]
+        rows = [
+            row
+            for column, feature in zip(chosen, features, strict=True)
+            for row in _distribution(feature, train[:, column], classes)
+        ]
+        return Measurement(
+            tables={"separation": pd.DataFrame(separation), "distributions": pd.DataFrame(rows)},
+            notes=(message("notes.class_distributions.method", told=classes.separated_name),),
+        )
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """The classes whose distributions are compared, or the bands of a predicted number.
+
+    train, test : (row,) class of each row. separated : the class that is told from the others.
+    names : of the classes.
+    """
+
+    train: Ints
+    test: Ints
+    separated: int
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> _Classes:
+        target, labels = dataset.schema.target, (dataset.train.labels, dataset.test.labels)
+        joined = np.concatenate(labels)
+        strata = task_of(target).strata(joined, _BANDS)
+        names = _band_names(target, joined, strata) if target.is_number else target.classes
+        train, test = np.split(strata, [len(labels[0])])
+        return cls(train, test, len(names) - 1 if target.is_number else target.explained, names)
+
+    @property
+    def separated_name(self) -> str:
+        return self.names[self.separated]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many rows of either part are of the class that is told, and how many are not."""
+        inside = [part == self.separated for part in (self.train, self.test)]
+        return [int(count) for part in inside for count in (part.sum(), (~part).sum())]
+
+    def shown(self) -> list[tuple[str, Bools]]:
+        """Name and training rows of each class; of many the one that is told, and "" for others."""
+        if len(self.names) <= _CLASSES:
+            return [(name, self.train == k) for k, name in enumerate(self.names)]
+        inside = np.asarray(self.train == self.separated)
+        return [(self.separated_name, inside), ("", ~inside)]
+
+
+def _band_names(target: Target, labels: Floats, bands: Ints) -> tuple[str, ...]:
+    """From where to where the number goes in each band."""
+    show = task_of(target).display
+    ends = [(labels[bands == k].min(), labels[bands == k].max()) for k in np.unique(bands)]
+    return tuple(f"{show(target, low)} – {show(target, high)}" for low, high in ends)
+
+
+def _separating(dataset: Dataset, classes: _Classes, most: int) -> tuple[list[int], list[Estimate]]:
+    """The features with the largest areas on the training part, and those on the test part."""
+    features = dataset.schema.features
+    categories = np.array([0 if f.is_numeric else len(f.categories) for f in features], np.int64)
+    learnt, judged = cut(
+        (dataset.train.inputs, classes.train), (dataset.test.inputs, classes.test), categories
+    )
+    chosen = np.argsort(-areas_alone(learnt, learnt, classes.separated), kind="stable")[:most]
+    rates = bin_rates(learnt, classes.separated)
+    truths = classes.test == classes.separated
+    areas = [auc_estimate(truths, rates[column, judged.codes[:, column]]) for column in chosen]
+    return [int(column) for column in chosen], areas
+
+
+def _distribution(feature: Feature, train: Floats, classes: _Classes) -> Iterator[dict[str, Any]]:
+    """Share of each bin or category within each class, among the rows where it is known."""
+    known = ~np.isnan(train)
+    inside = {name: rows[known] for name, rows in classes.shown()}
+    cells = _ValueCells.of(feature, train[known], list(inside.values()))
+    for class_name, rows in inside.items():
+        counts, total = cells.counts(rows), max(int(rows.sum()), 1)
+        low, high = wilson(counts, np.full(len(counts), total))
+        for place, count in enumerate(counts):
+            begins, ends = cells.ends[place]
+            yield {
+                "feature": feature.name,
+                "label": feature.label,
+                "kind": feature.kind,
+                "unit": feature.unit or "",
+                "class": class_name,
+                "from": begins,
+                "to": ends,
+                "display": "" if feature.is_numeric else feature.display(begins),
+                "share": count / total,
+                "low": low[place],
+                "high": high[place],
+                "n": int(count),
+            }
+
+
+@dataclass(frozen=True)
+class _ValueCells:
+    """Bins of a number or categories.
+
+    places : (row,) which cell each known value is in; the number of cells where it is in none.
+    ends : from where to where each goes; of a category its position, twice.
+    """
+
+    places: Ints
+    ends: list[tuple[float, float]]
+
+    def counts(self, rows: Bools) -> Ints:
+        """(cell,) how many of these rows."""
+        return np.bincount(self.places[rows], minlength=len(self.ends) + 1)[:-1]
+
+    @classmethod
+    def of(cls, feature: Feature, known: Floats, classes: Sequence[Bools]) -> _ValueCells:
+        return (cls._bins if feature.is_numeric else cls._categories)(known, classes)
+
+    @classmethod
+    def _bins(cls, known: Floats, classes: Sequence[Bools]) -> _ValueCells:
+        smallest = math.sqrt(min(rows.sum() for rows in classes))
+        n = round(min(max(smallest, _FEWEST_BINS), _MOST_BINS))
+        low, high = np.quantile(known, (_TAIL, 1 - _TAIL))
+        edges = np.linspace(low, high if high > low else low + 1, n + 1)
+        places = np.searchsorted(edges, known, side="right") - 1
+        places[known == edges[-1]] = n - 1
+        return cls(np.where(places < 0, n, places), list(pairwise(edges.tolist())))
+
+    @classmethod
+    def _categories(cls, known: Floats, classes: Sequence[Bools]) -> _ValueCells:
+        values = np.unique(known)
+        shares = [[(known[rows] == value).mean() for value in values] for rows in classes]
+        most = np.max(shares, axis=0)
+        order = np.argsort(-most, kind="stable")[:_CATEGORIES]
+        kept = np.sort(values[order[most[order] >= _LEAST_SHARE]])
+        places = np.searchsorted(kept, known)
+        places[~np.isin(known, kept)] = len(kept)
+        return cls(places, [(value, value) for value in kept.tolist()])

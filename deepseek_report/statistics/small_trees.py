@@ -1,0 +1,140 @@
+"""A small regression tree over features, as nodes that can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+
+
+@dataclass(frozen=True)
+class SplitColumn:
+    """What a column of the tree's input stands for.
+
+    feature : position of the feature. category : position of the category that the column tells
+    from all others; None for a number or an order, which are split at a value.
+    """
+
+    feature: int
+    category: int | None = None
+
+
+@dataclass(frozen=True)
+class TreeNode:
+    """One node. The left branch takes rows up to `split`, or those that are not the category.
+
+    parent : place of the node above; -1 for the root. goes_left : whether it is the left branch of
+    that. column, split : by what its rows are divided; None in a leaf. value : mean of the target.
+    """
+
+    parent: int
+    goes_left: bool
+    depth: int
+    column: SplitColumn | None
+    split: float
+    value: float
+
+
+def split_columns(categories: Sequence[int]) -> list[SplitColumn]:
+    """One column a number or order, and one for each category of a feature without an order.
+
+    categories : (feature,) how many categories a feature without an order has; 0 for the others.
+
+    >>> [(column.feature, column.category) for column in split_columns([0, 2])]
+    [(0, None), (1, 0), (1, 1)]
+    """
+    return [
+        SplitColumn(feature, category)
+        for feature, n in enumerate(categories)
+        for category in (range(n) if n else [None])
+    ]
+
+
+def as_columns(inputs: Floats, columns: Sequence[SplitColumn]) -> Floats:
+    """(row, column) what the tree reads; a missing category is none of them, and numbers keep NaN.
+
+    inputs : (row, feature).
+    """
+    return np.column_stack(
+        [
+            inputs[:, column.feature]
+            if column.category is None
+            else (inputs[:, column.feature] == column.category).astype(np.float64)
+            for column in columns
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class SmallTree:
+    """A fitted tree. nodes : the root first, each after the one above it."""
+
+    columns: tuple[SplitColumn, ...]
+    nodes: tuple[TreeNode, ...]
+    estimator: Any
+
+    @classmethod
+    def fit(
+        cls,
+        inputs: Floats,
+        outputs: Floats,
+        columns: Sequence[SplitColumn],
+        *,
+        depth: int,
+        leaves: int,
+        fewest: int,
+    ) -> SmallTree:
+        """The tree that tells most of the outputs (row,), by CART.
+
+        depth, leaves : at most. fewest : rows of a leaf.
+
+        References
+        ----------
+        Breiman et al. 1984, Classification and Regression Trees.
+        """
+        from sklearn.tree import DecisionTreeRegressor
+
+        estimator = DecisionTreeRegressor(
+            max_depth=depth, max_leaf_nodes=leaves, min_samples_leaf=fewest, random_state=0
+        ).fit(as_columns(inputs, columns), outputs)
+        return cls(tuple(columns), _nodes(estimator.tree_, columns), estimator)
+
+    def predict(self, inputs: Floats) -> Floats:
+        """(row,) the value of the leaf of each row."""
+        return np.asarray(self.estimator.predict(as_columns(inputs, self.columns)))
+
+    def passes(self, inputs: Floats) -> Bools:
+        """(row, node) which nodes each row comes through."""
+        paths = self.estimator.decision_path(as_columns(inputs, self.columns))
+        return np.asarray(paths.toarray() > 0)
+
+    @property
+    def leaves(self) -> Ints:
+        """Places of the nodes that are not divided."""
+        return np.flatnonzero([node.column is None for node in self.nodes])
+
+
+def _nodes(tree: Any, columns: Sequence[SplitColumn]) -> tuple[TreeNode, ...]:
+    above = {0: (-1, False, 0)}
+    nodes = []
+    for place in range(tree.node_count):
+        parent, goes_left, depth = above[place]
+        left, right = int(tree.children_left[place]), int(tree.children_right[place])
+        divided = left >= 0
+        if divided:
+            above[left], above[right] = (place, True, depth + 1), (place, False, depth + 1)
+        nodes.append(
+            TreeNode(
+                parent,
+                goes_left,
+                depth,
+                columns[int(tree.feature[place])] if divided else None,
+                float(tree.threshold[place]) if divided else float("nan"),
+                float(tree.value[place].ravel()[0]),
+            )
+        )
+    return tuple(nodes)

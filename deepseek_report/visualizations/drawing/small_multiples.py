@@ -1,0 +1,105 @@
+"""Panels of one size on one page, laid out for a wide and for a narrow page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deepseek_report.visualizations.drawing.labels import extent, wrapped
+from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Paints one panel: its axes, and which one it is.
+PaintPanel = Callable[["Axes", int], None]
+
+
+@dataclass(frozen=True)
+class Multiples:
+    """Panels in rows, read from left to right.
+
+    titles : of the panels. paint : what is in each. lefts : inches left of each panel for its
+    labels. heading : what all of them measure, above the first row. key : what the colours stand
+    for, as (text, colour), beside the heading. notes : a line below each title, or none.
+    tall, foot : inches of a panel, and of the labels below it. abreast : panels side by side on a
+    wide page; on a narrow one there is one fewer.
+    """
+
+    titles: Sequence[str]
+    paint: PaintPanel
+    lefts: Sequence[float]
+    heading: str = ""
+    key: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
+    tall: float = 1.3
+    foot: float = 0.36
+    abreast: int = 3
+
+    def wide(self, name: str) -> str:
+        """The SVG for a wide page."""
+        return self._drawn(name, WIDTH, self.abreast)
+
+    def narrow(self, name: str) -> str:
+        """The SVG for a narrow page."""
+        return self._drawn(name, NARROW, max(self.abreast - 1, 1))
+
+    def _drawn(self, name: str, page: float, most: int) -> str:
+        abreast = min(most, len(self.titles))
+        cell = page / abreast
+        titles = [wrapped(title, int((cell - 0.15) * _CHARACTERS)) for title in self.titles]
+        lines = max(text.count("\n") + 1 for text in titles)
+        above = _LINE * (lines + bool(self.notes)) + 0.1
+        row, heading = above + self.tall + self.foot, self._heading(page)
+        head = heading[-1][1] + _LINE + 0.07 if heading else 0.05
+        height = head + -(-len(titles) // abreast) * row
+
+        def panels(figure: Figure) -> None:
+            def write(left: float, down: float, text: str, colour: str) -> None:
+                place = left / page, 1 - down / height
+                figure.text(*place, text, fontsize=SMALL, color=colour, va="top")
+
+            for entry in heading:
+                write(*entry)
+            for place, text in enumerate(titles):
+                below, column = divmod(place, abreast)
+                top, begin = head + below * row, column * cell
+                write(begin + 0.02, top, text, LIGHT["ink"])
+                if self.notes:
+                    down = top + _LINE * (text.count("\n") + 1)
+                    write(begin + 0.02, down, self.notes[place], LIGHT["muted"])
+                upper = height - top - above
+                box = (begin + self.lefts[place], upper - self.tall, begin + cell - _RIGHT)
+                self.paint(panel(figure, *box, upper), place)
+
+        return draw_svg(name, height, panels, page)
+
+    def _heading(self, page: float) -> list[tuple[float, float, str, str]]:
+        """Inches from the left and from the top, text and colour of the heading and of the key."""
+        placed, begins, down = list[tuple[float, float, str, str]](), 0.02, 0.02
+        first = [(self.heading, LIGHT["muted"])] if self.heading else []
+        for text, colour in (*first, *self.key):
+            wide = extent([text])
+            if placed and begins + wide > page:
+                begins, down = 0.02, down + _LINE
+            placed.append((begins, down, text, colour))
+            begins += wide + 0.12
+        return placed
+
+
+#: Inches of a line of text, and right of a panel.
+_LINE, _RIGHT = 0.16, 0.26
+#: Characters of a title in an inch.
+_CHARACTERS = 13.5
+
+
+def quantity_ticks(axes: Axes, unit: str | None, words: Wording, most: int = 2) -> None:
+    """At most so many ticks along the bottom, written as quantities of this unit, if any."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
+    write = words.numbers.quantity
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit)))

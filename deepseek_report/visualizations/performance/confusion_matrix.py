@@ -1,0 +1,171 @@
+"""What was decided for each label, as a table of shares in shades."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.labels import extent, short, spoken
+from deepseek_report.visualizations.drawing.marks import cells
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.style import HEAT, LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+#: Classes up to which each cell holds its numbers, and classes that are drawn at most.
+_NUMBERED, _MOST = 12, 40
+#: Shades on which a number can be read in light and in dark: on the first three in ink, on the
+#: others in the first shade.
+_SHADES, _LIGHT_SHADES = (*HEAT[:3], *HEAT[4:]), 3
+#: Confusions that the alternative text tells of.
+_TOLD = 5
+
+
+@dataclass(frozen=True)
+class ConfusionMatrixPicture(PicturePart):
+    """Draws which labels are decided as which, as shares of each label."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "performance"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/confusion_matrix"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        matrix = required(results, "confusion_matrix", "matrix")
+        rates = required(results, "confusion_matrix", "classes")
+        view = _View.of(matrix, rates, words_of(results))
+        return [
+            Picture(
+                name="confusion_matrix",
+                svg=view.drawn(WIDTH),
+                narrow=view.drawn(NARROW),
+                title=view.title(),
+                alt=view.alt(),
+                how_to_read=caption("confusion_matrix.how_to_read", n=len(view.classes)),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """Counts and shares (label, decision), and the rates of each class."""
+
+    classes: list[str]
+    counts: Ints
+    shares: Floats
+    rates: pd.DataFrame
+    words: Wording
+
+    @classmethod
+    def of(cls, matrix: pd.DataFrame, rates: pd.DataFrame, words: Wording) -> _View:
+        names = list(dict.fromkeys(matrix["actual"]))[:_MOST]
+        shape = matrix.pivot_table(index="actual", columns="decided", values="n", sort=False)
+        counts = shape.reindex(index=names, columns=names).fillna(0).to_numpy().astype(np.int64)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        return cls(names, counts, shares, rates.set_index("class"), words)
+
+    @property
+    def _levels(self) -> Ints:
+        """(label, decision) the shade of each cell; 0 where there is no case."""
+        return np.ceil(self.shares * len(_SHADES)).astype(np.int64)
+
+    def drawn(self, page: float) -> str:
+        n = len(self.classes)
+        labels = [short(name, 22 if page == WIDTH else 14) for name in self.classes]
+        left = min(extent(labels) + 0.25, 0.4 * page)
+        room = page - left - 0.15
+        cell = min(room / n, 1.5 if n == 2 else 0.62)
+        tall = min(cell, 0.6 if n <= 5 else 0.36)
+        foot = 0.75 if n <= _NUMBERED else 0.35
+
+        def paint(figure: Figure) -> None:
+            height = float(figure.get_size_inches()[1])
+            axes = panel(figure, left, foot, left + n * cell, height - 0.1)
+            cells(axes, self._levels, _SHADES)
+            axes.set_yticks(range(n), labels, color=LIGHT["ink"], fontsize=SMALL - (n > _NUMBERED))
+            axes.spines[:].set_visible(False)
+            if n <= _NUMBERED:
+                self._numbers(axes, cell)
+            turned = extent(labels) > 0.9 * cell
+            axes.set_xticks(range(n) if n <= _NUMBERED else [])
+            if n <= _NUMBERED:
+                below = [short(name, 14) for name in labels]
+                look: dict[str, Any] = {"rotation": 35, "ha": "right"} if turned else {}
+                axes.set_xticklabels(below, color=LIGHT["ink"], fontsize=SMALL, **look)
+            axes.set_xlabel(self.words.text("pictures.confusion_matrix.decided"), fontsize=SMALL)
+
+        return draw_svg("confusion_matrix", foot + n * tall + 0.1, paint, page)
+
+    def _numbers(self, axes: Any, cell: float) -> None:
+        """In each cell its share, and below it the count where there is room."""
+        small = len(self.classes) > 5
+        for (row, column), count in np.ndenumerate(self.counts):
+            if not count:
+                continue
+            text = self.words.numbers.count(int(count))
+            if not small:
+                text = f"{self.words.numbers.percent(float(self.shares[row, column]))}\n{text}"
+            tone = LIGHT["ink"] if self._levels[row, column] <= _LIGHT_SHADES else _SHADES[0]
+            size = SMALL - 2 if cell < 0.4 else SMALL
+            axes.text(column, row, text, ha="center", va="center", fontsize=size, color=tone)
+
+    @property
+    def confusions(self) -> list[tuple[int, int]]:
+        """(label, decision) of the errors, the most frequent first."""
+        wrong = self.counts * ~np.eye(len(self.classes), dtype=bool)
+        order = np.argsort(-wrong.ravel(), kind="stable")
+        pairs = [divmod(int(place), len(self.classes)) for place in order]
+        return [pair for pair in pairs if wrong[pair]]
+
+    def title(self) -> Message:
+        """The class that is found least often, and the error that is made most often."""
+        known = self.rates[self.rates["n"] > 0]
+        hardest = known.loc[known["recall"].idxmin()]
+        confusions = self.confusions
+        actual, decided = confusions[0] if confusions else (0, 0)
+        return caption(
+            "confusion_matrix.title",
+            hardest=spoken(hardest.name),
+            recall=measured(hardest, "recall", "recall_low", "recall_high"),
+            of=int(hardest["n"]),
+            actual=spoken(self.classes[actual]),
+            decided=spoken(self.classes[decided]),
+            n=int(self.counts[actual, decided]) if confusions else 0,
+            errors=int(sum(self.counts[pair] for pair in confusions)),
+            many=len(self.classes) > 2,
+        )
+
+    def alt(self) -> Message:
+        classes = [
+            caption(
+                "confusion_matrix.alt_class",
+                name=spoken(name),
+                n=int(row["n"]),
+                recall=measured(row, "recall", "recall_low", "recall_high"),
+            )
+            for name, row in self.rates.iterrows()
+        ]
+        errors = [
+            caption(
+                "confusion_matrix.alt_error",
+                actual=spoken(self.classes[actual]),
+                decided=spoken(self.classes[decided]),
+                n=int(self.counts[actual, decided]),
+            )
+            for actual, decided in self.confusions[:_TOLD]
+        ]
+        return caption("confusion_matrix.alt", classes=classes, errors=errors)

@@ -1,0 +1,145 @@
+"""What is found among the cases with the highest scores, against taking cases by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.labels import short, spoken
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    grid,
+    percent_ticks,
+    upright_intervals,
+    value_ticks,
+)
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.small_multiples import Multiples
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from deepseek_report.artifacts.results import Results
+
+#: The share of cases that the title tells of, and those whose lift is drawn.
+_TOLD = 0.1
+_DRAWN = (0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True)
+class GainAndLiftPicture(PicturePart):
+    """Draws how much of the explained class is among the cases with the highest scores."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "performance"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/ranking_curves"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "ranking_curves", "gain")
+        view = _View(
+            table,
+            spoken(results.schema.target.explained_class),
+            results.predicted.about_explained.base,
+            words_of(results),
+        )
+        return [
+            Picture(
+                name="gain_and_lift",
+                svg=view.multiples.wide("gain_and_lift"),
+                narrow=view.multiples.narrow("gain_and_lift"),
+                title=view.title(),
+                alt=view.alt(),
+                how_to_read=caption("gain_and_lift.how_to_read", class_name=view.class_name),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """Gain and lift by the share of cases taken; `base` is the share of the class among all."""
+
+    table: pd.DataFrame
+    class_name: str
+    base: float
+    words: Wording
+
+    def text(self, name: str) -> str:
+        return self.words.text(f"pictures.gain_and_lift.{name}", class_name=self.class_name)
+
+    def row(self, depth: float) -> pd.Series[Any]:
+        """The depth that is nearest."""
+        return self.table.loc[(self.table["depth"] - depth).abs().idxmin()]
+
+    @property
+    def multiples(self) -> Multiples:
+        titles = [self.text("found"), self.text("times")]
+        return Multiples(titles, self._paint, [0.55, 0.45], tall=2.2, foot=0.56, abreast=2)
+
+    def _paint(self, axes: Axes, place: int) -> None:
+        (self._gain, self._lift)[place](axes)
+        percent_ticks(axes, "x", self.words)
+        axes.set_xlabel(short(self.text("taken"), 44), fontsize=SMALL)
+
+    def _gain(self, axes: Axes) -> None:
+        context: dict[str, Any] = {"color": LIGHT["context"], "linewidth": 1}
+        axes.plot([0, 1], [0, 1], linestyle=(0, (3, 3)), **context)
+        if np.isfinite(self.base):
+            axes.plot([0, self.base, 1], [0, 1, 1], linestyle=(0, (1, 2)), **context)
+        depth, gain, low, high = self._from_nothing
+        axes.fill_between(depth, low, high, color=LIGHT["heat2"])
+        axes.plot(depth, gain, color=SERIES[0])
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+        grid(axes, "both")
+        percent_ticks(axes, "y", self.words)
+
+    @property
+    def _from_nothing(self) -> tuple[list[float], ...]:
+        """Depth, gain and the ends of its interval, beginning where no case is taken."""
+        names = ("depth", "gain", "gain_low", "gain_high")
+        return tuple([0.0, *self.table[name].tolist()] for name in names)
+
+    def _lift(self, axes: Axes) -> None:
+        part = self.table[self.table["depth"] >= min(_DRAWN)]
+        axes.axhline(1, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+        ends = part["lift_low"], part["lift_high"]
+        upright_intervals(axes, part["depth"], part["lift"], ends, MarkStyle(SERIES[0], size=4.5))
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(bottom=0)
+        grid(axes, "both")
+        value_ticks(axes, "y", self.words)
+
+    def title(self) -> Message:
+        row = self.row(_TOLD)
+        return caption(
+            "gain_and_lift.title",
+            depth=float(row["depth"]),
+            gain=measured(row, "gain", "gain_low", "gain_high"),
+            lift=measured(row, "lift", "lift_low", "lift_high"),
+            more=bool(row["lift_low"] > 1),
+            fewer=bool(row["lift_high"] < 1),
+            class_name=self.class_name,
+        )
+
+    def alt(self) -> Message:
+        depths = [
+            caption(
+                "gain_and_lift.alt_depth",
+                depth=float(row["depth"]),
+                gain=measured(row, "gain", "gain_low", "gain_high"),
+                lift=measured(row, "lift", "lift_low", "lift_high"),
+            )
+            for row in map(self.row, _DRAWN)
+        ]
+        return caption("gain_and_lift.alt", class_name=self.class_name, depths=depths)

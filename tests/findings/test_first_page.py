@@ -1,0 +1,161 @@
+"""What the first page says: of promises, of the gravest findings, by which picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deepseek_report.artifacts.conclusions import Outcome, Verdict
+from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.findings.first_page import (
+    finding_of,
+    first_page,
+    picture_of,
+    repeats_promise,
+    verdict_sentences,
+)
+from deepseek_report.wording.words import wording
+
+SLOTS: dict[str, Any] = {"classes": 2, "texts": ["Some."], "more": 0, "recommendation": ""}
+
+
+def promise(outcome: Outcome, metric: str = "roc_auc", **about: str) -> Verdict:
+    return Verdict(metric, "at_least", 0.8, outcome, **about)  # type: ignore[arg-type]
+
+
+def finding(severity: Severity, name: str = "a", **fields: Any) -> Finding:
+    return Finding(name, severity, "data_label_balance", SLOTS, section="data", **fields)
+
+
+def spoken(promises: Sequence[Verdict], findings: Sequence[Finding] = ()) -> str:
+    return " ".join(wording().say(text) for text in verdict_sentences(promises, findings))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "sentence"),
+    [
+        ([], "No promise was declared, so none was tested."),
+        (["met"], "The one promise is met."),
+        (["not met"], "The one promise is not met."),
+        (["too uncertain to say"], "The one promise is too uncertain to judge."),
+        (["met", "met"], "Both promises are met."),
+        (["met"] * 4, "All four promises are met."),
+        (
+            ["met", "met", "met", "too uncertain to say"],
+            "Three of four promises are met; one is too uncertain to say.",
+        ),
+        (
+            ["met", "not met", "not measured", "too uncertain to say", "not met"],
+            "One of five promises is met; two are not met, one is too uncertain to say and one "
+            "was not measured.",
+        ),
+        (["not met", "not met", "not met"], "None of three promises is met."),
+        (
+            ["too uncertain to say", "not met"],
+            "Neither of the two promises is met; one is not met and one is too uncertain to say.",
+        ),
+        (["not measured", "not measured"], "Neither of the two promises was measured."),
+        (["met"] * 12, "All 12 promises are met."),
+    ],
+)
+def test_the_promises_are_told_in_one_sentence(outcomes: list[Outcome], sentence: str) -> None:
+    assert spoken([promise(outcome) for outcome in outcomes]).startswith(sentence)
+
+
+def test_the_gravest_finding_says_what_to_do_before_use() -> None:
+    balance, nothing = "One class is much rarer than the other", "Nothing critical or major"
+    assert spoken([], [finding("high")]).endswith(f"{balance}: decide on that before use.")
+    assert spoken([], [finding("medium")]).endswith(f"{balance}: look into that before use.")
+    assert spoken([], [finding("low")]).endswith(f"{nothing} was found beside that.")
+    assert spoken([], [finding("info")]).endswith(f"{nothing} was found beside that.")
+
+
+def test_a_model_without_skill_is_told_first_and_nothing_beside_it() -> None:
+    values = {"metric": "ROC AUC", "score": None, "constant": 0.5}
+    none = Finding("no_skill", "high", "no_skill", values, section="performance")
+    text = spoken([promise("met")], [none, finding("high")])
+    assert text == (
+        "The model is not shown to do better than one answer for everyone: do not use it. "
+        "The one promise is met."
+    )
+
+
+def test_parts_that_failed_are_told_beside_the_gravest_finding() -> None:
+    failed = Finding("failed", "high", "failed", {"n": 1, "parts": []}, section="reproducibility")
+    text = spoken([promise("met")], [failed, finding("high")])
+    assert text.startswith("1 part that was asked for could not be made: run it again before ")
+    assert text.endswith(": decide on that before use.")
+    assert "Nothing" not in spoken([promise("met")], [failed])
+
+
+def test_a_promise_that_stands_above_is_no_finding_of_the_first_page() -> None:
+    promises = [promise("not met"), promise("too uncertain to say", "ece")]
+    repeated = [
+        Finding("t", "high", "threshold_missed", {}, section="performance"),
+        finding("high", "b", cause="roc_auc"),
+    ]
+    others = [
+        finding("high", "c", cause="calibration_slope"),
+        replace(finding("low", "d"), message="d"),
+    ]
+    page = first_page(promises, [*repeated, *others], {})
+    assert [entry.id for entry in page.gravest] == ["c", "d"]
+    assert [entry.id for entry in page.others] == ["t", "b"]
+    assert page.counts == {"high": 2}
+    link = finding_of(promises[0], page)
+    assert link is not None
+    assert link.id == "b"
+
+
+def test_a_finding_on_more_attributes_than_were_promised_says_more() -> None:
+    promises = [promise("not met", "impact_ratio", attribute="sex", level="men")]
+    named = [{"attribute": "Sex", "cause": "impact_ratio:sex:men"}]
+    alone = Finding("x", "high", "impact_below", {"attribute": "Sex", "promises": named})
+    both = {"attributes": ["Sex", "Age"], "promises": named}
+    assert repeats_promise(alone, promises)
+    assert not repeats_promise(Finding("x", "high", "impact_uncertain", both), promises)
+    assert not repeats_promise(Finding("x", "high", "impact_below", {"attribute": "Age"}), promises)
+
+
+def test_three_findings_of_different_kinds_are_shown_and_no_note() -> None:
+    findings = [
+        *(replace(finding("high", f"{kind}{k}"), message=kind) for kind in "am" for k in (0, 1)),
+        replace(finding("medium", "m2"), message="m"),
+        replace(finding("medium", "z"), message="z"),
+    ]
+    notes = [finding("info", "n")]
+    page = first_page([], [*findings, *notes], {})
+    assert [entry.id for entry in page.gravest] == ["a0", "m0", "z"]
+    assert [entry.id for entry in page.others] == ["a1", "m1", "m2", "n"]
+    assert page.counts == {"high": 2, "medium": 1, "info": 1}
+    assert first_page([], notes, {}).gravest == ()
+
+
+def picture(name: str, section: str, *shows: str) -> Picture:
+    return Picture(name, "<svg/>", "T", "alt", "how", section=section, shows=shows)
+
+
+def test_the_picture_is_one_that_was_drawn_from_the_evidence() -> None:
+    pictures = {
+        "roc": picture("roc", "performance", "measures/roc_auc"),
+        "rates": picture("rates", "bias", "measures/group_rates", "predictions"),
+        "swaps": picture("swaps", "bias", "measures/direct_use"),
+    }
+    grave = Finding("x", "high", "m", evidence=("measures/direct_use",), section="bias")
+    assert picture_of([grave], pictures) == "swaps"
+    del pictures["swaps"]
+    assert picture_of([grave], pictures) == "rates"
+    elsewhere = Finding("x", "high", "m", evidence=("measures/slices",), section="bottlenecks")
+    assert picture_of([elsewhere], pictures) == "roc"
+    assert picture_of([], pictures) == "roc"
+    assert picture_of([grave], {}) == ""
+
+
+def test_a_picture_of_an_older_run_shows_the_metric_of_its_name() -> None:
+    pictures = {"roc": picture("roc", "performance"), "slices": picture("slices", "bottlenecks")}
+    grave = Finding("x", "high", "m", evidence=("measures/slices",), section="none")
+    assert picture_of([grave], pictures) == "slices"

@@ -1,0 +1,130 @@
+"""Effects of features, on models whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.metrics.explanations.feature_effects import FeatureEffects
+from tests.worded import refused
+
+FAST = FeatureEffects(resamples=100)
+COLOURS = tuple(Category(str(k), name) for k, name in enumerate(["red", "green", "blue"]))
+FEATURES = (
+    Feature("a", "a", "numeric", "€"),
+    Feature("b", "b", "numeric"),
+    Feature("c", "c", "numeric"),
+    Feature("colour", "colour", "categorical", categories=COLOURS),
+)
+
+
+class Answering:
+    """A model whose answers are a function of the rows, one column an output."""
+
+    def __init__(self, output) -> None:
+        self._output, self.calls = output, 0
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        self.calls += len(rows)
+        outputs = self._output(rows)
+        return outputs[:, None] if outputs.ndim == 1 else outputs
+
+
+def context_of(output, classes: int = 1, *, constant: bool = False) -> MeasureContext:
+    """Rows in which `a` and `b` go together; the attributions say that all features count."""
+    rng = np.random.default_rng(0)
+    target = Target("y", "y", ("y",), None, 0, task="regression", unit="€")
+    if classes > 1:
+        names = tuple(f"class {k}" for k in range(classes))
+        target = Target("y", "y", names, favourable=None, explained=1)
+
+    def split(n: int) -> Split:
+        a = rng.normal(size=n)
+        numbers = np.column_stack([a, a + 0.1 * rng.normal(size=n), rng.normal(size=n)])
+        inputs = np.column_stack([numbers, rng.integers(0, 3, n)]).astype(float)
+        inputs[::17, 2] = np.nan
+        return Split(inputs * (not constant), np.zeros(n), np.arange(n))
+
+    train, validation, test = split(400), split(20), split(30)
+    explanation = Explanation(
+        values=np.ones((30, 4)) * [4, 3, 2, 1], inputs=test.inputs, predictions=np.zeros(30),
+        positions=np.arange(30), feature_names=("a", "b", "c", "colour"), method="shap",
+        variant="", target=target.explained, output_space="value", seed=None, n_model_calls=0,
+    )  # fmt: skip
+    return MeasureContext(
+        dataset=Dataset(Schema(FEATURES, target), train, validation, test, card={}),
+        predictions=None, validation_predictions=None, cases=None, seed=0, background=train.inputs,
+        classifier=Answering(output), explanations={"shap": explanation},
+    )  # fmt: skip
+
+
+def linear(rows: np.ndarray) -> np.ndarray:
+    return 2 * rows[:, 0] + np.nan_to_num(rows[:, 2]) + 5 * (rows[:, 3] == 2)
+
+
+def test_ale_is_taken_of_features_that_go_together_and_partial_dependence_of_the_others() -> None:
+    curves = FAST.measure(context_of(linear)).tables["curves"]
+    methods = curves.groupby("feature")["method"].first()
+    assert dict(methods) == {"a": "ale", "b": "ale", "c": "pdp", "colour": "pdp"}
+
+
+def test_the_slopes_and_steps_are_those_of_a_model_that_adds_up() -> None:
+    measured = FAST.measure(context_of(linear))
+    curves = measured.tables["curves"].set_index("feature")
+    for name, slope in (("a", 2.0), ("b", 0.0), ("c", 1.0)):
+        own = curves.loc[name]
+        assert np.diff(own["effect"]) == pytest.approx(slope * np.diff(own["value"]))
+    colours = curves.loc["colour"].set_index("display")["effect"]
+    assert colours["blue"] - colours["red"] == pytest.approx(5)
+    assert colours["green"] == pytest.approx(colours["red"])
+    ends = measured.tables["effects"].set_index("feature").loc["colour"]
+    assert ends["most_at"] == "blue"
+    assert ends["most"] == pytest.approx(colours["blue"])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_of_classes_the_probability_of_the_explained_one_is_told(classes: int) -> None:
+    def chances(rows: np.ndarray) -> np.ndarray:
+        p = 1 / (1 + np.exp(-linear(rows)))
+        return np.column_stack([1 - p, p, np.zeros_like(p)][:classes])
+
+    measured = FAST.measure(context_of(chances, classes))
+    assert "most_points" in measured.tables["effects"]
+    assert measured.tables["curves"]["effect"].between(-1, 1).all()
+    measured.typed(FeatureEffects.tables)
+
+
+def test_single_curves_are_kept_of_partial_dependence_alone_and_have_no_mean() -> None:
+    measured = FAST.measure(context_of(linear))
+    lines = measured.tables["lines"]
+    assert set(lines["feature"]) == {"c", "colour"}
+    assert lines.groupby("feature")["line"].nunique().to_dict() == {"c": 15, "colour": 15}
+    assert FeatureEffects.tables["lines"].release is None
+
+
+def test_the_model_answers_no_more_rows_than_is_said() -> None:
+    context = context_of(linear)
+    FAST.measure(context)
+    ale, pdp, categories = 2 * 300, 11 * 300, 3 * 300
+    assert context.classifier.calls <= 2 * ale + pdp + categories
+
+
+def test_rare_categories_are_left_out_and_constant_features_refused() -> None:
+    context = context_of(linear)
+    train = context.dataset.train
+    train.inputs[:, 3] = np.where(np.arange(len(train)) < 3, 2, train.inputs[:, 3] % 2)
+    curves = FAST.measure(context).tables["curves"]
+    assert set(curves.loc[curves["feature"] == "colour", "display"]) == {"red", "green"}
+    with refused("two values"):
+        FAST.measure(context_of(linear, constant=True))
+
+
+def test_without_explanations_it_says_that_there_are_none() -> None:
+    with refused("explanations"):
+        FAST.measure(replace(context_of(linear), explanations={}))

@@ -1,0 +1,144 @@
+"""A run is followed in its store, and its board shows what is there and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.cli import run as command_line
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.planning.plan import make_plan
+from deepseek_report.runner.watching.following import FollowedRun
+from deepseek_report.runner.watching.live_board import LiveBoard, markdown_table
+from deepseek_report.store import Store
+from tests.conftest import SmallRun
+
+
+@pytest.fixture
+def followed(small_run: SmallRun, tmp_path: Path) -> FollowedRun:
+    """The small run, none of whose stages has been made in this store."""
+    experiment = validate(compose(small_run.overrides(tmp_path)))
+    return FollowedRun(make_plan(experiment), Store(tmp_path / "store"), experiment.raw)
+
+
+@pytest.fixture
+def make(small_run: SmallRun, followed: FollowedRun) -> Callable[[Callable[[str], bool]], None]:
+    """Makes the stages that a rule names, as the run would have."""
+
+    def made(wanted: Callable[[str], bool]) -> None:
+        finished = Store(small_run.store)
+        for stage in followed.stages:
+            folder = stage.folder(finished)
+            if folder is not None and wanted(stage.id) and stage.folder(followed.store) is None:
+                shutil.copytree(folder, followed.store.folder(stage.id, stage.key))
+
+    return made
+
+
+def texts(folder: Path) -> dict[str, list[str]]:
+    """What each text of the board said, from the first to the last."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return {
+        tag.removesuffix("/text_summary"): [
+            event.tensor_proto.string_val[0].decode() for event in events.Tensors(tag)
+        ]
+        for tag in events.Tags()["tensors"]
+    }
+
+
+def images(folder: Path) -> list[str]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return list(events.Tags()["images"])
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[LiveBoard]:
+    opened = LiveBoard(tmp_path / "board")
+    yield opened
+    opened.close()
+
+
+def look(followed: FollowedRun, board: LiveBoard) -> list[str]:
+    fresh = followed.look()
+    board.mirror(followed.training_events())
+    board.show(followed, fresh)
+    board.writer.flush()
+    return fresh
+
+
+def test_stages_are_seen_once_each_and_promises_as_they_come_in(
+    followed: FollowedRun, make: Any, board: LiveBoard
+) -> None:
+    first = {"data", "training", "predictions", "explanations/shap"}
+    make(first.__contains__)
+    assert set(look(followed, board)) == first
+    assert look(followed, board) == []
+    make(lambda stage: stage != "conclusions")
+    look(followed, board)
+    make(lambda stage: True)
+    assert not followed.over
+    assert look(followed, board) == ["conclusions"]
+    assert followed.over
+    shown = texts(board.folder / "run")
+    early, late = shown["run/promises"][0], shown["run/promises"][-1]
+    assert early.count("not measured") == len(followed.config["report"]["thresholds"])
+    assert "not measured" not in late
+    assert shown["run/progress"][0].startswith("4 of ")
+    assert any(tag.startswith("findings/") for tag in shown)
+
+
+def test_every_explainer_has_its_picture(
+    followed: FollowedRun, make: Any, board: LiveBoard
+) -> None:
+    make(
+        lambda stage: ArtifactId(stage).kind in {"data", "training", "predictions", "explanations"}
+    )
+    look(followed, board)
+    explainers = [s for s in followed.finished if ArtifactId(s).kind == "explanations"]
+    assert len(images(board.folder / "run")) == len(explainers) > 2
+
+
+def test_what_training_writes_is_appended_as_it_grows(board: LiveBoard, tmp_path: Path) -> None:
+    events = tmp_path / "events.out.tfevents.1"
+    events.write_bytes(b"abc")
+    board.mirror([events])
+    events.write_bytes(b"abcdef")
+    board.mirror([events])
+    assert (board.folder / "training" / events.name).read_bytes() == b"abcdef"
+    board.mirror([tmp_path / "gone.tfevents"])
+
+
+def test_names_of_the_data_are_no_markup() -> None:
+    table = markdown_table(["a"], [["<script>x|y"]])
+    assert "<script>" not in table
+    assert table.splitlines()[-1].count("|") - table.count("\\|") == 2
+
+
+def test_the_command_shows_once_what_there_is(
+    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "board"
+    arguments = ["watch", "--once", "--board", str(folder), *small_run.overrides(tmp_path)]
+    assert command_line(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("board: ")
+    assert "stages are finished" in lines[0]
+    assert "run/promises" in texts(folder / "run")
+
+
+def test_a_port_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line(["watch", "--port", "0"])
+    assert "allowed is 1 to 65535" in capsys.readouterr().err
