@@ -24,6 +24,7 @@ from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
+from deepseek_report.wording.words import WordedFinding, first_sentence
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,18 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
     return {
         "verdict": [words.say(sentence) for sentence in page.verdict],
         "promises": [_promise(draft, promise, page) for promise in page.promises],
-        "shown": [words.finding(finding) for finding in page.gravest],
+        "shown": [_short(words.finding(finding)) for finding in page.gravest],
         "others": [words.finding(finding) for finding in page.others],
         "findings": [words.finding(finding) for finding in _without_section(results, page)],
         "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
         "picture": page.picture,
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }
+
+
+def _short(finding: WordedFinding) -> WordedFinding:
+    """A finding with the first thing to do alone; its card says the rest."""
+    return replace(finding, do=first_sentence(finding.do))
 
 
 def _without_section(results: Results, page: FirstPage) -> list[Finding]:

@@ -331,6 +331,15 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
+def first_sentence(text: str) -> str:
+    """The text up to its second sentence.
+
+    >>> first_sentence("Use neither. Look for an error, e.g. in the labels.")
+    'Use neither.'
+    """
+    return _SENTENCES.split(text, maxsplit=1)[0]
+
+
 def sentence_case(text: str) -> str:
     """The first letter as a capital, the rest as it was."""
     return text[:1].upper() + text[1:]
@@ -398,7 +407,7 @@ def _environment(words: Wording) -> Environment:
         "quantity": numbers.quantity,
         "inline": words.inline,
         "sentence": sentence_case,
-        "lead": lambda text: _SENTENCES.split(text, maxsplit=1)[0],
+        "lead": first_sentence,
         "rest": lambda text: " ".join(_SENTENCES.split(text, maxsplit=1)[1:]),
         "clause": lambda sentence: sentence.rstrip(". "),
         "spelled": lambda n: words.table("cardinals").get(str(n)) or numbers.count(n),
