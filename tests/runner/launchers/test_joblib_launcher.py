@@ -26,8 +26,8 @@ def test_a_sweep_by_joblib_has_the_bytes_of_one_by_processes_of_this_machine(
         overrides = [f"launcher={name}", "jobs=2", "report.title=First,Second"]
         kept = [text for text in small(tmp_path / name) if not text.startswith("jobs=")]
         assert run(["-m", *kept, *overrides]) == 0
-    here, there = (files_of(tmp_path / name / "reports") for name in ("local", "joblib"))
-    assert here == there
+    local, by_joblib = (files_of(tmp_path / name / "reports") for name in ("local", "joblib"))
+    assert local == by_joblib
 
 
 def test_no_result_and_no_command_hangs_on_the_launcher() -> None:
