@@ -11,12 +11,14 @@ from deepseek_report.errors import DeepseekReportError, error_code
 
 #: Set before numpy is loaded: one thread a process, so that sums are the same on every machine.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-#: Each is a module of this folder with a function `command`; without one of them, `experiment`.
+#: Each is a module of this folder, with `_` for `-`, with a function `command`; without one of
+#: them, `experiment`.
 COMMANDS = (
     "init",
     "check",
     "render",
     "verify",
+    "explain-case",
     "watch",
     "compare",
     "reproduce",
@@ -33,7 +35,8 @@ def run(arguments: Sequence[str]) -> int:
     for variable in _THREADS:
         os.environ.setdefault(variable, "1")
     named = bool(arguments) and arguments[0] in COMMANDS
-    module = importlib.import_module(f"{__package__}.{arguments[0] if named else 'experiment'}")
+    name = arguments[0].replace("-", "_") if named else "experiment"
+    module = importlib.import_module(f"{__package__}.{name}")
     command: Callable[[list[str]], int] = module.command
     try:
         return exit_code_of(lambda: command(list(arguments[1 if named else 0 :])))

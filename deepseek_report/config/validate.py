@@ -46,7 +46,7 @@ MOVED: Mapping[tuple[str, ...], str] = {
 def validate(
     composed: Composed, trust: Sequence[str] = (), trust_types: Sequence[str] = ()
 ) -> Experiment:
-    """The experiment that a configuration describes.
+    """The experiment that a configuration describes, with all that cannot be applied left out.
 
     Parameters
     ----------
@@ -57,6 +57,24 @@ def validate(
     ------
     ConfigProblems : all problems: unknown keys, wrong types, values out of range, and rules that
         cross groups.
+    """
+    draft = built(composed, trust, trust_types)
+    experiment, problems = rules.apply(draft, composed)
+    if problems:
+        raise ConfigProblems(problems)
+    return dataclasses.replace(
+        experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
+    )
+
+
+def built(
+    composed: Composed, trust: Sequence[str] = (), trust_types: Sequence[str] = ()
+) -> Experiment:
+    """The same before its parts are held against one another and against the data.
+
+    Raises
+    ------
+    ConfigProblems : unknown keys, wrong types, values out of range.
     """
     trusted = Trusted(trusted_packages(trust), trusted_types(trust_types))
     beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
@@ -73,7 +91,7 @@ def validate(
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
         single["model"] = single["model"].trusting(trusted.types)
-    draft = Experiment(
+    return Experiment(
         settings,
         raw,
         single,
@@ -81,12 +99,6 @@ def validate(
         launcher,
         trusted=trusted.packages,
         trusted_types=trusted.types,
-    )
-    experiment, problems = rules.apply(draft, composed)
-    if problems:
-        raise ConfigProblems(problems)
-    return dataclasses.replace(
-        experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
     )
 
 
