@@ -22,6 +22,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "runs": ("--config-dir", "--help"),
     "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),
     "list": ("--config-dir", "--help"),
+    "reproduce": (
+        *("--store", "--output", "--jobs", "--env", "--dry-run"),
+        *("--trust", "--trust-type", "--help"),
+    ),
     "compare": ("--baseline", "--region", "--output", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
@@ -71,7 +75,7 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
     from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
-    if command in {"compare", "render", "verify", "explain-case"}:
+    if command in {"compare", "render", "reproduce", "verify", "explain-case"}:
         return _run_folders(current)
     if command == "completion":
         return SHELLS if len(words) == 1 else ()

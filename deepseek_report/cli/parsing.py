@@ -18,6 +18,7 @@ deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded] 
 deepseek-report verify RUN [--expect DIGEST]    are the files those that the run wrote?
 deepseek-report explain-case RUN --row FILE [--store DIR] [--json]    your own rows, by its model
 deepseek-report compare RUN RUN… [--baseline RUN]    several runs in one document
+deepseek-report reproduce RUN [--env] [--dry-run]    make it again: is it the same, and what moved?
 deepseek-report runs                     the runs there are: when, whole or not, thresholds met
 deepseek-report clean [--older-than 30d] [--yes]    what the store holds, and what of it can go
 deepseek-report list [GROUP]             what can be chosen, one line each

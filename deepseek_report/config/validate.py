@@ -34,6 +34,8 @@ _PEOPLE = (
     "write it to people/NAME.yaml in the run folder, or name the file in "
     "`deepseek-report render RUN --people NAME.yaml`; see docs/statements.md"
 )
+#: The launcher where none is chosen.
+_LOCAL = {"_target_": f"{OWN}.runner.launchers.local_launcher.LocalLauncher"}
 #: Keys of older configurations, and what to do instead.
 MOVED: Mapping[tuple[str, ...], str] = {
     ("report", "statements"): _PEOPLE,
@@ -81,6 +83,7 @@ def built(
     settings = checker.settings()
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
     multiple = {group: checker.several(group) for group in MULTIPLE}
+    launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     checker.unknown_top_level()
     if checker.problems or settings is None:
         checker.problems.extend(threshold_checks.stated(composed))
@@ -89,7 +92,13 @@ def built(
     if isinstance(single["model"], LoadsTypes):
         single["model"] = single["model"].trusting(trusted.types)
     return Experiment(
-        settings, raw, single, multiple, trusted=trusted.packages, trusted_types=trusted.types
+        settings,
+        raw,
+        single,
+        multiple,
+        launcher,
+        trusted=trusted.packages,
+        trusted_types=trusted.types,
     )
 
 
