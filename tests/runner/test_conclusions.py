@@ -25,7 +25,13 @@ from deepseek_report.store import Store
 #: An experiment of which only the language counts.
 EXPERIMENT = SimpleNamespace(multiple={}, single={"report": SimpleNamespace(language="en")})
 #: Pictures that speak of the verdicts on explainers.
-READING = {"pictures/beeswarm", "pictures/case_contributions", "pictures/deletion_curves"}
+READING = {
+    "pictures/attribution_by_value",
+    "pictures/beeswarm",
+    "pictures/case_contributions",
+    "pictures/deletion_curves",
+    "pictures/feature_effects",
+}
 THRESHOLD = "report.thresholds=[{metric: roc_auc, at_least: 0.6, set_by: us, why: test}]"
 
 
