@@ -35,6 +35,7 @@ def examine() -> list[Examined]:
     examined = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
     examined.extend(_libraries())
     examined.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
+    examined.append(_launchers())
     return examined
 
 
@@ -104,6 +105,15 @@ def _converter() -> Examined:
             "the package librsvg2-bin)",
         )
     return Examined(quarto.CONVERTER, "ok", _version(program) or "installed, but says no version")
+
+
+def _launchers() -> Examined:
+    """By what the stages of a run can be brought to processes."""
+    joblib = version_of("joblib")
+    if joblib == "not installed":
+        todo = "launcher=joblib cannot work; pip install joblib"
+        return Examined("launchers", "optional", "local", todo)
+    return Examined("launchers", "ok", f"local; joblib, by joblib {joblib}")
 
 
 def _version(program: str) -> str | None:

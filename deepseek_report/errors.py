@@ -51,3 +51,12 @@ class ArtifactError(DeepseekReportError):
 
 class RenderError(DeepseekReportError):
     """A report could not be rendered."""
+
+
+def error_code(error: Exception) -> int:
+    """2 for what is wrong with a configuration or with data, 1 for everything else.
+
+    >>> error_code(DataError("no such file")), error_code(ValueError("nobody foresaw it"))
+    (2, 1)
+    """
+    return 2 if isinstance(error, ConfigError) or type(error) is DataError else 1

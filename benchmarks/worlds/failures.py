@@ -471,7 +471,7 @@ def _slices_covered(rng: np.random.Generator, seed: int) -> dict[str, bool]:
         chances = np.where(test.groups == 2, flipped(test.chances, share_flipped), test.chances)
         wrong = np.where(about.predictions.decisions == 1, 1 - chances, chances)
         table = Slices().measure(about).tables["slices"]
-        first = np.isclose(table["p_adjusted"], 4 * table["p_value"]) | (table["p_adjusted"] == 1)
+        first = np.isclose(table["p_adjusted"], 16 * table["p_value"]) | (table["p_adjusted"] == 1)
         for row in table[(table["kind"] == "unexpected") & first].head(1).to_dict("records"):
             value = float(wrong[members(str(row["slice"]), about)].mean())
             key = f"error rate of the first slice, {name} problem"

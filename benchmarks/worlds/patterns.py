@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.metrics.failures.risk_patterns import RiskPatterns
 from worlds.failures import NUMBERS, World, context, members, world
-from worlds.trials import Table, repeat, share
+from worlds.trials import Plan, Table, repeat, share
 
 #: Rate of the class outside of what is planted.
 _BASE = 0.2
@@ -108,12 +108,12 @@ WORLDS: tuple[tuple[str, Chances], ...] = (
 )
 
 
-def listed(repeats: int, jobs: int) -> Table:
+def listed(repeats: int, plan: Plan) -> Table:
     """How often a pattern is listed where there is none, and found where there is one."""
     rows = []
     for name, chances in WORLDS:
         for n in (300, 1000, 6000):
-            runs = repeat(PatternTrial(n, chances), repeats, jobs)
+            runs = repeat(PatternTrial(n, chances), repeats, plan)
             held = [holds for run in runs for holds in run.held]
             first = [run.first for run in runs if run.first is not None]
             planted = isinstance(chances, Planted)
@@ -138,6 +138,6 @@ def listed(repeats: int, jobs: int) -> Table:
     )
 
 
-def tables(share: float, jobs: int) -> list[Table]:
-    """All tables of this part; `share` scales the repetitions."""
-    return [listed(max(20, round(400 * share)), jobs)]
+def tables(plan: Plan) -> list[Table]:
+    """All tables of this part."""
+    return [listed(plan.times(400, 20), plan)]

@@ -92,7 +92,8 @@ def tables(plan: Plan) -> list[Table]:
             "Whole runs in which nothing is wrong",
             f"{len(runs)} runs of a logistic regression on {TRAIN} training rows and {OTHERS} rows "
             f"each for validation and test; {EXPLAINED} cases explained by SHAP; two attributes of "
-            "people without any effect, which the model is not given.",
+            "people without any effect, which the model is not given. The category acts as no line "
+            "can, so that it is right to call a model with a weight for each category better.",
             ("severity", "finding", "runs"),
             rows,
         )

@@ -66,7 +66,7 @@ class Study:
 
         A key that a run has not is "–" there.
         """
-        flat = [dict(_flat(run.config)) for run in self.runs]
+        flat = [dict(flat_config(run.config)) for run in self.runs]
         keys = dict.fromkeys(key for config in flat for key in config)
         values = {key: tuple(config.get(key, ABSENT) for config in flat) for key in keys}
         return {key: each for key, each in values.items() if _differ(each)}
@@ -91,11 +91,12 @@ class Study:
         return not any(key in {"seed", "seeds"} or key.startswith("seeds.") for key in self.varying)
 
 
-def _flat(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flat_config(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """{dotted key: value} of a config, without what a run is only called."""
     for key, value in config.items():
         name = f"{above}.{key}" if above else str(key)
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, name)
+            yield from flat_config(value, name)
         elif name not in _NAMES:
             yield name, value
 

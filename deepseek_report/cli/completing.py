@@ -15,9 +15,16 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "check": _COMPOSING,
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
     "verify": ("--expect", "--help"),
+    "explain-case": (
+        *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
+    ),
     "runs": ("--config-dir", "--help"),
     "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),
     "list": ("--config-dir", "--help"),
+    "reproduce": (
+        *("--store", "--output", "--jobs", "--env", "--dry-run"),
+        *("--trust", "--trust-type", "--help"),
+    ),
     "compare": ("--baseline", "--region", "--output", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
@@ -35,6 +42,9 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--target": (),
     "--name": (),
     "--trust": (),
+    "--row": (),
+    "--store": (),
+    "--out": (),
 }
 SHELLS = ("bash", "zsh", "fish")
 
@@ -64,7 +74,7 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
     from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
-    if command in {"compare", "render", "verify"}:
+    if command in {"compare", "render", "reproduce", "verify", "explain-case"}:
         return _run_folders(current)
     if command == "completion":
         return SHELLS if len(words) == 1 else ()

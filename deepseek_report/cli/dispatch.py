@@ -7,18 +7,21 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from deepseek_report.errors import ConfigError, DeepseekReportError
+from deepseek_report.errors import DeepseekReportError, error_code
 
 #: Set before numpy is loaded: one thread a process, so that sums are the same on every machine.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-#: Each is a module of this folder with a function `command`; without one of them, `experiment`.
+#: Each is a module of this folder, with `_` for `-`, with a function `command`; without one of
+#: them, `experiment`.
 COMMANDS = (
     "init",
     "check",
     "render",
     "verify",
+    "explain-case",
     "watch",
     "compare",
+    "reproduce",
     "runs",
     "clean",
     "list",
@@ -32,7 +35,8 @@ def run(arguments: Sequence[str]) -> int:
     for variable in _THREADS:
         os.environ.setdefault(variable, "1")
     named = bool(arguments) and arguments[0] in COMMANDS
-    module = importlib.import_module(f"{__package__}.{arguments[0] if named else 'experiment'}")
+    name = arguments[0].replace("-", "_") if named else "experiment"
+    module = importlib.import_module(f"{__package__}.{name}")
     command: Callable[[list[str]], int] = module.command
     try:
         return exit_code_of(lambda: command(list(arguments[1 if named else 0 :])))
@@ -48,37 +52,42 @@ def exit_code_of(work: Callable[[], int]) -> int:
     """The exit code of a piece of work; its error is told in a sentence and gives a code too."""
     try:
         return work()
-    except ConfigError as error:
-        return _say_error(error, 2)
     except DeepseekReportError as error:
-        return _say_error(error, 2 if type(error).__name__ == "DataError" else 1)
+        return _say_error(error)
     except BrokenPipeError:
         raise
     except Exception as error:  # nobody should have to read a traceback
         return _say_unexpected(error)
 
 
-def _say_unexpected(error: Exception) -> int:
-    """One sentence: what happened, where the details are, and what to do."""
+def details_file(text: str) -> str:
+    """The path of a new file with what a person needs who mends the program."""
     import tempfile
-    import traceback
 
     with tempfile.NamedTemporaryFile(
         "w", prefix="deepseek-report-", suffix=".txt", delete=False, encoding="utf-8"
     ) as details:
-        details.write("".join(traceback.format_exception(error)))
+        details.write(text)
+    return details.name
+
+
+def _say_unexpected(error: Exception) -> int:
+    """One sentence: what happened, where the details are, and what to do."""
+    import traceback
+
+    details = details_file("".join(traceback.format_exception(error)))
     if isinstance(error, OSError) and error.filename is not None:
         happened = f"{error.filename}: {error.strerror}"
         todo = "check the path, its rights and the free space"
     else:
         happened = f"an error that nobody foresaw ({type(error).__name__}: {error})"
         todo = "please report it with that file and the command"
-    print(f"{happened}; the details are in {details.name}; {todo}", file=sys.stderr)
+    print(f"{happened}; the details are in {details}; {todo}", file=sys.stderr)
     return 1
 
 
-def _say_error(error: Exception, code: int) -> int:
+def _say_error(error: Exception) -> int:
     from deepseek_report.cli.output.terminal_text import printable_lines
 
     print(printable_lines(error), file=sys.stderr)
-    return code
+    return error_code(error)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deepseek_report import __version__
-from deepseek_report.cli.dispatch import exit_code_of
-from deepseek_report.cli.output.terminal_text import printable
+from deepseek_report.cli.dispatch import details_file, exit_code_of
 from deepseek_report.cli.parsing import compose_experiment, make_parser
 
 if TYPE_CHECKING:
@@ -32,50 +31,38 @@ def command(arguments: list[str]) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    """Run every combination; one that fails does not stop the others."""
-    from deepseek_report.cli.output.sweep import say_sweep
-    from deepseek_report.config.overrides import expand
+    """Run every combination as one plan; one that fails does not stop the others."""
+    from deepseek_report.cli.output.progress import reporter
+    from deepseek_report.cli.output.sweep import say_failures, say_jobs, say_sweep
+    from deepseek_report.runner.planning.sweeping import sweep_jobs
+    from deepseek_report.runner.sweep import Sweep
 
-    jobs = list(expand(options.overrides))
-    for job in jobs:
-        compose_experiment(options, job)  # every problem before the first run
-    results: list[JobResult] = []
+    jobs = sweep_jobs(options.overrides, options.config_dir, options.trust, options.trust_type)
+    say_jobs(jobs)
+    sweep = Sweep(jobs, options.config_dir)
     try:
-        for number, job in enumerate(jobs, start=1):
-            print(f"job {number} of {len(jobs)}: {printable(' '.join(job))}", flush=True)
-            results.append(_job(options, jobs, number - 1))
+        with reporter() as shown:
+            results = sweep.run(shown)
     finally:  # also of a sweep that is stopped: what is done is told
-        if results:
-            say_sweep(results, len(jobs))
+        if sweep.ended:
+            say_sweep(sweep.ended, len(jobs))
+    say_failures(sweep.ended, details_file)
     _compare(results)
     return max((result.exit_code for result in results), default=0)
 
 
 def _compare(results: Sequence[JobResult]) -> None:
-    """One document on all jobs that have a run; the others are named in it."""
-    folders = [result.folder for result in results if result.folder is not None]
+    """One document on all jobs that have a run; the others stand in it with their reasons."""
+    folders = list(dict.fromkeys(job.folder for job in results if job.folder is not None))
     if len(folders) < 2:
         return
     from deepseek_report.cli.compare import say_comparison
-    from deepseek_report.runner.comparing import CompareOptions
+    from deepseek_report.runner.comparing import CompareOptions, MissingRun
 
-    missing = tuple(" ".join(result.varying) for result in results if result.folder is None)
+    missing = tuple(
+        MissingRun.of(" ".join(job.varying), job.reason) for job in results if job.folder is None
+    )
     exit_code_of(lambda: say_comparison(folders, CompareOptions(missing=missing)))
-
-
-def _job(options: argparse.Namespace, jobs: Sequence[Sequence[str]], place: int) -> JobResult:
-    """One job of a sweep; its error is told like that of a single run, and the next one follows."""
-    from deepseek_report.runner.sweep import JobResult, job_result, varying
-
-    differs = varying(jobs)[place]
-    finished: list[Finished] = []
-
-    def runs() -> int:
-        finished.append(_run_one(options, jobs[place]))
-        return finished[0].exit_code
-
-    code = exit_code_of(runs)
-    return job_result(differs, finished[0]) if finished else JobResult(tuple(differs), code)
 
 
 def _print_config(options: argparse.Namespace) -> int:

@@ -16,7 +16,9 @@ deepseek-report init DIR [--data FILE --target COLUMN]    a study of your own, r
 deepseek-report check [OVERRIDES…]       what was understood, the plan, what is cached, the minutes
 deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded] [--people FILE]
 deepseek-report verify RUN [--expect DIGEST]    are the files those that the run wrote?
+deepseek-report explain-case RUN --row FILE [--store DIR] [--json]    your own rows, by its model
 deepseek-report compare RUN RUN… [--baseline RUN]    several runs in one document
+deepseek-report reproduce RUN [--env] [--dry-run]    make it again: is it the same, and what moved?
 deepseek-report runs                     the runs there are: when, whole or not, thresholds met
 deepseek-report clean [--older-than 30d] [--yes]    what the store holds, and what of it can go
 deepseek-report list [GROUP]             what can be chosen, one line each

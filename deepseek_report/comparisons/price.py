@@ -70,7 +70,13 @@ def _row(study: Study, method: Method) -> dict[str, Any]:
 
 def _faithfulness(run: Results) -> float | None:
     """The best gain over random order in deletion, of the explainers that were tested."""
-    gains = [score.value for score in run.find("deletion_gain") if score.explainer != "random"]
+    gains = [
+        score.value
+        for name in run.names("explanations")
+        if name != "random" and (measured := run.measurement("deletion", name)) is not None
+        for score in measured.scores
+        if score.metric == "deletion_gain"
+    ]
     return max(gains, default=None)
 
 

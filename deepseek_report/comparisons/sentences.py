@@ -16,6 +16,8 @@ from deepseek_report.tasks import task_of
 
 #: Probability of no practical difference from which on two methods count as alike.
 ALIKE = 0.95
+#: Pairs of methods that have a sentence each; of more they are counted, and the farthest named.
+_MOST_PAIRS = 3
 
 
 def conclusions(
@@ -41,25 +43,43 @@ def _of_methods(table: pd.DataFrame | None, main: str, region: Region) -> Iterat
     if table is None:
         yield message("comparison.conclusions.no_methods")
         return
-    for _, row in table[table["measure"] == main].iterrows():
-        values = {
-            "first": row["first"],
-            "other": row["other"],
-            "measure": main,
-            "difference": _estimate(row),
-            "p": float(row["p_adjusted"]),
-            "seeds": int(row["seeds"]),
-            "tests": len(table),
-            "within": float(row["within_region"]),
-            "region": region.share,
-            "needed": None if pd.isna(row["seeds_needed"]) else int(row["seeds_needed"]),
-        }
-        if row["better"]:
-            yield message("comparison.conclusions.method_better", better=row["better"], **values)
-        elif row["within_region"] >= ALIKE:
-            yield message("comparison.conclusions.methods_alike", **values)
-        else:
-            yield message("comparison.conclusions.methods_open", **values)
+    own = table[table["measure"] == main]
+    if len(own) > _MOST_PAIRS:
+        better = own["better"] != ""
+        alike = ~better & (own["within_region"] >= ALIKE)
+        yield message(
+            "comparison.conclusions.methods_counted",
+            pairs=len(own),
+            better=int(better.sum()),
+            alike=int(alike.sum()),
+            open=int((~better & ~alike).sum()),
+            measure=main,
+            tests=len(table),
+        )
+        farthest = own[better]["difference"].abs().nlargest(_MOST_PAIRS).index
+        own = own.loc[farthest]
+    for _, row in own.iterrows():
+        yield _of_two_methods(row, main, len(table), region)
+
+
+def _of_two_methods(row: pd.Series, main: str, tests: int, region: Region) -> Message:
+    values = {
+        "first": row["first"],
+        "other": row["other"],
+        "measure": main,
+        "difference": _estimate(row),
+        "p": float(row["p_adjusted"]),
+        "seeds": int(row["seeds"]),
+        "tests": tests,
+        "within": float(row["within_region"]),
+        "region": region.share,
+        "needed": None if pd.isna(row["seeds_needed"]) else int(row["seeds_needed"]),
+    }
+    if row["better"]:
+        return message("comparison.conclusions.method_better", better=row["better"], **values)
+    if row["within_region"] >= ALIKE:
+        return message("comparison.conclusions.methods_alike", **values)
+    return message("comparison.conclusions.methods_open", **values)
 
 
 def _of_fitted(study: Study, table: pd.DataFrame | None, main: str) -> Iterator[Message]:

@@ -78,7 +78,18 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     values = [forced(override, known) for override in kept if override.key_or_group not in MULTIPLE]
     all_overrides = [*study, *values, *starmap(_listed, selected.items())]
     raw, chosen_names, unresolved = _compose(all_overrides, roots)
-    composed = Composed(raw, tuple(overrides), selected, roots, chosen_names, tuple(problems))
+    sweep = raw.pop("sweep", None) or {}
+    launcher = raw.pop("launcher", None) or {}
+    composed = Composed(
+        raw,
+        tuple(overrides),
+        selected,
+        roots,
+        chosen_names,
+        tuple(problems),
+        sweep=sweep,
+        launcher=launcher,
+    )
     if unresolved:
         raise ConfigProblems([*problems, *(_problem_of(value, composed) for value in unresolved)])
     return composed

@@ -25,6 +25,8 @@ class Composed:
     problems : overrides that were left out, since they cannot be read or name an unknown choice.
     left_out : {explainer: why a recommender left it out}.
     held : {place of a plug-in: the object that it holds}, where these were given in Python.
+    sweep : what the experiment declares to be varied, as it stands there.
+    launcher : how stages come to processes; empty where those of this machine are meant.
     """
 
     raw: Mapping[str, Any]
@@ -35,6 +37,8 @@ class Composed:
     problems: tuple[Problem, ...] = ()
     left_out: Mapping[str, Text] = field(default_factory=dict)
     held: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
+    sweep: Any = field(default_factory=dict)
+    launcher: Mapping[str, Any] = field(default_factory=dict)
 
     def origin(self, group: str, part: str) -> Origin:
         """Who chose a part; one that a file defines in its body is named by that file."""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
+from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
@@ -105,7 +106,7 @@ class Settings:
     device : "auto" takes a GPU where there is one.
     measure_time : with False nothing that differs from run to run is measured or printed, so two
         runs from an empty store give the same bytes.
-    jobs : processes that explain, measure and draw at the same time.
+    jobs : processes that work at the same time; null: as many as there are cores, and memory for.
     decision : how a probability becomes a decision. explain : how much is explained.
     paths : where reports go.
     """
@@ -115,7 +116,7 @@ class Settings:
     seeds: SeedOptions = field(default_factory=SeedOptions)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     measure_time: bool = True
-    jobs: Annotated[int, Field(ge=1, le=64)] = 2
+    jobs: Annotated[int, Field(ge=1, le=64)] | None = None
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     paths: Paths = field(default_factory=Paths)
@@ -135,6 +136,7 @@ class Experiment:
 
     raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
     single, multiple : the built plug-ins by group, and by group and key.
+    launcher : brings stages to processes; no part of `raw`, as no result hangs on it.
     refused : chosen parts that this model or data cannot have.
     named : ids of the parts that a person named one by one: `measures/latency`. Others are of sets.
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
@@ -147,6 +149,7 @@ class Experiment:
     raw: Mapping[str, Any]
     single: Mapping[str, Any]
     multiple: Mapping[str, Mapping[str, Any]]
+    launcher: Launcher
     refused: tuple[Refusal, ...] = ()
     named: frozenset[str] = frozenset()
     trusted: tuple[str, ...] = ()

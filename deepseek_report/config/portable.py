@@ -22,7 +22,7 @@ CALL = "deepseek_report.report"
 #: Settings of one machine: where output goes, and on what and how many processes it is computed.
 _LEFT_OUT = frozenset({"paths", "device", "jobs"})
 #: Overrides that belong to one machine or one run of it, not to the experiment.
-_LOCAL = ("paths.", "paths=", "device=", "jobs=", "hydra.")
+_LOCAL = ("paths.", "paths=", "device=", "jobs=", "launcher.", "launcher=", "hydra.")
 #: Fields whose text is a file or a folder, also where it is written without a separator.
 _PATH_KEYS = frozenset({"path", "file", "weights", "masks", "checkpoint", "cache"})
 _OWN = "deepseek_report"

@@ -34,6 +34,8 @@ _PEOPLE = (
     "write it to people/NAME.yaml in the run folder, or name the file in "
     "`deepseek-report render RUN --people NAME.yaml`; see docs/statements.md"
 )
+#: The launcher where none is chosen.
+_LOCAL = {"_target_": f"{OWN}.runner.launchers.local_launcher.LocalLauncher"}
 #: Keys of older configurations, and what to do instead.
 MOVED: Mapping[tuple[str, ...], str] = {
     ("report", "statements"): _PEOPLE,
@@ -44,7 +46,7 @@ MOVED: Mapping[tuple[str, ...], str] = {
 def validate(
     composed: Composed, trust: Sequence[str] = (), trust_types: Sequence[str] = ()
 ) -> Experiment:
-    """The experiment that a configuration describes.
+    """The experiment that a configuration describes, with all that cannot be applied left out.
 
     Parameters
     ----------
@@ -56,6 +58,24 @@ def validate(
     ConfigProblems : all problems: unknown keys, wrong types, values out of range, and rules that
         cross groups.
     """
+    draft = built(composed, trust, trust_types)
+    experiment, problems = rules.apply(draft, composed)
+    if problems:
+        raise ConfigProblems(problems)
+    return dataclasses.replace(
+        experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
+    )
+
+
+def built(
+    composed: Composed, trust: Sequence[str] = (), trust_types: Sequence[str] = ()
+) -> Experiment:
+    """The same before its parts are held against one another and against the data.
+
+    Raises
+    ------
+    ConfigProblems : unknown keys, wrong types, values out of range.
+    """
     trusted = Trusted(trusted_packages(trust), trusted_types(trust_types))
     beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
     local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
@@ -63,6 +83,7 @@ def validate(
     settings = checker.settings()
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
     multiple = {group: checker.several(group) for group in MULTIPLE}
+    launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     checker.unknown_top_level()
     if checker.problems or settings is None:
         checker.problems.extend(threshold_checks.stated(composed))
@@ -70,14 +91,14 @@ def validate(
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
         single["model"] = single["model"].trusting(trusted.types)
-    draft = Experiment(
-        settings, raw, single, multiple, trusted=trusted.packages, trusted_types=trusted.types
-    )
-    experiment, problems = rules.apply(draft, composed)
-    if problems:
-        raise ConfigProblems(problems)
-    return dataclasses.replace(
-        experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
+    return Experiment(
+        settings,
+        raw,
+        single,
+        multiple,
+        launcher,
+        trusted=trusted.packages,
+        trusted_types=trusted.types,
     )
 
 

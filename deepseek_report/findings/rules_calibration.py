@@ -134,7 +134,7 @@ def _stated_to(results: Results, row: Row) -> dict[str, Any]:
         "n": int(row["n"]),
         "stated": float(row["stated"]),
         "observed": estimates.of_row(row, "observed", "observed"),
-        "off": estimates.of_row(row, "off", "off"),
+        "off": positive(estimates.of_row(row, "off", "off"), turn=float(row["off"]) < 0),
         "p": finite(row["p_adjusted"]),
     }
 

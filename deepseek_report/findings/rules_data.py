@@ -76,7 +76,7 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
             "grave": alike[0].severity == "high",
             "slight": alike[0].severity == "info",
             "area": estimates.of_score(area) if area else None,
-            "tested": without_suspects(results) if is_leak else [],
+            **(without_suspects(results) if is_leak else {}),
             **cues,
         },
         evidence=("data", *judged, *(refits_of(results) if is_leak else ())),

@@ -55,6 +55,8 @@ def direct_use(results: Results) -> list[Finding]:
 def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Finding:
     scores = sorted(scores, key=lambda score: -ends(score)[0])
     used = [_use_of(results, score) for score in scores]
+    attributes = [score.attribute for score in scores]
+    tried = without_attributes(results, attributes) if message == "direct_use" else {}
     return Finding(
         id=message,
         severity=gravest(_severity_of_use(score) for score in scores),
@@ -63,9 +65,7 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
             "attributes": [use["attribute"] for use in used],
             "used": used,
             "decision": results.schema.target.favourable_class,
-            "tested": without_attributes(results, [score.attribute for score in scores])
-            if message == "direct_use"
-            else [],
+            **tried,
         },
         evidence=("measures/direct_use", *refits_of(results)),
         section="bias",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, message
@@ -18,10 +19,14 @@ _METRIC = "without_inputs"
 _REFITTED = "gradient_boosting"
 
 
-def without_attributes(results: Results, attributes: Collection[str]) -> list[Message]:
+def without_attributes(results: Results, attributes: Collection[str]) -> dict[str, Any]:
     """What the gap and the score became without the inputs of these attributes.
 
     That it was not tried is said of each that has no refit.
+
+    Returns
+    -------
+    `tried`, the first in a few words for beside the action, and `tested`, all in whole sentences.
     """
     refits = {
         row["attribute"]: row
@@ -30,13 +35,21 @@ def without_attributes(results: Results, attributes: Collection[str]) -> list[Me
     }
     tried = [refits[name] for name in attributes if name in refits]
     sentences = [_told(results, row) for row in tried]
-    return sentences if len(tried) == len(attributes) else [*sentences, message("advice.not_tried")]
+    whole = len(tried) == len(attributes)
+    return _as_values(sentences if whole else [*sentences, message("advice.not_tried")])
 
 
-def without_suspects(results: Results) -> list[Message]:
-    """What the score became without the inputs that may hold the answer."""
+def without_suspects(results: Results) -> dict[str, Any]:
+    """What the score became without the inputs that may hold the answer, in the same way."""
     tried = [row for row in rows(results, _METRIC, "refits") if row["why"] == "leak"]
-    return [_told(results, row) for row in tried] or [message("advice.not_tried")]
+    return _as_values([_told(results, row) for row in tried] or [message("advice.not_tried")])
+
+
+def _as_values(sentences: Sequence[Message]) -> dict[str, Any]:
+    first = sentences[0]
+    if first.id == "advice.not_tried":
+        return {"tried": first, "tested": list(sentences[1:])}
+    return {"tried": message("advice.short", **first.values), "tested": list(sentences)}
 
 
 def refits_of(results: Results) -> tuple[str, ...]:

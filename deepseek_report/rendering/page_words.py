@@ -36,7 +36,7 @@ _CASES = {
     **dict.fromkeys(
         ("filter_outcome", "filter_decision", "filter_group", "filter_band", "filter_page"), ()
     ),
-    **dict.fromkeys(("input", "this_case", "typical", "feature", "adds", "start", "text"), ()),
+    **dict.fromkeys(("input", "this_case", "typical", "adds", "start", "text"), ()),
     **dict.fromkeys(("unaccounted", "codes", "reasons", "change", "like", "more", "errors"), ()),
     **dict.fromkeys(("unit_none", "unit_probability", "unit_logit"), ("about",)),
     **dict.fromkeys(("waterfall", "end"), ("about",)),

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message, plain
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError
 from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.markdown import slug
+from deepseek_report.rendering.output import write_text
+from deepseek_report.rendering.paper import latex_table, picture_pdfs
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import Format, ReportOptions, page_of
+from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.studies.compared import Compared, contents
+from deepseek_report.store.folders import remove, replace_folder
 from deepseek_report.visualizations.studies.methods_picture import methods_picture
 from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 #: Folder below the reports that holds comparisons, and what each says of itself.
 COMPARISONS = "comparisons"
 RECORD = "comparison.json"
+#: Characters of a reason that are shown.
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -40,11 +51,27 @@ class WrittenComparison:
 
 
 @dataclass(frozen=True)
+class MissingRun:
+    """A run that does not exist. label : what it is called. reason : why it does not."""
+
+    label: str
+    reason: str
+
+    @classmethod
+    def of(cls, label: str, reason: str) -> MissingRun:
+        """On one line, short, and without what belongs to this machine."""
+        plain_reason = str(without_local_paths(" ".join(reason.split())))
+        longest = _LONGEST_REASON
+        short = plain_reason if len(plain_reason) <= longest else f"{plain_reason[:longest]}…"
+        return cls(label, short)
+
+
+@dataclass(frozen=True)
 class CompareOptions:
     """How runs are compared.
 
     baseline : the run that the others are set against; None: all against all.
-    missing : what runs are called that were to be compared and do not exist.
+    missing : runs that were to be compared and do not exist.
     output : the folder to write; None: `comparisons/<id>` beside the first run's experiment.
     """
 
@@ -53,7 +80,7 @@ class CompareOptions:
     output: Path | None = None
     formats: tuple[Format, ...] = ("html",)
     language: str = "en"
-    missing: tuple[str, ...] = ()
+    missing: tuple[MissingRun, ...] = ()
 
 
 def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenComparison:
@@ -75,18 +102,32 @@ def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenCom
     comparison = compare(study, baseline, options.region)
     identity = _identity(opened, options)
     target = options.output or opened[0].folder.parent.parent / COMPARISONS / identity
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".comparison-", dir=target.parent))
-    try:
+    if target.exists():
+        _refuse_other(target)
+    with _work_folder(target) as work:
         sentences = _write(work, comparison, opened, identity, options)
-        if target.exists():
-            _refuse_other(target)
-            shutil.rmtree(target)
-        work.replace(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        replace_folder(work, target)
     pages = [target / page_of(name) for name in options.formats]
     return WrittenComparison(target, pages, sentences)
+
+
+@contextmanager
+def _work_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside the target, for one process at a time; a killed one leaves it behind.
+
+    The next one takes it over, and the system lets go of what a killed one held.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = target.with_name(f".work-{target.name}")
+    place = os.open(target.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        remove(work)
+        work.mkdir()
+        yield work
+    finally:
+        remove(work)
+        os.close(place)
 
 
 def _refuse_twice(opened: Sequence[OpenRun]) -> None:
@@ -105,7 +146,7 @@ def _refuse_other(target: Path) -> None:
 def _identity(opened: Sequence[OpenRun], options: CompareOptions) -> str:
     parts = [run.run_digest for run in opened]
     parts += [str(options.baseline and options.baseline.name), str(options.region)]
-    parts += options.missing
+    parts += [f"{run.label}: {run.reason}" for run in options.missing]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
@@ -125,7 +166,8 @@ def _write(
         results = Results(paths, results.config, run_id=identity, folder=work)
     concluded = [*comparison.conclusions]
     if options.missing:
-        concluded.append(message("comparison.missing", runs=list(options.missing)))
+        missing = [{"label": run.label, "reason": run.reason} for run in options.missing]
+        concluded.append(message("comparison.missing", runs=missing))
     compared = Compared(len(comparison.study), len(comparison.methods), concluded)
     words = words_of(results)
     report = ReportOptions(
@@ -133,10 +175,23 @@ def _write(
         language=options.language,
         formats=options.formats,
     )
-    write_qmd(results, contents(results, compared), report, work)
+    sections = contents(results, compared)
+    write_qmd(results, sections, report, work)
+    _write_for_papers(work, sections, words)
     render(work, options.formats)
-    save_json(work / RECORD, _record(comparison, opened, identity))
+    save_json(work / RECORD, _record(comparison, opened, identity, options))
     return [words.say(sentence) for sentence in concluded]
+
+
+def _write_for_papers(work: Path, sections: Sequence[SectionContent], words: Wording) -> None:
+    """Every table as LaTeX beside its CSV, every picture as PDF beside its SVG."""
+    say = TemplateTexts(words).say
+    for section in sections:
+        for shown in section.values.get("shown", ()):
+            rows = [{key: say(cell) for key, cell in row.items()} for row in shown.rows]
+            text = latex_table(shown.caption, shown.id, shown.columns, rows)
+            write_text(work / "tables" / f"{slug(shown.id)}.tex", text)
+    picture_pdfs(work / "figures")
 
 
 def _results(
@@ -157,7 +212,10 @@ def _results(
 
 
 def _record(
-    comparison: StudyComparison, opened: Sequence[OpenRun], identity: str
+    comparison: StudyComparison,
+    opened: Sequence[OpenRun],
+    identity: str,
+    options: CompareOptions,
 ) -> dict[str, object]:
     return {
         "format": "deepseek-report/comparison",
@@ -167,6 +225,7 @@ def _record(
             {"run_id": run.run["run_id"], "label": label, "run_digest": run.run_digest}
             for run, label in zip(opened, comparison.labels, strict=True)
         ],
+        "missing": [{"label": run.label, "reason": run.reason} for run in options.missing],
         "baseline": comparison.baseline,
         "conclusions": [plain(sentence) for sentence in comparison.conclusions],
     }

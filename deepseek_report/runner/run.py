@@ -23,7 +23,7 @@ from deepseek_report.provenance import git_revision
 from deepseek_report.rendering.report_options import page_of
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.outcomes import Execution
-from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.execution.run_events import REPORT, Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.run_folders.gather import assemble
@@ -36,6 +36,7 @@ from deepseek_report.runner.run_folders.writing import (
     write_report,
 )
 from deepseek_report.store import Store, replace_folder
+from deepseek_report.store.holding import held
 from deepseek_report.store.run_folder import (
     DOCUMENTS_MANIFEST,
     carry_over,
@@ -78,6 +79,59 @@ class Finished:
         return 3 if self.record["config"]["report"]["fail_on"] and failed else 0
 
 
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run whose plan is made. folder : where it will be, if nothing fails.
+
+    overrides, config_dir : as the person gave them, for the command that repeats the run.
+    command : that command as a folder records it, where the run is made from one.
+    """
+
+    experiment: Experiment
+    stages: Sequence[Stage]
+    store: Store
+    identity: str
+    folder: Path
+    overrides: Sequence[str] = ()
+    config_dir: str | None = None
+    command: Mapping[str, Any] | None = None
+    started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+    @property
+    def whole(self) -> Finished | None:
+        """The run, where it is there and nothing of it was changed."""
+        return _whole(self.folder)
+
+    @property
+    def device(self) -> str:
+        """The device to compute on; the processor where the store has everything."""
+        everything_there = all(stage.folder(self.store) for stage in self.stages)
+        return "cpu" if everything_there else pick_device(self.experiment.settings.device)
+
+    def drop_damaged(self) -> None:
+        """Stored stages whose files are not those of their manifests are made anew."""
+        for stage in self.stages:
+            _drop_if_damaged(self.store, stage)
+
+
+def prepare_run(
+    experiment: Experiment, overrides: Sequence[str] = (), config_dir: str | None = None
+) -> PreparedRun:
+    """Decide what is left open and make the plan.
+
+    Raises
+    ------
+    ConfigProblems : the budget does not pay for what must be explained.
+    DataError : the data cannot be read.
+    """
+    experiment = decided(experiment)
+    store = Store(Path(experiment.settings.paths.store).absolute())
+    stages = make_plan(experiment)
+    identity = run_id(experiment, stages)
+    folder = experiment.reports / experiment.name / identity
+    return PreparedRun(experiment, stages, store, identity, folder, overrides, config_dir)
+
+
 @holding_store
 def run_experiment(
     experiment: Experiment,
@@ -89,31 +143,39 @@ def run_experiment(
 
     overrides, config_dir : as the person gave them, for the command that repeats the run.
     """
-    experiment = decided(experiment)
-    store = Store(Path(experiment.settings.paths.store).absolute())
-    stages = make_plan(experiment)
-    identity = run_id(experiment, stages)
-    folder = experiment.reports / experiment.name / identity
-    if (whole := _whole(folder)) is not None:
+    return _run(prepare_run(experiment, overrides, config_dir), reporter)
+
+
+def run_prepared(run: PreparedRun, reporter: Reporter) -> Finished:
+    """The same, of a run whose plan is made."""
+    with held(run.store.root):
+        return _run(run, reporter)
+
+
+def _run(run: PreparedRun, reporter: Reporter) -> Finished:
+    if (whole := run.whole) is not None:
         return whole
-    for stage in stages:
-        _drop_if_damaged(store, stage)
-    started = dt.datetime.now(dt.UTC)
-    everything_there = all(stage.folder(store) for stage in stages)
-    device = "cpu" if everything_there else pick_device(experiment.settings.device)
-    execution = execute(experiment, stages, store, device, reporter)
+    run.drop_damaged()
+    execution = execute(run.experiment, run.stages, run.store, run.device, reporter)
+    reporter.started(REPORT)
+    writing = time.perf_counter()
+    finished = write_run(run, execution)
+    reporter.finished(REPORT, time.perf_counter() - writing, "")
+    return finished
+
+
+def write_run(run: PreparedRun, execution: Execution) -> Finished:
+    """Gather the run folder of stages that have ended, and write its report."""
+    experiment, identity, folder = run.experiment, run.identity, run.folder
     if execution.failures:
         identity = incomplete_id(identity, [outcome.stage for outcome in execution.failures])
         folder = folder.with_name(identity)
-    names = {"run_id": identity, "command": _command(experiment, overrides, config_dir)}
-    reporter.started("report")
-    writing = time.perf_counter()
-    with store.lock("report", identity):
-        gather = partial(assemble, experiment, stages, execution, store, identity=names)
-        record = _record(experiment, started)
-        finished = _write(folder, gather, execution, record, experiment.trusted)
-    reporter.finished("report", time.perf_counter() - writing, "")
-    return finished
+    command = run.command or _command(experiment, run.overrides, run.config_dir)
+    names = {"run_id": identity, "command": command}
+    with run.store.lock("report", identity):
+        gather = partial(assemble, experiment, run.stages, execution, run.store, identity=names)
+        record = _record(experiment, run.started)
+        return _write(folder, gather, execution, record, experiment.trusted)
 
 
 def _command(

@@ -48,22 +48,43 @@ class CasesSection:
         paged = [case for case in cases if case.has_page]
         if paged:
             _answer(draft, [case.row for case in paged], len(cases), explainer)
-        draft.caveat("not_advice" if kind_of(results.schema).named_columns else "masked")
-        if _assumed_changeable(draft):
-            draft.caveat("assumed_changeable")
-        if _assumed_directions(draft):
-            draft.caveat("assumed_directions")
-        draft.notes(["cases"])
-        pages = Pages(draft, explainer)
-        glances = Glances.over(results, draft.words, _inputs(results, cases))
-        contents = [case_page(pages, glances, case) for case in paged]
-        draft.values["cases"] = contents
-        draft.values["browser"] = browser(pages, glances, cases, contents)
-        draft.values["list"] = [
-            list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)
-        ]
-        draft.values["is_number"] = not task_of(results.schema.target).decides
+        _browse(Pages(draft, explainer), cases)
         return draft.content(self.needs, _USES)
+
+
+def given_cases(results: Results, explainer: str) -> SectionContent:
+    """The content on rows that a person brings to a finished run, told by one of its methods."""
+    draft = Draft("cases", results)
+    cases = [case for case in explained_cases(results) if case.has_page]
+    draft.answer("given", n=len(cases), run=results.run_id)
+    verdict = verdict_of(results, explainer)
+    if not verdict.is_trusted:
+        label = explainer_label(results, explainer)
+        draft.caveat("not_trusted", explainer=label, use=verdict.use)
+    _browse(Pages(draft, explainer), cases)
+    return draft.content(CasesSection.needs)
+
+
+def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
+    """Fill a draft with all cases, and what limits what is said of them."""
+    draft = pages.draft
+    results = draft.results
+    paged = [case for case in cases if case.has_page]
+    draft.caveat("not_advice" if kind_of(results.schema).named_columns else "masked")
+    if _assumed_changeable(draft):
+        draft.caveat("assumed_changeable")
+    if _assumed_directions(draft):
+        draft.caveat("assumed_directions")
+    draft.notes(["cases"])
+    glances = Glances.over(results, draft.words, _inputs(results, cases))
+    contents = [case_page(pages, glances, case) for case in paged]
+    draft.values["cases"] = contents
+    draft.values["browser"] = browser(pages, glances, cases, contents)
+    draft.values["list"] = [
+        list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)
+    ]
+    draft.values["list_caption"] = draft.text("list_caption", banded=not results.privacy.is_full)
+    draft.values["is_number"] = not task_of(results.schema.target).decides
 
 
 def _inputs(results: Results, cases: Sequence[ExplainedCase]) -> Floats:

@@ -54,13 +54,13 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     return low, np.where(count == n, 1.0, np.clip(high, 0.0, 1.0))
 
 
-def rate(successes: float, trials: float) -> Estimate:
+def rate(successes: float, trials: float, level: float = 0.95) -> Estimate:
     """A rate with its Wilson interval.
 
     >>> rate(8, 10).value
     0.8
     """
-    low, high = wilson(successes, trials)
+    low, high = wilson(successes, trials, level)
     value = successes / trials if trials else math.nan
     return Estimate(value, float(low), float(high), int(trials), message("interval_methods.wilson"))
 
@@ -338,8 +338,10 @@ def holm(p_values: ArrayLike, families: int = 1) -> Floats:
     return adjusted
 
 
-def mean_interval(values: Floats, axis: int = 0) -> tuple[Floats, Floats, Floats]:
-    """Mean with its normal 95 % interval, for many means of many instances at once.
+def mean_interval(
+    values: Floats, axis: int = 0, level: float = 0.95
+) -> tuple[Floats, Floats, Floats]:
+    """Mean with its normal interval, by default of 95 %, for many means of many instances at once.
 
     Returns
     -------
@@ -349,5 +351,6 @@ def mean_interval(values: Floats, axis: int = 0) -> tuple[Floats, Floats, Floats
     mean = values.mean(axis=axis)
     if n < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    half = Z95 * values.std(axis=axis, ddof=1) / math.sqrt(n)
+    critical = NormalDist().inv_cdf(0.5 + level / 2)
+    half = critical * values.std(axis=axis, ddof=1) / math.sqrt(n)
     return mean, mean - half, mean + half

@@ -44,7 +44,8 @@ _CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
     (
         "document",
         re.compile(
-            r"report\.(html|pdf|docx|qmd|css)|brief\.(qmd|pdf)|(figures|tables)/.+|(evidence|findings)\.json"
+            r"report\.(html|pdf|docx|qmd|css)|brief\.(qmd|pdf)|citation\.bib"
+            r"|(figures|tables)/.+|(evidence|findings)\.json"
         ),
     ),
 )

@@ -44,8 +44,8 @@ class Loss(ABC):
         """(instance,) loss of each prediction; 0 is perfect, larger is worse."""
 
     @abstractmethod
-    def mean(self, losses: Floats) -> Estimate:
-        """The mean of some (instance,) losses with its 95 % interval."""
+    def mean(self, losses: Floats, level: float = 0.95) -> Estimate:
+        """The mean of some (instance,) losses with its interval, which covers it so often."""
 
     @abstractmethod
     def larger_p_value(self, inside: Floats, outside: Floats) -> float:
@@ -76,8 +76,8 @@ class ErrorRate(Loss):
     def of(self, predictions: Predictions) -> Floats:
         return (~predictions.correct).astype(np.float64)
 
-    def mean(self, losses: Floats) -> Estimate:
-        return rate(round(float(losses.sum())), len(losses))
+    def mean(self, losses: Floats, level: float = 0.95) -> Estimate:
+        return rate(round(float(losses.sum())), len(losses), level)
 
     def larger_p_value(self, inside: Floats, outside: Floats) -> float:
         """Fisher's: the chance of as many errors in a random part of the same size."""
@@ -119,8 +119,8 @@ class AbsoluteError(Loss):
     def of(self, predictions: Predictions) -> Floats:
         return np.abs(predictions.errors)
 
-    def mean(self, losses: Floats) -> Estimate:
-        mean, low, high = (float(end) for end in mean_interval(losses))
+    def mean(self, losses: Floats, level: float = 0.95) -> Estimate:
+        mean, low, high = (float(end) for end in mean_interval(losses, level=level))
         return Estimate(mean, max(low, 0.0), high, len(losses), self.interval)
 
     def larger_p_value(self, inside: Floats, outside: Floats) -> float:

@@ -37,13 +37,13 @@
     ];
     const outcomes = data.number
       ? [[phrase("too_high"), (one) => one.error > 0], [phrase("too_low"), (one) => one.error < 0]]
-      : [[phrase("wrong"), (one) => !one.right], [phrase("right"), (one) => one.right]];
+      : [[phrase("wrong"), (one) => one.right === false], [phrase("right"), (one) => one.right]];
     const decisions = data.number ? [] : data.classes.map((name, at) => [data.favourable === at ? phrase("favourable", { decision: name }) : name, (one) => one.decided === at]);
     const groups = data.groups.flatMap((group, at) => group.levels.map((level, code) => [`${group.label}: ${level}`, (one) => one.groups[at] === code]));
     const shown = [[phrase("with_page"), (one) => one.page]];
     data.cases.forEach((one, at) => { one.at = at; one.page = at < data.pages.length; });
     const filters = [["outcome", outcomes], ["decision", decisions], ["group", groups], ["band", bands], ["page", shown.filter(() => data.pages.length < data.cases.length)]]
-      .filter(([, choices]) => choices.length)
+      .filter(([, choices]) => choices.length > 0 && choices.some(([, fits]) => data.cases.some(fits)))
       .map(([name, choices]) => {
         const select = element("select", {});
         [phrase("all"), ...choices.map(([label]) => label)].forEach((label, at) => select.append(block("option", { value: String(at) }, label)));
@@ -53,9 +53,9 @@
     const passes = (one) => filters.every(({ select, choices }) => select.value === "0" || choices[select.value - 1][1](one));
     const preset = (name, at) => { const filter = filters.find((one) => one.name === name); if (filter) filter.select.value = String(at); };
     const unfavourable = data.favourable === null ? -1 : data.classes.findIndex((_, at) => at !== data.favourable);
-    if (!data.number && data.cases.some((one) => !one.right)) {
+    if (!data.number && data.cases.some((one) => one.right === false)) {
       preset("outcome", 1);
-      if (!many && unfavourable >= 0 && data.cases.some((one) => !one.right && one.decided === unfavourable)) preset("decision", unfavourable + 1);
+      if (!many && unfavourable >= 0 && data.cases.some((one) => one.right === false && one.decided === unfavourable)) preset("decision", unfavourable + 1);
     }
 
     /* The list: one stop of the tab key, and arrows inside ------------------------------------------ */
@@ -68,7 +68,7 @@
       block("span", { class: "case-item-text" },
         block("span", { class: "case-name" }, one.glance?.text || sentence(one.name)), " ",
         block("span", { class: "case-stated" }, stated(one.probability)), " ",
-        block("span", { class: `case-outcome ${data.number ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase("off_by", { number: plain(one.error) }) : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
+        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase("off_by", { number: plain(one.error) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
     const list = (moved) => {
       listed = data.cases.filter(passes);
       count.textContent = phrase("count", { shown: number(listed.length, 0), all: number(data.cases.length, 0) });
@@ -184,8 +184,8 @@
       ];
       const unit = phrase(`unit_${data.method.space}`, { about: steps.about, unit: data.unit });
       return part(phrase("waterfall", { about: steps.about }),
-        data.method.trusted ? null : block("p", { class: "case-warning" }, phrase("not_trusted", { method: data.method.label })),
-        table([phrase("feature"), phrase("adds"), unit], rows, phrase("waterfall", { about: steps.about }), "waterfall"));
+        data.method.trusted ? null : block("p", { class: "case-warning" }, sentence(phrase("not_trusted", { method: data.method.label }))),
+        table([data.noun, phrase("adds"), unit], rows, phrase("waterfall", { about: steps.about }), "waterfall"));
     };
 
     /* The way through the model: steps from nothing to the output, on a scale of the case's own. */
@@ -246,7 +246,7 @@
         paragraph(page ? page.sure : one.sure),
         page ? pairOf(page) : null,
         pictures.length ? part(phrase("input"), pictures) : page ? null : glance(one.glance, false),
-        page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([phrase("feature"), phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
+        page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([data.noun, phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
         page ? reasons(page) : null,
         waterfall(one),
         page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,

@@ -77,8 +77,8 @@ class Page:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
-    def violations(self) -> list[str]:
-        """Violations of WCAG 2.1 A and AA that axe finds, each with its place."""
+    def violations(self, within: str | None = None) -> list[str]:
+        """Violations of WCAG 2.1 A and AA that axe finds, on the page or in an element."""
         package = importlib.util.find_spec("selenium_axe_python")
         if package is None or package.origin is None:
             pytest.skip("needs the extra `test` (selenium-axe-python)")
@@ -87,9 +87,11 @@ class Page:
         self.driver.set_script_timeout(60)
         violations = self.driver.execute_async_script(
             "const done = arguments[arguments.length - 1];"
-            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
+            "const only = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];"
+            "axe.run(arguments[0] || document, {runOnly: only})"
             ".then((r) => done(r.violations.flatMap((v) =>"
-            " v.nodes.map((n) => `${v.id}: ${n.target} ${n.failureSummary}`))));"
+            " v.nodes.map((n) => `${v.id}: ${n.target} ${n.failureSummary}`))));",
+            within,
         )
         return list(violations)
 

@@ -111,7 +111,8 @@ def test_an_address_names_a_case(driver: Any, real_page: Any, cases: Any) -> Non
 def test_the_waterfall_holds_the_stored_numbers(real_page: Any, cases: Any) -> None:
     opened(real_page)
     rows = real_page.run(
-        "return [...document.querySelectorAll('.waterfall tbody tr')].map((row) => row.innerText)"
+        "return [...document.querySelectorAll('.waterfall:not(.way) tbody tr')]"
+        ".map((row) => row.innerText)"
     )
     shown = real_page.run("return document.querySelector('.case-page').id")
     (case,) = [case for case in cases["cases"] if f"case-{case['id']}" == shown]
@@ -194,7 +195,7 @@ def test_axe_finds_nothing_with_every_part_of_a_case_open(
         "document.querySelectorAll('.case-page details').forEach((fold) => fold.open = true)"
     )
     wait_for(real_page, "return document.querySelector('.what-if-answer') !== null")
-    assert real_page.violations() == []
+    assert real_page.violations(".case-browser") == []
     assert real_page.run("return document.documentElement.scrollWidth") <= width
 
 

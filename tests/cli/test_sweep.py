@@ -1,7 +1,8 @@
-"""A sweep: one table at its end, and a job that fails does not stop the others."""
+"""A sweep: one plan, one table at its end, and a job that fails does not stop the others."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,40 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.errors import DataError
-from deepseek_report.runner import run as running
-from deepseek_report.runner.sweep import varying
+from deepseek_report.runner import sweep as sweeping
+from deepseek_report.runner.execution.open_plan import OpenPlan
+from deepseek_report.runner.run_folders.open_run import read_run
+
+#: Little to compute, with stages that draw from seeds and stages that do not.
+PARTS = (
+    "model=sklearn",
+    "model.estimator=sklearn.linear_model.LogisticRegression",
+    "explainers=[shap,random]",
+    "metrics=[roc_auc,importance]",
+    "visualizations=[roc_curve]",
+    "sections=[summary,performance]",
+    "frameworks=[]",
+    "report.thresholds=[]",
+)
 
 
-def test_the_overrides_in_which_jobs_differ_are_told() -> None:
-    jobs = [["debug=fast", "seed=1", "model=mlp"], ["debug=fast", "seed=2", "model=mlp"]]
-    assert varying(jobs) == [["seed=1"], ["seed=2"]]
-    assert varying([["seed=1"]]) == [[]]
-    assert varying([]) == []
+def small(folder: Path, *more: str) -> list[str]:
+    places = [f"paths.reports={folder / 'reports'}", f"paths.store={folder / 'store'}"]
+    return ["debug=fast", "measure_time=false", "jobs=1", *places, *PARTS, *more]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def test_a_sweep_ends_with_a_table_of_its_jobs(
     small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["-m", *small_run.overrides(tmp_path), "report.title=First,Second"]) == 0
-    printed = capsys.readouterr().out
+    captured = capsys.readouterr()
+    printed = captured.out
+    assert printed.startswith("job 1 of 2: report.title=First\njob 2 of 2: report.title=Second\n")
     head, *rows = printed[printed.index("differs in") - 10 :].strip().splitlines()
     assert "ROC AUC" in head
     for row, title in zip(rows[:2], ("First", "Second"), strict=True):
@@ -36,35 +55,116 @@ def test_a_sweep_ends_with_a_table_of_its_jobs(
     assert rows[2].startswith("- ")  # what may be concluded of both
     assert Path(rows[-1]).parent.parent == tmp_path / "comparisons"
     assert Path(rows[-1]).is_file()
+    assert "job 2: write the report" in captured.err
 
 
-def test_a_job_that_fails_does_not_stop_the_others_and_its_code_counts(
+def test_the_jobs_of_a_sweep_have_the_bytes_of_single_runs(tmp_path: Path) -> None:
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    assert run(["-m", *small(together, "seed=1,2"), "jobs=2"]) == 0
+    for seed in (1, 2):
+        single = alone / str(seed)
+        assert run(small(single, f"seed={seed}", "seeds.data=1")) == 0
+        (folder,) = (single / "reports" / "credit_risk").iterdir()
+        same = together / "reports" / "credit_risk" / folder.name
+        assert files_of(same) == files_of(folder)
+
+
+def test_what_two_jobs_share_is_computed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked: list[str] = []
+    work = OpenPlan.work
+
+    def counted(plan: OpenPlan, stage: Any) -> Any:
+        worked.append(stage.id)
+        return work(plan, stage)
+
+    monkeypatch.setattr(OpenPlan, "work", counted)
+    assert run(["-m", *small(tmp_path, "seed=1,2")]) == 0
+    assert worked.count("data") == 1
+    assert worked.count("training") == worked.count("explanations/shap") == 2
+    runs = [read_run(folder) for folder in (tmp_path / "reports" / "credit_risk").iterdir()]
+    assert [len({run["plan"][stage] for run in runs}) for stage in ("data", "training")] == [1, 2]
+
+
+def test_a_failed_shared_stage_fails_every_job_that_needs_it_without_another_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    work = OpenPlan.work
+
+    def fails(plan: OpenPlan, stage: Any) -> Any:
+        if stage.id != "measures/roc_auc":
+            return work(plan, stage)
+        tried.append(stage.id)
+        return lambda _: plan.broken(stage, "no memory")
+
+    monkeypatch.setattr(OpenPlan, "work", fails)
+    assert run(["-m", *small(tmp_path, "report.title=First,Second")]) == 1
+    assert len(tried) == 1
+    folders = list((tmp_path / "reports" / "credit_risk").iterdir())
+    assert len(folders) == 2
+    assert all("-incomplete-" in folder.name for folder in folders)
+
+
+def test_a_job_that_fails_does_not_stop_the_others_and_the_comparison_says_why(
     small_run: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    real = running.run_experiment
+    real = sweeping.write_run
 
-    def some_fail(experiment: Any, *arguments: Any, **named: Any) -> Any:
-        title = experiment.raw["report"]["title"]
+    def some_fail(prepared: Any, execution: Any) -> Any:
+        title = prepared.experiment.raw["report"]["title"]
         if title == "Bad":
             raise DataError("this file cannot be used")
         if title == "Broken":
             raise ZeroDivisionError("nobody foresaw it")
-        return real(experiment, *arguments, **named)
+        return real(prepared, execution)
 
-    monkeypatch.setattr(running, "run_experiment", some_fail)
+    monkeypatch.setattr(sweeping, "write_run", some_fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert run(["-m", *small_run.overrides(tmp_path / "r"), "report.title=Bad,Broken,Good"]) == 2
+    titles = "report.title=Bad,Broken,Good,Better"
+    assert run(["-m", *small_run.overrides(tmp_path / "r"), titles]) == 2
     captured = capsys.readouterr()
-    assert "this file cannot be used" in captured.err
-    assert "nobody foresaw" in captured.err
-    rows = captured.out.strip().splitlines()[-3:]
-    assert "2, not run" in rows[0]
-    assert "1, failed" in rows[1]
-    assert "0, whole" in rows[2]
-    assert rows[2].endswith("report.html")
+    assert "job 1: this file cannot be used" in captured.err
+    assert "job 2: ZeroDivisionError: nobody foresaw it" in captured.err
+    (details,) = tmp_path.glob("deepseek-report-*.txt")
+    assert f"the details are in {details}" in captured.err
+    rows = [line for line in captured.out.splitlines() if " of 4 " in line]
+    assert [("2, not run" in rows[0]), ("1, failed" in rows[1])] == [True, True]
+    assert all("0, whole" in row and row.endswith("report.html") for row in rows[2:])
+    page = Path(captured.out.splitlines()[-1])
+    record = json.loads((page.parent / "comparison.json").read_text(encoding="utf-8"))
+    assert record["missing"][0] == {
+        "label": "report.title=Bad",
+        "reason": "this file cannot be used",
+    }
+    assert "report.title=Broken (ZeroDivisionError: nobody foresaw it)" in page.read_text()
+
+
+def test_what_does_not_fit_the_data_of_one_job_stops_that_job_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = "report.cases=[],[29999999]"
+    assert run(["-m", *small(tmp_path, named)]) == 2
+    captured = capsys.readouterr()
+    assert "job 2: report.cases names row 29999999, and there is no such row" in captured.err
+    rows = [line for line in captured.out.splitlines() if " of 2 " in line][-2:]
+    assert "0, whole" in rows[0]
+    assert "2, not run" in rows[1]
+
+
+def test_the_problems_of_all_jobs_are_told_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-m", *small(tmp_path, "seed=1,-1,-2", "explain.instances=20,0")]) == 2
+    printed = capsys.readouterr().err
+    assert "seed=-1 (in the job seed=-1 explain.instances=20 and 1 more): seed is -1" in printed
+    assert "seed is -2" in printed
+    assert "explain.instances is 0" in printed
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_stopped_sweep_tells_what_is_done(
@@ -73,16 +173,25 @@ def test_a_stopped_sweep_tells_what_is_done(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    real = running.run_experiment
+    real = sweeping.write_run
 
-    def stops(experiment: Any, *arguments: Any, **named: Any) -> Any:
-        if experiment.raw["report"]["title"] == "Second":
+    def stops(prepared: Any, execution: Any) -> Any:
+        if prepared.experiment.raw["report"]["title"] == "Second":
             raise KeyboardInterrupt
-        return real(experiment, *arguments, **named)
+        return real(prepared, execution)
 
-    monkeypatch.setattr(running, "run_experiment", stops)
+    monkeypatch.setattr(sweeping, "write_run", stops)
     assert run(["-m", *small_run.overrides(tmp_path), "report.title=First,Second"]) == 130
     assert "1 of 2" in capsys.readouterr().out.strip().splitlines()[-1]
+
+
+def test_jobs_that_are_one_run_have_one_folder(
+    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-m", *small_run.overrides(tmp_path), "device=cpu,auto"]) == 0
+    rows = capsys.readouterr().out.splitlines()[-2:]
+    assert rows[0].split()[-1] == rows[1].split()[-1]
+    assert len(list((tmp_path / "credit_risk").iterdir())) == 1
 
 
 def test_the_summary_of_a_run_fits_on_one_screen(

@@ -88,6 +88,28 @@ def test_two_arms_of_one_method_are_not_told_apart(run: Results) -> None:
     assert comparison.conclusions[0].id.endswith(("methods_open", "methods_alike"))
 
 
+def test_of_many_methods_pairs_are_counted_and_the_farthest_named(run: Results) -> None:
+    arms = [
+        arm(run, "a" * place, 0.1 * place, 0.02, signal=0.3 if place > 2 else 0.0)
+        for place in (1, 2, 3, 4)
+    ]
+    comparison = compare(Study(tuple(study for method in arms for study in method)))
+    methods = comparison.measurements["compared_performance"].tables["methods"]
+    better = int((methods[methods["measure"] == "roc_auc"]["better"] != "").sum())
+    counted, *others = comparison.conclusions
+    assert counted.id == "comparison.conclusions.methods_counted"
+    values = counted.values
+    assert (values["pairs"], values["better"]) == (6, better)
+    assert values["better"] + values["alike"] + values["open"] == 6
+    named_pairs = [text for text in others if text.id.endswith(("_better", "_alike", "_open"))]
+    named_methods = [
+        text for text in named_pairs if text.id.startswith("comparison.conclusions.method")
+    ]
+    assert better >= 4
+    assert len(named_methods) == 3
+    assert {text.id for text in named_methods} == {"comparison.conclusions.method_better"}
+
+
 def test_few_seeds_give_no_conclusion_on_methods(run: Results) -> None:
     comparison = compare(Study((*arm(run, "a", 0.1, 0.02)[:2], named(run, "c", dropout=0.3))))
     assert "methods" not in comparison.measurements["compared_performance"].tables

@@ -15,7 +15,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.findings.conclude import conclude, conclusions_of
 from deepseek_report.provenance import code_of
-from deepseek_report.runner.execution.execute import _Run
+from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import Stage, make_plan
@@ -104,18 +104,18 @@ def test_an_older_folder_without_them_gives_the_same(results: Results) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Any) -> _Run:
-    return _Run(EXPERIMENT, [], Store(tmp_path), "cpu", NoReporter())  # type: ignore[arg-type]
+def run(tmp_path: Any) -> OpenPlan[None]:
+    return OpenPlan(EXPERIMENT, [], Store(tmp_path), "cpu", NoReporter())  # type: ignore[arg-type]
 
 
-def test_they_are_drawn_whatever_failed_but_the_data(run: _Run) -> None:
+def test_they_are_drawn_whatever_failed_but_the_data(run: OpenPlan[None]) -> None:
     stage = Stage("conclusions", "k", ("data", "training", "measures/roc_auc"))
     assert run.can_do_without(stage, ["training", "measures/roc_auc"])
     assert not run.can_do_without(stage, ["data"])
 
 
 def test_what_was_made_without_a_broken_input_has_another_key_and_so_has_what_reads_it(
-    run: _Run, tmp_path: Any
+    run: OpenPlan[None], tmp_path: Any
 ) -> None:
     run.done(StageOutcome("training", tmp_path, cached=True))
     run.done(StageOutcome("measures/roc_auc", reason="no memory", cached=True))
@@ -127,7 +127,7 @@ def test_what_was_made_without_a_broken_input_has_another_key_and_so_has_what_re
 
 
 def test_what_cannot_be_applied_is_part_of_the_plan_and_changes_no_key(
-    run: _Run, tmp_path: Any
+    run: OpenPlan[None], tmp_path: Any
 ) -> None:
     run.done(StageOutcome("training", tmp_path, cached=True))
     run.done(StageOutcome("measures/sweep", reason="two classes", applicable=False, cached=True))

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.launchers.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import Stage, incomplete_id
 from deepseek_report.store import Store
 from tests.worded import say
@@ -83,6 +84,7 @@ def run(
         settings=settings,
         seeds=Seeds(0, 0, 0, 0),
         is_given=False,
+        launcher=LocalLauncher(),
         privacy=SimpleNamespace(is_full=True),
     )
     reporter = Recorder()

@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_report.artifacts.message import message
 from deepseek_report.runner.execution.computing import _refuse, kept_outcome
-from deepseek_report.runner.execution.execute import _Run
+from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import Stage
@@ -23,31 +23,31 @@ NEEDS = {
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> _Run:
+def run(tmp_path: Path) -> OpenPlan[None]:
     pictures = {name: SimpleNamespace(needs=frozenset(ids)) for name, ids in NEEDS.items()}
     report = SimpleNamespace(language="en")
     experiment = SimpleNamespace(multiple={"visualizations": pictures}, single={"report": report})
-    return _Run(experiment, [], Store(tmp_path), "cpu", NoReporter())
+    return OpenPlan(experiment, [], Store(tmp_path), "cpu", NoReporter())
 
 
-def test_a_picture_is_given_up_where_all_of_a_need_is_lost(run: _Run) -> None:
+def test_a_picture_is_given_up_where_all_of_a_need_is_lost(run: OpenPlan[None]) -> None:
     inputs = ("data", "predictions", "measures/robustness", "measures/roc_auc")
     assert not run.can_do_without(Stage("pictures/robustness", "", inputs), [inputs[2]])
 
 
-def test_a_picture_does_without_what_it_only_also_uses(run: _Run) -> None:
+def test_a_picture_does_without_what_it_only_also_uses(run: OpenPlan[None]) -> None:
     inputs = ("data", "predictions", "measures/robustness", "measures/roc_auc")
     assert run.can_do_without(Stage("pictures/robustness", "", inputs), [inputs[3]])
 
 
-def test_a_picture_of_several_explanations_does_without_one(run: _Run) -> None:
+def test_a_picture_of_several_explanations_does_without_one(run: OpenPlan[None]) -> None:
     both = ("measures/importance/shap", "measures/importance/lime")
     stage = Stage("pictures/global_importance", "", ("data", "predictions", *both))
     assert run.can_do_without(stage, [both[0]])
     assert not run.can_do_without(stage, list(both))
 
 
-def test_what_cannot_be_applied_is_told_once_by_its_own_reason(run: _Run) -> None:
+def test_what_cannot_be_applied_is_told_once_by_its_own_reason(run: OpenPlan[None]) -> None:
     lost = StageOutcome("measures/sweep", reason="needs two classes", applicable=False)
     reasons: list[str] = []
     run.reporter = SimpleNamespace(
@@ -60,7 +60,7 @@ def test_what_cannot_be_applied_is_told_once_by_its_own_reason(run: _Run) -> Non
     assert reasons == ["needs two classes", ""]
 
 
-def test_what_lacks_a_broken_input_says_which_one_and_why(run: _Run) -> None:
+def test_what_lacks_a_broken_input_says_which_one_and_why(run: OpenPlan[None]) -> None:
     run.done(StageOutcome("measures/sweep", reason="no memory"))
     outcome = run.given_up(Stage("pictures/sweep", "", ("measures/sweep",)), ["measures/sweep"])
     assert outcome.applicable

@@ -448,6 +448,17 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
     assert any("real cases of the training part" in caveat for caveat in content.caveats)
 
 
+def test_the_riskiest_combination_is_the_one_whose_rate_is_surely_high(run):
+    run.training().predictions()
+    pattern = {"features": "x", "share": 0.05, "stated": 0.6, "rest_rate": 0.2, "p_value": 1e-4}
+    few = {"slice": "age is over 60", "n": 30, "rate": 0.8, "rate_low": 0.5, "rate_high": 0.95}
+    many = {"slice": "sex is “men”", "n": 300, "rate": 0.7, "rate_low": 0.64, "rate_high": 0.75}
+    run.measure("risk_patterns", patterns=[{**pattern, **few}, {**pattern, **many}])
+    answer = ExplanationsSection().content(run.results()).answer.replace("\xa0", " ")
+    assert "most frequent where sex is “men”: 70.0 % (64.0–75.0 %) of 300 test cases" in answer
+    assert "against 20.0 % elsewhere; the model states 60.0 % there" in answer
+
+
 def test_the_bias_section_says_who_declared_the_favourable_class(full):
     values = BiasSection().content(full).values
     assert values["favourable"] == "no default"

@@ -16,7 +16,7 @@ from rich.table import Column
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.cli.output.quantities import duration
 from deepseek_report.cli.output.terminal_text import printable
-from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.execution.run_events import Reporter, job_and_stage
 
 _KINDS = {
     "data": "read the data",
@@ -28,6 +28,9 @@ _KINDS = {
     "pictures": "draw",
     "report": "write the report",
 }
+#: Stages of which plain lines tell when they begin, and of which a sweep tells at all.
+_TOLD = frozenset({"data", "training", "report", "explanations"})
+_OF_SWEEPS = frozenset({"data", "training", "report"})
 #: Seconds between two lines on how far the whole run is.
 _EVERY = 10.0
 #: Seconds of finished stages from which on their true times correct what was expected.
@@ -38,11 +41,33 @@ _LONG = 0.5
 _NARROW = 70
 
 
-def words_of(stage: str) -> str:
-    """What a stage does, for people: `measures/deletion/shap -> "measure deletion of shap"`."""
+def words_of(name: str) -> str:
+    """What a stage does, for people: `measures/deletion/shap -> "measure deletion of shap"`.
+
+    In a sweep it begins with the number of the job.
+    """
+    job, stage = job_and_stage(name)
     artifact = ArtifactId(stage)
     what = " of ".join(part for part in (artifact.name, artifact.subject) if part)
-    return printable(f"{_KINDS.get(artifact.kind, artifact.kind)} {what}".strip())
+    words = printable(f"{_KINDS.get(artifact.kind, artifact.kind)} {what}".strip())
+    return f"job {job}: {words}" if job else words
+
+
+def _begins_a_line(name: str) -> bool:
+    """Whether plain lines say that a stage begins."""
+    job, stage = job_and_stage(name)
+    return ArtifactId(stage).kind in (_OF_SWEEPS if job else _TOLD)
+
+
+def _took_long(name: str, seconds: float) -> bool:
+    """Whether the time of a stage is told; of the many of a sweep few are."""
+    job, stage = job_and_stage(name)
+    return seconds >= _LONG and (not job or ArtifactId(stage).kind in _OF_SWEEPS)
+
+
+def _is_news(name: str, applicable: bool) -> bool:
+    """Whether it is told here why there is no result; in a sweep only where something broke."""
+    return applicable or not job_and_stage(name)[0]
 
 
 @contextmanager
@@ -129,7 +154,7 @@ class Lines:
     def started(self, stage: str) -> None:
         self.whole.start(stage)
         self.printed[stage] = time.monotonic()
-        if ArtifactId(stage).kind in {"data", "training", "report", "explanations"}:
+        if _begins_a_line(stage):
             self._say(f"{words_of(stage)} …")
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
@@ -143,10 +168,10 @@ class Lines:
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None:
         self.whole.finish(stage, seconds)
-        if problem:
+        if problem and _is_news(stage, applicable):
             how = "not done" if applicable else "not applicable"
             self._say(f"{words_of(stage)}: {how}, {printable(problem)}")
-        elif seconds >= _LONG:
+        elif not problem and _took_long(stage, seconds):
             self._say(f"{words_of(stage)}: {seconds:.1f} s")
         self._say_whole()
 
@@ -192,10 +217,10 @@ class Bars:
         self.whole.finish(stage, seconds)
         self._show_whole()
         name = escape(words_of(stage))
-        if problem:
+        if problem and _is_news(stage, applicable):
             sign = "[red]✗[/]" if applicable else "[dim]–[/]"
             self._print(f"{sign} {name}: {escape(printable(problem))}")
-        elif seconds >= _LONG:
+        elif not problem and _took_long(stage, seconds):
             self._print(f"[green]✓[/] {name}  {seconds:.1f} s")
 
     def _print(self, text: str) -> None:

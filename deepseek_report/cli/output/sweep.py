@@ -1,15 +1,18 @@
-"""Prints a table of the jobs of a sweep."""
+"""Prints the jobs of a sweep: what they are, how they ended, and why some have no run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from deepseek_report.cli.output.console import cell, console, plain_table
 from deepseek_report.cli.output.runs import thresholds
+from deepseek_report.cli.output.terminal_text import printable, printable_lines
 from deepseek_report.wording.words import wording
 
 if TYPE_CHECKING:
+    from deepseek_report.runner.planning.sweeping import SweepJob
     from deepseek_report.runner.sweep import JobResult
 
 _ENDS = {
@@ -20,12 +23,19 @@ _ENDS = {
 }
 
 
-def say_sweep(results: Sequence[JobResult], total: int) -> None:
+def say_jobs(jobs: Sequence[SweepJob]) -> None:
+    """One line a job, with the number by which its progress is told."""
+    for number, job in enumerate(jobs, start=1):
+        print(f"job {number} of {len(jobs)}: {printable(job.label)}", flush=True)
+
+
+def say_sweep(results: Sequence[tuple[int, JobResult]], total: int) -> None:
     """One line a job: in what it differs, how it ended, what it promised and reached, its page."""
-    metrics = list(dict.fromkeys(result.score[0] for result in results if result.score))
+    scores = [job.score[0] for _, job in results if job.score]
+    metrics = list(dict.fromkeys(scores))
     label = wording().label("metrics", metrics[0]) if len(metrics) == 1 else "main score"
     table = plain_table("job", "differs in", "ended", "thresholds", label, "report")
-    for number, job in enumerate(results, start=1):
+    for number, job in results:
         ended = _ENDS.get(job.exit_code, "failed")
         if job.page is None and job.exit_code == 1:
             ended = "failed"
@@ -39,6 +49,26 @@ def say_sweep(results: Sequence[JobResult], total: int) -> None:
         )
     print()
     console().print(table)
+
+
+def say_failures(
+    results: Sequence[tuple[int, JobResult]], details_file: Callable[[str], str]
+) -> None:
+    """Why jobs have no run, or an incomplete one; on standard error.
+
+    details_file : keeps what only somebody needs who mends the program, and gives the path.
+    """
+    from deepseek_report.findings.rules_failures import by_reason
+
+    kept: dict[str, str] = {}
+    for number, job in results:
+        reasons = [job.reason] if job.reason else by_reason(wording(), job.failed)
+        for reason in reasons:
+            print(f"job {number}: {printable_lines(reason)}", file=sys.stderr)
+        if job.details:
+            if job.details not in kept:
+                kept[job.details] = details_file(job.details)
+            print(f"job {number}: the details are in {kept[job.details]}", file=sys.stderr)
 
 
 def _score(job: JobResult, named: bool) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -359,8 +360,9 @@ def _case_rows(context: MeasureContext, positions: Ints) -> list[pages.Row]:
 
 
 def _class_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
+    known = predictions.labels[p] >= 0  # of a case that is still open nobody knows the outcome
     return (
-        target.classes[predictions.labels[p]],
+        target.classes[predictions.labels[p]] if known else "",
         target.classes[predictions.decisions[p]],
         float(predictions.scores[p]),
         float("nan") if predictions.threshold is None else predictions.threshold,
@@ -373,7 +375,8 @@ def _class_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
 def _number_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
     value, error = float(predictions.values[p]), float(predictions.errors[p])
     nothing = float("nan")
-    label = quantity(float(predictions.labels[p]), target.unit)
+    known = not np.isnan(float(predictions.labels[p]))
+    label = quantity(float(predictions.labels[p]), target.unit) if known else ""
     return (label, quantity(value, target.unit), nothing, nothing, False, value, error)
 
 

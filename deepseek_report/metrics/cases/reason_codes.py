@@ -178,9 +178,11 @@ def _compared_with(
     predictions: Predictions, positions: Ints, schema: Schema, rule: ReasonCodeRule
 ) -> Ints:
     """Places of the explained cases with whose mean a person is compared."""
+    closed = predictions.labels[positions] >= 0  # what is still open is compared with these alone
     if rule.method == "shortfall_from_all":
-        return np.arange(len(positions))
-    accepted = np.flatnonzero(predictions.decisions[positions] == schema.target.favourable)
+        return np.flatnonzero(closed)
+    favoured = predictions.decisions[positions] == schema.target.favourable
+    accepted = np.flatnonzero(favoured & closed)
     n = min(max(round(_BARELY * len(accepted)), _LEAST_ACCEPTED), len(accepted))
     beyond = np.abs(predictions.scores[positions[accepted]] - effective_threshold(predictions))
     return np.sort(accepted[np.argsort(beyond, kind="stable")[:n]])

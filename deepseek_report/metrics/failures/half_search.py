@@ -37,6 +37,19 @@ class Halves:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Parts that are sure by another search, listed behind those that are sure by a half.
+
+    entries : members (instance,) and row of each. weight : the share of the level of the tests that
+    is left to the halves. alpha : that level.
+    """
+
+    entries: Sequence[tuple[Bools, Row]] = ()
+    weight: float = 1.0
+    alpha: float = 0.0
+
+
+@dataclass(frozen=True)
 class HalfSearch:
     """Searches either half, and tells what is found by the other.
 
@@ -52,8 +65,17 @@ class HalfSearch:
         """(instance,) the cases that meet all conditions of a part."""
         return np.asarray(np.all([self.conditions[place].holds for place in part], axis=0))
 
+    def named(self, part: Part) -> dict[str, str]:
+        """The name (`slice`) of a part, and the `features` it is about."""
+        whole = part_of([self.conditions[place] for place in part])
+        return {"slice": whole.text, "features": whole.about}
+
     def rows(
-        self, find: Callable[[Ints], Sequence[Part]], tell: Callable[[Bools, Ints], Row], most: int
+        self,
+        find: Callable[[Ints], Sequence[Part]],
+        tell: Callable[[Bools, Ints], Row],
+        most: int,
+        beside: Beside = Beside(),
     ) -> list[Row]:
         """What both halves find, as the other half tells it, surest first.
 
@@ -64,7 +86,7 @@ class HalfSearch:
         find : from the positions of the searched cases to the parts found there, best first.
         tell : what is told of the members (instance,) of a part by the reported cases, with the
             `p_value` of a test that uses these alone.
-        most : how many parts are listed.
+        most : how many parts are listed. beside : those of another search.
 
         Returns
         -------
@@ -72,23 +94,31 @@ class HalfSearch:
         p-value corrected for all parts of both halves in `p_adjusted`.
         """
         first, second = self.halves.parts
-        listed = [
-            *self._of_half(find(first), second, tell),
-            *self._of_half(find(second), first, tell),
+        halves = [
+            *self._of_half(find(first), second, tell, beside.weight),
+            *self._of_half(find(second), first, tell, beside.weight),
         ]
+        halves.sort(key=lambda entry: entry[1]["p_adjusted"])
+        sure = [entry for entry in halves if entry[1]["p_adjusted"] < beside.alpha]
+        others = sorted(beside.entries, key=lambda entry: entry[1]["p_adjusted"])
         kept, seen = list[Row](), np.zeros(len(first) + len(second), bool)
-        for inside, row in sorted(listed, key=lambda entry: entry[1]["p_adjusted"]):
+        for inside, row in (*sure, *others, *halves[len(sure) :]):
             if (inside & seen).sum() <= _MOST_SEEN * inside.sum():
                 kept.append(row)
                 seen |= inside
         return kept[:most]
 
     def _of_half(
-        self, parts: Sequence[Part], reported: Ints, tell: Callable[[Bools, Ints], Row]
+        self,
+        parts: Sequence[Part],
+        reported: Ints,
+        tell: Callable[[Bools, Ints], Row],
+        weight: float,
     ) -> list[tuple[Bools, Row]]:
         """Members and row of each part that is large enough in the half that was not searched.
 
-        The k-th is tested at the level α / 2k(k + 1), which adds up to α over both halves.
+        The k-th is tested at the level α / 2k(k + 1), which adds up to α over both halves, or at
+        the share of it that is left to the halves (`weight`).
         """
         earlier = np.zeros(sum(map(len, self.halves.parts)), bool)
         rows = []
@@ -97,9 +127,7 @@ class HalfSearch:
             earlier |= inside
             if inside[reported].sum() < self.halves.least:
                 continue
-            name = part_of([self.conditions[place] for place in part])
             facts = tell(inside, reported)
-            adjusted = min(2 * rank * (rank + 1) * facts["p_value"], 1.0)
-            row = {"slice": name.text, "features": name.about, **facts, "p_adjusted": adjusted}
-            rows.append((inside, row))
+            adjusted = min(2 * rank * (rank + 1) * facts["p_value"] / weight, 1.0)
+            rows.append((inside, {**self.named(part), **facts, "p_adjusted": adjusted}))
         return rows

@@ -33,7 +33,7 @@ from deepseek_report.metrics.failures.conditions import (
     indicator_matrix,
     joined,
 )
-from deepseek_report.metrics.failures.half_search import HalfSearch, Halves, Part, Row
+from deepseek_report.metrics.failures.half_search import Beside, HalfSearch, Halves, Part, Row
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess, Totals
 from deepseek_report.statistics.intervals import SHARE, mean_interval
@@ -45,6 +45,9 @@ _MOST_COLUMNS = 64
 _LEAST_SCORE = 2.0
 #: Standard errors of excess that the rest of a wider slice may have where a narrower one is told.
 _MOST_IN_REST = 2.0
+
+#: Share of the level of the test that the search of all cases has, where there is one.
+_WHOLE = 0.75
 
 #: What a slice is listed for: a loss beyond the expected one, or more errors than elsewhere, which
 #: the stated probabilities may well expect.
@@ -129,8 +132,11 @@ class Slices(ModelMetric):
     One half of the test part is searched and the other gives the numbers and the tests, so that
     they are not those of the worst of many; then the other way round. Of decisions the squared
     error of the probabilities, calibrated on the whole, is set against what they themselves
-    expect; slices with more wrong decisions than elsewhere are listed besides, since these may
-    merely lie near the threshold. Of numbers the absolute error is set against its mean.
+    expect. Since its variance is known, all cases are searched as well, with a test that is
+    corrected for every slice there is (Bonferroni) and intervals that hold for all of them at once:
+    that finds what is too small for a half. Slices with more wrong decisions than elsewhere are
+    listed besides, since these may merely lie near the threshold. Of numbers the absolute error is
+    set against its mean.
 
     max_features : conditions that are joined. min_size : least instances of a slice; unless it is
     set, 50 where classes are decided and 30 where a number is predicted. min_share : its least
@@ -179,6 +185,7 @@ class Slices(ModelMetric):
             *(task, p, task.loss.of(p), task.loss.expected(p)),
             HalfSearch(conditions, halves),
             _enough(self._cut(conditions), halves),
+            self.alpha,
         )
         kinds = _kinds(task, p).items()
         rows = [row for kind, excess in kinds for row in searches.rows(kind, excess, self.most)]
@@ -238,35 +245,61 @@ class _Search:
     expected: Floats | None
     halves: HalfSearch
     cut: Cut
+    alpha: float
 
     def rows(self, kind: Kind, excess: Excess, most: int) -> list[Row]:
-        """The slices that are found in either half, as the other half shows them, surest first."""
+        """The slices that are found in either half, as the other half shows them, surest first.
+
+        Behind those that are sure come those that are so in all cases alone.
+        """
 
         def find(searched: Ints) -> list[Part]:
             cut, least = self.cut.of_rows(searched), self.halves.halves.least
             return [self.cut.part(k) for k in search(cut, excess.take(searched), least, most)]
 
         def tell(inside: Bools, reported: Ints) -> Row:
-            own, among = excess.take(reported), inside[reported]
-            surplus, low, high = mean_interval(own.values[among])
-            return {
-                "kind": kind,
-                "share": inside.mean(),
-                **self._facts(inside, reported),
-                "surplus": surplus,
-                "surplus_low": low,
-                "surplus_high": high,
-                "p_value": own.p_value(among),
-            }
+            return self._told(kind, excess, inside, reported)
 
-        return self.halves.rows(find, tell, most)
+        if excess.alike:
+            return self.halves.rows(find, tell, most)
+        whole = Beside(self._of_whole(kind, excess, most), 1 - _WHOLE, self.alpha)
+        return self.halves.rows(find, tell, most, whole)
 
-    def _facts(self, inside: Bools, reported: Ints) -> dict[str, object]:
+    def _of_whole(self, kind: Kind, excess: Excess, most: int) -> list[tuple[Bools, Row]]:
+        """Members and row of each slice that is sure among all cases, corrected for all slices."""
+        everyone, n_slices = np.arange(len(self.p)), len(self.cut.first)
+        entries = []
+        for k in search(self.cut, excess, 2 * self.halves.halves.least, most):
+            inside = self.cut.members(k)
+            row = self._told(kind, excess, inside, everyone, 1 - self.alpha / n_slices)
+            adjusted = min(n_slices * row["p_value"] / _WHOLE, 1.0)
+            if adjusted < self.alpha:
+                name = self.halves.named(self.cut.part(k))
+                entries.append((inside, {**name, **row, "p_adjusted": adjusted}))
+        return entries
+
+    def _told(
+        self, kind: Kind, excess: Excess, inside: Bools, reported: Ints, level: float = 0.95
+    ) -> Row:
+        """What is told of a slice, from the reported cases; `level` is that of the intervals."""
+        own, among = excess.take(reported), inside[reported]
+        surplus, low, high = mean_interval(own.values[among], level=level)
+        return {
+            "kind": kind,
+            "share": inside.mean(),
+            **self._facts(inside, reported, level),
+            "surplus": surplus,
+            "surplus_low": low,
+            "surplus_high": high,
+            "p_value": own.p_value(among),
+        }
+
+    def _facts(self, inside: Bools, reported: Ints, level: float) -> dict[str, object]:
         """Mean loss in a slice and elsewhere, what was expected, and what the task tells."""
         among = np.zeros(len(self.p), bool)
         among[reported] = True
         loss, own = self.task.loss, inside & among
-        mean = loss.mean(self.losses[own])
+        mean = loss.mean(self.losses[own], level)
         expected = {}
         if self.expected is not None:
             expected = {f"expected_{loss.key}": self.expected[own].mean()}

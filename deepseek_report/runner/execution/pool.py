@@ -1,55 +1,59 @@
-"""Runs stages in processes that are replaced when one is ended from outside.
+"""Runs pieces of work in processes that are replaced when one is ended from outside.
 
 A process that is killed (by the system for want of memory, say) takes with it all that ran beside
-it, and the executor cannot say which stage it ran. So each stage that was running is tried once
-more, with nothing beside it: what brings its process down then has done so by itself, and alone
-counts as failed.
+it, and the executor cannot say what it ran. So each task that was running is tried once more, with
+nothing beside it: what brings its process down then has done so by itself, and alone counts as
+failed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
+from deepseek_report.runner.execution.open_plan import WorkItem
 from deepseek_report.runner.execution.workers import signals_held, workers
-from deepseek_report.runner.planning.plan import Stage
 
 
 class Schedule(Protocol):
     """What there is to run, and who is told how it went."""
 
-    def startable(self) -> Iterator[Stage]:
-        """The stages that are not finished and have all of their inputs."""
+    def startable(self) -> Iterator[WorkItem]:
+        """The tasks that are not finished and have all of their inputs."""
         ...
 
-    def start(self, pool: ProcessPoolExecutor, stage: Stage) -> Future[Any]: ...
-
-    def returned(self, stage: Stage, future: Future[Any]) -> None:
-        """A stage came to its end, by a result or an error."""
+    def take(self, task: WorkItem, result: Any) -> None:
+        """A task gave this."""
         ...
 
-    def lost(self, stage: Stage, *, for_good: bool) -> None:
-        """The process of a stage was ended from outside; `for_good` if it is not tried again."""
+    def start(self, pool: ProcessPoolExecutor, task: WorkItem) -> Future[Any]: ...
+
+    def returned(self, task: WorkItem, future: Future[Any]) -> None:
+        """A task came to its end, by a result or an error."""
+        ...
+
+    def lost(self, task: WorkItem, *, for_good: bool) -> None:
+        """The process of a task was ended from outside; `for_good` if it is not tried again."""
         ...
 
     def on_message(self, message: Any) -> None: ...
 
 
 class Pool:
-    """Up to `jobs` stages at a time, each in a process.
+    """Up to `jobs` tasks at a time, each in a process.
 
     modules : what the processes are to be started with.
     """
 
     def __init__(self, schedule: Schedule, jobs: int, modules: Sequence[str] = ()) -> None:
         self.schedule, self.jobs, self.modules = schedule, jobs, modules
-        self.running: dict[Future[Any], Stage] = {}
-        self.again: list[Stage] = []
-        self.died: set[str] = set()
+        self.running: dict[Future[Any], WorkItem] = {}
+        self.again: list[WorkItem] = []
+        self.died: set[Hashable] = set()
 
     def run(self) -> None:
         """Run until nothing can be started any more."""
@@ -78,50 +82,49 @@ class Pool:
         watches that process only from the next task on: without one, nobody would see it die.
         """
         before = len(self.running)
-        for stage in self._next():
+        for task in self._next():
             try:
                 with signals_held():
-                    future = self.schedule.start(pool, stage)
+                    future = self.schedule.start(pool, task)
             except BrokenProcessPool:
-                self._lose(stage)
+                self._lose(task)
                 return False
-            self.running[future] = stage
+            self.running[future] = task
         if len(self.running) > before:
-            with contextlib.suppress(BrokenProcessPool):  # told by the stages that it ran
+            with contextlib.suppress(BrokenProcessPool):  # told by the tasks that it ran
                 pool.submit(int)
         return True
 
-    def _next(self) -> Iterator[Stage]:
-        """What to start now: a stage whose process was ended has the machine to itself."""
-        if self.again or any(stage.id in self.died for stage in self.running.values()):
+    def _next(self) -> Iterator[WorkItem]:
+        """What to start now: a task whose process was ended has the machine to itself."""
+        if self.again or any(task.id in self.died for task in self.running.values()):
             if self.again and not self.running:
                 yield self.again.pop(0)
             return
-        busy = {stage.id for stage in self.running.values()}
-        for stage in self.schedule.startable():
+        for task in self.schedule.startable():
             if len(self.running) >= self.jobs:
                 return
-            if stage.id not in busy:
-                yield stage
+            if all(task.id != busy.id for busy in self.running.values()):
+                yield task
 
     def _collect(self) -> bool:
         """Take what has ended; False if a process was ended from outside."""
         whole = True
         for future in [future for future in self.running if future.done()]:
-            stage = self.running.pop(future)
+            task = self.running.pop(future)
             if isinstance(future.exception(), BrokenProcessPool):
-                self._lose(stage)
+                self._lose(task)
                 whole = False
             else:
-                self.schedule.returned(stage, future)
+                self.schedule.returned(task, future)
         return whole
 
-    def _lose(self, stage: Stage) -> None:
-        for_good = stage.id in self.died
-        self.died.add(stage.id)
+    def _lose(self, task: WorkItem) -> None:
+        for_good = task.id in self.died
+        self.died.add(task.id)
         if not for_good:
-            self.again.append(stage)
-        self.schedule.lost(stage, for_good=for_good)
+            self.again.append(task)
+        self.schedule.lost(task, for_good=for_good)
 
     def _listen(self, messages: Any) -> None:
         while True:

@@ -6,9 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+#: What the last piece of work of a run is called.
+REPORT = "report"
+_OF_JOB = ":"
+
+
+def event_name(job: int, stage: str) -> str:
+    """What a reporter hears a stage called: its id, in a sweep after the number of its job.
+
+    >>> event_name(3, "measures/deletion/shap")
+    '3:measures/deletion/shap'
+    """
+    return f"{job}{_OF_JOB}{stage}" if job else stage
+
+
+def job_and_stage(name: str) -> tuple[int, str]:
+    """The number of the job, 0 outside of a sweep, and the id of the stage."""
+    job, is_job, stage = name.partition(_OF_JOB)
+    return (int(job), stage) if is_job else (0, name)
+
 
 class Reporter(Protocol):
-    """Shows the stages of a run as they start, advance and end.
+    """Shows the stages of a run as they start, advance and end, by their `event_name`.
 
     planned : {stage: expected seconds} of all that is still to be done, told at the start and again
     when more is known; `parallel` of them run at a time. finished : `problem` says why there is no

@@ -116,7 +116,7 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     then explains the same rows, and so do models of other training seeds as far as they decide
     alike (errors are among the strata). What is compared over seeds can be paired row by row.
     """
-    dataset, classifier = _dataset(job.inputs["data"]), _classifier(job)
+    dataset, classifier = _dataset(job.inputs["data"]), fresh_classifier(job)
     settings = job.experiment.settings
     rule = ThresholdRule(settings.decision.rule, settings.decision.threshold)
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
@@ -159,9 +159,9 @@ def _named_cases(dataset: Dataset, rows: Sequence[int]) -> list[int]:
 def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     explainer = job.plugin("explainers")
     dataset, cases = _dataset(job.inputs["data"]), _cases(job)
-    classifier = _classifier(job)
+    classifier = fresh_classifier(job)
     inputs = dataset.test.inputs[cases.explained]
-    context = _explain_context(job, explainer, classifier, inputs, cases.explained, progress)
+    context = explain_context(job, explainer, classifier, inputs, cases.explained, progress)
     context = dataclasses.replace(context, instance_ids=dataset.test.instance_ids[cases.explained])
     before, started = process_peak(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
@@ -180,7 +180,7 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     explanation.save(folder)
 
 
-def _explain_context(
+def explain_context(
     job: StageJob,
     explainer: ExplainerPlugin,
     classifier: Classifier,
@@ -188,9 +188,10 @@ def _explain_context(
     positions: NDArray[np.int64],
     progress: Progress,
 ) -> ExplainContext:
+    """What an explainer is handed; positions : (row,) which draws each row gets."""
     dataset = _dataset(job.inputs["data"])
     target = dataset.schema.target.explained
-    background = _background(job, dataset)
+    background = background_rows(job, dataset)
     seed = job.seeds.explain if traits_of(explainer, ExplainerPart).samples else DRAWS_NOTHING
     return ExplainContext(classifier, inputs, positions, background, target, seed, progress)
 
@@ -204,7 +205,7 @@ def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
 
 def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress) -> MeasureContext:
     dataset = _dataset(job.inputs["data"])
-    background = _background(job, dataset)
+    background = background_rows(job, dataset)
     if "predictions" not in job.inputs:  # the metric reads the data alone
         nothing: Any = None
         return MeasureContext(
@@ -226,7 +227,7 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         predictions=Predictions.load(predicted / "test"),
         validation_predictions=Predictions.load(predicted / "validation"),
         cases=_cases(job),
-        classifier=_classifier(job),
+        classifier=fresh_classifier(job),
         seed=seed,
         background=background,
         explanation=explanations.get(subject),
@@ -248,7 +249,7 @@ def _again(job: StageJob, subject: str) -> ExplainAgain:
         positions: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float64]:
         positions = np.arange(len(inputs)) if positions is None else positions
-        context = _explain_context(job, explainer, classifier, inputs, positions, Silent())
+        context = explain_context(job, explainer, classifier, inputs, positions, Silent())
         values: NDArray[np.float64] = explainer.explain(context).values
         return values
 
@@ -297,7 +298,7 @@ def _cases(job: StageJob) -> Cases:
 _LOADED: dict[Path, Any] = {}
 
 
-def _classifier(job: StageJob) -> Classifier:
+def fresh_classifier(job: StageJob) -> Classifier:
     """A fresh classifier around a copy of the trained module; its calls are counted from 0.
 
     Whatever a stage does to its model, no other stage sees it. What a person gave in Python is
@@ -318,7 +319,7 @@ def _classifier(job: StageJob) -> Classifier:
     return classifier
 
 
-def _background(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
+def background_rows(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
     """A sample of training rows, the same for every explainer and metric.
 
     Drawn from the seed of the data: it is part of what is looked at, not of a method's own draws,

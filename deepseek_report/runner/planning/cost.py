@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.planning.past_times import Past, PastTimes
 from deepseek_report.runner.planning.plan import Stage
+from deepseek_report.runner.planning.processes import cores, processes
 from deepseek_report.runner.planning.work import Size, Work, like_of, size_of, work_of
 from deepseek_report.store import Store
 
@@ -98,8 +98,10 @@ def cost_of(
     works = {stage: work_of(experiment, stage, size) if size else None for stage in waiting}
     spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
     spans["report"] = Span(2.0, _TYPICAL["report"], 6.0, "typical")
-    parallel = min(experiment.settings.jobs, os.cpu_count() or 1)
-    return Cost(spans, _total(spans, parallel), parallel, row, memory_of(works, past, size))
+    memory = memory_of(works, past, size) if waiting else None
+    wished = experiment.settings.jobs
+    parallel = min(wished, cores()) if wished else processes(memory.expected if memory else None)
+    return Cost(spans, _total(spans, parallel), parallel, row, memory)
 
 
 def cost_left(

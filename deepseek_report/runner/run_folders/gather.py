@@ -54,7 +54,8 @@ _NOT_COPIED = frozenset({"train.npz", "validation.npz"})
 #: What differs from run to run by nature, and is in every run that measures time.
 _VOLATILE = (
     *(RUN, SCORES, MANIFEST, PROVENANCE, f"{EVENTS}/*", RECORDS_MANIFEST, DOCUMENTS_MANIFEST),
-    *(f"{ARTIFACTS}/*/timing.json", "report.*", "brief.*", "evidence.json", "findings.json"),
+    *(f"{ARTIFACTS}/*/timing.json", "report.*", "brief.*", "citation.bib"),
+    *("evidence.json", "findings.json"),
     f"{ARTIFACTS}/conclusions/*",
     *("tables/bottlenecks-*", "tables/compliance-*", "tables/reproducibility-*"),
     "tables/trust-cost*",

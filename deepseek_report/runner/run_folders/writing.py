@@ -20,6 +20,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
@@ -29,7 +30,9 @@ from deepseek_report.compliance.people_form import write_form
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
+from deepseek_report.rendering import output
 from deepseek_report.rendering.document import write_brief, write_qmd
+from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import (
     FORMATS,
@@ -47,6 +50,8 @@ from deepseek_report.store.run_folder import WORK_PREFIX, look_into
 
 #: What was concluded from the results while writing: findings, thresholds, problems of writing.
 CONCLUSIONS = "findings.json"
+#: How the report is cited, as BibTeX.
+CITATION = "citation.bib"
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
             pages = (*formats, *others)
             results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
         problems = _write_conclusions(work, opened, results, verdicts)
+        output.write_text(work / CITATION, _citation(opened))
         kept, sealed = publish(work, opened)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -129,6 +135,15 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
         run_digest=opened.run_digest,
         document_digest=sealed,
     )
+
+
+def _citation(opened: OpenRun) -> str:
+    """The report's BibTeX entry; its year where the run records times."""
+    run, finished = opened.run, read_record(opened.folder).finished
+    title = str(run["config"]["report"].get("title") or run["experiment"])
+    version = str(run["versions"].get("deepseek-report", ""))
+    year = "" if finished is None else str(finished.year)
+    return bibtex(str(run["run_id"]), title, version, opened.run_digest, year)
 
 
 def _copy_people(opened: OpenRun, work: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases import case_sentences
@@ -32,7 +31,7 @@ def browser(
     cases : all explained cases, those with a page first. contents : the pages of these.
     """
     draft = pages.draft
-    results, target = draft.results, draft.results.schema.target
+    target = draft.results.schema.target
     what_if = WhatIfData.of(draft)
     return {
         "number": not task_of(target).decides,
@@ -49,7 +48,7 @@ def browser(
             for case, page in zip(cases, contents, strict=False)
         ],
         "unit": draft.words.name(target.unit or ""),
-        "kind": kind_of(results.schema).name,
+        "noun": draft.text("noun"),
     }
 
 
@@ -99,7 +98,11 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
         "groups": _levels(draft, case),
     }
     if task_of(target).decides:
-        entry |= {"right": bool(row["correct"]), "decided": target.classes.index(row["decision"])}
+        known = bool(row["label"])
+        entry |= {
+            "right": bool(row["correct"]) if known else None,
+            "decided": target.classes.index(row["decision"]),
+        }
     else:
         entry |= {"error": compact(float(row["error"]))}
     if not case.has_page:

@@ -104,8 +104,6 @@ def summary(draft: Draft, row: Row) -> str:
     unit = draft.words.name(draft.results.schema.target.unit or "")
     return draft.text(
         "summary",
-        id=int(row["instance_id"]),
-        banded=not draft.results.privacy.is_full,
         decision=row["decision"],
         label=row["label"],
         correct=bool(row["correct"]),

@@ -34,7 +34,8 @@ class StatedBands:
 
     def __init__(self, predictions: Predictions) -> None:
         happened, stated = calibration_subject(predictions)
-        order = np.argsort(stated, kind="stable")
+        closed = np.flatnonzero(predictions.labels >= 0)
+        order = closed[np.argsort(stated[closed], kind="stable")]
         self._happened: Bools = happened[order]
         self._stated: Floats = stated[order]
         self._bands = max(min(_BANDS, len(order) // _LEAST), 0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
@@ -37,15 +38,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassDistributionsPicture(PicturePart):
-    """Draws the distribution of each feature that tells the classes apart, by class."""
+    """Draws the distribution of each feature that tells the classes apart, by class.
+
+    most : features drawn, those that tell the explained class best by themselves.
+    """
 
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "data"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     needs: ClassVar[frozenset[str]] = frozenset({"measures/class_distributions"})
 
+    most: Annotated[int, Field(ge=1, le=12)] = 3
+
     def draw(self, results: Results) -> Sequence[Picture]:
-        view = _View.of(results)
+        view = _View.of(results, self.most)
         return [
             Picture(
                 name="class_distributions",
@@ -71,9 +77,10 @@ class _View:
     words: Wording
 
     @classmethod
-    def of(cls, results: Results) -> _View:
-        separation = required(results, "class_distributions", "separation")
+    def of(cls, results: Results, most: int) -> _View:
+        separation = required(results, "class_distributions", "separation").head(most)
         shares = required(results, "class_distributions", "distributions")
+        shares = shares[shares["feature"].isin(separation["feature"])]
         classes = list(dict.fromkeys(shares["class"]))
         target = results.schema.target
         separated = classes[-1] if target.is_number else target.explained_class

@@ -64,7 +64,7 @@ class AttributionByValuePicture(PicturePart):
                 narrow=view.multiples.narrow("attribution_by_value"),
                 title=view.title(),
                 alt=view.alt(),
-                how_to_read=caption("attribution_by_value.how_to_read", class_name=view.class_name),
+                how_to_read=caption("attribution_by_value.how_to_read"),
             )
         ]
 

@@ -45,7 +45,7 @@ _CLOSE, _ROUGH = 0.9, 0.8
 _LEVEL, _ROW = 0.86, 0.36
 
 #: Characters of a line of a node.
-_WIDE = 15
+_WIDE = 18
 
 
 @dataclass(frozen=True)

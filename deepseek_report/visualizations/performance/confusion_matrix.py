@@ -55,7 +55,7 @@ class ConfusionMatrixPicture(PicturePart):
                 narrow=view.drawn(NARROW),
                 title=view.title(),
                 alt=view.alt(),
-                how_to_read=caption("confusion_matrix.how_to_read", n=len(view.classes)),
+                how_to_read=caption("confusion_matrix.how_to_read"),
             )
         ]
 

@@ -61,7 +61,7 @@ class GainAndLiftPicture(PicturePart):
                 narrow=view.multiples.narrow("gain_and_lift"),
                 title=view.title(),
                 alt=view.alt(),
-                how_to_read=caption("gain_and_lift.how_to_read", class_name=view.class_name),
+                how_to_read=caption("gain_and_lift.how_to_read"),
             )
         ]
 

@@ -21,6 +21,7 @@ from deepseek_report.metrics.failures.label_suspects import (
 )
 from deepseek_report.metrics.failures.slices import Cut, Slices, search
 from deepseek_report.statistics.excess import Excess
+from deepseek_report.statistics.intervals import wilson
 from tests.worded import refused, say
 
 AMOUNT = Feature("amount", "loan amount", "numeric", unit="€")
@@ -135,6 +136,23 @@ def test_perfect_probabilities_seldom_give_a_slice_that_is_unexpected(toy) -> No
     nowhere = np.zeros(800, bool)
     alarms = sum(not unexpected(with_flips(context, nowhere, 0, seed)).empty for seed in range(40))
     assert alarms <= 5
+
+
+def test_what_is_too_small_for_a_half_is_found_in_all_cases_with_intervals_for_all_slices(
+    toy,
+) -> None:
+    context = toy(n=1500)
+    test = context.dataset.test.inputs
+    inside = (test[:, 1] == 2) & (test[:, 0] > np.quantile(test[:, 0], 0.75))
+    wider = []
+    for seed in range(15):
+        planted = with_flips(context, inside, 0.3, seed)
+        table = unexpected(planted)
+        for row in table[table["n"] == inside.sum()].to_dict("records"):
+            low, high = wilson(row["error_rate"] * row["n"], row["n"])
+            wider.append(row["low"] < low and row["high"] > high)
+    assert wider
+    assert all(wider)
 
 
 def test_cases_near_the_threshold_are_listed_apart(toy) -> None:

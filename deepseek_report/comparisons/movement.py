@@ -1,0 +1,204 @@
+"""How far the numbers of a run moved in another run of the same configuration.
+
+A score is judged against its own 95 % interval. Attributions are judged against the errors that
+both runs state: of two estimates of one value about one in twenty differs by more than 1.96 times
+the error of their difference. Where nothing says how far chance moves a number, it is not judged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+
+#: same : but for rounding. not judged : it moved, and nothing says how far chance moves it.
+Verdict = Literal["same", "within", "outside", "not judged"]
+#: Differences that are no more than this share of a value are those of sums in another order.
+ROUNDING = 1e-9
+#: The control is an order by lot, and tells nothing that could move.
+_CONTROL = "random"
+_Z = 1.96
+_BEYOND = 0.05
+
+
+@dataclass(frozen=True)
+class MovedScore:
+    """One score in both runs; None where a run has it not. low, high : its interval before."""
+
+    name: str
+    before: float | None
+    after: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it is where its interval says that it may be."""
+        if self.before is None or self.after is None:
+            return "outside"
+        if _is_same(self.before, self.after):
+            return "same"
+        if self.low is None or self.high is None:
+            return "not judged"
+        slack = ROUNDING * max(abs(self.low), abs(self.high))
+        return "within" if self.low - slack <= self.after <= self.high + slack else "outside"
+
+    @property
+    def distance(self) -> float:
+        """How far it moved, in half widths of its interval; infinite where it has none."""
+        if self.before is None or self.after is None or self.low is None or self.high is None:
+            return math.inf
+        half = (self.high - self.low) / 2
+        return abs(self.after - self.before) / half if half > 0 else math.inf
+
+
+@dataclass(frozen=True)
+class MovedExplanation:
+    """All attributions of one method in both runs.
+
+    cases : that both explain. largest : the largest move, as a share of the largest attribution.
+    beyond : share of attributions that moved by more than 1.96 times the error of the difference;
+    None where the method states no error, and so nothing is judged. allowed : the largest share
+    that chance explains.
+    """
+
+    name: str
+    cases: int
+    largest: float
+    beyond: float | None
+    allowed: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether more moved than chance moves."""
+        if self.cases == 0:
+            return "outside"
+        if self.largest <= ROUNDING:
+            return "same"
+        if self.beyond is None:
+            return "not judged"
+        return "within" if self.beyond <= self.allowed else "outside"
+
+
+def moved_scores(before: Results, after: Results, volatile: frozenset[str]) -> list[MovedScore]:
+    """Every score of both runs.
+
+    Parameters
+    ----------
+    volatile : artifacts that measure time or memory, and so are never the same.
+    """
+    scores, again = _scores(before, volatile), _scores(after, volatile)
+    return [
+        MovedScore(
+            name,
+            _finite(scores[name].value) if name in scores else None,
+            _finite(again[name].value) if name in again else None,
+            _finite(scores[name].low) if name in scores else None,
+            _finite(scores[name].high) if name in scores else None,
+        )
+        for name in dict.fromkeys([*scores, *again])
+        if not (name in scores and name in again and _both_empty(scores[name], again[name]))
+    ]
+
+
+def moved_explanations(before: Results, after: Results) -> list[MovedExplanation]:
+    """The attributions of every method that either run has; the control aside."""
+    first, second = before.explanations, after.explanations
+    return [
+        _moved_explanation(name, first.get(name), second.get(name))
+        for name in dict.fromkeys([*first, *second])
+        if name != _CONTROL
+    ]
+
+
+def allowed_beyond(cases: int) -> float:
+    """The share of attributions that may lie beyond 1.96 errors where only chance moves them.
+
+    0.05 and three standard errors of such a share over cases, each of which counts once, since the
+    errors within a case go together.
+
+    >>> round(allowed_beyond(200), 3), round(allowed_beyond(20), 3)
+    (0.096, 0.196)
+    """
+    return _BEYOND + 3 * math.sqrt(_BEYOND * (1 - _BEYOND) / max(cases, 1))
+
+
+def _moved_explanation(
+    name: str, before: Explanation | None, after: Explanation | None
+) -> MovedExplanation:
+    rows = _shared_rows(before, after)
+    if before is None or after is None or rows is None or not len(rows[0]):
+        return MovedExplanation(name, 0, math.inf, None, 0.0)
+    first, second = before.values[rows[0]], after.values[rows[1]]
+    move = np.abs(second - first)
+    scale = float(np.abs(first).max()) or 1.0
+    errors = _errors(before, after, rows)
+    cases = len(rows[0])
+    beyond = None if errors is None else float((move > _Z * errors + ROUNDING * scale).mean())
+    return MovedExplanation(name, cases, float(move.max()) / scale, beyond, allowed_beyond(cases))
+
+
+def _shared_rows(
+    before: Explanation | None, after: Explanation | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Places of the cases that both explain, in each; None where the features are others."""
+    if before is None or after is None or before.values.shape[1:] != after.values.shape[1:]:
+        return None
+    _, first, second = np.intersect1d(
+        before.positions, after.positions, assume_unique=True, return_indices=True
+    )
+    return first, second
+
+
+def _errors(
+    before: Explanation,
+    after: Explanation,
+    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> NDArray[np.float64] | None:
+    """The standard error of each difference, None where a method states none."""
+    if before.standard_error is None or after.standard_error is None:
+        return None
+    return np.hypot(before.standard_error[rows[0]], after.standard_error[rows[1]])
+
+
+def _scores(results: Results, volatile: frozenset[str]) -> Mapping[str, Score]:
+    """{what names a score: the score}."""
+    named: dict[str, Score] = {}
+    times: Counter[str] = Counter()
+    for name, score in _named_scores(results, volatile):
+        times[name] += 1
+        named[f"{name} #{times[name]}" if times[name] > 1 else name] = score
+    return named
+
+
+def _named_scores(results: Results, volatile: frozenset[str]) -> Iterator[tuple[str, Score]]:
+    for artifact in map(ArtifactId, results.paths):
+        if artifact.kind != "measures" or artifact in volatile:
+            continue
+        measured = results.measurement(artifact.name, artifact.subject)
+        for score in measured.scores if measured is not None else ():
+            about = (score.predictor, score.explainer, score.attribute, score.level, score.slice)
+            kept = [part for part in about if part and part != "model"]
+            yield score.metric + (f" ({', '.join(kept)})" if kept else ""), score
+
+
+def _both_empty(first: Score, second: Score) -> bool:
+    return _finite(first.value) is None and _finite(second.value) is None
+
+
+def _is_same(before: float, after: float) -> bool:
+    return abs(after - before) <= ROUNDING * max(abs(before), abs(after))
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

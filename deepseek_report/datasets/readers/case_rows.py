@@ -1,0 +1,190 @@
+"""Rows of one's own, as a model that was trained on other rows reads them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.datasets.assembly.column_declarations import code_text, data_error, nearest
+from deepseek_report.datasets.readers.cells import read_cells
+from deepseek_report.datasets.readers.file_bytes import read_bytes
+from deepseek_report.datasets.readers.file_form import FileForm
+from deepseek_report.datasets.readers.json_lines import is_json_lines, read_json_lines
+from deepseek_report.datasets.readers.table_file import read_table
+from deepseek_report.errors import DataError
+
+#: Rows that are explained at once.
+MOST_ROWS = 50
+#: Categories that a message lists.
+_LISTED = 12
+
+
+@dataclass(frozen=True)
+class CaseRows:
+    """The rows of a file.
+
+    inputs : (row, feature) as in `Split.inputs`. ignored : columns that the model does not read.
+    """
+
+    inputs: Floats
+    ignored: tuple[str, ...]
+
+
+def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> CaseRows:
+    """The rows of a CSV, Parquet, Excel, JSON or JSON Lines file.
+
+    Columns are called by the names of the data that the model was trained on, or by their labels;
+    their order does not matter. A category is its code or its label. An empty cell is missing.
+
+    Raises
+    ------
+    DataError : the file cannot be read, holds no row or more than `MOST_ROWS`, lacks a column, or a
+        cell is no number or no category that the model knows.
+    """
+    columns = _columns(path, form or FileForm())
+    lengths = {len(cells) for cells in columns.values()}
+    n_rows = max(lengths, default=0)
+    if not 1 <= n_rows <= MOST_ROWS:
+        raise data_error(
+            str(path),
+            f"it holds {n_rows} rows",
+            f"from 1 to {MOST_ROWS} rows",
+            "put the rows to explain into a file of their own",
+        )
+    chosen = {feature.name: _column_of(feature, columns, path) for feature in schema.features}
+    inputs = np.array(
+        [
+            [
+                _value(feature, cell, path, row)
+                for row, cell in enumerate(columns[chosen[feature.name]], 1)
+            ]
+            for feature in schema.features
+        ]
+    ).T
+    ignored = tuple(name for name in columns if name not in chosen.values())
+    return CaseRows(inputs, ignored)
+
+
+def _columns(path: Path, form: FileForm) -> dict[str, list[Any]]:
+    """{column: cells}; None is a missing one, other cells are texts, or numbers of JSON."""
+    if path.suffix.lower() == ".json":
+        return _of_objects(_objects(path, form), path)
+    table = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
+    columns = {}
+    for name in table.frame.columns:
+        cells = read_cells(table.frame[name], str(name), table.decimal)
+        columns[str(name)] = [
+            None if missing else text if math.isnan(number) else number
+            for missing, text, number in zip(
+                cells.missing, cells.texts(), cells.numbers, strict=True
+            )
+        ]
+    return columns
+
+
+def _objects(path: Path, form: FileForm) -> list[Mapping[str, Any]]:
+    """The objects of a JSON file: one, or a list of them."""
+    if not path.is_file():
+        raise data_error(str(path), "there is no such file", "a file of rows", "correct the path")
+    try:
+        content = json.loads(read_bytes(path, form.limits).content)
+    except (ValueError, RecursionError) as error:
+        raise data_error(
+            str(path), f"not JSON ({error})", "one object, or a list of them", "correct it"
+        ) from None
+    rows = content if isinstance(content, list) else [content]
+    if not all(isinstance(row, dict) for row in rows):
+        raise data_error(
+            str(path),
+            "a row is no object",
+            "one object, or a list of them",
+            'write {"column": value}',
+        )
+    return rows
+
+
+def _of_objects(rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, list[Any]]:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in names}
+    for name, cells in columns.items():
+        for at, cell in enumerate(cells, 1):
+            if isinstance(cell, (list, dict)):
+                raise data_error(
+                    str(path),
+                    f"row {at}, `{name}` is no single value",
+                    "a number or a text",
+                    "correct it",
+                )
+    return columns
+
+
+def _column_of(feature: Feature, columns: Mapping[str, Any], path: Path) -> str:
+    """The column that holds a feature, by its name or its label."""
+    lowered = {name.lower(): name for name in columns}
+    for wanted in (feature.name, feature.label):
+        if wanted.lower() in lowered:
+            return lowered[wanted.lower()]
+    close = get_close_matches(feature.label.lower(), list(lowered), n=1)
+    near = lowered[close[0]] if close else feature.name
+    raise data_error(
+        str(path),
+        f"there is no column `{feature.name}` ({feature.label}), which the model reads",
+        "a column for every feature; an empty cell where the value is not known",
+        f"add it; {nearest(near, list(columns))}",
+    )
+
+
+def _value(feature: Feature, cell: Any, path: Path, row: int) -> float:
+    """One cell as the model reads it."""
+    if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
+        return math.nan
+    return (
+        _number(feature, cell, path, row)
+        if feature.is_numeric
+        else _category(feature, cell, path, row)
+    )
+
+
+def _number(feature: Feature, cell: Any, path: Path, row: int) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise _bad_cell(feature, cell, path, row, "a finite number, or an empty cell")
+    return number
+
+
+def _category(feature: Feature, cell: Any, path: Path, row: int) -> float:
+    """The position of a category, named by its code or its label."""
+    text = code_text(cell).strip()
+    by_code = {category.code: at for at, category in enumerate(feature.categories)}
+    by_label = {category.label.lower(): at for at, category in enumerate(feature.categories)}
+    at = by_code.get(text, by_label.get(text.lower()))
+    if at is not None:
+        return float(at)
+    known = [f"{category.code} ({category.label})" for category in feature.categories[:_LISTED]]
+    more = ", …" if len(feature.categories) > _LISTED else ""
+    near = get_close_matches(text.lower(), list(by_label), n=1)
+    hint = f"did you mean {feature.categories[by_label[near[0]]].label!r}?" if near else ""
+    raise _bad_cell(feature, cell, path, row, ", ".join(known) + more, hint)
+
+
+def _bad_cell(
+    feature: Feature, cell: Any, path: Path, row: int, allowed: str, hint: str = ""
+) -> DataError:
+    return data_error(
+        str(path),
+        f"row {row}, `{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
+        allowed,
+        hint or "correct the cell, or leave it empty if the value is not known",
+    )

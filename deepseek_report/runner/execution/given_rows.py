@@ -1,0 +1,276 @@
+"""Cases that were not in the data of a run, explained by its stored model.
+
+The run folder, which may come from a stranger, says which model and data it means and what was
+concluded; both are taken from the store of the person who asks, and only where their bytes are
+those that the run was made from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.models import OnlyAnswered
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.protocols.traits import table_types
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.training_files import model_digest
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import ArtifactError, DataError, NotApplicableError
+from deepseek_report.findings.conclude import conclusions_of
+from deepseek_report.findings.explainer_ranking import leading_for_cases
+from deepseek_report.metrics.cases.case_choice import NAMED
+from deepseek_report.metrics.cases.cases import CasePages
+from deepseek_report.metrics.cases.decision_way import DecisionWay
+from deepseek_report.metrics.cases.what_if import WhatIf
+from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.runner.execution.decided_classes import with_decided_classes
+from deepseek_report.runner.execution.stages import (
+    StageJob,
+    background_rows,
+    explain_context,
+    fresh_classifier,
+)
+from deepseek_report.runner.run_folders.open_run import OpenRun
+from deepseek_report.store import Store, digest, hash_folder
+
+#: What is measured of a case, and by what where the run's config does not say.
+_METRICS = {"cases": CasePages(), "what_if": WhatIf(), "decision_way": DecisionWay()}
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """The model and the data of a run, from a store, checked against the run.
+
+    stages : {stage: its folder in the store} of `data` and `training`.
+    """
+
+    opened: OpenRun
+    experiment: Experiment
+    stages: Mapping[str, Path]
+
+    @classmethod
+    def of(cls, opened: OpenRun, experiment: Experiment, store: Path) -> StoredModel:
+        """Find both in the store.
+
+        Raises
+        ------
+        ArtifactError : they are not there or not those of the run, or there is no model to ask.
+        """
+        model = experiment.single["model"]
+        if experiment.is_given or isinstance(model, OnlyAnswered):
+            raise ArtifactError(
+                f"{opened.folder}: its model was given in Python or only answered once, so it is "
+                "in no store and cannot be asked again"
+            )
+        keys = {stage["id"]: str(stage["key"]) for stage in opened.run["stages"]}
+        stages = {name: _stage(store, name, keys.get(name, "")) for name in ("data", "training")}
+        digests = opened.run["digests"]
+        here = {
+            "data": digest(hash_folder(stages["data"])),
+            "weights": model_digest(hash_folder(stages["training"])),
+        }
+        for name, sha256 in here.items():
+            if digests.get(name) != sha256:
+                what = "data" if name == "data" else "model"
+                raise ArtifactError(
+                    f"{store}: this is not the {what} that the run was made from; run the "
+                    "experiment again, or name another store with --store"
+                )
+        return cls(opened, experiment, stages)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        return Dataset.load(self.stages["data"])
+
+    @cached_property
+    def explainer(self) -> str:
+        """The method whose reasons the run's report tells.
+
+        Raises
+        ------
+        ArtifactError : the run has none.
+        """
+        name = leading_for_cases(self.opened.results)
+        if name is None:
+            raise ArtifactError(f"{self.opened.folder}: no method of this run gives reasons")
+        return name
+
+    def results_of(self, inputs: Floats, folder: Path) -> Results:
+        """Explain rows and write what was measured, for a section to read.
+
+        Parameters
+        ----------
+        inputs : (row, feature) as in `Split.inputs`. folder : empty; the results lie there.
+        """
+        test = _extended(self.dataset.test, inputs)
+        dataset = dataclasses.replace(self.dataset, test=test)
+        decision = self.experiment.settings.decision
+        rule = ThresholdRule(decision.rule, decision.threshold)
+        job = StageJob(ArtifactId.explanation(self.explainer), self.experiment, self.stages, "cpu")
+        classifier = fresh_classifier(job)
+        predicted = predict(classifier, dataset.validation, test, rule)
+        new = np.arange(len(self.dataset.test), len(test))
+        explanation = self._explained(job, classifier, predicted["test"], inputs, new)
+        context = self._context(job, dataset, predicted, explanation, new)
+        paths = self._measured(context, folder)
+        context.explanations[self.explainer].save(folder / "explanation")
+        context.cases.save(folder / "cases")
+        predicted["test"].save(folder / "predictions")
+        self._save_data(test, folder / "data")
+        own = {
+            ArtifactId.explanation(self.explainer): folder / "explanation",
+            "cases": folder / "cases",
+            "predictions/test": folder / "predictions",
+            "data": folder / "data",
+        }
+        known = self.opened.results
+        about_others = [ArtifactId("pictures"), *map(ArtifactId.measure, _METRICS)]
+        kept = {
+            name: path
+            for name, path in known.paths.items()
+            if not any(ArtifactId(name).is_within(other) for other in about_others)
+        }
+        findings = conclusions_of(known).findings
+        return dataclasses.replace(known, paths={**kept, **own, **paths}, findings=findings)
+
+    def _explained(
+        self,
+        job: StageJob,
+        classifier: Classifier,
+        predictions: Predictions,
+        inputs: Floats,
+        new: Ints,
+    ) -> Explanation:
+        """What the method says of the rows, of more than two classes about each one's decision."""
+        explainer = self.experiment.multiple["explainers"][self.explainer]
+        context = explain_context(job, explainer, classifier, inputs, new, Silent())
+        explanation: Explanation = explainer.explain(context)
+        if len(self.dataset.schema.target.classes) > 2:
+            cases = Cases(new, _roles(new))
+            return with_decided_classes(explanation, explainer, context, predictions, cases)
+        return explanation
+
+    def _context(
+        self,
+        job: StageJob,
+        dataset: Dataset,
+        predicted: Mapping[str, Predictions],
+        explanation: Explanation,
+        new: Ints,
+    ) -> MeasureContext:
+        """The rows behind the cases that the run explained, with which they are compared."""
+        before = self.opened.results.explanations[self.explainer]
+        places = {role: len(before) + place for role, place in _roles(new).items()}
+        return MeasureContext(
+            dataset=dataset,
+            predictions=predicted["test"],
+            validation_predictions=predicted["validation"],
+            cases=Cases(np.concatenate([before.positions, new]), places),
+            classifier=fresh_classifier(job),
+            seed=self.experiment.seeds.measure,
+            background=background_rows(job, dataset),
+            explanations={self.explainer: _joined(before, explanation)},
+        )
+
+    def _measured(self, context: MeasureContext, folder: Path) -> dict[str, Path]:
+        """{artifact: its folder} of what applies to these data and this model."""
+        paths = {}
+        for name, default in _METRICS.items():
+            metric = self.experiment.multiple["metrics"].get(name, default)
+            try:
+                measured = metric.measure(context).typed(table_types(metric))
+            except NotApplicableError:
+                continue
+            measured.save(folder / name)
+            paths[str(ArtifactId.measure(name))] = folder / name
+        return paths
+
+    def _save_data(self, test: Split, folder: Path) -> None:
+        folder.mkdir()
+        save_json(folder / "schema.json", self.dataset.schema.to_json())
+        save_json(folder / "card.json", self.opened.results.card)
+        save_json(folder / "issues.json", [])
+        test.save(folder / "test.npz")
+
+
+def refuse_unreadable(opened: OpenRun) -> None:
+    """Refuse runs whose rows are no tables, or whose folder is for readers who see no rows.
+
+    Raises
+    ------
+    DataError, ArtifactError : says why.
+    """
+    schema = opened.results.schema
+    if not kind_of(schema).named_columns:
+        raise DataError(
+            f"{opened.folder}: its inputs are of kind {schema.modality}; explain-case reads rows "
+            "of named columns"
+        )
+    if not opened.results.privacy.is_full:
+        raise ArtifactError(
+            f"{opened.folder}: report.privacy is {opened.results.privacy.level}, so no training "
+            "cases may be shown beside a case; use a run with report.privacy=full"
+        )
+
+
+def _stage(store: Path, name: str, key: str) -> Path:
+    folder = Store(store).find(name, key) if key else None
+    if folder is None:
+        raise ArtifactError(
+            f"{store}: the {'model' if name == 'training' else name} of this run is not there. A "
+            "run folder holds no model: name the store that it was made with by --store, or run "
+            "the experiment again"
+        )
+    return folder
+
+
+def _extended(test: Split, inputs: Floats) -> Split:
+    """The test part with further rows behind it, whose labels and groups nobody knows."""
+    n = len(inputs)
+    unknown = np.full(n, np.nan if test.labels.dtype.kind == "f" else -1, dtype=test.labels.dtype)
+    every = test.all_labels
+    return Split(
+        inputs=np.concatenate([test.inputs, inputs]),
+        labels=np.concatenate([test.labels, unknown]),
+        instance_ids=np.concatenate([test.instance_ids, np.arange(1, n + 1)]),
+        groups={
+            name: np.concatenate([codes, np.full(n, -1, dtype=codes.dtype)])
+            for name, codes in test.groups.items()
+        },
+        all_labels=None
+        if every is None
+        else np.concatenate([every, np.full((n, every.shape[1]), -1, dtype=every.dtype)]),
+    )
+
+
+def _roles(new: Ints) -> dict[str, int]:
+    """{role: place among the rows}."""
+    return {f"{NAMED}{number}": number - 1 for number in range(1, len(new) + 1)}
+
+
+def _joined(before: Explanation, after: Explanation) -> Explanation:
+    """Both explanations, one behind the other."""
+    arrays: dict[str, Any] = {}
+    for name in ("values", "inputs", "predictions", "positions", "base_values", "standard_error"):
+        parts = [getattr(part, name) for part in (before, after)]
+        arrays[name] = None if any(part is None for part in parts) else np.concatenate(parts)
+    decided = after.decided
+    if decided is not None:
+        decided = dataclasses.replace(decided, places=decided.places + len(before))
+    return dataclasses.replace(before, **arrays, decided=decided)

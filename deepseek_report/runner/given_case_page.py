@@ -1,0 +1,83 @@
+"""The page on rows that a person brings to a finished run, with the template of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.message import plain
+from deepseek_report.config.composed import Composed
+from deepseek_report.config.validate import built
+from deepseek_report.datasets.readers.case_rows import read_case_rows
+from deepseek_report.rendering import output
+from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.render import render
+from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.runner.execution.given_rows import StoredModel, refuse_unreadable
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
+from deepseek_report.sections.cases import given_cases
+from deepseek_report.wording.of_results import in_words, words_of
+
+
+@dataclass(frozen=True)
+class CaseRequest:
+    """What is asked: the run, the file of rows, the store, and what the person trusts."""
+
+    run: Path
+    rows: Path
+    store: Path
+    trust: tuple[str, ...] = ()
+    trust_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CaseAnswer:
+    """What is said of the rows.
+
+    answer : plain data. ignored : columns of the file that the model does not read.
+    """
+
+    answer: Mapping[str, Any]
+    ignored: tuple[str, ...]
+
+
+def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> CaseAnswer:
+    """Explain the rows; write the page where one is wanted.
+
+    work : an empty folder for what is made on the way.
+
+    Raises
+    ------
+    ArtifactError, DataError, ConfigProblems : what is missing, not as the run wrote it, not
+        trusted, or wrong with the rows.
+    """
+    opened = open_run(request.run)
+    refuse_unreadable(opened)
+    rows = read_case_rows(request.rows, opened.results.schema)
+    experiment = built(_composed(opened), request.trust, request.trust_types)
+    stored = StoredModel.of(opened, experiment, request.store)
+    (work / "measured").mkdir()
+    results = in_words(stored.results_of(rows.inputs, work / "measured"))
+    content = given_cases(results, stored.explainer)
+    if page is not None:
+        (work / "page").mkdir()
+        title = words_of(results).text("sections.cases.given_title", run=opened.run["run_id"])
+        options = ReportOptions(title=title, language=opened.language)
+        write_qmd(results, [content], options, work / "page")
+        (html,) = render(work / "page", ("html",), "embedded")
+        output.write_bytes(page, html.read_bytes())
+    browser = content.values["browser"]
+    worded = [
+        {**case, **shown} for case, shown in zip(browser["cases"], browser["pages"], strict=True)
+    ]
+    about = {"run": opened.run["run_id"], "threshold": browser["threshold"], "cases": worded}
+    return CaseAnswer(plain(about), rows.ignored)
+
+
+def _composed(opened: OpenRun) -> Composed:
+    """The config that the run recorded, as if it had been composed."""
+    config = dict(opened.run["config"])
+    config["report"] = {**config["report"], "cases": []}
+    return Composed(raw=config, overrides=(), selected={}, roots=())

@@ -1,0 +1,331 @@
+"""Makes a run again from what its folder records, and says what came out otherwise.
+
+The folder may be a stranger's: its results are checked first, only classes of trusted packages are
+built, and of the environment nothing is read but the variables that stand for folders.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.study import ABSENT, flat_config
+from deepseek_report.comparisons.movement import (
+    MovedExplanation,
+    MovedScore,
+    Verdict,
+    moved_explanations,
+    moved_scores,
+)
+from deepseek_report.config.catalogue import folders
+from deepseek_report.config.composed import Composed
+from deepseek_report.config.config_files import MULTIPLE
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.portable import CALL
+from deepseek_report.config.sets import Origin
+from deepseek_report.config.trusted import OWN
+from deepseek_report.config.validate import validate
+from deepseek_report.errors import ArtifactError, DataError
+from deepseek_report.privacy.record import WITHHELD
+from deepseek_report.provenance import environment, versions
+from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.run import prepare_run, run_prepared
+from deepseek_report.runner.run_folders.missing_parts import reasons
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
+from deepseek_report.store.run_folder import RUN, hash_files
+
+#: Variables that stand for folders in a recorded config; no other one is read.
+_FOLDER = re.compile(r"\$((?:DATA|CONFIG)_DIR(?:_\d+)?)(?=/|$)")
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """How a run is made again.
+
+    store : a store to take finished stages from; None: a new one, so that everything is computed.
+    output : where the new run folder is kept; None: it is removed once it has been compared.
+    trust, trust_types : packages and types that may be loaded beside those of this package.
+    """
+
+    store: Path | None = None
+    output: Path | None = None
+    trust: Sequence[str] = ()
+    trust_types: Sequence[str] = ()
+    jobs: int | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is not as it was when the run was made. part : config, data, code, …."""
+
+    part: str
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of making a run again.
+
+    files, documents : those that are not the same bytes, outside of what differs by nature.
+    differences : what may be the cause. failed : stages that failed now, and not before.
+    folder : the new run, where it is kept.
+    """
+
+    files: Sequence[str]
+    documents: Sequence[str]
+    differences: Sequence[Difference]
+    scores: Sequence[MovedScore]
+    explanations: Sequence[MovedExplanation]
+    failed: Sequence[str]
+    folder: Path | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of all: what cannot be judged is not within anything."""
+        verdicts: set[Verdict] = {score.verdict for score in self.scores}
+        verdicts |= {explanation.verdict for explanation in self.explanations}
+        if self.failed:
+            return "outside"
+        for verdict in ("outside", "not judged", "within"):
+            if verdict in verdicts:
+                return verdict
+        return "within" if self.files else "same"
+
+    @property
+    def exit_code(self) -> int:
+        """0: the same. 1: all that moved is within its interval. 3: something is not."""
+        return {"same": 0, "within": 1}.get(self.verdict, 3)
+
+
+@dataclass(frozen=True)
+class Intended:
+    """What `reproduce` would do, known without running anything.
+
+    foreign : {part of the config: the package that it takes its code from}. needed : files that
+    must be there. differences : of versions and of the machine.
+    """
+
+    run_id: str
+    foreign: Mapping[str, str]
+    needed: Sequence[str]
+    differences: Sequence[Difference]
+
+
+def intended(folder: Path) -> Intended:
+    """Look at a run folder without importing or running anything that it names.
+
+    Raises
+    ------
+    ArtifactError : it is no run, or its results were changed.
+    """
+    opened = open_run(folder)
+    command = opened.run["command"]
+    needed = [str(name) for name in command.get("folder") or ()]
+    needed += [
+        f"${variable}/{entry['name']}"
+        for variable, entries in (command.get("variables") or {}).items()
+        for entry in entries
+    ]
+    return Intended(
+        run_id=str(opened.run["run_id"]),
+        foreign=dict(_foreign(opened.run["config"])),
+        needed=needed,
+        differences=[*_versions(opened.run, versions()), *_machine(opened.run)],
+    )
+
+
+def reproduce(folder: Path, options: ReproduceOptions, reporter: Reporter) -> Reproduction:
+    """Make a run again by its recorded config, and compare.
+
+    Raises
+    ------
+    ArtifactError : it is no run, its results were changed, or it cannot be made from its folder.
+    ConfigProblems : the config is not valid here, or names code that nobody trusts.
+    DataError : its data are not there.
+    """
+    opened = open_run(folder)
+    with _places(options) as (store, reports):
+        experiment = recorded_experiment(opened, options, store, reports)
+        run = prepare_run(experiment)
+        command = dict(opened.run["command"])
+        finished = run_prepared(dataclasses.replace(run, command=command), reporter)
+        again = open_run(finished.folder)
+        kept = finished.folder if options.output is not None else None
+        return _compared(opened, again, kept)
+
+
+@contextmanager
+def _places(options: ReproduceOptions) -> Iterator[tuple[Path, Path]]:
+    """The store and the folder of reports; what is not to be kept is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="deepseek-report-") as work:
+        store = options.store or Path(work) / "store"
+        yield store.absolute(), (options.output or Path(work) / "reports").absolute()
+
+
+def recorded_experiment(
+    opened: OpenRun, options: ReproduceOptions, store: Path, reports: Path
+) -> Experiment:
+    """The experiment that a run folder records, to be run here.
+
+    Raises
+    ------
+    ArtifactError : its config does not say all, or its objects were given in Python.
+    """
+    config, command = opened.run["config"], opened.run["command"]
+    if CALL in (command.get("program") or ()):
+        raise ArtifactError(
+            f"{opened.folder}: rows or a model of this run were given in Python, and no folder "
+            "holds them; call deepseek_report.report again with the same objects"
+        )
+    if WITHHELD in (config["report"].get("cases") or ()):
+        raise ArtifactError(
+            f"{opened.folder}: report.privacy keeps the numbers of the named cases out of the "
+            "folder, so it cannot be made again from it alone; use the configuration that it was "
+            "made from"
+        )
+    raw = dict(_with_folders(config))
+    raw["paths"] = {"reports": str(reports), "store": str(store)}
+    device = str((opened.run.get("environment") or {}).get("device") or "")
+    raw |= {"device": "cpu" if device == "cpu" else "auto", "jobs": options.jobs}
+    left_out = {
+        ArtifactId(stage).name: reason
+        for stage, reason in reasons(opened.run["problems"], "not applicable").items()
+        if ArtifactId(stage).kind == "explanations"
+        and ArtifactId(stage).name not in config["explainers"]
+    }
+    composed = Composed(raw, (), _origins(opened.run), tuple(folders()), left_out=left_out)
+    return validate(composed, options.trust, options.trust_types)
+
+
+def _origins(run: Mapping[str, Any]) -> dict[str, dict[str, Origin]]:
+    """Which parts a person named, as far as the run records it, so that it is told the same."""
+    named = {ArtifactId(entry["stage"]).name for entry in run["problems"] if entry.get("named")}
+    return {
+        group: {key: "config" if key in named else "set" for key in run["config"].get(group) or {}}
+        for group in MULTIPLE
+    }
+
+
+def _with_folders(value: Any) -> Any:
+    """The recorded config with the folders of this machine in the place of their variables."""
+    if isinstance(value, Mapping):
+        return {key: _with_folders(inside) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [_with_folders(inside) for inside in value]
+    return _FOLDER.sub(_folder_here, value) if isinstance(value, str) else value
+
+
+def _folder_here(match: re.Match[str]) -> str:
+    folder = os.environ.get(match[1], "")
+    if not folder:
+        raise DataError(
+            f"the run read files of a folder that it calls ${match[1]}, and that variable is not "
+            f"set; run again with {match[1]}=FOLDER in front, the folder that holds them"
+        )
+    return folder
+
+
+def _foreign(config: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """{part of the config: the package of its code}, of parts that are none of this package's."""
+    if not isinstance(config, Mapping):
+        return
+    package = str(config.get("_target_", OWN)).partition(".")[0]
+    if package != OWN:
+        yield place, package
+    for key, inside in config.items():
+        yield from _foreign(inside, f"{place}.{key}" if place else str(key))
+
+
+# --- what differs ---------------------------------------------------------------------------------
+
+
+def _compared(before: OpenRun, after: OpenRun, kept: Path | None) -> Reproduction:
+    patterns = tuple(map(str, before.run.get("volatile") or ()))
+    volatile = frozenset(
+        pattern.removeprefix("artifacts/").removesuffix("/*")
+        for pattern in patterns
+        if pattern.startswith("artifacts/measures/")
+    )
+    failed = sorted(_failed(after.run) - _failed(before.run))
+    return Reproduction(
+        files=_changed(before, after, "result", (*patterns, RUN)),
+        documents=_changed(before, after, "document", patterns),
+        differences=list(_differences(before.run, after.run)),
+        scores=moved_scores(before.results, after.results, volatile),
+        explanations=moved_explanations(before.results, after.results),
+        failed=failed,
+        folder=kept,
+    )
+
+
+def _failed(run: Mapping[str, Any]) -> set[str]:
+    return {entry["stage"] for entry in run["problems"] if entry["kind"] == "failed"}
+
+
+def _changed(before: OpenRun, after: OpenRun, kind: Any, aside: Iterable[str]) -> list[str]:
+    """Files of a class that are not the same bytes in both runs."""
+    first, second = (hash_files(run.folder, run.contents.of_class(kind)) for run in (before, after))
+    return [
+        name
+        for name in sorted(first.keys() | second.keys())
+        if first.get(name) != second.get(name)
+        and not any(fnmatch.fnmatch(name, pattern) for pattern in aside)
+    ]
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    first, second = (dict(flat_config(run["config"])) for run in (before, after))
+    for key in dict.fromkeys([*first, *second]):
+        old, new = first.get(key, ABSENT), second.get(key, ABSENT)
+        if old != new:
+            yield Difference("config", key, str(old), str(new))
+    if before["digests"]["data"] != after["digests"]["data"]:
+        pair = (run["digests"]["data"][:12] for run in (before, after))
+        yield Difference("data", "digest", *pair)
+    yield from _code(before, after)
+    yield from _versions(before, after["versions"])
+    yield from _machine(before, after["environment"])
+
+
+def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    """Stages whose keys differ: keys are made from config, data, code and libraries."""
+    plans: list[Mapping[str, str]] = [before["plan"], after["plan"]]
+    names = list(dict.fromkeys([*plans[0], *plans[1]]))
+    changed = [name for name in names if plans[0].get(name) != plans[1].get(name)]
+    if changed:
+        more = len(changed) - _SHOWN
+        shown = ", ".join(changed[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        yield Difference(
+            "code", "stages by other code, libraries or inputs", shown, f"of {len(names)}"
+        )
+
+
+def _versions(before: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[Difference]:
+    recorded: Mapping[str, str] = before["versions"]
+    for name in dict.fromkeys([*recorded, *now]):
+        old, new = recorded.get(name, ABSENT), now.get(name, ABSENT)
+        if old != new:
+            yield Difference("version", name, old, new)
+
+
+def _machine(
+    before: Mapping[str, Any], now: Mapping[str, Any] | None = None
+) -> Iterator[Difference]:
+    recorded: Mapping[str, Any] = before.get("environment") or {}
+    present = now or environment(str(recorded.get("device", "")))
+    for name in dict.fromkeys([*recorded, *present]):
+        old, new = recorded.get(name, ABSENT), present.get(name, ABSENT)
+        if old != new:
+            yield Difference("machine", name, str(old), str(new))

@@ -1,0 +1,113 @@
+"""Rows that were not in the data, explained by the stored model of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from deepseek_report.cli.dispatch import run
+from tests.real_runs import small_results
+
+
+@pytest.fixture
+def rows(small_run: Any, tmp_path: Path) -> Path:
+    """The first two rows of the test part, as a person would write them."""
+    results = small_results(small_run)
+    table = {
+        feature.label: [feature.display(value) for value in results.test.inputs[:2, at]]
+        if feature.categories
+        else results.test.inputs[:2, at].tolist()
+        for at, feature in enumerate(results.schema.features)
+    }
+    path = tmp_path / "rows.csv"
+    pd.DataFrame(table).to_csv(path, index=False)
+    return path
+
+
+def explained(small_run: Any, rows: Path, *more: str) -> int:
+    store = ("--store", str(small_run.store))
+    return run(["explain-case", str(small_run.folder), "--row", str(rows), *store, *more])
+
+
+def test_a_row_of_the_test_part_gets_the_answer_that_the_run_gave(
+    small_run: Any, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explained(small_run, rows, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    predictions = small_results(small_run).predictions
+    assert answer["threshold"] == pytest.approx(predictions.threshold)
+    for case, at in zip(answer["cases"], range(2), strict=True):
+        assert case["probability"] == pytest.approx(predictions.scores[at], abs=2e-4)
+        assert case["decided"] == predictions.decisions[at]
+        assert case["truth"] == ""
+        steps = case["waterfall"]
+        total = steps["base"] + sum(bar[2] for bar in steps["bars"]) + steps["rest"][1]
+        assert total + steps["gap"] == pytest.approx(steps["end"], abs=1e-3)
+        assert case["what_if"]["start"][0] == pytest.approx(predictions.scores[at], abs=2e-4)
+        assert (case["codes"] is None) == (case["decided"] == 0)
+        assert len(case["like"]["heads"]) == 6
+
+
+def test_the_page_holds_the_rows_and_opens_nothing_else(
+    small_run: Any, rows: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    assert explained(small_run, rows, "--out", str(page)) == 0
+    text = page.read_text("utf-8")
+    assert 'id="cases"' in text
+    assert re.search(r"Cases explained by the model of run \w+", text)
+    assert len(re.findall(r"<tr>", text)) >= 3  # the list without scripts
+
+
+def test_without_its_store_the_command_says_what_is_missing(
+    small_run: Any, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "nothing"
+    arguments = ["explain-case", str(small_run.folder), "--row", str(rows), "--store", str(empty)]
+    assert run(arguments) == 1
+    assert "A run folder holds no model" in capsys.readouterr().err
+
+
+def test_another_model_under_the_same_key_is_refused(
+    small_run: Any, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    for stage in ("data", "training"):
+        shutil.copytree(small_run.store / stage, store / stage)
+    (weights,) = (store / "training").glob("*/weights.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    arguments = ["explain-case", str(small_run.folder), "--row", str(rows), "--store", str(store)]
+    assert run(arguments) == 1
+    assert "this is not the model that the run was made from" in capsys.readouterr().err
+
+
+def test_a_changed_run_folder_is_refused(
+    small_run: Any, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(small_run.folder, folder)
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    record["config"]["model"]["_target_"] = "os.system"
+    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    store = str(small_run.store)
+    assert run(["explain-case", str(folder), "--row", str(rows), "--store", store]) in (1, 2)
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert "not those that the run wrote" in error or "outside the trusted packages" in error
+
+
+def test_a_row_that_lacks_a_column_is_refused_with_the_nearest(
+    small_run: Any, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = rows.read_text("utf-8").replace("Credit limit", "Credit limits")
+    rows.write_text(text, "utf-8")
+    assert explained(small_run, rows) == 2
+    assert "did you mean" in capsys.readouterr().err
