@@ -85,7 +85,7 @@ def gravest_pairs(results: Results) -> list[Row]:
 
 
 def told_pair(results: Results, *, crossings: bool) -> Row | None:
-    """The two groups that stand for all decisions: of the gravest verdict the lowest ratio.
+    """The two groups that stand for all decisions: those that the first finding on them names.
 
     None where no pair is judged. Pictures name the same pair as findings and tables.
     """
@@ -94,7 +94,14 @@ def told_pair(results: Results, *, crossings: bool) -> Row | None:
         for row in rows(results, "impact_ratio", "pairs")
         if row["verdict"] != TOO_FEW and is_crossing(row) == crossings
     ]
-    return _gravest(judged) if judged else None
+    if not judged:
+        return None
+    names = dict.fromkeys(row["attribute"] for row in judged)
+    gravest = [_gravest([row for row in judged if row["attribute"] == name]) for name in names]
+    worst = _gravest(gravest)
+    if worst["verdict"] == "clear below" or worst["verdict"] not in _GRAVITY:
+        return worst
+    return min((row for row in gravest if row["verdict"] in _GRAVITY), key=_least_sure)
 
 
 def _is_explained(crossing: Row, singles: Sequence[Row]) -> bool:

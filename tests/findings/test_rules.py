@@ -632,6 +632,16 @@ def test_a_broken_promise_points_to_the_measure_that_holds_its_number(run, score
     assert finding.section == "performance"
 
 
+def test_pictures_name_the_pair_that_the_finding_on_decisions_names_first(run) -> None:
+    wide = pair(verdict="below but uncertain", ratio=0.73, low=0.53, high=0.93, p_adjusted=0.05)
+    sure = pair("men", "above but uncertain", 0.82, low=0.79, high=0.85, p_adjusted=0.005)
+    sure |= {"attribute": "sex", "attribute_label": "Sex"}
+    results = run.measure("impact_ratio", pairs=[wide, sure]).results()
+    (finding,) = rules_groups.impact(results)
+    told = rules_groups.told_pair(results, crossings=False)
+    assert told["level"] == finding.values["pairs"][0]["level"] == "men"
+
+
 def refit(**fields):
     ends = {"gap": 0.061, "gap_change": -0.062, "score_change": -0.001}
     row = {"inputs": "Sex", "why": "sensitive", "attribute": "sex", "metric": "roc_auc"}
