@@ -14,8 +14,9 @@ from deepseek_report.artifacts.storage.files import load_json, save_json
 Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 Side = Literal["at_least", "at_most"]
 _FILE = "conclusions.json"
-#: Of what is stored; an earlier one holds findings whose values today's sentences do not know.
-FORMAT_VERSION = 2
+#: Of what is stored. One more wherever a finding gets a value that its sentences need: what an
+#: earlier version concluded is then concluded anew, since its values would leave gaps.
+FORMAT_VERSION = 3
 
 #: What a method may be used for.
 #: amounts, order : the reasons of each case, with their amounts or in their order alone.

@@ -15,6 +15,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "check": _COMPOSING,
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
     "verify": ("--expect", "--help"),
+    "watch": (*_COMPOSING, "--board", "--port", "--once"),
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
     ),

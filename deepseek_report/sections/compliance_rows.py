@@ -79,7 +79,8 @@ def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -
             for key, when in text.applies_from.items()
         ],
         "checked": text.checked.isoformat(),
-        "banners": [banner.as_message(text) for banner in part.banners],
+        # That no age is judged is told once, for all frameworks.
+        "banners": [banner.as_message(text) for banner in part.banners if banner.kind != "undated"],
         "notes": list(text.notes),
         "sources": [
             {"ref": source.ref, "kind": source.kind, "url": source.url} for source in text.sources

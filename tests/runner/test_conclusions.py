@@ -25,7 +25,13 @@ from deepseek_report.store import Store
 #: An experiment of which only the language counts.
 EXPERIMENT = SimpleNamespace(multiple={}, single={"report": SimpleNamespace(language="en")})
 #: Pictures that speak of the verdicts on explainers.
-READING = {"pictures/beeswarm", "pictures/case_contributions", "pictures/deletion_curves"}
+READING = {
+    "pictures/attribution_by_value",
+    "pictures/beeswarm",
+    "pictures/case_contributions",
+    "pictures/deletion_curves",
+    "pictures/feature_effects",
+}
 THRESHOLD = "report.thresholds=[{metric: roc_auc, at_least: 0.6, set_by: us, why: test}]"
 
 
@@ -126,3 +132,10 @@ def test_what_cannot_be_applied_is_part_of_the_plan_and_changes_no_key(
     run.done(StageOutcome("training", tmp_path, cached=True))
     run.done(StageOutcome("measures/sweep", reason="two classes", applicable=False, cached=True))
     assert run.as_made(Stage("conclusions", "k", ("training", "measures/sweep"))).key == "k"
+
+
+def test_what_an_earlier_version_concluded_is_concluded_anew(results: Results) -> None:
+    held = replace(results.conclusions, format_version=1, findings=())
+    older = replace(results)
+    vars(older)["conclusions"] = held  # as if it had been read
+    assert conclusions_of(older).findings == conclude(results).findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
@@ -80,7 +81,7 @@ class Draft:
     def findings(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first."""
         mine = [finding for finding in all_findings(self.results) if finding.section == self.name]
-        return [self.words.finding(finding) for finding in mine]
+        return _said_once([self.words.finding(finding) for finding in mine])
 
     def content(self, needs: frozenset[str], uses: frozenset[str] = frozenset()) -> SectionContent:
         """The finished section.
@@ -123,6 +124,16 @@ class Draft:
         reason = readable_reason(self.words, artifact, why)
         part = self.words.artifact(artifact)
         return self.words.text("missing_parts.named", parts=[part], reason=reason)
+
+
+def _said_once(findings: Iterable[WordedFinding]) -> list[WordedFinding]:
+    """The findings, of which the gravest alone says why it matters where several say the same."""
+    reasons: set[str] = set()
+    worded = []
+    for finding in findings:
+        worded.append(replace(finding, why="") if finding.why in reasons else finding)
+        reasons.add(finding.why)
+    return worded
 
 
 def _unique(texts: Iterable[str]) -> list[str]:
