@@ -160,13 +160,16 @@ class MethodGap:
     def within(self, region: float) -> float:
         """Probability that the difference is smaller than ± region, given these runs.
 
-        By Student's t around the difference, which is the posterior for flat priors.
+        By Student's t around the difference, which is the posterior for flat priors; 0 or 1 where
+        neither seeds nor rows move it.
 
         Reference: Benavoli et al. 2017, jmlr.org/papers/v18/16-305.html (region of practical
         equivalence).
         """
         from scipy.special import stdtr
 
+        if self.error == 0:
+            return float(abs(self.difference.value) < region)
         low, high = ((end - self.difference.value) / self.error for end in (-region, region))
         return float(stdtr(self.freedom, high) - stdtr(self.freedom, low))
 
