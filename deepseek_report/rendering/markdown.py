@@ -153,7 +153,7 @@ def one_line(text: str) -> Markdown:
 
 def file_link(path: str) -> Markdown:
     """A link to a file of the run folder, named by its path; in print the path alone stands."""
-    return Markdown(f"[{escape(path)}]({path}){{.file}}")
+    return Markdown(f"[{inline_code(path)}]({path}){{.file}}")
 
 
 def plain(text: str) -> str:

@@ -217,7 +217,7 @@
       const { heads, rows, text, glances, words: texts } = page.like;
       const pictures = glances.map((small) => glance(small, true));
       const first = pictures.some(Boolean) ? [["", "", ...pictures]] : texts.some(Boolean) ? [[phrase("text"), "", ...texts]] : [];
-      return part(phrase("like"), paragraph(text), table(["", ...heads], [...first, ...rows], phrase("like"), "beside"));
+      return part(phrase("like"), paragraph(text), table(["", ...heads], [...first, ...rows], phrase("like"), "alike"));
     };
     const pairOf = (page) => {
       if (!page.pair) return null;

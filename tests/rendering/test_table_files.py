@@ -62,7 +62,7 @@ def test_a_long_table_shows_its_first_rows_and_links_all_of_them(tmp_path: Path)
     text = written(tmp_path, rows(9))
     assert "| row 2 " in text
     assert "| row 3 " not in text
-    assert "3 of 9 rows; all of them: [tables/many.html](tables/many.html){.file}" in text
+    assert "3 of 9 rows; all of them: [`tables/many.html`](tables/many.html){.file}" in text
     with (tmp_path / "run" / "tables" / "many.csv").open(encoding="utf-8", newline="") as stream:
         assert [row["n"] for row in csv.DictReader(stream)] == [str(at) for at in range(9)]
 
@@ -75,7 +75,7 @@ def test_a_table_that_is_barely_too_long_is_shown_whole(tmp_path: Path) -> None:
 
 def test_a_table_that_is_a_file_is_named_with_its_length(tmp_path: Path) -> None:
     text = written(tmp_path, rows(9))
-    assert "Kept aside: 9 rows, [tables/aside.html](tables/aside.html){.file}" in text
+    assert "Kept aside: 9 rows, [`tables/aside.html`](tables/aside.html){.file}" in text
     assert "{#tbl-aside}" not in text
 
 
