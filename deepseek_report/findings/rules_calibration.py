@@ -49,7 +49,7 @@ def calibration(results: Results) -> list[Finding]:
     return [
         Finding(
             id="calibration",
-            severity="info" if message == "calibration_good" else grade,
+            severity=grade if message == "calibration_off" else "info",
             message=message,
             values={
                 "error": estimates.of_score(error),
