@@ -23,7 +23,11 @@ from deepseek_report.findings.records import (
     unit_of,
 )
 from deepseek_report.findings.severity import severity, size_of
-from deepseek_report.findings.tested_advice import refits_of, without_suspects
+from deepseek_report.findings.tested_advice import (
+    NOTHING_TRIED,
+    refits_of,
+    without_suspects,
+)
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates
@@ -76,7 +80,7 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
             "grave": alike[0].severity == "high",
             "slight": alike[0].severity == "info",
             "area": estimates.of_score(area) if area else None,
-            **(without_suspects(results) if is_leak else {}),
+            **(without_suspects(results) if is_leak else NOTHING_TRIED),
             **cues,
         },
         evidence=("data", *judged, *(refits_of(results) if is_leak else ())),

@@ -26,7 +26,11 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.rules_groups import gravest
 from deepseek_report.findings.severity import severity, severity_of_gap
-from deepseek_report.findings.tested_advice import refits_of, without_attributes
+from deepseek_report.findings.tested_advice import (
+    NOTHING_TRIED,
+    refits_of,
+    without_attributes,
+)
 from deepseek_report.metrics.fairness.direct_use import SEPARATOR
 from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
 from deepseek_report.statistics.intervals import holm
@@ -56,7 +60,9 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
     scores = sorted(scores, key=lambda score: -ends(score)[0])
     used = [_use_of(results, score) for score in scores]
     attributes = [score.attribute for score in scores]
-    tried = without_attributes(results, attributes) if message == "direct_use" else {}
+    tried = NOTHING_TRIED
+    if message == "direct_use":
+        tried = without_attributes(results, attributes)
     return Finding(
         id=message,
         severity=gravest(_severity_of_use(score) for score in scores),

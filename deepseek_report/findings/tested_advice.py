@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
@@ -17,6 +18,10 @@ from deepseek_report.wording.of_results import words_of
 _METRIC = "without_inputs"
 #: The plain predictor that stands for the model, which is not refitted.
 _REFITTED = "gradient_boosting"
+
+
+#: Values of a finding whose text has a place for what was tried, where nothing is advised.
+NOTHING_TRIED: Mapping[str, Any] = MappingProxyType({"tried": "", "tested": []})
 
 
 def without_attributes(results: Results, attributes: Collection[str]) -> dict[str, Any]:

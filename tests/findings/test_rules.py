@@ -632,6 +632,13 @@ def test_a_broken_promise_points_to_the_measure_that_holds_its_number(run, score
     assert finding.section == "performance"
 
 
+@pytest.mark.parametrize(("grade", "is_tried"), [("high", True), ("medium", True), ("info", False)])
+def test_what_may_hold_the_answer_is_tried_without_where_that_is_grave(run, say, grade, is_tried):
+    run.data([DataIssue("near_leak", grade, "“a” gives the label away.", {"places": 1})])
+    (finding,) = rules_data.issues(run.results())
+    assert ("not tried in this run" in say(finding)) == is_tried
+
+
 def test_pictures_name_the_pair_that_the_finding_on_decisions_names_first(run) -> None:
     wide = pair(verdict="below but uncertain", ratio=0.73, low=0.53, high=0.93, p_adjusted=0.05)
     sure = pair("men", "above but uncertain", 0.82, low=0.79, high=0.85, p_adjusted=0.005)
