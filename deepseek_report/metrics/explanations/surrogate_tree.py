@@ -40,6 +40,7 @@ class SurrogateTree(ModelMetric):
     model, not the model, and no better than its fidelity.
 
     depth, leaves : of the tree, at most. rows : of the training part that the model is asked about.
+    n_resamples : draws for bootstrap intervals.
 
     Reference: Craven & Shavlik 1995 (trees extracted from networks).
     """

@@ -32,7 +32,7 @@ class RankingCurves(ClassMetric):
     that share where so much of the class is found. Cases of one score count as one group, of which
     a part is taken in proportion. Intervals are pointwise, from a bootstrap of instances.
 
-    points : of precision, evenly over the share found.
+    points : of precision, evenly over the share found. n_resamples : draws for bootstrap intervals.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
