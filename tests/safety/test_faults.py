@@ -25,7 +25,7 @@ from deepseek_report.artifacts.storage.files import (
     save_json,
     save_table,
 )
-from deepseek_report.runner.execution import computing
+from deepseek_report.runner.execution import computing, open_plan
 from deepseek_report.runner.execution import execute as module
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import Stage
@@ -134,8 +134,8 @@ def stage_work(task: Any, folder: Path, progress: Any) -> None:
 def with_tiny_stages(patch: pytest.MonkeyPatch) -> None:
     """Stages of no data and no model, of which nothing can be checked or foretold."""
     patch.setattr(computing, "run_stage", stage_work)
-    patch.setattr(module, "_check_against_data", lambda experiment, folder: None)
-    patch.setattr(module._Run, "tell_cost", lambda self: None)
+    patch.setattr(open_plan.OpenPlan, "check_against_data", lambda self, folder: None)
+    patch.setattr(module._Schedule, "tell_cost", lambda self: None)
 
 
 def run(place: Path) -> None:

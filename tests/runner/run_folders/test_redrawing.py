@@ -98,15 +98,16 @@ def _keys(language: str) -> dict[str, str]:
     return {stage.id: stage.key for stage in make_plan(experiment)}
 
 
-@pytest.mark.usefixtures("catalogs")
 def test_the_texts_of_the_language_are_in_the_keys_of_conclusions_and_pictures_alone(
-    tmp_path: Path,
+    marked_catalogs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    own = shutil.copytree(marked_catalogs, tmp_path / "catalogs")
+    monkeypatch.setenv(CATALOGS, str(own))
     english, marked = _keys("en"), _keys(LANGUAGE)
     worded = {stage for stage in english if stage.startswith(("pictures/", "conclusions"))}
     assert {stage for stage, key in english.items() if marked[stage] != key} == worded
 
-    path = tmp_path / "catalogs" / f"{LANGUAGE}.yaml"
+    path = own / f"{LANGUAGE}.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("Loss", "Cost"), encoding="utf-8")
     mended = _keys(LANGUAGE)
     assert {stage for stage, key in marked.items() if mended[stage] != key} == worded
