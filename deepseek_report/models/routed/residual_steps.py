@@ -83,7 +83,7 @@ def head_parts(
     """
     pooled = pool(heads).unflatten(1, (attention.count, -1))
     weights = attention.output.weight.unflatten(1, (attention.count, -1))
-    added = torch.einsum("inh,wnh->inw", pooled, weights)
+    added = torch.einsum("iab,wab->iaw", pooled, weights)
     flat = routes.flatten(1)
     return [
         ResidualPart(
