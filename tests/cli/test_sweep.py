@@ -108,10 +108,7 @@ def test_a_failed_shared_stage_fails_every_job_that_needs_it_without_another_try
 
 
 def test_a_job_that_fails_does_not_stop_the_others_and_the_comparison_says_why(
-    small_run: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     real = sweeping.write_run
 
@@ -126,7 +123,7 @@ def test_a_job_that_fails_does_not_stop_the_others_and_the_comparison_says_why(
     monkeypatch.setattr(sweeping, "write_run", some_fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     titles = "report.title=Bad,Broken,Good,Better"
-    assert run(["-m", *small_run.overrides(tmp_path / "r"), titles]) == 2
+    assert run(["-m", *small(tmp_path / "r", titles)]) == 2
     captured = capsys.readouterr()
     assert "job 1: this file cannot be used" in captured.err
     assert "job 2: ZeroDivisionError: nobody foresaw it" in captured.err
@@ -168,10 +165,7 @@ def test_the_problems_of_all_jobs_are_told_before_anything_runs(
 
 
 def test_a_stopped_sweep_tells_what_is_done(
-    small_run: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     real = sweeping.write_run
 
@@ -181,7 +175,7 @@ def test_a_stopped_sweep_tells_what_is_done(
         return real(prepared, execution)
 
     monkeypatch.setattr(sweeping, "write_run", stops)
-    assert run(["-m", *small_run.overrides(tmp_path), "report.title=First,Second"]) == 130
+    assert run(["-m", *small(tmp_path, "report.title=First,Second")]) == 130
     assert "1 of 2" in capsys.readouterr().out.strip().splitlines()[-1]
 
 

@@ -645,8 +645,8 @@ def test_pictures_name_the_pair_that_the_finding_on_decisions_names_first(run) -
     sure |= {"attribute": "sex", "attribute_label": "Sex"}
     results = run.measure("impact_ratio", pairs=[wide, sure]).results()
     (finding,) = rules_groups.impact(results)
-    told = rules_groups.told_pair(results, crossings=False)
-    assert told["level"] == finding.values["pairs"][0]["level"] == "men"
+    pair_named = rules_groups.told_pair(results, crossings=False)
+    assert pair_named["level"] == finding.values["pairs"][0]["level"] == "men"
 
 
 def refit(**fields):

@@ -120,7 +120,7 @@ def check(folder: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None
     }, damage
 
 
-@pytest.mark.parametrize("number", range(600 if LONG else 3))
+@pytest.mark.parametrize("number", range(600 if LONG else 2))
 @pytest.mark.parametrize("name", [*RECORDS, "artifacts"])
 def test_damage_that_the_manifests_do_not_know_of(
     small_run: Any, tmp_path: Path, name: str, number: int, capsys: pytest.CaptureFixture[str]

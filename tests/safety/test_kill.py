@@ -35,7 +35,7 @@ PARTS = (
     "frameworks=[]",
     "report.thresholds=[]",
 )
-CHAINS, KILLS = (10, 20) if os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long" else (1, 5)
+CHAINS, KILLS = (10, 20) if os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long" else (1, 3)
 #: Seconds after which a run that writes nothing more is given up.
 _PATIENCE = 300
 

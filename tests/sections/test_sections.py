@@ -411,7 +411,7 @@ def test_the_command_quotes_what_a_shell_would_read(full):
 def test_the_resolved_config_is_a_file_that_the_page_links(full, tmp_path):
     content = ReproducibilitySection().content(full)
     text = write_qmd(full, [content], ReportOptions(), tmp_path).path.read_text("utf-8")
-    assert "[config.yaml](config.yaml){.file}" in text
+    assert "[`config.yaml`](config.yaml){.file}" in text
 
 
 def test_groups_too_small_to_compare_are_not_called_equal(run):

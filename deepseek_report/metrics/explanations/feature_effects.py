@@ -28,6 +28,7 @@ from deepseek_report.statistics.accumulated_effects import (
     averaged,
 )
 from deepseek_report.statistics.ranking import spearman
+from deepseek_report.tasks import task_of
 
 #: The effect of a number is computed between these quantiles of the training part.
 _TAIL = 0.01
@@ -150,7 +151,7 @@ class FeatureEffects(ModelMetric):
         return Measurement(
             tables={
                 "effects": pd.DataFrame(
-                    [part.ends(is_number=schema.target.is_number) for part in parts]
+                    [part.ends(is_number=not task_of(schema.target).decides) for part in parts]
                 ),
                 "curves": stacked([part.curve_table() for part in parts]),
                 "density": stacked([part.density() for part in parts]),

@@ -25,6 +25,7 @@ from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE, rate
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 from deepseek_report.statistics.small_trees import SmallTree, SplitColumn, TreeNode, split_columns
+from deepseek_report.tasks import task_of
 
 #: Share of the sampled rows that a leaf holds at least, and rows.
 _LEAST_SHARE, _FEWEST = 0.01, 10
@@ -92,7 +93,7 @@ class SurrogateTree(ModelMetric):
         schema, target = data.schema, data.schema.target
         sample = sampled(data.train.inputs, self.rows, context.seed)
         outputs = context.classifier.probabilities(sample)[:, target.explained]
-        of_test = p.values if target.is_number else p.scores
+        of_test = p.scores if task_of(target).decides else p.values
         if not (np.ptp(outputs) > 0 and np.ptp(of_test) > 0):
             raise NotApplicableError(message("refusals.constant_output"))
         fewest = max(_FEWEST, math.ceil(_LEAST_SHARE * len(sample)))
@@ -184,7 +185,7 @@ def _split(node: TreeNode, feature: Feature) -> str:
 
 def _rules(tree: SmallTree, schema: Schema, passes: Any, outputs: Floats) -> pd.DataFrame:
     """Each leaf by the conditions on the way to it, the lowest value first."""
-    is_number = schema.target.is_number
+    is_number = not task_of(schema.target).decides
     value, model = ("value", "model") if is_number else ("value_share", "model_share")
     rows = []
     for place in tree.leaves:

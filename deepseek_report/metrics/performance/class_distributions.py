@@ -134,9 +134,11 @@ class _Classes:
         target, labels = dataset.schema.target, (dataset.train.labels, dataset.test.labels)
         joined = np.concatenate(labels)
         strata = task_of(target).strata(joined, _BANDS)
-        names = _band_names(target, joined, strata) if target.is_number else target.classes
+        names = target.classes if task_of(target).decides else _band_names(target, joined, strata)
         train, test = np.split(strata, [len(labels[0])])
-        return cls(train, test, len(names) - 1 if target.is_number else target.explained, names)
+        return cls(
+            train, test, target.explained if task_of(target).decides else len(names) - 1, names
+        )
 
     @property
     def separated_name(self) -> str:

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import short, spoken
 from deepseek_report.visualizations.drawing.marks import (
@@ -83,7 +84,7 @@ class _View:
         shares = shares[shares["feature"].isin(separation["feature"])]
         classes = list(dict.fromkeys(shares["class"]))
         target = results.schema.target
-        separated = classes[-1] if target.is_number else target.explained_class
+        separated = target.explained_class if task_of(target).decides else classes[-1]
         return cls(shares, separation, separated, words_of(results))
 
     @property

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import short, spoken
 from deepseek_report.visualizations.drawing.marks import (
@@ -143,7 +144,7 @@ class _View:
             name: results.table("feature_effects", name) for name in ("curves", "density", "lines")
         }
         target = results.schema.target
-        space: OutputSpace = "value" if target.is_number else "probability"
+        space: OutputSpace = "probability" if task_of(target).decides else "value"
         order = _important(results, effects["feature"].tolist())[:most]
         parts = [
             _EffectPanel(

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import clean, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.read_results import required
@@ -103,7 +104,7 @@ class _View:
             results.score("surrogate_fidelity"),
             results.score("surrogate_agreement"),
             spoken(target.explained_class),
-            Scale.of(_Shares(not target.is_number), results),
+            Scale.of(_Shares(task_of(target).decides), results),
             words_of(results),
         )
 
