@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.cli.dispatch import run
+from deepseek_report.store import Store
 from tests.real_runs import small_results
 
 
@@ -80,7 +81,8 @@ def test_another_model_under_the_same_key_is_refused(
     store = tmp_path / "store"
     for stage in ("data", "training"):
         shutil.copytree(small_run.store / stage, store / stage)
-    (weights,) = (store / "training").glob("*/weights.safetensors")
+    plan = json.loads((small_run.folder / "run.json").read_text("utf-8"))["plan"]
+    weights = Store(store).folder("training", plan["training"]) / "weights.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(bytes(content))
