@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.cli.parsing import add_trust, make_parser
+from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
 
 
 def command(arguments: list[str]) -> int:
@@ -30,13 +30,7 @@ def command(arguments: list[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print what the page says as JSON")
     add_trust(parser)
-    parser.add_argument(
-        "--trust-type",
-        action="append",
-        default=[],
-        metavar="DOTTED.NAME",
-        help="a class or function that a skops file may hold, by its dotted path; repeatable",
-    )
+    add_trust_type(parser)
     options = parser.parse_args(arguments)
     from deepseek_report.runner.given_case_page import CaseRequest, write_case_page
     from deepseek_report.runner.run_folders.open_run import reading

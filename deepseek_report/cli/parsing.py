@@ -56,13 +56,7 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
             help="a folder of your own YAMLs, laid out like conf/",
         )
         add_trust(parser)
-        parser.add_argument(
-            "--trust-type",
-            action="append",
-            default=[],
-            metavar="DOTTED.NAME",
-            help="a class or function that a skops file may hold, by its dotted path; repeatable",
-        )
+        add_trust_type(parser)
     return parser
 
 
@@ -74,6 +68,17 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="PKG",
         help="a package whose classes a config or a run may name in _target_; may be repeated",
+    )
+
+
+def add_trust_type(parser: argparse.ArgumentParser) -> None:
+    """The option by which a person, and no file, says which types a skops file may hold."""
+    parser.add_argument(
+        "--trust-type",
+        action="append",
+        default=[],
+        metavar="DOTTED.NAME",
+        help="a class or function that a skops file may hold, by its dotted path; repeatable",
     )
 
 

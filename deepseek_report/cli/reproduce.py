@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from deepseek_report.cli.parsing import add_trust, make_parser
+from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
 from deepseek_report.errors import DeepseekReportError
 
 #: The exit code where there is nothing to compare: 1 and 3 say how far results moved.
@@ -58,13 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         help="say what would be done and what differs already; runs and imports nothing",
     )
     add_trust(parser)
-    parser.add_argument(
-        "--trust-type",
-        action="append",
-        default=[],
-        metavar="DOTTED.NAME",
-        help="a class or function that a skops file may hold, by its dotted path; repeatable",
-    )
+    add_trust_type(parser)
     return parser
 
 

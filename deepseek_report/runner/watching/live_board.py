@@ -94,7 +94,7 @@ class LiveBoard:
             self._promises = text
 
     def _show_explanation(self, results: Results, words: Wording, name: str, step: int) -> None:
-        explanation = results.explanations[name]
+        explanation = Explanation.load(results.paths[ArtifactId.explanation(name)])
         caption, shown = strongest(results, explanation, words, name)
         label = words.label("explainers", name)
         self.writer.add_image(f"explanations/{label}", bars(shown, words), step, dataformats="HWC")
