@@ -230,15 +230,14 @@ def test_paper_has_the_list_and_not_the_browser(real_page: Any) -> None:
 def test_without_scripts_a_short_list_of_the_cases_is_readable(
     driver: Any, real_page: Any, cases: Any
 ) -> None:
+    style = "return getComputedStyle(document.querySelector(arguments[0])).display"
+    height = "return document.querySelector('.case-browser').getBoundingClientRect().height"
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         real_page.open()
-        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
         rows = real_page.run("return document.querySelectorAll('.case-list tbody tr').length")
         assert rows == len(cases["pages"])
-        style = "return getComputedStyle(document.querySelector(arguments[0])).display"
         assert real_page.run(style, ".case-list") != "none"
-        height = "return document.querySelector('.case-browser').getBoundingClientRect().height"
         assert real_page.run(height) == 0
     finally:
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
