@@ -91,6 +91,15 @@ def subject_of(results: Results, verdict: Verdict) -> list[str]:
     return [part for part in (group, explainer, verdict.slice) if part]
 
 
+def promise_name(results: Results, verdict: Verdict) -> str:
+    """What was promised, in words: the metric, and in brackets what it is about."""
+    metric, subject = (
+        words_of(results).label("metrics", verdict.metric),
+        subject_of(results, verdict),
+    )
+    return f"{metric} ({', '.join(subject)})" if subject else metric
+
+
 def by_explainer(results: Results, metric: str) -> list[Score]:
     """The defined scores of a metric, one for each explainer but the random control."""
     return [

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
-from deepseek_report.findings.records import is_share, period_of, subject_of
+from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
@@ -160,11 +160,9 @@ def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> dict[str, Any]:
     numbers, share = draft.words.numbers, is_share(promise)
     write = numbers.percent if share else numbers.number
     measured = estimates.estimate(promise.value, promise.low, promise.high, promise.n)
-    metric = draft.words.label("metrics", promise.metric)
-    subject = subject_of(draft.results, promise)
     about = finding_of(promise, page)
     return {
-        "metric": f"{metric} ({', '.join(subject)})" if subject else metric,
+        "metric": promise_name(draft.results, promise),
         "promised": draft.text(
             f"promise.{promise.side}", bound=numbers.declared(promise.bound, as_percent=share)
         ),

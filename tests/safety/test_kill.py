@@ -27,7 +27,8 @@ from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 from deepseek_report.store import MANIFEST, hash_folder
 
-PARTS = (
+#: Few parts of each kind, so that a run is short.
+FEW_PARTS = (
     "explainers=[shap,random]",
     "metrics=[roc_auc,deletion]",
     "visualizations=[roc_curve]",
@@ -101,9 +102,9 @@ def kill_at(moment: int, place: Path, overrides: list[str], *, all_of_it: bool) 
 def test_runs_that_are_killed_at_any_moment_end_in_the_same_bytes(
     chain: int, small_run: Any, tmp_path: Path
 ) -> None:
-    undisturbed = finish([*small_run.overrides(tmp_path / "undisturbed"), *PARTS])
+    undisturbed = finish([*small_run.overrides(tmp_path / "undisturbed"), *FEW_PARTS])
     place = tmp_path / "killed"
-    common = ["debug=fast", "measure_time=false", *PARTS]
+    common = ["debug=fast", "measure_time=false", *FEW_PARTS]
     common += [f"paths.store={place / 'store'}", f"paths.reports={place / 'reports'}"]
     dice = random.Random(chain)
     total = 2 * len(content(undisturbed)) - 8  # most files are in the store first

@@ -16,19 +16,14 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.store import hash_folder
-from tests.safety.test_kill import kill_at
+from tests.safety.test_kill import FEW_PARTS, kill_at
 
 PARTS = (
     "debug=fast",
     "measure_time=false",
     "model=sklearn",
     "model.estimator=sklearn.linear_model.LogisticRegression",
-    "explainers=[shap,random]",
-    "metrics=[roc_auc,deletion]",
-    "visualizations=[roc_curve]",
-    "sections=[summary,performance]",
-    "frameworks=[]",
-    "report.thresholds=[]",
+    *FEW_PARTS,
     "seed=1,2",
 )
 CHAINS, KILLS = (5, 10) if os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long" else (1, 2)

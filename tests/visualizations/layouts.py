@@ -1,4 +1,8 @@
-"""Small made-up runs on texts, images and series, for the pictures of cases."""
+"""Small made-up runs on texts, images and series of shapes that no shipped data have.
+
+Several channels, parts of an image that may move, methods that differ in one test alone: for what
+does not hang on such a shape the tests read real runs.
+"""
 
 from __future__ import annotations
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.explanation import OutputSpace
-from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.errors import ArtifactError
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.drawing.read_results import leading, leading_for_cases
@@ -31,9 +30,10 @@ from deepseek_report.visualizations.performance.reliability import ReliabilityPi
 from deepseek_report.visualizations.performance.roc_curve import RocCurvePicture
 from deepseek_report.visualizations.performance.threshold_sweep import ThresholdSweepPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
+from tests.real_runs import with_measurement, with_score, with_table
 from tests.worded import refused
 
-from .layouts import concluded
+from .varied import concluded, copy_with, with_explanation
 from .wordings import draw
 
 Build = Callable[..., Results]
@@ -43,52 +43,171 @@ def plain(text: str) -> str:
     return text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
+def half(score: float, width: float) -> dict[str, float]:
+    """A value with its interval."""
+    return {"value": score, "low": score - width, "high": score + width}
+
+
+def set_rows(**columns: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Gives the first rows of a table these cells: lists, or one value for all rows."""
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        most = max((len(cells) for cells in columns.values() if isinstance(cells, list)), default=0)
+        return (table.head(most) if most else table).assign(**columns)
+
+    return change
+
+
+def losing(level: float) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The greatest share of decisions changes at this level of missing values."""
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        most = (table["perturbation"] == "missing") & np.isclose(table["level"], level)
+        assert most.sum() == 1, table[["perturbation", "level"]]
+        table["flipped"] = np.where(most, 0.12, 0.01)
+        return table
+
+    return change
+
+
+#: (picture, run, metric, what of it is changed, title)
+TITLES = [
+    (
+        RocCurvePicture(), "small",
+        lambda run: with_score(run, "roc_auc", "roc_auc", **half(0.772, 0.012)),
+        "ranks a “default” above another case in 77.2 % (76.0–78.4 %) of pairs",
+    ),
+    (
+        TrainingCurvesPicture(), "small",
+        lambda run: copy_with(
+            run, training={**run.training, "best_epoch": 9, "epochs": 12},
+            history=pd.concat([run.history] * 12).assign(epoch=range(1, 13)),
+        ),
+        "in epoch 9 of 12",
+    ),
+    (
+        ReliabilityPicture(), "small",
+        lambda run: with_score(
+            run, "expected_calibration_error", "expected_calibration_error", value=0.024
+        ),
+        "probabilities are off by 2.4 points on average",
+    ),
+    (
+        GroupRatesPicture(), "small",
+        lambda run: with_table(
+            run, "impact_ratio", "pairs",
+            set_rows(attribute="sex", attribute_label="Sex", level=["men"], reference="women",
+                     ratio=0.93, low=0.9, high=0.96, verdict="clear above", crossing=False),
+        ),
+        "their ratio is clearly above 0.8",
+    ),
+    (
+        SlicesPicture(), "small",
+        lambda run: with_table(
+            run, "slices", "slices",
+            set_rows(n=[420], error_rate=0.45, low=0.4, high=0.51, rest_error_rate=0.18,
+                     expected_error_rate=0.18, p_adjusted=0.001, kind="unexpected"),
+        ),
+        "45.0 % of 420 decisions are wrong; 18.0 % were to be expected",
+    ),
+    (
+        LearningCurvePicture(), "small",
+        lambda run: with_score(
+            run, "learning_curve", "learning_curve_gain", **half(0.0036, 0.005)
+        ),
+        "changed the AUC by 0.0036: whether more rows would help is uncertain",
+    ),
+    (
+        AgreementPicture(), "small",
+        lambda run: with_table(
+            run, "explainer_agreement", "pairs",
+            set_rows(explainer_a=["shap", "shap"], explainer_b=["lime", "attention_rollout"],
+                     spearman=[0.85, 0.2], low=0.1, high=0.9),
+        ),
+        "SHAP and LIME agree most (0.85), SHAP and attention rollout least (0.20)",
+    ),
+    (
+        RobustnessPicture(), "small",
+        lambda run: with_table(run, "robustness", "perturbations", losing(0.2)),
+        "at level 0.2 changes the most decisions: 12.0 %",
+    ),
+    (
+        LayerProfilePicture(), "profile",
+        lambda run: with_table(
+            run, "layer_profile", "layers",
+            lambda layers: layers.assign(share=np.where(
+                layers["layer"] == "layers.0.experts", 0.329, 0.1)),
+        ),
+        "“layer 1, experts” takes 32.9 % of the time",
+    ),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("picture", "title"),
-    [
-        (
-            RocCurvePicture(),
-            "ranks a “default” above another case in 77.2 % (76.0–78.4 %) of pairs",
-        ),
-        (TrainingCurvesPicture(), "in epoch 9 of 12; training on gains nothing"),
-        (ReliabilityPicture(), "probabilities are off by 2.4 points on average, mostly too high"),
-        (
-            GlobalImportancePicture(),
-            "Repayment status in September matters most to every explainer",
-        ),
-        (BeeswarmPicture(), "SHAP: high values of Repayment status in September raise the output"),
-        (
-            DeletionCurvesPicture(),
-            "SHAP finds what the model relies on best; attention rollout is not to be trusted",
-        ),
-        (
-            GroupRatesPicture(),
-            "80.0 % of “55 or more”, 86.0 % of “45–54”, 6.0 points apart; their ratio is clearly "
-            "above 0.8",
-        ),
-        (
-            ThresholdSweepPicture(),
-            "At the threshold 0.31 the model finds 56.6 % of “default”; 45.7 %",
-        ),
-        (SlicesPicture(), "45.0 % of 420 decisions are wrong; 18.0 % were to be expected"),
-        (
-            LearningCurvePicture(),
-            "changed the AUC by 0.0036: whether more rows would help is uncertain",
-        ),
-        (
-            AgreementPicture(),
-            "SHAP and LIME agree most (0.850), input × gradient and attention rollout",
-        ),
-        (RobustnessPicture(), "Values missing at level 0.4 changes the most decisions: 12.0 %"),
-        (LayerProfilePicture(), "“layer 1, experts” takes 32.9 % of the time"),
-        (AttentionMapsPicture(), "Layer 1 prefers summary"),
-    ],
-    ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
-)  # fmt: skip
+    ("picture", "name", "change", "title"),
+    TITLES,
+    ids=[type(row[0]).__name__ for row in TITLES],
+)
 def test_the_title_states_the_finding_with_its_numbers(
-    picture: RocCurvePicture, title: str, build: Build
+    picture: Any, name: str, change: Callable[[Results], Results], title: str, build: Build
 ) -> None:
-    assert title in plain(draw(picture, build())[0].title)
+    assert title in plain(draw(picture, change(build(name)))[0].title)
+
+
+def test_importance_is_titled_by_the_feature_that_is_first_of_every_explainer(build: Build) -> None:
+    def first(table: pd.DataFrame) -> pd.DataFrame:
+        top = table["feature"] == "PAY_0"
+        size = table["mean_absolute"].where(~top, 2 * table["mean_absolute"].max())
+        return table.assign(mean_absolute=size, rank=size.rank(ascending=False), share=size)
+
+    results = build()
+    for explainer in results.explainers_of("importance"):
+        results = with_table(results, "importance", "importance", first, explainer)
+    title = draw(GlobalImportancePicture(), results)[0].title
+    assert "Repayment status in September 2005 matters most to every explainer" in title
+
+
+def test_of_the_methods_the_best_and_one_that_is_not_to_be_trusted_are_told(build: Build) -> None:
+    results = build()
+    for metric in ("deletion_effect", "insertion_effect", "own_case_effect"):
+        changed = results.measurement("faithfulness_effect")
+        assert changed is not None
+        scores = tuple(
+            replace(score, **half(0.9 if score.explainer == "shap" else 0.05, 0.02))
+            if score.metric == metric
+            else score
+            for score in changed.scores
+        )
+        results = with_measurement(results, "faithfulness_effect", replace(changed, scores=scores))
+    learnt = half(0.1, 0.02)
+    for explainer in results.explainers_of("parameter_randomisation"):
+        if results.find("randomisation_correlation", explainer=explainer):
+            results = with_score(
+                results, "parameter_randomisation", "randomisation_correlation", explainer, **learnt
+            )
+    results = concluded(results)
+    title = draw(DeletionCurvesPicture(), results)[0].title
+    assert title.startswith("SHAP finds what the model relies on best")
+
+
+def test_attention_is_titled_by_what_each_layer_prefers(build: Build) -> None:
+    results = build()
+    known = results.measurement("attention")
+    assert known is not None
+    mean = 0.5 * known.arrays["mean"]
+    mean[..., 0] += 0.5
+    changed = replace(known, arrays={**known.arrays, "mean": mean})
+    title = draw(AttentionMapsPicture(), with_measurement(results, "attention", changed))[0].title
+    assert "Layer 1 prefers summary" in title
+
+
+def test_a_threshold_is_titled_by_what_it_finds_and_what_it_costs(build: Build) -> None:
+    results = build()
+    known = results.predictions
+    right = ((known.decisions == 1) & (known.labels == 1)).sum()
+    shares = [100 * right / (cells == 1).sum() for cells in (known.labels, known.decisions)]
+    title = plain(draw(ThresholdSweepPicture(), results)[0].title)
+    assert "the model finds {:.1f} % of “default”; {:.1f} %".format(*shares) in title
 
 
 def test_the_routing_title_multiplies_the_greatest_weight_by_the_number_of_heads(
@@ -97,7 +216,8 @@ def test_the_routing_title_multiplies_the_greatest_weight_by_the_number_of_heads
     results = build()
     routes = results.table("route_entropy", "routes")
     assert routes is not None
-    times = 8 * routes["weight"].max()
+    heads = routes.groupby(["layer", "branch"]).size().sum() // routes["layer"].nunique()
+    times = heads * routes["weight"].max()
     assert f"{times:.2f} times an even weight" in draw(RoutingPicture(), results)[0].title
 
 
@@ -105,16 +225,14 @@ def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_w
     build: Build,
 ) -> None:
     results = build()
-    first, place = (
-        draw(CaseContributionsPicture("shap"), results)[0],
-        results.cases.roles["most_certain_right"],
-    )
+    first = draw(CaseContributionsPicture("shap"), results)[0]
+    place = next(iter(results.cases.roles.values()))
     values = results.explanations["shap"].values[place]
     top = int(np.abs(values).argmax())
     feature = results.schema.features[top]
     shown = feature.display(results.explanations["shap"].inputs[place][top])
     assert f"“{feature.label}: {shown}”" in first.title
-    assert f"{abs(values[top]):.2f}" in first.title
+    assert f"{100 * abs(values[top]):.1f}" in first.title
 
 
 def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
@@ -124,11 +242,10 @@ def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
     view = bar_view(results, "shap", 3, 8)
     total = results.explanations["shap"].values[3].sum()
     assert sum(bar.effect for bar in view.bars) == pytest.approx(total)
-    assert view.base == pytest.approx(1 / (1 + np.exp(1.3)))
 
 
 def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> None:
-    title = draw(DeletionCurvesPicture(), build(gaps=True))[0].title
+    title = draw(DeletionCurvesPicture(), build(kind="gaps"))[0].title
     assert title == "No explainer is shown to find what the model relies on, case by case"
 
 
@@ -144,47 +261,41 @@ def test_a_missing_table_says_which_metric_to_add(build: Build) -> None:
         draw(SlicesPicture(), Results(paths, {}))
 
 
-def test_reliability_of_three_classes_is_about_the_most_probable_one(
-    build: Build, tmp_path: Path
-) -> None:
+def test_reliability_of_three_classes_is_about_the_most_probable_one(build: Build) -> None:
     full, rng = build(), np.random.default_rng(0)
     target = replace(full.schema.target, classes=("a", "b", "c"))
-    save_json(tmp_path / "schema.json", replace(full.schema, target=target).to_json())
-    p = rng.dirichlet([1, 1, 1], 90)
-    zeros = np.zeros(90, np.int64)
-    predictions = Predictions(np.log(p), p, zeros, zeros, p.argmax(axis=1), None, "most probable")
-    predictions.save(tmp_path / "test")
-    paths = {**full.paths, "data": tmp_path, "predictions/test": tmp_path / "test"}
-    picture = draw(ReliabilityPicture(), Results(paths, {}))[0]
-    assert "most probable class" in picture.alt
+    p = rng.dirichlet([1, 1, 1], len(full.predictions.labels))
+    known = replace(
+        full.predictions, logits=np.log(p), probabilities=p, decisions=p.argmax(axis=1),
+        threshold=None, rule="most probable",
+    )  # fmt: skip
+    results = copy_with(full, schema=replace(full.schema, target=target), predictions=known)
+    assert "most probable class" in draw(ReliabilityPicture(), results)[0].alt
 
 
-@pytest.mark.parametrize("gaps", [False, True])
-def test_pictures_and_text_speak_of_the_same_explainer(build: Build, *, gaps: bool) -> None:
+@pytest.mark.parametrize("kind", ["plain", "gaps"])
+def test_pictures_and_text_speak_of_the_same_explainer(build: Build, kind: str) -> None:
     from deepseek_report.findings.explainer_ranking import leading_explainer
 
-    results = build(gaps=gaps)
+    results = build(kind=kind)
     assert leading(results) == leading_explainer(results)
 
 
-def test_cases_are_told_in_probability_where_a_faithful_explainer_gives_it(
-    build: Build, tmp_path: Path
+def test_a_case_is_drawn_by_the_method_that_tells_cases_and_not_by_the_leading_one(
+    build: Build,
 ) -> None:
     full = build()
-    lime = replace(full.explanations["lime"], output_space="probability")
-    lime.save(tmp_path)
-    results = concluded(Results({**full.paths, "explanations/lime": tmp_path}, {}), tmp_path)
-    assert leading(results) == "shap"
-    assert leading_for_cases(results) == "lime"
+    known = replace(full.conclusions, leading="shap", leading_for_cases="lime")
+    results = copy_with(full, conclusions=known)
+    assert (leading(results), leading_for_cases(results)) == ("shap", "lime")
+    assert "LIME" in draw(CaseContributionsPicture(), results)[0].how_to_read
 
 
 @pytest.mark.parametrize("space", ["logit", "probability"])
 def test_bars_of_log_odds_below_a_line_of_probabilities_are_told_apart(
-    build: Build, tmp_path: Path, space: OutputSpace
+    build: Build, space: OutputSpace
 ) -> None:
-    full = build()
-    replace(full.explanations["shap"], output_space=space).save(tmp_path)
-    results = Results({**full.paths, "explanations/shap": tmp_path}, {})
+    results = with_explanation(build(), "shap", output_space=space)
     picture = draw(CaseContributionsPicture("shap"), results)[0]
     assert ("Bars are log-odds" in picture.how_to_read) == (space == "logit")
     assert (" points" in picture.alt) == (space == "probability")
@@ -199,20 +310,17 @@ def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon()
     assert Bar("Age", "34 years", 0.1, "").lines == "Age: 34 years"
 
 
-def test_a_case_that_nothing_moves_is_still_drawn(build: Build, tmp_path: Path) -> None:
+def test_a_case_that_nothing_moves_is_still_drawn(build: Build) -> None:
     full = build()
-    shap = full.explanations["shap"]
-    replace(shap, values=np.zeros_like(shap.values)).save(tmp_path)
-    results = Results({**full.paths, "explanations/shap": tmp_path}, {})
+    results = with_explanation(full, "shap", values=np.zeros_like(full.explanations["shap"].values))
     assert len(draw(CaseContributionsPicture("shap"), results)) == len(full.cases.roles)
     assert draw(BeeswarmPicture("shap"), results)
 
 
-def with_error(results: Results, folder: Path, error: float) -> Results:
+def with_error(results: Results, error: float) -> Results:
     """The run with a standard error of every attribution of `shap`."""
-    shap = results.explanations["shap"]
-    replace(shap, standard_error=np.full(shap.values.shape, error)).save(folder)
-    return Results({**results.paths, "explanations/shap": folder}, {})
+    shape = results.explanations["shap"].values.shape
+    return with_explanation(results, "shap", standard_error=np.full(shape, error))
 
 
 def test_all_cases_are_drawn_to_one_scale(build: Build) -> None:
@@ -226,17 +334,15 @@ def test_all_cases_are_drawn_to_one_scale(build: Build) -> None:
     assert (low, high) == (-effects.min(), effects.max())
 
 
-def test_what_lies_within_the_sampling_error_has_no_bar_and_no_title(
-    build: Build, tmp_path: Path
-) -> None:
+def test_what_lies_within_the_sampling_error_has_no_bar_and_no_title(build: Build) -> None:
     from deepseek_report.visualizations.cases.case_bars import bar_view
 
     results = build()
     values = results.explanations["shap"].values[3]
     error = float(np.sort(np.abs(values))[-3]) / 1.9
-    view = bar_view(with_error(results, tmp_path / "some", error), "shap", 3, 8)
+    view = bar_view(with_error(results, error), "shap", 3, 8)
     assert len([bar for bar in view.bars if bar.value]) == 2
     assert view.effects.sum() == pytest.approx(values.sum())
-    none = with_error(results, tmp_path / "none", 100.0)
+    none = with_error(results, 100.0)
     first = draw(CaseContributionsPicture("shap"), none)[0]
     assert "nothing is attributed beyond the sampling error by SHAP" in first.title

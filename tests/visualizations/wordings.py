@@ -10,6 +10,8 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.wording.of_results import in_words, words_of
 
+from .varied import carried
+
 
 def worded(picture: Picture, results: Results) -> Picture:
     """The picture with title, alternative text and how to read it in the report's language."""
@@ -20,4 +22,5 @@ def worded(picture: Picture, results: Results) -> Picture:
 
 def draw(plugin: Any, results: Results) -> Sequence[Picture]:
     """What the plug-in draws of results in the report's language, worded."""
-    return [worded(picture, results) for picture in plugin.draw(in_words(results))]
+    named = carried(results, in_words(results))
+    return [worded(picture, results) for picture in plugin.draw(named)]

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.conclude import conclusions_of
-from deepseek_report.findings.records import is_share, subject_of
+from deepseek_report.findings.records import is_share, promise_name
 from deepseek_report.findings.thresholds import judge
 from deepseek_report.rendering.markdown import escape
 from deepseek_report.runner.watching.following import FollowedRun
@@ -127,13 +127,11 @@ def promises(results: Results, words: Wording) -> str:
         share = is_share(verdict)
         write = words.numbers.share if share else words.numbers.value
         measured = estimates.estimate(verdict.value, verdict.low, verdict.high, verdict.n)
-        subject = ", ".join(subject_of(results, verdict))
-        metric = words.label("metrics", verdict.metric)
         bound = words.numbers.declared(verdict.bound, as_percent=share)
         side = "board.promises.at_least" if verdict.side == "at_least" else "board.promises.at_most"
         rows.append(
             [
-                f"{metric} ({subject})" if subject else metric,
+                promise_name(results, verdict),
                 words.text(side, bound=bound),
                 write(measured) if verdict.value is not None else "–",
                 words.label("outcomes", verdict.outcome),

@@ -54,10 +54,8 @@ class ClassDistributionsPicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results, self.most)
         return [
-            Picture(
-                name="class_distributions",
-                svg=view.multiples.wide("class_distributions"),
-                narrow=view.multiples.narrow("class_distributions"),
+            view.multiples.picture(
+                "class_distributions",
                 title=view.title(),
                 alt=view.alt(),
                 how_to_read=caption(

@@ -13,12 +13,17 @@ from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.visualizations.drawing.labels import spoken
+from deepseek_report.visualizations.drawing.labels import spoken, unit_label
 from deepseek_report.wording.estimates import estimate
 
 
 def caption(name: str, /, **values: Any) -> Message:
-    """The text `pictures.<name>` of the catalogs, its numbers plain: NaN becomes None."""
+    """The text `pictures.<name>` of the catalogs, its numbers plain: NaN becomes None.
+
+    The value `unit` is made short and printable, since it may come from somebody's data.
+    """
+    if isinstance(values.get("unit"), str):
+        values["unit"] = unit_label(values["unit"])
     return message(f"pictures.{name}", **{key: _plain(value) for key, value in values.items()})
 
 

@@ -35,6 +35,11 @@ def spoken(text: object) -> str:
     return short(text, 60)
 
 
+def unit_label(unit: str | None) -> str:
+    """The unit of somebody's data as it stands behind a number; empty where there is none."""
+    return short(unit, 20) if unit else ""
+
+
 def wrapped(text: object, width: int = 26, lines: int = 2) -> str:
     """The text on at most `lines` lines of `width` columns; the last one is cut if it must be."""
     rest = clean(text)

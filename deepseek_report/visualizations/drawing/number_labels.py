@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.labels import short, unit_label
 from deepseek_report.wording.words import Wording
 
 
@@ -13,7 +13,7 @@ def in_unit(text: str, unit: str | None, words: Wording) -> str:
     """An axis label with the unit: `error, in points`."""
     if not unit:
         return short(text, 60)
-    return words.text("pictures.common.in_unit", text=short(text, 60), unit=short(unit, 20))
+    return words.text("pictures.common.in_unit", text=short(text, 60), unit=unit_label(unit))
 
 
 def evenly(values: Floats, most: int) -> Ints:

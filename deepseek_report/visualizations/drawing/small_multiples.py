@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deepseek_report.visualizations.drawing.labels import extent, wrapped
+from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.drawing.labels import extent, unit_label, wrapped
 from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
 from deepseek_report.wording.words import Wording
 
@@ -39,13 +41,16 @@ class Multiples:
     foot: float = 0.36
     abreast: int = 3
 
-    def wide(self, name: str) -> str:
-        """The SVG for a wide page."""
-        return self._drawn(name, WIDTH, self.abreast)
-
-    def narrow(self, name: str) -> str:
-        """The SVG for a narrow page."""
-        return self._drawn(name, NARROW, max(self.abreast - 1, 1))
+    def picture(self, name: str, *, title: Text, alt: Text, how_to_read: Text) -> Picture:
+        """The panels on a wide and on a narrow page, with the texts beside them."""
+        return Picture(
+            name=name,
+            svg=self._drawn(name, WIDTH, self.abreast),
+            narrow=self._drawn(name, NARROW, max(self.abreast - 1, 1)),
+            title=title,
+            alt=alt,
+            how_to_read=how_to_read,
+        )
 
     def _drawn(self, name: str, page: float, most: int) -> str:
         abreast = min(most, len(self.titles))
@@ -102,4 +107,4 @@ def quantity_ticks(axes: Axes, unit: str | None, words: Wording, most: int = 2) 
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
     write = words.numbers.quantity
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit_label(unit))))

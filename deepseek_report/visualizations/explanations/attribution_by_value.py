@@ -58,10 +58,8 @@ class AttributionByValuePicture(PicturePart):
         name = named_or(results, self.explainer, leading)
         view = _View.of(results, name, self.most, self.instances)
         return [
-            Picture(
-                name="attribution_by_value",
-                svg=view.multiples.wide("attribution_by_value"),
-                narrow=view.multiples.narrow("attribution_by_value"),
+            view.multiples.picture(
+                "attribution_by_value",
                 title=view.title(),
                 alt=view.alt(),
                 how_to_read=caption("attribution_by_value.how_to_read"),

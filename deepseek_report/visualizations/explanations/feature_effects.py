@@ -57,10 +57,8 @@ class FeatureEffectsPicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results, self.most)
         return [
-            Picture(
-                name="feature_effects",
-                svg=view.multiples.wide("feature_effects"),
-                narrow=view.multiples.narrow("feature_effects"),
+            view.multiples.picture(
+                "feature_effects",
                 title=view.title(),
                 alt=view.alt(),
                 how_to_read=view.how_to_read(),

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import short, spoken
+from deepseek_report.visualizations.drawing.labels import short, spoken, unit_label
 from deepseek_report.visualizations.drawing.marks import grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.small_multiples import quantity_ticks
@@ -80,7 +80,7 @@ def _unit(target: Target) -> Text:
     """What the values add to."""
     if task_of(target).decides:
         return caption("shape_functions.log_odds")
-    return target.unit or caption("shape_functions.predicted_number")
+    return unit_label(target.unit) or caption("shape_functions.predicted_number")
 
 
 @dataclass(frozen=True)

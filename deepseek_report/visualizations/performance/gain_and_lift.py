@@ -55,10 +55,8 @@ class GainAndLiftPicture(PicturePart):
             words_of(results),
         )
         return [
-            Picture(
-                name="gain_and_lift",
-                svg=view.multiples.wide("gain_and_lift"),
-                narrow=view.multiples.narrow("gain_and_lift"),
+            view.multiples.picture(
+                "gain_and_lift",
                 title=view.title(),
                 alt=view.alt(),
                 how_to_read=caption("gain_and_lift.how_to_read"),

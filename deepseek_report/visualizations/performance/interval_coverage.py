@@ -14,6 +14,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.labels import unit_label
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
@@ -76,7 +77,13 @@ def _paint(figure: Figure, table: pd.DataFrame, unit: str | None, words: Wording
     axes.set_xlabel(words.text("pictures.interval_coverage.axis"))
     for place, half in enumerate(table["half_width"]):
         where = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "center"}
-        note(axes, f"± {words.numbers.quantity(float(half), unit)}", (1, place), (8, 0), **where)
+        note(
+            axes,
+            f"± {words.numbers.quantity(float(half), unit_label(unit))}",
+            (1, place),
+            (8, 0),
+            **where,
+        )
 
 
 def _title(table: pd.DataFrame) -> Message:
