@@ -11,7 +11,6 @@ from typing import Any
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
-from deepseek_report.rendering.markdown import escape
 from deepseek_report.runner.streaming.batch_words import (
     batch_line,
     decided,
@@ -21,7 +20,7 @@ from deepseek_report.runner.streaming.batch_words import (
 )
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
 from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch
-from deepseek_report.runner.watching.live_board import markdown_table
+from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
 from deepseek_report.wording.words import Wording
 
@@ -29,6 +28,8 @@ from deepseek_report.wording.words import Wording
 STREAM = "stream"
 #: Players that a picture shows, quantities of drift, and rejected lines that are told in full.
 _MOST, _MOST_DRIFT, _MOST_REJECTED = 12, 16, 10
+#: P-values below this are drawn as this.
+_LEAST_P = 1e-6
 #: What the tab of custom scalars draws in one chart each.
 _LAYOUT: dict[str, dict[str, list[Any]]] = {
     "Stream": {
@@ -67,7 +68,7 @@ class StreamBoard:
             lines=stream.n_scored + stream.n_rejected,
             line=batch_line(batch, self.schema, words),
         )
-        self.writer.add_text("stream/status", escape(status), step)
+        self.writer.add_text("stream/status", plain_text(status), step)
         self._show_rejected(batch)
         if batch.predictions is not None:
             self._show_scores(batch, batch.predictions)
@@ -92,15 +93,15 @@ class StreamBoard:
         self.writer.add_scalar("drift_evidence/found from here on", -math.log10(SIGNIFICANT), step)
         for row in batch.drift:
             label = self.words.say(row.label)
-            evidence = -math.log10(max(row.verdict.p_adjusted, 1e-300))
+            evidence = abs(math.log10(max(row.verdict.p_adjusted, _LEAST_P)))
             self.writer.add_scalar(f"drift_evidence/{label}", evidence, step)
             self.writer.add_scalar(f"drift_size/{label}", row.index, step)
         ordered = sorted(batch.drift, key=_by_verdict)
         heads = list(self.words.table("board.stream.drift_heads").values())
         table = markdown_table(heads, [drift_cells(row, self.words) for row in ordered])
         note = self.words.text("board.stream.drift_note", tests=len(batch.drift))
-        fresh = [escape(line) for line in fresh_lines(batch, self.words)]
-        self.writer.add_text("drift/table", "\n\n".join([*fresh, table, escape(note)]), step)
+        fresh = [plain_text(line) for line in fresh_lines(batch, self.words)]
+        self.writer.add_text("drift/table", "\n\n".join([*fresh, table, plain_text(note)]), step)
         shown = [LabelledValue(self.words.say(row.label), row.index) for row in ordered]
         picture = bars(shown[:_MOST_DRIFT], self.words)
         self.writer.add_image("drift/size of the change, PSI", picture, step, dataformats="HWC")
@@ -110,7 +111,7 @@ class StreamBoard:
         strongest = importance(batch, labels, _MOST)
         if not strongest:
             return
-        for label, size in importance(batch, labels, len(labels))[:_MOST]:
+        for label, size in strongest:
             self.writer.add_scalar(f"importance/{label}", size, batch.number)
         caption = self.words.text(
             "board.stream.explained",
@@ -120,7 +121,7 @@ class StreamBoard:
         )
         picture = bars([LabelledValue(*pair) for pair in strongest], self.words)
         self.writer.add_image("explanations/strongest", picture, batch.number, dataformats="HWC")
-        self.writer.add_text("explanations/strongest", escape(caption), batch.number)
+        self.writer.add_text("explanations/strongest", plain_text(caption), batch.number)
 
     def _show_rejected(self, batch: ScoredBatch) -> None:
         step, cases = batch.number, max(len(batch.rows), 1)
@@ -129,7 +130,7 @@ class StreamBoard:
         self.writer.add_scalar("lines/rejected for an unknown category", unknown, step)
         inputs = [row for row in batch.drift if not row.key.startswith("output")]
         for name, counts in (
-            ("outside of the training range, a case", [row.outside for row in inputs]),
+            ("values outside of the training part, a case", [row.outside for row in inputs]),
             ("missing values, a case", [row.missing for row in inputs]),
         ):
             self.writer.add_scalar(f"lines/{name}", sum(counts) / cases, step)
@@ -137,10 +138,10 @@ class StreamBoard:
 
     def _rejected(self, rejected: Sequence[Any]) -> str:
         if not rejected:
-            return escape(self.words.text("board.stream.rejected_none"))
-        lines = [escape(row.problem) for row in rejected[:_MOST_REJECTED]]
+            return plain_text(self.words.text("board.stream.rejected_none"))
+        lines = [plain_text(row.problem) for row in rejected[:_MOST_REJECTED]]
         if more := len(rejected) - len(lines):
-            lines.append(escape(self.words.text("board.stream.rejected_more", more=more)))
+            lines.append(plain_text(self.words.text("board.stream.rejected_more", more=more)))
         return "\n".join(f"- {line}" for line in lines)
 
 
