@@ -786,6 +786,18 @@ def number_results(folder: Path) -> Results:
     return Results(b.paths, {})
 
 
+def _periods(b: Builder, levels: pd.DataFrame) -> None:
+    """What is stated and happens in the levels of an attribute, as if they were periods."""
+    periods = levels[["attribute", "attribute_label", "level", "n", "too_few"]]
+    mean = 0.2 + 0.05 * np.arange(len(periods))
+    periods = periods.assign(
+        stated=mean, stated_low=mean - 0.02, stated_high=mean + 0.02,
+        happened=mean + 0.03, happened_low=mean - 0.01, happened_high=mean + 0.07,
+    )  # fmt: skip
+    tests = pd.DataFrame({"attribute": [levels["attribute"].iloc[0]], "p_value": [0.001]})
+    b.measure("period_drift", periods=periods, tests=tests)
+
+
 def _numbers(b: Builder) -> None:
     """Errors of predicted numbers by range, interval, group and part, and several labels."""
     steps = np.arange(6.0)
@@ -819,6 +831,7 @@ def _numbers(b: Builder) -> None:
             "narrowest_level": first.levels[0],
         }
     )  # fmt: skip
+    _periods(b, groups[groups["attribute"] == first.name])
     if b.schema.target.task == "regression":
         b.measure("group_rates", groups=groups, tests=tests)
         b.measure("part_performance", parts=groups.drop(columns="crossing"), tests=tests)
