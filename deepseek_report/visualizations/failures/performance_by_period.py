@@ -16,24 +16,20 @@ from deepseek_report.findings.rules_parts import PeriodVerdict, period_verdict
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import MarkStyle, beside, grid, intervals, rows
+from deepseek_report.visualizations.drawing.labels import spoken
+from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.row_panels import RowPanels
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import LIGHT, NARROW, SERIES, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, NARROW, SERIES, WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
-#: Inches of a row, and above and below the rows of a panel.
-_ROW, _ABOVE, _BELOW = 0.36, 0.55, 0.5
-#: Inches between two panels side by side, and for the counts beside the last one.
-_GAP, _COUNTS = 0.3, 0.55
 _STATED = Drawn("stated", "stated", is_share=True)
 _HAPPENED = Drawn("happened", "happened", is_share=True)
 
@@ -98,30 +94,10 @@ class _View:
         )
 
     def drawn(self, page: float) -> str:
-        """Both panels, side by side on a wide page and one below the other on a narrow one."""
-        wide = page == WIDTH
-        tall = _ROW * len(self.table)
-        panels = 1 if wide else 2
-        height = panels * (tall + _ABOVE + _BELOW)
-
-        def paint(figure: Figure) -> None:
-            names = [wrapped(str(level), 24 if wide else 16) for level in self.table["level"]]
-            left = min(extent(names) + 0.2, 0.42 * page)
-            room = page - left - _COUNTS
-            width = (room - _GAP) / 2 if wide else room
-            for place, draw in enumerate((self._quality, self._scores)):
-                start = left + (place * (width + _GAP) if wide else 0)
-                bottom = _BELOW + (0 if wide else (1 - place) * (tall + _ABOVE + _BELOW))
-                axes = panel(figure, start, bottom, start + width, bottom + tall)
-                rows(axes, names if not (wide and place) else [""] * len(names))
-                draw(axes)
-                grid(axes, "x")
-                if place or not wide:
-                    words = self.scale.words
-                    counts = self.table["n"].map(words.numbers.count)
-                    beside(axes, counts, words.text("pictures.common.cases"), 40)
-
-        return draw_svg("performance_by_period", height, paint, page)
+        levels = list(map(str, self.table["level"]))
+        counts = [int(n) for n in self.table["n"]]
+        panels = RowPanels(levels, counts, (self._quality, self._scores), self.scale.words)
+        return panels.drawn("performance_by_period", page)
 
     def _quality(self, axes: Axes) -> None:
         table, few = self.table, self.table["too_few"].fillna(True).to_numpy(dtype=bool)
