@@ -86,7 +86,7 @@ class NotSo(CohortCondition):
 
 
 @dataclass(frozen=True)
-class Comparison(CohortCondition):
+class ColumnComparison(CohortCondition):
     """A column against a value."""
 
     column: str
@@ -117,11 +117,11 @@ def read_condition(text: str) -> CohortCondition:
     CohortError : it is none, or longer or deeper than may be.
 
     >>> read_condition("age < 25 and sex == female").parts[1]
-    Comparison(column='sex', sign='==', value='female')
+    ColumnComparison(column='sex', sign='==', value='female')
     """
     if len(text) > _LONGEST:
         raise CohortError(f"the condition has more than {_LONGEST} characters; make it shorter")
-    reader = _Reader(text, list(_tokens(text)))
+    reader = _ConditionReader(text, list(_tokens(text)))
     condition = reader.any_of(0)
     if reader.place < len(reader.tokens):
         raise reader.error("the end, `and` or `or`")
@@ -157,7 +157,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 @dataclass
-class _Reader:
+class _ConditionReader:
     """Goes through the tokens of a condition once, from the left."""
 
     text: str
@@ -208,7 +208,9 @@ class _Reader:
     def _comparison(self) -> CohortCondition:
         column = self._words("the name of a column")
         if self._take("in"):
-            return AllOf(tuple(Comparison(column, "==", value) for value in self._list()), True)
+            return AllOf(
+                tuple(ColumnComparison(column, "==", value) for value in self._list()), True
+            )
         if self._take("is"):
             missing = Missing(column)
             negated = self._take("not")
@@ -218,7 +220,7 @@ class _Reader:
             raise self.error("<, <=, >, >=, ==, !=, `in` or `is missing`")
         sign = self.tokens[self.place].text
         self.place += 1
-        return Comparison(column, "==" if sign == "=" else sign, self._words("a value"))
+        return ColumnComparison(column, "==" if sign == "=" else sign, self._words("a value"))
 
     def _list(self) -> list[str]:
         self._expect("[")
@@ -259,7 +261,7 @@ def _values(schema: Schema, rows: Split, name: str) -> tuple[Floats, Feature | A
     raise CohortError(f"there is no column `{name[:60]}`; {_nearest(name, names)}")
 
 
-def _number(subject: Feature | Attribute, comparison: Comparison) -> float:
+def _number(subject: Feature | Attribute, comparison: ColumnComparison) -> float:
     """The value of a comparison, as the column holds it."""
     text = comparison.value
     if isinstance(subject, Feature) and subject.is_numeric:
