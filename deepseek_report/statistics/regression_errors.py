@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.intervals import Z95, mean_interval
+from deepseek_report.statistics.intervals import mean_interval, mean_p_value
 from deepseek_report.statistics.resampling import (
     Replicates,
     as_one,
@@ -182,11 +182,8 @@ def _estimate(replicates: Replicates, n: int, seed: int, bounds: tuple[float, fl
 
 
 def paired_gain(own: Floats, theirs: Floats) -> tuple[Estimate, float]:
-    """Mean of |their error| − |own error| over instances, its normal interval and p-value."""
+    """Mean of |their error| − |own error| over instances, its interval and p-value."""
     gains = np.abs(theirs) - np.abs(own)
     mean, low, high = (float(number) for number in mean_interval(gains))
-    half = (high - low) / 2
-    estimate = Estimate(mean, low, high, len(gains), message("interval_methods.normal_of_pairs"))
-    if not half > 0:
-        return estimate, 1.0 if mean == 0 else 0.0
-    return estimate, math.erfc(abs(mean) * Z95 / half / math.sqrt(2))
+    method = message("interval_methods.students_of_pairs")
+    return Estimate(mean, low, high, len(gains), method), mean_p_value(gains)
