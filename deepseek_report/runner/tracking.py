@@ -141,11 +141,11 @@ def _scores(folder: Path) -> Iterator[tuple[str, float, int]]:
     columns = ["predictor", "explainer", "attribute", "level", "slice"]
     for row in pd.read_parquet(folder / SCORES).to_dict("records"):
         of = [str(row[column]) for column in columns if row[column] not in {"", "model"}]
-        name = _key("/".join([str(row["metric"]), *of]))
+        name = _key(".".join([str(row["metric"]), *of]))
         yield name, float(row["value"]), 0
         for end in ("low", "high"):
             if pd.notna(row[end]):
-                yield f"{name}.{end}", float(row[end]), 0
+                yield f"{end}/{name}", float(row[end]), 0
 
 
 def _epochs(results: Results) -> Iterator[tuple[str, float, int]]:
@@ -161,7 +161,7 @@ def _epochs(results: Results) -> Iterator[tuple[str, float, int]]:
 
 def _key(name: str) -> str:
     """As MLflow allows it."""
-    return _STRANGE.sub("_", name)[: _LONGEST_KEY - len(".high")]
+    return _STRANGE.sub("_", name)[: _LONGEST_KEY - len("high/")]
 
 
 def _batches(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

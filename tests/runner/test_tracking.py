@@ -32,7 +32,7 @@ def test_settings_scores_with_intervals_and_epochs_stand_there(
     data = mlflow.MlflowClient(tracker.uri).get_run(logged).data
     scores = pd.read_parquet(small_run.folder / "scores.parquet").set_index("metric")
     row = scores[scores["predictor"] == "model"].loc["roc_auc"]
-    names = ("roc_auc", "roc_auc.low", "roc_auc.high")
+    names = ("roc_auc", "low/roc_auc", "high/roc_auc")
     assert [data.metrics[name] for name in names] == list(row[["value", "low", "high"]])
     assert data.params["model._target_"].endswith(".DeepSeek")
     assert data.metrics["training/train_loss"] > 0
