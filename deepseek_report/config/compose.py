@@ -42,6 +42,7 @@ from deepseek_report.config.sets import (
     bare_name,
     find_sets,
 )
+from deepseek_report.config.shipped_parts import together
 from deepseek_report.config.where import locate
 
 _CONFIG_NAME = "config"
@@ -76,7 +77,8 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     problems.extend(_unknown_words(sets, layers, roots))
     selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
     values = [forced(override, known) for override in kept if override.key_or_group not in MULTIPLE]
-    all_overrides = [*study, *values, *starmap(_listed, selected.items())]
+    taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
+    all_overrides = [*study, *values, *starmap(_listed, taken.items())]
     raw, chosen_names, unresolved = _compose(all_overrides, roots)
     sweep = raw.pop("sweep", None) or {}
     launcher = raw.pop("launcher", None) or {}
