@@ -291,7 +291,8 @@ def _resolved(
 
 
 def _plain(plugin: Any) -> dict[str, Any]:
-    return dict(_adapter(type(plugin)).dump_python(plugin, mode="json"))
+    cls: Any = type(plugin)
+    return dict(_adapter(cls).dump_python(plugin, mode="json"))
 
 
 @lru_cache(maxsize=1024)
