@@ -18,7 +18,9 @@ from deepseek_report.config.config_files import (
     parts,
     unreadable,
 )
-from deepseek_report.config.elsewhere import found_elsewhere, misplaced
+from deepseek_report.config.folders.elsewhere import found_elsewhere, misplaced
+from deepseek_report.config.folders.part_lists import read_layers
+from deepseek_report.config.folders.shipped_parts import together
 from deepseek_report.config.interpolation import (
     TooMuch,
     Unresolved,
@@ -33,7 +35,6 @@ from deepseek_report.config.overrides import (
     refused,
     twice,
 )
-from deepseek_report.config.part_lists import read_layers
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
 from deepseek_report.config.renamed import part_hint
 from deepseek_report.config.sets import (
@@ -42,7 +43,6 @@ from deepseek_report.config.sets import (
     bare_name,
     find_sets,
 )
-from deepseek_report.config.shipped_parts import together
 from deepseek_report.config.where import locate
 
 _CONFIG_NAME = "config"
