@@ -1,4 +1,4 @@
-"""A new version beside the approved one: which promises it meets, and what is to be decided again."""
+"""A new version beside the approved one: the promises it meets, and what must be decided again."""
 
 from __future__ import annotations
 
