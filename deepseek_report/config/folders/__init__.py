@@ -1,1 +1,1 @@
-"""What the folders of YAMLs hold: their lists of parts, the package's own parts, misplaced files."""
+"""What folders of YAMLs hold: lists of parts, the package's own parts, and files in no place."""
