@@ -22,6 +22,7 @@ COMMANDS = (
     "score-stream",
     "watch",
     "compare",
+    "track",
     "reproduce",
     "runs",
     "clean",
