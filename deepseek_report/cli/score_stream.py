@@ -62,9 +62,9 @@ def command(arguments: list[str]) -> int:
         if not options.once:
             say(f"TensorBoard: {serve(folder, options.port)}")
         shown = _Shown(opened, board, stream, log)
-        shown.run(_lines(options, opened))
+        stopped = shown.run(_lines(options, opened))
     say(f"board: {folder}")
-    if not options.once:
+    if not options.once and not stopped:
         keep_serving("the stream has ended")
     return 0
 
@@ -123,10 +123,14 @@ class _Shown:
         self.stream, self.log = stream, log
         self.drift = ""
 
-    def run(self, lines: Iterator[bytes | Idle]) -> None:
-        """Until the lines end or the person stops them; then the batch that is begun is scored."""
+    def run(self, lines: Iterator[bytes | Idle]) -> bool:
+        """Until the lines end or the person stops them; then the batch that is begun is scored.
+
+        Returns whether the person stopped them.
+        """
         from deepseek_report.cli.output.console import say
 
+        stopped = False
         try:
             for line in lines:
                 if isinstance(line, bytes):
@@ -137,9 +141,10 @@ class _Shown:
                 else:
                     time.sleep(_EVERY)
         except KeyboardInterrupt:
-            say("stopped")
+            stopped = True
         self.show(self.stream.finish())
         self._end()
+        return stopped
 
     def _fed(self, line: bytes) -> ScoredBatch | None:
         began = self.stream.reader is None

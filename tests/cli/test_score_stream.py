@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from deepseek_report.cli.dispatch import run
 from deepseek_report.datasets.readers.streamed_rows import header_of, line_of
+from deepseek_report.runner.streaming import incoming_lines
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
 
@@ -111,6 +113,21 @@ def test_a_stream_of_its_own_cases_without_drift_raises_no_alarm(
 def test_the_same_stream_gives_the_same_log(small_run: SmallRun, tmp_path: Path) -> None:
     options = ("--replay", "--batch", "100", "--explain", "2")
     assert scored(small_run, tmp_path, *options) == scored(small_run, tmp_path, *options)
+
+
+def test_a_stream_that_is_stopped_scores_the_batch_that_it_has_begun(
+    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = written(small_run, tmp_path / "rows.csv", 3)
+
+    def until_ctrl_c(path: Path, *, follow: bool) -> Iterator[bytes]:
+        del path, follow
+        yield from (f"{line}\n".encode() for line in lines)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(incoming_lines, "lines_of_file", until_ctrl_c)
+    log = scored(small_run, tmp_path, "--rows", "rows.csv", "--explain", "0")
+    assert [record["line"] for record in log] == [2, 3, 4]
 
 
 def test_another_model_than_the_runs_is_refused(
