@@ -171,8 +171,8 @@ def means(repeats: int, plan: Plan) -> list[Table]:
     ]
 
 
-#: True rates and trials of rates, and cases of areas: the class is one fifth of them.
-RATES, TRIALS, RANKED = (0.05, 0.3), (30, 100, 1000), (100, 300)
+#: True rates in percent and trials of them, and cases of areas: the class is one fifth of them.
+RATES, TRIALS, RANKED = (5, 30), (30, 100, 1000), (100, 300)
 
 
 def rate_covered(chance: float, n: int, repeats: int, seed: int) -> Share:
@@ -214,9 +214,10 @@ def share_covered(n: int, seed: int) -> bool:
 
 def others(repeats: int, plan: Plan) -> Table:
     """Coverage of intervals of rates, areas, gains and ratios."""
+    seed = plan.first_seed
     rows: list[tuple[object, ...]] = [
-        (f"rate of {100 * chance:.0f} % (Wilson)", n, rate_covered(chance, n, repeats, plan.first_seed))
-        for chance in RATES
+        (f"rate of {percent} % (Wilson)", n, rate_covered(percent / 100, n, repeats, seed))
+        for percent in RATES
         for n in TRIALS
     ]
     for n in RANKED:
