@@ -31,6 +31,7 @@ from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.studies.compared import Compared, contents
 from deepseek_report.store.folders import remove, replace_folder
 from deepseek_report.visualizations.studies.methods_picture import methods_picture
+from deepseek_report.visualizations.studies.ranks_picture import ranks_picture
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -158,12 +159,12 @@ def _write(
     options: CompareOptions,
 ) -> list[str]:
     results = _results(work, comparison, opened, identity, options)
-    picture = methods_picture(results)
-    if picture is not None:
+    paths = dict(results.paths)
+    for picture in filter(None, (methods_picture(results), ranks_picture(results))):
         folder = work / "artifacts" / "pictures" / picture.name
         picture.save(folder)
-        paths = {**results.paths, ArtifactId.picture(picture.name): folder}
-        results = Results(paths, results.config, run_id=identity, folder=work)
+        paths[ArtifactId.picture(picture.name)] = folder
+    results = Results(paths, results.config, run_id=identity, folder=work)
     concluded = [*comparison.conclusions]
     if options.missing:
         missing = [{"label": run.label, "reason": run.reason} for run in options.missing]

@@ -15,6 +15,7 @@ from deepseek_report.wording.of_results import words_of
 TABLES: dict[str, tuple[str, ...]] = {
     "compared_settings": ("settings", "origins"),
     "compared_performance": ("methods", "spread", "fitted", "values"),
+    "compared_data_sets": ("pairs", "ranks", "data_sets"),
     "compared_explanations": ("agreement", "sources"),
     "compared_promises": ("promises",),
     "compared_decisions": ("rates", "changes", "cases"),
@@ -50,7 +51,7 @@ def _conclusions(results: Results, compared: Compared) -> SectionContent:
         answer=words.text("sections.compared.answer", runs=compared.runs, methods=compared.methods),
         values={
             "sentences": [words.say(sentence) for sentence in compared.conclusions],
-            "pictures": list(results.pictures),
+            "pictures": _pictures(results, "compared"),
         },
     )
 
@@ -64,8 +65,12 @@ def _section(results: Results, name: str) -> SectionContent:
         title=words.label("section_titles", name),
         question=words.text(f"sections.{name}.question"),
         answer=" ".join(notes) or words.text(f"sections.{name}.answer", tables=len(shown)),
-        values={"shown": shown},
+        values={"shown": shown, "pictures": _pictures(results, name)},
     )
+
+
+def _pictures(results: Results, section: str) -> list[str]:
+    return [name for name, picture in results.pictures.items() if picture.section == section]
 
 
 def _table(results: Results, section: str, name: str) -> ShownTable:
