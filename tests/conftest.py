@@ -10,11 +10,17 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
+
+if TYPE_CHECKING:  # so that tests of one folder load nothing that they do not use
+    from deepseek_report.artifacts.results import Results
+    from tests.tiny_runs import TinyRuns
+    from tests.varied_run import VariedRun
 
 settings.register_profile("here", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("here")
@@ -38,19 +44,48 @@ class SmallRun:
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> SmallRun:
-    """Run once; test processes share the store, whose locks let one of them do the work."""
+def shared_store(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The store of all test processes, whose locks let one of them do the work."""
+    base = tmp_path_factory.getbasetemp()
+    return (base if worker_id == "master" else base.parent) / "store"
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory, shared_store: Path) -> SmallRun:
+    """The default experiment on few rows, run once."""
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
     from deepseek_report.runner.execution.run_events import NoReporter
     from deepseek_report.runner.run import run_experiment
 
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    store = shared / "store"
+    base, store = tmp_path_factory.getbasetemp(), shared_store
     overrides = [*SMALL, f"paths.reports={base / 'reports'}", f"paths.store={store}"]
     finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
     return SmallRun(finished.folder, store, finished.exit_code)
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory: pytest.TempPathFactory, shared_store: Path) -> TinyRuns:
+    """Makes the runs of `tests/tiny_runs.py`, each once."""
+    from tests.tiny_runs import TinyRuns
+
+    return TinyRuns(shared_store, tmp_path_factory.mktemp("tiny_runs"))
+
+
+@pytest.fixture(scope="session")
+def real_run(small_run: SmallRun) -> Results:
+    """The results of the small run, for tests that change none of them."""
+    from tests.real_runs import small_results
+
+    return small_results(small_run)
+
+
+@pytest.fixture
+def run(real_run: Results, tiny_runs: TinyRuns, tmp_path: Path) -> VariedRun:
+    """The small run with nothing kept of it but the data."""
+    from tests.varied_run import VariedRun
+
+    return VariedRun(real_run, tiny_runs, tmp_path)
 
 
 @pytest.fixture(scope="session")

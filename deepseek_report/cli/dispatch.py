@@ -21,6 +21,7 @@ COMMANDS = (
     "explain-case",
     "watch",
     "compare",
+    "track",
     "reproduce",
     "runs",
     "clean",

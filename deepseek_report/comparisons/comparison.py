@@ -13,6 +13,7 @@ from deepseek_report.comparisons.paired_decisions import decisions
 from deepseek_report.comparisons.paired_explanations import explanations
 from deepseek_report.comparisons.paired_performance import Region, performance
 from deepseek_report.comparisons.price import price
+from deepseek_report.comparisons.promises import promises, to_decide
 from deepseek_report.comparisons.sentences import conclusions
 from deepseek_report.comparisons.what_varied import what_varied
 from deepseek_report.errors import ArtifactError
@@ -59,10 +60,14 @@ def compare(
         "compared_settings": what_varied(study),
         "compared_performance": performance(study, methods, labels, region, baseline),
         "compared_explanations": explanations(study, methods),
+        "compared_promises": promises(study, labels),
         "compared_decisions": decisions(study, labels, baseline),
         "compared_price": price(study, methods),
     }
     concluded = conclusions(study, methods, measurements, region)
+    if baseline is not None:
+        changes = measurements["compared_decisions"].tables.get("changes")
+        concluded = (*to_decide(study, labels, baseline, changes), *concluded)
     return StudyComparison(study, methods, labels, baseline, measurements, concluded)
 
 

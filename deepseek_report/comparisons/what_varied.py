@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,6 +26,15 @@ _MOST_VALUES = 6
 _SOME = "✓"
 
 
+#: Data, code, versions of libraries and machines in which the runs differ.
+ORIGINS = TableType((Column("origin", "code"), Column("kinds", "count"), Column("values")))
+_ORIGINS = ("digests", "versions", "environment")
+#: What differs wherever settings do, or is what a setting decides.
+_OF_SETTINGS = frozenset({("digests", "config"), ("digests", "weights")})
+#: Characters of a digest that tell two apart.
+_LONGEST_ORIGIN = 16
+
+
 def what_varied(study: Study) -> Measurement:
     """The table `settings`, one row a setting that differs, and notes on pairing.
 
@@ -45,8 +54,33 @@ def what_varied(study: Study) -> Measurement:
         for key, values in varying.items()
     ]
     table = pd.DataFrame(rows, columns=SETTINGS.keys)
+    tables = {"settings": table}
+    if origins := list(_origins(study)):
+        tables["origins"] = pd.DataFrame(origins, columns=ORIGINS.keys)
     notes = (*_confounded(varying, patterns), *pairing(study))
-    return Measurement(tables={"settings": table}, notes=notes).typed({"settings": SETTINGS})
+    return Measurement(tables=tables, notes=notes).typed({"settings": SETTINGS, "origins": ORIGINS})
+
+
+def _origins(study: Study) -> Iterator[dict[str, Any]]:
+    """In what data, code, libraries and machines the runs differ.
+
+    Other parts have other code: that of the runs is set side by side where the parts are the same.
+    """
+    other_parts = any(key.endswith("_target_") or ABSENT in v for key, v in study.varying.items())
+    aside = {*_OF_SETTINGS, *([("digests", "code")] if other_parts else [])}
+    known = [
+        {
+            f"{part}.{name}": str(value)[:_LONGEST_ORIGIN]
+            for part in _ORIGINS
+            for name, value in (run.provenance.get(part) or {}).items()
+            if (part, name) not in aside
+        }
+        for run in study
+    ]
+    for key in dict.fromkeys(name for origins in known for name in origins):
+        values = [origins.get(key, ABSENT) for origins in known]
+        if len(set(values)) > 1:
+            yield {"origin": key, "kinds": len(set(values)), "values": _shown(values)}
 
 
 def _shortened(study: Study) -> dict[str, Sequence[Any]]:

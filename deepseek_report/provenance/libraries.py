@@ -14,6 +14,7 @@ _DISTRIBUTIONS = {
     "pypandoc": "pypandoc_binary",
     "hydra": "hydra-core",
     "PIL": "pillow",
+    "skimage": "scikit-image",
 }
 #: Folders that hold nothing but installed distributions, under their usual names.
 _SITE_NAMES = frozenset({"site-packages", "dist-packages"})
@@ -64,8 +65,8 @@ def _tops_of(folder: Path) -> dict[str, str]:
     for distribution in importlib.metadata.distributions(path=[str(folder)]):
         if distribution.read_text("RECORD") is None:
             continue
-        for file in distribution.files or ():
-            first = file.parts[0]
-            if len(file.parts) > 1 or first.endswith(".py"):
-                tops[first.partition(".")[0]] = distribution.version
+        files = distribution.files or ()
+        names = {file.parts[0] for file in files if len(file.parts) > 1 or file.suffix == ".py"}
+        version = distribution.version  # parses the metadata anew each time
+        tops |= {name.partition(".")[0]: version for name in names}
     return tops

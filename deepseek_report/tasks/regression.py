@@ -205,7 +205,7 @@ class Regression(Task):
         values, p = outputs[:, 0], predictions
         before, after = np.abs(p.errors[rows]), np.abs(values - p.labels[rows])
         mean, low, high = (float(end) for end in mean_interval(after - before))
-        method = message("interval_methods.normal_of_mean")
+        method = message("interval_methods.students_of_mean")
         return Disturbed(
             held=_absolute_mean(after),
             moved=_absolute_mean(values - p.values[rows]),
@@ -226,5 +226,5 @@ def _mean(name: str, values: Floats) -> Row:
 def _absolute_mean(differences: Floats) -> Estimate:
     mean, low, high = (float(end) for end in mean_interval(np.abs(differences)))
     return Estimate(
-        mean, max(low, 0.0), high, len(differences), message("interval_methods.normal_of_mean")
+        mean, max(low, 0.0), high, len(differences), message("interval_methods.students_of_mean")
     )

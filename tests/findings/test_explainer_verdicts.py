@@ -100,9 +100,11 @@ def test_the_verdict_decides_before_the_size_of_the_effect_who_leads(run: Any) -
 def test_a_method_that_gives_0_by_construction_does_not_lead(run: Any) -> None:
     """Its inputs equal the start of the path, so that it attributes nothing whatever the model."""
     run.tests_of(integrated_gradients={"deletion_effect": (0.95, 0.9, 1.0)}, shap={})
-    run.explanation("integrated_gradients", params={"baseline": [0.0, 1.0]})
+    typical = run.real.explanations["integrated_gradients"].inputs[0]
+    run.explanation("integrated_gradients", params={"baseline": typical.tolist()})
     results = run.results()
-    assert explainer_ranking.zeros_by_construction(results, "integrated_gradients") == 0.5
+    zeros = explainer_ranking.zeros_by_construction(results, "integrated_gradients")
+    assert zeros > explainer_ranking.ZEROS_ALLOWED
     assert explainer_ranking.leading_explainer(results) == "shap"
     assert explainer_ranking.leading_for_cases(results) == "shap"
 

@@ -1,4 +1,7 @@
-"""What the first page says: of promises, of the gravest findings, by which picture."""
+"""What the first page says: of promises, of the gravest findings, by which picture.
+
+Every number of outcomes is tried, which no real run has: promises and findings are made here.
+"""
 
 from __future__ import annotations
 

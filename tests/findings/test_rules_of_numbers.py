@@ -12,12 +12,7 @@ from deepseek_report.findings import (
 )
 from deepseek_report.findings.records import words_of
 
-EURO = "\u00a0€"
-
-
-@pytest.fixture
-def number(run):
-    return run.data(classes=("price",), favourable=None, explained=0, task="regression", unit="€")
+POINTS = "\u00a0points"
 
 
 def text_of(results, finding) -> str:
@@ -35,22 +30,23 @@ def text_of(results, finding) -> str:
     ],
 )
 def test_simpler_models_are_compared_by_their_errors(
-    number, score, value, predictor, message, severity, text
+    number, value, predictor, message, severity, text
 ):
-    gain = score("mae_gain", value, value - 0.5, value + 0.5, predictor=predictor)
-    number.measure("baselines", gain, score("mae", 9.0, predictor=predictor))
-    number.measure("mae", score("mae", 12.0))
+    gain = number.score("mae_gain", value, value - 0.5, value + 0.5, predictor=predictor)
+    number.measure("baselines", gain, number.score("mae", 9.0, predictor=predictor))
+    number.measure("mae", number.score("mae", 12.0))
     results = number.results()
     (finding,) = rules_performance.baselines(results)
     assert (finding.message, finding.severity) == (message, severity)
     assert text in text_of(results, finding)
-    assert f"12.0{EURO}" in text_of(results, finding) or message == "baseline_worse"
+    assert f"12.0{POINTS}" in text_of(results, finding) or message == "baseline_worse"
 
 
-def test_the_worst_slice_is_told_by_its_error_in_the_unit(number, score):
+def test_the_worst_slice_is_told_by_its_error_in_the_unit(number):
     row = {"slice": "size is over 3", "n": 90, "share": 0.2, "mae": 30.0, "low": 25.0}
     row |= {"high": 35.0, "rest_mae": 12.0, "mean_error": 8.0, "p_adjusted": 0.001}
-    number.measure("slices", score("slices_examined", 30), slices=[row])
+    row["kind"] = "unexpected"
+    number.measure("slices", number.score("slices_examined", 30), slices=[row])
     results = number.results()
     (finding,) = rules_bottlenecks.worst_slice(results)
     assert (finding.message, finding.severity) == ("worst_slice", "high")
@@ -72,13 +68,15 @@ def test_gaps_between_groups_are_beyond_chance_or_not(number, p, kind):
     assert "“men”" in text_of(results, finding)
 
 
-def test_predictions_that_lean_and_that_noise_moves_are_told(number, score):
-    number.measure("mae", score("mae", 10.0))
-    number.measure("residuals", score("mean_error", 3.0, 2.0, 4.0))
+def test_predictions_that_lean_and_that_noise_moves_are_told(number):
+    number.measure("mae", number.score("mae", 10.0))
+    number.measure("residuals", number.score("mean_error", 3.0, 2.0, 4.0))
     row = {"perturbation": "noise", "level": 0.25, "change": 6.0, "smooth": 2.0, "n": 600}
     row |= {"mae": 11.0, "low": 10.5, "high": 11.5, "before": 10.2, "lost": 0.8}
     row |= {"lost_low": 0.5, "lost_high": 1.1}
-    number.measure("robustness", score("change_under_noise", 6.0, 5.0, 7.0), perturbations=[row])
+    number.measure(
+        "robustness", number.score("change_under_noise", 6.0, 5.0, 7.0), perturbations=[row]
+    )
     results = number.results()
     (leaning,) = rules_calibration.leaning(results)
     (moved,) = rules_bottlenecks.moved(results)

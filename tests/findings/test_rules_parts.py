@@ -11,13 +11,13 @@ import pytest
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.findings.find import measured_findings
-from tests.findings.conftest import Run, make_score
+from tests.varied_run import VariedRun
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from worlds import data as worlds
 
 
-def parts(run: Run, gap: float, low: float, p: float, unforeseen_p: float) -> list[Finding]:
+def parts(run: VariedRun, gap: float, low: float, p: float, unforeseen_p: float) -> list[Finding]:
     name = {"attribute": "year", "attribute_label": "Year"}
     common = {"too_few": False, "unforeseen": 0.2, "unforeseen_p": 1.0}
     run.measure(
@@ -57,7 +57,7 @@ def parts(run: Run, gap: float, low: float, p: float, unforeseen_p: float) -> li
     ],
 )
 def test_a_gap_between_parts_weighs_by_its_size_and_whether_the_model_foresees_it(
-    run: Run,
+    run: VariedRun,
     say: Callable[[Finding], str],
     low: float,
     p: float,
@@ -70,25 +70,25 @@ def test_a_gap_between_parts_weighs_by_its_size_and_whether_the_model_foresees_i
     assert ("foresee it" in say(finding)) == (unforeseen_p > 0.05)
 
 
-def test_a_gap_that_chance_explains_is_no_finding(run: Run) -> None:
+def test_a_gap_that_chance_explains_is_no_finding(run: VariedRun) -> None:
     assert parts(run, 0.05, 0.0, 0.3, 0.3) == []
 
 
-def copies(run: Run, **row: Any) -> list[Finding]:
+def copies(run: VariedRun, **row: Any) -> list[Finding]:
     known = {"n": 600, "near": 90, "same_label": 0.99, "other_same_label": 0.7}
     known |= {"by_chance": False, "same_p_value": 1e-9, "near_loss": 0.01, "other_loss": 0.25}
     known |= {"flattered": 0.036, "flattered_low": 0.025, "flattered_high": 0.045}
     run.measure(
         "near_copies",
-        make_score("near_copies", 0.15, 0.12, 0.18, unit="share"),
-        make_score("error_rate_without_copies", 0.25, 0.21, 0.29, unit="share"),
+        run.score("near_copies", 0.15, 0.12, 0.18, unit="share"),
+        run.score("error_rate_without_copies", 0.25, 0.21, 0.29, unit="share"),
         comparison=[{**known, "loss_p_value": 1e-6, **row}],
     )
     return [f for f in measured_findings(run.results()) if f.id == "near_copies"]
 
 
 def test_near_copies_weigh_by_what_they_do_to_the_score(
-    run: Run, say: Callable[[Finding], str]
+    run: VariedRun, say: Callable[[Finding], str]
 ) -> None:
     (finding,) = copies(run)
     assert finding.severity == "medium"
@@ -117,6 +117,6 @@ def test_planted_copies_entities_and_drift_are_found_and_honest_data_are_not_acc
     assert worlds.time_trial(-1, 1000, seed).severity == ""
 
 
-def test_no_finding_says_that_labels_are_wrong(run: Run) -> None:
-    run.measure("label_suspects", make_score("label_suspects", 0.08, 0.06, 0.1, unit="share"))
+def test_no_finding_says_that_labels_are_wrong(run: VariedRun) -> None:
+    run.measure("label_suspects", run.score("label_suspects", 0.08, 0.06, 0.1, unit="share"))
     assert not any(finding.id == "label_suspects" for finding in measured_findings(run.results()))

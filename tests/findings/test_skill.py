@@ -26,12 +26,11 @@ def test_skill_is_shown_where_the_whole_interval_is_above_a_constant(
     assert has_skill(run.results()) is skilled
 
 
-def test_the_skill_of_a_number_is_that_it_beats_the_mean(run, score):
-    run.data(classes=("price",), favourable=None, explained=0, task="regression", unit="€")
-    run.measure("r2", score("r2", 0.02, -0.03, 0.06))
-    run.measure("baselines", score("mae_gain", 3.0, 2.0, 4.0, predictor="mean"))
-    assert has_skill(run.results()) is False
-    findings = measured_findings(run.results())
+def test_the_skill_of_a_number_is_that_it_beats_the_mean(number):
+    number.measure("r2", number.score("r2", 0.02, -0.03, 0.06))
+    number.measure("baselines", number.score("mae_gain", 3.0, 2.0, 4.0, predictor="mean"))
+    assert has_skill(number.results()) is False
+    findings = measured_findings(number.results())
     assert [finding.id for finding in findings] == ["no_skill"]
 
 

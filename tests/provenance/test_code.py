@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report import provenance
-from deepseek_report.provenance import code
+from deepseek_report.provenance import code, libraries
 
 
 @pytest.fixture
@@ -73,3 +74,18 @@ def test_what_text_models_and_their_tokens_depend_on_is_told_by_version() -> Non
 def test_an_extra_that_is_not_installed_is_not_told(monkeypatch) -> None:
     monkeypatch.setattr(provenance, "_EXTRAS", ("a_library_that_nobody_has",))
     assert "a_library_that_nobody_has" not in provenance.versions()
+
+
+def test_the_metadata_of_a_distribution_are_parsed_once_however_many_files_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import numpy as np
+
+    read: list[str] = []
+    version = importlib.metadata.Distribution.version.fget  # type: ignore[attr-defined]
+    counted = property(lambda metadata: read.append(version(metadata)) or read[-1])
+    monkeypatch.setattr(importlib.metadata.Distribution, "version", counted)
+    folder = Path(np.__file__).parents[1]
+    tops = libraries._tops_of.__wrapped__(folder)
+    assert tops["numpy"] == np.__version__
+    assert len(read) <= len(list(folder.glob("*.dist-info")))

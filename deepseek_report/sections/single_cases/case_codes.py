@@ -54,6 +54,15 @@ def answer_codes(draft: Draft, explainer: str | None) -> None:
         draft.answer("codes", kept=Estimate.of_score(kept), draws=draws)
 
 
+def caveat_codes(draft: Draft) -> None:
+    """That there are none where of more than two classes not the favourable one is explained."""
+    target = draft.results.schema.target
+    favourable = favourable_class(draft)
+    if len(target.classes) > 2 and favourable and target.explained != target.favourable:
+        explained = target.explained_class
+        draft.caveat("no_codes", explained=explained, favourable=favourable)
+
+
 def _judged(pages: Pages) -> bool:
     """Whether the method whose reasons are told gives codes for any case."""
     results = pages.draft.results

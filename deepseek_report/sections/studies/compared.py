@@ -13,10 +13,11 @@ from deepseek_report.wording.of_results import words_of
 
 #: {section: its tables, in the order in which they are read}.
 TABLES: dict[str, tuple[str, ...]] = {
-    "compared_settings": ("settings",),
+    "compared_settings": ("settings", "origins"),
     "compared_performance": ("methods", "spread", "fitted", "values"),
     "compared_explanations": ("agreement", "sources"),
-    "compared_decisions": ("rates", "changes"),
+    "compared_promises": ("promises",),
+    "compared_decisions": ("rates", "changes", "cases"),
     "compared_price": ("prices",),
 }
 

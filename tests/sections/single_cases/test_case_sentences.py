@@ -32,7 +32,7 @@ def start_sentence(
     run: Any, schema: Schema, space: str, base: float = 0.0, position: int = 0
 ) -> str:
     """What is said of one case whose four explanations all start at `base`."""
-    run.explanation("shap", space, cases=4, base_values=np.full(4, base))
+    run.explanation("shap", space, cases=4, base_values=np.full(4, base), params={})
     save_json(run.paths["data"] / "schema.json", schema.to_json())
     return start(Draft("cases", run.results()), {"position": position}, "shap")
 
