@@ -219,7 +219,7 @@
       const { heads, rows, text, glances, words: texts } = page.like;
       const pictures = glances.map((small) => glance(small, true));
       const first = pictures.some(Boolean) ? [["", "", ...pictures]] : texts.some(Boolean) ? [[phrase("text"), "", ...texts]] : [];
-      return part(phrase("like"), paragraph(text), table(["", ...heads], [...first, ...rows.map((row) => row.map((cell) => cell.replaceAll("\u00a0", " ")))], phrase("like"), "alike"));
+      return part(phrase("like"), paragraph(text), table(["", ...heads], [...first, ...rows.map((row) => row.map((cell) => cell.replaceAll("\u00a0", " ")))], phrase("like"), texts.some(Boolean) ? "alike in-words" : "alike"));
     };
     const pairOf = (page) => {
       if (!page.pair) return null;

@@ -40,8 +40,8 @@ def test_the_same_level_of_two_attributes_is_called_by_the_words_of_each(
 
 
 def test_a_crossing_has_words_under_the_names_of_both() -> None:
-    said = claim("employed × retired", "retired × retired", "Applicant's status × partner's status")
-    assert "worse for applicants who work beside a pensioner than" in said
+    text = claim("employed × retired", "retired × retired", "Applicant's status × partner's status")
+    assert "worse for applicants who work beside a pensioner than" in text
 
 
 @pytest.mark.parametrize("attribute", ["Age band", "Partner's status"])

@@ -41,14 +41,16 @@ def test_log_odds_of_the_other_class_are_turned_around(full: Results) -> None:
         assert share == pytest.approx(stated, abs=1e-4)
 
 
-@pytest.mark.parametrize(("base", "told"), [(-0.12, None), (1.3, None), (np.nan, None), (0.4, 0.4)])
+@pytest.mark.parametrize(
+    ("base", "shown"), [(-0.12, None), (1.3, None), (np.nan, None), (0.4, 0.4)]
+)
 def test_a_base_that_no_probability_can_have_is_not_told(
-    full: Results, base: float, told: float | None
+    full: Results, base: float, shown: float | None
 ) -> None:
     explanation = full.explanations["shap"].of_case(0)
     assert explanation.output_space == "probability"
     moved = replace(explanation, base_values=np.array([base], dtype=np.float32))
-    assert base_of(moved) == (None if told is None else pytest.approx(told))
+    assert base_of(moved) == (None if shown is None else pytest.approx(shown))
 
 
 def test_a_method_that_gives_an_order_alone_has_no_waterfall(full: Results) -> None:
