@@ -10,11 +10,12 @@ from functools import cache, partial
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean
 from deepseek_report.statistics.classification_errors import cross_entropy
 from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
 
-from .trials import Plan, Table, repeat, share
+from .trials import Plan, Share, Table, repeat, share
 
 _RESAMPLES = 500
 #: So many cases that what holds for them is the truth.
@@ -105,6 +106,67 @@ def log_loss_covered(n: int, seed: int) -> bool:
     return bool(low <= _log_loss() <= high)
 
 
+#: Cases of a part of the data or a group, of which mean errors are told.
+PARTS = (30, 100, 300)
+#: How many explained cases a mean is taken over.
+EXPLAINED = (60, 200)
+#: Numbers of single cases between 0 and 1, as explanations are measured by; mean of each.
+OF_CASES: Mapping[str, tuple[tuple[float, float], float]] = {
+    "mostly low (beta, 2 and 8)": ((2, 8), 0.2),
+    "mostly near 1 (beta, 8 and 1)": ((8, 1), 8 / 9),
+}
+
+
+def mean_covered(noise: str, n: int, repeats: int, seed: int) -> tuple[Share, Share]:
+    """How often the interval of the mean error of n cases, and of the absolute one, holds it."""
+    drawn = NOISES[noise].draw(n * repeats, np.random.default_rng([seed, n])).reshape(n, repeats)
+    known = NOISES[noise].draw(_POPULATION, np.random.default_rng(10**6))
+    shares = []
+    for values, mean in ((drawn, 0.0), (np.abs(drawn), float(np.abs(known).mean()))):
+        _, low, high = mean_interval(values)
+        shares.append(Share(int(np.sum((low <= mean) & (mean <= high))), repeats))
+    return shares[0], shares[1]
+
+
+def case_mean_covered(kind: str, n: int, seed: int) -> bool:
+    """Whether the bootstrap interval of a mean over explained cases holds it."""
+    (a, b), mean = OF_CASES[kind]
+    values = np.random.default_rng([seed, n]).beta(a, b, n)
+    _, low, high = bootstrap_mean(values, _RESAMPLES, seed)
+    return bool(low <= mean <= high)
+
+
+def means(repeats: int, plan: Plan) -> list[Table]:
+    """Coverage of intervals of means over cases."""
+    of_errors = [
+        (noise, n, *mean_covered(noise, n, repeats, plan.first_seed))
+        for noise in NOISES
+        for n in PARTS
+    ]
+    of_cases = [
+        (kind, n, share(repeat(partial(case_mean_covered, kind, n), repeats, plan)))
+        for kind in OF_CASES
+        for n in EXPLAINED
+    ]
+    return [
+        Table(
+            "Intervals of mean errors of parts and groups",
+            f"{repeats} samples each; mean_interval, of slices, periods, groups and paired gains. "
+            "Where errors are strongly skewed and a part has some tens of cases, that of the "
+            "absolute error holds its mean less often.",
+            ("noise", "cases", "mean error", "mean absolute error"),
+            of_errors,
+        ),
+        Table(
+            "Intervals of means over explained cases",
+            f"{repeats} samples each, BCa with {_RESAMPLES} draws: faithfulness, stability, "
+            "agreement and whatever else is a mean over explained cases.",
+            ("numbers of single cases", "cases", "interval holds the mean"),
+            of_cases,
+        ),
+    ]
+
+
 def tables(plan: Plan) -> list[Table]:
     """Coverage of each interval."""
     repeats = plan.times(2000, 50)
@@ -133,4 +195,5 @@ def tables(plan: Plan) -> list[Table]:
             ("cases", "interval holds the truth"),
             losses,
         ),
+        *means(repeats, plan),
     ]

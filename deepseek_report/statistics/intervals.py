@@ -367,9 +367,9 @@ def mean_interval(
     mean = values.mean(axis=axis)
     if n < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    error, skewness = _error_and_skewness(values, axis)
+    error, skew = _error_and_skewness(values, axis)
     critical = float(stdtrit(n - 1, 0.5 + level / 2))
-    below, above = (_unskewed(end, skewness) * error for end in (critical, -critical))
+    below, above = (_unskewed(end, skew) * error for end in (critical, -critical))
     return mean, mean - below, mean - above
 
 
@@ -382,14 +382,23 @@ def mean_p_value(values: Floats) -> float:
     """
     from scipy.special import stdtr
 
-    error, skewness = (float(part) for part in _error_and_skewness(values, 0))
+    error, skew = (float(part) for part in _error_and_skewness(values, 0))
     mean = float(values.mean())
     if not error > 0:
         return 1.0 if mean == 0 else 0.0
     t = mean / error
-    if abs(skewness) > _STRAIGHT:
-        t = ((1 + skewness * t / 3) ** 3 - 1) / skewness + skewness / 6
+    if abs(skew) > _STRAIGHT:
+        t = ((1 + skew * t / 3) ** 3 - 1) / skew + skew / 6
     return float(2 * stdtr(len(values) - 1, -abs(t)))
+
+
+def skewness(values: Floats) -> float:
+    """Mean third power of the standardised (instance,) values; 0 where none vary.
+
+    >>> skewness(np.array([1.0, 2.0, 3.0]))
+    0.0
+    """
+    return float(_error_and_skewness(values, 0)[1]) * math.sqrt(len(values))
 
 
 def _error_and_skewness(values: Floats, axis: int) -> tuple[Floats, Floats]:
@@ -397,14 +406,14 @@ def _error_and_skewness(values: Floats, axis: int) -> tuple[Floats, Floats]:
     n = values.shape[axis]
     centred = values - values.mean(axis=axis, keepdims=True)
     second, third = (np.mean(centred**power, axis=axis) for power in (2, 3))
-    skewness = np.divide(third, second**1.5, out=np.zeros_like(second), where=second > 0)
-    return np.sqrt(second / (n - 1)), skewness / math.sqrt(n)
+    skew = np.divide(third, second**1.5, out=np.zeros_like(second), where=second > 0)
+    return np.sqrt(second / (n - 1)), skew / math.sqrt(n)
 
 
-def _unskewed(corrected: float, skewness: Floats) -> Floats:
+def _unskewed(corrected: float, skew: Floats) -> Floats:
     """The t whose corrected value this is, for skewness over √n; see `mean_interval`."""
-    straight = np.abs(skewness) <= _STRAIGHT
-    bent = np.where(straight, 1.0, skewness)
+    straight = np.abs(skew) <= _STRAIGHT
+    bent = np.where(straight, 1.0, skew)
     return np.where(
         straight, corrected, 3 / bent * (np.cbrt(1 + bent * (corrected - bent / 6)) - 1)
     )
