@@ -28,10 +28,10 @@ def main(studies: int) -> None:
     print(f"{'data sets':>9}  {'differences':<20} {'equal':>7} {'1 spread apart':>15}")
     for n in (5, 8, 10, 15, 20):
         for name, draw in kinds.items():
-            told = [
+            shares = [
                 np.mean([_is_told(draw(n) + shift) for _ in range(studies)]) for shift in (0.0, 1.0)
             ]
-            print(f"{n:>9}  {name:<20} {told[0]:>7.1%} {told[1]:>15.1%}")
+            print(f"{n:>9}  {name:<20} {shares[0]:>7.1%} {shares[1]:>15.1%}")
 
 
 def _is_told(differences: np.ndarray) -> bool:

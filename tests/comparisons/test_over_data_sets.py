@@ -60,8 +60,8 @@ def test_on_fewer_than_eight_nothing_is_concluded_and_below_five_nothing_is_rank
     four = over_data_sets(study_of(run, 4, 0.0, 0.3), Region())
     assert set(four.tables) == {"data_sets"}
     assert four.notes[0].id == "comparison.few_data_sets"  # type: ignore[union-attr]
-    one = over_data_sets(study_of(run, 1, 0.0, 0.3), Region())
-    assert one.tables == {}
+    single = over_data_sets(study_of(run, 1, 0.0, 0.3), Region())
+    assert single.tables == {}
 
 
 def test_many_pairs_are_counted_and_their_ranks_drawn(run: Results) -> None:

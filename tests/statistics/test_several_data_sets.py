@@ -58,9 +58,9 @@ def test_two_equal_methods_are_seldom_told_apart(monkeypatch: pytest.MonkeyPatch
     """In at most 6 % of studies, of 300 with two standard errors; with no region at all."""
     monkeypatch.setattr(several_data_sets, "_DRAWS", 2000)
     rng = np.random.default_rng(5)
-    told = [
+    apart = [
         max(posterior.less, posterior.more) >= 0.99
         for _ in range(300)
         for posterior in [signed_rank(rng.normal(size=FEWEST_TO_CONCLUDE), 0.0)]
     ]
-    assert np.mean(told) <= 0.06 + 2 * np.sqrt(0.06 * 0.94 / 300)
+    assert np.mean(apart) <= 0.06 + 2 * np.sqrt(0.06 * 0.94 / 300)

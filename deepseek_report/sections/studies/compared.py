@@ -22,6 +22,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "compared_price": ("prices",),
 }
 
+#: The section that only runs of several data sets have.
+_OF_SEVERAL = "compared_data_sets"
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -39,7 +42,9 @@ def contents(results: Results, compared: Compared) -> list[SectionContent]:
     ----------
     results : its measurements and pictures, by the names of `TABLES`.
     """
-    return [_conclusions(results, compared), *(_section(results, name) for name in TABLES)]
+    several = results.table(_OF_SEVERAL, "data_sets") is not None
+    names = [name for name in TABLES if several or name != _OF_SEVERAL]
+    return [_conclusions(results, compared), *(_section(results, name) for name in names)]
 
 
 def _conclusions(results: Results, compared: Compared) -> SectionContent:
