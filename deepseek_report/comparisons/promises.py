@@ -59,8 +59,9 @@ class PromiseKey:
     def of(cls, declared: Mapping[str, Any]) -> PromiseKey:
         """Of an entry of `report.thresholds`."""
         side = "at_most" if declared.get("at_least") is None else "at_least"
-        about = (str(declared.get(key) or "") for key in _ABOUT)
-        return cls(str(declared["metric"]), *about, side, float(declared[side]))
+        attribute, level, explainer, part = (str(declared.get(key) or "") for key in _ABOUT)
+        bound = float(declared[side])
+        return cls(str(declared["metric"]), attribute, level, explainer, part, side, bound)
 
     def covers(self, verdict: Verdict) -> bool:
         """Whether the verdict is one on this promise."""

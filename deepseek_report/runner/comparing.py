@@ -208,7 +208,9 @@ def _results(
         folder = work / "artifacts" / "measures" / name
         measurement.save(folder)
         paths[ArtifactId.measure(name)] = folder
-    config = {**opened[0].run["config"], "report": {"language": options.language}}
+    config = opened[0].run["config"]
+    report = {"language": options.language, "words": config["report"].get("words")}
+    config = {**config, "report": report}
     return Results(paths, config, run_id=identity, folder=work)
 
 
