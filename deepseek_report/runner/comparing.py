@@ -40,6 +40,8 @@ COMPARISONS = "comparisons"
 RECORD = "comparison.json"
 #: Characters of a reason that are shown.
 _LONGEST_REASON = 300
+#: How the name of a folder begins in which a comparison is made.
+_WORK = ".comparing-"
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,15 @@ def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenCom
 def _work_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside the target, for one process at a time; a killed one leaves it behind.
 
-    The next one takes it over, and the system lets go of what a killed one held.
+    The next one removes it, be it of other runs, and the system lets go of what a killed one held.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.with_name(f".work-{target.name}")
+    work = target.with_name(f"{_WORK}{target.name}")
     place = os.open(target.parent, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
-        remove(work)
+        for left in target.parent.glob(f"{_WORK}*"):
+            remove(left)
         work.mkdir()
         yield work
     finally:
