@@ -55,9 +55,11 @@ def answer_codes(draft: Draft, explainer: str | None) -> None:
 
 
 def caveat_codes(draft: Draft) -> None:
-    """That there are none where of more than two classes not the favourable one is explained."""
-    target = draft.results.schema.target
-    favourable = favourable_class(draft)
+    """That people have none where of more than two classes not the favourable one is explained."""
+    schema = draft.results.schema
+    target, favourable = schema.target, favourable_class(draft)
+    if not schema.attributes_of("person"):
+        return
     if len(target.classes) > 2 and favourable and target.explained != target.favourable:
         explained = target.explained_class
         draft.caveat("no_codes", explained=explained, favourable=favourable)
