@@ -118,10 +118,9 @@ class _View:
         verdict = self.verdict
         values: dict[str, Any] = {"overall": self._value(verdict.everyone)}
         if verdict.declared:
-            row = verdict.declared[0]
-            return caption(
-                "cohorts.title_declared", name=str(row["cohort"]), value=self._value(row), **values
-            )
+            surest = verdict.declared[0]
+            values |= {"name": str(surest["cohort"]), "value": self._value(surest)}
+            return caption("cohorts.title_declared", **values)
         for end, row in (("worst", verdict.worst), ("best", verdict.best)):
             values[end] = short(str(row["cohort"]), _LETTERS) if row else ""
             values[f"{end}_value"] = self._value(row)
