@@ -17,6 +17,12 @@ from deepseek_report.provenance import version_of
 from deepseek_report.rendering import quarto
 from deepseek_report.rendering.typeset import chinese_font
 
+#: {library that brings stages to processes: what installs it}.
+_LAUNCHERS = {
+    "joblib": "joblib",
+    "submitit": "'deepseek-report[submitit]'",
+    "ray": "'deepseek-report[ray]'",
+}
 State = Literal["ok", "optional", "missing"]
 
 
@@ -35,7 +41,7 @@ def examine() -> list[Examined]:
     examined = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
     examined.extend(_libraries())
     examined.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
-    examined.append(_launchers())
+    examined.extend(_launchers())
     return examined
 
 
@@ -107,13 +113,18 @@ def _converter() -> Examined:
     return Examined(quarto.CONVERTER, "ok", _version(program) or "installed, but says no version")
 
 
-def _launchers() -> Examined:
-    """By what the stages of a run can be brought to processes."""
-    joblib = version_of("joblib")
-    if joblib == "not installed":
-        todo = "launcher=joblib cannot work; pip install joblib"
-        return Examined("launchers", "optional", "local", todo)
-    return Examined("launchers", "ok", f"local; joblib, by joblib {joblib}")
+def _launchers() -> Iterator[Examined]:
+    """By what the stages of a run can be brought to processes, besides those of this machine."""
+    for library, requirement in _LAUNCHERS.items():
+        name, version = f"launcher={library}", version_of(library)
+        if version == "not installed":
+            cost = f"{name} cannot work; pip install {requirement}"
+            yield Examined(name, "optional", version, cost)
+        else:
+            yield Examined(name, "ok", version)
+    if version_of("submitit") != "not installed" and shutil.which("srun") is None:
+        cost = "launcher=submitit can start no job of Slurm from here, but launcher.cluster=local"
+        yield Examined("srun", "optional", "not on PATH", cost)
 
 
 def _version(program: str) -> str | None:

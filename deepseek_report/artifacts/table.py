@@ -19,6 +19,8 @@ Kind = Literal[
     "explainer",  # key of an explainer: written as its label
     "metric",  # key of a score: written as its label
     "impact_verdict",  # on which side of a declared ratio a group is: written in words
+    "outcome",  # of a promise
+    "side",  # of a bound: at least, or at most
     "policy",  # key of a policy of thresholds: written as its label
     "code",  # a key, a path, a version, a hash
     "layer",  # path of a layer
@@ -42,7 +44,7 @@ Kind = Literal[
 _TEXTS = frozenset(
     {
         *("text", "attribute", "explainer", "metric", "impact_verdict", "policy", "code"),
-        *("layer", "layer_kind"),
+        *("outcome", "side", "layer", "layer_kind"),
     }
 )
 #: The unit of a column that holds values of what is predicted.

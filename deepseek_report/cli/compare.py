@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from deepseek_report.cli.parsing import make_parser
+from deepseek_report.errors import DeepseekReportError
 
 if TYPE_CHECKING:
     from deepseek_report.runner.comparing import CompareOptions
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
 def command(arguments: list[str]) -> int:
     """Compare runs by their artifacts, print what may be concluded and the document's path."""
     parser = make_parser("compare", overrides=False)
-    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="the folders of runs")
+    parser.add_argument(
+        "runs", metavar="RUN", nargs="+", help="the folders of runs, or mlflow:RUN_ID"
+    )
     parser.add_argument(
         "--baseline", metavar="RUN", type=Path, help="the run that the others are set against"
     )
@@ -33,7 +38,34 @@ def command(arguments: list[str]) -> int:
     from deepseek_report.runner.comparing import CompareOptions
 
     region = Region(share=options.region)
-    return say_comparison(options.runs, CompareOptions(options.baseline, region, options.output))
+    with fetched(options.runs, may_write_beside=options.output is not None) as runs:
+        return say_comparison(runs, CompareOptions(options.baseline, region, options.output))
+
+
+@contextmanager
+def fetched(runs: Sequence[str], *, may_write_beside: bool) -> Iterator[list[Path]]:
+    """The folders of runs; those that MLflow keeps are fetched for as long as they are read.
+
+    Raises
+    ------
+    DeepseekReportError : nothing says where MLflow is, or where to write what is made of the runs.
+    """
+    from deepseek_report.runner.tracking import SCHEME, VARIABLE, tracker_of_environment
+
+    if not any(run.startswith(SCHEME) for run in runs):
+        yield [Path(run) for run in runs]
+        return
+    if (tracker := tracker_of_environment()) is None:
+        raise DeepseekReportError(f"{SCHEME} needs to know where MLflow is; set {VARIABLE}")
+    if not may_write_beside and runs[0].startswith(SCHEME):
+        raise DeepseekReportError("a run of MLflow has no folder beside it; name an --output")
+    with TemporaryDirectory() as place:
+        yield [
+            tracker.fetch(run.removeprefix(SCHEME), Path(place))
+            if run.startswith(SCHEME)
+            else Path(run)
+            for run in runs
+        ]
 
 
 def say_comparison(runs: Sequence[Path], options: CompareOptions) -> int:

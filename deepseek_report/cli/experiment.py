@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report import __version__
@@ -25,9 +26,11 @@ def command(arguments: list[str]) -> int:
     options = parser.parse_intermixed_args(arguments)
     if options.cfg:
         return _print_config(options)
-    if not options.multirun:
-        return _run_one(options, options.overrides).exit_code
-    return _sweep(options)
+    if options.multirun:
+        return _sweep(options)
+    finished = _run_one(options, options.overrides)
+    _track([finished.folder])
+    return finished.exit_code
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -47,13 +50,30 @@ def _sweep(options: argparse.Namespace) -> int:
         if sweep.ended:
             say_sweep(sweep.ended, len(jobs))
     say_failures(sweep.ended, details_file)
-    _compare(results)
+    folders = list(dict.fromkeys(job.folder for job in results if job.folder is not None))
+    _track(folders)
+    _compare(folders, results)
     return max((result.exit_code for result in results), default=0)
 
 
-def _compare(results: Sequence[JobResult]) -> None:
+def _track(folders: Sequence[Path]) -> None:
+    """Log the runs where the environment says so; they are whole even if that fails."""
+    from deepseek_report.runner.tracking import tracker_of_environment
+
+    tracker = tracker_of_environment()
+    if tracker is None:
+        return
+    from deepseek_report.cli.track import say_tracked
+
+    def log() -> int:
+        say_tracked(tracker, folders)
+        return 0
+
+    exit_code_of(log)
+
+
+def _compare(folders: Sequence[Path], results: Sequence[JobResult]) -> None:
     """One document on all jobs that have a run; the others stand in it with their reasons."""
-    folders = list(dict.fromkeys(job.folder for job in results if job.folder is not None))
     if len(folders) < 2:
         return
     from deepseek_report.cli.compare import say_comparison

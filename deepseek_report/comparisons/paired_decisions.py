@@ -50,7 +50,20 @@ CHANGES = TableType(
         Column("p_adjusted", "p_value"),
     )
 )
-TYPES = {"rates": RATES, "changes": CHANGES}
+#: Decisions that change from the baseline to another run, the largest change of score first.
+CASES = TableType(
+    (
+        Column("run"),
+        Column("row", "row"),
+        Column("now_favourable", "yes_no"),
+        Column("before", "number"),
+        Column("now", "number"),
+        Column("truth"),
+    ),
+    folded=True,
+)
+_MOST_CASES = 12
+TYPES = {"rates": RATES, "changes": CHANGES, "cases": CASES}
 
 
 def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) -> Measurement:
@@ -60,6 +73,8 @@ def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) 
     reverse; the p-value is McNemar's for these two, corrected over the table.
     """
     schema = study.runs[0].schema
+    if not study.same_target:
+        return Measurement(notes=(message("comparison.other_targets"),))
     if not task_of(schema.target).decides:
         return Measurement(notes=(message("comparison.nothing_decided"),))
     if not schema.target.is_judged:
@@ -84,9 +99,31 @@ def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) 
         if changes:
             table = pd.DataFrame(changes)
             tables["changes"] = table.assign(p_adjusted=holm(table.pop("p_value")))
+        if baseline is not None and (cases := list(_cases(study, labels, baseline, good))):
+            tables["cases"] = pd.DataFrame(cases)
     else:
         notes.append(message("comparison.refused_decisions"))
     return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
+
+
+def _cases(
+    study: Study, labels: Sequence[str], baseline: int, good: int
+) -> Iterator[dict[str, Any]]:
+    """The cases of each run that it decides otherwise than the baseline and scores most apart."""
+    before, target = study.runs[baseline].predictions, study.runs[baseline].schema.target
+    for position, run in enumerate(study):
+        now = run.predictions
+        changed = np.flatnonzero((before.decisions == good) != (now.decisions == good))
+        apart = np.abs(now.scores - before.scores)[changed]
+        for place in changed[np.argsort(-apart, kind="stable")[:_MOST_CASES]]:
+            yield {
+                "run": labels[position],
+                "row": int(now.instance_ids[place]),
+                "now_favourable": bool(now.decisions[place] == good),
+                "before": float(before.scores[place]),
+                "now": float(now.scores[place]),
+                "truth": target.classes[int(now.labels[place])],
+            }
 
 
 def largest_gap(run: Results) -> float | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import ABSENT, Study
 from deepseek_report.artifacts.table import Column, TableType
@@ -24,6 +26,15 @@ SETTINGS = TableType(
 _MOST_VALUES = 6
 #: What stands for a part that some runs do not have.
 _SOME = "✓"
+
+
+#: Data, code, versions of libraries and machines in which the runs differ.
+ORIGINS = TableType((Column("origin", "code"), Column("kinds", "count"), Column("values")))
+_ORIGINS = ("digests", "versions", "environment")
+#: What differs wherever settings do, or is what a setting decides.
+_OF_SETTINGS = frozenset(("digests", name) for name in ("config", "weights", "code"))
+#: Characters of a digest that tell two apart.
+_LONGEST_ORIGIN = 16
 
 
 def what_varied(study: Study) -> Measurement:
@@ -45,8 +56,36 @@ def what_varied(study: Study) -> Measurement:
         for key, values in varying.items()
     ]
     table = pd.DataFrame(rows, columns=SETTINGS.keys)
+    tables = {"settings": table}
+    if origins := list(_origins(study)):
+        tables["origins"] = pd.DataFrame(origins, columns=ORIGINS.keys)
     notes = (*_confounded(varying, patterns), *pairing(study))
-    return Measurement(tables={"settings": table}, notes=notes).typed({"settings": SETTINGS})
+    return Measurement(tables=tables, notes=notes).typed({"settings": SETTINGS, "origins": ORIGINS})
+
+
+def _origins(study: Study) -> Iterator[dict[str, Any]]:
+    """In what data, libraries and machines the runs differ."""
+    known = [
+        _revision(run)
+        | {
+            f"{part}.{name}": str(value)[:_LONGEST_ORIGIN]
+            for part in _ORIGINS
+            for name, value in (run.provenance.get(part) or {}).items()
+            if (part, name) not in _OF_SETTINGS
+        }
+        for run in study
+    ]
+    for key in dict.fromkeys(name for origins in known for name in origins):
+        values = [origins.get(key, ABSENT) for origins in known]
+        if len(set(values)) > 1:
+            yield {"origin": key, "kinds": len(set(values)), "values": _shown(values)}
+
+
+def _revision(run: Results) -> dict[str, str]:
+    """The revision of the checkout that the run was started in, where it is recorded."""
+    record = run.provenance.get("record")
+    revision = record.git if isinstance(record, RunRecord) else ""
+    return {"git": revision[:_LONGEST_ORIGIN]} if revision else {}
 
 
 def _shortened(study: Study) -> dict[str, Sequence[Any]]:

@@ -18,7 +18,9 @@ from deepseek_report.config.config_files import (
     parts,
     unreadable,
 )
-from deepseek_report.config.elsewhere import found_elsewhere, misplaced
+from deepseek_report.config.folders.elsewhere import found_elsewhere, misplaced
+from deepseek_report.config.folders.part_lists import read_layers
+from deepseek_report.config.folders.shipped_parts import together
 from deepseek_report.config.interpolation import (
     TooMuch,
     Unresolved,
@@ -33,7 +35,6 @@ from deepseek_report.config.overrides import (
     refused,
     twice,
 )
-from deepseek_report.config.part_lists import read_layers
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
 from deepseek_report.config.renamed import part_hint
 from deepseek_report.config.sets import (
@@ -76,7 +77,8 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     problems.extend(_unknown_words(sets, layers, roots))
     selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
     values = [forced(override, known) for override in kept if override.key_or_group not in MULTIPLE]
-    all_overrides = [*study, *values, *starmap(_listed, selected.items())]
+    taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
+    all_overrides = [*study, *values, *starmap(_listed, taken.items())]
     raw, chosen_names, unresolved = _compose(all_overrides, roots)
     sweep = raw.pop("sweep", None) or {}
     launcher = raw.pop("launcher", None) or {}

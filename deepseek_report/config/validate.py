@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,7 @@ class _Checker:
     def build(self, cls: type, values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
         _forbid_extra(cls)
         try:
-            return TypeAdapter(cls).validate_python(dict(values))
+            return _adapter(cls).validate_python(dict(values))
         except ValidationError as error:
             faults = misfits(cls, error.errors())
             self.problems.extend(self.explain(misfit, cls, path) for misfit in faults)
@@ -290,4 +291,11 @@ def _resolved(
 
 
 def _plain(plugin: Any) -> dict[str, Any]:
-    return dict(TypeAdapter(type(plugin)).dump_python(plugin, mode="json"))
+    cls: Any = type(plugin)
+    return dict(_adapter(cls).dump_python(plugin, mode="json"))
+
+
+@lru_cache(maxsize=1024)
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    """What pydantic makes of a class, built once."""
+    return TypeAdapter(cls)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from deepseek_report.artifacts.storage.bounded_yaml import read_text
+from deepseek_report.artifacts.storage.bounded_yaml import nodes, read_text
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE
 
@@ -51,7 +51,7 @@ def _candidates(
 
 
 def _line(file: Path, path: Sequence[str]) -> int | None:
-    node = yaml.compose(read_text(file))
+    node = nodes(read_text(file))
     line = None
     for part in path:
         if isinstance(node, yaml.SequenceNode) and part.isdecimal() and int(part) < len(node.value):

@@ -175,8 +175,9 @@ def _named_promises(finding: Finding) -> Sequence[Mapping[str, Any]]:
 def picture_of(gravest: Sequence[Finding], pictures: Mapping[str, Picture]) -> str:
     """The name of the picture that carries the gravest finding.
 
-    It is one that was drawn from the finding's evidence, else the first of the section that shows
-    the finding, else the first of how well the model does; empty without pictures.
+    In this order: of the section that shows the finding one that was drawn from its evidence, and
+    the first; of another section one that was drawn from its evidence; the first of how well the
+    model does. Empty without pictures.
     """
     shown = [_shows(finding, pictures) for finding in gravest[:1]]
     candidates = (*shown, _of("performance", pictures), *pictures)
@@ -184,12 +185,14 @@ def picture_of(gravest: Sequence[Finding], pictures: Mapping[str, Picture]) -> s
 
 
 def _shows(finding: Finding, pictures: Mapping[str, Picture]) -> str:
-    for evidence in map(ArtifactId, finding.evidence):
-        for name, picture in pictures.items():
-            drawn_from = picture.shows or (ArtifactId.measure(name),)
-            if any(evidence.is_within(source) for source in drawn_from):
-                return name
-    return _of(finding.section, pictures)
+    drawn = [
+        name
+        for evidence in map(ArtifactId, finding.evidence)
+        for name, picture in pictures.items()
+        if any(map(evidence.is_within, picture.shows or (ArtifactId.measure(name),)))
+    ]
+    own = (name for name in drawn if pictures[name].section == finding.section)
+    return next(own, "") or _of(finding.section, pictures) or next(iter(drawn), "")
 
 
 def _of(section: str, pictures: Mapping[str, Picture]) -> str:

@@ -72,6 +72,7 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
         values={"methods": [_numbers(results, name) for name in names], "leads": leads},
         evidence=(
             "measures/faithfulness_effect",
+            *(["measures/deletion"] if results.has("measures/deletion") else []),
             *(ArtifactId.explanation(name) for name in names),
         ),
         section="trust",

@@ -8,10 +8,11 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.conclusion_limits import GAIN_WORTHWHILE
 from deepseek_report.findings.records import cause_of, is_share, subject, subject_of, unit_of
 from deepseek_report.findings.rules_errors import has_uneven_errors
 from deepseek_report.findings.rules_groups import has_doubtful_ratio
-from deepseek_report.findings.severity import severity
+from deepseek_report.findings.severity import severity, size_of
 from deepseek_report.findings.skill import has_skill, skill_score
 from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
@@ -21,6 +22,11 @@ from deepseek_report.wording.of_results import words_of
 
 #: Rise of the validation loss after its best epoch that is called over-fitting.
 OVERFIT_RISE = 0.05
+#: By how much a simple predictor is better at least, moderate and large: of decisions in the ROC
+#: AUC, of numbers as a share of its mean absolute error.
+LAGS = {True: (GAIN_WORTHWHILE, 0.02), False: (0.02, 0.1)}
+#: The reference that is as complex as what is compared with it.
+_NOT_SIMPLE = "gradient_boosting"
 _HOMES = {
     "fairness": "bias",
     "explanation": "trust",
@@ -145,17 +151,15 @@ def baselines(results: Results) -> list[Finding]:
 def _against(results: Results, gain: Score, model: Score | None) -> Finding:
     low, high = ends(gain)
     kind = "better" if low > 0 else "worse" if high < 0 else "level"
-    simpler = gain.predictor != "gradient_boosting"
-    grade = severity("decision", "large" if simpler else "moderate", certain=kind == "worse")
     task = task_of(results.schema.target)
     theirs = results.score(task.held.key, predictor=gain.predictor)
     return Finding(
         id=f"baseline-{gain.predictor}",
-        severity="info" if kind == "better" else grade,
+        severity=_grade_of(results, kind, gain, theirs),
         message=f"baseline_{kind}",
         values={
             "predictor": words_of(results).label("predictors", gain.predictor),
-            "simpler": simpler,
+            "simpler": gain.predictor != _NOT_SIMPLE,
             "gain": estimates.of_score(gain),
             "lost": positive(estimates.of_score(gain), turn=True),
             "model": estimates.of_score(model) if model else None,
@@ -166,6 +170,27 @@ def _against(results: Results, gain: Score, model: Score | None) -> Finding:
         section="performance",
         cause=cause_of(task.skill.key) if gain.predictor == task.references["majority"] else "",
     )
+
+
+def _grade_of(results: Results, kind: str, gain: Score, theirs: Score | None) -> Severity:
+    """How grave it is what the comparison with a simple predictor shows.
+
+    A model that is worse is graded by how much better the other is at least. One that is not shown
+    to be better is no harm by itself: complexity may have bought nothing, or the cases are few.
+    Gradient boosting is not simpler than other models, so nothing large follows from it.
+    """
+    if kind == "better":
+        return "info"
+    task, simple = task_of(results.schema.target), gain.predictor != _NOT_SIMPLE
+    if kind == "worse":
+        least = -ends(gain)[1]
+        if not task.decides:
+            least /= (finite(theirs.value) if theirs else None) or 1.0
+        size = size_of(least, *LAGS[task.decides])
+        return severity("decision", size if simple or size != "large" else "moderate")
+    constant = gain.predictor == task.references["majority"]
+    size = "large" if constant else "moderate" if simple else "small"
+    return severity("decision", size, certain=False)
 
 
 def training(results: Results) -> list[Finding]:

@@ -273,7 +273,10 @@ class _DocumentWriter:
         return Markdown(f"\n\n{named}\n\n")
 
     def small_picture(self, name: str) -> Markup:
-        """A picture without number and note, beside its full form elsewhere; nothing without it."""
+        """A picture without number and note, beside its full form elsewhere; nothing without it.
+
+        In its layout for a narrow page, if it has one: it has a part of the page.
+        """
         picture = self.results.pictures.get(name)
         if picture is None:
             return Markdown("")
@@ -281,7 +284,8 @@ class _DocumentWriter:
         title, alt = (
             markdown.plain_braces(self.words.say(text)) for text in (picture.title, picture.alt)
         )
-        image = f'![{title}](figures/{markdown.slug(name)}.svg){{fig-alt="{alt}"}}'
+        folder = "figures" if picture.narrow is None else "figures/narrow"
+        image = f'![{title}]({folder}/{markdown.slug(name)}.svg){{fig-alt="{alt}"}}'
         return Markdown(f"\n\n::: {{.small-picture}}\n{image}\n:::\n\n")
 
     def finding_link(self, finding: WordedFinding, text: str) -> Markup:

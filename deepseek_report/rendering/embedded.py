@@ -97,8 +97,8 @@ def _canvas(match: re.Match[str], folder: Path, times: Counter[str]) -> str:
     except FileNotFoundError:
         raise RenderError(f"{path}: the picture is missing; render the run again") from None
     alt = html.unescape(match[3])
-    times[source] += 1
-    name = path.stem if times[source] == 1 else f"{path.stem}-{times[source]}"
+    times[path.stem] += 1
+    name = path.stem if times[path.stem] == 1 else f"{path.stem}-{times[path.stem]}"
     wide = svg_parts.inline_svg(text, name, alt)
     small = path.parent / "narrow" / path.name
     if not small.exists():

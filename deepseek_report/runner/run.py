@@ -37,6 +37,7 @@ from deepseek_report.runner.run_folders.writing import (
 )
 from deepseek_report.store import Store, replace_folder
 from deepseek_report.store.holding import held
+from deepseek_report.store.remote_stages import remote_of_environment
 from deepseek_report.store.run_folder import (
     DOCUMENTS_MANIFEST,
     carry_over,
@@ -125,7 +126,7 @@ def prepare_run(
     DataError : the data cannot be read.
     """
     experiment = decided(experiment)
-    store = Store(Path(experiment.settings.paths.store).absolute())
+    store = Store(Path(experiment.settings.paths.store).absolute(), remote_of_environment())
     stages = make_plan(experiment)
     identity = run_id(experiment, stages)
     folder = experiment.reports / experiment.name / identity

@@ -19,7 +19,7 @@ from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.case_browser import browser
-from deepseek_report.sections.single_cases.case_codes import answer_codes
+from deepseek_report.sections.single_cases.case_codes import answer_codes, caveat_codes
 from deepseek_report.sections.single_cases.case_list import list_row
 from deepseek_report.sections.single_cases.case_pages import case_page
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
@@ -133,6 +133,7 @@ def _answer(draft: Draft, table: list[Row], n_explained: int, explainer: str | N
             label = explainer_label(draft.results, explainer)
             draft.caveat("not_trusted", explainer=label, use=verdict.use)
     answer_codes(draft, explainer)
+    caveat_codes(draft)
     if changes and not kind_of(draft.results.schema).named_columns:
         draft.answer("masked", n=len(changed), total=len(table))
     elif kind_of(draft.results.schema).named_columns:

@@ -192,7 +192,8 @@ def _riskiest(draft: Draft) -> None:
 
 def _caveats(draft: Draft) -> None:
     dataset, target = draft.results.config.get("dataset") or {}, draft.results.schema.target
-    if "positive" in dataset and dataset["positive"] is None and len(target.classes) > 2:
+    is_assumed = dataset.get("positive", "") is None and target.explained != target.favourable
+    if is_assumed and len(target.classes) > 2:
         draft.caveat("assumed_class", explained=target.explained_class)
     draft.caveat("not_causes")
     if draft.results.has("measures/prototypes"):

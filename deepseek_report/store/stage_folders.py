@@ -28,6 +28,7 @@ from deepseek_report.store.folders import (
     remove,
     replace_folder,
 )
+from deepseek_report.store.remote_stages import RemoteStages
 
 
 def digest(value: Any) -> str:
@@ -45,17 +46,45 @@ def _checked(stage: str) -> str:
 
 @dataclass(frozen=True)
 class Store:
-    """Stage folders below `root`, as `<root>/<stage>/<key>/`."""
+    """Stage folders below `root`, as `<root>/<stage>/<key>/`.
+
+    remote : where stages that are not here are fetched from, and those made here are sent to.
+    """
 
     root: Path
+    remote: RemoteStages | None = None
 
     def folder(self, stage: str, key: str) -> Path:
         """Where the stage with this key is, or would be; ArtifactError if a part is no name."""
         return self.root / _checked(stage) / key[:32]
 
     def find(self, stage: str, key: str) -> Path | None:
-        """The finished folder of a stage, or None."""
-        return None if self._read_manifest(stage, key) is None else self.folder(stage, key)
+        """The finished folder of a stage, fetched where it is elsewhere; None where it is nowhere.
+
+        Raises
+        ------
+        ArtifactError : it is elsewhere, and cannot be fetched whole.
+        """
+        here = self._read_manifest(stage, key) is not None or self._fetch(stage, key)
+        return self.folder(stage, key) if here else None
+
+    def _fetch(self, stage: str, key: str) -> bool:
+        """Bring a stage here, by one process of this machine; whether it is here then."""
+        if self.remote is None:
+            return False
+        with self._locked(f"fetch.{_checked(stage).replace('/', '.')}-{key[:32]}"):
+            if self._read_manifest(stage, key) is not None:
+                return True
+            manifest = self.remote.manifest(stage, key)
+            if manifest is None or not _is_of(manifest, stage, key):
+                return False
+            work = self.root / ".fetching" / stage / key[:32]
+            remove(work)
+            work.mkdir(parents=True)
+            self.remote.fetch(manifest, work)
+            save_json(work / MANIFEST, manifest)
+            replace_folder(work, self.folder(stage, key))
+            return True
 
     def manifest(self, stage: str, key: str) -> dict[str, Any]:
         """What is known of a finished stage: facts of its making and the hash of each file.
@@ -77,17 +106,17 @@ class Store:
             content = load_json(path)
         except (ArtifactError, OSError, ValueError, RecursionError):
             return None
-        if not isinstance(content, dict) or (content.get("stage"), content.get("key")) != (
-            stage,
-            key,
-        ):
-            return None
-        return content if _lists_files(content.get("files")) else None
+        return content if _is_of(content, stage, key) else None
 
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[None]:
         """Hold this stage alone; another process waits. The system frees it if we are killed."""
-        path = self.root / ".locks" / f"{_checked(stage).replace('/', '.')}-{key[:32]}"
+        with self._locked(f"{_checked(stage).replace('/', '.')}-{key[:32]}"):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        path = self.root / ".locks" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
@@ -115,12 +144,21 @@ class Store:
         return self.root / ".work" / _checked(stage) / key[:32]
 
     def publish(self, stage: str, key: str, work: Path, facts: Mapping[str, Any]) -> Path:
-        """Write the manifest, bring all of it to the disk, and make it visible in one rename."""
+        """Write the manifest, bring all of it to the disk, and make it visible in one rename.
+
+        Then it is sent where other machines look for it.
+
+        Raises
+        ------
+        ArtifactError : it cannot be sent; here it is whole.
+        """
         final = self.folder(stage, key)
         save_json(
             work / MANIFEST, {**facts, "stage": stage, "key": key, "files": hash_folder(work)}
         )
         replace_folder(work, final)
+        if self.remote is not None:
+            self.remote.put(stage, key, final, final / MANIFEST)
         return final
 
     def verify(self, stage: str, key: str) -> None:
@@ -133,6 +171,14 @@ class Store:
             raise ArtifactError(
                 f"{folder}: {'; '.join(problems)}. Delete the folder; the next run makes it anew"
             )
+
+
+def _is_of(manifest: Any, stage: str, key: str) -> bool:
+    """Whether this is a manifest of that stage."""
+    if not isinstance(manifest, dict):
+        return False
+    named = (manifest.get("stage"), manifest.get("key")) == (stage, key)
+    return named and _lists_files(manifest.get("files"))
 
 
 def _lists_files(files: Any) -> bool:

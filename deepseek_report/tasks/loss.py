@@ -113,7 +113,7 @@ class AbsoluteError(Loss):
     bounds = (0.0, None)
     is_share = False
     least_part = 30
-    interval = message("interval_methods.normal")
+    interval = message("interval_methods.students")
     in_unit = True
 
     def of(self, predictions: Predictions) -> Floats:

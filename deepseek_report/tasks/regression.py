@@ -102,6 +102,9 @@ class Regression(Task):
     def stated(self, predictions: Predictions) -> Floats:
         return predictions.values
 
+    def happened(self, predictions: Predictions) -> Floats:
+        return np.asarray(predictions.labels, np.float64)
+
     def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
         """Squared error over the variance of the labels, so that 1 is what their mean gives."""
         return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))
@@ -205,7 +208,7 @@ class Regression(Task):
         values, p = outputs[:, 0], predictions
         before, after = np.abs(p.errors[rows]), np.abs(values - p.labels[rows])
         mean, low, high = (float(end) for end in mean_interval(after - before))
-        method = message("interval_methods.normal_of_mean")
+        method = message("interval_methods.students_of_mean")
         return Disturbed(
             held=_absolute_mean(after),
             moved=_absolute_mean(values - p.values[rows]),
@@ -226,5 +229,5 @@ def _mean(name: str, values: Floats) -> Row:
 def _absolute_mean(differences: Floats) -> Estimate:
     mean, low, high = (float(end) for end in mean_interval(np.abs(differences)))
     return Estimate(
-        mean, max(low, 0.0), high, len(differences), message("interval_methods.normal_of_mean")
+        mean, max(low, 0.0), high, len(differences), message("interval_methods.students_of_mean")
     )

@@ -55,16 +55,21 @@ def words_for(
     """
     if schema is None:
         general = wording(language)
-        return general.for_cases(_case_words(general, "table", None, words or CaseWords()))
+        return general.for_cases(_case_words(general, "table", None, words or CaseWords(), {}))
     shipped = _shipped(card)
     own_names = frozenset() if shipped and not named else schema.own_names
     worded = wording(language, schema.target.task, kind_of(schema).noun, shipped, own_names)
-    slots = _case_words(worded, kind_of(schema).name, schema.target, words or CaseWords())
+    labels = {attribute.name: worded.name(attribute.label) for attribute in schema.attributes}
+    slots = _case_words(worded, kind_of(schema).name, schema.target, words or CaseWords(), labels)
     return worded.for_cases(slots)
 
 
 def _case_words(
-    worded: Wording, kind: str, target: Target | None, own: CaseWords
+    worded: Wording,
+    kind: str,
+    target: Target | None,
+    own: CaseWords,
+    labels: Mapping[str, str],
 ) -> dict[str, Any]:
     """What cases and decisions are called: as the config says, else by the kind of data."""
     decided = _decisions(worded, target) if target is not None and target.is_judged else ("", "")
@@ -73,7 +78,7 @@ def _case_words(
         "case_many": own.cases or worded.text(f"cases_as.{kind}.many"),
         "decided_for": own.favourable or decided[0],
         "decided_against": own.unfavourable or decided[1],
-        "group_names": dict(own.groups),
+        "group_names": own.group_names(labels),
     }
 
 

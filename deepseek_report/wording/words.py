@@ -358,13 +358,17 @@ def _usual_case_words(texts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _group_name(context: Context, level: str, attribute: str = "") -> str:
-    """What the cases of one level are called; without words of their own, of which attribute."""
-    known = context.get("group_names") or {}
-    if level in known:
-        return str(known[level])
+def _group_name(context: Context, level: str, attribute: str, *, again: bool = False) -> str:
+    """What the cases of one level are called; without words of their own, of which attribute.
+
+    again : whether the attribute was named before in the sentence.
+    """
+    names = context.get("group_names") or {}
+    for known in (names.get(str(attribute).lower(), {}), names.get("", {})):
+        if level in known:
+            return str(known[level])
     say: Wording = context["wording"]
-    if not attribute:
+    if again:
         return say.numbers.quoted([level])[0]
     return say.text("group_of", level=level, attribute=attribute)
 

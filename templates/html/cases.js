@@ -170,7 +170,9 @@
       strip.append(drawn("line", { x1: place(value), x2: place(value), y1: 0, y2: 20, class: "level" }));
       return strip;
     };
-    const waterfall = (one) => {
+    /* Where the method is not shown to give reasons, that stands before what it says. */
+    const doubt = () => !data.method || data.method.trusted ? null : block("p", { class: "case-warning" }, sentence(phrase("not_trusted", { method: data.method.label })));
+    const waterfall = (one, page) => {
       const steps = one.waterfall;
       if (!steps) return null;
       let at = steps.base ?? 0;
@@ -184,8 +186,8 @@
       ];
       const unit = phrase(`unit_${data.method.space}`, { about: steps.about, unit: data.unit });
       return part(phrase("waterfall", { about: steps.about }),
-        data.method.trusted ? null : block("p", { class: "case-warning" }, sentence(phrase("not_trusted", { method: data.method.label }))),
-        table([data.noun, phrase("adds"), unit], rows, phrase("waterfall", { about: steps.about }), "waterfall"));
+        page && (page.codes || page.reasons.length) ? null : doubt(),
+        table([data.noun, phrase("adds"), unit], rows, phrase("waterfall", { about: steps.about }), steps.base === null ? "waterfall" : "waterfall whole"));
     };
 
     /* The way through the model: steps from nothing to the output, on a scale of the case's own. */
@@ -208,16 +210,16 @@
       return fold(phrase("way"), paragraph(told.head), table([phrase("part"), phrase("adds"), phrase("added")], rows, phrase("way"), "waterfall way"), told.path.length ? [paragraph(told.path_head), block("ol", {}, told.path.map((step) => block("li", {}, step)))] : []);
     };
     const reasons = (page) => {
-      if (page.codes) return part(phrase("codes"), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items), paragraph(page.codes.limits));
+      if (page.codes) return part(phrase("codes"), doubt(), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items), paragraph(page.codes.limits));
       if (!page.reasons.length) return null;
-      return part(phrase("reasons"), block("p", { class: "case-by" }, phrase("reasons_by", { method: page.reasons_by, start: page.start ? `, ${page.start}` : "" })), bullets(page.reasons));
+      return part(phrase("reasons"), doubt(), block("p", { class: "case-by" }, phrase("reasons_by", { method: page.reasons_by, start: page.start ? `, ${page.start}` : "" })), bullets(page.reasons));
     };
     const like = (page) => {
       if (!page.like) return null;
       const { heads, rows, text, glances, words: texts } = page.like;
       const pictures = glances.map((small) => glance(small, true));
       const first = pictures.some(Boolean) ? [["", "", ...pictures]] : texts.some(Boolean) ? [[phrase("text"), "", ...texts]] : [];
-      return part(phrase("like"), paragraph(text), table(["", ...heads], [...first, ...rows], phrase("like"), "alike"));
+      return part(phrase("like"), paragraph(text), table(["", ...heads], [...first, ...rows.map((row) => row.map((cell) => cell.replaceAll("\u00a0", " ")))], phrase("like"), texts.some(Boolean) ? "alike in-words" : "alike"));
     };
     const pairOf = (page) => {
       if (!page.pair) return null;
@@ -248,7 +250,7 @@
         pictures.length ? part(phrase("input"), pictures) : page ? null : glance(one.glance, false),
         page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([data.noun, phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
         page ? reasons(page) : null,
-        waterfall(one),
+        waterfall(one, page),
         page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,
         page?.change ? part(phrase("change"), paragraph(page.change)) : null,
         page?.what_if ? whatIf(one, page) : null,

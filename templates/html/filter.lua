@@ -193,13 +193,18 @@ local function tally(div)
   return pandoc.Para(line)
 end
 
--- Parts side by side: each is a block of its own.
+-- Parts side by side: each is a block of its own; what stands behind them comes below.
 local function typst_beside(div)
-  local out = pandoc.Blocks { raw '#beside((' }
+  local out, below = pandoc.Blocks { raw '#beside((' }, pandoc.Blocks {}
   for _, part in ipairs(div.content) do
-    out:extend(enclosed('[', part.content or { part }, '],'))
+    if part.classes and part.classes:includes 'behind' then
+      below:extend(part.content)
+    else
+      out:extend(enclosed('[', part.content or { part }, '],'))
+    end
   end
   out:insert(raw '))')
+  out:extend(below)
   return out
 end
 

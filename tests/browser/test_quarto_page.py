@@ -59,6 +59,21 @@ def test_quartos_page_does_not_scroll_sideways(page: Any, width: int) -> None:
     assert run("return document.documentElement.scrollWidth") <= width
 
 
+def test_on_a_phone_what_a_row_is_about_stays_in_view_while_its_table_scrolls(page: Any) -> None:
+    run = page(390)
+    places = run(
+        "const table = [...document.querySelectorAll('main table')].at(-1);"
+        "table.scrollLeft = 400;"
+        "const place = (cell) => cell.getBoundingClientRect().left;"
+        "return [table.scrollLeft, place(table), place(table.rows[0].cells[0]),"
+        " place(table.rows[0].cells[1])]"
+    )
+    moved, table, first, second = places
+    assert moved > 200
+    assert first == table
+    assert second < 0
+
+
 def test_quartos_page_has_tiles_coloured_verdicts_and_findings_as_cards(page: Any) -> None:
     run = page(820)
     style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"

@@ -13,6 +13,7 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.runner.execution.stages import _STAGES
+from deepseek_report.runner.launchers.outbox import Outbox
 from deepseek_report.runner.planning.plan import CONCLUSIONS
 from deepseek_report.runner.run_folders.cleaning import KINDS
 from deepseek_report.store import Store
@@ -57,6 +58,17 @@ def clean(tmp_path: Path, *options: str) -> int:
 
 def test_the_kinds_of_stages_are_those_that_a_run_makes() -> None:
     assert set(KINDS) == {*_STAGES, CONCLUSIONS}
+
+
+def test_work_that_a_killed_command_had_sent_goes_when_it_is_old(
+    stored: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outboxes = [Outbox.make(tmp_path / "store").folder for _ in range(2)]
+    age(outboxes[0], 1)
+    assert clean(tmp_path, "--yes") == 0
+    assert not outboxes[0].exists()
+    assert outboxes[1].is_dir()
+    assert stored["used"].is_dir()
 
 
 def test_without_yes_nothing_goes(

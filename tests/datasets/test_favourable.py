@@ -139,6 +139,18 @@ def test_of_three_classes_one_can_be_favourable(tmp_path: Path) -> None:
     assert len(declared.classes) == 3
 
 
+def test_of_three_classes_the_favourable_one_is_explained_unless_another_is_declared(
+    tmp_path: Path,
+) -> None:
+    frame = mortgages()
+    frame.loc[::5, "entscheidung"] = "wartet"
+    frame.to_csv(tmp_path / "three.csv", index=False)
+    first = load(tmp_path / "three.csv", favourable="genehmigt").schema.target
+    assert first.explained_class == "genehmigt"
+    other = load(tmp_path / "three.csv", favourable="genehmigt", positive="wartet").schema.target
+    assert (other.favourable_class, other.explained_class) == ("genehmigt", "wartet")
+
+
 def test_texts_follow_the_same_rule(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     words = [" ".join(random.choice(["alpha", "beta", "gamma", "delta"], 6)) for _ in range(300)]

@@ -162,3 +162,14 @@ def test_a_picture_of_an_older_run_shows_the_metric_of_its_name() -> None:
     pictures = {"roc": picture("roc", "performance"), "slices": picture("slices", "bottlenecks")}
     grave = Finding("x", "high", "m", evidence=("measures/slices",), section="none")
     assert picture_of([grave], pictures) == "slices"
+
+
+def test_of_pictures_of_the_same_evidence_the_one_of_the_findings_section_is_shown() -> None:
+    pictures = {
+        "case": picture("case", "cases", "measures/slices"),
+        "curves": picture("curves", "trust", "measures/slices"),
+    }
+    grave = Finding("x", "high", "m", evidence=("measures/slices",), section="trust")
+    assert picture_of([grave], pictures) == "curves"
+    elsewhere = replace(grave, section="bias")
+    assert picture_of([elsewhere], pictures) == "case"

@@ -55,8 +55,10 @@ def test_findings_come_gravest_first_and_each_can_be_said(run, score, say):
     ("value", "low", "high", "message", "severity"),
     [
         (0.03, 0.01, 0.05, "baseline_better", "info"),
-        (0.01, -0.01, 0.03, "baseline_level", "medium"),
-        (-0.03, -0.05, -0.01, "baseline_worse", "high"),
+        (0.01, -0.01, 0.03, "baseline_level", "low"),
+        (-0.004, -0.007, -0.001, "baseline_worse", "low"),
+        (-0.03, -0.05, -0.01, "baseline_worse", "medium"),
+        (-0.05, -0.07, -0.03, "baseline_worse", "high"),
     ],
 )
 def test_a_gain_over_logistic_regression_counts_only_if_its_interval_excludes_0(
@@ -67,6 +69,19 @@ def test_a_gain_over_logistic_regression_counts_only_if_its_interval_excludes_0(
     )
     (finding,) = rules_performance.baselines(run.results())
     assert (finding.message, finding.severity) == (message, severity)
+
+
+def test_not_to_beat_gradient_boosting_is_a_note_and_to_lose_against_it_is_never_critical(
+    run, score
+):
+    def graded(value: float, low: float, high: float) -> str:
+        gain = score("roc_auc_gain", value, low, high, predictor="gradient_boosting")
+        run.measure("baselines", gain)
+        (finding,) = rules_performance.baselines(run.results())
+        return finding.severity
+
+    assert graded(0.0, -0.01, 0.01) == "info"
+    assert graded(-0.2, -0.25, -0.15) == "medium"
 
 
 def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score):

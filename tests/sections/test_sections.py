@@ -519,6 +519,17 @@ def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):
     assert "“b” was taken" in " ".join(ExplanationsSection().content(results).caveats)
 
 
+def test_where_not_the_favourable_of_three_classes_is_explained_it_is_told_that_codes_are_missing(
+    full,
+):
+    assert "No reason codes" not in " ".join(CasesSection().content(full).caveats)
+    full.schema = replace(
+        full.schema,
+        target=replace(full.schema.target, classes=("a", "b", "c"), favourable=2, explained=1),
+    )
+    assert "missing for “c”" in " ".join(CasesSection().content(full).caveats)
+
+
 def test_the_line_on_the_run_names_the_model_and_its_size(run):
     run.training()
     results = run.results()

@@ -25,6 +25,7 @@ from deepseek_report.statistics.intervals import (
     holm,
     koopman,
     mean_interval,
+    mean_p_value,
     newcombe,
     rate,
     wilson,
@@ -127,10 +128,38 @@ def test_holm_leaves_out_what_was_not_tested() -> None:
     assert np.allclose(holm([0.01, np.nan, 0.04]), [0.02, np.nan, 0.04], equal_nan=True)
 
 
-def test_the_interval_of_a_mean_is_the_normal_one() -> None:
-    mean, low, high = mean_interval(np.array([1.0, 2.0, 3.0, 4.0]))
-    assert mean == 2.5
-    assert high - low == pytest.approx(2 * Z95 * stats.sem([1, 2, 3, 4]))
+def test_the_interval_of_a_mean_is_students_where_values_are_symmetric() -> None:
+    values = np.array([1.0, 2.0, 3.0, 4.0])
+    by_hand = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
+    mean, low, high = mean_interval(values)
+    assert (float(mean), float(low), float(high)) == pytest.approx((2.5, *by_hand))
+
+
+def test_the_interval_of_a_skewed_mean_holds_it_where_students_does_not() -> None:
+    drawn = np.random.default_rng(0).lognormal(0, 0.7, (30, 4000))
+    truth = np.exp(0.7**2 / 2)
+    _, low, high = mean_interval(drawn)
+    ends = stats.t.interval(0.95, 29, drawn.mean(axis=0), stats.sem(drawn))
+    assert np.mean((ends[0] <= truth) & (truth <= ends[1])) < 0.925
+    assert np.mean((low <= truth) & (truth <= high)) > 0.935
+
+
+def test_the_interval_of_a_mean_moves_and_stretches_with_the_values() -> None:
+    values = np.random.default_rng(1).lognormal(size=40)
+    own, moved = mean_interval(values), mean_interval(3 - 2 * values)
+    assert moved == pytest.approx((3 - 2 * own[0], 3 - 2 * own[2], 3 - 2 * own[1]))
+
+
+def test_values_that_do_not_vary_have_an_interval_of_no_width() -> None:
+    assert [float(end) for end in mean_interval(np.ones(4))] == [1.0, 1.0, 1.0]
+    assert (mean_p_value(np.zeros(4)), mean_p_value(np.ones(4))) == (1.0, 0.0)
+
+
+def test_a_mean_is_beyond_chance_where_its_interval_leaves_out_0() -> None:
+    for seed in range(200):
+        values = np.random.default_rng(seed).lognormal(0, 0.8, 25) - 1.0
+        _, low, high = mean_interval(values)
+        assert (mean_p_value(values) < 0.05) == (low > 0 or high < 0)
 
 
 def test_an_estimate_without_interval_gives_a_score_without() -> None:

@@ -9,10 +9,17 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from tests.tiny_runs import TINY, TinyRuns
 
-from .varied import ENDLESS, HOSTILE, with_few_cases, with_labels, without_intervals
+from .varied import (
+    ENDLESS,
+    HOSTILE,
+    with_few_cases,
+    with_labels,
+    with_periods,
+    without_intervals,
+)
 
 #: The runs in the order in which a picture that reads none in particular takes one.
-RUNS = ("small", *TINY)
+RUNS = ("small", *TINY, "periods")
 _CHANGES: dict[str, Callable[[Results], Results]] = {
     "plain": lambda results: results,
     "gaps": without_intervals,
@@ -28,7 +35,10 @@ def build(real_run: Results, tiny_runs: TinyRuns) -> Callable[..., Results]:
 
     def results(name: str = "small", kind: str = "plain") -> Results:
         if (name, kind) not in made:
-            real = real_run if name == "small" else tiny_runs(name)
+            if name == "periods":
+                real = with_periods(tiny_runs("text"))
+            else:
+                real = real_run if name == "small" else tiny_runs(name)
             made[name, kind] = _CHANGES[kind](with_few_cases(real))
         return made[name, kind]
 

@@ -19,6 +19,7 @@ from deepseek_report.visualizations.explanations.agreement import AgreementPictu
 from deepseek_report.visualizations.explanations.beeswarm import BeeswarmPicture
 from deepseek_report.visualizations.explanations.deletion_curves import DeletionCurvesPicture
 from deepseek_report.visualizations.explanations.global_importance import GlobalImportancePicture
+from deepseek_report.visualizations.failures.cohorts import CohortsPicture
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
 from deepseek_report.visualizations.failures.slices import SlicesPicture
@@ -109,6 +110,16 @@ TITLES = [
                      expected_error_rate=0.18, p_adjusted=0.001, kind="unexpected"),
         ),
         "45.0 % of 420 decisions are wrong; 18.0 % were to be expected",
+    ),
+    (
+        CohortsPicture(), "small",
+        lambda run: with_table(
+            run, "cohorts", "cohorts",
+            set_rows(cohort=["", "Age is over 30 years"], origin=["all", "worst"], n=[399, 120],
+                     too_few=False, accuracy=[0.8, 0.6], accuracy_low=[0.76, 0.56],
+                     accuracy_high=[0.84, 0.65], p_adjusted=[float("nan"), 0.001]),
+        ),
+        "Decided rightly: 60.0 % where Age is",
     ),
     (
         LearningCurvePicture(), "small",

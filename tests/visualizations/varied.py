@@ -15,6 +15,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.findings.conclude import conclude
+from tests.real_runs import with_measurement
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -103,6 +104,22 @@ def _distinct(texts: Sequence[str], at: int) -> str:
     """The text at this place; the second time round with its number, so that no two are alike."""
     again, place = divmod(at, len(texts))
     return f"{again} {texts[place]}" if again else texts[place]
+
+
+def with_periods(results: Results) -> Results:
+    """The results with the levels of an attribute taken for periods, which no shipped data have."""
+    parts = results.table("part_performance", "parts")
+    assert parts is not None
+    levels = parts[parts["attribute"] == parts["attribute"].iloc[0]]
+    periods = levels[["attribute", "attribute_label", "level", "n", "too_few"]]
+    mean = 0.2 + 0.05 * np.arange(len(periods))
+    periods = periods.assign(
+        stated=mean, stated_low=mean - 0.02, stated_high=mean + 0.02,
+        happened=mean + 0.03, happened_low=mean - 0.01, happened_high=mean + 0.07,
+    )  # fmt: skip
+    tests = pd.DataFrame({"attribute": [levels["attribute"].iloc[0]], "p_value": [0.001]})
+    measured = Measurement(tables={"periods": periods, "tests": tests})
+    return with_measurement(results, "period_drift", measured)
 
 
 def _with_words(schema: Schema, texts: Sequence[str]) -> Schema:

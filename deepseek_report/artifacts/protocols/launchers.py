@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 
 @runtime_checkable
@@ -12,7 +12,15 @@ class Launcher(Protocol):
 
     A piece is a stage, or the writing of a report. It is told to the schedule when it begins and
     when it has ended, in the process that called.
+
+    elsewhere : whether pieces run on other machines; the process that calls then runs none.
     """
+
+    elsewhere: ClassVar[bool]
+
+    def room(self, here: int) -> int:
+        """How many pieces may run at a time, where this machine has room for `here`."""
+        ...
 
     def carry_out(self, schedule: Any, processes: int, modules: Sequence[str]) -> None:
         """Run until nothing can be started any more.

@@ -50,11 +50,23 @@ def load(path: Path) -> Any:
     text = read_text(path)
     check_bounds(text)
     try:
-        return yaml.safe_load(text)
+        return _loaded(text)
     except (ValueError, OverflowError) as error:  # a date or a number that does not exist
         raise yaml.YAMLError(f"a value cannot be read ({str(error)[:100]})") from None
     except RecursionError:  # so deep that the fast parser gave up before it told anything
         raise YamlTooLarge(problem=_TOO_DEEP) from None
+
+
+def nodes(text: str) -> yaml.Node | None:
+    """The nodes of a YAML text, which know their line; raises yaml.YAMLError."""
+    return yaml.compose(text, Loader=_FAST)
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_FAST)  # noqa: S506 - a safe one
+    except yaml.YAMLError:
+        return yaml.safe_load(text)  # the slow parser says more clearly what is wrong
 
 
 def check_bounds(text: str) -> None:

@@ -26,7 +26,7 @@ def pages(roots: Sequence[Path]) -> dict[str, str]:
     """{file name: text} of the pages on the groups of these config folders."""
     known = groups(roots)
     sets = find_sets(roots, known)
-    chosen = [group for group in known if group in {*SINGLE, *MULTIPLE}]
+    chosen = [group for group in known if group in {*SINGLE, *MULTIPLE, "launcher"}]
     written = {
         f"{group}.md": "\n".join(_group_page(roots, group, known[group], sets.get(group)))
         for group in chosen

@@ -49,7 +49,8 @@ class OwnDataDeclarations(Shares, Bounds):
     unit : of a number. report_label : of several labels the one that the report is about.
     favourable : the class that is good for the person concerned; without it nothing is concluded
     on decisions about groups of people. positive : the class whose
-        probability is explained. labels_are_decisions : the label is a decision, not an outcome.
+        probability is explained; without it, of two classes the one that is not favourable, and of
+        more the favourable one. labels_are_decisions : the label is a decision, not an outcome.
     max_classes : the most classes of a target; a number of more different values is predicted as
         a number where the task is "auto".
 

@@ -42,7 +42,8 @@ class TargetRule:
 
     favourable : the class that is good for the person concerned, None where nobody says it, and
     declared_by : who does. positive : the class whose probability is explained. None: of two the
-    one that is not favourable, else the second.
+    one that is not favourable; of more the favourable one, so that what speaks against a person is
+    what speaks for any other class; else the second.
     task : "auto" looks at the values. unit : that of a number. labels : the columns of a
     multi-label target, `name` being the one that the report is about. max_classes : the most
     classes, and the most different numbers that "auto" takes as classes.
@@ -335,8 +336,9 @@ def _order(
     positive = None
     if rule.positive is not None:
         positive = find_class(categories, rule.positive, where, "positive")
-    elif rule.favourable is not None and len(categories) == 2:
-        positive = 1 - find_class(categories, rule.favourable, where, "favourable")
+    elif rule.favourable is not None:
+        favourable = find_class(categories, rule.favourable, where, "favourable")
+        positive = 1 - favourable if len(categories) == 2 else favourable
     if positive is None:
         return categories, 1
     if len(categories) == 2:
@@ -356,6 +358,6 @@ def _explained(
     categories: tuple[Category, ...], explained: int, rule: TargetRule
 ) -> tuple[Message, ...]:
     """Of two classes either tells all; of more the report is about one, which may be assumed."""
-    if rule.positive is not None or len(categories) == 2:
+    if rule.positive is not None or rule.favourable is not None or len(categories) == 2:
         return ()
     return (message("preparation.explained_class", name=categories[explained].label),)

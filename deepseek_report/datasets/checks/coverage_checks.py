@@ -67,7 +67,7 @@ def _small(facts: DataFacts, attribute: Attribute, code: int, level: str) -> Dat
     name = facts.schema.target.classes[fewest]
     return DataIssue(
         "small_group",
-        "medium",
+        "low",
         message(
             "data.small_group.text",
             attribute=attribute.label,
@@ -93,7 +93,7 @@ def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None
         return None
     return DataIssue(
         "small_group",
-        "medium",
+        "low",
         message("data.small_group_by_size.text", attribute=attribute.label, level=level, n=n),
         {"attribute": attribute.name, "level": level, "n": n},
         message("data.small_group_by_size.do"),
@@ -116,14 +116,18 @@ def entities_across_parts(facts: DataFacts) -> list[DataIssue]:
 
 
 def population_limits(facts: DataFacts) -> list[DataIssue]:
-    """What the data do not cover, and what the config does not say about them."""
+    """What the data do not cover, and what the config does not say about them.
+
+    What is declared is a note: it bounds what the report is evidence of, and faults nothing. What
+    nobody says is a gap in the record.
+    """
     description = facts.description
     issues = []
     if description.limits:
         issues.append(
             DataIssue(
                 "population_limits",
-                "medium",
+                "info",
                 message("data.limits.text", limits=list(description.limits)),
                 {"limits": list(description.limits), "period": description.period},
                 message("data.limits.do"),
@@ -135,7 +139,7 @@ def population_limits(facts: DataFacts) -> list[DataIssue]:
         issues.append(
             DataIssue(
                 "population_limits",
-                "medium",
+                "low",
                 message("data.undeclared.text", fields=silent),
                 {"undeclared": silent},
                 message("data.undeclared.do", fields=silent),

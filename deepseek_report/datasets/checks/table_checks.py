@@ -132,7 +132,7 @@ def correlated_features(facts: DataFacts) -> list[DataIssue]:
     return [
         DataIssue(
             "correlated_features",
-            "medium",
+            "low",
             message(
                 "data.correlations.text",
                 n=len(pairs),

@@ -38,6 +38,11 @@ ROLE_LABELS = {
     "furthest_above": "Predicted furthest above the true number",
     "furthest_below": "Predicted furthest below the true number",
 }
+#: What they are called where the data describe no people.
+NO_PERSON = {
+    "wrong_against": "Not decided favourably, and wrong",
+    "right_against": "Not decided favourably, and right",
+}
 
 
 def choose_cases(

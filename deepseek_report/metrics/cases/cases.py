@@ -30,7 +30,7 @@ from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
-from deepseek_report.metrics.cases.case_choice import NAMED, ROLE_LABELS
+from deepseek_report.metrics.cases.case_choice import NAMED, NO_PERSON, ROLE_LABELS
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
 from deepseek_report.metrics.cases.reason_codes import CodesOfCases, ReasonCodeRule, codes_of
@@ -388,7 +388,8 @@ def role_label(role: str, schema: Schema) -> str:
         role = role.removeprefix(FURTHER).partition(":")[0]
         if role == "nearest_threshold" and len(schema.target.classes) > 2:
             return "Nearest to another class"
-        return ROLE_LABELS.get(role, role.replace("_", " "))
+        labels = ROLE_LABELS if schema.attributes_of("person") else ROLE_LABELS | NO_PERSON
+        return labels.get(role, role.replace("_", " "))
     _, name, level = role.split(":", 2)
     labels = {attribute.name: attribute.label for attribute in schema.attributes}
     return f"{labels.get(name, name)}: {level}"

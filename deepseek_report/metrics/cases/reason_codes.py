@@ -1,4 +1,9 @@
-"""Why somebody was decided against: at most four adverse reasons, by shortfall from others."""
+"""Why somebody was decided against: at most four adverse reasons, by shortfall from others.
+
+Adverse is any decision but the favourable one. Of three and more classes a reason is what a feature
+adds less to the favourable class, against all others together, so that it does not depend on which
+of these was decided; the explanations must be about that class.
+"""
 
 from __future__ import annotations
 
@@ -184,8 +189,21 @@ def _compared_with(
     favoured = predictions.decisions[positions] == schema.target.favourable
     accepted = np.flatnonzero(favoured & closed)
     n = min(max(round(_BARELY * len(accepted)), _LEAST_ACCEPTED), len(accepted))
-    beyond = np.abs(predictions.scores[positions[accepted]] - effective_threshold(predictions))
+    beyond = _lead(predictions, positions[accepted])
     return np.sort(accepted[np.argsort(beyond, kind="stable")[:n]])
+
+
+def _lead(predictions: Predictions, positions: Ints) -> Floats:
+    """(case,) how far each is from another decision.
+
+    The distance of the probability from the threshold, and of three and more classes that of the
+    two most probable ones.
+    """
+    probabilities = predictions.probabilities[positions]
+    if probabilities.shape[1] == 2:
+        return np.abs(predictions.scores[positions] - effective_threshold(predictions))
+    two = np.sort(probabilities, axis=1)[:, -2:]
+    return np.asarray(two[:, 1] - two[:, 0])
 
 
 @dataclass(frozen=True)

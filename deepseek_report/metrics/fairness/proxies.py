@@ -48,6 +48,8 @@ from deepseek_report.tasks import TASKS
 
 #: Features that are looked at, each of them shuffled in turn.
 _MOST_FEATURES = 128
+#: Rows that the predictor is asked for at once.
+_MOST_SHUFFLED = 50_000
 
 
 @dataclass(frozen=True)
@@ -76,18 +78,21 @@ def permutation_importance(
     """
     auc, influence = macro_auc(labels, predict(inputs), 1)
     n, width = inputs.shape
+    at_once = max(1, _MOST_SHUFFLED // (n_repeats * n))
     falls = []
-    for j in range(width):
-        shuffled = np.tile(inputs, (n_repeats, 1, 1))
-        shuffled[:, :, j] = [inputs[rng.permutation(n), j] for _ in range(n_repeats)]
-        outputs = predict(shuffled.reshape(-1, width)).reshape(n_repeats, n, -1)
-        others = [macro_auc(labels, output, 1) for output in outputs]
-        fall = auc - float(np.mean([other for other, _ in others]))
-        spread = influence - np.mean([other for _, other in others], axis=0)
-        half = Z95 * float(np.sqrt(spread @ spread))
-        falls.append(
-            Estimate(fall, fall - half, fall + half, n, message("interval_methods.delong_paired"))
-        )
+    for first in range(0, width, at_once):
+        columns = range(first, min(first + at_once, width))
+        shuffled = np.tile(inputs, (len(columns), n_repeats, 1, 1))
+        for place, j in enumerate(columns):
+            shuffled[place, :, :, j] = [inputs[rng.permutation(n), j] for _ in range(n_repeats)]
+        outputs = predict(shuffled.reshape(-1, width)).reshape(len(columns), n_repeats, n, -1)
+        for of_column in outputs:
+            others = [macro_auc(labels, output, 1) for output in of_column]
+            fall = auc - float(np.mean([other for other, _ in others]))
+            spread = influence - np.mean([other for _, other in others], axis=0)
+            half = Z95 * float(np.sqrt(spread @ spread))
+            method = message("interval_methods.delong_paired")
+            falls.append(Estimate(fall, fall - half, fall + half, n, method))
     return falls
 
 

@@ -10,7 +10,10 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.shared.plugin import NumberMetric, Resamples
-from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
+from deepseek_report.statistics.regression_errors import MEASURES, Tails, error_estimates
+
+#: Below so many cases the interval of a squared error falls short where the tails are heavy.
+_FEW = 300
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,6 @@ class ErrorMetric(NumberMetric):
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     name: ClassVar[str] = ""
-    note: ClassVar[Text] = ""
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -32,9 +34,21 @@ class ErrorMetric(NumberMetric):
             MEASURES[self.name],
             unit="" if self.name == "r2" else target.unit or "",
             bounds=(None, 1.0) if self.name == "r2" else (0.0, None),
-            note=self.note,
+            note=self._note(Tails.of(p.labels, p.values), len(p)),
         )
         return Measurement((score,))
+
+    def _note(self, tails: Tails, n: int) -> Text:
+        """What R² compares with, and what heavy tails do to a squared error."""
+        if self.name in ("rmse", "r2") and tails.are_heavy:
+            return message(
+                "notes.r2.heavy_tails",
+                name=self.name,
+                kurtosis=tails.kurtosis,
+                level=tails.level(self.name),
+                few=n < _FEW,
+            )
+        return message("notes.r2.against_mean") if self.name == "r2" else ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,6 @@ class RSquared(ErrorMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"r2": (None, 1.0)}
     name: ClassVar[str] = "r2"
-    note: ClassVar[Text] = message("notes.r2.against_mean")
 
 
 @dataclass(frozen=True)

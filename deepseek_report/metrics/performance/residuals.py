@@ -67,7 +67,7 @@ class Residuals(NumberMetric):
         p, target = context.predictions, context.dataset.schema.target
         mean, low, high = (float(end) for end in mean_interval(p.errors))
         score = Estimate(
-            mean, low, high, len(p), message("interval_methods.normal_of_mean_error")
+            mean, low, high, len(p), message("interval_methods.students_of_mean_error")
         ).score(
             "mean_error",
             "calibration",

@@ -72,8 +72,10 @@ class _Schedule:
         waiting = sum(len(plan.waiting) for plan in open_plans)
         if not waiting:
             return
+        launcher = open_plans[0].experiment.launcher
         processes = min(self.processes, waiting)
-        if processes == 1 or any(plan.runs_here for plan in open_plans):
+        alone = processes == 1 and not launcher.elsewhere
+        if alone or any(plan.runs_here for plan in open_plans):
             with one_thread():
                 self.run_here()
             return
@@ -82,7 +84,7 @@ class _Schedule:
             for plan in open_plans
             for module in modules_to_load(plan.experiment, plan.waiting.values())
         )
-        open_plans[0].experiment.launcher.carry_out(self, processes, list(modules))
+        launcher.carry_out(self, processes, list(modules))
 
     def run_here(self) -> None:
         while ready := list(self.startable()):
@@ -135,7 +137,8 @@ class _Schedule:
             if self.is_sweep and not plan.waiting:
                 continue
             cost = plan.cost
-            parallel.append(1 if plan.runs_here else plan.experiment.settings.jobs or cost.parallel)
+            here = plan.experiment.settings.jobs or cost.parallel
+            parallel.append(1 if plan.runs_here else plan.experiment.launcher.room(here))
             for name, span in cost.stages.items():
                 expected.setdefault(
                     plan.work_id(name), (event_name(plan.number, name), span.expected)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.errors import DeepseekReportError
@@ -24,7 +24,12 @@ class JoblibLauncher:
     backend : one of joblib's own, such as loky, or one that another library has registered.
     """
 
+    elsewhere: ClassVar[bool] = False
+
     backend: str = "loky"
+
+    def room(self, here: int) -> int:
+        return here
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         del modules  # the processes of the backend import what they need

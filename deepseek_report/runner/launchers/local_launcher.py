@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from deepseek_report.runner.execution.pool import Pool, Schedule
 
@@ -11,6 +12,11 @@ from deepseek_report.runner.execution.pool import Pool, Schedule
 @dataclass(frozen=True)
 class LocalLauncher:
     """Starts processes once and gives each the next piece that is ready; a dead one is replaced."""
+
+    elsewhere: ClassVar[bool] = False
+
+    def room(self, here: int) -> int:
+        return here
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         Pool(schedule, processes, modules).run()

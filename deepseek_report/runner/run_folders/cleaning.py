@@ -1,8 +1,9 @@
 """What the store holds, what of it nobody needs, and taking that out.
 
-Only folders that a run made are looked at: `<store>/<stage>/<key>`, `<store>/.work/<stage>/<key>`,
-and what a killed run left of a run folder that it was about to replace. Links are neither followed
-nor removed, and everything else in these places is left alone.
+Only folders that a run made are looked at: `<store>/<stage>/<key>`, the same below `.work` and
+`.fetching`, and what a killed run left of a run folder that it was about to replace, or of work
+that it had sent to other processes (`<store>/.sent/<random>`). Links are neither followed nor
+removed, and everything else in these places is left alone.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import datetime as dt
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from deepseek_report.runner.launchers.outbox import SENT
 from deepseek_report.runner.run_folders.past_runs import past_runs, real_folders, size_of
 from deepseek_report.store.folders import MANIFEST
 from deepseek_report.store.holding import alone, stage_alone
@@ -27,7 +29,9 @@ KINDS = ("data", "training", "predictions", "explanations", "measures", "conclus
 _DEEPEST = 3
 _KEY = re.compile(r"[0-9a-f]{32}")
 #: What `replace_folder` and a run that was killed while it wrote leave beside run folders.
-_ASIDE = re.compile(r"\.(?:old-[0-9a-f]{12}-\d+|work-[0-9a-f]{12})")
+_ASIDE = re.compile(r"\.(?:old-[0-9a-f]{12}-\d+|(?:work|comparing)-[0-9a-f]{12})")
+#: What `tempfile` calls a folder, which the launchers have an outbox made by.
+_OUTBOX = re.compile(r"tmp[a-z0-9_]{8}")
 #: A younger folder may still be in use, by a run with another store.
 _SETTLED = dt.timedelta(hours=1)
 
@@ -86,7 +90,7 @@ def take_inventory(store: Path, reports: Path) -> Inventory | None:
         return None
     runs = past_runs(reports)
     used = {(stage, key[:32]) for run in runs for stage, key in run.stages}
-    stored = [*_stages(root, used), *_leftovers(root), *_asides(reports)]
+    stored = [*_stages(root, used), *_leftovers(root), *_sent(root), *_asides(reports)]
     with alone(root) as free:
         busy = not free
     return Inventory(root, stored, len(runs), sum(bool(run.problem) for run in runs), busy)
@@ -153,21 +157,31 @@ def _need(stage: str, path: Path, used: Collection[tuple[str, str]]) -> Need:
 
 
 def _leftovers(root: Path) -> Iterator[Stored]:
-    work = root / ".work"
-    if work.is_symlink():
-        return
-    for stage, path in _folders_of_stages(work):
-        yield _stored(path, stage, "leftover")
+    for work in (root / ".work", root / ".fetching"):
+        if not work.is_symlink():
+            for stage, path in _folders_of_stages(work):
+                yield _stored(path, stage, "leftover")
+
+
+def _sent(root: Path) -> Iterator[Stored]:
+    """Outboxes of killed commands; those of living ones are younger, or hold the store."""
+    if not (place := root / SENT).is_symlink():
+        outboxes = (path for path in real_folders(place) if _OUTBOX.fullmatch(path.name))
+        yield from _settled(outboxes)
 
 
 def _asides(reports: Path) -> Iterator[Stored]:
-    now = dt.datetime.now(dt.UTC)
     for experiment in real_folders(reports):
-        for path in real_folders(experiment):
-            if _ASIDE.fullmatch(path.name):
-                stored = _stored(path, "", "leftover")
-                if now - stored.made >= _SETTLED:
-                    yield stored
+        yield from _settled(p for p in real_folders(experiment) if _ASIDE.fullmatch(p.name))
+
+
+def _settled(paths: Iterable[Path]) -> Iterator[Stored]:
+    """Leftovers, of these folders, that nobody has written for a while."""
+    now = dt.datetime.now(dt.UTC)
+    for path in paths:
+        stored = _stored(path, "", "leftover")
+        if now - stored.made >= _SETTLED:
+            yield stored
 
 
 def _folders_of_stages(place: Path) -> Iterator[tuple[str, Path]]:

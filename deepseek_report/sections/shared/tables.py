@@ -237,6 +237,8 @@ _WORDED: Mapping[str, str] = {
     "metric": "metrics",
     "impact_verdict": "impact_verdicts",
     "policy": "policies",
+    "outcome": "outcomes",
+    "side": "sides",
 }
 #: {kind: how a name in a frame becomes the one that people read}.
 _LABELS: Mapping[str, Callable[[Results, str], str]] = {

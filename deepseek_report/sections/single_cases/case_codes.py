@@ -54,6 +54,17 @@ def answer_codes(draft: Draft, explainer: str | None) -> None:
         draft.answer("codes", kept=Estimate.of_score(kept), draws=draws)
 
 
+def caveat_codes(draft: Draft) -> None:
+    """That people have none where of more than two classes not the favourable one is explained."""
+    schema = draft.results.schema
+    target, favourable = schema.target, favourable_class(draft)
+    if not schema.attributes_of("person"):
+        return
+    if len(target.classes) > 2 and favourable and target.explained != target.favourable:
+        explained = target.explained_class
+        draft.caveat("no_codes", explained=explained, favourable=favourable)
+
+
 def _judged(pages: Pages) -> bool:
     """Whether the method whose reasons are told gives codes for any case."""
     results = pages.draft.results

@@ -104,15 +104,21 @@ def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any]
     numbers = pages.draft.words.numbers
     own = finite(case.row["probability"]), finite(case.row.get("prediction"))
     stated = [own, *((finite(n["probability"]), finite(n.get("prediction"))) for n in near)]
-    in_unit = own[0] is None
+    in_unit, target = own[0] is None, pages.draft.results.schema.target
     outputs = [numbers.number(n) if in_unit else numbers.percent(p) for p, n in stated]
     text = pages.draft.text
+    head = (
+        text("like.prediction")
+        if in_unit
+        else text("like.probability", target=target.explained_class)
+    )
+    shown = in_unit or len(target.classes) == 2
     return {
         "text": case_sentences.neighbours(pages, case.row),
         "heads": [text("like.this"), *(text("like.other", n=n["rank"]) for n in near)],
         "rows": [
             [text("like.happened"), case.row["label"], *(n["label"] for n in near)],
-            [text(f"like.{'prediction' if in_unit else 'probability'}"), *outputs],
+            *([[head, *outputs]] if shown else []),
             [text("like.distance"), "", *(numbers.number(n["distance"]) for n in near)],
             *_values_beside(pages, case, len(near)),
         ],

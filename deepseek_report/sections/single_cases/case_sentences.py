@@ -23,6 +23,7 @@ from deepseek_report.sections.shared.display_cells import count_cell, percent_ce
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.sections.single_cases.stated_bands import StatedBands
+from deepseek_report.sections.single_cases.waterfalls import base_of
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -262,7 +263,9 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
     if not 0 <= place < len(explanation) or explanation.output_space == "none":
         return ""
     instance = explanation.of_case(place)
-    base = math.nan if instance.base_values is None else float(instance.base_values[0])
+    base = base_of(instance)
+    if base is None:
+        return ""
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
     return draft.text(
@@ -383,6 +386,7 @@ def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
         ],
         probability=after["probability"],
         target=draft.results.schema.target.explained_class,
+        many=len(draft.results.schema.target.classes) > 2,
     )
 
 

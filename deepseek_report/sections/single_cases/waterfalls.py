@@ -60,7 +60,7 @@ def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | 
     instance = explanation.of_case(case.place)
     target, kind = results.schema.target, kind_of(results.schema)
     values = kind.by_player(instance.values, instance.inputs)[0]
-    base = None if instance.base_values is None else float(instance.base_values[0])
+    base = base_of(instance)
     end, about = float(instance.predictions[0]), instance.target
     if task_of(target).decides and len(target.classes) == 2:
         decided = int(results.predictions.decisions[case.position or 0])
@@ -78,6 +78,19 @@ def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | 
         end=end,
         order=tuple(int(player) for player in order),
     )
+
+
+def base_of(instance: Explanation) -> float | None:
+    """The output that the attributions of one case start from; None where there is none.
+
+    A surrogate may start below 0 or above 1, which is no probability that a model could give.
+    """
+    if instance.base_values is None:
+        return None
+    base = float(instance.base_values[0])
+    if math.isnan(base) or (instance.output_space == "probability" and not 0 <= base <= 1):
+        return None
+    return base
 
 
 def _opposite(output: Any, explanation: Explanation) -> Any:

@@ -20,7 +20,15 @@ from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import rasters
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import extent, short
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    NARROW,
+    SERIES,
+    SMALL,
+    WIDTH,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -61,11 +69,13 @@ class DataSamplesPicture(PicturePart):
         groups = _groups(results.schema, results.test, words_of(results))
         shown = [_Row(label, _spread(places, self.each)) for label, places in groups[: self.most]]
         view = _view(results.schema)
+        fewer = [_Row(row.label, _spread(row.places, (self.each + 1) // 2)) for row in shown]
         marked = view.marks_truth and results.test.truth is not None
         return [
             Picture(
                 name="data_samples",
-                svg=view.draw(results, shown),
+                svg=view.draw(results, shown, WIDTH),
+                narrow=view.draw(results, fewer, NARROW),
                 title=_title(results, groups, len(shown)),
                 alt=_alt(results, shown),
                 how_to_read=caption("data_samples.how_to_read", marked=marked),
@@ -102,13 +112,13 @@ def _spread(places: Ints, most: int) -> Ints:
 # --- images ---------------------------------------------------------------------------------------
 
 
-def _images(results: Results, shown: Sequence[_Row]) -> str:
+def _images(results: Results, shown: Sequence[_Row], page: float) -> str:
     """One picture a row, its cases side by side."""
     shape = kind_of(results.schema).shape
     scale, test = rasters.value_range(results.test.inputs), results.test
     columns = max(len(row.places) for row in shown)
     left = _left(shown)
-    side = min(_LARGEST, (WIDTH - left - _MARGIN - _BETWEEN * (columns - 1)) / columns)
+    side = min(_LARGEST, (page - left - _MARGIN - _BETWEEN * (columns - 1)) / columns)
     tall = side * shape[0] / shape[1]
     pieces = []
     for at, row in enumerate(shown):
@@ -120,7 +130,7 @@ def _images(results: Results, shown: Sequence[_Row]) -> str:
             pieces.append((rasters.outlined(image, truth), box))
     middles = [_MARGIN + at * (tall + _BETWEEN) + tall / 2 for at in range(len(shown))]
     height = 2 * _MARGIN + len(shown) * (tall + _BETWEEN)
-    drawn = draw_svg("data_samples", height, lambda figure: _names(figure, shown, middles))
+    drawn = draw_svg("data_samples", height, lambda figure: _names(figure, shown, middles), page)
     return rasters.with_images(drawn, pieces)
 
 
@@ -136,26 +146,26 @@ def _left(shown: Sequence[_Row]) -> float:
 
 def _names(figure: Figure, shown: Sequence[_Row], middles: Sequence[float]) -> None:
     """The names of the classes, at these distances from the top in inches."""
-    height = float(figure.get_size_inches()[1])
+    width, height = figure.get_size_inches()
     for row, middle in zip(shown, middles, strict=True):
-        x, y = _MARGIN / WIDTH, 1 - middle / height
+        x, y = _MARGIN / width, 1 - middle / height
         figure.text(x, y, short(row.label, 24), va="center", fontsize=SMALL, color=LIGHT["ink"])
 
 
 # --- series ---------------------------------------------------------------------------------------
 
 
-def _series(results: Results, shown: Sequence[_Row]) -> str:
+def _series(results: Results, shown: Sequence[_Row], page: float) -> str:
     """A small curve for each case, all on one scale; of many channels the first three."""
     height = 2 * _MARGIN + len(shown) * (_CURVE + _BETWEEN)
-    return draw_svg("data_samples", height, lambda figure: _curves(figure, results, shown))
+    return draw_svg("data_samples", height, lambda figure: _curves(figure, results, shown), page)
 
 
 def _curves(figure: Figure, results: Results, shown: Sequence[_Row]) -> None:
     shape = kind_of(results.schema).shape
-    test, height = results.test, float(figure.get_size_inches()[1])
+    test, (page, height) = results.test, map(float, figure.get_size_inches())
     columns, left = max(len(row.places) for row in shown), _left(shown)
-    wide = (WIDTH - left - _MARGIN - _BETWEEN * (columns - 1)) / columns
+    wide = (page - left - _MARGIN - _BETWEEN * (columns - 1)) / columns
     rows = np.concatenate([test.inputs[row.places] for row in shown]).reshape(-1, *shape)
     limits = float(np.nanmin(rows)), float(np.nanmax(rows))
     middles = []
@@ -216,7 +226,7 @@ def _series_size(shape: tuple[int, ...]) -> Message:
 class _View:
     """How inputs are drawn, how the text for the blind tells their size, and if truth is marked."""
 
-    draw: Callable[[Results, Sequence[_Row]], str]
+    draw: Callable[[Results, Sequence[_Row], float], str]
     size: Callable[[tuple[int, ...]], Message]
     marks_truth: bool
 

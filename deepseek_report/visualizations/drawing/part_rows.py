@@ -10,22 +10,22 @@ from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.visualizations.drawing.labels import wrapped
 from deepseek_report.visualizations.drawing.marks import MarkStyle, beside, grid, intervals, rows
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import LIGHT, SERIES, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet
+from deepseek_report.visualizations.style import LIGHT, SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
-_ROW = 0.46
+_ROW, _ROW_NARROW = 0.46, 0.56
 
 
-def height_of(table: pd.DataFrame) -> float:
-    """Height in inches of a picture with these rows."""
-    return 0.95 + _ROW * len(table)
+def heights_of(table: pd.DataFrame) -> tuple[float, float]:
+    """Inches of a picture with these rows, on a wide sheet and on a narrow one."""
+    return 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)
 
 
 def paint_parts(
-    figure: Figure,
+    sheet: Sheet,
     table: pd.DataFrame,
     columns: tuple[str, str],
     scale: Scale,
@@ -40,8 +40,9 @@ def paint_parts(
     scale, label : how the values are written, and what their axis says.
     """
     value, rest = columns
-    axes = panel(figure, 3.4, 0.55, 6.4, figure.get_size_inches()[1] - 0.35)
-    rows(axes, [wrapped(text, 44, 3) for text in table["slice"]])
+    left, columns_of_label = (1.75, 22) if sheet.is_narrow else (3.4, 44)
+    axes = sheet.axes(left, 0.55, 0.8, 0.35)
+    rows(axes, [wrapped(text, columns_of_label, 3) for text in table["slice"]])
     places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
     diamond = MarkStyle(LIGHT["context"], "D", size=4.5)
     intervals(axes, places, table[rest], (nothing, nothing), diamond)

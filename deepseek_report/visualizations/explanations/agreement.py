@@ -13,7 +13,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import extent, short
+from deepseek_report.visualizations.drawing.labels import wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
@@ -23,23 +23,17 @@ from deepseek_report.visualizations.drawing.marks import (
     rows,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    CONTROL,
-    LIGHT,
-    SERIES,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
-_ROW = 0.25
+_ROW, _ROW_NARROW = 0.25, 0.34
 
 
 @dataclass(frozen=True)
@@ -58,11 +52,17 @@ class AgreementPicture(PicturePart):
         )
         undefined = ordered[ordered["spearman"].isna()]
         ordered = ordered[ordered["spearman"].notna()]
-        height, words = 0.85 + _ROW * len(ordered), words_of(results)
+        words, n = words_of(results), len(ordered)
+        wide, narrow = on_sheets(
+            "agreement",
+            (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
+            lambda sheet: _paint(sheet, ordered, words),
+        )
         return [
             Picture(
                 name="agreement",
-                svg=draw_svg("agreement", height, lambda fig: _paint(fig, ordered, words)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(ordered, undefined),
                 alt=_alt(ordered),
                 how_to_read=caption(
@@ -80,10 +80,10 @@ def _pair(row: pd.Series) -> Message:
     return caption("agreement.pair", a=row["explainer_a"], b=row["explainer_b"])
 
 
-def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
-    labels = [short(sentence_case(words.say(_pair(row))), 48) for row in _rows(table)]
-    height = figure.get_size_inches()[1]
-    axes = panel(figure, min(extent(labels) * 0.97 + 0.15, 3.6), 0.55, 6.95, height - 0.15)
+def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
+    pairs = [sentence_case(words.say(_pair(row))) for row in _rows(table)]
+    labels, left = sheet.row_labels(pairs, 48, 3.6)
+    axes = sheet.axes(left, 0.7 if sheet.is_narrow else 0.55, 0.25, 0.15)
     rows(axes, labels)
     places = np.arange(len(table))
     for control in (False, True):
@@ -103,7 +103,8 @@ def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
     axes.set_xlim(min(-0.1, float(table[["spearman", "low"]].min().min()) - 0.05), 1.1)
     axes.set_xticks([at for at in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if at >= axes.get_xlim()[0]])
     plain_ticks(axes, "x", words)
-    axes.set_xlabel(words.text("pictures.agreement.axis"))
+    axis = words.text("pictures.agreement.axis")
+    axes.set_xlabel(wrapped(axis, 32) if sheet.is_narrow else axis)
 
 
 def _title(table: pd.DataFrame, undefined: pd.DataFrame) -> Message:

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
-from deepseek_report.visualizations.drawing.labels import extent, short, spoken
+from deepseek_report.visualizations.drawing.labels import short, spoken
 from deepseek_report.visualizations.drawing.marks import (
     dots,
     grid,
@@ -27,13 +27,13 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
-from deepseek_report.visualizations.style import LIGHT, VALUE, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, VALUE
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
@@ -68,10 +68,12 @@ class BeeswarmPicture(PicturePart):
         explanation = results.explanations[name]
         view = _view(explanation, results.schema, self.most, self.instances)
         height, words = 0.95 + _ROW * len(view.features), words_of(results)
+        wide, narrow = on_sheets("beeswarm", height, lambda sheet: _paint(sheet, view, words))
         return [
             Picture(
                 name="beeswarm",
-                svg=draw_svg("beeswarm", height, lambda figure: _paint(figure, view, words)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(view, name),
                 alt=_alt(view, name),
                 how_to_read=caption("beeswarm.how_to_read", class_name=view.class_name),
@@ -139,10 +141,9 @@ def _tendency(levels: Ints, values: Floats) -> float:
     return float(np.corrcoef(levels[ranked], values[ranked])[0, 1])
 
 
-def _paint(figure: Figure, view: _View, words: Wording) -> None:
-    labels = [short(feature.label, 34) for feature in view.features]
-    height = figure.get_size_inches()[1]
-    axes = panel(figure, min(extent(labels) + 0.15, 2.9), 0.55, 7.1, height - 0.4)
+def _paint(sheet: Sheet, view: _View, words: Wording) -> None:
+    labels, left = sheet.row_labels([feature.label for feature in view.features], 34, 2.9)
+    axes = sheet.axes(left, 0.55, 0.1, 0.4)
     rows(axes, labels)
     most = float(np.nanmax(np.abs(view.values))) * 1.05 or 1.0
     axes.set_xlim(

@@ -24,14 +24,8 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    CONTROL,
-    LIGHT,
-    SMALL,
-    colours,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import CONTROL, LIGHT, SMALL, colours
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -39,12 +33,13 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
 
 _METRICS = ("deletion", "insertion")
+#: Inches of the panels with curves.
+_CURVES = 3.3
 
 
 @dataclass(frozen=True)
@@ -58,11 +53,14 @@ class DeletionCurvesPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        height = max(3.3, 0.9 + 0.27 * len(view.judged))
+        gains = 0.9 + 0.27 * len(view.judged)
+        heights = max(_CURVES, gains), _CURVES + gains
+        wide, narrow = on_sheets("deletion_curves", heights, lambda sheet: _paint(sheet, view))
         return [
             Picture(
                 name="deletion_curves",
-                svg=draw_svg("deletion_curves", height, lambda figure: _paint(figure, view)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("deletion_curves.how_to_read"),
@@ -115,22 +113,26 @@ def _gains(results: Results, metric: str, names: Sequence[str]) -> dict[str, Sco
     return {name: gain for name, gain in gains.items() if gain is not None and known(gain.value)}
 
 
-def _paint(figure: Figure, view: _View) -> None:
-    height = figure.get_size_inches()[1]
-    limits = _limits(view)
+def _paint(sheet: Sheet, view: _View) -> None:
+    limits, below = _limits(view), 0.6
+    if sheet.is_narrow:
+        _gain_panel(sheet.axes(1.4, 0.6, 0.2, _CURVES + 0.35), view)
+        below = sheet.height - _CURVES + 0.6
+    else:
+        _gain_panel(sheet.axes(5.95, 0.6, 0.15, 0.4), view)
+    step, across = (1.8, 1.45) if sheet.is_narrow else (2.02, 1.58)
     for place, (metric, table) in enumerate(view.curves.items()):
-        left = 0.7 + 2.02 * place
-        axes = panel(figure, left, 0.6, left + 1.58, height - 0.4)
+        left = 0.7 + step * place
+        axes = sheet.axes(left, below, sheet.width - left - across, 0.4)
         _curves(axes, table, view)
         axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))
-        across = view.words.text(f"pictures.deletion_curves.across_{metric}")
-        axes.set(ylim=limits, xlabel=across)
+        axes.set(ylim=limits)
+        axes.set_xlabel(view.words.text(f"pictures.deletion_curves.across_{metric}"))
         (percent_ticks if view.is_share else value_ticks)(axes, "y", view.words)
         if place == 0:
             axes.set_ylabel(view.words.say(view.outcome))
         else:
             axes.tick_params(labelleft=False)
-    _gain_panel(panel(figure, 5.95, 0.6, 7.05, height - 0.4), view)
 
 
 def _limits(view: _View) -> tuple[float, float]:

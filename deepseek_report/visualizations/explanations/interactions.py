@@ -14,7 +14,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import extent, short, spoken
+from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     EndLabel,
     MarkStyle,
@@ -26,21 +26,13 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    MARKERS,
-    SERIES,
-    SMALL,
-    WIDTH,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.schema import Target
@@ -64,10 +56,12 @@ class InteractionsPicture(PicturePart):
         pairs = required(results, "interactions", "pairs")
         effects, words = results.table("interactions", "effects"), words_of(results)
         view = _View(pairs, effects, results.schema.target, words)
+        wide, narrow = on_sheets("interactions", view.height, view.paint)
         return [
             Picture(
                 name="interactions",
-                svg=draw_svg("interactions", view.height, view.paint),
+                svg=wide,
+                narrow=narrow,
                 title=_title(pairs),
                 alt=_alt(pairs, effects),
                 how_to_read=caption(
@@ -101,15 +95,15 @@ class _View:
     def height(self) -> float:
         return self._top + (_HEAD + _EFFECT + _FOOT if self.has_effect else 0.0)
 
-    def paint(self, figure: Figure) -> None:
-        self._paint_pairs(figure, self.height - self._top)
+    def paint(self, sheet: Sheet) -> None:
+        self._paint_pairs(sheet, self.height - self._top)
         if self.effects is not None and self.has_effect:
-            self._paint_effect(figure, self.effects)
+            self._paint_effect(sheet, self.effects)
 
-    def _paint_pairs(self, figure: Figure, below: float) -> None:
-        labels = [_name(row, 22) for row in _records(self.pairs)]
-        left = min(extent(labels) * 0.97 + 0.15, 3.6)
-        axes = panel(figure, left, below + _FOOT, WIDTH - 0.2, below + self._top - 0.15)
+    def _paint_pairs(self, sheet: Sheet, below: float) -> None:
+        pairs = [_name(row, 22) for row in _records(self.pairs)]
+        labels, left = sheet.row_labels(pairs, 52, 3.6)
+        axes = sheet.axes(left, below + _FOOT, 0.2, 0.15)
         rows(axes, labels)
         places, real = np.arange(len(self.pairs)), self.pairs["interacts"].to_numpy(bool)
         for called in (True, False):
@@ -126,10 +120,10 @@ class _View:
         percent_ticks(axes, "x", self.words)
         axes.set_xlabel(self.words.text("pictures.interactions.axis"))
 
-    def _paint_effect(self, figure: Figure, effects: pd.DataFrame) -> None:
+    def _paint_effect(self, sheet: Sheet, effects: pd.DataFrame) -> None:
         first = effects.iloc[0]
         numeric = first["kind"] == "numeric"
-        axes = panel(figure, 0.75, _FOOT, WIDTH - 1.7, _FOOT + _EFFECT)
+        axes = sheet.axes(0.75, _FOOT, 1.7, sheet.height - _FOOT - _EFFECT)
         levels, ends = list(dict.fromkeys(effects["by_display"])), []
         for number, level in enumerate(levels):
             line = effects[effects["by_display"] == level]
@@ -155,7 +149,8 @@ class _View:
             by=spoken(first["by_label"]),
             output=self._output(),
         )
-        axes.set_title(short(sentence_case(self.words.say(heading)), 90), fontsize=9)
+        title = sentence_case(self.words.say(heading))
+        axes.set_title(wrapped(title, 50) if sheet.is_narrow else short(title, 90), fontsize=9)
         end_labels(axes, ends)
 
     def _output(self) -> Message:

@@ -27,25 +27,18 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    CONTROL,
-    LIGHT,
-    SERIES,
-    SMALL,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
-_ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 7.05
+_ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 0.15
 
 
 @dataclass(frozen=True)
@@ -63,15 +56,16 @@ class LocalisationPicture(PicturePart):
         table = table.assign(label=[_label(measure, words) for measure in table["measure"]])
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda name: name == CONTROL)
-        height = _HEAD + _ROW * len(names) + _FOOT
+        wide, narrow = on_sheets(
+            "localisation",
+            _HEAD + _ROW * len(names) + _FOOT,
+            lambda sheet: _paint(sheet, table, names, measures, words),
+        )
         return [
             Picture(
                 name="localisation",
-                svg=draw_svg(
-                    "localisation",
-                    height,
-                    lambda figure: _paint(figure, table, names, measures, words),
-                ),
+                svg=wide,
+                narrow=narrow,
                 title=_title(table, names, measures[0]),
                 alt=_alt(table, names, measures),
                 how_to_read=caption("localisation.how_to_read"),
@@ -86,7 +80,7 @@ def _label(measure: str, words: Wording) -> str:
 
 
 def _paint(
-    figure: Figure,
+    sheet: Sheet,
     table: pd.DataFrame,
     names: Sequence[str],
     measures: Sequence[str],
@@ -94,12 +88,10 @@ def _paint(
 ) -> None:
     labels = [words.explainer(name) for name in names]
     left = extent(labels) + 0.12
-    step = (_RIGHT - left) / len(measures)
-    height = float(figure.get_size_inches()[1])
+    step = (sheet.width - _RIGHT - left) / len(measures)
     for at, measure in enumerate(measures):
-        axes = panel(
-            figure, left + at * step + 0.1, _FOOT, left + (at + 1) * step - 0.16, height - _HEAD
-        )
+        right = sheet.width - left - (at + 1) * step + 0.16
+        axes = sheet.axes(left + at * step + 0.1, _FOOT, right, _HEAD)
         mine = _of(table, measure, names)
         rows(axes, labels if at == 0 else [""] * len(labels))
         _points(axes, mine, names, words)

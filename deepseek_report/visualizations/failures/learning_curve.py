@@ -12,7 +12,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.conclusion_limits import more_rows_help
 from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import known
+from deepseek_report.visualizations.drawing.labels import known, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     EndLabel,
     MarkStyle,
@@ -22,7 +22,8 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import colours, draw_svg, markers, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import colours, markers
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -30,7 +31,6 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
@@ -52,10 +52,12 @@ class LearningCurvePicture(PicturePart):
         table = required(results, "learning_curve", "curve")
         gains = results.find("learning_curve_gain")
         gain, words = gains[0] if gains else None, words_of(results)
+        wide, narrow = on_sheets("learning_curve", 3.1, lambda sheet: _paint(sheet, table, words))
         return [
             Picture(
                 name="learning_curve",
-                svg=draw_svg("learning_curve", 3.1, lambda figure: _paint(figure, table, words)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(table, gain),
                 alt=_alt(table, gain),
                 how_to_read=caption("learning_curve.how_to_read"),
@@ -63,8 +65,8 @@ class LearningCurvePicture(PicturePart):
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
-    axes = panel(figure, 0.75, 0.6, 5.4, 2.9)
+def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
+    axes = sheet.axes(0.75, 0.6, 1.3 if sheet.is_narrow else 1.8, 0.2)
     names = list(dict.fromkeys(table["predictor"]))
     tone, shape = colours(names), markers(names)
     labels = []
@@ -74,20 +76,20 @@ def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
         look = MarkStyle(tone[name], shape[name])
         upright_intervals(axes, own["rows"], own["roc_auc"], (own["low"], own["high"]), look)
         last = own.iloc[-1]
-        label = words.label("predictors", name)
+        label = wrapped(words.label("predictors", name), 14 if sheet.is_narrow else 24)
         labels.append(EndLabel(float(last["rows"]), float(last["roc_auc"]), label, tone[name]))
-    _rows_axis(axes, sorted(set(table["rows"])), words)
+    _rows_axis(axes, sorted(set(table["rows"])), words, 4 if sheet.is_narrow else 7)
     grid(axes, "y")
     value_ticks(axes, "y", words)
     axes.set_ylabel(words.text("pictures.common.roc_auc"))
-    end_labels(axes, labels)
+    end_labels(axes, labels, 23.0 if sheet.is_narrow else 11.5)
 
 
-def _rows_axis(axes: Axes, sizes: list[int], words: Wording) -> None:
+def _rows_axis(axes: Axes, sizes: list[int], words: Wording, most: int) -> None:
     from matplotlib.ticker import NullLocator
 
     axes.set_xscale("log", base=2)
-    step = -(-len(sizes) // 7)
+    step = -(-len(sizes) // most)
     shown = sizes[::-1][::step][::-1]
     axes.set_xticks(shown, [words.numbers.count(size) for size in shown])
     axes.xaxis.set_minor_locator(NullLocator())

@@ -27,21 +27,16 @@ from deepseek_report.visualizations.drawing.marks import (
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    SERIES,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
-_ROW = 0.36
+_ROW, _ROW_NARROW = 0.36, 0.38
 _Columns = Sequence[tuple[Drawn, Scale]]
 
 
@@ -57,13 +52,15 @@ class PartPerformancePicture(PicturePart):
         table = required(results, "part_performance", "parts")
         drawn = task_of(results.schema.target).parts_drawn
         columns = [(column, Scale.of(column, results)) for column in drawn]
-        height = 0.95 + _ROW * len(table)
+        heights = 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)
+        wide, narrow = on_sheets(
+            "part_performance", heights, lambda sheet: _paint(sheet, table, columns)
+        )
         return [
             Picture(
                 name="part_performance",
-                svg=draw_svg(
-                    "part_performance", height, lambda figure: _paint(figure, table, columns)
-                ),
+                svg=wide,
+                narrow=narrow,
                 title=_title(table, results.table("part_performance", "tests"), columns),
                 alt=_alt(table, columns),
                 how_to_read=caption("part_performance.how_to_read"),
@@ -71,16 +68,19 @@ class PartPerformancePicture(PicturePart):
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, columns: _Columns) -> None:
-    left, height = (2.6 if len(columns) == 1 else 2.1), figure.get_size_inches()[1]
-    width, words = (6.4 - left) / len(columns), columns[0][1].words
-    names = [wrapped(f"{row.attribute_label}: {row.level}", 34) for row in table.itertuples()]
+def _paint(sheet: Sheet, table: pd.DataFrame, columns: _Columns) -> None:
+    left, most = (2.6 if len(columns) == 1 else 2.1), 34
+    if sheet.is_narrow:
+        left, most = 1.5, 18
+    width, words = (sheet.width - 0.8 - left) / len(columns), columns[0][1].words
+    names = [wrapped(f"{row.attribute_label}: {row.level}", most) for row in table.itertuples()]
     for place, (column, scale) in enumerate(columns):
         start = left + place * width
-        axes = panel(figure, start, 0.55, start + width - (0.15 if place else 0), height - 0.3)
+        right = sheet.width - start - width + (0.15 if place else 0)
+        axes = sheet.axes(start, 0.55, right, 0.3)
         rows(axes, names if not place else [""] * len(table))
         _points(axes, table, column, SERIES[place])
-        scale.ticks(axes, "x", *((4,) if len(columns) > 1 else ()))
+        scale.ticks(axes, "x", *((2 if sheet.is_narrow else 4,) if len(columns) > 1 else ()))
         axes.set_xlabel(scale.label(words.text(f"pictures.common.columns.{column.key}")))
     cases = words.text("pictures.common.cases")
     beside(axes, table["n"].map(words.numbers.count), cases, 44)

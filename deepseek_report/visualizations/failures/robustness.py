@@ -17,18 +17,19 @@ from deepseek_report.visualizations.drawing.labels import known, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, upright_intervals
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import LIGHT, SERIES, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.words import sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
 
-_HEIGHT = 4.2
+#: Inches of a row of panels, and panels side by side on a narrow sheet.
+_HEIGHT, _ABREAST_NARROW = 4.2, 2
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,17 @@ class RobustnessPicture(PicturePart):
         ends = (name, f"{name}_low", f"{name}_high")
         moved = _Judged(task.moved, ends, Scale.of(task.moved, results))
         calm = _calm(table, results.score(task.held.key))
+        blocks = -(-table["label"].nunique() // _ABREAST_NARROW)
+        wide, narrow = on_sheets(
+            "robustness",
+            (_HEIGHT, blocks * _HEIGHT),
+            lambda sheet: _paint(sheet, table, calm, (held, moved)),
+        )
         return [
             Picture(
                 name="robustness",
-                svg=draw_svg(
-                    "robustness", _HEIGHT, lambda fig: _paint(fig, table, calm, (held, moved))
-                ),
+                svg=wide,
+                narrow=narrow,
                 title=_title(table, moved),
                 alt=_alt(table, calm, (held, moved)),
                 how_to_read=caption("robustness.how_to_read"),
@@ -88,17 +94,21 @@ def _calm(table: pd.DataFrame, score: Score | None) -> float | None:
 
 
 def _paint(
-    figure: Figure, table: pd.DataFrame, calm: float | None, judged: tuple[_Judged, _Judged]
+    sheet: Sheet, table: pd.DataFrame, calm: float | None, judged: tuple[_Judged, _Judged]
 ) -> None:
     held, moved = judged
     words = held.scale.words
     names = list(dict.fromkeys(table["label"]))
-    width = (WIDTH - 0.7) / len(names)
-    for column, name in enumerate(names):
-        left, right = 0.7 + column * width, 0.7 + (column + 1) * width - 0.2
+    abreast = min(len(names), _ABREAST_NARROW) if sheet.is_narrow else len(names)
+    width = (sheet.width - 0.7) / abreast
+    for place, name in enumerate(names):
+        block, column = divmod(place, abreast)
+        left = 0.7 + column * width
+        right, top = sheet.width - left - width + 0.2, block * _HEIGHT
         own = table[table["label"] == name].sort_values("level")
-        above = panel(figure, left, 2.4, right, _HEIGHT - 0.45)
-        below = panel(figure, left, 0.6, right, 2.15)
+        floor = sheet.height - top - _HEIGHT
+        above = sheet.axes(left, floor + 2.4, right, top + 0.45)
+        below = sheet.axes(left, floor + 0.6, right, top + _HEIGHT - 2.15)
         _line(above, own, held, SERIES[0])
         _line(below, own, moved, SERIES[1])
         _frame(above, below, table, calm, judged)

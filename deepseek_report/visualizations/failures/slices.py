@@ -20,14 +20,14 @@ from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import short, wrapped
-from deepseek_report.visualizations.drawing.part_rows import height_of, paint_parts
+from deepseek_report.visualizations.drawing.part_rows import heights_of, paint_parts
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
@@ -55,10 +55,12 @@ class SlicesPicture(PicturePart):
             int(score[0].value) if score else len(table),
             unexpected_slice(results),
         )
+        wide, narrow = on_sheets("slices", heights_of(table), lambda sheet: _paint(sheet, view))
         return [
             Picture(
                 name="slices",
-                svg=draw_svg("slices", height_of(table), lambda figure: _paint(figure, view)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("slices.how_to_read", examined=view.examined),
@@ -94,9 +96,9 @@ def _should(table: pd.DataFrame, loss: Loss) -> pd.Series:
     return table[expected if expected in table else f"rest_{loss.key}"]
 
 
-def _paint(figure: Figure, view: _View) -> None:
+def _paint(sheet: Sheet, view: _View) -> None:
     label = view.scale.words.text("pictures.slices.axis")
-    paint_parts(figure, view.table, ("value", "rest"), view.scale, label)
+    paint_parts(sheet, view.table, ("value", "rest"), view.scale, label)
 
 
 def _title(view: _View) -> Message:

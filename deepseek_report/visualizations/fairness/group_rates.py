@@ -18,7 +18,7 @@ from deepseek_report.findings.rules_groups import declared_ratio, is_beyond_chan
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, short, spoken
+from deepseek_report.visualizations.drawing.labels import extent, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
@@ -28,20 +28,13 @@ from deepseek_report.visualizations.drawing.marks import (
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    SERIES,
-    SMALL,
-    WIDTH,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
@@ -153,28 +146,35 @@ def _overall(results: Results, table: pd.DataFrame) -> dict[str, float]:
 
 
 def _picture(name: str, view: _View) -> Picture:
-    height = 0.95 + _ROW * (view.places[-1] + 1)
+    height = 1.1 + _ROW * (view.places[-1] + 1)
+    wide, narrow = on_sheets(name, (height, height + 0.1), lambda sheet: _paint(sheet, view))
     return Picture(
         name=name,
-        svg=draw_svg(name, height, lambda figure: _paint(figure, view)),
+        svg=wide,
+        narrow=narrow,
         title=_title(view),
         alt=_alt(view),
         how_to_read=caption("group_rates.how_to_read"),
     )
 
 
-def _paint(figure: Figure, view: _View) -> None:
-    count = view.words.numbers.count
-    labels = [f"{short(row.level, 26)}  ({count(row.n)})" for row in view.table.itertuples()]
-    heads = [short(label, 34) for label in dict.fromkeys(view.table["attribute_label"])]
-    left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, 2.9)
-    width = (WIDTH - left - 0.05) / len(view.panels)
+def _paint(sheet: Sheet, view: _View) -> None:
+    count, narrow = view.words.numbers.count, sheet.is_narrow
+    level, attribute, room = (20, 24, 1.9) if narrow else (26, 34, 2.9)
+    labels = [f"{short(row.level, level)}  ({count(row.n)})" for row in view.table.itertuples()]
+    heads = [short(label, attribute) for label in dict.fromkeys(view.table["attribute_label"])]
+    left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, room)
+    width = (sheet.width - left - 0.05) / len(view.panels)
     for place, (column, scale) in enumerate(view.panels):
         begin = left + place * width
-        axes = panel(figure, begin, 0.35, begin + width - 0.3, figure.get_size_inches()[1] - 0.55)
+        right = sheet.width - begin - width + (0.1 if narrow else 0.3)
+        axes = sheet.axes(begin, 0.35, right, 0.8 if narrow else 0.7)
         _points(axes, view, column, scale)
-        axes.set_title(scale.label(view.heading(column)), fontsize=SMALL)
-        _row_labels(axes, view, labels if place == 0 else None)
+        if narrow:
+            axes.tick_params(axis="x", labelsize=SMALL - 1.5)
+        heading = scale.label(view.heading(column))
+        axes.set_title(wrapped(heading, int(width * 15), 3), fontsize=SMALL - narrow)
+        _row_labels(axes, view, labels if place == 0 else None, attribute)
 
 
 def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
@@ -205,7 +205,7 @@ def _limits(view: _View, column: Drawn) -> tuple[float, float]:
     return max(float(ends.min()) - room, -0.01), min(float(ends.max()) + room, 1.01)
 
 
-def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
+def _row_labels(axes: Axes, view: _View, labels: list[str] | None, most: int) -> None:
     axes.set_yticks(view.places, labels or [""] * len(view.places), color=LIGHT["ink"])
     if labels is None:
         return
@@ -214,7 +214,7 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
         first = int(table.index[table["attribute"] == name][0])
         note(
             axes,
-            short(table["attribute_label"][first], 34),
+            short(table["attribute_label"][first], most),
             (0, view.places[first] - 1),
             (-4, 0),
             xycoords=("axes fraction", "data"),

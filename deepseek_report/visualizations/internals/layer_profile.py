@@ -15,9 +15,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import (
-    extent,
     known,
-    short,
     spoken,
 )
 from deepseek_report.visualizations.drawing.marks import (
@@ -27,22 +25,17 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    SERIES,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
-_ROW = 0.28
+_ROW, _ROW_NARROW = 0.28, 0.4
 
 
 @dataclass(frozen=True)
@@ -66,11 +59,16 @@ class LayerProfilePicture(PicturePart):
         )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)
-        height = 0.75 + _ROW * len(shown)
+        wide, narrow = on_sheets(
+            "layer_profile",
+            (0.75 + _ROW * len(shown), 0.75 + _ROW_NARROW * len(shown)),
+            lambda sheet: _paint(sheet, shown, words),
+        )
         return [
             Picture(
                 name="layer_profile",
-                svg=draw_svg("layer_profile", height, lambda fig: _paint(fig, shown, words)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(ordered),
                 alt=_alt(shown, len(ordered)),
                 how_to_read=caption("layer_profile.how_to_read"),
@@ -78,10 +76,10 @@ class LayerProfilePicture(PicturePart):
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
-    labels = [short(f"{row.layer}  ({row.kind})", 42) for row in table.itertuples()]
-    height = figure.get_size_inches()[1]
-    axes = panel(figure, min(extent(labels) + 0.15, 3.5), 0.5, 6.6, height - 0.15)
+def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
+    layers = [f"{row.layer}  ({row.kind})" for row in table.itertuples()]
+    labels, left = sheet.row_labels(layers, 42, 3.5)
+    axes = sheet.axes(left, 0.5, 0.6, 0.15)
     rows(axes, labels)
     axes.barh(range(len(table)), table["ms"], height=0.66, color=SERIES[0])
     whole = table.dropna(subset=["low", "high"])

@@ -19,18 +19,19 @@ from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import short, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
-_HEIGHT = 3.1
+#: Inches of the picture, and of one panel with its axes.
+_HEIGHT, _PANEL = 3.1, 2.6
 _PAIRS = (("pc1", "pc2"), ("pc1", "pc3"), ("pc2", "pc3"))
 _COMPONENTS = {"pc1": 1, "pc2": 2, "pc3": 3}
 
@@ -56,12 +57,16 @@ class ParameterProjectionPicture(PicturePart):
         seen = score.value if score is not None else float("nan")
         shown = _sample(table, self.points)
         tone = _tones(table)
+        wide, narrow = on_sheets(
+            "parameter_projection",
+            (_HEIGHT, 2 * _PANEL + 0.25 * (1 + len(tone) // 3)),
+            lambda sheet: _paint(sheet, shown, tone, words),
+        )
         return [
             Picture(
                 name="parameter_projection",
-                svg=draw_svg(
-                    "parameter_projection", _HEIGHT, lambda fig: _paint(fig, shown, tone, words)
-                ),
+                svg=wide,
+                narrow=narrow,
                 title=_title(table, seen),
                 alt=_alt(table, shown, seen),
                 how_to_read=caption("parameter_projection.how_to_read", unseen=1 - seen),
@@ -93,15 +98,18 @@ def _tones(table: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _paint(figure: Figure, table: pd.DataFrame, tone: dict[str, str], words: Wording) -> None:
+def _paint(sheet: Sheet, table: pd.DataFrame, tone: dict[str, str], words: Wording) -> None:
+    abreast, step, side = (2, 2.1, 1.45) if sheet.is_narrow else (3, 2.27, 1.75)
     for place, (across, up) in enumerate(_PAIRS):
-        left = 0.6 + place * 2.27
-        axes = panel(figure, left, 0.55, left + 1.75, 2.5)
+        row, column = divmod(place, abreast)
+        left, below = 0.6 + column * step, 0.55 + _PANEL * (len(_PAIRS) > abreast and not row)
+        top = sheet.height - below - 1.95
+        axes = sheet.axes(left, below, sheet.width - left - side, top)
         for layer, colour in tone.items():
             own = table[table["layer"].astype(str) == layer]
             dots(axes, own[across], own[up], colour, 3.4)
         _frame(axes, table, (across, up), words)
-    _key(figure, tone, words)
+    _key(sheet, tone, words)
 
 
 def _axis_name(column: str, words: Wording) -> str:
@@ -121,20 +129,20 @@ def _frame(axes: Axes, table: pd.DataFrame, columns: tuple[str, str], words: Wor
     axes.set_ylabel(_axis_name(up, words), labelpad=1)
 
 
-def _key(figure: Figure, tone: dict[str, str], words: Wording) -> None:
-    """The colours of the layers, on one or two lines above the panels."""
+def _key(sheet: Sheet, tone: dict[str, str], words: Wording) -> None:
+    """The colours of the layers, on lines above the panels."""
     names = [name for name, colour in tone.items() if colour != LIGHT["context"]]
     entries = [(short(name, 20), tone[name]) for name in names]
     if len(names) < len(tone):
         others = words.text("pictures.parameter_projection.others", n=len(tone) - len(names))
         entries.append((others, LIGHT["context"]))
-    height = figure.get_size_inches()[1]
-    x, y = 0.55, height - 0.15
+    x, y = 0.55, sheet.height - 0.15
     for name, colour in entries:
         width = 0.3 + 0.07 * len(name)
-        if x + width > 7.1:
+        if x + width > sheet.width - 0.1:
             x, y = 0.55, y - 0.2
-        figure.text(x / 7.2, y / height, f"● {name}", color=colour, fontsize=SMALL, va="center")
+        place = x / sheet.width, y / sheet.height
+        sheet.figure.text(*place, f"● {name}", color=colour, fontsize=SMALL, va="center")
         x += width
 
 

@@ -20,22 +20,14 @@ from deepseek_report.visualizations.drawing.marks import (
     upright_intervals,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    SERIES,
-    WIDTH,
-    colours,
-    draw_svg,
-    markers,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES, colours, markers
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
@@ -90,24 +82,26 @@ class _View:
 
 def _picture(view: _View, name: str) -> Picture:
     height = 4.5 if view.load is not None else 2.5
+    wide, narrow = on_sheets(name, height, lambda sheet: _paint(sheet, view))
     return Picture(
         name=name,
-        svg=draw_svg(name, height, lambda figure: _paint(figure, view, height)),
+        svg=wide,
+        narrow=narrow,
         title=_title(view),
         alt=_alt(view),
         how_to_read=caption("routing.how_to_read"),
     )
 
 
-def _paint(figure: Figure, view: _View, height: float) -> None:
-    width = (WIDTH - 0.65) / len(view.layers)
+def _paint(sheet: Sheet, view: _View) -> None:
+    width, height = (sheet.width - 0.65) / len(view.layers), sheet.height
     for column, layer in enumerate(view.layers):
         left = 0.65 + column * width
-        right = left + min(width - 0.15, 4.4)
-        heads = panel(figure, left, height - 2.0, right, height - 0.5)
+        right = sheet.width - left - min(width - 0.15, 4.4)
+        heads = sheet.axes(left, height - 2.0, right, 0.5)
         _heads(heads, view, layer, first=column == 0)
         if view.load is not None:
-            experts = panel(figure, left, 0.5, right, 2.0)
+            experts = sheet.axes(left, 0.5, right, height - 2.0)
             _experts(
                 experts,
                 view.words,

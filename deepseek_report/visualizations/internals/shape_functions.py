@@ -19,15 +19,15 @@ from deepseek_report.visualizations.drawing.captions import attribution, caption
 from deepseek_report.visualizations.drawing.labels import short, spoken, unit_label
 from deepseek_report.visualizations.drawing.marks import grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.drawing.small_multiples import quantity_ticks
-from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.schema import Target
@@ -61,14 +61,16 @@ class ShapeFunctionsPicture(PicturePart):
         ]
         target, words = results.schema.target, words_of(results)
         unit = _unit(target)
+        wide, narrow = on_sheets(
+            "shape_functions",
+            (_height(parts, _ABREAST), _height(parts, 1)),
+            lambda sheet: _paint(sheet, parts, words.say(unit), words),
+        )
         return [
             Picture(
                 name="shape_functions",
-                svg=draw_svg(
-                    "shape_functions",
-                    _height(parts),
-                    lambda fig: _paint(fig, parts, words.say(unit), words),
-                ),
+                svg=wide,
+                narrow=narrow,
                 title=_title(parts),
                 alt=_alt(parts, target),
                 how_to_read=caption("shape_functions.how_to_read", unit=unit),
@@ -115,20 +117,22 @@ def _own(density: pd.DataFrame | None, name: str) -> pd.DataFrame | None:
     return None if density is None else density[density["feature"] == name]
 
 
-def _height(parts: Sequence[_Part]) -> float:
-    blocks = -(-len(parts) // _ABREAST)
+def _height(parts: Sequence[_Part], abreast: int) -> float:
+    blocks = -(-len(parts) // abreast)
     return float(blocks * (_HEAD + _ROW + _FOOT))
 
 
-def _paint(figure: Figure, parts: Sequence[_Part], unit: str, words: Wording) -> None:
-    top, width = _height(parts), WIDTH / _ABREAST
+def _paint(sheet: Sheet, parts: Sequence[_Part], unit: str, words: Wording) -> None:
+    abreast = 1 if sheet.is_narrow else _ABREAST
+    width = sheet.width / abreast
     low, high = _span(parts)
     for place, part in enumerate(parts):
-        block, column = divmod(place, _ABREAST)
-        upper = top - _HEAD - block * (_HEAD + _ROW + _FOOT)
+        block, column = divmod(place, abreast)
+        top = _HEAD + block * (_HEAD + _ROW + _FOOT)
         begin = column * width
         inner = 0.7 if part.is_numeric else 1.35
-        axes = panel(figure, begin + inner, upper - _ROW, begin + width - 0.15, upper)
+        right = sheet.width - begin - width + 0.15
+        axes = sheet.axes(begin + inner, sheet.height - top - _ROW, right, top)
         axes.set_title(short(part.label, 44), fontsize=9)
         if part.is_numeric:
             _curve(axes, part, (low, high), words)

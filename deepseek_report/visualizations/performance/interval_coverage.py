@@ -24,13 +24,13 @@ from deepseek_report.visualizations.drawing.marks import (
     rows,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
@@ -50,12 +50,14 @@ class IntervalCoveragePicture(PicturePart):
         table = required(results, "prediction_intervals", "coverage")
         unit, words = results.schema.target.unit, words_of(results)
         height = 0.95 + _ROW * len(table)
+        wide, narrow = on_sheets(
+            "interval_coverage", height, lambda sheet: _paint(sheet, table, unit, words)
+        )
         return [
             Picture(
                 name="interval_coverage",
-                svg=draw_svg(
-                    "interval_coverage", height, lambda fig: _paint(fig, table, unit, words)
-                ),
+                svg=wide,
+                narrow=narrow,
                 title=_title(table),
                 alt=_alt(table, unit),
                 how_to_read=caption("interval_coverage.how_to_read"),
@@ -63,9 +65,8 @@ class IntervalCoveragePicture(PicturePart):
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
-    height = figure.get_size_inches()[1]
-    axes = panel(figure, 1.2, 0.55, 5.6, height - 0.3)
+def _paint(sheet: Sheet, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
+    axes = sheet.axes(0.7 if sheet.is_narrow else 1.2, 0.55, 1.6, 0.3)
     rows(axes, [words.numbers.declared(level, as_percent=True) for level in table["level"]])
     places = np.arange(len(table))
     nothing = np.full(len(table), np.nan)

@@ -25,14 +25,14 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
@@ -57,10 +57,12 @@ class LabelsTablePicture(PicturePart):
         whole = required(results, "labels_table", "labels")
         table = whole.sort_values("roc_auc").head(self.most).reset_index(drop=True)
         height, words = 0.95 + _ROW * len(table), words_of(results)
+        wide, narrow = on_sheets("labels_table", height, lambda sheet: _paint(sheet, table, words))
         return [
             Picture(
                 name="labels_table",
-                svg=draw_svg("labels_table", height, lambda figure: _paint(figure, table, words)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(whole),
                 alt=_alt(table),
                 how_to_read=caption("labels_table.how_to_read"),
@@ -68,12 +70,13 @@ class LabelsTablePicture(PicturePart):
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
-    height = figure.get_size_inches()[1]
-    left = panel(figure, 2.0, 0.55, 4.25, height - 0.3)
-    right = panel(figure, 4.45, 0.55, 6.6, height - 0.3)
+def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
+    begin, most = (1.2, 14) if sheet.is_narrow else (2.0, 24)
+    across = (sheet.width - begin - 0.8) / 2
+    left = sheet.axes(begin, 0.55, 0.7 + across, 0.3)
+    right = sheet.axes(begin + across + 0.2, 0.55, 0.6, 0.3)
     marks = [f"{'▸ ' if row.reported else ''}{row.label}" for row in table.itertuples()]
-    rows(left, [wrapped(mark, 24, 2) for mark in marks])
+    rows(left, [wrapped(mark, most, 2) for mark in marks])
     rows(right, [""] * len(table))
     _column(left, table, "roc_auc", SERIES[0], words)
     left.axvline(0.5, color=LIGHT["context"], linewidth=1)

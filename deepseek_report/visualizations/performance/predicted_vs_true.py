@@ -20,14 +20,14 @@ from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import known, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, note, value_ticks
 from deepseek_report.visualizations.drawing.number_labels import evenly, in_unit
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
@@ -52,10 +52,12 @@ class PredictedVsTruePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results, self.most)
+        wide, narrow = on_sheets("predicted_vs_true", 4.4, lambda sheet: _paint(sheet, view))
         return [
             Picture(
                 name="predicted_vs_true",
-                svg=draw_svg("predicted_vs_true", 4.4, lambda figure: _paint(figure, view)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("predicted_vs_true.how_to_read", has_band=bool(view.half)),
@@ -111,8 +113,8 @@ def _interval(results: Results) -> tuple[float | None, float | None]:
     return width.value / 2, float(nearest["level"])
 
 
-def _paint(figure: Figure, view: _View) -> None:
-    axes = panel(figure, 0.95, 0.6, 6.9, 4.1)
+def _paint(sheet: Sheet, view: _View) -> None:
+    axes = sheet.axes(0.95, 0.6, 0.3, 0.3)
     low = float(min(view.true.min(), view.predicted.min()))
     high = float(max(view.true.max(), view.predicted.max()))
     pad = 0.04 * (high - low or 1.0)

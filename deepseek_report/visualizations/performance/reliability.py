@@ -26,7 +26,8 @@ from deepseek_report.visualizations.drawing.marks import (
     upright_intervals,
 )
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.estimates import estimate, of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -34,7 +35,6 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
@@ -53,10 +53,12 @@ class ReliabilityPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
+        wide, narrow = on_sheets("reliability", 4.1, lambda sheet: _paint(sheet, view))
         return [
             Picture(
                 name="reliability",
-                svg=draw_svg("reliability", 4.1, lambda figure: _paint(figure, view)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("reliability.how_to_read"),
@@ -118,11 +120,11 @@ def _probabilities(results: Results, two: bool) -> Floats:
     return predicted.scores if two else predicted.probabilities.max(axis=1)
 
 
-def _paint(figure: Figure, view: _View) -> None:
-    axes = panel(figure, 0.85, 1.6, 6.9, 4.0)
+def _paint(sheet: Sheet, view: _View) -> None:
+    axes = sheet.axes(0.85, 1.6, 0.3, 0.1)
     bins, most = view.bins, view.most
     axes.plot([0, most], [0, most], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
-    free = _free_place(bins, most)
+    free = _free_place(bins, most, _WORDS / (sheet.width - 1.15))
     note(axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right")
     ends = (bins["low"], bins["high"])
     upright_intervals(axes, bins["predicted"], bins["observed"], ends, MarkStyle(SERIES[0]))
@@ -132,21 +134,21 @@ def _paint(figure: Figure, view: _View) -> None:
     axes.tick_params(labelbottom=False)
     percent_ticks(axes, "x", view.words)
     percent_ticks(axes, "y", view.words)
-    _histogram(panel(figure, 0.85, 0.6, 6.9, 1.45), view)
+    _histogram(sheet.axes(0.85, 0.6, 0.3, 2.65), view)
 
 
-#: Room that the words beside the diagonal take: to its left and above it, in shares of the axes.
-_WORDS, _ABOVE = 0.21, 0.09
+#: Room that the words beside the diagonal take: inches to its left, a share of the axes above it.
+_WORDS, _ABOVE = 1.27, 0.09
 
 
-def _free_place(bins: pd.DataFrame, most: float) -> float:
-    """Where along the diagonal the words are farthest from points and their intervals."""
+def _free_place(bins: pd.DataFrame, most: float, words: float) -> float:
+    """Where along the diagonal words of this width are farthest from points and their intervals."""
     x = (bins["predicted"] / most).to_numpy(float)
     observed = bins["observed"]
     low = (bins["low"].fillna(observed) / most).to_numpy(float)
     high = (bins["high"].fillna(observed) / most).to_numpy(float)
-    places = np.linspace(0.25, 0.95, 29)[:, None]
-    aside = np.maximum(np.maximum(places - _WORDS - x, x - places), 0)
+    places = np.linspace(max(0.25, words), 0.95, 29)[:, None]
+    aside = np.maximum(np.maximum(places - words - x, x - places), 0)
     over = np.maximum(np.maximum(places - high, low - places - _ABOVE), 0)
     return float(places[np.hypot(aside, over).min(axis=1).argmax(), 0]) * most
 

@@ -24,12 +24,12 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.number_labels import evenly, in_unit
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
@@ -50,12 +50,14 @@ class ResidualsByPredictionPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         bins, unit = required(results, "residuals", "bins"), results.schema.target.unit
+        wide, narrow = on_sheets(
+            "residuals", 3.9, lambda sheet: _paint(sheet, results, bins, self.most)
+        )
         return [
             Picture(
                 name="residuals",
-                svg=draw_svg(
-                    "residuals", 3.9, lambda figure: _paint(figure, results, bins, self.most)
-                ),
+                svg=wide,
+                narrow=narrow,
                 title=_title(bins, unit),
                 alt=_alt(bins, unit),
                 how_to_read=caption("residuals.how_to_read"),
@@ -63,8 +65,8 @@ class ResidualsByPredictionPicture(PicturePart):
         ]
 
 
-def _paint(figure: Figure, results: Results, bins: pd.DataFrame, most: int) -> None:
-    axes = panel(figure, 0.95, 0.6, 6.9, 3.6)
+def _paint(sheet: Sheet, results: Results, bins: pd.DataFrame, most: int) -> None:
+    axes = sheet.axes(0.95, 0.6, 0.3, 0.3)
     p, unit, words = results.predictions, results.schema.target.unit, words_of(results)
     shown = evenly(p.values, most)
     axes.axhline(0, color=LIGHT["context"], linewidth=1)

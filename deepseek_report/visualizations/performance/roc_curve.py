@@ -17,7 +17,8 @@ from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import known, short
 from deepseek_report.visualizations.drawing.marks import grid, note, percent_ticks
 from deepseek_report.visualizations.drawing.read_results import operating_point, required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -25,7 +26,6 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
@@ -51,10 +51,13 @@ class RocCurvePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
+        heights = _HEIGHT, (1 + (view.recall is not None)) * _HEIGHT
+        wide, narrow = on_sheets("roc_curve", heights, lambda sheet: _paint(sheet, view))
         return [
             Picture(
                 name="roc_curve",
-                svg=draw_svg("roc_curve", _HEIGHT, lambda figure: _paint(figure, view)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("roc_curve.how_to_read", band=view.band is not None),
@@ -103,17 +106,15 @@ class _View:
         )
 
 
-def _paint(figure: Figure, view: _View) -> None:
-    two = view.recall is not None
-    left = panel(figure, 0.75, 0.6, 3.4 if two else 5.0, 3.35)
+def _paint(sheet: Sheet, view: _View) -> None:
+    left, right = _panels(sheet, two=view.recall is not None)
     left.plot([0, 1], [0, 1], **_GUESSING)
     left.plot(view.roc["false_positive_rate"], view.roc["true_positive_rate"], color=SERIES[0])
     _frame(left, view, "others_flagged", "found")
     _mark(left, view, (view.point["fpr"], view.point["tpr"]))
     _note(left, view, ("with_area", view.area), low=True)
-    if view.recall is None:
+    if view.recall is None or right is None:
         return
-    right = panel(figure, 4.3, 0.6, 6.95, 3.35)
     right.axhline(view.base_rate, **_GUESSING)
     if view.band is not None:
         ends = view.band["precision_low"], view.band["precision_high"]
@@ -122,6 +123,16 @@ def _paint(figure: Figure, view: _View) -> None:
     _frame(right, view, "found_recall", "flagged_rightly")
     _mark(right, view, (view.point["tpr"], view.point["precision"]))
     _note(right, view, ("with_average_precision", view.precision), low=False)
+
+
+def _panels(sheet: Sheet, *, two: bool) -> tuple[Axes, Axes | None]:
+    """One panel, or two: side by side, on a narrow sheet one above the other."""
+    if sheet.is_narrow:
+        below = sheet.axes(0.75, 0.6, 0.3, _HEIGHT + 0.25) if two else None
+        return sheet.axes(0.75, 0.6 + two * _HEIGHT, 0.3, 0.25), below
+    if not two:
+        return sheet.axes(0.75, 0.6, 2.2, 0.25), None
+    return sheet.axes(0.75, 0.6, 3.8, 0.25), sheet.axes(4.3, 0.6, 0.25, 0.25)
 
 
 def _frame(axes: Axes, view: _View, across: str, up: str) -> None:

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.labels import short, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     EndLabel,
     end_labels,
@@ -21,14 +21,14 @@ from deepseek_report.visualizations.drawing.marks import (
     percent_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import operating_point, required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
@@ -63,10 +63,12 @@ class ThresholdSweepPicture(PicturePart):
             most=results.predicted.highest,
             words=words_of(results),
         )
+        wide, narrow = on_sheets("threshold_sweep", _HEIGHT, lambda sheet: _paint(sheet, view))
         return [
             Picture(
                 name="threshold_sweep",
-                svg=draw_svg("threshold_sweep", _HEIGHT, lambda figure: _paint(figure, view)),
+                svg=wide,
+                narrow=narrow,
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("threshold_sweep.how_to_read"),
@@ -110,15 +112,16 @@ def _with_enough_flagged(results: Results) -> pd.DataFrame:
     return table.assign(precision=table["precision"].where(enough))
 
 
-def _paint(figure: Figure, view: _View) -> None:
-    axes = panel(figure, 0.65, 0.6, 5.2, 3.2)
+def _paint(sheet: Sheet, view: _View) -> None:
+    axes = sheet.axes(0.65, 0.6, 1.3 if sheet.is_narrow else 2.0, 0.3)
     labels = []
     for column, colour in _RATES.items():
         points = view.table[view.table["threshold"] <= view.most].dropna(subset=[column])
         if points.empty:
             continue
         axes.plot(points["threshold"], points[column], color=colour)
-        label = short(view.words.say(view.rate(column)), 26)
+        rate = view.words.say(view.rate(column))
+        label = wrapped(rate, 15, 3) if sheet.is_narrow else short(rate, 26)
         labels.append(EndLabel(view.most, float(points[column].iloc[-1]), label, colour))
     axes.set(xlim=(0, view.most), ylim=(0, 1.02))
     grid(axes, "y")
@@ -126,7 +129,7 @@ def _paint(figure: Figure, view: _View) -> None:
     percent_ticks(axes, "y", view.words)
     axes.set_xlabel(view.across)
     _mark(axes, view.threshold, view.words)
-    end_labels(axes, labels)
+    end_labels(axes, labels, 34.0 if sheet.is_narrow else 11.5)
 
 
 def _mark(axes: Axes, threshold: float | None, words: Wording) -> None:

@@ -22,19 +22,19 @@ from deepseek_report.visualizations.drawing.marks import (
     note,
     value_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
 
 _HEIGHT = 2.9
-_SMALL = 1.6
+_SMALL, _SMALL_NARROW = 1.6, 1.8
 #: Columns of the small pictures below, drawn where the column says something.
 _MULTIPLES = ("gradient_norm", "learning_rate", "balance_loss")
 #: Column, name of the part it was measured on (none where it needs no label), and colour.
@@ -59,13 +59,17 @@ class TrainingCurvesPicture(PicturePart):
         history, summary = results.history, results.training
         if history.empty:
             raise NotApplicableError(message("refusals.no_epochs"))
-        height, words = _HEIGHT + (_SMALL if _multiples(history) else 0), words_of(results)
+        words, small = words_of(results), bool(_multiples(history))
+        wide, narrow = on_sheets(
+            "training_curves",
+            (_HEIGHT + small * _SMALL, (1 + _is_ranked(history)) * _HEIGHT + small * _SMALL_NARROW),
+            lambda sheet: _paint(sheet, history, summary, words),
+        )
         return [
             Picture(
                 name="training_curves",
-                svg=draw_svg(
-                    "training_curves", height, lambda fig: _paint(fig, history, summary, words)
-                ),
+                svg=wide,
+                narrow=narrow,
                 title=_title(history, summary),
                 alt=_alt(history, summary),
                 how_to_read=caption("training_curves.how_to_read"),
@@ -86,29 +90,42 @@ def _score_name(summary: Mapping[str, Any]) -> Text:
     return text_of(summary["score"]) if summary.get("score") else caption("common.roc_auc")
 
 
-def _paint(
-    figure: Figure, history: pd.DataFrame, summary: Mapping[str, Any], words: Wording
-) -> None:
-    small = _multiples(history)
-    floor = _SMALL if small else 0.0
-    ranked = "validation_score" in history and history["validation_score"].notna().any()
-    loss = panel(figure, 0.6, floor + 0.55, 3.05 if ranked else 6.2, floor + 2.5)
+def _is_ranked(history: pd.DataFrame) -> bool:
+    return "validation_score" in history and bool(history["validation_score"].notna().any())
+
+
+def _panels(sheet: Sheet, floor: float, *, two: bool) -> tuple[Axes, Axes | None]:
+    """One panel, or two: side by side, on a narrow sheet one above the other."""
+    up, ends = floor + 0.55, 1.0
+    if sheet.is_narrow:
+        below = sheet.axes(0.6, up, ends, sheet.height - floor - 2.5) if two else None
+        return sheet.axes(0.6, up + two * _HEIGHT, ends, 0.3), below
+    top = sheet.height - floor - 2.5
+    loss = sheet.axes(0.6, up, 4.15 if two else ends, top)
+    return loss, sheet.axes(4.45, up, 0.85, top) if two else None
+
+
+def _paint(sheet: Sheet, history: pd.DataFrame, summary: Mapping[str, Any], words: Wording) -> None:
+    small, tall = _multiples(history), _SMALL_NARROW if sheet.is_narrow else _SMALL
+    loss, score = _panels(sheet, tall * bool(small), two=_is_ranked(history))
     _lines(loss, history, _LOSS, words)
     _mark_best(loss, summary.get("best_epoch"), words, label=True)
     loss.set_title(words.text("pictures.training_curves.loss"))
-    if ranked:
-        score = panel(figure, 4.45, floor + 0.55, 6.35, floor + 2.5)
+    if score is not None:
         _lines(score, history, _SCORE, words)
         _mark_best(score, summary.get("best_epoch"), words, label=False)
         title = words.text("pictures.training_curves.score", score=_score_name(summary))
         score.set_title(wrapped(sentence_case(title), 38))
     for place, column in enumerate(small):
-        left = 0.6 + place * 2.3
-        axes = panel(figure, left, 0.5, left + 1.6, _SMALL - 0.35)
+        step, across = (1.35, 0.8) if sheet.is_narrow else (2.3, 1.6)
+        left = 0.6 + place * step
+        axes = sheet.axes(left, 0.5, sheet.width - left - across, sheet.height - 1.25)
         _lines(axes, history, ((column, "", LIGHT["ink"]),), words, ticks=3)
-        axes.set_title(words.text(f"pictures.training_curves.{column}"))
+        title = words.text(f"pictures.training_curves.{column}")
+        axes.set_title(wrapped(title, 14 if sheet.is_narrow else 26))
         if column != "learning_rate":
-            axes.set_ylim(bottom=min(0.0, float(history[column].min())))
+            low, high = float(history[column].min()), float(history[column].max())
+            axes.set_ylim(min(0.0, low), high + 0.08 * (high - min(0.0, low)))
 
 
 def _lines(

@@ -9,7 +9,6 @@ import numpy as np
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, short
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     dots,
@@ -19,12 +18,12 @@ from deepseek_report.visualizations.drawing.marks import (
     plain_ticks,
     rows,
 )
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.wording.words import Wording
@@ -34,7 +33,7 @@ _NAME = "compared_methods"
 
 
 def methods_picture(results: Results) -> Picture | None:
-    """A row for each method: a dot for each seed, or the interval of a single run."""
+    """A row for each method: the mean with the interval over rows, and a dot for each seed."""
     values = results.table("compared_performance", "values")
     spread = results.table("compared_performance", "spread")
     if values is None or spread is None:
@@ -45,9 +44,15 @@ def methods_picture(results: Results) -> Picture | None:
     single = values[values["measure"] == measure]
     best = own.loc[own["mean"].idxmax()]
     label = message(f"metrics.{measure}")
+    wide, narrow = on_sheets(
+        _NAME,
+        (height, height + 0.1 * len(own)),
+        lambda sheet: _paint(sheet, own, single, measure, words),
+    )
     return Picture(
         name=_NAME,
-        svg=draw_svg(_NAME, height, lambda figure: _paint(figure, own, single, measure, words)),
+        svg=wide,
+        narrow=narrow,
         title=_title(results.table("compared_performance", "methods"), measure, label),
         alt=caption(
             "compared_methods.alt",
@@ -78,24 +83,18 @@ def _spoken(row: pd.Series) -> Message:
 
 
 def _paint(
-    figure: Figure, spread: pd.DataFrame, values: pd.DataFrame, measure: str, words: Wording
+    sheet: Sheet, spread: pd.DataFrame, values: pd.DataFrame, measure: str, words: Wording
 ) -> None:
-    labels = [short(str(method), 48) for method in spread["method"]]
-    height = figure.get_size_inches()[1]
-    axes = panel(figure, min(extent(labels) * 0.97 + 0.15, 3.6), 0.55, 6.95, height - 0.15)
+    labels, left = sheet.row_labels([str(method) for method in spread["method"]], 48, 3.6)
+    axes = sheet.axes(left, 0.55, 0.25, 0.15)
     rows(axes, labels)
     for place, (_, row) in enumerate(spread.iterrows()):
         runs = values[values["method"] == row["method"]]
-        if len(runs) == 1:
-            run = runs.iloc[0]
-            ends = ([run["low"]], [run["high"]])
-            intervals(axes, np.array([place]), [run["value"]], ends, MarkStyle(SERIES[0]))
-            furthest = run["high"]
-        else:
+        low, high = runs["low"].mean(), runs["high"].mean()
+        intervals(axes, np.array([place]), [row["mean"]], ([low], [high]), MarkStyle(SERIES[0]))
+        if len(runs) > 1:
             dots(axes, runs["value"], np.full(len(runs), place), LIGHT["context"])
-            ends = ([row["least"]], [row["most"]])
-            intervals(axes, np.array([place]), [row["mean"]], ends, MarkStyle(SERIES[0]))
-            furthest = row["most"]
+        furthest = max(high, row["most"])
         note(axes, words.numbers.number(row["mean"]), (furthest, place), (6, 0), va="center")
     grid(axes, "x")
     low, high = axes.get_xlim()

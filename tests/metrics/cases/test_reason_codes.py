@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -165,3 +166,76 @@ def test_without_amounts_for_or_against_the_person_there_are_no_codes(
     explanation = explained(**fields)
     rule = ReasonCodeRule()
     assert shortfalls_of(predicted(explanation), explanation, schema, rule) is None
+
+
+# --- three classes and more -----------------------------------------------------------------------
+
+THREE = ("refused", "granted", "granted with a guarantor")
+
+
+def of_three(explanation: Explanation, leads: np.ndarray[Any, Any]) -> Predictions:
+    """Half of the cases are decided for the favourable class, by these leads over the second."""
+    granted = np.arange(N) % 2 == 0
+    highest, second = (1 + leads) / 2 - 0.05, (1 - leads) / 2 - 0.05
+    probabilities = np.column_stack([second, np.full(N, 0.1), highest])
+    probabilities[granted] = probabilities[granted][:, [0, 2, 1]]
+    decisions = probabilities.argmax(axis=1)
+    ids = np.arange(N)
+    return Predictions(
+        np.log(probabilities),
+        probabilities,
+        decisions,
+        ids,
+        decisions,
+        None,
+        "most_probable",
+        explained=1,
+    )
+
+
+def test_of_three_classes_reasons_are_shortfalls_from_the_favourable_one() -> None:
+    explanation = explained(target=1)
+    schema = schema_of(favourable=1, classes=THREE)
+    made = shortfalls_of(
+        of_three(explanation, np.full(N, 0.4)), explanation, schema, ReasonCodeRule()
+    )
+    assert made is not None
+    by_hand = explanation.values.mean(axis=0) - explanation.values
+    np.testing.assert_allclose(made.values, by_hand)
+
+
+def test_of_three_classes_barely_accepted_are_those_with_the_least_lead() -> None:
+    explanation = explained(target=1)
+    leads = np.random.default_rng(9).uniform(0.3, 0.7, N)
+    rule = ReasonCodeRule(method="shortfall_from_accepted")
+    schema = schema_of(favourable=1, classes=THREE)
+    made = shortfalls_of(of_three(explanation, leads), explanation, schema, rule)
+    assert made is not None
+    accepted = np.arange(0, N, 2)
+    nearest = accepted[np.argsort(leads[accepted])[:10]]
+    by_hand = explanation.values[nearest].mean(axis=0) - explanation.values
+    np.testing.assert_allclose(made.values, by_hand)
+
+
+def test_of_three_classes_reasons_recover_what_lowers_the_favourable_one() -> None:
+    """Whichever other class is decided, codes are about the features that cost the favourable one.
+
+    The score of each class is a sum of known contributions; those of the favourable class are
+    explained with a small error.
+    """
+    rng = np.random.default_rng(11)
+    inputs = rng.normal(size=(N, WIDTH))
+    weights = np.array([1.0, 0.8, 0.6, 0.4, 0.0, 0.0, 0.0, 0.9])
+    truth = 0.05 * weights * inputs
+    explanation = explained(target=1)
+    noisy = truth + rng.normal(0, 0.001, truth.shape)
+    explanation = replace(explanation, values=noisy, inputs=inputs)
+    schema = schema_of(favourable=1, classes=THREE)
+    made = shortfalls_of(
+        of_three(explanation, np.full(N, 0.4)), explanation, schema, ReasonCodeRule()
+    )
+    assert made is not None
+    codes = made.chosen(4)
+    assert codes.any(axis=1).mean() > 0.8
+    assert not codes[:, 4:].any()  # without effect, or protected
+    assert (truth.mean(axis=0) - truth)[codes].min() > 0

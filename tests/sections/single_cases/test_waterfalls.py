@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.compact_numbers import compact_list
 from deepseek_report.sections.single_cases.explained_cases import explained_cases
-from deepseek_report.sections.single_cases.waterfalls import waterfall, waterfall_data
+from deepseek_report.sections.single_cases.waterfalls import base_of, waterfall, waterfall_data
 
 
 def test_steps_lead_from_the_base_to_the_output_of_the_decided_class(full: Results) -> None:
@@ -38,6 +39,18 @@ def test_log_odds_of_the_other_class_are_turned_around(full: Results) -> None:
         decided = full.predictions.decisions[case.position]
         stated = full.predictions.probabilities[case.position, decided]
         assert share == pytest.approx(stated, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("base", "shown"), [(-0.12, None), (1.3, None), (np.nan, None), (0.4, 0.4)]
+)
+def test_a_base_that_no_probability_can_have_is_not_told(
+    full: Results, base: float, shown: float | None
+) -> None:
+    explanation = full.explanations["shap"].of_case(0)
+    assert explanation.output_space == "probability"
+    moved = replace(explanation, base_values=np.array([base], dtype=np.float32))
+    assert base_of(moved) == (None if shown is None else pytest.approx(shown))
 
 
 def test_a_method_that_gives_an_order_alone_has_no_waterfall(full: Results) -> None:

@@ -1,0 +1,68 @@
+"""The sheet that a picture is drawn on: the width of a page, or of a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
+from deepseek_report.visualizations.style import NARROW, WIDTH, draw_svg, panel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Inches between the labels of rows and their axes, and share of a narrow sheet for labels.
+_GAP, _LABELS = 0.15, 0.4
+#: Columns of a broken label in an inch.
+_COLUMNS = 15
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Its width in inches, and the figure on it; a layout measures from its edges."""
+
+    figure: Figure
+    width: float
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.width < WIDTH
+
+    @property
+    def height(self) -> float:
+        """Inches."""
+        return float(self.figure.get_size_inches()[1])
+
+    def axes(self, left: float, bottom: float, right: float, top: float) -> Axes:
+        """Axes whose box is so many inches from each edge of the sheet."""
+        return panel(self.figure, left, bottom, self.width - right, self.height - top)
+
+    def row_labels(self, texts: Sequence[str], most: int, room: float) -> tuple[list[str], float]:
+        """Labels left of rows, and the inches from the edge to the axes.
+
+        most, room : columns of a label and inches for all on a wide sheet; on a narrow one labels
+        are broken into up to three lines that take two fifths of it.
+        """
+        if self.is_narrow:
+            room = _LABELS * self.width
+            labels = [wrapped(text, int((room - _GAP) * _COLUMNS), 3) for text in texts]
+        else:
+            labels = [short(text, most) for text in texts]
+        return labels, min(extent(labels) + _GAP, room)
+
+
+#: Paints a picture on a sheet.
+PaintSheet = Callable[[Sheet], None]
+
+
+def on_sheets(name: str, height: float | tuple[float, float], paint: PaintSheet) -> tuple[str, str]:
+    """The SVG for a wide page, and for a narrow one.
+
+    height : inches; as a pair those of the wide sheet and of the narrow one.
+    """
+    tall, taller = height if isinstance(height, tuple) else (height, height)
+    wide = draw_svg(name, tall, lambda figure: paint(Sheet(figure, WIDTH)), WIDTH)
+    narrow = draw_svg(name, taller, lambda figure: paint(Sheet(figure, NARROW)), NARROW)
+    return wide, narrow

@@ -1,0 +1,82 @@
+"""Finished runs in MLflow: what stands there, and that a run comes back as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from deepseek_report.cli.dispatch import run
+from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.runner.tracking import SCHEME, VARIABLE, Tracker, tracker_of_environment
+from tests.conftest import SmallRun
+
+mlflow: Any = pytest.importorskip("mlflow", reason="MLflow is an extra")
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+    return Tracker(str(tmp_path_factory.mktemp("mlflow")))
+
+
+@pytest.fixture(scope="module")
+def logged(small_run: SmallRun, tracker: Tracker) -> str:
+    return tracker.log(small_run.folder).id
+
+
+def test_settings_scores_with_intervals_and_epochs_stand_there(
+    logged: str, tracker: Tracker, small_run: SmallRun
+) -> None:
+    data = mlflow.MlflowClient(tracker.uri).get_run(logged).data
+    scores = pd.read_parquet(small_run.folder / "scores.parquet").set_index("metric")
+    row = scores[scores["predictor"] == "model"].loc["roc_auc"]
+    names = ("roc_auc", "low/roc_auc", "high/roc_auc")
+    assert [data.metrics[name] for name in names] == list(row[["value", "low", "high"]])
+    assert data.params["model._target_"].endswith(".DeepSeek")
+    assert data.metrics["training/train_loss"] > 0
+    assert data.tags["deepseek_report.run_digest"] == open_run(small_run.folder).run_digest
+
+
+def test_a_run_is_logged_once(logged: str, tracker: Tracker, small_run: SmallRun) -> None:
+    again = tracker.log(small_run.folder)
+    assert (again.id, again.is_new) == (logged, False)
+
+
+def test_it_comes_back_file_by_file(
+    logged: str, tracker: Tracker, small_run: SmallRun, tmp_path: Path
+) -> None:
+    back, own = open_run(tracker.fetch(logged, tmp_path)), open_run(small_run.folder)
+    assert back.run_digest == own.run_digest
+    assert back.contents == own.contents
+    assert any(name.startswith("tensorboard/") for name in back.contents.files)
+
+
+def test_a_comparison_says_what_it_needs_and_what_is_not_there(
+    logged: str,
+    tracker: Tracker,
+    small_run: SmallRun,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["compare", str(small_run.folder)]
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert tracker_of_environment() is None
+    assert run([*arguments, f"{SCHEME}{logged}"]) == 1
+    assert VARIABLE in capsys.readouterr().err
+    monkeypatch.setenv(VARIABLE, tracker.uri)
+    assert run([*arguments, f"{SCHEME}nosuchrun"]) == 1
+    assert "not found" in capsys.readouterr().err
+    assert run([*arguments, f"{SCHEME}{logged}"]) == 1
+    assert "named twice" in capsys.readouterr().err  # it was fetched, and is the same run
+    assert run(["compare", f"{SCHEME}{logged}", str(small_run.folder)]) == 1
+    assert "--output" in capsys.readouterr().err
+
+
+def test_without_a_place_nothing_is_logged(
+    small_run: SmallRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert run(["track", str(small_run.folder)]) == 1
+    assert "--to URI" in capsys.readouterr().err

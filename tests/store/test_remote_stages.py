@@ -1,0 +1,145 @@
+"""Stages that machines share through object storage: fetched once, whole, and as they were."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.errors import ArtifactError
+from deepseek_report.store import Store
+from deepseek_report.store.remote_stages import VARIABLE, RemoteStages, remote_of_environment
+
+fsspec: Any = pytest.importorskip("fsspec", reason="a store on object storage needs fsspec")
+STAGE, KEY = "measures/deletion/shap", "a" * 64
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """A bucket of a server of this machine."""
+    server_module: Any = pytest.importorskip("moto.server", reason="the S3 server is moto's")
+    pytest.importorskip("s3fs", reason="s3:// needs s3fs")
+    server = server_module.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.get_host_and_port()[1]}",
+        }.items():
+            patch.setenv(name, value)
+        fsspec.filesystem("s3").mkdir("stages")
+        yield "s3://stages/shared"
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "file", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> RemoteStages:
+    if request.param == "s3":
+        return RemoteStages(f"{request.getfixturevalue('s3')}/{uuid.uuid4().hex}")
+    if request.param == "file":
+        return RemoteStages(f"file://{tmp_path}/shared")
+    return RemoteStages(f"memory://{uuid.uuid4().hex}")
+
+
+def make(store: Store, content: bytes = b"numbers") -> Path:
+    work = store.work_folder(STAGE, KEY)
+    (work / "below").mkdir()
+    (work / "below" / "values.bin").write_bytes(content)
+    (work / "empty.txt").touch()
+    return store.publish(STAGE, KEY, work, {"inputs": []})
+
+
+def objects(place: RemoteStages) -> tuple[Any, dict[str, int]]:
+    files, root = fsspec.core.url_to_fs(place.url, use_listings_cache=False)
+    return files, {path: files.info(path)["size"] for path in files.find(root)}
+
+
+def test_another_machine_finds_what_one_has_made_and_fetches_it_once(
+    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = Store(tmp_path / "own", place), Store(tmp_path / "other", place)
+    assert other.find(STAGE, KEY) is None
+    made = make(own)
+    fetched = other.find(STAGE, KEY)
+    assert fetched is not None
+    names = ("below/values.bin", "empty.txt", "manifest.json")
+    assert [(fetched / n).read_bytes() for n in names] == [(made / n).read_bytes() for n in names]
+    other.verify(STAGE, KEY)
+    monkeypatch.setattr(RemoteStages, "manifest", lambda *_: pytest.fail("asked again"))
+    assert other.find(STAGE, KEY) == fetched
+    assert Store(tmp_path / "other").find(STAGE, KEY) == fetched
+
+
+def test_two_machines_that_make_the_same_stage_do_each_other_no_harm(
+    place: RemoteStages, tmp_path: Path
+) -> None:
+    for name, content in (("first", b"1.0 s"), ("second", b"2.0 s")):
+        make(Store(tmp_path / name, place), content)
+    fetched = Store(tmp_path / "third", place).find(STAGE, KEY)
+    assert fetched is not None
+    assert (fetched / "below" / "values.bin").read_bytes() == b"1.0 s"
+
+
+def test_what_was_changed_there_is_refused_and_nothing_of_it_stays(
+    place: RemoteStages, tmp_path: Path
+) -> None:
+    make(Store(tmp_path / "own", place))
+    files, sizes = objects(place)
+    (largest,) = (path for path, size in sizes.items() if size == len(b"numbers"))
+    files.pipe_file(largest, b"changed")
+    other = Store(tmp_path / "other", place)
+    with pytest.raises(ArtifactError, match="does not have the hash of its name"):
+        other.find(STAGE, KEY)
+    files.rm(largest)
+    with pytest.raises(ArtifactError, match=VARIABLE):
+        other.find(STAGE, KEY)
+    assert not other.folder(STAGE, KEY).exists()
+
+
+def test_a_stage_whose_manifest_is_not_there_yet_is_not_there(
+    place: RemoteStages, tmp_path: Path
+) -> None:
+    make(Store(tmp_path / "own", place))
+    files, sizes = objects(place)
+    (manifest,) = (path for path in sizes if path.endswith(".json"))
+    files.pipe_file(manifest, b'{"stage": "meas')
+    assert Store(tmp_path / "other", place).find(STAGE, KEY) is None
+    files.rm(manifest)
+    assert Store(tmp_path / "other", place).find(STAGE, KEY) is None
+
+
+@pytest.mark.parametrize("name", ["../out", "/out", "a//b", "a\\b", ""])
+def test_no_manifest_leads_out_of_the_store(name: str, tmp_path: Path) -> None:
+    place = RemoteStages(f"memory://{uuid.uuid4().hex}")
+    make(Store(tmp_path / "own", place))
+    files, sizes = objects(place)
+    (path,) = (path for path in sizes if path.endswith(".json"))
+    manifest = json.loads(files.cat_file(path))
+    manifest["files"] = {name: manifest["files"]["below/values.bin"]}
+    files.pipe_file(path, json.dumps(manifest).encode())
+    with pytest.raises(ArtifactError, match="which is no file"):
+        Store(tmp_path / "other", place).find(STAGE, KEY)
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_the_environment_names_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert remote_of_environment() is None
+    monkeypatch.setenv(VARIABLE, "memory://x/")
+    assert remote_of_environment() == RemoteStages("memory://x")
+    for wrong in ("/shared", "simplecache::s3://x"):
+        monkeypatch.setenv(VARIABLE, wrong)
+        with pytest.raises(ArtifactError, match="not a URL"):
+            remote_of_environment()
+
+
+def test_a_place_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
+    store = Store(tmp_path, RemoteStages("nosuchkind://x"))
+    with pytest.raises(ArtifactError, match="nosuchkind"):
+        store.find(STAGE, KEY)
