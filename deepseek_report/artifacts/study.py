@@ -78,6 +78,19 @@ class Study:
         return len(self.runs) == 1 or (len(keys) == 1 and "" not in keys)
 
     @cached_property
+    def same_target(self) -> bool:
+        """Whether all runs predict the same."""
+        first = self.runs[0].schema.target
+        known = (first.task, first.name, first.classes)
+        targets = (run.schema.target for run in self.runs)
+        return all((each.task, each.name, each.classes) == known for each in targets)
+
+    @cached_property
+    def same_data(self) -> bool:
+        """Whether all runs have the same data set, in whatever split."""
+        return not any(key == "dataset" or key.startswith("dataset.") for key in self.varying)
+
+    @cached_property
     def same_cases(self) -> bool:
         """Whether all runs explain the same rows, so that explanations can be paired."""
         if not self.same_rows or not all(run.has("cases") for run in self.runs):

@@ -9,6 +9,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.methods import Method, methods_of, run_labels
+from deepseek_report.comparisons.over_data_sets import over_data_sets
 from deepseek_report.comparisons.paired_decisions import decisions
 from deepseek_report.comparisons.paired_explanations import explanations
 from deepseek_report.comparisons.paired_performance import Region, performance
@@ -17,6 +18,7 @@ from deepseek_report.comparisons.promises import promises, to_decide
 from deepseek_report.comparisons.sentences import conclusions
 from deepseek_report.comparisons.what_varied import what_varied
 from deepseek_report.errors import ArtifactError
+from deepseek_report.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def compare(
     Raises
     ------
     ArtifactError : there is one run only, a run holds no predictions of single rows, or the runs
-        predict different things.
+        are judged by different measures.
     """
     _refuse(study)
     region = region or Region()
@@ -59,6 +61,7 @@ def compare(
     measurements = {
         "compared_settings": what_varied(study),
         "compared_performance": performance(study, methods, labels, region, baseline),
+        "compared_data_sets": over_data_sets(study, region),
         "compared_explanations": explanations(study, methods),
         "compared_promises": promises(study, labels),
         "compared_decisions": decisions(study, labels, baseline),
@@ -80,9 +83,9 @@ def _refuse(study: Study) -> None:
                 f"{run.folder}: this run holds no predictions of single rows (report.privacy), so "
                 "it cannot be compared row by row; compare runs made with report.privacy=full"
             )
-    targets = {(run.schema.target.task, run.schema.target.name) for run in study}
-    if len(targets) > 1:
-        what = ", ".join(sorted(f"{name} ({task})" for task, name in targets))
+    measures = {task_of(run.schema.target).by_rows[0].key for run in study}
+    if len(measures) > 1:
+        what = ", ".join(sorted(measures))
         raise ArtifactError(
-            f"these runs predict different things: {what}; compare runs of one target"
+            f"these runs are judged by different measures: {what}; compare runs of one task"
         )

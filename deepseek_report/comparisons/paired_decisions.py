@@ -73,6 +73,8 @@ def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) 
     reverse; the p-value is McNemar's for these two, corrected over the table.
     """
     schema = study.runs[0].schema
+    if not study.same_target:
+        return Measurement(notes=(message("comparison.other_targets"),))
     if not task_of(schema.target).decides:
         return Measurement(notes=(message("comparison.nothing_decided"),))
     if not schema.target.is_judged:

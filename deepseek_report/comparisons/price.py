@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
@@ -44,6 +45,8 @@ def price(study: Study, methods: Sequence[Method]) -> Measurement:
     better in one. Means are compared as they are: whether two differ by more than chance stands in
     the tables on performance.
     """
+    if not study.same_data:
+        return Measurement(notes=(message("comparison.price_of_other_data"),))
     measure = task_of(study.runs[0].schema.target).by_rows[0]
     rows = [_row(study, method) for method in methods]
     wishes = {"value": measure.direction == "higher", **_WISHES}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,10 @@ from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 PROMISES = TableType(
     (
         Column("metric", "metric"),
-        Column("attribute", "attribute"),
-        Column("about"),
-        Column("explainer", "explainer"),
+        Column("attribute", "attribute", optional=True),
+        Column("level", optional=True),
+        Column("explainer", "explainer", optional=True),
+        Column("slice", optional=True),
         Column("side", "side"),
         Column("bound", "declared"),
         Column("run"),
@@ -31,24 +32,41 @@ PROMISES = TableType(
     )
 )
 _MET = "met"
+#: What a promise may be about, and what of a verdict is shown.
+_ABOUT = ("attribute", "level", "explainer", "slice")
+_SHOWN = (*_ABOUT, "value", "low", "high", "outcome")
+#: Runs beside the baseline that have a sentence each.
+_MOST_RUNS = 3
+
+
+#: A promise for several groups has the worst of their outcomes.
+_WORST_FIRST = ("not met", "not measured", "too uncertain to say", "met")
 
 
 @dataclass(frozen=True)
 class PromiseKey:
-    """What was promised, whoever promised it and whatever came of it."""
+    """What was promised, as it was declared; whoever promised it and whatever came of it."""
 
     metric: str
     attribute: str
-    about: str
+    level: str
     explainer: str
+    slice: str
     side: str
     bound: float
 
     @classmethod
-    def of(cls, verdict: Verdict) -> PromiseKey:
-        about = ", ".join(part for part in (verdict.level, verdict.slice) if part)
-        about_what = (verdict.attribute, about, verdict.explainer)
-        return cls(verdict.metric, *about_what, verdict.side, verdict.bound)
+    def of(cls, declared: Mapping[str, Any]) -> PromiseKey:
+        """Of an entry of `report.thresholds`."""
+        side = "at_most" if declared.get("at_least") is None else "at_least"
+        attribute, level, explainer, part = (str(declared.get(key) or "") for key in _ABOUT)
+        bound = float(declared[side])
+        return cls(str(declared["metric"]), attribute, level, explainer, part, side, bound)
+
+    def covers(self, verdict: Verdict) -> bool:
+        """Whether the verdict is one on this promise."""
+        same = (verdict.metric, verdict.side, verdict.bound) == (self.metric, self.side, self.bound)
+        return same and all(getattr(self, key) in {"", getattr(verdict, key)} for key in _ABOUT)
 
     def plain(self) -> dict[str, Any]:
         """As the values of a message."""
@@ -56,15 +74,17 @@ class PromiseKey:
 
 
 def promises(study: Study, labels: Sequence[str]) -> Measurement:
-    """The table `promises`: each promise, run by run; the same promises stand together."""
+    """The table `promises`: each promise, run by run; the same promises stand together.
+
+    Of a promise for several groups, the group with the worst outcome stands there.
+    """
     kept = [_verdicts(run) for run in study]
     known = dict.fromkeys(promise for verdicts in kept for promise in verdicts)
     rows = [
         {
-            **vars(promise),
+            **promise.plain(),
             "run": label,
-            **{key: getattr(verdicts[promise], key) for key in ("value", "low", "high")},
-            "outcome": verdicts[promise].outcome,
+            **{key: getattr(verdicts[promise], key) for key in _SHOWN},
         }
         for promise in known
         for label, verdicts in zip(labels, kept, strict=True)
@@ -75,9 +95,9 @@ def promises(study: Study, labels: Sequence[str]) -> Measurement:
     notes = []
     if any(set(verdicts) != set(known) for verdicts in kept):
         notes.append(message("comparison.other_promises"))
-    table = pd.DataFrame(rows, columns=PROMISES.keys)
-    numbers = {key: table[key].astype(float) for key in ("value", "low", "high")}
-    table = table.assign(**numbers)
+    table = pd.DataFrame(rows).astype(dict.fromkeys(("value", "low", "high"), float))
+    empty = [key for key in _ABOUT if (table[key] == "").all()]
+    table = table[[key for key in PROMISES.keys if key not in empty]]
     return Measurement(tables={"promises": table}, notes=tuple(notes)).typed({"promises": PROMISES})
 
 
@@ -90,9 +110,22 @@ def to_decide(
     ----------
     changes : the table of decisions that change, first − other, where there is one.
     """
-    for position in range(len(study)):
-        if position != baseline:
-            yield _to_decide(study, labels, baseline, position, changes)
+    others = [position for position in range(len(study)) if position != baseline]
+    messages = [_to_decide(study, labels, baseline, place, changes) for place in others]
+    if len(others) <= _MOST_RUNS:
+        yield from messages
+        return
+    open_ones = [
+        labels[place]
+        for place, text in zip(others, messages, strict=True)
+        if text.id.endswith(".to_decide")
+    ]
+    yield message(
+        "comparison.conclusions.to_decide_counted",
+        approved=labels[baseline],
+        runs=len(others),
+        labels=open_ones,
+    )
 
 
 def _to_decide(
@@ -125,7 +158,15 @@ def _to_decide(
 
 
 def _verdicts(run: Results) -> dict[PromiseKey, Verdict]:
-    return {PromiseKey.of(verdict): verdict for verdict in conclusions_of(run).verdicts}
+    """{promise: the worst of its verdicts}."""
+    declared = (run.config.get("report") or {}).get("thresholds") or []
+    known = conclusions_of(run).verdicts
+    verdicts = {}
+    for promise in map(PromiseKey.of, declared):
+        own = [verdict for verdict in known if promise.covers(verdict)]
+        if own:
+            verdicts[promise] = min(own, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+    return verdicts
 
 
 def _newly_critical(before: Results, after: Results) -> Iterator[Message]:

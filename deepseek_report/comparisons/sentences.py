@@ -11,6 +11,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.methods import Method
+from deepseek_report.comparisons.over_data_sets import of_data_sets
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.tasks import task_of
 
@@ -30,11 +31,12 @@ def conclusions(
     tables = measurements["compared_performance"].tables
     main = task_of(study.runs[0].schema.target).by_rows[0].key
     return (
+        *of_data_sets(measurements["compared_data_sets"].tables.get("pairs"), main),
         *_of_methods(tables.get("methods"), main, region),
         *_of_fitted(study, tables.get("fitted"), main),
         *_of_decisions(measurements["compared_decisions"].tables.get("changes")),
         *_of_explanations(measurements["compared_explanations"].tables.get("agreement")),
-        *_of_prices(measurements["compared_price"].tables["prices"], methods),
+        *_of_prices(measurements["compared_price"].tables.get("prices"), methods),
     )
 
 
@@ -156,8 +158,8 @@ def _of_explanations(table: pd.DataFrame | None) -> Iterator[Message]:
         )
 
 
-def _of_prices(table: pd.DataFrame, methods: Sequence[Method]) -> Iterator[Message]:
-    if len(methods) < 2:
+def _of_prices(table: pd.DataFrame | None, methods: Sequence[Method]) -> Iterator[Message]:
+    if table is None or len(methods) < 2:
         return
     best = table.loc[table["not_beaten"], "method"].tolist()
     columns = [c for c in table.columns if c not in {"method", "not_beaten", "beaten_by"}]

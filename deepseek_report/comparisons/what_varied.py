@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import ABSENT, Study
 from deepseek_report.artifacts.table import Column, TableType
@@ -30,7 +32,7 @@ _SOME = "✓"
 ORIGINS = TableType((Column("origin", "code"), Column("kinds", "count"), Column("values")))
 _ORIGINS = ("digests", "versions", "environment")
 #: What differs wherever settings do, or is what a setting decides.
-_OF_SETTINGS = frozenset({("digests", "config"), ("digests", "weights")})
+_OF_SETTINGS = frozenset(("digests", name) for name in ("config", "weights", "code"))
 #: Characters of a digest that tell two apart.
 _LONGEST_ORIGIN = 16
 
@@ -62,18 +64,14 @@ def what_varied(study: Study) -> Measurement:
 
 
 def _origins(study: Study) -> Iterator[dict[str, Any]]:
-    """In what data, code, libraries and machines the runs differ.
-
-    Other parts have other code: that of the runs is set side by side where the parts are the same.
-    """
-    other_parts = any(key.endswith("_target_") or ABSENT in v for key, v in study.varying.items())
-    aside = {*_OF_SETTINGS, *([("digests", "code")] if other_parts else [])}
+    """In what data, libraries and machines the runs differ."""
     known = [
-        {
+        _revision(run)
+        | {
             f"{part}.{name}": str(value)[:_LONGEST_ORIGIN]
             for part in _ORIGINS
             for name, value in (run.provenance.get(part) or {}).items()
-            if (part, name) not in aside
+            if (part, name) not in _OF_SETTINGS
         }
         for run in study
     ]
@@ -81,6 +79,13 @@ def _origins(study: Study) -> Iterator[dict[str, Any]]:
         values = [origins.get(key, ABSENT) for origins in known]
         if len(set(values)) > 1:
             yield {"origin": key, "kinds": len(set(values)), "values": _shown(values)}
+
+
+def _revision(run: Results) -> dict[str, str]:
+    """The revision of the checkout that the run was started in, where it is recorded."""
+    record = run.provenance.get("record")
+    revision = record.git if isinstance(record, RunRecord) else ""
+    return {"git": revision[:_LONGEST_ORIGIN]} if revision else {}
 
 
 def _shortened(study: Study) -> dict[str, Sequence[Any]]:

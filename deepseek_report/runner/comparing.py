@@ -31,6 +31,7 @@ from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.studies.compared import Compared, contents
 from deepseek_report.store.folders import remove, replace_folder
 from deepseek_report.visualizations.studies.methods_picture import methods_picture
+from deepseek_report.visualizations.studies.ranks_picture import ranks_picture
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -39,6 +40,8 @@ COMPARISONS = "comparisons"
 RECORD = "comparison.json"
 #: Characters of a reason that are shown.
 _LONGEST_REASON = 300
+#: How the name of a folder begins in which a comparison is made.
+_WORK = ".comparing-"
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,15 @@ def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenCom
 def _work_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside the target, for one process at a time; a killed one leaves it behind.
 
-    The next one takes it over, and the system lets go of what a killed one held.
+    The next one removes it, be it of other runs, and the system lets go of what a killed one held.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.with_name(f".work-{target.name}")
+    work = target.with_name(f"{_WORK}{target.name}")
     place = os.open(target.parent, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
-        remove(work)
+        for left in target.parent.glob(f"{_WORK}*"):
+            remove(left)
         work.mkdir()
         yield work
     finally:
@@ -158,12 +162,12 @@ def _write(
     options: CompareOptions,
 ) -> list[str]:
     results = _results(work, comparison, opened, identity, options)
-    picture = methods_picture(results)
-    if picture is not None:
+    paths = dict(results.paths)
+    for picture in filter(None, (methods_picture(results), ranks_picture(results))):
         folder = work / "artifacts" / "pictures" / picture.name
         picture.save(folder)
-        paths = {**results.paths, ArtifactId.picture(picture.name): folder}
-        results = Results(paths, results.config, run_id=identity, folder=work)
+        paths[ArtifactId.picture(picture.name)] = folder
+    results = Results(paths, results.config, run_id=identity, folder=work)
     concluded = [*comparison.conclusions]
     if options.missing:
         missing = [{"label": run.label, "reason": run.reason} for run in options.missing]
@@ -207,7 +211,9 @@ def _results(
         folder = work / "artifacts" / "measures" / name
         measurement.save(folder)
         paths[ArtifactId.measure(name)] = folder
-    config = {**opened[0].run["config"], "report": {"language": options.language}}
+    config = opened[0].run["config"]
+    report = {"language": options.language, "words": config["report"].get("words")}
+    config = {**config, "report": report}
     return Results(paths, config, run_id=identity, folder=work)
 
 

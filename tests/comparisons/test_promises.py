@@ -34,7 +34,12 @@ def approved(small_run: SmallRun) -> Results:
 
 def concluding(run: Results, *verdicts: Verdict, critical: tuple[Finding, ...] = ()) -> Results:
     """The run with these verdicts, and no critical findings but these."""
-    changed = replace(run)
+    declared = [
+        {"metric": verdict.metric, verdict.side: verdict.bound, "attribute": verdict.attribute}
+        for verdict in verdicts
+    ]
+    report = {**run.config["report"], "thresholds": declared}
+    changed = replace(run, config={**run.config, "report": report})
     findings = [finding for finding in all_findings(run) if finding.severity != "high"]
     whole = replace(conclusions_of(run), verdicts=list(verdicts), findings=[*findings, *critical])
     changed.__dict__["conclusions"] = whole
@@ -89,6 +94,26 @@ def test_a_promise_with_another_bound_is_no_longer_the_promise(approved: Results
     measured = promises(study, LABELS)
     assert len(measured.tables["promises"]) == 4
     assert measured.notes[0].id == "comparison.other_promises"  # type: ignore[union-attr]
+
+
+def test_a_promise_for_several_groups_is_the_same_whichever_group_is_worst(
+    approved: Results,
+) -> None:
+    met = replace(RATIO, outcome="met", value=0.9)
+    before = concluding(approved, AUC, met)
+    after = version(approved, AUC, replace(met, level="women"))
+    assert kind(decided(before, after)) == "nothing_to_decide"
+    worse = version(approved, AUC, met, replace(met, level="women", outcome="not met"))
+    assert [lost["metric"] for lost in decided(before, worse).values["lost"]] == ["impact_ratio"]
+
+
+def test_of_many_versions_those_are_named_that_leave_something_to_decide(approved: Results) -> None:
+    same = [version(approved, AUC, RATIO) for _ in range(3)]
+    other = version(approved, replace(AUC, outcome="not met"), RATIO)
+    study = Study((approved, *same, other))
+    (message,) = to_decide(study, ["approved", "a", "b", "c", "d"], 0, None)
+    assert message.values["labels"] == ["d"]
+    assert message.values["runs"] == 4
 
 
 def test_a_promise_that_is_now_met_is_told_and_asks_for_no_decision(approved: Results) -> None:

@@ -53,6 +53,14 @@ def test_the_same_runs_give_the_same_bytes(two_runs: list[Path], tmp_path: Path)
     assert "compared_performance/fitted" in first.tables
 
 
+def test_what_a_killed_comparison_of_other_runs_left_is_removed(
+    two_runs: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / ".comparing-0123456789ab" / "artifacts").mkdir(parents=True)
+    dr.compare(two_runs, output=tmp_path / "again")
+    assert [path.name for path in tmp_path.iterdir()] == ["again"]
+
+
 def test_a_run_named_twice_a_changed_one_and_another_folder_are_refused(
     two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

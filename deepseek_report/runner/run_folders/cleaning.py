@@ -29,7 +29,7 @@ KINDS = ("data", "training", "predictions", "explanations", "measures", "conclus
 _DEEPEST = 3
 _KEY = re.compile(r"[0-9a-f]{32}")
 #: What `replace_folder` and a run that was killed while it wrote leave beside run folders.
-_ASIDE = re.compile(r"\.(?:old-[0-9a-f]{12}-\d+|work-[0-9a-f]{12})")
+_ASIDE = re.compile(r"\.(?:old-[0-9a-f]{12}-\d+|(?:work|comparing)-[0-9a-f]{12})")
 #: What `tempfile` calls a folder, which the launchers have an outbox made by.
 _OUTBOX = re.compile(r"tmp[a-z0-9_]{8}")
 #: A younger folder may still be in use, by a run with another store.

@@ -15,11 +15,15 @@ from deepseek_report.wording.of_results import words_of
 TABLES: dict[str, tuple[str, ...]] = {
     "compared_settings": ("settings", "origins"),
     "compared_performance": ("methods", "spread", "fitted", "values"),
+    "compared_data_sets": ("pairs", "ranks", "data_sets"),
     "compared_explanations": ("agreement", "sources"),
     "compared_promises": ("promises",),
     "compared_decisions": ("rates", "changes", "cases"),
     "compared_price": ("prices",),
 }
+
+#: The section that only runs of several data sets have.
+_OF_SEVERAL = "compared_data_sets"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ def contents(results: Results, compared: Compared) -> list[SectionContent]:
     ----------
     results : its measurements and pictures, by the names of `TABLES`.
     """
-    return [_conclusions(results, compared), *(_section(results, name) for name in TABLES)]
+    several = results.table(_OF_SEVERAL, "data_sets") is not None
+    names = [name for name in TABLES if several or name != _OF_SEVERAL]
+    return [_conclusions(results, compared), *(_section(results, name) for name in names)]
 
 
 def _conclusions(results: Results, compared: Compared) -> SectionContent:
@@ -50,7 +56,7 @@ def _conclusions(results: Results, compared: Compared) -> SectionContent:
         answer=words.text("sections.compared.answer", runs=compared.runs, methods=compared.methods),
         values={
             "sentences": [words.say(sentence) for sentence in compared.conclusions],
-            "pictures": list(results.pictures),
+            "pictures": _pictures(results, "compared"),
         },
     )
 
@@ -64,8 +70,12 @@ def _section(results: Results, name: str) -> SectionContent:
         title=words.label("section_titles", name),
         question=words.text(f"sections.{name}.question"),
         answer=" ".join(notes) or words.text(f"sections.{name}.answer", tables=len(shown)),
-        values={"shown": shown},
+        values={"shown": shown, "pictures": _pictures(results, name)},
     )
+
+
+def _pictures(results: Results, section: str) -> list[str]:
+    return [name for name, picture in results.pictures.items() if picture.section == section]
 
 
 def _table(results: Results, section: str, name: str) -> ShownTable:

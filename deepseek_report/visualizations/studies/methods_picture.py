@@ -33,7 +33,7 @@ _NAME = "compared_methods"
 
 
 def methods_picture(results: Results) -> Picture | None:
-    """A row for each method: a dot for each seed, or the interval of a single run."""
+    """A row for each method: the mean with the interval over rows, and a dot for each seed."""
     values = results.table("compared_performance", "values")
     spread = results.table("compared_performance", "spread")
     if values is None or spread is None:
@@ -90,16 +90,11 @@ def _paint(
     rows(axes, labels)
     for place, (_, row) in enumerate(spread.iterrows()):
         runs = values[values["method"] == row["method"]]
-        if len(runs) == 1:
-            run = runs.iloc[0]
-            ends = ([run["low"]], [run["high"]])
-            intervals(axes, np.array([place]), [run["value"]], ends, MarkStyle(SERIES[0]))
-            furthest = run["high"]
-        else:
+        low, high = runs["low"].mean(), runs["high"].mean()
+        intervals(axes, np.array([place]), [row["mean"]], ([low], [high]), MarkStyle(SERIES[0]))
+        if len(runs) > 1:
             dots(axes, runs["value"], np.full(len(runs), place), LIGHT["context"])
-            ends = ([row["least"]], [row["most"]])
-            intervals(axes, np.array([place]), [row["mean"]], ends, MarkStyle(SERIES[0]))
-            furthest = row["most"]
+        furthest = max(high, row["most"])
         note(axes, words.numbers.number(row["mean"]), (furthest, place), (6, 0), va="center")
     grid(axes, "x")
     low, high = axes.get_xlim()
