@@ -6,13 +6,17 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from statistics import NormalDist
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.metrics.explanations.faithfulness import ratio_of_means
 from deepseek_report.metrics.explanations.instance_means import bootstrap_mean
 from deepseek_report.statistics.classification_errors import cross_entropy
-from deepseek_report.statistics.intervals import mean_interval
+from deepseek_report.statistics.intervals import mean_interval, wilson
+from deepseek_report.statistics.ranking import auc_influence, delong, paired_difference
 from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
 
 from .trials import Plan, Share, Table, repeat, share
@@ -167,6 +171,74 @@ def means(repeats: int, plan: Plan) -> list[Table]:
     ]
 
 
+#: True rates in percent and trials of them, and cases of areas: the class is one fifth of them.
+RATES, TRIALS, RANKED = (5, 30), (30, 100, 1000), (100, 300)
+
+
+def rate_covered(chance: float, n: int, repeats: int, seed: int) -> Share:
+    """How often Wilson's interval holds a rate."""
+    hits = np.random.default_rng([seed, n]).binomial(n, chance, repeats)
+    low, high = wilson(hits, np.full(repeats, n))
+    return Share(int(np.sum((low <= chance) & (chance <= high))), repeats)
+
+
+def ranking_covered(n: int, seed: int) -> tuple[bool, bool]:
+    """Whether the intervals of an area and of the gain over a worse score hold the truth.
+
+    Scores are normal, 1 apart in the two classes, and 0.7 apart in the worse one.
+    """
+    rng = np.random.default_rng([seed, n, 3])
+    happened = np.arange(n) < n // 5
+    shared = rng.normal(size=n)
+    ranked = [
+        auc_influence(happened, apart * happened + 0.8 * shared + 0.6 * rng.normal(size=n))
+        for apart in (1.0, 0.7)
+    ]
+    areas = [NormalDist().cdf(apart / math.sqrt(2)) for apart in (1.0, 0.7)]
+    own, (gain, _) = delong(*ranked[0], n // 5), paired_difference(ranked[0], ranked[1])
+    return _holds(own, areas[0]), _holds(gain, areas[0] - areas[1])
+
+
+def _holds(estimate: Estimate, truth: float) -> bool:
+    ends = estimate.ends
+    return ends is not None and ends[0] <= truth <= ends[1]
+
+
+def share_covered(n: int, seed: int) -> bool:
+    """Whether the interval of a ratio of means over explained cases holds it: a third."""
+    rng = np.random.default_rng([seed, n, 4])
+    own, others = rng.gamma(1.5, 1.0, n), rng.gamma(3.0, 1.0, n)
+    _, low, high = ratio_of_means(own, own + others, _RESAMPLES, seed)
+    return low is not None and high is not None and low <= 1 / 3 <= high
+
+
+def others(repeats: int, plan: Plan) -> Table:
+    """Coverage of intervals of rates, areas, gains and ratios."""
+    seed = plan.first_seed
+    rows: list[tuple[object, ...]] = [
+        (f"rate of {percent} % (Wilson)", n, rate_covered(percent / 100, n, repeats, seed))
+        for percent in RATES
+        for n in TRIALS
+    ]
+    for n in RANKED:
+        outcomes = repeat(partial(ranking_covered, n), repeats, plan)
+        names = ("ROC AUC (DeLong, logit scale)", "gain in ROC AUC (paired DeLong)")
+        rows += [
+            (name, n, share([outcome[k] for outcome in outcomes])) for k, name in enumerate(names)
+        ]
+    rows += [
+        ("ratio of means (BCa)", n, share(repeat(partial(share_covered, n), repeats, plan)))
+        for n in EXPLAINED
+    ]
+    return Table(
+        "Intervals of rates, areas, gains and ratios",
+        f"{repeats} samples each. One fifth of the ranked cases is of the class. Wilson's interval "
+        "of a rare event and few trials is conservative, as counts are whole numbers.",
+        ("number", "cases", "interval holds the truth"),
+        rows,
+    )
+
+
 def tables(plan: Plan) -> list[Table]:
     """Coverage of each interval."""
     repeats = plan.times(2000, 50)
@@ -196,4 +268,5 @@ def tables(plan: Plan) -> list[Table]:
             losses,
         ),
         *means(repeats, plan),
+        others(repeats, plan),
     ]

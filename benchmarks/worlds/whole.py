@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_report.findings.conclude import all_findings
+
 from .trials import Plan, Table, repeat, share
 
 TRAIN, OTHERS, EXPLAINED = 2000, 1000, 60
@@ -70,7 +72,7 @@ def run_trial(seed: int) -> list[tuple[str, str]]:
             reports=f"{folder}/reports",
             store=f"{folder}/store",
         )
-        return [(finding.severity, finding.message) for finding in run.results.findings]
+        return [(finding.severity, finding.message) for finding in all_findings(run.results)]
 
 
 def tables(plan: Plan) -> list[Table]:
