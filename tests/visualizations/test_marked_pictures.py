@@ -19,6 +19,7 @@ from deepseek_report.wording.pseudo import LANGUAGE, words_outside
 from deepseek_report.wording.words import CATALOGS
 
 from .test_every_picture import KEYS, built, plugin
+from .varied import carried
 from .wordings import draw
 
 Build = Callable[..., Results]
@@ -47,7 +48,8 @@ def _not_ours(results: Results) -> set[str]:
 
 def _in_marks(stored: Results) -> Results:
     """The results as they are told in the language of marks."""
-    return replace(stored, config={**stored.config, "report": {"language": LANGUAGE}})
+    config = {**stored.config, "report": {"language": LANGUAGE}}
+    return carried(stored, replace(stored, config=config))
 
 
 def _shown(picture: Picture) -> Iterator[list[str]]:

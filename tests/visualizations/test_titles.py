@@ -146,8 +146,10 @@ TITLES = [
         LayerProfilePicture(), "profile",
         lambda run: with_table(
             run, "layer_profile", "layers",
-            lambda layers: layers.assign(share=np.where(
-                layers["layer"] == "layers.0.experts", 0.329, 0.1)),
+            lambda layers: layers.assign(
+                share=np.where(layers["layer"] == "layers.0.experts", 0.329, 0.01),
+                ms=np.where(layers["layer"] == "layers.0.experts", 3.29, 0.1),
+            ),
         ),
         "“layer 1, experts” takes 32.9 % of the time",
     ),

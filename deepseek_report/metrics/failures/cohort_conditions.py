@@ -25,6 +25,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 
 #: Characters of a condition, and brackets within brackets.
 _LONGEST, _DEEPEST = 1000, 20
@@ -256,7 +257,7 @@ def _values(schema: Schema, rows: Split, name: str) -> tuple[Floats, Feature | A
         ):
             codes = rows.groups[attribute.name].astype(np.float64)
             return np.where(codes < 0, np.nan, codes), attribute
-    names = [feature.name for feature in schema.features] if not schema.layout else []
+    names = [feature.name for feature in schema.features] if kind_of(schema).named_columns else []
     names += [attribute.name for attribute in schema.attributes]
     raise CohortError(f"there is no column `{name[:60]}`; {_nearest(name, names)}")
 

@@ -10,6 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
 from deepseek_report.runner.streaming.scored_batches import ScoredBatch
+from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
 #: Drifted quantities that a line names.
@@ -62,7 +63,7 @@ def fresh_lines(batch: ScoredBatch, words: Wording) -> list[str]:
 
 def decided(batch: ScoredBatch, schema: Schema) -> dict[str, int]:
     """{class: how many of the batch are decided for it}; empty where nothing is decided."""
-    if batch.predictions is None or schema.target.is_number:
+    if batch.predictions is None or not task_of(schema.target).decides:
         return {}
     counts = np.bincount(batch.predictions.decisions, minlength=len(schema.target.classes))
     return dict(zip(schema.target.classes, counts.tolist(), strict=True))
@@ -76,7 +77,7 @@ def _mean_output(batch: ScoredBatch, schema: Schema, words: Wording) -> str:
     if len(stated) != 1:
         return ""
     mean = float(stated[0].values.mean())
-    number = schema.target.is_number
+    number = not task_of(schema.target).decides
     value = words.numbers.number(mean) if number else words.numbers.percent(mean)
     return words.text("board.stream.mean", label=words.say(stated[0].label), value=value)
 
@@ -128,7 +129,7 @@ def _record(
     record: dict[str, Any] = {"line": batch.rows[position].line, "batch": batch.number}
     if p is None:
         return record
-    if target.is_number:
+    if not task_of(target).decides:
         record["predicted"] = float(p.values[position])
     else:
         shares = p.probabilities[position].tolist()

@@ -15,6 +15,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.watched import Quantity
 from deepseek_report.findings.stream_drift import DriftVerdict, drift_verdicts
 from deepseek_report.statistics.exchangeability import Monitor, stability_index
+from deepseek_report.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def outputs(predictions: Predictions, target: Target) -> list[Quantity]:
     that of each, or the number.
     """
     number = Feature("output", "output", "numeric", unit=target.unit)
-    if target.is_number:
+    if not task_of(target).decides:
         name = message("board.stream.number", name=target.label)
         return [Quantity("output", name, number, predictions.values)]
     n_classes = predictions.probabilities.shape[1]
