@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
+from deepseek_report.visualizations.failures.cohorts import CohortsPicture
 from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
 from deepseek_report.visualizations.failures.slices import SlicesPicture
@@ -45,6 +47,22 @@ def with_parts(results: Results) -> Results:
     )
 
 
+def with_cohort(results: Results) -> Results:
+    """A part that is predicted worse than all cases."""
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        rows = table.head(1).loc[[0, 0]].reset_index(drop=True)
+        off, lean = pd.Series([5.0, 9.0]), pd.Series([0.05, 0.5])
+        rows = rows.assign(cohort=["", "BMI is over 30"], origin=["all", "worst"], n=[131, 60])
+        return rows.assign(
+            too_few=False, p_adjusted=[np.nan, 0.001], mae=off, mae_low=off - 0.04,
+            mae_high=off + 0.05, mean_error=lean, mean_error_low=lean - 0.04,
+            mean_error_high=lean + 0.05,
+        )  # fmt: skip
+
+    return with_table(results, "cohorts", "cohorts", change)
+
+
 def with_noise(results: Results) -> Results:
     """The last kind and level of disturbance moves predictions most."""
 
@@ -58,7 +76,7 @@ def with_noise(results: Results) -> Results:
 @pytest.fixture
 def number(build: Build) -> Results:
     real = with_table(build("number"), "group_rates", "groups", errors_of_groups)
-    return with_noise(with_parts(with_slice(real)))
+    return with_cohort(with_noise(with_parts(with_slice(real))))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +91,11 @@ def number(build: Build) -> Results:
             PartPerformancePicture(),
             "points on average in",
             "and mean error by part",
+        ),
+        (
+            CohortsPicture(),
+            "Off on average: 9.000 points where BMI is",
+            "mean error 0.500 points",
         ),
         (
             SlicesPicture(),
