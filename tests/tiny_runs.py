@@ -55,7 +55,7 @@ TINY = {
         ("dataset=diabetes", "model=nam", "explainers=[shap,random]"),
         (
             *("mae", "rmse", "r2", "baselines", "residuals", "prediction_intervals", "group_rates"),
-            *("slices", "robustness", "cohorts", "shape_functions", "importance"),
+            *("slices", "robustness", "shape_functions", "importance"),
         ),
     ),
     "trees": TinyRun(

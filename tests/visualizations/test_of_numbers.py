@@ -48,19 +48,15 @@ def with_parts(results: Results) -> Results:
 
 
 def with_cohort(results: Results) -> Results:
-    """A part that is predicted worse than all cases."""
-
-    def change(table: pd.DataFrame) -> pd.DataFrame:
-        rows = table.head(1).loc[[0, 0]].reset_index(drop=True)
-        off, lean = pd.Series([5.0, 9.0]), pd.Series([0.05, 0.5])
-        rows = rows.assign(cohort=["", "BMI is over 30"], origin=["all", "worst"], n=[131, 60])
-        return rows.assign(
-            too_few=False, p_adjusted=[np.nan, 0.001], mae=off, mae_low=off - 0.04,
-            mae_high=off + 0.05, mean_error=lean, mean_error_low=lean - 0.04,
-            mean_error_high=lean + 0.05,
-        )  # fmt: skip
-
-    return with_table(results, "cohorts", "cohorts", change)
+    """A part that is predicted worse than all cases; the search found none in these few rows."""
+    off, lean = pd.Series([5.0, 9.0]), pd.Series([0.05, 0.5])
+    rows = pd.DataFrame({"cohort": ["", "BMI is over 30"], "origin": ["all", "worst"]})
+    rows = rows.assign(
+        n=[131, 60], too_few=False, p_adjusted=[np.nan, 0.001],
+        mae=off, mae_low=off - 0.04, mae_high=off + 0.05,
+        mean_error=lean, mean_error_low=lean - 0.04, mean_error_high=lean + 0.05,
+    )  # fmt: skip
+    return with_measurement(results, "cohorts", Measurement(tables={"cohorts": rows}))
 
 
 def with_noise(results: Results) -> Results:
