@@ -523,10 +523,8 @@ def test_where_not_the_favourable_of_three_classes_is_explained_it_is_told_that_
     full,
 ):
     assert "No reason codes" not in " ".join(CasesSection().content(full).caveats)
-    full.schema = replace(
-        full.schema,
-        target=replace(full.schema.target, classes=("a", "b", "c"), favourable=2, explained=1),
-    )
+    of_three = replace(full.schema.target, classes=("a", "b", "c"), favourable=2, explained=1)
+    full.__dict__["schema"] = replace(full.schema, target=of_three)
     assert "missing for “c”" in " ".join(CasesSection().content(full).caveats)
 
 
