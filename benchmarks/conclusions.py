@@ -18,7 +18,7 @@ from worlds.trials import Plan
 
 PARTS = (
     *("groups", "cases", "explainers", "data", "failures", "advice", "numbers"),
-    *("interactions", "patterns", "studies", "whole"),
+    *("interactions", "patterns", "streams", "studies", "whole"),
 )
 HEAD = """# How often the conclusions are wrong
 

@@ -118,7 +118,7 @@ class Attribute:
     `source` is the feature it was made from, or None if the model never sees it. `kind` says
     whether the levels are groups of people, to whom law and measures of unequal treatment apply, or
     other parts of the data (a site, a machine, the length of a text), where the model may only do
-    better or worse.
+    better or worse. `in_time` says that the levels are periods, the earliest first.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Attribute:
     levels: tuple[str, ...]
     source: str | None = None
     kind: AttributeKind = "person"
+    in_time: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
     ),
+    "score-stream": (
+        *("--rows", "--replay", "--plant", "--batch", "--explain", "--out", "--decimal"),
+        *("--store", "--board", "--port", "--once", "--trust", "--trust-type", "--help"),
+    ),
     "runs": ("--config-dir", "--help"),
     "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),
     "list": ("--config-dir", "--help"),
@@ -27,6 +31,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("--trust", "--trust-type", "--help"),
     ),
     "compare": ("--baseline", "--region", "--output", "--help"),
+    "track": ("--uri", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
 }
@@ -44,9 +49,15 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--name": (),
     "--trust": (),
     "--row": (),
+    "--rows": (),
+    "--explain": ("all",),
+    "--decimal": (".", ","),
     "--store": (),
     "--out": (),
+    "--uri": (),
 }
+#: Commands that score cases by the model of a run.
+_OF_CASES = frozenset({"explain-case", "score-stream"})
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -75,7 +86,7 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
     from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
-    if command in {"compare", "render", "reproduce", "verify", "explain-case"}:
+    if command in {"compare", "render", "reproduce", "verify", "track", *_OF_CASES}:
         return _run_folders(current)
     if command == "completion":
         return SHELLS if len(words) == 1 else ()

@@ -19,6 +19,7 @@ COMMANDS = (
     "render",
     "verify",
     "explain-case",
+    "score-stream",
     "watch",
     "compare",
     "track",

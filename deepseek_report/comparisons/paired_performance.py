@@ -32,7 +32,8 @@ VALUES = TableType(
         Column("measure", "metric"),
         estimate("value"),
         Column("n", "count"),
-    )
+    ),
+    folded=True,
 )
 FITTED = TableType(
     (

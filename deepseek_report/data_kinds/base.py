@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
@@ -16,6 +16,7 @@ from deepseek_report.data_kinds.glance import Glance
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.data_kinds.reference import spreads, typical_row
 from deepseek_report.data_kinds.units import Units
+from deepseek_report.data_kinds.watched import Quantity
 
 #: What the columns of an input are: features with a name each, tokens in a row, cells of a grid.
 Structure = Literal["columns", "tokens", "grid"]
@@ -37,6 +38,7 @@ class DataKind(ABC):
     axes : what the places of an input are counted in ("row", "column"); empty in a table.
     named_columns : whether each column means something by itself, so that it can be described,
         cut into groups, changed alone and told to people. Else only players and whole inputs can.
+    one_line : whether a case can be written as one line of named cells, as streams of cases are.
     compared_with : what SHAP replaces players by where nobody says: training rows, or the baseline.
     idle_players : whether a player may equal the baseline, so that any model gives it 0.
     evidence_is_there : whether what makes the label does so by being there, as a scratch does, and
@@ -61,6 +63,7 @@ class DataKind(ABC):
     views: ClassVar[tuple[str, ...]]
     axes: ClassVar[tuple[str, ...]] = ()
     named_columns: ClassVar[bool] = False
+    one_line: ClassVar[bool] = False
     compared_with: ClassVar[Literal["background", "baseline"]] = "baseline"
     idle_players: ClassVar[bool] = True
     evidence_is_there: ClassVar[bool] = True
@@ -159,6 +162,19 @@ class DataKind(ABC):
         """What a reader must know of these units; empty where nothing."""
         del least
         return ""
+
+    def watched(self, rows: Floats) -> list[Quantity]:
+        """What drift is looked for in, in `rows` (case, column); by default every column."""
+        return [
+            Quantity(feature.name, feature.label, feature, rows[:, j])
+            for j, feature in enumerate(self.schema.features)
+        ]
+
+    def columns_called(self, name: str) -> Ints:
+        """Positions of the columns of that name or label, whatever the case of its letters."""
+        called = name.lower()
+        names = [(feature.name, feature.label) for feature in self.schema.features]
+        return np.flatnonzero([called in (key.lower(), label.lower()) for key, label in names])
 
     # --- references and perturbations -------------------------------------------------------------
 

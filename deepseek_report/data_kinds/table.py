@@ -25,6 +25,7 @@ class TableKind(DataKind):
     structure: ClassVar[Structure] = "columns"
     views: ClassVar[tuple[str, ...]] = ("values",)
     named_columns: ClassVar[bool] = True
+    one_line: ClassVar[bool] = True
     compared_with: ClassVar[Literal["background", "baseline"]] = "background"
     idle_players: ClassVar[bool] = False
     evidence_is_there: ClassVar[bool] = False

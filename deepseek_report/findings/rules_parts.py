@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
@@ -28,6 +30,38 @@ def part_gaps(results: Results) -> list[Finding]:
     for row in sorted(tests, key=lambda row: float(row["p_adjusted"])):
         surest.setdefault(str(row["attribute"]), row)
     return [_part_gap(results, row) for row in surest.values()]
+
+
+@dataclass(frozen=True)
+class PeriodVerdict:
+    """What is concluded on the periods of an attribute of time.
+
+    gap : the finding that one of them is decided worse, or None. judged : whether two or more are
+    large enough to be compared. drift_p : p-value of a drift of what is stated; None untested.
+    """
+
+    gap: Finding | None
+    judged: bool
+    drift_p: float | None
+
+    @property
+    def drifts(self) -> bool:
+        """Whether what is stated is shown to differ between periods."""
+        return self.drift_p is not None and self.drift_p < SIGNIFICANT
+
+
+def period_verdict(results: Results, attribute: str) -> PeriodVerdict:
+    """Whether some period is decided worse than another, and whether the scores drift."""
+    tests = [row for row in rows(results, _METRIC, "tests") if row["attribute"] == attribute]
+    gaps = {finding.id: finding for finding in part_gaps(results)}
+    drift = first(
+        row for row in rows(results, "period_drift", "tests") if row["attribute"] == attribute
+    )
+    return PeriodVerdict(
+        gap=gaps.get(f"part_gap-{attribute}"),
+        judged=any(finite(row["value"]) is not None for row in tests),
+        drift_p=None if drift is None else finite(drift["p_value"]),
+    )
 
 
 def _part_gap(results: Results, row: Row) -> Finding:

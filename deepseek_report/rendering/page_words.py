@@ -33,6 +33,7 @@ _CASES = {
         ("all", "wrong", "right", "too_high", "too_low", "with_page", "near_threshold"), ()
     ),
     **dict.fromkeys(("filters", "list", "none", "previous", "next", "see_other", "compact"), ()),
+    **dict.fromkeys(("find", "find_words"), ()),
     **dict.fromkeys(
         ("filter_outcome", "filter_decision", "filter_group", "filter_band", "filter_page"), ()
     ),

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.message import plain
-from deepseek_report.config.composed import Composed
-from deepseek_report.config.validate import built
 from deepseek_report.datasets.readers.case_rows import read_case_rows
 from deepseek_report.rendering import output
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import ReportOptions
-from deepseek_report.runner.execution.given_rows import StoredModel, refuse_unreadable
-from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
+from deepseek_report.runner.execution.given_rows import refuse_unreadable, stored_model
+from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.sections.cases import given_cases
 from deepseek_report.wording.of_results import in_words, words_of
 
@@ -56,8 +54,7 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
     opened = open_run(request.run)
     refuse_unreadable(opened)
     rows = read_case_rows(request.rows, opened.results.schema)
-    experiment = built(_composed(opened), request.trust, request.trust_types)
-    stored = StoredModel.of(opened, experiment, request.store)
+    stored = stored_model(opened, request.store, request.trust, request.trust_types)
     (work / "measured").mkdir()
     results = in_words(stored.results_of(rows.inputs, work / "measured"))
     content = given_cases(results, stored.explainer)
@@ -74,10 +71,3 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
     ]
     about = {"run": opened.run["run_id"], "threshold": browser["threshold"], "cases": worded}
     return CaseAnswer(plain(about), rows.ignored)
-
-
-def _composed(opened: OpenRun) -> Composed:
-    """The config that the run recorded, as if it had been composed."""
-    config = dict(opened.run["config"])
-    config["report"] = {**config["report"], "cases": []}
-    return Composed(raw=config, overrides=(), selected={}, roots=())

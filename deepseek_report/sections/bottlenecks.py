@@ -13,6 +13,7 @@ from deepseek_report.findings.records import unit_of
 from deepseek_report.sections.bottlenecks_accuracy import accuracy, data
 from deepseek_report.sections.bottlenecks_capacity import capacity
 from deepseek_report.sections.bottlenecks_compute import compute
+from deepseek_report.sections.cohort_tables import cohorts
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
@@ -20,12 +21,12 @@ from deepseek_report.wording.of_results import words_of
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
 _METRICS = (
-    *("slices", "near_copies", "label_suspects", "learning_curve"),
+    *("slices", "cohorts", "near_copies", "label_suspects", "learning_curve"),
     *("expert_load", "route_entropy", "ablation"),
     *("layer_profile", "latency", "peak_memory", "parameter_projection"),
 )
 _PICTURES = (
-    *("slices", "learning_curve"),
+    *("slices", "cohorts", "learning_curve"),
     *("routing", "layer_profile", "parameter_projection"),
 )
 _USES = frozenset(
@@ -46,6 +47,7 @@ class BottlenecksSection:
         draft.notes(_METRICS)
         draft.values |= {
             "accuracy": accuracy(draft),
+            "cohorts": cohorts(draft),
             "data": data(draft),
             "capacity": capacity(draft),
             "compute": compute(draft),

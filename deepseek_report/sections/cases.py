@@ -128,6 +128,7 @@ def _answer(draft: Draft, table: list[Row], n_explained: int, explainer: str | N
             points=space == "probability",
             log_odds=space == "logit",
             sums=bool(verdict.adds_up),
+            trusted=verdict.is_trusted,
         )
         if not verdict.is_trusted:
             label = explainer_label(draft.results, explainer)

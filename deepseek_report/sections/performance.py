@@ -64,6 +64,7 @@ _METRICS = (
     "residuals",
     "prediction_intervals",
     "part_performance",
+    "period_drift",
 )
 _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/roc_curve",
@@ -76,6 +77,7 @@ _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/residuals",
     "pictures/interval_coverage",
     "pictures/part_performance",
+    "pictures/performance_by_period",
 }
 
 

@@ -151,6 +151,9 @@ class Classification(Task):
         two = predictions.probabilities.shape[1] == 2
         return predictions.scores if two else predictions.probabilities.max(axis=1)
 
+    def happened(self, predictions: Predictions) -> Floats:
+        return calibration_subject(predictions)[0].astype(np.float64)
+
     def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
         """Cross-entropy in nats."""
         return cross_entropy(outputs, labels)

@@ -102,6 +102,9 @@ class Regression(Task):
     def stated(self, predictions: Predictions) -> Floats:
         return predictions.values
 
+    def happened(self, predictions: Predictions) -> Floats:
+        return np.asarray(predictions.labels, np.float64)
+
     def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
         """Squared error over the variance of the labels, so that 1 is what their mean gives."""
         return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))

@@ -180,6 +180,10 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def happened(self, predictions: Predictions) -> Floats:
+        """(instance,) what `stated` is about: 1 where it came true, else 0, or the number."""
+
+    @abstractmethod
     def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
         """(instance,) the loss that training minimises, from (instance, output) raw outputs."""
 

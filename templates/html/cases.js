@@ -50,7 +50,12 @@
         select.addEventListener("change", () => list(true));
         return { name, select, choices, label: block("label", {}, block("span", {}, phrase(`filter_${name}`)), select) };
       });
-    const passes = (one) => filters.every(({ select, choices }) => select.value === "0" || choices[select.value - 1][1](one));
+    /* A case that is looked up by its row, or by words of its text, is found whatever the filters say. */
+    const find = element("input", { type: "search", autocomplete: "off" });
+    find.addEventListener("input", () => list(true));
+    const wanted = () => find.value.trim().toLowerCase();
+    const isFound = (one) => /^[\d\s]+$/.test(wanted()) && one.name.replace(/\D/g, "").startsWith(wanted().replace(/\s/g, "")) || (one.glance?.text ?? "").toLowerCase().includes(wanted());
+    const passes = (one) => wanted() ? isFound(one) : filters.every(({ select, choices }) => select.value === "0" || choices[select.value - 1][1](one));
     const preset = (name, at) => { const filter = filters.find((one) => one.name === name); if (filter) filter.select.value = String(at); };
     const unfavourable = data.favourable === null ? -1 : data.classes.findIndex((_, at) => at !== data.favourable);
     if (!data.number && data.cases.some((one) => one.right === false)) {
@@ -380,7 +385,7 @@
     };
 
     browser.append(
-      block("div", { class: "case-filters", role: "group", "aria-label": phrase("filters") }, filters.map(({ label }) => label)),
+      block("div", { class: "case-filters", role: "group", "aria-label": phrase("filters") }, filters.map(({ label }) => label), block("label", {}, block("span", {}, phrase(data.cases.some((one) => one.glance?.text) ? "find_words" : "find")), find)),
       count, block("div", { class: "case-columns" }, box, article));
     list(true);
     document.documentElement.classList.add("with-cases");

@@ -66,6 +66,20 @@ def test_filters_choose_among_all_explained_cases(real_page: Any, cases: Any) ->
     assert answer == f"{len(right)} of {len(cases['cases'])} explained cases"
 
 
+def test_a_case_is_found_by_its_row_whatever_the_filters_say(real_page: Any, cases: Any) -> None:
+    opened(real_page)
+    case = next(c for c in cases["cases"] if c["right"])
+    real_page.run(
+        "const find = document.querySelector('.case-filters input');"
+        "find.value = arguments[0]; find.dispatchEvent(new Event('input'));",
+        str(case["id"]),
+    )
+    assert real_page.run("return document.querySelector('.case-page').id") == f"case-{case['id']}"
+    rows = [str(c["id"]) for c in cases["cases"]]
+    alike = [row for row in rows if row.startswith(str(case["id"]))]
+    assert len(real_page.run(LISTED)) == len(alike)
+
+
 def test_where_no_case_fits_the_page_says_so(real_page: Any, cases: Any) -> None:
     opened(real_page)
     bands = [case["probability"] for case in cases["cases"]]

@@ -62,17 +62,10 @@ def test_a_run_from_the_store_prints_the_path_of_the_page_last(
 
 def test_a_threshold_not_met_gives_3_only_where_asked_for(small_run: Any, tmp_path: Path) -> None:
     promise = "report.thresholds=[{metric: roc_auc, at_least: 0.999, set_by: me}]"
-    overrides = [*small_run.overrides(tmp_path), promise]
+    short = ["sections=[summary]", "visualizations=[]"]
+    overrides = [*small_run.overrides(tmp_path), *short, promise]
     assert run(overrides) == 0
     assert run([*overrides, "report.fail_on=true"]) == 3
-
-
-def test_a_sweep_gives_one_report_for_each_job(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    titles = "report.title=First,Second"
-    assert run(["-m", *small_run.overrides(tmp_path), titles]) == 0
-    assert len(list(tmp_path.glob("credit_risk/*/report.html"))) == 2
 
 
 def test_verify_and_render_refuse_what_is_no_run_folder(

@@ -11,9 +11,19 @@ from pathlib import Path
 
 import pytest
 
+#: Nothing but a training that can be stopped.
+_PARTS = (
+    "debug=fast",
+    "explainers=[random]",
+    "metrics=[roc_auc]",
+    "visualizations=[]",
+    "sections=[summary]",
+    "report.thresholds=[]",
+)
+
 
 def _start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "deepseek_report", "debug=fast"]
+    command = [sys.executable, "-m", "deepseek_report", *_PARTS]
     paths = [f"paths.store={folder / 'store'}", f"paths.reports={folder / 'reports'}"]
     return subprocess.Popen(
         [*command, *paths],

@@ -435,6 +435,21 @@ def _groups(b: Builder) -> None:
         p_adjusted=np.linspace(0.001, 0.2, 12),
     )
     b.measure("slices", Score("slices_examined", "slices", 230.0, 230, "none"), slices=slices)
+    _cohorts(b, "accuracy", np.array([0.8, 0.75, 0.6, 0.9]))
+
+
+def _cohorts(b: Builder, key: str, quality: np.ndarray) -> None:
+    """All cases, a declared cohort, the worst and the best."""
+    names = ["", b.schema.features[0].label, *(part_of(f) for f in b.schema.features[1:3])]
+    table = pd.DataFrame({"cohort": names, "origin": ["all", "declared", "worst", "best"]})
+    table = table.assign(n=[600, 25, 120, 90], too_few=[False, True, False, False])
+    columns = {key: quality, "decided": quality - 0.1, "calibration_gap": quality - 0.75}
+    columns["mean_error"] = quality / 9 - 0.5
+    for name, values in columns.items():
+        table = table.assign(
+            **{name: values, f"{name}_low": values - 0.04, f"{name}_high": values + 0.05}
+        )
+    b.measure("cohorts", cohorts=table.assign(p_adjusted=[np.nan, np.nan, 0.001, 0.3]))
 
 
 def _trust(b: Builder) -> None:
@@ -765,6 +780,7 @@ def _slices_of_numbers(b: Builder) -> None:
     slices = pd.DataFrame({"slice": parts, "n": 120, "mae": off, "rest_mae": 5.0})
     slices = slices.assign(low=off - 1, high=off + 1, p_adjusted=np.linspace(0.001, 0.2, 6))
     b.measure("slices", Score("slices_examined", "slices", 90.0, 90, "none"), slices=slices)
+    _cohorts(b, "mae", np.array([5.0, 5.2, 9.0, 3.0]))
     levels = np.array([0.1, 0.25, 0.5])
     noise = pd.DataFrame(
         {"perturbation": "noise", "label": "noise on numbers", "level": levels, "n": 300}
@@ -784,6 +800,18 @@ def number_results(folder: Path) -> Results:
     for step in (_data, _numbers):
         step(b)
     return Results(b.paths, {})
+
+
+def _periods(b: Builder, levels: pd.DataFrame) -> None:
+    """What is stated and happens in the levels of an attribute, as if they were periods."""
+    periods = levels[["attribute", "attribute_label", "level", "n", "too_few"]]
+    mean = 0.2 + 0.05 * np.arange(len(periods))
+    periods = periods.assign(
+        stated=mean, stated_low=mean - 0.02, stated_high=mean + 0.02,
+        happened=mean + 0.03, happened_low=mean - 0.01, happened_high=mean + 0.07,
+    )  # fmt: skip
+    tests = pd.DataFrame({"attribute": [levels["attribute"].iloc[0]], "p_value": [0.001]})
+    b.measure("period_drift", periods=periods, tests=tests)
 
 
 def _numbers(b: Builder) -> None:
@@ -819,6 +847,7 @@ def _numbers(b: Builder) -> None:
             "narrowest_level": first.levels[0],
         }
     )  # fmt: skip
+    _periods(b, groups[groups["attribute"] == first.name])
     if b.schema.target.task == "regression":
         b.measure("group_rates", groups=groups, tests=tests)
         b.measure("part_performance", parts=groups.drop(columns="crossing"), tests=tests)

@@ -20,6 +20,7 @@ from deepseek_report.visualizations.explanations.agreement import AgreementPictu
 from deepseek_report.visualizations.explanations.beeswarm import BeeswarmPicture
 from deepseek_report.visualizations.explanations.deletion_curves import DeletionCurvesPicture
 from deepseek_report.visualizations.explanations.global_importance import GlobalImportancePicture
+from deepseek_report.visualizations.failures.cohorts import CohortsPicture
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
 from deepseek_report.visualizations.failures.slices import SlicesPicture
@@ -71,6 +72,7 @@ def plain(text: str) -> str:
             "At the threshold 0.31 the model finds 56.6 % of “default”; 45.7 %",
         ),
         (SlicesPicture(), "45.0 % of 420 decisions are wrong; 18.0 % were to be expected"),
+        (CohortsPicture(), "Decided rightly: 60.0 % where Age is"),
         (
             LearningCurvePicture(),
             "changed the AUC by 0.0036: whether more rows would help is uncertain",

@@ -54,7 +54,8 @@ class RowMoments:
         codes = np.searchsorted(edges, self.values, side="right").astype(np.int64)
         codes[np.isnan(self.values)] = -1
         levels = self._levels(edges, codes)
-        return Attribute(self.column, readable_name(self.column), levels, kind="other"), codes
+        label = readable_name(self.column)
+        return Attribute(self.column, label, levels, kind="other", in_time=True), codes
 
     def _levels(self, edges: Floats, codes: Ints) -> tuple[str, ...]:
         if not self.are_dates:

@@ -60,11 +60,11 @@ def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> 
             f"from 1 to {MOST_ROWS} rows",
             "put the rows to explain into a file of their own",
         )
-    chosen = {feature.name: _column_of(feature, columns, path) for feature in schema.features}
+    chosen = {feature.name: column_of(feature, columns, path) for feature in schema.features}
     inputs = np.array(
         [
             [
-                _value(feature, cell, path, row)
+                read_value(feature, cell, path, f"row {row}")
                 for row, cell in enumerate(columns[chosen[feature.name]], 1)
             ]
             for feature in schema.features
@@ -127,8 +127,13 @@ def _of_objects(rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, list
     return columns
 
 
-def _column_of(feature: Feature, columns: Mapping[str, Any], path: Path) -> str:
-    """The column that holds a feature, by its name or its label."""
+def column_of(feature: Feature, columns: Mapping[str, Any], path: Path | str) -> str:
+    """The column that holds a feature, by its name or its label.
+
+    Raises
+    ------
+    DataError : there is none.
+    """
     lowered = {name.lower(): name for name in columns}
     for wanted in (feature.name, feature.label):
         if wanted.lower() in lowered:
@@ -143,8 +148,18 @@ def _column_of(feature: Feature, columns: Mapping[str, Any], path: Path) -> str:
     )
 
 
-def _value(feature: Feature, cell: Any, path: Path, row: int) -> float:
-    """One cell as the model reads it."""
+def read_value(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
+    """One cell as the model reads it.
+
+    Parameters
+    ----------
+    cell : a text or a number; None, an empty text and NaN are missing. path, row : where the cell
+        stands, for the error ("row 3").
+
+    Raises
+    ------
+    DataError : no number, or no category that the model knows.
+    """
     if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
         return math.nan
     return (
@@ -154,7 +169,7 @@ def _value(feature: Feature, cell: Any, path: Path, row: int) -> float:
     )
 
 
-def _number(feature: Feature, cell: Any, path: Path, row: int) -> float:
+def _number(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
     try:
         number = float(cell)
     except ValueError:
@@ -164,7 +179,7 @@ def _number(feature: Feature, cell: Any, path: Path, row: int) -> float:
     return number
 
 
-def _category(feature: Feature, cell: Any, path: Path, row: int) -> float:
+def _category(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
     """The position of a category, named by its code or its label."""
     text = code_text(cell).strip()
     by_code = {category.code: at for at, category in enumerate(feature.categories)}
@@ -180,11 +195,11 @@ def _category(feature: Feature, cell: Any, path: Path, row: int) -> float:
 
 
 def _bad_cell(
-    feature: Feature, cell: Any, path: Path, row: int, allowed: str, hint: str = ""
+    feature: Feature, cell: Any, path: Path | str, row: str, allowed: str, hint: str = ""
 ) -> DataError:
     return data_error(
         str(path),
-        f"row {row}, `{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
+        f"{row}, `{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
         allowed,
         hint or "correct the cell, or leave it empty if the value is not known",
     )

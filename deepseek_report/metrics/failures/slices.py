@@ -177,16 +177,8 @@ class Slices(ModelMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
-        task = task_of(schema.target)
-        least = max(self.min_size or task.loss.least_part, math.ceil(self.min_share * len(p)))
-        conditions = self._conditions(task, context, least)
-        halves = Halves.of(task.order(p.labels, np.random.default_rng(context.seed)), least)
-        searches = _Search(
-            *(task, p, task.loss.of(p), task.loss.expected(p)),
-            HalfSearch(conditions, halves),
-            _enough(self._cut(conditions), halves),
-            self.alpha,
-        )
+        task, least = task_of(schema.target), self._least(context)
+        searches = self.searched(context)
         kinds = _kinds(task, p).items()
         rows = [row for kind, excess in kinds for row in searches.rows(kind, excess, self.most)]
         table, examined = _table(task, rows), len(searches.cut.first)
@@ -195,6 +187,29 @@ class Slices(ModelMetric):
             {"slices": table},
             notes=(*self._notes(task, table, examined, least), *_limits(schema, task)),
         )
+
+    def searched(self, context: MeasureContext) -> SliceSearch:
+        """What is searched: the conditions, and the halves of the cases.
+
+        Raises
+        ------
+        NotApplicableError : no condition holds for enough cases.
+        """
+        p, task = context.predictions, task_of(context.dataset.schema.target)
+        least = self._least(context)
+        conditions = self._conditions(task, context, least)
+        halves = Halves.of(task.order(p.labels, np.random.default_rng(context.seed)), least)
+        return SliceSearch(
+            *(task, p, task.loss.of(p), task.loss.expected(p)),
+            HalfSearch(conditions, halves),
+            _enough(self._cut(conditions), halves),
+            self.alpha,
+        )
+
+    def _least(self, context: MeasureContext) -> int:
+        """Cases that a slice needs."""
+        loss, n = task_of(context.dataset.schema.target).loss, len(context.predictions)
+        return max(self.min_size or loss.least_part, math.ceil(self.min_share * n))
 
     def _cut(self, conditions: Sequence[Condition]) -> Cut:
         about = [condition.about for condition in conditions]
@@ -236,7 +251,7 @@ def _enough(cut: Cut, halves: Halves) -> Cut:
 
 
 @dataclass(frozen=True)
-class _Search:
+class SliceSearch:
     """What is searched for slices: predictions, conditions, and the halves of the cases."""
 
     task: Task
@@ -250,7 +265,8 @@ class _Search:
     def rows(self, kind: Kind, excess: Excess, most: int) -> list[Row]:
         """The slices that are found in either half, as the other half shows them, surest first.
 
-        Behind those that are sure come those that are so in all cases alone.
+        Behind those that are sure come those that are so in all cases alone; there are none where
+        the variance of the excess is an estimate (`Excess.alike`).
         """
 
         def find(searched: Ints) -> list[Part]:
@@ -264,6 +280,29 @@ class _Search:
             return self.halves.rows(find, tell, most)
         whole = Beside(self._of_whole(kind, excess, most), 1 - _WHOLE, self.alpha)
         return self.halves.rows(find, tell, most, whole)
+
+    def clearest(self, excess: Excess) -> tuple[str, Bools, float] | None:
+        """The slice with the clearest excess in the first half, as the second half has it.
+
+        Nothing is chosen by the second half, so that whatever is measured of its cases is not that
+        of the worst of many.
+
+        Returns
+        -------
+        Its name, its cases (instance,) in the second half, and the one-sided p-value there; None
+        where no slice stands out in the first half, or too few of its cases are in the second.
+        """
+        searched, reported = self.halves.halves.parts
+        least = self.halves.halves.least
+        places = search(self.cut.of_rows(searched), excess.take(searched), least, 1)
+        if not places:
+            return None
+        members = np.zeros(len(self.p), bool)
+        members[reported] = self.cut.members(places[0])[reported]
+        if members.sum() < least:
+            return None
+        name = self.halves.named(self.cut.part(places[0]))["slice"]
+        return name, members, excess.take(reported).p_value(members[reported])
 
     def _of_whole(self, kind: Kind, excess: Excess, most: int) -> list[tuple[Bools, Row]]:
         """Members and row of each slice that is sure among all cases, corrected for all slices."""

@@ -8,7 +8,7 @@ those that the run was made from.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,9 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.training_files import model_digest
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.validate import built
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ArtifactError, DataError, NotApplicableError
 from deepseek_report.findings.conclude import conclusions_of
@@ -111,6 +113,27 @@ class StoredModel:
             raise ArtifactError(f"{self.opened.folder}: no method of this run gives reasons")
         return name
 
+    @cached_property
+    def _job(self) -> StageJob:
+        return StageJob(ArtifactId.explanation(self.explainer), self.experiment, self.stages, "cpu")
+
+    @cached_property
+    def _classifier(self) -> Classifier:
+        return fresh_classifier(self._job)
+
+    def predictions_of(self, inputs: Floats) -> Predictions:
+        """What the model says of rows (row, feature) alone, decided by the run's threshold."""
+        threshold = self.opened.results.predictions.threshold
+        rows = _unlabelled(self.dataset.test, inputs)
+        any_row = self.dataset.validation.take(np.zeros(1, np.int64))
+        rule = ThresholdRule("declared", threshold)
+        return predict(self._classifier, any_row, rows, rule)["test"]
+
+    def explanation_of(self, inputs: Floats, predictions: Predictions) -> Explanation:
+        """What the method of the run's reasons says of rows (row, feature) and of these alone."""
+        rows = np.arange(len(inputs))
+        return self._explained(self._job, self._classifier, predictions, inputs, rows)
+
     def results_of(self, inputs: Floats, folder: Path) -> Results:
         """Explain rows and write what was measured, for a section to read.
 
@@ -122,8 +145,7 @@ class StoredModel:
         dataset = dataclasses.replace(self.dataset, test=test)
         decision = self.experiment.settings.decision
         rule = ThresholdRule(decision.rule, decision.threshold)
-        job = StageJob(ArtifactId.explanation(self.explainer), self.experiment, self.stages, "cpu")
-        classifier = fresh_classifier(job)
+        job, classifier = self._job, self._classifier
         predicted = predict(classifier, dataset.validation, test, rule)
         new = np.arange(len(self.dataset.test), len(test))
         explanation = self._explained(job, classifier, predicted["test"], inputs, new)
@@ -209,6 +231,23 @@ class StoredModel:
         test.save(folder / "test.npz")
 
 
+def stored_model(
+    opened: OpenRun, store: Path, trust: Sequence[str], trust_types: Sequence[str]
+) -> StoredModel:
+    """The model of a run, built by the config that the run recorded, as if it had been composed.
+
+    trust, trust_types : packages and types that the person who asks trusts.
+
+    Raises
+    ------
+    ConfigProblems, ArtifactError : the config names what is not trusted, or see `StoredModel.of`.
+    """
+    config = dict(opened.run["config"])
+    config["report"] = {**config["report"], "cases": []}
+    composed = Composed(raw=config, overrides=(), selected={}, roots=())
+    return StoredModel.of(opened, built(composed, tuple(trust), tuple(trust_types)), store)
+
+
 def refuse_unreadable(opened: OpenRun) -> None:
     """Refuse runs whose rows are no tables, or whose folder is for readers who see no rows.
 
@@ -222,6 +261,16 @@ def refuse_unreadable(opened: OpenRun) -> None:
             f"{opened.folder}: its inputs are of kind {schema.modality}; explain-case reads rows "
             "of named columns"
         )
+    refuse_private(opened)
+
+
+def refuse_private(opened: OpenRun) -> None:
+    """Refuse runs whose folder is for readers who see no rows of the data.
+
+    Raises
+    ------
+    ArtifactError : `report.privacy` is not full.
+    """
     if not opened.results.privacy.is_full:
         raise ArtifactError(
             f"{opened.folder}: report.privacy is {opened.results.privacy.level}, so no training "
@@ -242,20 +291,28 @@ def _stage(store: Path, name: str, key: str) -> Path:
 
 def _extended(test: Split, inputs: Floats) -> Split:
     """The test part with further rows behind it, whose labels and groups nobody knows."""
-    n = len(inputs)
-    unknown = np.full(n, np.nan if test.labels.dtype.kind == "f" else -1, dtype=test.labels.dtype)
-    every = test.all_labels
+    rows = _unlabelled(test, inputs)
+    every, unknown = test.all_labels, rows.all_labels
     return Split(
-        inputs=np.concatenate([test.inputs, inputs]),
-        labels=np.concatenate([test.labels, unknown]),
-        instance_ids=np.concatenate([test.instance_ids, np.arange(1, n + 1)]),
+        inputs=np.concatenate([test.inputs, rows.inputs]),
+        labels=np.concatenate([test.labels, rows.labels]),
+        instance_ids=np.concatenate([test.instance_ids, rows.instance_ids]),
         groups={
-            name: np.concatenate([codes, np.full(n, -1, dtype=codes.dtype)])
-            for name, codes in test.groups.items()
+            name: np.concatenate([codes, rows.groups[name]]) for name, codes in test.groups.items()
         },
-        all_labels=None
-        if every is None
-        else np.concatenate([every, np.full((n, every.shape[1]), -1, dtype=every.dtype)]),
+        all_labels=None if every is None else np.concatenate([every, unknown]),
+    )
+
+
+def _unlabelled(like: Split, inputs: Floats) -> Split:
+    """Rows as a split, numbered from 1, whose labels and groups nobody knows."""
+    n, labels, every = len(inputs), like.labels, like.all_labels
+    return Split(
+        inputs=inputs,
+        labels=np.full(n, np.nan if labels.dtype.kind == "f" else -1, dtype=labels.dtype),
+        instance_ids=np.arange(1, n + 1),
+        groups={name: np.full(n, -1, dtype=codes.dtype) for name, codes in like.groups.items()},
+        all_labels=None if every is None else np.full((n, every.shape[1]), -1, dtype=every.dtype),
     )
 
 

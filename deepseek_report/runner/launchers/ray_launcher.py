@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from deepseek_report.runner.launchers.worker import take_pieces
 
 #: Seconds after which a worker takes no further stage.
 _LONGEST = 24 * 3600.0
+#: Seconds in which a cluster answers.
+_ANSWERS_IN = 10.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class RayLauncher:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
         own = {} if self.address else {"include_dashboard": False}
         try:
+            self._refuse_silence()
             ray.init(self.address or "local", log_to_driver=False, logging_level="ERROR", **own)
         except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
             raise DeepseekReportError(
@@ -71,6 +75,15 @@ class RayLauncher:
             yield
         finally:
             ray.shutdown()
+
+    def _refuse_silence(self) -> None:
+        """Raise ConnectionError where nobody answers; Ray itself tries for minutes."""
+        host, _, port = self.address.removeprefix("ray://").rpartition(":")
+        if host and port.isdigit():
+            try:
+                socket.create_connection((host, int(port)), timeout=_ANSWERS_IN).close()
+            except OSError as error:
+                raise ConnectionError(str(error)) from None
 
 
 def _ray() -> Any:

@@ -16,7 +16,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.records import is_share, subject_of
 from deepseek_report.findings.thresholds import judge
-from deepseek_report.rendering.markdown import escape
+from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.runner.watching.following import FollowedRun
 from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
 from deepseek_report.wording import estimates
@@ -73,7 +73,7 @@ class LiveBoard:
         words = words_of(results)
         self.writer.add_scalar("run/finished stages", step, step)
         done = words.text("board.progress", done=step, all=len(run.stages))
-        self.writer.add_text("run/progress", escape(done), step)
+        self.writer.add_text("run/progress", plain_text(done), step)
         self._show_promises(results, words, step)
         for stage in map(ArtifactId, fresh):
             if stage not in run.finished:
@@ -98,7 +98,7 @@ class LiveBoard:
         caption, shown = strongest(results, explanation, words, name)
         label = words.label("explainers", name)
         self.writer.add_image(f"explanations/{label}", bars(shown, words), step, dataformats="HWC")
-        self.writer.add_text(f"explanations/{label}", escape(caption), step)
+        self.writer.add_text(f"explanations/{label}", plain_text(caption), step)
 
     def _show_findings(self, results: Results, words: Wording, step: int) -> None:
         for place, finding in enumerate(conclusions_of(results).findings, start=1):
@@ -106,8 +106,8 @@ class LiveBoard:
             text = words.text(
                 "board.finding",
                 severity=worded.severity_label,
-                claim=escape(worded.claim),
-                detail=escape(worded.detail),
+                claim=plain_text(worded.claim),
+                detail=plain_text(worded.detail),
             )
             self.writer.add_text(f"findings/{place:02d}", text, step)
 
@@ -121,7 +121,7 @@ def promises(results: Results, words: Wording) -> str:
     """The thresholds of the config as a Markdown table, each with its verdict so far."""
     verdicts = judge(results)
     if not verdicts:
-        return escape(words.text("board.promises.none"))
+        return plain_text(words.text("board.promises.none"))
     rows = []
     for verdict in verdicts:
         share = is_share(verdict)
@@ -158,17 +158,9 @@ def strongest(
     else:
         row = explanation.inputs[0]
         sizes = by_player[0]
-        shown = escape(kind.display_row(row))
+        shown = plain_text(kind.display_row(row))
         caption = words.text("board.explanation.case", text=shown, explainer=explainer)
         names = kind.player_names
         labels = [f"{names[player]}: {kind.display(row, player)}" for player in range(len(sizes))]
     order = np.argsort(-np.abs(np.nan_to_num(sizes)), kind="stable")[:_MOST]
     return caption, [LabelledValue(labels[player], float(sizes[player])) for player in order]
-
-
-def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table for TensorBoard's texts; every cell is escaped."""
-    lines = [heads, ["---"] * len(heads)]
-    written = [f"| {' | '.join(line)} |" for line in lines]
-    written += [f"| {' | '.join(escape(cell) for cell in row)} |" for row in rows]
-    return "\n".join(written)

@@ -93,7 +93,7 @@ def _paint(
         low, high = runs["low"].mean(), runs["high"].mean()
         intervals(axes, np.array([place]), [row["mean"]], ([low], [high]), MarkStyle(SERIES[0]))
         if len(runs) > 1:
-            dots(axes, runs["value"], np.full(len(runs), place), LIGHT["context"])
+            dots(axes, runs["value"], np.full(len(runs), place + 0.26), LIGHT["context"])
         furthest = max(high, row["most"])
         note(axes, words.numbers.number(row["mean"]), (furthest, place), (6, 0), va="center")
     grid(axes, "x")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,22 @@ ray: Any = pytest.importorskip("ray", reason="launcher=ray needs the package ray
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Ray's own processes and files
 
 
-def test_two_workers_of_a_cluster_of_this_machine_do_the_work(tmp_path: Path) -> None:
-    schedule: Any = Plain(dict.fromkeys("abc", WHERE), tmp_path)
-    RayLauncher(most=2).carry_out(schedule, 2, [])
-    assert schedule.results == dict.fromkeys("abc", worker.__name__)
-    assert not ray.is_initialized()
-
-
-def test_a_cluster_that_is_there_is_joined_by_its_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_two_workers_of_a_cluster_that_is_started_and_of_one_that_is_joined_do_the_work(
+    tmp_path: Path,
 ) -> None:
+    """The first, which Ray guards by a token, lets the second be guarded by it too."""
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    started: Any = Plain(dict.fromkeys("abc", WHERE), tmp_path)
+    RayLauncher(most=2).carry_out(started, 2, [])
+    assert started.results == dict.fromkeys("abc", worker.__name__)
+    assert not ray.is_initialized()
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         cluster.add_node(num_cpus=1)
-        schedule: Any = Plain(dict.fromkeys("abc", WHERE), tmp_path)
-        RayLauncher(cluster.address, most=2).carry_out(schedule, 2, [])
-        assert schedule.results == dict.fromkeys("abc", worker.__name__)
+        joined: Any = Plain(dict.fromkeys("abc", WHERE), tmp_path)
+        RayLauncher(cluster.address, most=2).carry_out(joined, 2, [])
+        assert joined.results == dict.fromkeys("abc", worker.__name__)
     finally:
         cluster.shutdown()
 

@@ -37,7 +37,6 @@ def test_a_report_in_another_language_is_drawn_and_written_anew_and_back(
 ) -> None:
     folder = tmp_path / "run"
     shutil.copytree(small_run.folder, folder)
-    command([str(folder)])
     english, digest = _documents(folder), load_json(folder / "documents.json")["run_digest"]
 
     command([str(folder), "--language", LANGUAGE])

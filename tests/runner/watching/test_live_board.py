@@ -14,8 +14,9 @@ from deepseek_report.cli import run as command_line
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import make_plan
+from deepseek_report.runner.watching.board_text import markdown_table
 from deepseek_report.runner.watching.following import FollowedRun
-from deepseek_report.runner.watching.live_board import LiveBoard, markdown_table
+from deepseek_report.runner.watching.live_board import LiveBoard
 from deepseek_report.store import Store
 from tests.conftest import SmallRun
 

@@ -1,0 +1,226 @@
+"""`deepseek-report score-stream`: new cases as they come, by the stored model of a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from deepseek_report.cli.output.board_server import add_board, keep_serving, serve
+from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
+from deepseek_report.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deepseek_report.runner.streaming.incoming_lines import Idle
+    from deepseek_report.runner.streaming.open_stream import OpenStream
+    from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch
+    from deepseek_report.runner.streaming.stream_board import StreamBoard
+
+#: Seconds between two looks into a file that grows.
+_EVERY = 0.5
+#: Rejected lines of a batch that are told in full on the terminal.
+_MOST_REJECTED = 5
+
+
+def command(arguments: list[str]) -> int:
+    """Score what comes until it ends or the person stops it, and say what came of it."""
+    options = _parser().parse_args(arguments)
+    if (options.rows is None) == (not options.replay):
+        raise ConfigError("name the cases by --rows FILE (- is standard input) or by --replay")
+    if options.plant and not options.replay:
+        raise ConfigError("--plant goes with --replay: drift is planted in no cases of your own")
+    from deepseek_report.cli.output.console import say
+    from deepseek_report.runner.run_folders.open_run import reading
+    from deepseek_report.runner.streaming.open_stream import StreamRequest, open_stream
+    from deepseek_report.runner.streaming.scored_batches import RowStream
+    from deepseek_report.runner.streaming.stream_board import StreamBoard
+    from deepseek_report.wording.of_results import words_of
+
+    home = options.run.absolute().parent.parent
+    request = StreamRequest(
+        options.run,
+        options.store or home / ".store",
+        tuple(options.trust),
+        tuple(options.trust_type),
+        options.explain,
+        options.replay,
+    )
+    with reading(options.run):
+        opened = open_stream(request)
+        words, name = words_of(opened.results), opened.stored.explainer
+    folder = Path(options.board or home / ".boards" / f"stream-{options.run.absolute().name}")
+    stream = RowStream(opened.scorer, options.batch, _where(options), options.decimal)
+    with ExitStack() as stack:
+        log = stack.enter_context(options.out.open("w", encoding="utf-8")) if options.out else None
+        board = StreamBoard(folder, opened.scorer.schema, words, name)
+        stack.callback(board.close)
+        if not options.once:
+            say(f"TensorBoard: {serve(folder, options.port)}")
+        shown = _Shown(opened, board, stream, log)
+        stopped = shown.run(_lines(options, opened))
+    say(f"board: {folder}")
+    if not options.once and not stopped:
+        keep_serving("the stream has ended")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("score-stream", overrides=False)
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser.add_argument(
+        "--rows",
+        metavar="FILE",
+        help="a CSV file with a header, which may grow while it is read, or - for standard input",
+    )
+    parser.add_argument(
+        "--replay", action="store_true", help="the run's own test part, as if it came anew"
+    )
+    parser.add_argument(
+        "--plant",
+        metavar="NAME=SHIFT",
+        help="with --replay: from its middle on, shift a feature by so many standard deviations",
+    )
+    parser.add_argument(
+        "--batch", type=_positive, default=50, metavar="N", help="lines of a batch (default 50)"
+    )
+    parser.add_argument(
+        "--explain",
+        type=_most_explained,
+        default=10,
+        metavar="N|all",
+        help="cases of a batch to explain, drawn at random (default 10)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write every line's decision, attributions or fault there, as JSON Lines",
+    )
+    parser.add_argument(
+        "--decimal", choices=(".", ","), default=".", help="the decimal sign of the cells"
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="the store of the run; else .store beside it"
+    )
+    add_board(parser)
+    add_trust(parser)
+    add_trust_type(parser)
+    return parser
+
+
+class _Shown:
+    """Feeds a stream, and shows each batch on the board, on the terminal and in the log."""
+
+    def __init__(
+        self, opened: OpenStream, board: StreamBoard, stream: RowStream, log: IO[str] | None
+    ) -> None:
+        self.schema, self.board = opened.scorer.schema, board
+        self.stream, self.log = stream, log
+        self.drift = ""
+
+    def run(self, lines: Iterator[bytes | Idle]) -> bool:
+        """Until the lines end or the person stops them; then the batch that is begun is scored.
+
+        Returns whether the person stopped them.
+        """
+        from deepseek_report.cli.output.console import say
+
+        stopped = False
+        try:
+            for line in lines:
+                if isinstance(line, bytes):
+                    self.show(self._fed(line))
+                elif line.restarted:
+                    say(f"{self.stream.where} was begun anew and is read from its start")
+                    self.show(self.stream.restart())
+                else:
+                    time.sleep(_EVERY)
+        except KeyboardInterrupt:
+            stopped = True
+        self.show(self.stream.finish())
+        self._end()
+        return stopped
+
+    def _fed(self, line: bytes) -> ScoredBatch | None:
+        began = self.stream.reader is None
+        batch = self.stream.feed(line)
+        if began and self.stream.reader is not None:
+            for name in self.stream.reader.ignored:
+                print(f"note: the model does not read the column {name}", file=sys.stderr)
+        return batch
+
+    def show(self, batch: ScoredBatch | None) -> None:
+        """One batch, if there is one."""
+        if batch is None:
+            return
+        from deepseek_report.cli.output.console import say
+        from deepseek_report.cli.output.terminal_text import printable
+        from deepseek_report.runner.streaming.batch_words import (
+            batch_line,
+            drift_line,
+            fresh_lines,
+            records,
+        )
+
+        if batch.rows or not self.drift:
+            self.drift = drift_line(batch, self.board.words)
+        say(batch_line(batch, self.schema, self.board.words))
+        for sentence in fresh_lines(batch, self.board.words):
+            say(f"  {sentence}")
+        for row in batch.rejected[:_MOST_REJECTED]:
+            print(f"rejected: {printable(row.problem)}", file=sys.stderr)
+        if (more := len(batch.rejected) - _MOST_REJECTED) > 0:
+            print(f"rejected: {more} more of this batch, see --out", file=sys.stderr)
+        self.board.show(batch, self.stream)
+        if self.log is not None:
+            for record in records(batch, self.schema):
+                self.log.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self.log.flush()
+
+    def _end(self) -> None:
+        from deepseek_report.cli.output.console import say
+
+        scored, rejected = self.stream.n_scored, self.stream.n_rejected
+        values = {"scored": scored, "rejected": rejected, "lines": scored + rejected}
+        words = self.board.words
+        drift = self.drift or words.text("board.stream.drift_not_asked")
+        say(words.text("board.stream.end", **values, drift=drift))
+
+
+def _lines(options: argparse.Namespace, opened: OpenStream) -> Iterator[bytes | Idle]:
+    from deepseek_report.runner.streaming.incoming_lines import lines_of_file, lines_of_stream
+    from deepseek_report.runner.streaming.open_stream import PlantedDrift, replayed
+
+    if options.replay:
+        planted = PlantedDrift.of(options.plant) if options.plant else None
+        return replayed(opened.stored, planted)
+    if options.rows == "-":
+        return lines_of_stream(sys.stdin.buffer)
+    return lines_of_file(Path(options.rows), follow=not options.once)
+
+
+def _where(options: argparse.Namespace) -> str:
+    """What errors call the stream."""
+    if options.replay:
+        return "the test part"
+    return "standard input" if options.rows == "-" else str(options.rows)
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdigit() else 0
+    if not 1 <= number <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines from 1 to 100 000")
+    return number
+
+
+def _most_explained(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of cases nor all")
+    return int(text)

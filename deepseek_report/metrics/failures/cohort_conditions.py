@@ -1,0 +1,300 @@
+"""Cohorts as people declare them: `age < 25 and sex == female`, read by a small grammar.
+
+    condition  = all, { "or", all }
+    all        = part, { "and", part }
+    part       = "not", part | "(", condition, ")" | comparison
+    comparison = column, ("<" | "<=" | ">" | ">=" | "==" | "!="), value
+               | column, "in", "[", value, { ",", value }, "]"
+               | column, "is", [ "not" ], "missing"
+
+Columns are features or attributes, by name or label; names and values of several words may stand as
+they are or in quotation marks. Nothing of it is ever run as code.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema
+from deepseek_report.artifacts.split import Split
+
+#: Characters of a condition, and brackets within brackets.
+_LONGEST, _DEEPEST = 1000, 20
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<quoted>"[^"]*"|'[^']*'|`[^`]*`)|(?P<sign><=|>=|==|!=|<|>|=)"""
+    r"""|(?P<mark>[()\[\],])|(?P<word>[^\s()\[\],<>=!"'`]+))"""
+)
+_WORDS = frozenset({"and", "or", "not", "in", "is"})
+_Compare = Callable[[Floats, float], Bools]
+_SIGNS: Mapping[str, _Compare] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+#: Names that a message lists.
+_LISTED = 12
+
+
+class CohortError(ValueError):
+    """A condition cannot be read, or names what the data do not have; the text says what to do."""
+
+
+class CohortCondition(ABC):
+    """Which cases belong to a cohort."""
+
+    @abstractmethod
+    def holds(self, schema: Schema, rows: Split) -> Bools:
+        """(instance,) whether each case belongs to it; a comparison with a missing value fails.
+
+        Raises
+        ------
+        CohortError : a column or a value that the data do not have.
+        """
+
+
+@dataclass(frozen=True)
+class AllOf(CohortCondition):
+    """Both of several conditions, or with `any_of` one of them."""
+
+    parts: tuple[CohortCondition, ...]
+    any_of: bool = False
+
+    def holds(self, schema: Schema, rows: Split) -> Bools:
+        each = np.stack([part.holds(schema, rows) for part in self.parts])
+        return np.asarray(each.any(axis=0) if self.any_of else each.all(axis=0))
+
+
+@dataclass(frozen=True)
+class NotSo(CohortCondition):
+    """The cases for which a condition fails."""
+
+    part: CohortCondition
+
+    def holds(self, schema: Schema, rows: Split) -> Bools:
+        return ~self.part.holds(schema, rows)
+
+
+@dataclass(frozen=True)
+class ColumnComparison(CohortCondition):
+    """A column against a value."""
+
+    column: str
+    sign: str
+    value: str
+
+    def holds(self, schema: Schema, rows: Split) -> Bools:
+        values, subject = _values(schema, rows, self.column)
+        known = ~np.isnan(values)
+        return np.asarray(known & _SIGNS[self.sign](values, _number(subject, self)))
+
+
+@dataclass(frozen=True)
+class Missing(CohortCondition):
+    """A column without a value."""
+
+    column: str
+
+    def holds(self, schema: Schema, rows: Split) -> Bools:
+        return np.isnan(_values(schema, rows, self.column)[0])
+
+
+def read_condition(text: str) -> CohortCondition:
+    """The condition that a text declares.
+
+    Raises
+    ------
+    CohortError : it is none, or longer or deeper than may be.
+
+    >>> read_condition("age < 25 and sex == female").parts[1]
+    ColumnComparison(column='sex', sign='==', value='female')
+    """
+    if len(text) > _LONGEST:
+        raise CohortError(f"the condition has more than {_LONGEST} characters; make it shorter")
+    reader = _ConditionReader(text, list(_tokens(text)))
+    condition = reader.any_of(0)
+    if reader.place < len(reader.tokens):
+        raise reader.error("the end, `and` or `or`")
+    return condition
+
+
+@dataclass(frozen=True)
+class _Token:
+    """kind : "quoted", "sign", "mark" or "word". at : position in the text."""
+
+    kind: str
+    text: str
+    at: int
+
+    def reads(self, *words: str) -> bool:
+        """Whether it is one of these words or marks, and stands in no quotation marks."""
+        return self.kind != "quoted" and self.text in words
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    place = 0
+    while text[place:].strip():
+        match = _TOKEN.match(text, place)
+        if match is None:
+            raise CohortError(
+                f"`{text}`: what stands at character {place + 1} cannot be read; put names and "
+                "values with signs in them into quotation marks"
+            )
+        kind = str(match.lastgroup)
+        inner = match[kind]
+        yield _Token(kind, inner[1:-1] if kind == "quoted" else inner, match.start(kind))
+        place = match.end()
+
+
+@dataclass
+class _ConditionReader:
+    """Goes through the tokens of a condition once, from the left."""
+
+    text: str
+    tokens: Sequence[_Token]
+    place: int = 0
+
+    def error(self, expected: str) -> CohortError:
+        """What stands here, and what should."""
+        at = self.tokens[self.place] if self.place < len(self.tokens) else None
+        here = f"`{at.text}` (character {at.at + 1})" if at else "the end"
+        return CohortError(f"`{self.text}`: {expected} should stand where {here} is")
+
+    def _next_reads(self, *words: str) -> bool:
+        return self.place < len(self.tokens) and self.tokens[self.place].reads(*words)
+
+    def _take(self, *words: str) -> bool:
+        taken = self._next_reads(*words)
+        self.place += taken
+        return taken
+
+    def _expect(self, word: str) -> None:
+        if not self._take(word):
+            raise self.error(f"`{word}`")
+
+    def any_of(self, depth: int) -> CohortCondition:
+        parts = [self._all_of(depth)]
+        while self._take("or"):
+            parts.append(self._all_of(depth))
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts), any_of=True)
+
+    def _all_of(self, depth: int) -> CohortCondition:
+        parts = [self._part(depth)]
+        while self._take("and"):
+            parts.append(self._part(depth))
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+    def _part(self, depth: int) -> CohortCondition:
+        if depth > _DEEPEST:
+            raise CohortError(f"more than {_DEEPEST} brackets within brackets; make it simpler")
+        if self._take("not"):
+            return NotSo(self._part(depth + 1))
+        if self._take("("):
+            inside = self.any_of(depth + 1)
+            self._expect(")")
+            return inside
+        return self._comparison()
+
+    def _comparison(self) -> CohortCondition:
+        column = self._words("the name of a column")
+        if self._take("in"):
+            return AllOf(
+                tuple(ColumnComparison(column, "==", value) for value in self._list()), True
+            )
+        if self._take("is"):
+            missing = Missing(column)
+            negated = self._take("not")
+            self._expect("missing")
+            return NotSo(missing) if negated else missing
+        if self.place == len(self.tokens) or self.tokens[self.place].kind != "sign":
+            raise self.error("<, <=, >, >=, ==, !=, `in` or `is missing`")
+        sign = self.tokens[self.place].text
+        self.place += 1
+        return ColumnComparison(column, "==" if sign == "=" else sign, self._words("a value"))
+
+    def _list(self) -> list[str]:
+        self._expect("[")
+        values = [self._words("a value")]
+        while self._take(","):
+            values.append(self._words("a value"))
+        self._expect("]")
+        return values
+
+    def _words(self, expected: str) -> str:
+        """A name or a value: words in a row, or one in quotation marks."""
+        words = list[str]()
+        while self.place < len(self.tokens):
+            token = self.tokens[self.place]
+            if token.kind in {"sign", "mark"} or token.reads(*_WORDS):
+                break
+            words.append(token.text)
+            self.place += 1
+        if not words:
+            raise self.error(expected)
+        return " ".join(words)
+
+
+def _values(schema: Schema, rows: Split, name: str) -> tuple[Floats, Feature | Attribute]:
+    """(instance,) values of a column, and what they mean."""
+    wanted = name.lower()
+    for j, feature in enumerate(schema.features):
+        if wanted in (feature.name.lower(), feature.label.lower()):
+            return rows.inputs[:, j], feature
+    for attribute in schema.attributes:
+        if wanted in (attribute.name.lower(), attribute.label.lower()) and (
+            attribute.name in rows.groups
+        ):
+            codes = rows.groups[attribute.name].astype(np.float64)
+            return np.where(codes < 0, np.nan, codes), attribute
+    names = [feature.name for feature in schema.features] if not schema.layout else []
+    names += [attribute.name for attribute in schema.attributes]
+    raise CohortError(f"there is no column `{name[:60]}`; {_nearest(name, names)}")
+
+
+def _number(subject: Feature | Attribute, comparison: ColumnComparison) -> float:
+    """The value of a comparison, as the column holds it."""
+    text = comparison.value
+    if isinstance(subject, Feature) and subject.is_numeric:
+        try:
+            return float(text)
+        except ValueError:
+            raise CohortError(
+                f"`{comparison.column}` is a number, and `{text[:60]}` is none"
+            ) from None
+    levels: dict[str, int] = {}
+    if isinstance(subject, Attribute):
+        levels = {level.lower(): k for k, level in enumerate(subject.levels)}
+        shown, ordered = list(subject.levels), subject.in_time
+    else:
+        for k, category in enumerate(subject.categories):
+            levels[category.code.lower()] = k
+        for k, category in enumerate(subject.categories):
+            levels.setdefault(category.label.lower(), k)
+        shown = [category.label for category in subject.categories]
+        ordered = subject.kind == "ordinal"
+    if comparison.sign not in {"==", "!="} and not ordered:
+        raise CohortError(
+            f"`{comparison.column}` has categories without an order; compare it by ==, != or in"
+        )
+    if text.lower() not in levels:
+        raise CohortError(f"`{comparison.column}` is never `{text[:60]}`; {_nearest(text, shown)}")
+    return float(levels[text.lower()])
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    """A hint: the nearest name, and those there are."""
+    lowered = {known.lower(): known for known in names}
+    close = get_close_matches(name.lower(), list(lowered), n=1)
+    hint = f"did you mean `{lowered[close[0]]}`? " if close else ""
+    more = ", …" if len(names) > _LISTED else ""
+    return f"{hint}There are {', '.join(names[:_LISTED])}{more}"

@@ -1,0 +1,233 @@
+"""Cohorts side by side: those that a person declares, and where the model does best and worst."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import DataError, NotApplicableError
+from deepseek_report.metrics.explanations.explanation_plugin import without_control
+from deepseek_report.metrics.failures.cohort_conditions import (
+    CohortCondition,
+    CohortError,
+    read_condition,
+)
+from deepseek_report.metrics.failures.slices import Slices, SliceSearch
+from deepseek_report.metrics.fairness.groups import MinCell
+from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.statistics.excess import Excess, larger_mean_p_value
+from deepseek_report.statistics.intervals import holm, mean_interval, rate
+from deepseek_report.tasks import TASKS, of_some_task, task_of
+
+#: Whose cohort it is: all cases, a person's, the worst and the best that was found.
+Origin = Literal["all", "declared", "worst", "best"]
+#: Features that are told of a cohort, the most important there first.
+_TOLD = 3
+_Row = dict[str, object]
+#: What happened less what was stated; of numbers the mean error says it.
+_CALIBRATION = estimate("calibration_gap", "points", prefix="calibration_gap")
+
+
+@dataclass(frozen=True)
+class _Cohort:
+    """Some of the test cases. p_value : that its loss is like that of the others, not corrected."""
+
+    name: str
+    origin: Origin
+    members: Bools
+    p_value: float = math.nan
+
+
+@dataclass(frozen=True)
+class Cohorts(ModelMetric):
+    """Cohorts side by side: how many, how decided, how well, how right the probabilities are.
+
+    A person declares cohorts by conditions, such as `age < 25 and sex == female`. Beside them stand
+    all cases, and the slices in which the model errs most and least: each is searched for in one
+    half of the test part and told of by the other half alone, so that its numbers are not those of
+    the best or worst of many; its p-value is one-sided, corrected for the two. The p-value of a
+    declared cohort compares its loss with that of all other cases (Welch, two-sided), corrected for
+    the declared cohorts.
+    What matters most is the mean |attribution| among the explained cases of a cohort.
+
+    declared : {name: condition}, see `cohort_conditions`. min_cell : a cohort with fewer test rows
+    is not compared. least_explained : nor are its attributions with fewer explained cases.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "cohorts": TableType(
+            (
+                Column("cohort"),
+                Column("origin", shown=False),
+                Column("n", "count"),
+                Column("share", "share"),
+                estimate("decided", "share", prefix="decided"),
+                *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
+                *of_some_task([[_CALIBRATION]]),
+                Column("p_adjusted", "p_value"),
+                Column("too_few", "yes_no", shown=False),
+            ),
+            release=TableRelease(counts=("n",), overlapping=True),
+        ),
+        "drivers": TableType(
+            (
+                Column("explainer", "explainer", shown=False),
+                Column("cohort"),
+                Column("origin", shown=False),
+                Column("label"),
+                estimate("mean_absolute"),
+                Column("n", "count"),
+            ),
+            release=TableRelease(counts=("n",), overlapping=True),
+        ),
+    }
+    bounds: ClassVar[Bounds] = {}
+    category: ClassVar[Category] = "slices"
+    scope: ClassVar[Scope] = "explainers"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"predictions", "dataset", "explanations", "cases", "seed"}
+    )
+    declared: dict[str, str] = field(default_factory=dict)
+    min_cell: MinCell = 30
+    least_explained: Annotated[int, Field(ge=2)] = 15
+
+    def __post_init__(self) -> None:
+        for name, condition in self.declared.items():
+            try:
+                read_condition(condition)
+            except CohortError as error:
+                raise ValueError(f"cohort `{name}`: {error}") from None
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        cohorts, p = self._cohorts(context), context.predictions
+        if len(cohorts) == 1:
+            raise NotApplicableError(message("refusals.no_cohorts"))
+        corrected = iter(holm([c.p_value for c in cohorts if c.origin == "declared"]))
+        rows = [
+            self._row(
+                cohort,
+                context,
+                float(next(corrected)) if cohort.origin == "declared" else cohort.p_value,
+            )
+            for cohort in cohorts
+        ]
+        drivers = [
+            row
+            for name in without_control(dict(context.explanations))
+            for cohort in cohorts
+            for row in self._drivers(name, context.explanations[name], cohort, context)
+        ]
+        return Measurement(
+            tables={
+                "cohorts": pd.DataFrame(rows),
+                "drivers": pd.DataFrame(drivers, columns=list(self.tables["drivers"].keys)),
+            },
+            notes=_notes({cohort.origin for cohort in cohorts}, len(p)),
+        )
+
+    def _cohorts(self, context: MeasureContext) -> list[_Cohort]:
+        """All cases, the declared cohorts, the worst and the best."""
+        everyone = _Cohort("", "all", np.ones(len(context.predictions), bool))
+        return [everyone, *self._declared(context), *self._extremes(context)]
+
+    def _declared(self, context: MeasureContext) -> list[_Cohort]:
+        schema, test = context.dataset.schema, context.dataset.test
+        losses = task_of(schema.target).loss.of(context.predictions)
+        cohorts, problems = list[_Cohort](), list[str]()
+        for name, text in self.declared.items():
+            condition: CohortCondition = read_condition(text)
+            try:
+                members = condition.holds(schema, test)
+            except CohortError as error:
+                problems.append(f"cohort `{name}` ({text}): {error}")
+                continue
+            p_value = math.nan
+            if min(members.sum(), (~members).sum()) >= self.min_cell:
+                sides = (losses[members], losses[~members])
+                smaller = min(larger_mean_p_value(*sides), larger_mean_p_value(*sides[::-1]))
+                p_value = min(2 * smaller, 1.0)
+            cohorts.append(_Cohort(name, "declared", members, p_value))
+        if problems:
+            raise DataError("metrics.cohorts.declared: " + "; ".join(problems))
+        return cohorts
+
+    def _extremes(self, context: MeasureContext) -> Iterator[_Cohort]:
+        """The slices with most and with fewest errors in the half that is searched."""
+        try:
+            search: SliceSearch = Slices().searched(context)
+        except NotApplicableError:
+            return
+        extremes: tuple[tuple[Origin, int], ...] = (("worst", 1), ("best", -1))
+        for origin, sign in extremes:
+            clearest = search.clearest(Excess.over_mean(sign * search.losses))
+            if clearest is not None:
+                name, members, p_value = clearest
+                yield _Cohort(name, origin, members, min(len(extremes) * p_value, 1.0))
+
+    def _row(self, cohort: _Cohort, context: MeasureContext, p_adjusted: float) -> _Row:
+        p, target = context.predictions, context.dataset.schema.target
+        task, inside = task_of(target), cohort.members
+        n = int(inside.sum())
+        decided: Sequence[float | None] = (math.nan,) * 3
+        if task.decides and n:
+            share = rate(int((p.decisions[inside] == target.counted_class).sum()), n)
+            decided = (share.value, share.low, share.high)
+        gaps = (task.happened(p) - task.stated(p))[inside]
+        return {
+            "cohort": cohort.name,
+            "origin": cohort.origin,
+            "n": n,
+            "share": n / len(p) if cohort.origin in {"all", "declared"} else math.nan,
+            **dict(zip(("decided", "decided_low", "decided_high"), decided, strict=True)),
+            **(task.part_facts(p, inside) if n > 1 else {}),
+            **(_mean("calibration_gap", gaps) if task.decides else {}),
+            "p_adjusted": p_adjusted,
+            "too_few": n < self.min_cell,
+        }
+
+    def _drivers(
+        self, name: str, explanation: Explanation, cohort: _Cohort, context: MeasureContext
+    ) -> Iterator[_Row]:
+        """What matters most among the explained cases of a cohort."""
+        kind = kind_of(context.dataset.schema)
+        among = cohort.members[explanation.positions]
+        if not kind.named_columns or among.sum() < self.least_explained:
+            return
+        sizes = np.abs(kind.by_player(explanation.values, explanation.inputs))[among]
+        labels = context.dataset.schema.player_labels
+        for player in np.argsort(-sizes.mean(axis=0), kind="stable")[:_TOLD]:
+            yield {
+                "explainer": name,
+                "cohort": cohort.name,
+                "origin": cohort.origin,
+                "label": labels[player],
+                **_mean("mean_absolute", sizes[:, player], ends=""),
+                "n": int(among.sum()),
+            }
+
+
+def _mean(name: str, values: Floats, ends: str | None = None) -> dict[str, object]:
+    """A mean with its interval; the ends begin with `ends`, or with the name."""
+    mean, low, high = mean_interval(values) if len(values) > 1 else (math.nan,) * 3
+    prefix = f"{name if ends is None else ends}_".removeprefix("_")
+    return {name: float(mean), f"{prefix}low": float(low), f"{prefix}high": float(high)}
+
+
+def _notes(origins: set[Origin], n: int) -> tuple[Text, ...]:
+    none_found = [name for name in ("worst", "best") if name not in origins]
+    return (message("notes.cohorts.method", n=n, none_found=none_found),)

@@ -1,0 +1,132 @@
+"""Opens the model of a finished run for a stream of new cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.readers.streamed_rows import header_of, line_of
+from deepseek_report.errors import ConfigError, DataError
+from deepseek_report.runner.execution.given_rows import (
+    StoredModel,
+    refuse_private,
+    stored_model,
+)
+from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.runner.streaming.drift_watch import DriftWatch
+from deepseek_report.runner.streaming.scored_batches import Scorer
+from deepseek_report.wording.of_results import in_words
+
+
+@dataclass(frozen=True)
+class StreamRequest:
+    """What is asked: the run, its store, what the person trusts, how many of a batch to explain.
+
+    most_explained : None explains every case. replays : whether the cases are the run's own test
+    part, so that their scores are compared with those of the validation part alone.
+    """
+
+    run: Path
+    store: Path
+    trust: tuple[str, ...] = ()
+    trust_types: tuple[str, ...] = ()
+    most_explained: int | None = 10
+    replays: bool = False
+
+
+@dataclass(frozen=True)
+class OpenStream:
+    """A model that waits for cases. results : of its run, in the words of the reader."""
+
+    stored: StoredModel
+    results: Results
+    scorer: Scorer
+
+
+def open_stream(request: StreamRequest) -> OpenStream:
+    """Check the run and its model, and remember what new cases are compared with.
+
+    The scores of new cases are compared with those of cases that the model was not fitted to: it
+    states others of cases that it has learnt.
+
+    Raises
+    ------
+    ArtifactError, DataError, ConfigProblems : what is missing, not as the run wrote it, not
+        trusted, or cannot come as lines.
+    """
+    opened = open_run(request.run)
+    schema = opened.results.schema
+    if not kind_of(schema).one_line:
+        raise DataError(
+            f"{opened.folder}: its inputs are of kind {schema.modality}, which do not come as "
+            "lines of named cells; score-stream reads tables and series"
+        )
+    refuse_private(opened)
+    stored = stored_model(opened, request.store, request.trust, request.trust_types)
+    results = in_words(opened.results)
+    seed = stored.experiment.seeds.measure
+    parts = ["validation"] if request.replays else ["validation", "test"]
+    scores = [Predictions.load(opened.results.paths[f"predictions/{part}"]) for part in parts]
+    watch = DriftWatch(results.schema, stored.dataset.train.inputs, scores, seed)
+    scorer = Scorer(stored, results.schema, watch, request.most_explained, seed)
+    return OpenStream(stored, results, scorer)
+
+
+@dataclass(frozen=True)
+class PlantedDrift:
+    """Drift to demonstrate: a feature or a channel of a series is shifted by so many standard
+    deviations of the training part, in the second half of the stream.
+    """
+
+    name: str
+    shift: float
+
+    @classmethod
+    def of(cls, text: str) -> PlantedDrift:
+        """From `NAME=SHIFT`.
+
+        Raises
+        ------
+        ConfigError : it is none.
+        """
+        name, _, shift = text.rpartition("=")
+        try:
+            return cls(name.strip(), float(shift))
+        except ValueError:
+            raise ConfigError(
+                f"--plant {text}: not NAME=SHIFT, such as income=0.5; SHIFT counts standard "
+                "deviations of the training part"
+            ) from None
+
+
+def replayed(stored: StoredModel, planted: PlantedDrift | None) -> Iterator[bytes]:
+    """The test part as lines of a stream, in random order, with drift where it is planted.
+
+    Raises
+    ------
+    ConfigError : no numeric feature or channel has the name of the planted drift.
+    """
+    dataset = stored.dataset
+    schema, test = dataset.schema, dataset.test
+    inputs = test.inputs[np.random.default_rng(stored.experiment.seeds.data).permutation(len(test))]
+    if planted is not None:
+        columns = kind_of(schema).columns_called(planted.name)
+        columns = np.array([c for c in columns if schema.features[c].is_numeric], dtype=np.int64)
+        if not len(columns):
+            numeric = [f.name for f in schema.features if f.is_numeric]
+            raise ConfigError(
+                f"--plant {planted.name}: no numeric feature or channel is called so; there are "
+                f"{', '.join(numeric[:12])}{', …' if len(numeric) > 12 else ''}"
+            )
+        shift = planted.shift * np.nanstd(dataset.train.inputs[:, columns])
+        inputs = inputs.copy()
+        inputs[len(inputs) // 2 :, columns] += shift
+    yield f"{header_of(schema)}\n".encode()
+    for row in inputs:
+        yield f"{line_of(row, schema)}\n".encode()

@@ -1,0 +1,178 @@
+"""Lines of new cases, scored, explained and compared with the run, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.readers.file_form import Decimal
+from deepseek_report.datasets.readers.streamed_rows import ReadRow, RejectedRow, RowReader
+from deepseek_report.runner.execution.given_rows import StoredModel
+from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """A batch of lines.
+
+    number : from 1. rows : the cases. rejected : the lines that are none. predictions : of the
+    rows; None where there is none. explained : (case,) positions within the rows, ascending.
+    attributions : (case, player) to the explained output, of more than two classes to the class
+    that was decided. drift : every watched quantity after this batch.
+    """
+
+    number: int
+    rows: Sequence[ReadRow]
+    rejected: Sequence[RejectedRow]
+    predictions: Predictions | None = None
+    explained: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    attributions: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    drift: Sequence[DriftRow] = ()
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """The first and the last line of the batch."""
+        numbers = [row.line for row in self.rows] + [row.line for row in self.rejected]
+        return min(numbers), max(numbers)
+
+    @property
+    def fresh(self) -> list[DriftRow]:
+        """What is found to have drifted with this very batch."""
+        return [row for row in self.drift if row.verdict.since == self.number]
+
+    @property
+    def drifted(self) -> list[DriftRow]:
+        """What has drifted so far, the earliest first."""
+        rows = [row for row in self.drift if row.verdict.drifted]
+        return sorted(rows, key=lambda row: row.verdict.since or 0)
+
+
+@dataclass
+class Scorer:
+    """Scores batches by the stored model of a run.
+
+    schema : in the words of the reader. watch : of drift. most_explained : cases of a batch that
+    are explained, drawn at random, each as likely as any other; None explains all.
+    """
+
+    stored: StoredModel
+    schema: Schema
+    watch: DriftWatch
+    most_explained: int | None
+    seed: int
+    n_batches: int = 0
+
+    def take(self, rows: Sequence[ReadRow], rejected: Sequence[RejectedRow]) -> ScoredBatch:
+        """Score, explain and compare the rows of a batch."""
+        self.n_batches += 1
+        if not rows:
+            return ScoredBatch(self.n_batches, rows, rejected)
+        inputs = np.array([row.cells for row in rows])
+        predictions = self.stored.predictions_of(inputs)
+        drift = self.watch.take(inputs, predictions, self.n_batches)
+        chosen = self._chosen(len(rows))
+        return ScoredBatch(
+            self.n_batches,
+            rows,
+            rejected,
+            predictions,
+            chosen,
+            self._attributions(inputs[chosen], _of_rows(predictions, chosen)),
+            drift,
+        )
+
+    def _chosen(self, n: int) -> Ints:
+        if self.most_explained is None or self.most_explained >= n:
+            return np.arange(n, dtype=np.int64)
+        rng = np.random.default_rng([self.seed, self.n_batches])
+        return np.sort(rng.choice(n, self.most_explained, replace=False)).astype(np.int64)
+
+    def _attributions(self, inputs: Floats, predictions: Predictions) -> Floats:
+        if not len(inputs):
+            return np.zeros((0, len(self.schema.player_labels)))
+        explanation = self.stored.explanation_of(inputs, predictions)
+        return kind_of(self.schema).by_player(_decided_values(explanation), inputs)
+
+
+def _decided_values(explanation: Explanation) -> Floats:
+    """(case, column) to the class that was decided, where there are more than two."""
+    if explanation.decided is None:
+        return explanation.values
+    values = explanation.values.copy()
+    values[explanation.decided.places] = explanation.decided.values[:, 0]
+    return values
+
+
+def _of_rows(predictions: Predictions, rows: Ints) -> Predictions:
+    """The predictions of some rows, without their groups, which nobody knows."""
+    p = predictions
+    return Predictions(
+        p.logits[rows],
+        p.probabilities[rows],
+        p.labels[rows],
+        p.instance_ids[rows],
+        p.decisions[rows],
+        p.threshold,
+        p.rule,
+        p.explained,
+    )
+
+
+@dataclass
+class RowStream:
+    """Lines as they come; a batch is scored when `size` lines are there.
+
+    where : names the stream in errors. n_scored, n_rejected : lines so far.
+    """
+
+    scorer: Scorer
+    size: int
+    where: str
+    decimal: Decimal = "."
+    n_scored: int = 0
+    n_rejected: int = 0
+    reader: RowReader | None = None
+    _line: int = 0
+    _rows: list[ReadRow] = field(default_factory=list, repr=False)
+    _rejected: list[RejectedRow] = field(default_factory=list, repr=False)
+
+    def feed(self, line: bytes) -> ScoredBatch | None:
+        """Take a line; the batch that it completes. The first line is the header.
+
+        Raises
+        ------
+        DataError : the header is not that of this model.
+        """
+        self._line += 1
+        if self.reader is None:
+            self.reader = RowReader.of(line, self.scorer.schema, self.where, self.decimal)
+        elif line.strip():
+            row = self.reader.read(line, self._line)
+            if isinstance(row, ReadRow):
+                self._rows.append(row)
+            else:
+                self._rejected.append(row)
+        return self.finish() if len(self._rows) + len(self._rejected) >= self.size else None
+
+    def restart(self) -> ScoredBatch | None:
+        """The stream begins anew, with a header; what was there before is scored."""
+        batch = self.finish()
+        self.reader, self._line = None, 0
+        return batch
+
+    def finish(self) -> ScoredBatch | None:
+        """Score what is there, also if it is less than a batch."""
+        if not self._rows and not self._rejected:
+            return None
+        rows, rejected = self._rows, self._rejected
+        self._rows, self._rejected = [], []
+        self.n_scored += len(rows)
+        self.n_rejected += len(rejected)
+        return self.scorer.take(rows, rejected)

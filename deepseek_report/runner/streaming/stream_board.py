@@ -1,0 +1,150 @@
+"""A stream of new cases on TensorBoard: scores, decisions, importance and drift of each batch."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.runner.streaming.batch_words import (
+    batch_line,
+    decided,
+    drift_cells,
+    fresh_lines,
+    importance,
+)
+from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
+from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch
+from deepseek_report.runner.watching.board_text import markdown_table, plain_text
+from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
+from deepseek_report.wording.words import Wording
+
+#: Folder of the events below that of the board.
+STREAM = "stream"
+#: Players that a picture shows, quantities of drift, and rejected lines that are told in full.
+_MOST, _MOST_DRIFT, _MOST_REJECTED = 12, 16, 10
+#: P-values below this are drawn as this.
+_LEAST_P = 1e-6
+#: What the tab of custom scalars draws in one chart each.
+_LAYOUT: dict[str, dict[str, list[Any]]] = {
+    "Stream": {
+        "evidence of drift, and from where on it is found": ["Multiline", ["drift_evidence/.*"]],
+        "share decided for each class": ["Multiline", ["decided/.*"]],
+        "mean output": ["Multiline", ["mean/.*"]],
+        "lines that are unlike": ["Multiline", ["lines/.*"]],
+    }
+}
+
+
+class StreamBoard:
+    """Writes event files below `folder`; steps are batches, counted from 1.
+
+    What an earlier stream wrote there is taken away: a board shows one stream.
+    """
+
+    def __init__(self, folder: Path, schema: Schema, words: Wording, explainer: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from torch.utils.tensorboard import SummaryWriter
+
+        for path in folder.glob(f"{STREAM}/*tfevents*"):
+            path.unlink()
+        self.folder, self.schema, self.words, self.explainer = folder, schema, words, explainer
+        self.writer: Any = SummaryWriter(str(folder / STREAM))
+        self.writer.add_custom_scalars(_LAYOUT)
+
+    def show(self, batch: ScoredBatch, stream: RowStream) -> None:
+        """Put a batch on the board; stream : as it is after the batch."""
+        step, words = batch.number, self.words
+        status = words.text(
+            "board.stream.status",
+            scored=stream.n_scored,
+            rejected=stream.n_rejected,
+            lines=stream.n_scored + stream.n_rejected,
+            line=batch_line(batch, self.schema, words),
+        )
+        self.writer.add_text("stream/status", plain_text(status), step)
+        self._show_rejected(batch)
+        if batch.predictions is not None:
+            self._show_scores(batch, batch.predictions)
+            self._show_drift(batch)
+            self._show_importance(batch)
+        self.writer.flush()
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def _show_scores(self, batch: ScoredBatch, predictions: Predictions) -> None:
+        step = batch.number
+        for quantity in outputs(predictions, self.schema.target):
+            label = self.words.say(quantity.label)
+            self.writer.add_histogram(f"scores/{label}", quantity.values, step)
+            self.writer.add_scalar(f"mean/{label}", quantity.values.mean(), step)
+        for name, n in decided(batch, self.schema).items():
+            self.writer.add_scalar(f"decided/{name}", n / len(batch.rows), step)
+
+    def _show_drift(self, batch: ScoredBatch) -> None:
+        step = batch.number
+        self.writer.add_scalar("drift_evidence/found from here on", -math.log10(SIGNIFICANT), step)
+        for row in batch.drift:
+            label = self.words.say(row.label)
+            evidence = abs(math.log10(max(row.verdict.p_adjusted, _LEAST_P)))
+            self.writer.add_scalar(f"drift_evidence/{label}", evidence, step)
+            self.writer.add_scalar(f"drift_size/{label}", row.index, step)
+        ordered = sorted(batch.drift, key=_by_verdict)
+        heads = list(self.words.table("board.stream.drift_heads").values())
+        table = markdown_table(heads, [drift_cells(row, self.words) for row in ordered])
+        note = self.words.text("board.stream.drift_note", tests=len(batch.drift))
+        fresh = [plain_text(line) for line in fresh_lines(batch, self.words)]
+        self.writer.add_text("drift/table", "\n\n".join([*fresh, table, plain_text(note)]), step)
+        shown = [LabelledValue(self.words.say(row.label), row.index) for row in ordered]
+        picture = bars(shown[:_MOST_DRIFT], self.words)
+        self.writer.add_image("drift/size of the change, PSI", picture, step, dataformats="HWC")
+
+    def _show_importance(self, batch: ScoredBatch) -> None:
+        labels = [self.words.name(label) for label in self.schema.player_labels]
+        strongest = importance(batch, labels, _MOST)
+        if not strongest:
+            return
+        for label, size in strongest:
+            self.writer.add_scalar(f"importance/{label}", size, batch.number)
+        caption = self.words.text(
+            "board.stream.explained",
+            n=len(batch.explained),
+            sampled=len(batch.explained) < len(batch.rows),
+            explainer=self.words.explainer(self.explainer),
+        )
+        picture = bars([LabelledValue(*pair) for pair in strongest], self.words)
+        self.writer.add_image("explanations/strongest", picture, batch.number, dataformats="HWC")
+        self.writer.add_text("explanations/strongest", plain_text(caption), batch.number)
+
+    def _show_rejected(self, batch: ScoredBatch) -> None:
+        step, cases = batch.number, max(len(batch.rows), 1)
+        unknown = sum(row.unknown_category for row in batch.rejected)
+        self.writer.add_scalar("lines/rejected", len(batch.rejected), step)
+        self.writer.add_scalar("lines/rejected for an unknown category", unknown, step)
+        inputs = [row for row in batch.drift if not row.key.startswith("output")]
+        for name, counts in (
+            ("values outside of the training part, a case", [row.outside for row in inputs]),
+            ("missing values, a case", [row.missing for row in inputs]),
+        ):
+            self.writer.add_scalar(f"lines/{name}", sum(counts) / cases, step)
+        self.writer.add_text("stream/rejected lines", self._rejected(batch.rejected), step)
+
+    def _rejected(self, rejected: Sequence[Any]) -> str:
+        if not rejected:
+            return plain_text(self.words.text("board.stream.rejected_none"))
+        lines = [plain_text(row.problem) for row in rejected[:_MOST_REJECTED]]
+        if more := len(rejected) - len(lines):
+            lines.append(plain_text(self.words.text("board.stream.rejected_more", more=more)))
+        return "\n".join(f"- {line}" for line in lines)
+
+
+def _by_verdict(row: DriftRow) -> tuple[float, float]:
+    """What drifted first, then by how sure and how large it is."""
+    return row.verdict.since or math.inf, row.verdict.p_adjusted - row.index / 1e6

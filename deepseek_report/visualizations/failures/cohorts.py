@@ -1,0 +1,162 @@
+"""Cohorts side by side: how well each is predicted, how it is decided, what was stated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.cohort_verdict import CohortVerdict, cohort_verdict
+from deepseek_report.findings.records import Row
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import Drawn
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.row_panels import RowPanels
+from deepseek_report.visualizations.drawing.scales import Scale
+from deepseek_report.visualizations.style import LIGHT, NARROW, SERIES, WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from deepseek_report.artifacts.results import Results
+
+#: What is drawn besides where something is decided.
+_OF_DECISIONS = (
+    Drawn("decided", "decided", is_share=True),
+    Drawn("calibration_gap", "calibration_gap", is_share=True, signed=True),
+)
+#: Letters of the name of a slice in a title.
+_LETTERS = 90
+
+
+@dataclass(frozen=True)
+class CohortsPicture(PicturePart):
+    """Draws cohorts that a person declares beside the best and the worst that were found."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "bottlenecks"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/cohorts"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        view = _View.of(results)
+        return [
+            Picture(
+                name="cohorts",
+                svg=view.drawn(WIDTH),
+                narrow=view.drawn(NARROW),
+                title=view.title(),
+                alt=view.alt(),
+                how_to_read=caption("cohorts.how_to_read"),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The table, and the columns that are drawn of it, the first of which says how well.
+
+    decided : the class whose share of all decisions is drawn.
+    """
+
+    table: pd.DataFrame
+    verdict: CohortVerdict
+    columns: Sequence[tuple[Drawn, Scale]]
+    decided: str
+
+    @classmethod
+    def of(cls, results: Results) -> _View:
+        task = task_of(results.schema.target)
+        drawn = [*task.parts_drawn, *(_OF_DECISIONS if task.decides else ())]
+        columns = [(column, Scale.of(column, results)) for column in drawn]
+        table, target = required(results, "cohorts", "cohorts"), results.schema.target
+        return cls(table, cohort_verdict(results), columns, target.classes[target.counted_class])
+
+    def drawn(self, page: float) -> str:
+        words = self.columns[0][1].words
+        labels = [words.say(self._name(row)) for row in self.table.to_dict("records")]
+        panels: list[Callable[[Axes], None]] = [
+            partial(self._points, column=column, scale=scale) for column, scale in self.columns
+        ]
+        counts = [int(n) for n in self.table["n"]]
+        return RowPanels(labels, counts, panels, words, (30, 20)).drawn("cohorts", page)
+
+    def _points(self, axes: Axes, column: Drawn, scale: Scale) -> None:
+        table = self.table
+        places, (low, high) = np.arange(len(table)), column.interval
+        overall = float(table.loc[table["origin"] == "all", column.key].iloc[0])
+        centre = 0.0 if column.signed else overall
+        axes.axvline(centre, color=LIGHT["context"], linewidth=1.4)
+        few = table["too_few"].to_numpy(dtype=bool)
+        extreme = table["origin"].isin(["worst", "best"]).to_numpy()
+        for hollow in (False, True):
+            for searched in (False, True):
+                chosen = (few == hollow) & (extreme == searched)
+                part = table[chosen]
+                look = MarkStyle(SERIES[1 if searched else 0], hollow=hollow)
+                intervals(axes, places[chosen], part[column.key], (part[low], part[high]), look)
+        scale.ticks(axes, "x", 3)
+        axes.set_xlabel(
+            scale.label(scale.words.text(_AXES[column.key], name=short(self.decided, 16)))
+        )
+
+    @staticmethod
+    def _name(row: Row) -> Message:
+        return caption("cohorts.row", origin=row["origin"], name=short(str(row["cohort"]), 130))
+
+    def title(self) -> Message:
+        """The declared cohort that surely differs, else the worst and the best slice."""
+        verdict = self.verdict
+        values: dict[str, Any] = {"overall": self._value(verdict.everyone)}
+        if verdict.declared:
+            surest = verdict.declared[0]
+            values |= {"name": str(surest["cohort"]), "value": self._value(surest)}
+            return caption("cohorts.title_declared", **values)
+        for end, row in (("worst", verdict.worst), ("best", verdict.best)):
+            values[end] = short(str(row["cohort"]), _LETTERS) if row else ""
+            values[f"{end}_value"] = self._value(row)
+        some = verdict.worst or verdict.best
+        return caption("cohorts.title_found" if some else "cohorts.title_none", **values)
+
+    def _value(self, row: Row | None) -> Message | str:
+        if row is None:
+            return ""
+        (column, scale), *_ = self.columns
+        low, high = column.interval
+        return scale.full(row[column.key], row[low], row[high])
+
+    def alt(self) -> Message:
+        """The numbers of every cohort."""
+        parts = [
+            caption(
+                "cohorts.alt_part",
+                name=self._name(row),
+                n=row["n"],
+                values=[
+                    caption("cohorts.alt_value", what=column.key, value=scale.full(row[column.key]))
+                    for column, scale in self.columns
+                ],
+            )
+            for row in self.table.to_dict("records")
+        ]
+        return caption("cohorts.alt", parts=parts)
+
+
+#: What the axis of each column says.
+_AXES = {
+    "accuracy": "pictures.common.columns.accuracy",
+    "mae": "pictures.common.columns.mae",
+    "mean_error": "pictures.common.columns.mean_error",
+    "decided": "pictures.cohorts.decided",
+    "calibration_gap": "pictures.cohorts.calibration_gap",
+}

@@ -1,0 +1,123 @@
+"""Whether values go on like earlier ones: p-values, capital, and how often it errs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from deepseek_report.statistics.exchangeability import Bets, Monitor, stability_index
+
+
+def alarms(reference: np.ndarray, batches: list[np.ndarray], seed: int, alpha: float = 0.05) -> int:
+    """The batch, from 1, with which the p-value falls below the level; 0 where it never does."""
+    monitor = Monitor.of(reference, (seed,))
+    for number, batch in enumerate(batches, start=1):
+        monitor.batch(batch)
+        if monitor.p_value < alpha:
+            return number
+    return 0
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [np.arange(50.0), np.repeat([0.0, 1.0, 2.0], [30, 15, 5]), np.array([1.0, np.nan, 2.0] * 9)],
+    ids=["numbers", "categories", "missing"],
+)
+def test_every_bet_is_fair(reference: np.ndarray) -> None:
+    bets = Bets.on(reference)
+    grid = (np.arange(20_000) + 0.5) / 20_000
+    densities = bets.densities(grid)
+    assert densities.min() >= 0
+    assert densities.mean(axis=0) == pytest.approx(1, abs=2e-3)
+    assert bets.weights.sum() == pytest.approx(1)
+
+
+def test_capital_is_the_weighted_sum_over_starts_that_it_says_it_is() -> None:
+    """A slow rewrite of the recursion, from the definition."""
+    rng = np.random.default_rng(5)
+    reference, batches = rng.normal(size=40), [rng.normal(size=3) + 1 for _ in range(4)]
+    monitor = Monitor.of(reference, (3,))
+    twin, seen = np.random.default_rng((3,)), sorted(reference.tolist())
+    ranks: list[list[float]] = []
+    for batch in batches:
+        ranks.append([])
+        for value in batch.tolist():
+            alike = seen.count(value) + 1
+            above = sum(other > value for other in seen)
+            ranks[-1].append((above + twin.random() * alike) / (len(seen) + 1))
+            seen.append(value)
+    highest = 1.0
+    bets = Bets.on(reference)
+    for number in range(1, len(batches) + 1):
+        for until in range(1, len(batches[number - 1]) + 1):
+            capital = 1 / (number + 1)  # what has not entered yet
+            for start in range(1, number + 1):
+                stakes = bets.weights / (start * (start + 1))
+                for k in range(start, number + 1):
+                    for p in ranks[k - 1][: until if k == number else None]:
+                        stakes = stakes * bets.densities(np.array([p]))[0]
+                capital += stakes.sum()
+            highest = max(highest, capital)
+    for batch in batches:
+        monitor.batch(batch)
+    assert monitor.highest == pytest.approx(highest)
+
+
+def test_nothing_that_stays_as_it_was_is_called_drift_more_often_than_stated() -> None:
+    """150 streams of 12 batches, of numbers and of categories, at the level of 0.2."""
+    rng, false = np.random.default_rng(0), 0
+    for seed in range(150):
+        if seed % 2:
+            draws = rng.normal(size=(13, 30))
+        else:
+            draws = rng.choice(3, (13, 30), p=[0.7, 0.2, 0.1]).astype(float)
+        false += alarms(draws[0], list(draws[1:]), seed, 0.2) > 0
+    assert false <= 0.2 * 150
+
+
+@pytest.mark.parametrize(
+    ("change", "within"),
+    [
+        (lambda x, rng: x + 0.7, 4),
+        (lambda x, rng: 2.5 * x, 4),
+        (lambda x, rng: np.where(rng.random(len(x)) < 0.2, np.nan, x), 3),
+    ],
+    ids=["shift", "spread", "missing"],
+)
+def test_a_change_from_the_11th_batch_on_is_found_soon(
+    change: Callable[[np.ndarray, np.random.Generator], np.ndarray], within: int
+) -> None:
+    rng, late = np.random.default_rng(1), 0
+    for seed in range(20):
+        reference = rng.normal(size=500)
+        batches = [rng.normal(size=50) for _ in range(10)]
+        batches += [change(rng.normal(size=50), rng) for _ in range(within)]
+        first = alarms(reference, batches, seed, 0.002)
+        assert first == 0 or first > 10
+        late += first == 0
+    assert late <= 2
+
+
+def test_a_value_that_was_always_the_same_and_changes_is_found() -> None:
+    assert alarms(np.zeros(100), [np.zeros(20), np.ones(20)], 0) == 2
+
+
+def test_the_stability_index_is_0_for_the_same_shares_and_stated_by_its_formula() -> None:
+    halves = np.repeat([0.0, 1.0], 5000)
+    assert stability_index(halves, halves, False)[0] == pytest.approx(0)
+    index, _ = stability_index(halves, np.repeat([0.0, 1.0], [2500, 7500]), False)
+    assert index == pytest.approx(0.25 * np.log(0.75 / 0.25), abs=1e-3)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_chance_exceeds_its_bound_of_the_index_about_as_often_as_stated(ordered: bool) -> None:
+    rng = np.random.default_rng(2)
+
+    def sample(n: int) -> np.ndarray:
+        return rng.normal(size=n) if ordered else rng.choice(4, n, p=[0.4, 0.3, 0.2, 0.1]) * 1.0
+
+    pairs = [stability_index(sample(2000), sample(100), ordered) for _ in range(400)]
+    beyond = np.mean([index > chance for index, chance in pairs])
+    assert 0.02 <= beyond <= 0.09
