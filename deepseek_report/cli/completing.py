@@ -31,6 +31,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("--trust", "--trust-type", "--help"),
     ),
     "compare": ("--baseline", "--region", "--output", "--help"),
+    "track": ("--uri", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
 }
@@ -53,7 +54,10 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--decimal": (".", ","),
     "--store": (),
     "--out": (),
+    "--uri": (),
 }
+#: Commands that score cases by the model of a run.
+_OF_CASES = frozenset({"explain-case", "score-stream"})
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -82,7 +86,7 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
     from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
-    if command in {"compare", "render", "reproduce", "verify", "explain-case", "score-stream"}:
+    if command in {"compare", "render", "reproduce", "verify", "track", *_OF_CASES}:
         return _run_folders(current)
     if command == "completion":
         return SHELLS if len(words) == 1 else ()

@@ -19,6 +19,7 @@ deepseek-report verify RUN [--expect DIGEST]    are the files those that the run
 deepseek-report explain-case RUN --row FILE [--store DIR] [--json]    your own rows, by its model
 deepseek-report score-stream RUN --rows FILE|-    new cases as they come: scores, reasons, drift
 deepseek-report compare RUN RUN… [--baseline RUN]    several runs in one document
+deepseek-report track RUN… [--uri URI]   finished runs in MLflow
 deepseek-report reproduce RUN [--env] [--dry-run]    make it again: is it the same, and what moved?
 deepseek-report runs                     the runs there are: when, whole or not, thresholds met
 deepseek-report clean [--older-than 30d] [--yes]    what the store holds, and what of it can go

@@ -20,12 +20,12 @@ def command(arguments: list[str]) -> int:
     parser = make_parser("track", overrides=False)
     parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="the folders of runs")
     parser.add_argument(
-        "--to", metavar="URI", help=f"MLflow's tracking URI: a folder or a server; else {VARIABLE}"
+        "--uri", metavar="URI", help=f"MLflow's tracking URI: a folder or a server; else {VARIABLE}"
     )
     options = parser.parse_args(arguments)
-    tracker = Tracker(options.to) if options.to else tracker_of_environment()
+    tracker = Tracker(options.uri) if options.uri else tracker_of_environment()
     if tracker is None:
-        raise DeepseekReportError(f"where to? Say --to URI, or set {VARIABLE}")
+        raise DeepseekReportError(f"where to? Say --uri URI, or set {VARIABLE}")
     say_tracked(tracker, options.runs)
     return 0
 

@@ -79,4 +79,4 @@ def test_without_a_place_nothing_is_logged(
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert run(["track", str(small_run.folder)]) == 1
-    assert "--to URI" in capsys.readouterr().err
+    assert "--uri URI" in capsys.readouterr().err

@@ -444,6 +444,7 @@ def _cohorts(b: Builder, key: str, quality: np.ndarray) -> None:
     table = pd.DataFrame({"cohort": names, "origin": ["all", "declared", "worst", "best"]})
     table = table.assign(n=[600, 25, 120, 90], too_few=[False, True, False, False])
     columns = {key: quality, "decided": quality - 0.1, "calibration_gap": quality - 0.75}
+    columns["mean_error"] = quality / 9 - 0.5
     for name, values in columns.items():
         table = table.assign(
             **{name: values, f"{name}_low": values - 0.04, f"{name}_high": values + 0.05}

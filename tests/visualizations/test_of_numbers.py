@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.visualizations.failures.cohorts import CohortsPicture
 from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
 from deepseek_report.visualizations.failures.slices import SlicesPicture
@@ -28,6 +29,11 @@ from .wordings import draw
             PartPerformancePicture(),
             "Sex: predictions are off by NT$ 5.30 on average in “women”, by NT$ 5.00 in “men”",
             "and mean error by part",
+        ),
+        (
+            CohortsPicture(),
+            "Off on average: NT$ 9.000 where Age is",
+            "mean error NT$ 0.500",
         ),
         (
             SlicesPicture(),

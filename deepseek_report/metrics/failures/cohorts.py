@@ -38,6 +38,8 @@ Origin = Literal["all", "declared", "worst", "best"]
 #: Features that are told of a cohort, the most important there first.
 _TOLD = 3
 _Row = dict[str, object]
+#: What happened less what was stated; of numbers the mean error says it.
+_CALIBRATION = estimate("calibration_gap", "points", prefix="calibration_gap")
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Cohorts(ModelMetric):
                 Column("share", "share"),
                 estimate("decided", "share", prefix="decided"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
-                estimate("calibration_gap", "number", prefix="calibration_gap"),
+                *of_some_task([[_CALIBRATION]]),
                 Column("p_adjusted", "p_value"),
                 Column("too_few", "yes_no", shown=False),
             ),
@@ -193,7 +195,7 @@ class Cohorts(ModelMetric):
             "share": n / len(p) if cohort.origin in {"all", "declared"} else math.nan,
             **dict(zip(("decided", "decided_low", "decided_high"), decided, strict=True)),
             **(task.part_facts(p, inside) if n > 1 else {}),
-            **_mean("calibration_gap", gaps),
+            **(_mean("calibration_gap", gaps) if task.decides else {}),
             "p_adjusted": p_adjusted,
             "too_few": n < self.min_cell,
         }

@@ -13,7 +13,7 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_sentences import Pages
 from deepseek_report.sections.single_cases.compact_numbers import compact
-from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
+from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, stated
 from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
 from deepseek_report.sections.single_cases.waterfalls import waterfall_data
 from deepseek_report.sections.single_cases.what_if_data import WhatIfData
@@ -92,7 +92,7 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
     entry: dict[str, Any] = {
         "id": int(row["instance_id"]),
         "name": case_sentences.row_of(draft, row),
-        "probability": compact(_stated(draft, case)),
+        "probability": compact(stated(draft.results, case)),
         "decision": row["decision"],
         "truth": row["label"],
         "groups": _levels(draft, case),
@@ -116,16 +116,6 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
     if pages.explainer:
         entry |= {"waterfall": waterfall_data(draft, pages.explainer, case)}
     return entry
-
-
-def _stated(draft: Draft, case: ExplainedCase) -> float:
-    """The probability of the explained class of two, of the decided one of more, or the number."""
-    target, row = draft.results.schema.target, case.row
-    if not task_of(target).decides:
-        return float(row["prediction"])
-    if len(target.classes) > 2 and case.position is not None:
-        return float(draft.results.predictions.probabilities[case.position].max())
-    return float(row["probability"])
 
 
 def _levels(draft: Draft, case: ExplainedCase) -> list[int]:

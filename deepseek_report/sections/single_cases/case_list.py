@@ -6,7 +6,7 @@ from typing import Any
 
 from deepseek_report.sections.shared.display_cells import number_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
+from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, stated
 from deepseek_report.tasks import task_of
 
 #: Features that are named as what counted most.
@@ -25,5 +25,5 @@ def list_row(draft: Draft, case: ExplainedCase, page: dict[str, Any]) -> dict[st
         "change": page["change_in_short"],
     }
     if task_of(draft.results.schema.target).decides:
-        return cells | percent_cell(numbers, "probability", row["probability"])
+        return cells | percent_cell(numbers, "probability", stated(draft.results, case))
     return cells | number_cell(numbers, "error", row.get("error"))

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.certain_attributions import base_of
 from deepseek_report.findings.records import (
     Row,
     explainer_inline,
@@ -23,7 +24,6 @@ from deepseek_report.sections.shared.display_cells import count_cell, percent_ce
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.sections.single_cases.stated_bands import StatedBands
-from deepseek_report.sections.single_cases.waterfalls import base_of
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates

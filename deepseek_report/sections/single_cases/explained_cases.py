@@ -88,3 +88,13 @@ def _row(predictions: Predictions, target: Target, position: int) -> Row:
         "probability": float(predictions.scores[position]),
         "threshold": threshold,
     }
+
+
+def stated(results: Results, case: ExplainedCase) -> float:
+    """The probability of the explained class of two, of the decided one of more, or the number."""
+    target, row = results.schema.target, case.row
+    if not task_of(target).decides:
+        return float(row["prediction"])
+    if len(target.classes) > 2 and case.position is not None:
+        return float(results.predictions.probabilities[case.position].max())
+    return float(row["probability"])

@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import beyond_error
+from deepseek_report.findings.certain_attributions import base_of, beyond_error
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.compact_numbers import compact
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
@@ -78,19 +78,6 @@ def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | 
         end=end,
         order=tuple(int(player) for player in order),
     )
-
-
-def base_of(instance: Explanation) -> float | None:
-    """The output that the attributions of one case start from; None where there is none.
-
-    A surrogate may start below 0 or above 1, which is no probability that a model could give.
-    """
-    if instance.base_values is None:
-        return None
-    base = float(instance.base_values[0])
-    if math.isnan(base) or (instance.output_space == "probability" and not 0 <= base <= 1):
-        return None
-    return base
 
 
 def _opposite(output: Any, explanation: Explanation) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import beyond_error
+from deepseek_report.findings.certain_attributions import base_of, beyond_error
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import columns, short, wrapped
@@ -171,9 +171,9 @@ def _bars(results: Results, explanation: Explanation, most: int) -> list[Bar]:
 
 def _base(explanation: Explanation) -> float | None:
     """The output at the reference, a probability or the number, where the method has one."""
-    if explanation.base_values is None or explanation.output_space == "none":
+    base = base_of(explanation)
+    if base is None or explanation.output_space == "none":
         return None
-    base = float(explanation.base_values[0])
     return (
         base
         if explanation.output_space in {"probability", "value"}

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
+#: What is drawn besides where something is decided.
+_OF_DECISIONS = (
+    Drawn("decided", "decided", is_share=True),
+    Drawn("calibration_gap", "calibration_gap", is_share=True, signed=True),
+)
 #: Letters of the name of a slice in a title.
 _LETTERS = 90
 
@@ -72,11 +77,7 @@ class _View:
     @classmethod
     def of(cls, results: Results) -> _View:
         task = task_of(results.schema.target)
-        drawn = [task.parts_drawn[0]]
-        drawn += [Drawn("decided", "decided", is_share=True)] if task.decides else []
-        drawn.append(
-            Drawn("calibration_gap", "calibration_gap", is_share=task.decides, signed=True)
-        )
+        drawn = [*task.parts_drawn, *(_OF_DECISIONS if task.decides else ())]
         columns = [(column, Scale.of(column, results)) for column in drawn]
         table, target = required(results, "cohorts", "cohorts"), results.schema.target
         return cls(table, cohort_verdict(results), columns, target.classes[target.counted_class])
@@ -155,6 +156,7 @@ class _View:
 _AXES = {
     "accuracy": "pictures.common.columns.accuracy",
     "mae": "pictures.common.columns.mae",
+    "mean_error": "pictures.common.columns.mean_error",
     "decided": "pictures.cohorts.decided",
     "calibration_gap": "pictures.cohorts.calibration_gap",
 }

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.score import Score
 
 _HEIGHT = 3.5
+#: Average precision above which the curve leaves the lower corner free, not the upper one.
+_HIGH = 0.7
 _GUESSING: dict[str, Any] = {
     "color": LIGHT["context"],
     "linewidth": 1,
@@ -122,7 +124,8 @@ def _paint(sheet: Sheet, view: _View) -> None:
     right.plot(view.recall["recall"], view.recall["precision"], color=SERIES[0])
     _frame(right, view, "found_recall", "flagged_rightly")
     _mark(right, view, (view.point["tpr"], view.point["precision"]))
-    _note(right, view, ("with_average_precision", view.precision), low=False)
+    high = view.precision is not None and view.precision.value > _HIGH
+    _note(right, view, ("with_average_precision", view.precision), low=high)
 
 
 def _panels(sheet: Sheet, *, two: bool) -> tuple[Axes, Axes | None]:

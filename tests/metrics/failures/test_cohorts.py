@@ -116,8 +116,8 @@ def test_what_is_told_of_the_extremes_is_neither_too_bad_nor_too_good(sign: int)
     apart, held, sure = [], [], 0
     for seed in range(60):
         rng = np.random.default_rng([seed, 8])
-        of = world(1500, rng)
-        context = world_context(of, of, seed)
+        of, validation = world(1500, rng), world(1500, rng)
+        context = world_context(of, validation, seed)
         clearest = extremes(context, sign)
         if clearest is None:
             continue
