@@ -462,11 +462,14 @@ def truth(threshold: float) -> dict[str, float]:
     }
 
 
-def _slices_covered(rng: np.random.Generator, seed: int) -> dict[str, bool]:
-    """Rates and surplus of the slices listed first, where a problem is planted and where none is.
+#: What a slice is listed for, by its kind.
+_LISTED = {"unexpected": "an unexpected loss", "errors": "many errors"}
 
-    What is found in all cases has intervals that hold for every slice there is at once, and is
-    counted apart.
+
+def _slices_covered(rng: np.random.Generator, seed: int) -> dict[str, bool]:
+    """The rate of the slice that is listed first, where a problem is planted and where none is.
+
+    It was found in a half, or in all cases, with an interval that holds for every slice at once.
     """
     outcome = {}
     for name, share_flipped in (("planted", 0.3), ("no", 0.0)):
@@ -478,8 +481,7 @@ def _slices_covered(rng: np.random.Generator, seed: int) -> dict[str, bool]:
         for kind in ("unexpected", "errors"):
             for row in table[table["kind"] == kind].head(1).to_dict("records"):
                 inside = members(str(row["slice"]), about)
-                found = "all cases" if row["n"] == inside.sum() else "a half"
-                key = f"error rate, first slice listed for {kind}, found in {found}, {name} problem"
+                key = f"error rate of the first slice, {name} problem, listed for {_LISTED[kind]}"
                 outcome[key] = bool(row["low"] <= wrong[inside].mean() <= row["high"])
     return outcome
 
