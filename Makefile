@@ -15,7 +15,7 @@ report: $(VENV)/.run ## run the default experiment and print the report's path
 	@$(BIN)/deepseek-report $(ARGS)
 
 test: $(VENV)/.test ## set up and pass the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 fuzz: $(VENV)/.test ## the long form of the tests that damage and kill, an hour or more
 	DEEPSEEK_REPORT_FUZZ=long $(BIN)/python -m pytest -n 2 tests/safety $(ARGS)

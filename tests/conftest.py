@@ -30,16 +30,6 @@ settings.load_profile("here")
 SMALL = ("debug=fast", "jobs=1", "measure_time=false")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what their module makes run in one process, so that it is made once."""
-    for item in items:
-        fixtures = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 - of pytest alone
-        shared = any(each.scope == "module" for defined in fixtures.values() for each in defined)
-        if shared and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 @dataclass(frozen=True)
 class SmallRun:
     """The default experiment on few rows: its run folder, and where its stages are stored."""

@@ -73,7 +73,7 @@ def texts(picture: Picture) -> list[str]:
     return [str(text) for text in (picture.title, picture.alt, picture.how_to_read)]
 
 
-@pytest.fixture(params=[pytest.param(key, marks=pytest.mark.xdist_group(key)) for key in KEYS])
+@pytest.fixture(params=KEYS)
 def key(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
