@@ -235,6 +235,7 @@ def with_only(full: Results, ids: frozenset[str]) -> Results:
     }
     results = Results(paths, full.config)
     vars(results)["cases"] = full.cases
+    results._measurements.update({k: v for k, v in full._measurements.items() if k in paths})
     return results
 
 
