@@ -15,7 +15,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 
 _METRIC = "part_performance"
-#: A gap in the share that is decided rightly, moderate and large, by the lower end.
+#: A gap in the share that is decided correctly, moderate and large, by the lower end.
 GAPS = (0.02, 0.10)
 
 
@@ -115,7 +115,7 @@ def _severity(row: Row, is_share: bool, unforeseen: bool | None) -> Severity:
 
 
 def _rates(results: Results, row: Row, worst: str, best: str) -> list[object]:
-    """The share that is decided rightly in the worst and in the best part."""
+    """The share that is decided correctly in the worst and in the best part."""
     key = task_of(results.schema.target).part_table[0].key
     levels = {
         part["level"]: part

@@ -25,9 +25,9 @@ def require_both(labels: Ints) -> None:
 
 
 def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int) -> Estimate:
-    """Mean over the classes that occur of the share decided rightly; 1/classes is guessing.
+    """Mean over the classes that occur of the share decided correctly; 1/classes is guessing.
 
-    Where a class is decided rightly always or never, resamples of it do not vary, and the classes'
+    Where a class is decided correctly always or never, resamples of it do not vary, and the classes'
     Wilson intervals are joined instead.
     """
     classes = np.unique(labels)

@@ -58,7 +58,7 @@ class GapStatistic(ABC):
 
 
 class AccuracyGap(GapStatistic):
-    """Greatest difference between two levels in the share that is decided rightly."""
+    """Greatest difference between two levels in the share that is decided correctly."""
 
     name = "accuracy_gap"
     bounds = SHARE

@@ -53,7 +53,7 @@ def of_years(real: Results, p: float, drift_p: float, *, judged: bool = True) ->
 @pytest.mark.parametrize(
     ("p", "drift_p", "judged", "title"),
     [
-        (0.001, 0.5, True, "“2020”: 70.0 % are decided rightly, “2019”: 90.0 %"),
+        (0.001, 0.5, True, "“2020”: 70.0 % are decided correctly, “2019”: 90.0 %"),
         (0.001, 0.01, True, "the stated probabilities differ between periods too"),
         (0.4, 0.5, True, "No period is shown to be decided worse than another"),
         (

@@ -119,7 +119,7 @@ TITLES = [
                      too_few=False, accuracy=[0.8, 0.6], accuracy_low=[0.76, 0.56],
                      accuracy_high=[0.84, 0.65], p_adjusted=[float("nan"), 0.001]),
         ),
-        "Decided rightly: 60.0 % where Age is",
+        "Decided correctly: 60.0 % where Age is",
     ),
     (
         LearningCurvePicture(), "small",

@@ -55,7 +55,7 @@ class Accuracy(ClassMetric):
 
 @dataclass(frozen=True)
 class BalancedAccuracy(ClassMetric):
-    """Mean over the classes of the share decided rightly, so that rare classes count alike."""
+    """Mean over the classes of the share decided correctly, so that rare classes count alike."""
 
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"balanced_accuracy": SHARE}
