@@ -50,7 +50,7 @@ class RateTable:
         The standard error is that of two levels with the rate of the whole table; 0 where that rate
         is 0 or 1, and no two levels can differ.
         """
-        overall = self.hits.sum() / max(self.trials.sum(), 1)
+        overall = self.hits.sum() / max(int(self.trials.sum()), 1)
         each = overall * (1 - overall) / np.maximum(self.trials, 1)
         spread = np.sqrt(each[:, None] + each)
         apart = rates[:, :, None] - rates[:, None, :]
@@ -59,7 +59,7 @@ class RateTable:
 
     def enough(self, min_cell: int, min_events: int) -> Bools:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
-        overall = self.hits.sum() / max(self.trials.sum(), 1)
+        overall = self.hits.sum() / max(int(self.trials.sum()), 1)
         return (self.trials >= min_cell) & enough_events(self.trials, overall, min_events)
 
 

@@ -183,9 +183,9 @@ def bca(replicates: Replicates) -> tuple[Floats, Floats]:
 def _bias(replicates: Replicates) -> Floats:
     from scipy.special import ndtri
 
-    ties = np.isclose(replicates.resamples, replicates.value, rtol=1e-12, atol=1e-14)
-    below = ((replicates.resamples < replicates.value) & ~ties).mean(axis=0)
-    ties = ties.mean(axis=0)
+    equal = np.isclose(replicates.resamples, replicates.value, rtol=1e-12, atol=1e-14)
+    below = ((replicates.resamples < replicates.value) & ~equal).mean(axis=0)
+    ties = equal.mean(axis=0)
     n = len(replicates.resamples)
     return np.asarray(ndtri(np.clip(below + ties / 2, 0.5 / n, 1 - 0.5 / n)))
 

@@ -82,7 +82,7 @@ def reach_of(feature: Feature, column: Floats) -> Reach:
         return Reach(feature, levels, feature.step or _usual_step(known, levels))
     counts = np.bincount(known.astype(np.int64), minlength=len(feature.categories))
     documented = np.array([category.documented for category in feature.categories])
-    frequent = counts >= min(_LEAST_COUNT, counts.max())
+    frequent = counts >= min(_LEAST_COUNT, int(counts.max()))
     return Reach(feature, np.flatnonzero(frequent & documented).astype(np.float64), 0.0)
 
 

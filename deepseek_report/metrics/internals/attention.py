@@ -146,9 +146,9 @@ def _summed(attention: Floats) -> _Sums:
     return _Sums(
         weights=attention.sum(axis=0),
         even=(seen / np.maximum(most, 1)[..., None]).sum(axis=0),
-        queries=present.sum(axis=0) * 1.0,
+        queries=present.sum(axis=0).astype(np.float64),
         entropy=entropy.sum(axis=(1, 2)),
-        counts=choosing.sum(axis=(1, 2)) * 1.0,
+        counts=choosing.sum(axis=(1, 2)).astype(np.float64),
     )
 
 

@@ -127,7 +127,7 @@ def _levels(feature: Feature, column: Floats) -> Ints:
     present = np.isfinite(column)
     distinct, place = np.unique(column[present], return_inverse=True)
     counts = np.bincount(place, minlength=len(distinct))
-    middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
+    middle = (np.cumsum(counts) - counts / 2) / max(int(counts.sum()), 1)
     levels = np.full(len(column), -1)
     levels[present] = np.minimum((middle[place] * len(VALUE)).astype(int), len(VALUE) - 1)
     return levels
