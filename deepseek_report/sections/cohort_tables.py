@@ -15,7 +15,11 @@ def cohorts(draft: Draft) -> dict[str, Any]:
     """The table of the cohorts, and the largest attributions in each by the leading method."""
     results = draft.results
     leader = leading_explainer(results)
-    drivers = [row for row in rows(results, _METRIC, "drivers") if row["explainer"] == leader]
+    drivers = [
+        {**row, "cohort": row["cohort"] if row["origin"] == "declared" else ""}  # told once, above
+        for row in rows(results, _METRIC, "drivers")
+        if row["explainer"] == leader
+    ]
     return {
         "table": draft.metric_table(
             _METRIC, "cohorts", _worded(draft, rows(results, _METRIC, "cohorts"))
