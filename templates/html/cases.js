@@ -385,7 +385,7 @@
     };
 
     browser.append(
-      block("div", { class: "case-filters", role: "group", "aria-label": phrase("filters") }, filters.map(({ label }) => label), block("label", {}, block("span", {}, phrase(data.cases.some((one) => one.glance?.text) ? "find_words" : "find")), find)),
+      block("div", { class: "case-filters", role: "group", "aria-label": phrase("filters") }, filters.map(({ label }) => label), block("label", {}, block("span", {}, data.cases.some((one) => one.glance?.text) ? phrase("find_words") : phrase("find")), find)),
       count, block("div", { class: "case-columns" }, box, article));
     list(true);
     document.documentElement.classList.add("with-cases");

@@ -28,6 +28,7 @@ from deepseek_report.artifacts.storage.files import (
 from deepseek_report.runner.execution import computing, open_plan
 from deepseek_report.runner.execution import execute as module
 from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.launchers.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store, copy_tree, folders, hash_folder, replace_folder
 
@@ -148,6 +149,7 @@ def run(place: Path) -> None:
         multiple={},
         single=single,
         is_given=False,
+        launcher=LocalLauncher(),
         privacy=SimpleNamespace(is_full=True),
     )
     execution = module.execute(experiment, STAGES, store, "cpu", NoReporter())  # type: ignore[arg-type]

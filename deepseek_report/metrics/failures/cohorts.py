@@ -114,7 +114,7 @@ class Cohorts(ModelMetric):
                 raise ValueError(f"cohort `{name}`: {error}") from None
 
     def measure(self, context: MeasureContext) -> Measurement:
-        cohorts, p = self._cohorts(context), context.predictions
+        cohorts = self._cohorts(context)
         if len(cohorts) == 1:
             raise NotApplicableError(message("refusals.no_cohorts"))
         corrected = iter(holm([c.p_value for c in cohorts if c.origin == "declared"]))
@@ -137,7 +137,7 @@ class Cohorts(ModelMetric):
                 "cohorts": pd.DataFrame(rows),
                 "drivers": pd.DataFrame(drivers, columns=list(self.tables["drivers"].keys)),
             },
-            notes=_notes({cohort.origin for cohort in cohorts}, len(p)),
+            notes=_notes({cohort.origin for cohort in cohorts}),
         )
 
     def _cohorts(self, context: MeasureContext) -> list[_Cohort]:
@@ -228,6 +228,6 @@ def _mean(name: str, values: Floats, ends: str | None = None) -> dict[str, objec
     return {name: float(mean), f"{prefix}low": float(low), f"{prefix}high": float(high)}
 
 
-def _notes(origins: set[Origin], n: int) -> tuple[Text, ...]:
+def _notes(origins: set[Origin]) -> tuple[Text, ...]:
     none_found = [name for name in ("worst", "best") if name not in origins]
-    return (message("notes.cohorts.method", n=n, none_found=none_found),)
+    return (message("notes.cohorts.method", none_found=none_found),)

@@ -7,7 +7,9 @@ Types say nothing about that, so the numbers are looked at before anything is pr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -66,9 +68,9 @@ def _inside(part: Any) -> Iterator[Any]:
         yield from part.values()
     elif isinstance(part, (list, tuple, set, frozenset)):
         yield from part
-    if type(part).__module__ == "functools":
+    if isinstance(part, functools.partial):
         yield from (part.func, part.args, part.keywords)
-    if not isinstance(part, type):
+    if not isinstance(part, (type, ModuleType)):
         yield from getattr(part, "__dict__", {}).values()
 
 
@@ -165,4 +167,5 @@ _CHECKS = {
     "sklearn.KDTree": _neighbours,
     "sklearn.BallTree": _neighbours,
     "scipy.BSpline": _spline,
+    "scipy._BSpline": _spline,
 }

@@ -31,6 +31,7 @@ _HELPERS = frozenset(
         "numpy.dtype",
         "numpy.number",
         "scipy.interpolate._bsplines.BSpline",
+        "scipy.interpolate._bsplines._BSpline",  # what it holds from scipy 1.18 on
         "sklearn._loss.loss.HalfTweedieLoss",
         "sklearn._loss.loss.HalfTweedieLossIdentity",
         "sklearn.calibration._CalibratedClassifier",
