@@ -23,6 +23,8 @@ from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
 
 LANGUAGE = "xx"
 OPEN, CLOSE = "⟦", "⟧"
+#: Between two sentences of a text, of which one may be shown without the other.
+_SENTENCES = re.compile(r"(?<=[a-z)”%][.!?]) (?=[A-Z“])")
 #: Groups of patterns that `str.format` fills.
 _PATTERNS = frozenset({"numbers", "composed"})
 #: Groups of a catalog that hold no texts.
@@ -88,12 +90,13 @@ def mark_template(text: str) -> str:
 
 
 def _mark(text: str) -> str:
-    """The text with marks around what is not blank at its ends; without words as it is."""
+    """The text with marks around each sentence of it; without words as it is."""
     if not _WORD.search(text):
         return text
     body = text.strip()
     start = text.index(body)
-    return f"{text[:start]}{OPEN}{body}{CLOSE}{text[start + len(body) :]}"
+    marked = _SENTENCES.sub(f"{CLOSE} {OPEN}", body)
+    return f"{text[:start]}{OPEN}{marked}{CLOSE}{text[start + len(body) :]}"
 
 
 def _marked_literal(literal: str) -> str:

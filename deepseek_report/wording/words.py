@@ -32,8 +32,10 @@ Compiled = dict[Hashable, CodeType]
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
-#: Between a sentence and the next one.
-_SENTENCES = re.compile(r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[。！？])")
+#: Between a sentence and the next one, also of the language of marks (`wording.pseudo`).
+_SENTENCES = re.compile(
+    r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[a-z)”%][.!?]⟧) (?=⟦?[A-Z“0-9])|(?<=[。！？])"
+)
 
 #: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
 #: beside that of the kind.

@@ -22,7 +22,7 @@ from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.tasks import task_of
 
-#: Columns of a wide table that are tried, besides those that a person can change.
+#: Columns of a wide table that are tried, and of those that a person can change.
 _MOST_TRIED = 24
 #: The points of a number lie between these quantiles of the training part.
 _ENDS = (0.01, 0.99)
@@ -68,8 +68,10 @@ class WhatIf(ModelMetric):
         schema, train = context.dataset.schema, context.dataset.train
         questions = _Questions(context.classifier, schema.target)
         movable = np.array([feature.can_move for feature in schema.features])
-        telling = task_of(schema.target).telling(train.inputs, train.labels, _MOST_TRIED)
-        tried = np.union1d(np.flatnonzero(movable), telling)
+        everything = np.arange(len(schema.features))
+        tried = np.union1d(
+            _most_telling(everything[movable], context), _most_telling(everything, context)
+        )
         points = _padded(
             [set_points(schema.features[j], train.inputs[:, j], self.points) for j in tried]
         )
@@ -93,6 +95,14 @@ class WhatIf(ModelMetric):
             model_rows=questions.rows,
             adds_up="shape_functions" in context.classifier.capabilities,
         )
+
+
+def _most_telling(columns: Ints, context: MeasureContext) -> Ints:
+    """At most `_MOST_TRIED` of the columns, those that tell most about the target."""
+    if len(columns) <= _MOST_TRIED:
+        return columns
+    train, task = context.dataset.train, task_of(context.dataset.schema.target)
+    return columns[task.telling(train.inputs[:, columns], train.labels, _MOST_TRIED)]
 
 
 class _Questions:

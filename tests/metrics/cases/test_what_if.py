@@ -128,3 +128,30 @@ def test_answers_survive_being_stored(tmp_path: Any) -> None:
 
 def test_the_context_is_the_usual_one() -> None:
     assert WhatIf.reads <= set(MeasureContext.__dataclass_fields__)
+
+
+def test_of_many_features_that_can_change_those_are_tried_that_tell_most() -> None:
+    features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(200, 300))
+
+    def split(rows: slice) -> Split:
+        chosen = inputs[rows]
+        return Split(chosen, (chosen[:, 299] > 0).astype(np.int64), np.arange(len(chosen)), {})
+
+    class Last(Product):
+        def probabilities(self, rows: Any) -> Any:
+            self.calls += len(rows)
+            share = 1 / (1 + np.exp(-rows[:, 299]))
+            return np.column_stack([1 - share, share])
+
+    model = Last(TWO)
+    model.schema = Schema(features, TWO)
+    parts = (split(slice(0, 150)), split(slice(150, 170)), split(slice(170, 200)))
+    cases = Cases(np.arange(5, 15), {"nearest_threshold": 3})
+    context: Any = SimpleNamespace(
+        dataset=Dataset(model.schema, *parts, {}), cases=cases, classifier=model
+    )
+    answers = WhatIfAnswers.from_arrays(WhatIf().measure(context).arrays)
+    assert answers.columns[0] == 299
+    assert model.calls < 500
