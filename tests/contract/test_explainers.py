@@ -11,6 +11,7 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.compose import compose
@@ -25,7 +26,9 @@ INSTANCES = 5
 @pytest.fixture(scope="module")
 def parts(small_run: Any) -> tuple[Any, Any, Dataset]:
     experiment = validate(compose(small_run.overrides(Path("unused"))))
-    data, training = (next((small_run.store / stage).iterdir()) for stage in ("data", "training"))
+    stages = load_json(small_run.folder / "run.json")["stages"]
+    keys = {stage["id"]: stage["key"] for stage in stages}
+    data, training = (small_run.store / name / keys[name][:32] for name in ("data", "training"))
     dataset = Dataset.load(data)
     model = experiment.single["model"]
     classifier = load_classifier(model, dataset.schema, dataset.train, training)
