@@ -78,7 +78,7 @@ def test_small_cohorts_are_not_compared(toy: Callable[..., MeasureContext]) -> N
 
 
 def test_every_wrong_cohort_is_named_at_once(toy: Callable[..., MeasureContext]) -> None:
-    wrong = Cohorts(declared={"a": "amont > 1", "b": "colour == purple", "c": "amount > 1"})
+    wrong = Cohorts(declared={"a": "amounts > 1", "b": "colour == purple", "c": "amount > 1"})
     with pytest.raises(DataError) as error:
         wrong.measure(toy(2))
     assert "cohort `a`" in str(error.value)
