@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from deepseek_report.cli.dispatch import run
-from deepseek_report.store import Store
 from tests.real_runs import small_results
 
 
@@ -76,17 +75,10 @@ def test_without_its_store_the_command_says_what_is_missing(
 
 
 def test_another_model_under_the_same_key_is_refused(
-    small_run: Any, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_run: Any, rows: Path, store_of_another_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = tmp_path / "store"
-    for stage in ("data", "training"):
-        shutil.copytree(small_run.store / stage, store / stage)
-    plan = json.loads((small_run.folder / "run.json").read_text("utf-8"))["plan"]
-    weights = Store(store).folder("training", plan["training"]) / "weights.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(bytes(content))
-    arguments = ["explain-case", str(small_run.folder), "--row", str(rows), "--store", str(store)]
+    store = str(store_of_another_model)
+    arguments = ["explain-case", str(small_run.folder), "--row", str(rows), "--store", store]
     assert run(arguments) == 1
     assert "this is not the model that the run was made from" in capsys.readouterr().err
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,20 +130,16 @@ def test_a_stream_that_is_stopped_scores_the_batch_that_it_has_begun(
 
 
 def test_another_model_than_the_runs_is_refused(
-    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_run: SmallRun,
+    store_of_another_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from deepseek_report.store import Store
-
-    store = tmp_path / "store"
-    for stage in ("data", "training"):
-        shutil.copytree(small_run.store / stage, store / stage)
-    plan = json.loads((small_run.folder / "run.json").read_text("utf-8"))["plan"]
-    weights = Store(store).folder("training", plan["training"]) / "weights.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(bytes(content))
     arguments = ["score-stream", str(small_run.folder), "--replay", "--once"]
-    assert run([*arguments, "--store", str(store), "--board", str(tmp_path / "b")]) == 1
+    assert (
+        run([*arguments, "--store", str(store_of_another_model), "--board", str(tmp_path / "b")])
+        == 1
+    )
     assert "this is not the model that the run was made from" in capsys.readouterr().err
 
 

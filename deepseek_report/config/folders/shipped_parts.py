@@ -33,8 +33,8 @@ def _choices(group: str, names: list[str], folder: Path, own: bool) -> Iterator[
         yield from names
         return
     files = [folder / group / f"{name}.yaml" for name in names]
-    states = [(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
-    yield _stored(group, tuple(states))
+    states = [(file, file.stat()) for file in files]
+    yield _stored(group, tuple((file, at.st_mtime_ns, at.st_size) for file, at in states))
 
 
 @lru_cache(maxsize=256)

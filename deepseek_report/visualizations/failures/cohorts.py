@@ -23,7 +23,8 @@ from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.row_panels import RowPanels
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import LIGHT, NARROW, SERIES, WIDTH
+from deepseek_report.visualizations.drawing.views import picture_of
+from deepseek_report.visualizations.style import LIGHT, SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,16 +51,7 @@ class CohortsPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        return [
-            Picture(
-                name="cohorts",
-                svg=view.drawn(WIDTH),
-                narrow=view.drawn(NARROW),
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption("cohorts.how_to_read"),
-            )
-        ]
+        return [picture_of(view, "cohorts", caption("cohorts.how_to_read"))]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.row_panels import RowPanels
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import LIGHT, NARROW, SERIES, WIDTH
+from deepseek_report.visualizations.drawing.views import picture_of
+from deepseek_report.visualizations.style import LIGHT, SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,14 +48,7 @@ class PerformanceByPeriod(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
         return [
-            Picture(
-                name="performance_by_period",
-                svg=view.drawn(WIDTH),
-                narrow=view.drawn(NARROW),
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption("performance_by_period.how_to_read"),
-            )
+            picture_of(view, "performance_by_period", caption("performance_by_period.how_to_read"))
         ]
 
 

@@ -17,7 +17,8 @@ from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import extent, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import HEAT, LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.drawing.views import picture_of
+from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -48,16 +49,7 @@ class ConfusionMatrixPicture(PicturePart):
         matrix = required(results, "confusion_matrix", "matrix")
         rates = required(results, "confusion_matrix", "classes")
         view = _View.of(matrix, rates, words_of(results))
-        return [
-            Picture(
-                name="confusion_matrix",
-                svg=view.drawn(WIDTH),
-                narrow=view.drawn(NARROW),
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption("confusion_matrix.how_to_read"),
-            )
-        ]
+        return [picture_of(view, "confusion_matrix", caption("confusion_matrix.how_to_read"))]
 
 
 @dataclass(frozen=True)
