@@ -207,8 +207,8 @@ def test_what_several_rows_all_lack_is_told_once() -> None:
         return {"id": name, "lacking": list(lacking), "pressing": bool(lacking), "mark": ""}
 
     rows = [row("a", "sector"), row("b", "sector", "log"), row("c")]
-    told = tables.pressing_rows(rows)
-    assert told["all_lack"] == ["sector"]
-    assert told["n_pressing"] == 2
-    assert [(each["id"], each["lacking"]) for each in told["pressing"]] == [("b", ["log"])]
+    cells = tables.pressing_rows(rows)
+    assert cells["all_lack"] == ["sector"]
+    assert cells["n_pressing"] == 2
+    assert [(each["id"], each["lacking"]) for each in cells["pressing"]] == [("b", ["log"])]
     assert tables.pressing_rows([row("b", "sector", "log")])["all_lack"] == []
