@@ -20,8 +20,10 @@ def worlds(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_every_form_of_leak_is_found_in_its_columns(worlds: ModuleType) -> None:
-    told = {form: worlds.leak_trial(form, MIDDLE, worlds.N, 3) for form in worlds.LEAKS}
-    assert {form: outcome.is_named for form, outcome in told.items()} == dict.fromkeys(told, True)
+    missed = [
+        form for form in worlds.LEAKS if not worlds.leak_trial(form, MIDDLE, worlds.N, 3).is_named
+    ]
+    assert missed == []
 
 
 @pytest.mark.parametrize("word", ["zebra", "@mona"])
