@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
@@ -89,7 +89,7 @@ def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) 
         for row in _rates(schema, label, name, p, p.decisions == good)
     ]
     tables = {"rates": pd.DataFrame(rates)} if rates else {}
-    notes: list[Text] = []
+    notes: list[Text] = [_largest_gaps(tables["rates"])] if rates else []
     if study.same_rows:
         changes = [
             row
@@ -174,6 +174,22 @@ def _rates(
         }
         for k, (level, _) in enumerate(levels)
     ]
+
+
+def _largest_gaps(rates: pd.DataFrame) -> Message:
+    """The runs whose largest gap between two groups of people is the smallest and the largest."""
+    gaps = rates.loc[rates.groupby("run", sort=False)["gap"].idxmin()]
+    least, most = (
+        _gap_of(gaps.loc[place]) for place in (gaps["gap"].idxmax(), gaps["gap"].idxmin())
+    )
+    return message("comparison.largest_gaps", least=least, most=most)
+
+
+def _gap_of(row: pd.Series) -> dict[str, Any]:
+    """How much lower the rate of a group is, in points, with its interval."""
+    names = {key: str(row[key]) for key in ("run", "attribute", "level", "highest")}
+    ends = {"gap": "gap", "low": "gap_high", "high": "gap_low"}
+    return names | {name: -100 * float(row[key]) for name, key in ends.items()}
 
 
 def _changes(

@@ -104,6 +104,12 @@ class Reproduction:
         return "within" if self.files else "same"
 
     @property
+    def has_moved(self) -> bool:
+        """Whether a score or an attribution is not what it was."""
+        moved = (*self.scores, *self.explanations)
+        return any(each.verdict != "same" for each in moved) or bool(self.failed)
+
+    @property
     def exit_code(self) -> int:
         """0: the same. 1: all that moved is within its interval. 3: something is not."""
         return {"same": 0, "within": 1}.get(self.verdict, 3)
@@ -294,9 +300,9 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
     if before["digests"]["data"] != after["digests"]["data"]:
         pair = (run["digests"]["data"][:12] for run in (before, after))
         yield Difference("data", "digest", *pair)
-    yield from _code(before, after)
     yield from _versions(before, after["versions"])
     yield from _machine(before, after["environment"])
+    yield from _code(before, after)
 
 
 def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
@@ -307,9 +313,8 @@ def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Diffe
     if changed:
         more = len(changed) - _SHOWN
         shown = ", ".join(changed[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        yield Difference(
-            "code", "stages by other code, libraries or inputs", shown, f"of {len(names)}"
-        )
+        count = f"{len(changed)} of {len(names)}: {shown}"
+        yield Difference("code", "stages made by other code, libraries or inputs", "", count)
 
 
 def _versions(before: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[Difference]:
