@@ -93,9 +93,9 @@ def promises(study: Study, labels: Sequence[str]) -> Measurement:
     ]
     if not rows:
         return Measurement(notes=(message("comparison.no_promises"),))
-    notes = [_kept_by(kept, labels)]
-    if any(set(verdicts) != set(known) for verdicts in kept):
-        notes.append(message("comparison.other_promises"))
+    same = all(set(verdicts) == set(known) for verdicts in kept)
+    notes = [] if same else [message("comparison.other_promises")]
+    notes.append(_kept_by(kept, labels))
     table = pd.DataFrame(rows).astype(dict.fromkeys(("value", "low", "high"), float))
     empty = [key for key in _ABOUT if (table[key] == "").all()]
     table = table[[key for key in PROMISES.keys if key not in empty]]
