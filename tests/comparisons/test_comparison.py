@@ -135,25 +135,27 @@ def test_decisions_are_told_of_the_pair_that_differs_most_with_how_sure_their_di
     p = run.predictions
     same = predicting(named(run, "b", dropout=0.2), p.scores)
     all_declined = predicting(named(run, "c", dropout=0.3), np.full(len(p), 0.999))
-    text = said(Study((run, same, all_declined)), "decisions")
+    text = concluded(Study((run, same, all_declined)), "decisions")
     assert text.startswith("Of 3 pairs of fitted models, decisions differ most between ")
     assert "dropout 0.3" in text
     assert "more in one direction than chance explains (p < 0.001, corrected for " in text
-    assert said(Study((run, same)), "decisions").startswith("No decision differs in the one pair")
+    assert concluded(Study((run, same)), "decisions").startswith(
+        "No decision differs in the one pair"
+    )
 
 
 def test_a_method_that_another_beats_in_everything_is_told(run: Results) -> None:
     p = run.predictions
     worse = predicting(named(run, "b", dropout=0.2), 1 - p.scores)
     whole = compare(Study((run, worse))).measurements["compared_price"].tables["prices"]
-    text = said(Study((run, worse)), "not_beaten")
+    text = concluded(Study((run, worse)), "not_beaten")
     assert text.startswith("Against every other method, ")
     assert text.endswith("Chance is not taken into account here.")
     for method, not_beaten in zip(whole["method"], whole["not_beaten"], strict=True):
         assert (f"{method} has not" in text) != not_beaten
 
 
-def said(study: Study, conclusion: str) -> str:
+def concluded(study: Study, conclusion: str) -> str:
     (text,) = (
         text
         for text in compare(study).conclusions

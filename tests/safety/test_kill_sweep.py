@@ -72,14 +72,14 @@ class Launched:
 
 def leaves(sweep: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The processes of a command that have none themselves, without that which clears up."""
-    found = []
+    leaf_processes = []
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(sweep.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 tracks = any("resource_tracker" in word for word in process.cmdline())
                 if not tracks and not process.children():
-                    found.append(process)
-    return found
+                    leaf_processes.append(process)
+    return leaf_processes
 
 
 def of_ray(sweep: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -150,15 +150,17 @@ def disturb(
     killed: list[Victim] = []
     sweep = start(launched.command(place))
     try:
-        lost_one = False
+        lost_a_worker = False
         for moment in moments:
             if not wait_for(moment, place, sweep):
                 break
-            victim = dice.choice(("command", "all") if lost_one else ("command", "all", "worker"))
+            victim = dice.choice(
+                ("command", "all") if lost_a_worker else ("command", "all", "worker")
+            )
             launched.kill(victim, sweep, dice)
             killed.append(victim)
-            lost_one = victim == "worker"
-            if not lost_one:
+            lost_a_worker = victim == "worker"
+            if not lost_a_worker:
                 sweep.wait()
                 sweep = start(launched.command(place))
         assert sweep.wait(timeout=_PATIENCE) == 0, killed
