@@ -55,6 +55,12 @@ def driver() -> Iterator[Any]:
     browser.quit()
 
 
+_WHEN_LOADED = """
+const done = arguments[arguments.length - 1];
+if (document.readyState === 'complete') done(); else addEventListener('load', () => done());
+"""
+
+
 class Page:
     """The report as a reader has it: at some width, light or dark, on screen or on paper."""
 
@@ -72,6 +78,8 @@ class Page:
             "Emulation.setEmulatedMedia", {"media": media, "features": [feature]}
         )
         self.driver.get(self.url)
+        # chromedriver now and then returns from `get` while a large file is still parsed
+        self.driver.execute_async_script(_WHEN_LOADED)
         return self
 
     def run(self, script: str, *arguments: Any) -> Any:
