@@ -94,20 +94,22 @@ class Reproduction:
     @property
     def verdict(self) -> Verdict:
         """The gravest of all: what cannot be judged is not within anything."""
-        verdicts: set[Verdict] = {score.verdict for score in self.scores}
-        verdicts |= {explanation.verdict for explanation in self.explanations}
         if self.failed:
             return "outside"
         for verdict in ("outside", "not judged", "within"):
-            if verdict in verdicts:
+            if verdict in self._verdicts:
                 return verdict
         return "within" if self.files else "same"
 
     @property
+    def _verdicts(self) -> set[Verdict]:
+        scores: set[Verdict] = {score.verdict for score in self.scores}
+        return scores | {explanation.verdict for explanation in self.explanations}
+
+    @property
     def has_moved(self) -> bool:
         """Whether a score or an attribution is not what it was."""
-        moved = (*self.scores, *self.explanations)
-        return any(each.verdict != "same" for each in moved) or bool(self.failed)
+        return bool(self.failed or self._verdicts - {"same"})
 
     @property
     def exit_code(self) -> int:
