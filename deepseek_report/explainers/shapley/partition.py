@@ -101,8 +101,11 @@ def _by_correlation(part: Ints, columns: Floats) -> Ints:
     Reference: Boley 1998, doi:10.1023/A:1009740529316.
     """
     inside = columns[:, part]
-    _, vectors = np.linalg.eigh(inside @ inside.T)
-    pivot = int(np.abs(vectors[:, -1] @ inside).argmax())
+    if len(part) < len(inside):  # the loadings of the columns are in proportion to their products
+        loadings = np.linalg.eigh(inside.T @ inside)[1][:, -1]
+    else:
+        loadings = np.linalg.eigh(inside @ inside.T)[1][:, -1] @ inside
+    pivot = int(np.abs(loadings).argmax())
     correlation = np.abs(inside[:, pivot] @ inside)
     return part[np.argsort(-np.round(correlation, 9), kind="stable")]
 

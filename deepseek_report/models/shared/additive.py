@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.models.shared.module_classifier import BATCH, VALUES, TorchClassifier
 
 Codes = NDArray[np.int8]
@@ -44,6 +47,25 @@ class AdditiveClassifier(TorchClassifier):
             added = added + (which == k).to(term.dtype) @ (term - terms[0])
         logits: Tensor = self.module.view(self.module.outputs_from(added))
         return logits
+
+    def mixing(self, row: Floats, reference: Floats, owners: Ints) -> Callable[[Bools], Floats]:
+        """See `AnswersMixtures`: the terms of both rows, summed for each player."""
+        with torch.inference_mode():
+            two = torch.as_tensor(np.stack([reference, row]), dtype=torch.float32)
+            terms = self.module.terms(two.to(self.device))
+            gains = terms.new_zeros(int(owners.max()) + 1, terms.shape[2])
+            gains.index_add_(0, torch.as_tensor(owners, device=self.device), terms[1] - terms[0])
+            nothing = terms[0].sum(dim=0)
+
+        def answer(kept: Bools) -> Floats:
+            self.calls += len(kept)
+            with torch.inference_mode():
+                which = torch.as_tensor(kept, dtype=torch.float32, device=self.device)
+                outputs = self.module.outputs_from(nothing + which @ gains)
+                logits = self.module.view(outputs).double().cpu().numpy()
+            return self.probabilities_of(logits)
+
+        return answer
 
 
 def few_values(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], Codes] | None:
