@@ -72,26 +72,27 @@ class TreeClassifier(Protocol):
 
 @runtime_checkable
 class AnswersMixtures(Protocol):
-    """The optional part of a Classifier that answers for mixtures of two rows with less work than
-    for as many rows.
-    """
+    """The optional part of a Classifier that answers for mixtures of two rows with little work."""
 
     def mixing(
-        self, row: NDArray[np.float64], reference: NDArray[np.float64], owners: NDArray[np.int64]
-    ) -> Callable[[NDArray[np.bool_]], NDArray[np.float64]]:
+        self, row: NDArray[np.float64], references: NDArray[np.float64], owners: NDArray[np.int64]
+    ) -> Callable[[NDArray[np.bool_], NDArray[np.int64]], NDArray[np.float64]]:
         """What answers for the row of which some players keep their columns.
 
         Parameters
         ----------
-        row, reference : array
+        row : array
             (column,) in original units.
+        references : array
+            (reference, column).
         owners : array
             (column,) the player that it belongs to.
 
         Returns
         -------
-        A function of kept (mixture, player) that gives `probabilities` (mixture, class) of the
-        rows whose columns are the row's where their player is kept, else the reference's.
+        A function of kept (mixture, player) and of which reference (mixture,) that gives
+        `probabilities` (mixture, class) of the rows whose columns are the row's where their player
+        is kept, else those of the reference.
         """
 
 

@@ -7,6 +7,7 @@ that order, and is cut in two at its middle. Players that belong together stand 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +56,8 @@ def halved(count: int, sort: Sorter) -> Ints:
     return np.concatenate(done)
 
 
-def middle_of(start: int, stop: int) -> int:
-    """Where the interval from `start` to `stop` is cut."""
+def middle_of(start: Any, stop: Any) -> Any:
+    """Where the interval from `start` to `stop` is cut; integers, or arrays of them."""
     return (start + stop + 1) // 2
 
 

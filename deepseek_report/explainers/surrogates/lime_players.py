@@ -13,10 +13,10 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import Coalitions
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.shapley.partition import groups_of, partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
-from deepseek_report.explainers.shared.coalitions import Coalitions
 from deepseek_report.explainers.surrogates.lime_surrogate import (
     DrawnNeighbours,
     Neighbourhoods,
@@ -67,17 +67,16 @@ class PlayerNeighbourhoods(Neighbourhoods):
 
     def asked(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
         """Models that answer mixtures of two rows are not asked about whole rows."""
-        context = self.context
-        if not isinstance(context.classifier, AnswersMixtures):
+        context, model = self.context, self.context.classifier
+        if not isinstance(model, AnswersMixtures):
             return super().asked(part, num_samples)
         same = self._same(part, num_samples)
         pairs = zip(same, context.inputs[part], self.references[part], strict=True)
-        only = np.zeros(num_samples, dtype=np.int64)
         answers = [
-            Coalitions(context, row, self.owners, reference[None]).outputs(kept, only)
+            Coalitions(model, row, self.owners, reference[None]).probabilities(kept)
             for kept, row, reference in pairs
         ]
-        return same, np.stack(answers)
+        return same, np.stack(answers)[..., context.target]
 
     def _same(self, part: slice, num_samples: int) -> Bools:
         """(instance, neighbour, player) what is kept; all of the first neighbour."""

@@ -173,25 +173,25 @@ class FeatureEffects(ModelMetric):
 class Partners:
     """Which other feature each one goes with most: both have an order.
 
-    labels : (feature,) what people call them.
-    correlations : (feature, feature) Spearman's ρ over the training part; 0 on the diagonal and
-        where one of the two has no order.
+    labels : (feature,) what people call them. rows : (row, feature) of the training part.
+    ordered : (feature,) whether its values have an order.
     """
 
     labels: Sequence[str]
-    correlations: Floats
+    rows: Floats
+    ordered: Bools
 
     @classmethod
     def of(cls, schema: Schema, rows: Floats) -> Partners:
         ordered = np.array([feature.kind != "categorical" for feature in schema.features])
-        rho = spearman(rows) * np.outer(ordered, ordered)
-        np.fill_diagonal(rho, 0.0)
-        return cls(schema.labels, rho)
+        return cls(schema.labels, rows, ordered)
 
     def of_column(self, column: int, least: float) -> tuple[str, float] | None:
-        """The strongest partner and ρ; None where none reaches `least` in size."""
-        partner = int(np.abs(self.correlations[column]).argmax())
-        rho = float(self.correlations[column, partner])
+        """The strongest partner and Spearman's ρ; None where none reaches `least` in size."""
+        correlations = spearman(self.rows, [column])[0] * self.ordered * self.ordered[column]
+        correlations[column] = 0.0
+        partner = int(np.abs(correlations).argmax())
+        rho = float(correlations[partner])
         return (self.labels[partner], rho) if abs(rho) >= least else None
 
 

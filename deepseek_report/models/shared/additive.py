@@ -48,21 +48,27 @@ class AdditiveClassifier(TorchClassifier):
         logits: Tensor = self.module.view(self.module.outputs_from(added))
         return logits
 
-    def mixing(self, row: Floats, reference: Floats, owners: Ints) -> Callable[[Bools], Floats]:
-        """See `AnswersMixtures`: the terms of both rows, summed for each player."""
+    def mixing(
+        self, row: Floats, references: Floats, owners: Ints
+    ) -> Callable[[Bools, Ints], Floats]:
+        """See `AnswersMixtures`: the terms of the rows, summed for each player."""
         with torch.inference_mode():
-            two = torch.as_tensor(np.stack([reference, row]), dtype=torch.float32)
-            terms = self.module.terms(two.to(self.device))
-            gains = terms.new_zeros(int(owners.max()) + 1, terms.shape[2])
-            gains.index_add_(0, torch.as_tensor(owners, device=self.device), terms[1] - terms[0])
-            nothing = terms[0].sum(dim=0)
+            rows = torch.as_tensor(np.vstack([row, references]), dtype=torch.float32)
+            terms = self.module.terms(rows.to(self.device))
+            nothing, more = terms[1:].sum(dim=1), terms[:1] - terms[1:]
+            players = torch.as_tensor(owners, device=self.device)
+            gains = more.new_zeros(len(more), int(owners.max()) + 1, more.shape[2])
+            gains.index_add_(1, players, more)
 
-        def answer(kept: Bools) -> Floats:
+        def answer(kept: Bools, which: Ints) -> Floats:
             self.calls += len(kept)
+            logits = np.empty((len(kept), len(self.schema.target.classes)))
             with torch.inference_mode():
-                which = torch.as_tensor(kept, dtype=torch.float32, device=self.device)
-                outputs = self.module.outputs_from(nothing + which @ gains)
-                logits = self.module.view(outputs).double().cpu().numpy()
+                for reference, (base, gain) in enumerate(zip(nothing, gains, strict=True)):
+                    asked = which == reference
+                    there = torch.as_tensor(kept[asked], dtype=base.dtype, device=self.device)
+                    outputs = self.module.outputs_from(base + there @ gain)
+                    logits[asked] = self.module.view(outputs).cpu().numpy()
             return self.probabilities_of(logits)
 
         return answer

@@ -10,6 +10,7 @@ import torch
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds.coalitions import Coalitions
 from deepseek_report.models.perceptron import mlp
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.self_explaining.nam import NAM
@@ -124,3 +125,18 @@ def test_very_many_numeric_features_share_their_bins() -> None:
         part = Split(rows, np.arange(40) % 2, np.arange(40))
         module = MLP(hidden=(2,)).build(Schema(features, Target("y", "Y", ("a", "b"))), part, 1)
         assert len(module.unit_features) == columns * (bins + 1)
+
+
+@MODELS
+def test_mixtures_with_several_references_get_the_probabilities_of_whole_rows(
+    schema, train, plugin
+) -> None:
+    ours, plain = classifiers(schema, train, plugin)
+    rng = np.random.default_rng(1)
+    owners = np.arange(train.inputs.shape[1]) // 2
+    kept, which = rng.random((40, owners[-1] + 1)) < 0.5, rng.integers(0, 3, 40)
+    row, references = train.inputs[0], train.inputs[1:4]
+    rows = np.where(kept[:, owners], row, references[which])
+    answers = Coalitions(ours, row, owners, references).probabilities(kept, which)
+    np.testing.assert_allclose(answers, plain.probabilities(rows), rtol=1e-5, atol=1e-5)
+    assert ours.calls == 40
