@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -136,9 +136,10 @@ class FeatureEffects(ModelMetric):
         def output(rows: Floats) -> Floats:
             return np.asarray(context.classifier.probabilities(rows)[:, target])
 
-        partners = Partners.of(schema, train)
+        strongest = _strongest(context)[: self.most].tolist()
+        partners = Partners.of(schema, train, strongest)
         parts = []
-        for column in _strongest(context)[: self.most]:
+        for column in strongest:
             feature, own = schema.features[column], train[:, column]
             moved = _Moved.of(feature, column, own, sample, self.bins)
             partner = partners.of_column(column, self.correlated)
@@ -173,25 +174,25 @@ class FeatureEffects(ModelMetric):
 class Partners:
     """Which other feature each one goes with most: both have an order.
 
-    labels : (feature,) what people call them. rows : (row, feature) of the training part.
-    ordered : (feature,) whether its values have an order.
+    labels : (feature,) what people call them.
+    correlations : {feature: (feature,)} Spearman's ρ over the training part; 0 with itself and
+        where one of the two has no order.
     """
 
     labels: Sequence[str]
-    rows: Floats
-    ordered: Bools
+    correlations: Mapping[int, Floats]
 
     @classmethod
-    def of(cls, schema: Schema, rows: Floats) -> Partners:
+    def of(cls, schema: Schema, rows: Floats, columns: Sequence[int]) -> Partners:
         ordered = np.array([feature.kind != "categorical" for feature in schema.features])
-        return cls(schema.labels, rows, ordered)
+        rho = spearman(rows, columns) * np.outer(ordered[columns], ordered)
+        rho[np.arange(len(columns)), columns] = 0.0
+        return cls(schema.labels, dict(zip(columns, rho, strict=True)))
 
     def of_column(self, column: int, least: float) -> tuple[str, float] | None:
-        """The strongest partner and Spearman's ρ; None where none reaches `least` in size."""
-        correlations = spearman(self.rows, [column])[0] * self.ordered * self.ordered[column]
-        correlations[column] = 0.0
-        partner = int(np.abs(correlations).argmax())
-        rho = float(correlations[partner])
+        """The strongest partner and ρ; None where none reaches `least` in size."""
+        partner = int(np.abs(self.correlations[column]).argmax())
+        rho = float(self.correlations[column][partner])
         return (self.labels[partner], rho) if abs(rho) >= least else None
 
 

@@ -111,9 +111,13 @@ def test_a_narrow_table_is_multiplied_row_by_row(schema, train, monkeypatch) -> 
 
 
 def test_values_and_codes_give_back_the_rows() -> None:
-    rows = np.array([[1, np.nan], [2, 5], [1, np.nan], [2, np.nan], [1, 5]], dtype=np.float32)
-    values, codes = few_values(rows)
-    np.testing.assert_array_equal(np.take_along_axis(values, codes.astype(int), axis=0), rows)
+    few = [[7, 1, np.nan], [7, 2, 5], [7, 1, np.nan], [7, 2, np.nan], [7, 1, 5]]
+    rows = np.array(few, dtype=np.float32)
+    values, varied, codes = few_values(rows)
+    whole = np.tile(rows[0], (len(rows), 1))
+    whole[:, varied] = np.take_along_axis(values[:, varied], codes.astype(int), axis=0)
+    np.testing.assert_array_equal(whole, rows)
+    np.testing.assert_array_equal(varied, [1, 2])
     assert len(values) == 2
     assert few_values(np.arange(40, dtype=np.float32).reshape(20, 2)) is None
 
