@@ -1,10 +1,11 @@
 """How often the conclusions of the report are wrong in worlds whose truth is known.
 
     python benchmarks/conclusions.py [PART …] [--share 1.0] [--jobs 1] [--first-seed 0]
+        [--page docs/conclusions.md]
 
 Each part is a module of `worlds/` with `tables(plan)`; `share` scales the number of repetitions.
-The tables are printed and written to docs/conclusions.md. A rule that was adjusted on some seeds is
-judged on others.
+The tables are printed and written to the page, each part to its block. A rule that was adjusted on
+some seeds is judged on others.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from performance_page import write_block
 from worlds.trials import Plan
 
 PARTS = (
-    *("groups", "cases", "explainers", "data", "failures", "advice", "numbers"),
-    *("interactions", "patterns", "streams", "studies", "whole"),
+    *("groups", "stand_ins", "cases", "explainers", "data", "failures", "advice"),
+    *("numbers", "interactions", "patterns", "streams", "studies", "whole"),
 )
 HEAD = """# How often the conclusions are wrong
 
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args()
     plan = Plan(options.share, options.jobs, options.first_seed)
     for part in options.parts:
@@ -41,7 +43,7 @@ def main() -> None:
         seeds = f"Seeds from {plan.first_seed} on."
         text = "\n\n".join([seeds, *(table.markdown() for table in tables)])
         print(text, flush=True)
-        write_block(PAGE, part, text, HEAD)
+        write_block(options.page, part, text, HEAD)
 
 
 if __name__ == "__main__":

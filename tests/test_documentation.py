@@ -63,3 +63,14 @@ def test_a_docstring_of_ours_becomes_what_sphinx_reads() -> None:
         "``n``",
         "   3.",
     ]
+
+
+def test_every_test_that_the_page_on_conclusions_names_exists() -> None:
+    page = (ROOT / "docs" / "conclusions.md").read_text("utf-8")
+    tests = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", page)
+    assert len(tests) > 40
+    assert [
+        f"{file}::{name}"
+        for file, name in tests
+        if f"def {name}(" not in (ROOT / file).read_text("utf-8")
+    ] == []

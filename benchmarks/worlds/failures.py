@@ -375,7 +375,8 @@ def coverage(repeats: int, plan: Plan) -> Table:
     return Table(
         "Intervals",
         f"How often the 95 % interval holds the truth, in {repeats} worlds of 1 000 cases, with "
-        f"{_RESAMPLES} draws where it is a bootstrap.",
+        f"{_RESAMPLES} draws where it is a bootstrap. A slice was found in a half and is told by "
+        "the other, or in all cases, with an interval that holds for all slices at once.",
         ("number", "coverage", "why more than 97 %"),
         rows,
     )

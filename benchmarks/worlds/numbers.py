@@ -12,14 +12,14 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.metrics.explanations.faithfulness import ratio_of_means
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
 from deepseek_report.statistics.classification_errors import cross_entropy
+from deepseek_report.statistics.gaps import largest_mean_gap
 from deepseek_report.statistics.intervals import mean_interval, wilson
 from deepseek_report.statistics.ranking import auc_influence, delong, paired_difference
 from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
 
-from .trials import Plan, Share, Table, repeat, share
+from .trials import Plan, Table, repeat, share
 
 _RESAMPLES = 500
 #: So many cases that what holds for them is the truth.
@@ -110,8 +110,8 @@ def log_loss_covered(n: int, seed: int) -> bool:
     return bool(low <= _log_loss() <= high)
 
 
-#: Cases of a part of the data or a group, of which mean errors are told.
-PARTS = (30, 100, 300)
+#: Cases of a part of the data or a group, of which mean errors are told, and of all of them.
+PARTS, WHOLE = (20, 30, 60, 100, 300), 1000
 #: How many explained cases a mean is taken over.
 EXPLAINED = (60, 200)
 #: Numbers of single cases between 0 and 1, as explanations are measured by; mean of each.
@@ -121,15 +121,27 @@ OF_CASES: Mapping[str, tuple[tuple[float, float], float]] = {
 }
 
 
-def mean_covered(noise: str, n: int, repeats: int, seed: int) -> tuple[Share, Share]:
-    """How often the interval of the mean error of n cases, and of the absolute one, holds it."""
-    drawn = NOISES[noise].draw(n * repeats, np.random.default_rng([seed, n])).reshape(n, repeats)
-    known = NOISES[noise].draw(_POPULATION, np.random.default_rng(10**6))
-    shares = []
-    for values, mean in ((drawn, 0.0), (np.abs(drawn), float(np.abs(known).mean()))):
-        _, low, high = mean_interval(values)
-        shares.append(Share(int(np.sum((low <= mean) & (mean <= high))), repeats))
-    return shares[0], shares[1]
+@cache
+def _mean_distance(noise: str) -> float:
+    """Mean absolute error where the mean error is 0."""
+    drawn = NOISES[noise].draw(_POPULATION, np.random.default_rng(10**6))
+    return float(np.abs(drawn).mean())
+
+
+def mean_covered(noise: str, n: int, seed: int) -> tuple[bool, bool, bool]:
+    """Whether the intervals of n of all cases hold the mean error and the absolute one, and that of
+    a gap in the absolute error its own, where the others have half the errors.
+    """
+    errors = NOISES[noise].draw(WHOLE, np.random.default_rng([seed, n]))
+    distance = _mean_distance(noise)
+    outcomes = []
+    for values, mean in ((errors, 0.0), (np.abs(errors), distance)):
+        _, low, high = mean_interval(values[:n], among=values)
+        outcomes.append(bool(low <= mean <= high))
+    codes = (np.arange(WHOLE) >= n).astype(np.int64)
+    others = np.abs(np.where(codes == 1, errors / 2, errors))
+    gap = largest_mean_gap(others, codes, 1, np.random.default_rng(0))
+    return outcomes[0], outcomes[1], _holds(gap.estimate, distance / 2)
 
 
 def case_mean_covered(kind: str, n: int, seed: int) -> bool:
@@ -142,11 +154,11 @@ def case_mean_covered(kind: str, n: int, seed: int) -> bool:
 
 def means(repeats: int, plan: Plan) -> list[Table]:
     """Coverage of intervals of means over cases."""
-    of_errors = [
-        (noise, n, *mean_covered(noise, n, repeats, plan.first_seed))
-        for noise in NOISES
-        for n in PARTS
-    ]
+    of_errors = []
+    for noise in NOISES:
+        for n in PARTS:
+            outcomes = repeat(partial(mean_covered, noise, n), repeats, plan)
+            of_errors.append((noise, n, *map(share, zip(*outcomes, strict=True))))
     of_cases = [
         (kind, n, share(repeat(partial(case_mean_covered, kind, n), repeats, plan)))
         for kind in OF_CASES
@@ -155,10 +167,11 @@ def means(repeats: int, plan: Plan) -> list[Table]:
     return [
         Table(
             "Intervals of mean errors of parts and groups",
-            f"{repeats} samples each; mean_interval, of slices, periods, groups and paired gains. "
-            "Where errors are strongly skewed and a part has some tens of cases, that of the "
-            "absolute error holds its mean less often.",
-            ("noise", "cases", "mean error", "mean absolute error"),
+            f"{repeats} samples each: a part, slice, period or group of {WHOLE} cases. Some tens "
+            "of cases show little of a tail, so that the skewness of all cases is averaged with "
+            "their own (`mean_interval`). The gap is that to all other cases, whose errors are "
+            "half as large.",
+            ("noise", "cases", "mean error", "mean absolute error", "gap in it"),
             of_errors,
         ),
         Table(
@@ -175,11 +188,34 @@ def means(repeats: int, plan: Plan) -> list[Table]:
 RATES, TRIALS, RANKED = (5, 30), (30, 100, 1000), (100, 300)
 
 
-def rate_covered(chance: float, n: int, repeats: int, seed: int) -> Share:
-    """How often Wilson's interval holds a rate."""
-    hits = np.random.default_rng([seed, n]).binomial(n, chance, repeats)
-    low, high = wilson(hits, np.full(repeats, n))
-    return Share(int(np.sum((low <= chance) & (chance <= high))), repeats)
+def rate_covered(chance: float, n: int) -> float:
+    """How often Wilson's interval holds a rate: exact, over all counts."""
+    from scipy.stats import binom
+
+    hits = np.arange(n + 1)
+    low, high = wilson(hits, np.full(n + 1, n))
+    inside = (low <= chance) & (chance <= high)
+    return float(binom.pmf(hits, n, chance)[inside].sum())
+
+
+def rates() -> Table:
+    """Exact coverage of rates, which swings with the rate since counts are whole numbers."""
+    rows = []
+    for percent in RATES:
+        nearby = np.linspace(0.75, 1.25, 201) * percent / 100
+        for n in TRIALS:
+            held = [rate_covered(chance, n) for chance in nearby]
+            cells = (rate_covered(percent / 100, n), np.mean(held), np.min(held))
+            rows.append((f"{percent} %", n, *(f"{100 * cell:.1f} %" for cell in cells)))
+    return Table(
+        "Intervals of rates",
+        "Wilson's, computed exactly. As counts are whole numbers, the share swings about 95 % from "
+        "one rate to the next, and no interval of rates avoids it; the mean and the least are over "
+        "rates from a quarter below to a quarter above it. Of a rare event and few trials the "
+        "interval is conservative for the same reason.",
+        ("rate", "trials", "interval holds it", "mean nearby", "least nearby"),
+        rows,
+    )
 
 
 def ranking_covered(n: int, seed: int) -> tuple[bool, bool]:
@@ -208,18 +244,12 @@ def share_covered(n: int, seed: int) -> bool:
     """Whether the interval of a ratio of means over explained cases holds it: a third."""
     rng = np.random.default_rng([seed, n, 4])
     own, others = rng.gamma(1.5, 1.0, n), rng.gamma(3.0, 1.0, n)
-    _, low, high = ratio_of_means(own, own + others, _RESAMPLES, seed)
-    return low is not None and high is not None and low <= 1 / 3 <= high
+    return _holds(ratio_of_means(own, own + others, _RESAMPLES, seed), 1 / 3)
 
 
 def others(repeats: int, plan: Plan) -> Table:
-    """Coverage of intervals of rates, areas, gains and ratios."""
-    seed = plan.first_seed
-    rows: list[tuple[object, ...]] = [
-        (f"rate of {percent} % (Wilson)", n, rate_covered(percent / 100, n, repeats, seed))
-        for percent in RATES
-        for n in TRIALS
-    ]
+    """Coverage of intervals of areas, gains and ratios."""
+    rows: list[tuple[object, ...]] = []
     for n in RANKED:
         outcomes = repeat(partial(ranking_covered, n), repeats, plan)
         names = ("ROC AUC (DeLong, logit scale)", "gain in ROC AUC (paired DeLong)")
@@ -227,28 +257,31 @@ def others(repeats: int, plan: Plan) -> Table:
             (name, n, share([outcome[k] for outcome in outcomes])) for k, name in enumerate(names)
         ]
     rows += [
-        ("ratio of means (BCa)", n, share(repeat(partial(share_covered, n), repeats, plan)))
+        (
+            "ratio of means (studentized bootstrap)",
+            n,
+            share(repeat(partial(share_covered, n), repeats, plan)),
+        )
         for n in EXPLAINED
     ]
     return Table(
-        "Intervals of rates, areas, gains and ratios",
-        f"{repeats} samples each. One fifth of the ranked cases is of the class. Wilson's interval "
-        "of a rare event and few trials is conservative, as counts are whole numbers.",
+        "Intervals of areas, gains and ratios",
+        f"{repeats} samples each. One fifth of the ranked cases is of the class.",
         ("number", "cases", "interval holds the truth"),
         rows,
     )
 
 
+def errors_row(noise: str, n: int, repeats: int, plan: Plan) -> tuple[object, ...]:
+    """Coverage of each measure's interval for one kind of noise and number of cases."""
+    outcomes = repeat(partial(covered, noise, n), repeats, plan)
+    return noise, n, *(share([outcome[name] for outcome in outcomes]) for name in MEASURES)
+
+
 def tables(plan: Plan) -> list[Table]:
     """Coverage of each interval."""
     repeats = plan.times(2000, 50)
-    rows: list[tuple[object, ...]] = []
-    for noise in NOISES:
-        for n in SIZES:
-            outcomes = repeat(partial(covered, noise, n), repeats, plan)
-            rows.append(
-                (noise, n, *(share([outcome[name] for outcome in outcomes]) for name in MEASURES))
-            )
+    rows = [errors_row(noise, n, repeats, plan) for noise in NOISES for n in SIZES]
     losses = [(n, share(repeat(partial(log_loss_covered, n), repeats, plan))) for n in SIZES]
     return [
         Table(
@@ -256,7 +289,8 @@ def tables(plan: Plan) -> list[Table]:
             f"How often the 95 % interval holds the truth, in {repeats} samples each, with "
             f"{_RESAMPLES} draws of the bootstrap (the default is 1 000). Where tails are heavy, "
             "the intervals of RMSE and R² are made at a nominal level above 95 %, and the report "
-            "says so beside the figure. The kurtosis of Student's t with 4 degrees of freedom is "
+            "says so beside the figure; they are then conservative with Student's t and some "
+            "hundred cases. The kurtosis of Student's t with 4 degrees of freedom is "
             "infinite.",
             ("noise", "cases", *MEASURES),
             rows,
@@ -268,5 +302,6 @@ def tables(plan: Plan) -> list[Table]:
             losses,
         ),
         *means(repeats, plan),
+        rates(),
         others(repeats, plan),
     ]

@@ -14,8 +14,8 @@ from deepseek_report.errors import DeepseekReportError
 _NOT_MADE = 2
 _EXIT_CODES = """\
 Exit codes: 0 every result is the same, but for what differs by nature (measured times and memory);
-1 something moved, and all of it lies within its interval; 2 it could not be made again;
-3 something moved beyond its interval, or nothing says how far chance may move it.
+1 something moved within its interval, or files differ and nothing moved; 2 it could not be made
+again; 3 something moved beyond its interval, or nothing says how far chance may move it.
 """
 
 

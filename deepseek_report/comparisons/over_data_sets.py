@@ -30,7 +30,8 @@ from deepseek_report.tasks.row_measures import RowMeasure
 #: side.
 FEWEST_TO_CONCLUDE, FEWEST_TO_RANK = 8, 5
 #: What the posterior probabilities of all pairs together may leave open. With eight data sets and
-#: two equal methods an advantage is then told in some 6 % of studies (`benchmarks/signed_rank.py`).
+#: two equal methods an advantage is then told in some 6 % of studies
+#: (`benchmarks/conclusions.py studies`).
 _OPEN = 0.01
 #: Methods that have a sentence for each pair.
 _MOST_PAIRS = 3

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
@@ -70,7 +71,8 @@ def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) 
     """Rates of the favourable decision by group and run, and the decisions that change.
 
     gained, lost : cases that the first run decides favourably and the other does not, and the
-    reverse; the p-value is McNemar's for these two, corrected over the table.
+    reverse; the p-value is McNemar's for these two, corrected over the table. Pairs come first,
+    with all cases, then the groups of each.
     """
     schema = study.runs[0].schema
     if not study.same_target:
@@ -89,7 +91,7 @@ def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) 
         for row in _rates(schema, label, name, p, p.decisions == good)
     ]
     tables = {"rates": pd.DataFrame(rates)} if rates else {}
-    notes: list[Text] = []
+    notes: list[Text] = list(_largest_gaps(rates))
     if study.same_rows:
         changes = [
             row
@@ -98,7 +100,9 @@ def decisions(study: Study, labels: Sequence[str], baseline: int | None = None) 
         ]
         if changes:
             table = pd.DataFrame(changes)
-            tables["changes"] = table.assign(p_adjusted=holm(table.pop("p_value")))
+            table["p_adjusted"] = holm(table.pop("p_value"))
+            of_all = table["attribute"] == ""
+            tables["changes"] = pd.concat([table[of_all], table[~of_all]], ignore_index=True)
         if baseline is not None and (cases := list(_cases(study, labels, baseline, good))):
             tables["cases"] = pd.DataFrame(cases)
     else:
@@ -174,6 +178,25 @@ def _rates(
         }
         for k, (level, _) in enumerate(levels)
     ]
+
+
+def _largest_gaps(rates: Sequence[dict[str, Any]]) -> Iterator[Message]:
+    """The runs whose largest gap between two groups of people is the smallest and the largest."""
+    largest: dict[str, dict[str, Any]] = {}
+    for row in rates:
+        if not np.isnan(row["gap_low"]):  # not the group with the highest rate itself
+            known = largest.setdefault(row["run"], row)
+            largest[row["run"]] = min(known, row, key=itemgetter("gap"))
+    if largest:
+        least, most = (take(largest.values(), key=itemgetter("gap")) for take in (max, min))
+        yield message("comparison.largest_gaps", least=_gap_of(least), most=_gap_of(most))
+
+
+def _gap_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """How much lower the rate of a group is, in points, with its interval."""
+    names = {key: str(row[key]) for key in ("run", "attribute", "level", "highest")}
+    ends = {"gap": "gap", "low": "gap_high", "high": "gap_low"}
+    return names | {name: -100 * float(row[key]) for name, key in ends.items()}
 
 
 def _changes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import pandas as pd
@@ -92,13 +93,31 @@ def promises(study: Study, labels: Sequence[str]) -> Measurement:
     ]
     if not rows:
         return Measurement(notes=(message("comparison.no_promises"),))
-    notes = []
-    if any(set(verdicts) != set(known) for verdicts in kept):
-        notes.append(message("comparison.other_promises"))
+    same = all(set(verdicts) == set(known) for verdicts in kept)
+    notes = [] if same else [message("comparison.other_promises")]
+    notes.append(_kept_by(kept, labels))
     table = pd.DataFrame(rows).astype(dict.fromkeys(("value", "low", "high"), float))
     empty = [key for key in _ABOUT if (table[key] == "").all()]
     table = table[[key for key in PROMISES.keys if key not in empty]]
     return Measurement(tables={"promises": table}, notes=tuple(notes)).typed({"promises": PROMISES})
+
+
+def _kept_by(kept: Sequence[Mapping[PromiseKey, Verdict]], labels: Sequence[str]) -> Message:
+    """Which runs meet all of their promises, break one, or leave one open."""
+    outcomes = [{verdict.outcome for verdict in verdicts.values()} for verdicts in kept]
+    broken = ["not met" in each for each in outcomes]
+    whole = [each == {_MET} for each in outcomes]
+    undecided = [
+        bool(each) and not (breaks or meets)
+        for each, breaks, meets in zip(outcomes, broken, whole, strict=True)
+    ]
+    return message(
+        "comparison.kept_by",
+        runs=sum(map(bool, outcomes)),
+        met=list(compress(labels, whole)),
+        broken=list(compress(labels, broken)),
+        open=list(compress(labels, undecided)),
+    )
 
 
 def to_decide(

@@ -129,6 +129,10 @@ def _of_decisions(table: pd.DataFrame | None) -> Iterator[Message]:
         gained=int(row["gained"]),
         lost=int(row["lost"]),
         n=int(row["n"]),
+        p=float(row["p_adjusted"]),
+        pairs=len(whole),
+        against_one=len(set(whole["other"])) == 1,
+        tests=len(table),
     )
 
 
@@ -155,15 +159,17 @@ def _of_explanations(table: pd.DataFrame | None) -> Iterator[Message]:
             top=float(least["top"]),
             by_chance=float(least["by_chance"]),
             n=int(least["n"]),
+            of=len(known),
         )
 
 
 def _of_prices(table: pd.DataFrame | None, methods: Sequence[Method]) -> Iterator[Message]:
     if table is None or len(methods) < 2:
         return
-    best = table.loc[table["not_beaten"], "method"].tolist()
-    columns = [c for c in table.columns if c not in {"method", "not_beaten", "beaten_by"}]
-    yield message("comparison.conclusions.not_beaten", methods=best, wishes=columns)
+    unbeaten = table["not_beaten"].astype(bool)
+    best, beaten = (table.loc[rows, "method"].tolist() for rows in (unbeaten, ~unbeaten))
+    wishes = [c for c in table.columns if c not in {"method", "not_beaten", "beaten_by"}]
+    yield message("comparison.conclusions.not_beaten", methods=best, beaten=beaten, wishes=wishes)
 
 
 def _estimate(row: pd.Series) -> Estimate:

@@ -10,6 +10,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.explainer_verdicts import (
     CONDEMNED,
@@ -69,7 +70,15 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
         id=f"explainers-{use}",
         severity=severity,
         message=f"explainers_{use}",
-        values={"methods": [_numbers(results, name) for name in names], "leads": leads},
+        values={
+            "methods": [_numbers(results, name) for name in names],
+            "leads": leads,
+            "passing": [
+                explainer_label(results, name)
+                for name, verdict in verdicts(results).items()
+                if verdict.is_trusted
+            ],
+        },
         evidence=(
             "measures/faithfulness_effect",
             *(["measures/deletion"] if results.has("measures/deletion") else []),
@@ -185,7 +194,13 @@ def completeness(results: Results) -> list[Finding]:
 
 
 def overview(results: Results) -> list[Finding]:
-    """What the explanations say on the whole, by the leading method, where that may be told."""
+    """What the explanations say on the whole, by the leading method, where that may be told.
+
+    A word, a patch or a window is no feature: summed over cases its attribution tells how frequent
+    a word is, or in which place of the input something often lies, and nothing is said of it.
+    """
+    if not kind_of(results.schema).named_columns:
+        return []
     name = leading_explainer(results)
     if name is None or verdict_of(results, name).use not in TRUSTED | {"overall"}:
         return []

@@ -9,22 +9,28 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.records import by_explainer, explainer_label, rows
 from deepseek_report.wording import estimates
 
 
 def localisation(results: Results) -> list[Finding]:
-    """Explainers whose attribution lies outside of the known truth, and those that hit it."""
-    gains = [score for score in by_explainer(results, "localisation_gain") if known(score)]
+    """Explainers whose attribution lies outside of the known truth, and those that hit it.
+
+    Of a method whose attribution does not depend on the model, and of a model that is not shown to
+    beat a constant, nothing is concluded: where the attribution lies then says nothing of use.
+    """
+    gains = [score for score in by_explainer(results, "localisation_gain") if tells(results, score)]
     missed = [score for score in gains if not hits(score)]
     hit = sorted((score for score in gains if hits(score)), key=lambda score: -score.value)
     findings = [_missed(results, score) for score in missed]
     return findings + ([_hit(results, hit)] if hit else [])
 
 
-def known(gain: Score) -> bool:
-    """Whether the gain was defined."""
-    return finite(gain.value) is not None
+def tells(results: Results, gain: Score) -> bool:
+    """Whether the gain was defined, and something may be concluded from where it lies."""
+    use = verdict_of(results, gain.explainer).use
+    return finite(gain.value) is not None and use not in {"nothing", "no_skill"}
 
 
 def hits(gain: Score) -> bool:

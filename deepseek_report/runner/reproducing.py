@@ -94,14 +94,22 @@ class Reproduction:
     @property
     def verdict(self) -> Verdict:
         """The gravest of all: what cannot be judged is not within anything."""
-        verdicts: set[Verdict] = {score.verdict for score in self.scores}
-        verdicts |= {explanation.verdict for explanation in self.explanations}
         if self.failed:
             return "outside"
         for verdict in ("outside", "not judged", "within"):
-            if verdict in verdicts:
+            if verdict in self._verdicts:
                 return verdict
         return "within" if self.files else "same"
+
+    @property
+    def _verdicts(self) -> set[Verdict]:
+        scores: set[Verdict] = {score.verdict for score in self.scores}
+        return scores | {explanation.verdict for explanation in self.explanations}
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether a score or an attribution is not what it was."""
+        return bool(self.failed or self._verdicts - {"same"})
 
     @property
     def exit_code(self) -> int:
@@ -294,9 +302,9 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
     if before["digests"]["data"] != after["digests"]["data"]:
         pair = (run["digests"]["data"][:12] for run in (before, after))
         yield Difference("data", "digest", *pair)
-    yield from _code(before, after)
     yield from _versions(before, after["versions"])
     yield from _machine(before, after["environment"])
+    yield from _code(before, after)
 
 
 def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
@@ -307,9 +315,8 @@ def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Diffe
     if changed:
         more = len(changed) - _SHOWN
         shown = ", ".join(changed[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        yield Difference(
-            "code", "stages by other code, libraries or inputs", shown, f"of {len(names)}"
-        )
+        count = f"{len(changed)} of {len(names)}: {shown}"
+        yield Difference("code", "stages made by other code, libraries or inputs", "", count)
 
 
 def _versions(before: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[Difference]:

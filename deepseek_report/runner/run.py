@@ -262,10 +262,13 @@ def _whole(folder: Path) -> Finished | None:
 
 
 def _drop_if_damaged(store: Store, stage: Stage) -> None:
-    """A stored stage whose files are not those of its manifest is made anew."""
-    if (folder := stage.folder(store)) is None:
+    """A stored stage whose files are not those of its manifest is made anew.
+
+    What is fetched from elsewhere is checked when it comes.
+    """
+    if not store.holds(stage.id, stage.key):
         return
     try:
         store.verify(stage.id, stage.key)
     except ArtifactError:
-        shutil.rmtree(folder)
+        shutil.rmtree(store.folder(stage.id, stage.key))

@@ -70,7 +70,10 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
     draft = pages.draft
     results = draft.results
     paged = [case for case in cases if case.has_page]
-    draft.caveat("not_advice" if kind_of(results.schema).named_columns else "masked")
+    if not kind_of(results.schema).named_columns:
+        draft.caveat("masked")
+    elif not task_of(results.schema.target).decides or _found_changes(results):
+        draft.caveat("not_advice")
     if _assumed_changeable(draft):
         draft.caveat("assumed_changeable")
     if _assumed_directions(draft):
@@ -95,6 +98,12 @@ def _inputs(results: Results, cases: Sequence[ExplainedCase]) -> Floats:
     return np.asarray(results.test.inputs[positions])
 
 
+def _found_changes(results: Results) -> set[int]:
+    """The cases for which a change of the decision is known."""
+    changes = rows(results, "cases", "counterfactuals")
+    return {row["case"] for row in changes if row["status"] == "found"}
+
+
 def _assumed_changeable(draft: Draft) -> bool:
     """Whether changes were looked for of features of which nobody said that they can change."""
     columns = (draft.results.config.get("dataset") or {}).get("columns")
@@ -115,7 +124,7 @@ def _assumed_directions(draft: Draft) -> bool:
 def _answer(draft: Draft, table: list[Row], n_explained: int, explainer: str | None) -> None:
     """Table : the cases that have a page."""
     changes = rows(draft.results, "cases", "counterfactuals")
-    changed = {row["case"] for row in changes if row["status"] == "found"}
+    changed = _found_changes(draft.results)
     draft.answer(
         "count", n=len(table), of=n_explained, wrong=sum(not row["correct"] for row in table)
     )

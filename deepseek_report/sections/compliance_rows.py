@@ -91,10 +91,30 @@ def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -
         ],
         "n": len(rows),
         "rows": rows,
-        "pressing": [row for row in rows if row["pressing"]],
+        **pressing_rows(rows),
         "bearing": _bearing(part),
         "file": [_filed(row, words) for row in rows],
-        "has_unverified": any(row["mark"] for row in rows if row["pressing"]),
+    }
+
+
+def pressing_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The rows for which evidence is lacking; what several rows all lack is told once, beside."""
+    pressing = [row for row in rows if row["pressing"]]
+    shared = [
+        item
+        for item in (pressing[0]["lacking"] if len(pressing) > 1 else [])
+        if all(item in row["lacking"] for row in pressing)
+    ]
+    own = [
+        row | {"lacking": [item for item in row["lacking"] if item not in shared]}
+        for row in pressing
+    ]
+    shown = [row for row in own if row["lacking"]]
+    return {
+        "pressing": shown,
+        "all_lack": shared,
+        "n_pressing": len(pressing),
+        "has_unverified": any(row["mark"] for row in shown),
     }
 
 

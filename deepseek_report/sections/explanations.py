@@ -31,6 +31,8 @@ from deepseek_report.wording.estimates import estimate, of_row
 
 #: How many features the table of ranks shows.
 SHOWN = 12
+#: What methods must be good for to be asked what counts most over all cases.
+_MAY_TELL = TRUSTED | {"overall"}
 _METRICS = (
     "importance",
     "attention",
@@ -80,6 +82,7 @@ class ExplanationsSection:
         draft.values |= {
             "chosen": _chosen(draft),
             "ranks": _ranks(draft, table),
+            "named": kind_of(results.schema).named_columns,
             "methods": draft.table(
                 "methods", _METHODS, [_method(draft, name) for name in results.explanations]
             ),
@@ -117,11 +120,15 @@ def _chosen(draft: Draft) -> dict[str, Any]:
 
 
 def _answer(draft: Draft, table: list[Row]) -> None:
+    kind = kind_of(draft.results.schema)
     leader = leading_explainer(draft.results) or table[0]["explainer"]
     use = verdict_of(draft.results, leader).use
-    if use not in TRUSTED | {"overall"}:
+    if use == "no_skill" or (kind.named_columns and use not in _MAY_TELL):
         label = explainer_label(draft.results, leader)
         draft.answer("not_to_be_told", explainer=label, use=use)
+        return
+    if not kind.named_columns:
+        draft.answer("no_features", noun=kind.noun, words=kind.quotes)
         return
     ranked = sorted((r for r in table if r["explainer"] == leader), key=lambda row: row["rank"])
     draft.answer(
@@ -134,7 +141,7 @@ def _answer(draft: Draft, table: list[Row]) -> None:
     first = {
         row["explainer"]: feature_inline(draft.results, row["label"])
         for row in table
-        if row["rank"] == 1
+        if row["rank"] == 1 and verdict_of(draft.results, row["explainer"]).use in _MAY_TELL
     }
     others = dict.fromkeys(label for label in first.values() if label != first.get(leader))
     draft.answer(

@@ -19,7 +19,7 @@ from deepseek_report.findings.records import (
     explainer_label,
     rows,
 )
-from deepseek_report.findings.rules_localisation import hits
+from deepseek_report.findings.rules_localisation import hits, tells
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.group_explanations import quality
 from deepseek_report.sections.shared.draft import Draft
@@ -111,7 +111,11 @@ def _answer(draft: Draft) -> None:
 def _localised(draft: Draft) -> ShownTable:
     """How each method hits what is known to make the label; nothing where nobody knows."""
     table = rows(draft.results, "localisation", "localisation")
-    gains = by_explainer(draft.results, "localisation_gain")
+    gains = [
+        gain
+        for gain in by_explainer(draft.results, "localisation_gain")
+        if tells(draft.results, gain)
+    ]
     if gains:
         names = {
             kind: [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,10 +12,11 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import (
     SHARE,
-    Z95,
     any_pair,
+    difference_of_means,
     enough_events,
     level_within,
+    mean_interval,
     newcombe,
 )
 from deepseek_report.statistics.resampling import (
@@ -283,8 +283,8 @@ def largest_mean_gap(
 
     Returns
     -------
-    Gap. The interval is the normal one of two groups named in advance, not below 0. `null_high` is
-    the null's 95 % quantile.
+    Gap. The interval is that of two groups named in advance, not below 0: those of both means are
+    joined (`difference_of_means`). `null_high` is the null's 95 % quantile.
     """
     values, codes = values[codes >= 0], codes[codes >= 0]
     levels = np.unique(codes)
@@ -292,15 +292,18 @@ def largest_mean_gap(
     parts = [values[codes == level] for level in levels]
     means = np.array([part.mean() for part in parts])
     highest, lowest = int(means.argmax()), int(means.argmin())
-    gap = float(means[highest] - means[lowest])
-    variance = sum(float(parts[k].var(ddof=1)) / len(parts[k]) for k in (highest, lowest))
-    half = Z95 * math.sqrt(variance)
-    method = message("interval_methods.normal_of_furthest")
+    gap, low, high = difference_of_means(*(_mean_of(parts[k], values) for k in (highest, lowest)))
+    method = message("interval_methods.students_of_furthest")
     return Gap(
-        estimate=Estimate(gap, max(gap - half, 0.0), gap + half, len(values), method),
+        estimate=Estimate(gap, max(low, 0.0), high, len(values), method),
         null_mean=float(null.mean()),
         null_high=float(np.quantile(null, 0.95)),
         p_value=permutation_p_value(null, gap),
         highest=int(levels[highest]),
         lowest=int(levels[lowest]),
     )
+
+
+def _mean_of(part: Floats, among: Floats) -> Estimate:
+    mean, low, high = map(float, mean_interval(part, among=among))
+    return Estimate(mean, low, high, len(part), message("interval_methods.students"))

@@ -19,6 +19,8 @@ Z95 = NormalDist().inv_cdf(0.975)
 SHARE = (0.0, 1.0)
 #: The Boschloo test is exact and sharper than Fisher's, but too slow above this many instances.
 _BOSCHLOO_MOST = 120
+#: So many further cases the skewness of a larger sample counts for in that of a part of it.
+_BORROWED = 30
 #: Skewness over √n up to which a mean is taken as not skewed.
 _STRAIGHT = 1e-6
 
@@ -341,13 +343,23 @@ def holm(p_values: ArrayLike, families: int = 1) -> Floats:
 
 
 def mean_interval(
-    values: Floats, axis: int = 0, level: float = 0.95
+    values: Floats, axis: int = 0, level: float = 0.95, among: Floats | None = None
 ) -> tuple[Floats, Floats, Floats]:
     """Mean with its interval, by default of 95 %, for many means of many instances at once.
 
     Student's, corrected for the skewness of the values: with t = (mean − μ) / standard error and
     λ = skewness / √n, the cubic ((1 + λt/3)³ − 1) / λ + λ/6 is nearer to Student's distribution
     than t, and is inverted. Without skewness it is Student's interval.
+
+    Some tens of cases tell little of a tail, so that where they are a part of a larger sample their
+    skewness is averaged with that of the sample: the interval of a mean absolute error of 30 cases
+    with strongly skewed errors then holds it in 94 instead of 90 of 100 (docs/conclusions.md).
+
+    Parameters
+    ----------
+    values : any shape; means are taken along `axis`.
+    level : how often the interval is to cover the mean.
+    among : (instance,) a larger sample that the values are a part of.
 
     Returns
     -------
@@ -368,6 +380,9 @@ def mean_interval(
     if n < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     error, skew = _error_and_skewness(values, axis)
+    if among is not None:
+        own, borrowed = n / (n + _BORROWED), _BORROWED / (n + _BORROWED)
+        skew = own * skew + borrowed * skewness(among) / math.sqrt(n)
     critical = float(stdtrit(n - 1, 0.5 + level / 2))
     below, above = (_unskewed(end, skew) * error for end in (critical, -critical))
     return mean, mean - below, mean - above

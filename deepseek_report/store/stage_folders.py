@@ -58,6 +58,10 @@ class Store:
         """Where the stage with this key is, or would be; ArtifactError if a part is no name."""
         return self.root / _checked(stage) / key[:32]
 
+    def holds(self, stage: str, key: str) -> bool:
+        """Whether the finished stage is here; nobody else is asked."""
+        return self._read_manifest(stage, key) is not None
+
     def find(self, stage: str, key: str) -> Path | None:
         """The finished folder of a stage, fetched where it is elsewhere; None where it is nowhere.
 
@@ -65,7 +69,7 @@ class Store:
         ------
         ArtifactError : it is elsewhere, and cannot be fetched whole.
         """
-        here = self._read_manifest(stage, key) is not None or self._fetch(stage, key)
+        here = self.holds(stage, key) or self._fetch(stage, key)
         return self.folder(stage, key) if here else None
 
     def _fetch(self, stage: str, key: str) -> bool:
@@ -73,7 +77,7 @@ class Store:
         if self.remote is None:
             return False
         with self._locked(f"fetch.{_checked(stage).replace('/', '.')}-{key[:32]}"):
-            if self._read_manifest(stage, key) is not None:
+            if self.holds(stage, key):
                 return True
             manifest = self.remote.manifest(stage, key)
             if manifest is None or not _is_of(manifest, stage, key):

@@ -12,14 +12,11 @@ from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap, largest_mean_gap
-from deepseek_report.statistics.intervals import SHARE, skewness
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks.loss import Limits
 
 #: Cases in a cell, and events if all rates were equal, below which a level is not judged.
 Floor = tuple[int, int]
-#: Below so many cases, and from this skewness of absolute errors on (1 of normal errors), the
-#: interval of their mean falls short of what it says.
-_FEW, _SKEWED = 100, 2.5
 
 
 class GapStatistic(ABC):
@@ -47,10 +44,6 @@ class GapStatistic(ABC):
     @abstractmethod
     def judged(self, values: NDArray[Any], codes: Ints, n_levels: int, floor: Floor) -> Bools:
         """(level,) whether it holds enough to be judged; `codes` of −1 are in no level."""
-
-    def caution(self, values: NDArray[Any], least: int) -> Text:
-        """What limits the intervals of levels of which the smallest holds so many cases."""
-        return ""
 
     @abstractmethod
     def gap(self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int) -> Gap:
@@ -103,15 +96,6 @@ class AbsoluteErrorGap(MeanErrorGap):
 
     def values(self, predictions: Predictions) -> NDArray[Any]:
         return np.abs(predictions.errors)
-
-    def caution(self, values: NDArray[Any], least: int) -> Text:
-        """That few cases with strongly skewed errors have too narrow an interval.
-
-        By simulation (docs/conclusions.md) those of 30 such cases hold the mean in 90 of 100.
-        """
-        if least >= _FEW or skewness(values) < _SKEWED:
-            return ""
-        return message("notes.gaps.skewed", few=_FEW)
 
 
 def _counts(values: NDArray[Any], codes: Ints, n_levels: int) -> RateTable:

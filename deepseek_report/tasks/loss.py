@@ -44,8 +44,11 @@ class Loss(ABC):
         """(instance,) loss of each prediction; 0 is perfect, larger is worse."""
 
     @abstractmethod
-    def mean(self, losses: Floats, level: float = 0.95) -> Estimate:
-        """The mean of some (instance,) losses with its interval, which covers it so often."""
+    def mean(self, losses: Floats, level: float = 0.95, among: Floats | None = None) -> Estimate:
+        """The mean of some (instance,) losses with its interval, which covers it so often.
+
+        among : (instance,) the losses of all cases, where these are some of them.
+        """
 
     @abstractmethod
     def larger_p_value(self, inside: Floats, outside: Floats) -> float:
@@ -76,7 +79,7 @@ class ErrorRate(Loss):
     def of(self, predictions: Predictions) -> Floats:
         return (~predictions.correct).astype(np.float64)
 
-    def mean(self, losses: Floats, level: float = 0.95) -> Estimate:
+    def mean(self, losses: Floats, level: float = 0.95, among: Floats | None = None) -> Estimate:
         return rate(round(float(losses.sum())), len(losses), level)
 
     def larger_p_value(self, inside: Floats, outside: Floats) -> float:
@@ -119,8 +122,8 @@ class AbsoluteError(Loss):
     def of(self, predictions: Predictions) -> Floats:
         return np.abs(predictions.errors)
 
-    def mean(self, losses: Floats, level: float = 0.95) -> Estimate:
-        mean, low, high = (float(end) for end in mean_interval(losses, level=level))
+    def mean(self, losses: Floats, level: float = 0.95, among: Floats | None = None) -> Estimate:
+        mean, low, high = map(float, mean_interval(losses, level=level, among=among))
         return Estimate(mean, max(low, 0.0), high, len(losses), self.interval)
 
     def larger_p_value(self, inside: Floats, outside: Floats) -> float:

@@ -117,12 +117,12 @@ class Regression(Task):
 
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
         """How far predictions are off there, and to which side."""
-        errors = predictions.errors[inside]
+        errors = predictions.errors
         return {
             "mean_label": float(predictions.labels[inside].mean()),
             "mean_prediction": float(predictions.values[inside].mean()),
-            **_mean("mean_error", errors),
-            **_mean("mae", np.abs(errors)),
+            **_mean("mean_error", errors, inside),
+            **_mean("mae", np.abs(errors), inside),
         }
 
     def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
@@ -221,8 +221,8 @@ class Regression(Task):
         return float(level * predictions.values[rows].std() * math.sqrt(2 / math.pi))
 
 
-def _mean(name: str, values: Floats) -> Row:
-    mean, low, high = (float(end) for end in mean_interval(values))
+def _mean(name: str, values: Floats, inside: Bools) -> Row:
+    mean, low, high = map(float, mean_interval(values[inside], among=values))
     return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 

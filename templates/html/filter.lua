@@ -447,14 +447,14 @@ local function html_table(block, caption)
 end
 
 -- Short columns are as wide as their text; where a table is wider than the page, long ones share
--- what is left, by their length, longer ones a little less than in proportion.
+-- what is left, by their length, longer ones less than in proportion, so that none is too narrow.
 local function typst_columns(block)
   local longest, total = longest_cells(block), 0
   for _, length in ipairs(longest) do total = total + math.min(length, 60) end
   local columns = {}
   for at, length in ipairs(longest) do
     local shares = total > 95 and length > 16
-    columns[at] = shares and string.format('%.2ffr', length ^ 0.65) or 'auto'
+    columns[at] = shares and string.format('%.2ffr', math.min(length, 120) ^ 0.6) or 'auto'
   end
   return table.concat(columns, ', ')
 end

@@ -26,6 +26,16 @@ return [...document.querySelectorAll('.table > .table-scroll')]
     .some((part) => part.scrollWidth > box.clientWidth + 1))
   .map((box) => box.closest('.table').id);
 """
+_OUTSIDE = """
+const outside = (frame, text) => text.width > 0 && (text.left < frame.left - 4
+  || text.right > frame.right + 4 || text.top < frame.top - 4 || text.bottom > frame.bottom + 4);
+return [...document.querySelectorAll('figure svg')].flatMap((picture) => {
+  const frame = picture.getBoundingClientRect();
+  return frame.width ? [...picture.querySelectorAll('text')]
+    .filter((text) => outside(frame, text.getBoundingClientRect()))
+    .map((text) => `${picture.closest('[id]').id}: ${text.textContent}`) : [];
+});
+"""
 _WORDS = r"""
 const words = (text) => text.split(/\s+/).filter(Boolean).length;
 const parts = arguments[0].map((id) => document.getElementById(id)).filter(Boolean);
@@ -70,6 +80,14 @@ def test_no_table_of_a_real_report_is_wider_than_the_page(real_page: Any, width:
     real_page.open(width)
     real_page.run(_OPEN)
     assert real_page.run(_TOO_WIDE) == []
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_no_label_of_a_picture_leaves_it(real_page: Any, width: int) -> None:
+    real_page.open(width)
+    real_page.run(_OPEN)
+    real_page.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert real_page.run(_OUTSIDE) == []
 
 
 def test_a_row_is_a_card_on_a_phone_and_every_verdict_is_in_view(real_page: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.study import Study
@@ -18,6 +19,7 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.tasks.decisions import decide
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
+from tests.worded import say
 
 Change = Callable[[np.random.Generator, Predictions], np.ndarray]
 
@@ -125,6 +127,56 @@ def test_who_is_decided_otherwise_is_counted_for_everyone_and_each_group(run: Re
     assert whole["gained"] + whole["lost"] == flipped.sum()
     for name in set(changes["attribute"]) - {""}:
         assert changes.loc[changes["attribute"] == name, "n"].sum() <= len(p)
+
+
+def test_decisions_are_told_of_the_pair_that_differs_most_with_how_sure_their_direction_is(
+    run: Results,
+) -> None:
+    p = run.predictions
+    same = predicting(named(run, "b", dropout=0.2), p.scores)
+    all_declined = predicting(named(run, "c", dropout=0.3), np.full(len(p), 0.999))
+    text = concluded(Study((run, same, all_declined)), "decisions")
+    assert text.startswith("Of 3 pairs of fitted models, decisions differ most between ")
+    assert "dropout 0.3" in text
+    assert "more in one direction than chance explains (p < 0.001, corrected for " in text
+    assert concluded(Study((run, same)), "decisions").startswith(
+        "No decision differs in the one pair"
+    )
+
+
+def test_a_method_that_another_beats_in_everything_is_told(run: Results) -> None:
+    p = run.predictions
+    worse = predicting(named(run, "b", dropout=0.2), 1 - p.scores)
+    whole = compare(Study((run, worse))).measurements["compared_price"].tables["prices"]
+    text = concluded(Study((run, worse)), "not_beaten")
+    assert text.startswith("Against every other method, ")
+    assert text.endswith("Chance is not taken into account here.")
+    for method, not_beaten in zip(whole["method"], whole["not_beaten"], strict=True):
+        assert (f"{method} has not" in text) != not_beaten
+
+
+def concluded(study: Study, conclusion: str) -> str:
+    (text,) = (
+        text
+        for text in compare(study).conclusions
+        if text.id == f"comparison.conclusions.{conclusion}"
+    )
+    return say(text)
+
+
+def test_the_largest_gaps_between_groups_are_those_of_the_table(run: Results) -> None:
+    p = run.predictions
+    other = predicting(named(run, "b", dropout=0.2), p.scores * (1 - 0.5 * (p.groups["sex"] == 0)))
+    measured = compare(Study((run, other))).measurements["compared_decisions"]
+    (note,) = measured.notes
+    assert isinstance(note, Message)
+    rates = measured.tables["rates"]
+    most = rates.loc[rates["gap"].idxmin()]
+    assert note.values["most"]["run"] == most["run"]
+    assert note.values["most"]["gap"] == pytest.approx(-100 * most["gap"])
+    values = note.values["most"]
+    assert values["low"] < values["gap"] < values["high"]
+    assert "points" in say(note)
 
 
 def test_runs_on_other_rows_are_not_paired(run: Results) -> None:

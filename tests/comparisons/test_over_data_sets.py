@@ -73,6 +73,8 @@ def test_many_pairs_are_counted_and_their_ranks_drawn(run: Results) -> None:
     picture = ranks_picture(with_measurement(run, "compared_data_sets", measured))
     assert picture is not None
     assert picture.title.values["apart"]  # type: ignore[union-attr]
+    assert picture.narrow
+    assert picture.narrow != picture.svg
 
 
 def test_runs_that_predict_different_things_are_compared_over_data_sets_alone(run: Results) -> None:

@@ -21,6 +21,7 @@ from deepseek_report.findings.conclude import all_findings, conclusions_of
 from tests.comparisons.test_comparison import named, predicting
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
+from tests.worded import say
 
 AUC = Verdict("roc_auc", "at_least", 0.7, "met", value=0.75, low=0.71, high=0.79, n=400)
 RATIO = Verdict("impact_ratio", "at_least", 0.8, "not met", attribute="sex", level="men", value=0.6)
@@ -160,3 +161,15 @@ def test_other_data_are_named(approved: Results) -> None:
     assert message.values["other_data"]
     origins = what_varied(Study((approved, new))).tables["origins"]
     assert list(origins["origin"]) == ["digests.data"]
+
+
+def test_runs_are_told_by_whether_they_meet_break_or_leave_open(approved: Results) -> None:
+    open_one = replace(RATIO, outcome="too uncertain to say")
+    met = version(approved, AUC, replace(RATIO, outcome="met"))
+    study = Study((approved, met, version(approved, AUC, open_one)))
+    text = say(promises(study, ("first", "second", "third")).notes[0])
+    assert "second meets every promise." in text
+    assert "first clearly breaks at least one." in text
+    assert "third clearly breaks none, but at least one is too uncertain to say" in text
+    assert "No run meets every promise." in say(promises(Study((approved,)), ("first",)).notes[0])
+    assert "All 2 runs meet every promise." in say(promises(Study((met, met)), LABELS).notes[0])

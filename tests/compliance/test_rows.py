@@ -200,3 +200,15 @@ def test_all_that_people_can_say_settles_every_row_but_the_unread_and_the_missin
         if judgement.status in {"not_evidenced", "human_input"}
     ]
     assert dataclasses.asdict(partly[0])
+
+
+def test_what_several_rows_all_lack_is_told_once() -> None:
+    def row(name: str, *lacking: str) -> dict[str, object]:
+        return {"id": name, "lacking": list(lacking), "pressing": bool(lacking), "mark": ""}
+
+    rows = [row("a", "sector"), row("b", "sector", "log"), row("c")]
+    cells = tables.pressing_rows(rows)
+    assert cells["all_lack"] == ["sector"]
+    assert cells["n_pressing"] == 2
+    assert [(each["id"], each["lacking"]) for each in cells["pressing"]] == [("b", ["log"])]
+    assert tables.pressing_rows([row("b", "sector", "log")])["all_lack"] == []

@@ -19,10 +19,11 @@ from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.terminal import say_finished
+from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
 from deepseek_report.visualizations.failures.slices import SlicesPicture
 from deepseek_report.wording.of_results import words_of
 from tests.conftest import SmallRun
-from tests.real_runs import small_results, with_table
+from tests.real_runs import small_results, with_score, with_table
 
 SECTIONS = (PerformanceSection(), RobustnessSection(), BottlenecksSection())
 
@@ -137,3 +138,29 @@ def test_a_failing_slice_is_told_by_finding_section_and_picture_alike(
     assert ("worst_slice" in findings, "no_slice" in findings) == (fails, not fails)
     assert ("age is over 90" in sentence) == fails
     assert ("age is over 90" in title) == fails
+
+
+#: Gain from the last doubling of the rows with its interval, and what is concluded of it.
+DOUBLINGS = [
+    ((0.02, 0.01, 0.03), "more_data_helps", "more rows would probably help"),
+    ((0.02, -0.01, 0.05), "more_data_uncertain", "uncertain"),
+    ((0.001, -0.002, 0.004), "more_data_no_help", "more of the same rows would help little"),
+]
+
+
+@pytest.mark.parametrize(("ends", "concluded", "words"), DOUBLINGS)
+def test_whether_more_rows_help_is_told_by_finding_and_picture_alike(
+    results: Results, ends: tuple[float, ...], concluded: str, words: str
+) -> None:
+    gain = dict(zip(("value", "low", "high"), ends, strict=True))
+    changed = with_score(results, "learning_curve", "learning_curve_gain", **gain)
+    (finding,) = (f for f in conclude(changed).findings if f.id == "more_data")
+    title = words_of(changed).say(LearningCurvePicture().draw(changed)[0].title)
+    assert finding.message == concluded
+    assert words in title
+
+
+def test_at_most_one_finding_tells_a_cause(conclusions: Conclusions) -> None:
+    causes = [finding.cause for finding in conclusions.findings if finding.cause]
+    assert causes
+    assert sorted(set(causes)) == sorted(causes)

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.findings import explainer_ranking, rules_explanations
+from deepseek_report.findings import (
+    explainer_ranking,
+    rules_explanations,
+    rules_localisation,
+)
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.skill import has_skill
@@ -167,6 +171,20 @@ def test_each_verdict_can_be_said(run: Any, say: Any, use: str) -> None:
     assert "SHAP" in say(finding)
 
 
+@pytest.mark.parametrize(
+    ("lime", "words"),
+    [({}, "Give reasons by LIME"), ({"deletion_effect": LOW}, "none of this run is shown")],
+)
+def test_in_place_of_a_method_that_failed_one_that_passed_is_named_if_there_is_one(
+    run: Any, say: Any, lime: dict[str, Any], words: str
+) -> None:
+    run.tests_of(shap={"deletion_effect": LOW}, lime=lime)
+    finding = next(
+        f for f in rules_explanations.uses(run.results()) if f.id == "explainers-not_this_case"
+    )
+    assert words in say(finding)
+
+
 def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None:
     table = [
         {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": 0.5}
@@ -176,6 +194,34 @@ def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None
     assert [f.id for f in rules_explanations.overview(run.results())] == ["main_reasons"]
     run.tests_of(shap={"randomisation_correlation": (1.0, 1.0, 1.0)})
     assert rules_explanations.overview(run.results()) == []
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "series"])
+def test_no_word_and_no_place_of_an_input_is_said_to_count_most(
+    run: Any, tiny_runs: Any, kind: str
+) -> None:
+    """Summed over cases a word tells how frequent it is, and a place that something lies there."""
+    table = [
+        {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": 0.5}
+        for rank, name in enumerate(("LIMIT", "PAY_0"), 1)
+    ]
+    results = run.tests_of(shap={}).measure("importance", importance=table).results()
+    assert rules_explanations.overview(results) != []
+    results.__dict__["schema"] = tiny_runs(kind).schema
+    assert rules_explanations.overview(results) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages"),
+    [({}, ["points_at_truth"]), ({"randomisation_correlation": (1.0, 1.0, 1.0)}, [])],
+)
+def test_where_a_method_points_is_concluded_only_if_it_depends_on_the_model(
+    run: Any, changes: dict[str, Any], messages: list[str]
+) -> None:
+    gain = run.score("localisation_gain", 0.1, 0.05, 0.15, explainer="shap")
+    run.tests_of(shap=changes).measure("localisation/shap", gain)
+    findings = rules_localisation.localisation(run.results())
+    assert [finding.message for finding in findings] == messages
 
 
 @pytest.mark.parametrize(("value", "message"), [(0.3, "disagree"), (0.6, None), (0.9, "agree")])

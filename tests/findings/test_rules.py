@@ -142,6 +142,13 @@ def test_training_is_judged_by_how_it_ended(run, facts, message):
     assert [finding.message for finding in findings] == ([message] if message else [])
 
 
+def test_a_single_epoch_is_not_said_to_have_improved_anything(run, say):
+    run.training(stopped_early=False, epochs=1, best_epoch=1)
+    (finding,) = rules_performance.training(run.results())
+    assert say(finding).startswith("Training ended after one epoch: whether more would help")
+    assert "improving" not in say(finding)
+
+
 def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score, say):
     run.promise(metric="expected_calibration_error", at_most=0.05, set_by="the risk board")
     run.measure(

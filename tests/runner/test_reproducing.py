@@ -93,6 +93,17 @@ def test_a_score_that_moved_is_judged_against_its_interval(
     assert name in printed
 
 
+def test_files_that_differ_without_a_score_are_not_called_the_same_nor_moved(
+    original: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "artifacts/training/architecture.json"
+    folder = changed(original[0], tmp_path, lambda content: content.update(name="other"), name)
+    assert run(["reproduce", str(folder), "--store", str(original[1]), "--jobs", "1"]) == 1
+    printed = capsys.readouterr().out
+    assert f"Files of results that are not the same bytes: {name}" in printed
+    assert printed.splitlines()[-1].startswith("No score and no attribution moved")
+
+
 def test_other_draws_of_an_explainer_move_attributions_within_their_errors(
     original: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -72,6 +72,25 @@ def start(overrides: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
+def wait_for(moment: int, place: Path, run: subprocess.Popen[bytes]) -> bool:
+    """Wait until a new file makes the files that many; False if the run ended before."""
+    before = written(place)
+    deadline = time.monotonic() + _PATIENCE
+    while run.poll() is None and time.monotonic() < deadline:
+        if max(moment, before + 1) <= written(place):
+            return True
+        time.sleep(0.002)
+    return False
+
+
+def end(run: subprocess.Popen[bytes]) -> None:
+    """Leave nothing of a run, however it went."""
+    if run.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+
+
 def kill_at(moment: int, place: Path, overrides: list[str], *, all_of_it: bool) -> bool:
     """Start a run and end it as soon as a new file makes the files that many.
 
@@ -81,21 +100,13 @@ def kill_at(moment: int, place: Path, overrides: list[str], *, all_of_it: bool) 
     -------
     Whether it was killed; False if it came to its end before.
     """
-    before = written(place)
     run = start(overrides)
-    deadline = time.monotonic() + _PATIENCE
     try:
-        while run.poll() is None and time.monotonic() < deadline:
-            if max(moment, before + 1) <= written(place):
-                (os.killpg if all_of_it else os.kill)(run.pid, signal.SIGKILL)
-                break
-            time.sleep(0.002)
+        if wait_for(moment, place, run):
+            (os.killpg if all_of_it else os.kill)(run.pid, signal.SIGKILL)
         return run.wait(timeout=_PATIENCE) == -signal.SIGKILL
     finally:
-        if run.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
+        end(run)
 
 
 @pytest.mark.parametrize("chain", range(CHAINS))

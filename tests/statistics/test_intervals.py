@@ -144,6 +144,25 @@ def test_the_interval_of_a_skewed_mean_holds_it_where_students_does_not() -> Non
     assert np.mean((low <= truth) & (truth <= high)) > 0.935
 
 
+def test_the_tail_of_a_larger_sample_mends_the_interval_of_a_small_part() -> None:
+    rng = np.random.default_rng(0)
+    centre = np.exp(0.7**2 / 2)
+    errors = np.abs(rng.lognormal(0, 0.7, (1000, 2000)) - centre)
+    truth = np.abs(np.random.default_rng(1).lognormal(0, 0.7, 10**6) - centre).mean()
+    ends = [
+        (mean_interval(whole[:30])[1:], mean_interval(whole[:30], among=whole)[1:])
+        for whole in errors.T
+    ]
+    alone, among = np.moveaxis(np.array(ends, dtype=float), 1, 0)
+    assert np.mean((alone[:, 0] <= truth) & (truth <= alone[:, 1])) < 0.92
+    assert 0.935 < np.mean((among[:, 0] <= truth) & (truth <= among[:, 1])) < 0.97
+
+
+def test_a_sample_is_its_own_larger_sample() -> None:
+    values = np.random.default_rng(2).gamma(1.0, 1.0, 40)
+    assert mean_interval(values, among=values) == pytest.approx(mean_interval(values))
+
+
 def test_the_interval_of_a_mean_moves_and_stretches_with_the_values() -> None:
     values = np.random.default_rng(1).lognormal(size=40)
     own, moved = mean_interval(values), mean_interval(3 - 2 * values)

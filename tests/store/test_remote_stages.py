@@ -66,8 +66,11 @@ def test_another_machine_finds_what_one_has_made_and_fetches_it_once(
     own, other = Store(tmp_path / "own", place), Store(tmp_path / "other", place)
     assert other.find(STAGE, KEY) is None
     made = make(own)
+    assert own.holds(STAGE, KEY)
+    assert not other.holds(STAGE, KEY)
     fetched = other.find(STAGE, KEY)
     assert fetched is not None
+    assert other.holds(STAGE, KEY)
     names = ("below/values.bin", "empty.txt", "manifest.json")
     assert [(fetched / n).read_bytes() for n in names] == [(made / n).read_bytes() for n in names]
     other.verify(STAGE, KEY)

@@ -17,6 +17,7 @@ _VERDICTS = {
     "same": "Reproduced: every result is the same.",
     "within": "Not the same, but all that moved lies within its interval.",
     "outside": "Not reproduced: something moved beyond its interval, or is missing.",
+    "unmoved": "No score and no attribution moved; files of results are not the same bytes.",
     "not judged": "Not judged: something moved, and nothing says how far chance may move it.",
 }
 
@@ -35,11 +36,11 @@ def say_reproduction(made: Reproduction) -> None:
     """What differs, how far scores and attributions moved, and last what that comes to."""
     _say_differences(made.differences)
     if made.files:
-        say(f"\n{len(made.files)} results are not the same bytes: {_some(made.files)}")
+        say(f"\nFiles of results that are not the same bytes: {_some(made.files)}")
     if made.documents and not made.files:
         say(
-            f"\n{len(made.documents)} documents are not the same bytes ({_some(made.documents)}); "
-            "the results are, so they were written by other code or with other options"
+            f"\nDocuments that are not the same bytes: {_some(made.documents)}; the results "
+            "are, so they were written by other code or with other options"
         )
     _say_scores([score for score in made.scores if score.verdict != "same"], len(made.scores))
     _say_explanations(made.explanations)
@@ -48,7 +49,8 @@ def say_reproduction(made: Reproduction) -> None:
     say("")
     if made.folder is not None:
         say(f"The new run: {made.folder}")
-    say(_VERDICTS[made.verdict])
+    unmoved = made.verdict == "within" and not made.has_moved
+    say(_VERDICTS["unmoved" if unmoved else made.verdict])
 
 
 def _say_differences(differences: Sequence[Difference]) -> None:

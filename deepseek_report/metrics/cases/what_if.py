@@ -26,8 +26,8 @@ from deepseek_report.tasks import task_of
 _MOST_TRIED = 24
 #: The points of a number lie between these quantiles of the training part.
 _ENDS = (0.01, 0.99)
-#: Decimals of a stored probability.
-_DECIMALS = 4
+#: Decimals of a stored probability, and of that of the case as it is, which stands elsewhere too.
+_DECIMALS, _OWN_DECIMALS = 4, 6
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class WhatIf(ModelMetric):
         points = _padded(
             [set_points(schema.features[j], train.inputs[:, j], self.points) for j in tried]
         )
-        start, alone = questions.about(rows), questions.alone(rows, tried, points)
+        start, alone = questions.about(rows, _OWN_DECIMALS), questions.alone(rows, tried, points)
         ranges = _ranges(start, alone)
         order = np.lexsort((-ranges.mean(axis=0), ~movable[tried]))
         kept = order[np.isfinite(points[order]).any(axis=1)][: self.most]
@@ -111,13 +111,13 @@ class _Questions:
     def __init__(self, classifier: Classifier, target: Target) -> None:
         self.classifier, self.target, self.rows = classifier, target, 0
 
-    def about(self, rows: Floats) -> Floats:
+    def about(self, rows: Floats, decimals: int = _DECIMALS) -> Floats:
         """(row, output), see `WhatIfAnswers`."""
         self.rows += len(rows)
         outputs = self.classifier.probabilities(rows)
         if not task_of(self.target).decides:
             return outputs
-        rounded = np.round(outputs, _DECIMALS)
+        rounded = np.round(outputs, decimals)
         return rounded[:, [self.target.explained]] if outputs.shape[1] == 2 else rounded
 
     def alone(self, rows: Floats, columns: Ints, points: Floats) -> Floats:

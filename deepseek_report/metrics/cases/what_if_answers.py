@@ -16,7 +16,7 @@ class WhatIfAnswers:
     """Outputs of the model around some cases, at the points where it was asked.
 
     An output is the probability of the explained class of two, those of all classes of more, or the
-    number; it is rounded to four decimals where it is a probability.
+    number; it is rounded to four decimals where it is a probability, and to six in `start`.
 
     columns : (feature,) positions of the features that were set. can_move : (feature,) whether a
         person can change them.

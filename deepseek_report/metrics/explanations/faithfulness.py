@@ -31,9 +31,13 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     about_sample,
     judged,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score, unfilled
+from deepseek_report.metrics.explanations.instance_means import (
+    bootstrap_mean,
+    mean_score,
+    ratio_of_means,
+    unfilled,
+)
 from deepseek_report.metrics.shared.plugin import Resamples
-from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
 
 Steps = Annotated[int, Field(ge=2, le=1000)]
@@ -261,50 +265,14 @@ class CompletenessGap(ExplanationMetric):
         if gap is None or explanation.base_values is None:
             raise NotApplicableError(message("refusals.no_base_value"))
         distance = np.abs(explanation.predictions - explanation.base_values)
-        value, low, high = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
-        score = Score(
-            metric="completeness_gap",
-            category="explanation",
-            value=value,
-            low=low,
-            high=high,
-            n=len(gap),
-            direction="lower",
+        ratio = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
+        score = ratio.score(
+            "completeness_gap",
+            "explanation",
+            "lower",
             bounds=(0.0, None),
             explainer=explanation.method,
-            interval_method=bootstrap_method("BCa", self.resamples, context.seed),
             reference=_SUNDARARAJAN,
             note=message("notes.completeness.relative"),
         )
         return Measurement(scores=(score,), arrays={"per_instance": gap})
-
-
-def ratio_of_means(
-    above: Floats, below: Floats, resamples: int, seed: int
-) -> tuple[float, float | None, float | None]:
-    """Mean of `above` over mean of `below`, with its 95 % BCa interval.
-
-    Parameters
-    ----------
-    above, below : array
-        (instance,), not negative.
-    resamples, seed : int
-        Of the bootstrap of instances.
-
-    Returns
-    -------
-    value, low, high : NaN and no interval where `below` is 0 throughout.
-    """
-    if not below.any():
-        return float("nan"), None, None
-    if len(above) < 2:
-        return float(above.mean() / below.mean()), None, None
-
-    def statistic(weights: Floats) -> Floats:
-        under = weights @ below
-        return np.divide(weights @ above, under, out=np.zeros(len(weights)), where=under > 0)
-
-    strata = np.zeros(len(above), dtype=np.int64)
-    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
-    low, high = replicates.interval()
-    return float(replicates.value), float(low), float(high)

@@ -30,11 +30,9 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     about_sample,
     judged,
 )
-from deepseek_report.metrics.explanations.faithfulness import ratio_of_means
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.resampling import bootstrap_method
 
 #: A token must stand in so many explained texts to be told of.
 LEAST_OCCURRENCES = 3
@@ -147,19 +145,14 @@ def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -
     for k, (values, rows) in enumerate(zip(units.values, units.rows, strict=True)):
         np.add.at(totals[k], rows, np.abs(values))
     top = int(totals.sum(axis=1).argmax())
-    value, low, high = ratio_of_means(totals[top], totals.sum(axis=0), *draws)
-    return Score(
-        metric="top_feature_share",
-        category="explanation",
-        value=value,
-        low=low,
-        high=high,
-        n=n,
-        direction="none",
-        bounds=(0.0, 1.0),
+    ratio = ratio_of_means(totals[top], totals.sum(axis=0), *draws, bounds=SHARE)
+    return ratio.score(
+        "top_feature_share",
+        "explanation",
+        "none",
+        bounds=SHARE,
         unit="share",
         explainer=explanation.method,
-        interval_method=bootstrap_method("BCa", *draws),
         note=message("notes.global_importance.top", name=units.names[top]),
     )
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Direction, Score
-from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
+from deepseek_report.statistics.resampling import bootstrap, bootstrap_method, bootstrapped
+from deepseek_report.statistics.studentized import Studentized
 from deepseek_report.tasks.loss import Limits
 
 
@@ -46,6 +48,58 @@ def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, F
     replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
     low, high = replicates.interval()
     return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
+
+
+def ratio_of_means(
+    part: Floats,
+    whole: Floats,
+    resamples: int,
+    seed: int,
+    bounds: tuple[float, float] = (0.0, math.inf),
+) -> Estimate:
+    """Mean of `part` over mean of `whole`, with its 95 % interval by the studentized bootstrap.
+
+    Parameters
+    ----------
+    part, whole : array
+        (instance,), not negative.
+    resamples, seed : int
+        Of the bootstrap of instances.
+    bounds : tuple
+        The ratio's least and greatest possible value.
+
+    Returns
+    -------
+    Estimate : NaN where `whole` is 0 throughout; without interval there and for one instance.
+
+    References
+    ----------
+    Davison & Hinkley 1997, section 5.2.1; the standard error is that of the delta method.
+    """
+    n = len(part)
+    if n < 2 or not whole.any():
+        value = float(part.mean() / whole.mean()) if whole.any() else math.nan
+        return Estimate(value, None, None, n, "")
+
+    def statistic(weights: Floats) -> Floats:
+        """(resample, 2) the ratio and its standard error."""
+        under = weights @ whole
+        ratio = np.divide(weights @ part, under, out=np.zeros(len(weights)), where=under > 0)
+        squares = (weights * (part - ratio[:, None] * whole) ** 2).sum(axis=1)
+        error = np.divide(np.sqrt(squares), under, out=np.zeros(len(weights)), where=under > 0)
+        return np.stack([ratio, error], axis=1)
+
+    strata = np.zeros(n, dtype=np.int64)
+    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    ratio, error = replicates.of(0), replicates.of(1)
+    studentized = Studentized(
+        float(ratio.value), float(error.value), ratio.resamples, error.resamples
+    )
+    if not studentized.is_defined:
+        return bootstrapped(ratio, n, seed, bounds)
+    low, high = np.clip(studentized.interval(0.95), *bounds)
+    method = message("interval_methods.studentized_ratio", resamples=resamples, seed=seed)
+    return Estimate(studentized.value, float(low), float(high), n, method)
 
 
 def unfilled(metric: str, direction: Direction, bounds: Limits, **fields: Any) -> Score:

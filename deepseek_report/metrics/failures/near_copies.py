@@ -79,7 +79,7 @@ class NearCopies(ModelMetric):
         same = _same_label(data.test.labels[near.rows], data.train.labels[near.nearest])
         drawn = np.random.default_rng(0).integers(0, len(data.train), len(is_near))
         by_chance = _same_label(data.test.labels[near.rows], data.train.labels[drawn])
-        without = task.loss.mean(losses[~is_near])
+        without = task.loss.mean(losses[~is_near], among=losses)
         scores = (
             rate(int(is_near.sum()), len(is_near)).score(
                 "near_copies",
@@ -141,7 +141,7 @@ def _losses(losses: Floats, is_near: Bools, loss: Loss) -> dict[str, float]:
     names = ("near_loss", "other_loss", "loss_p_value", *_FLATTERED)
     if len(near) < 2 or len(others) < _FEWEST_OTHERS:
         return dict.fromkeys(names, np.nan)
-    first, other = loss.mean(others), loss.mean(near)
+    first, other = (loss.mean(some, among=losses) for some in (others, near))
     flattered = (len(near) / len(losses) * end for end in difference_of_means(first, other))
     numbers = (other.value, first.value, loss.larger_p_value(others, near), *flattered)
     return dict(zip(names, numbers, strict=True))

@@ -104,8 +104,8 @@ class PeriodDrift(ModelMetric):
                     "attribute_label": period.label,
                     "level": level,
                     "n": n,
-                    **_mean("stated", stated[inside]),
-                    **_outcome(task, happened[inside]),
+                    **_mean("stated", stated, inside),
+                    **_outcome(task, happened, inside),
                     "too_few": n < self.min_cell,
                 }
             )
@@ -133,16 +133,18 @@ class PeriodDrift(ModelMetric):
         return float(kruskal(*samples).pvalue)
 
 
-def _mean(name: str, values: Floats) -> dict[str, object]:
-    mean, low, high = mean_interval(values) if len(values) > 1 else (np.nan,) * 3
-    return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
+def _mean(name: str, values: Floats, inside: Bools) -> dict[str, object]:
+    mean, low, high = (np.nan,) * 3
+    if inside.sum() > 1:
+        mean, low, high = map(float, mean_interval(values[inside], among=values))
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
-def _outcome(task: Task, happened: Floats) -> dict[str, object]:
+def _outcome(task: Task, happened: Floats, inside: Bools) -> dict[str, object]:
     """How often it came true, or the mean of the true numbers."""
     if not task.decides:
-        return _mean("happened", happened)
-    share = rate(float(happened.sum()), len(happened))
+        return _mean("happened", happened, inside)
+    share = rate(float(happened[inside].sum()), int(inside.sum()))
     return {
         "happened": share.value,
         "happened_low": share.low,

@@ -338,7 +338,7 @@ class SliceSearch:
         among = np.zeros(len(self.p), bool)
         among[reported] = True
         loss, own = self.task.loss, inside & among
-        mean = loss.mean(self.losses[own], level)
+        mean = loss.mean(self.losses[own], level, self.losses)
         expected = {}
         if self.expected is not None:
             expected = {f"expected_{loss.key}": self.expected[own].mean()}

@@ -102,16 +102,7 @@ class PartGaps:
         own = dict.fromkeys(each.explained for each in self.statistics if each.explained)
         corrected = message("notes.gaps.corrected", n=n_tests) if n_tests else ""
         judged = [each.levels for each in kept]
-        cautions = self._cautions(kept, predictions)
-        return (*gap_notes(groupings, judged, corrected, few), *own, *cautions)
-
-    def _cautions(self, kept: Sequence[Grouping], predictions: Predictions) -> tuple[Text, ...]:
-        """What limits the intervals of the smallest level that is compared."""
-        sizes = [int((each.codes == k).sum()) for each in kept for k in range(len(each.levels))]
-        if not sizes:
-            return ()
-        cautions = [s.caution(s.values(predictions), min(sizes)) for s in self.statistics]
-        return tuple(caution for caution in cautions if caution)
+        return (*gap_notes(groupings, judged, corrected, few), *own)
 
 
 def tested(comparisons: Sequence[GapComparison]) -> tuple[pd.DataFrame, int]:

@@ -87,7 +87,7 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
     rows = []
     for number, code in enumerate(np.unique(place)):
         inside = place == code
-        mean, low, high = (float(end) for end in mean_interval(p.errors[inside]))
+        mean, low, high = map(float, mean_interval(p.errors[inside], among=p.errors))
         rows.append(
             {
                 "bin": number,

@@ -41,6 +41,7 @@ class DeepSeekFamily(Pretrained):
     """
 
     kind: ClassVar[str]
+    title: ClassVar[str]
 
     train: Train = "full"
     width: Size = 64
@@ -107,7 +108,7 @@ class DeepSeekFamily(Pretrained):
         net = auto.from_config(config, attn_implementation="eager")
         return PretrainedStart(
             net=net,
-            name=self.name,
+            name=self.title,
             after=() if mean else (end,),
             mean=mean,
             masking=self.masking,

@@ -17,3 +17,4 @@ class DeepSeekV2(DeepSeekFamily):
 
     name: ClassVar[str] = "deepseek_v2"
     kind: ClassVar[str] = "deepseek_v2"
+    title: ClassVar[str] = "DeepSeek-V2"

@@ -22,6 +22,7 @@ class DeepSeekV3(DeepSeekFamily):
 
     name: ClassVar[str] = "deepseek_v3"
     kind: ClassVar[str] = "deepseek_v3"
+    title: ClassVar[str] = "DeepSeek-V3"
 
     groups: Annotated[int, Field(ge=1)] = 1
     groups_per_token: Annotated[int, Field(ge=1)] = 1

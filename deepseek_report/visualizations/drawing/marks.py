@@ -157,6 +157,10 @@ def _percentage(share: float, words: Wording) -> str:
     return text if text == "0" else words.numbers.declared(share, as_percent=True)
 
 
+#: Points that a label of several lines reaches up and down, for each line beyond the first.
+_HALF_LINE = 6.5
+
+
 @dataclass(frozen=True)
 class EndLabel:
     """A label at the end of a line: where the line ends, what it says, in which colour."""
@@ -180,7 +184,10 @@ def end_labels(axes: Axes, labels: Sequence[EndLabel], gap: float = 11.5) -> Non
     scale = height / (top - bottom)
     ordered = sorted(labels, key=lambda label: label.y)
     wanted = np.array([(label.y - bottom) * scale for label in ordered])
-    placed = spread(np.clip(wanted, 0, height), gap)
+    inside = np.array([_HALF_LINE * label.text.count("\n") for label in ordered])
+    placed = spread(np.clip(wanted, inside, height - inside), gap)
+    placed -= max(float(placed[-1] - height + inside[-1]), 0.0)
+    placed += max(float(inside[0] - placed[0]), 0.0)
     for label, y in zip(ordered, placed, strict=True):
         place = (label.x, bottom + y / scale)
         note(axes, label.text, place, (5, 0), va="center", ha="left", color=label.colour)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _GAP, _LABELS = 0.15, 0.4
 #: Columns of a broken label in an inch.
 _COLUMNS = 15
+#: Inches below axes for ticks and a name of one line, and for each further line.
+_FOOT, _LINE = 0.55, 0.15
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,16 @@ class Sheet:
         else:
             labels = [short(text, most) for text in texts]
         return labels, min(extent(labels) + _GAP, room)
+
+    def below(self, text: str, left: float) -> tuple[str, float]:
+        """The name of a lower axis that begins at `left`, and the inches it needs below the axes.
+
+        On a narrow sheet it is broken into lines as wide as the axes, which none leaves.
+        """
+        if not self.is_narrow:
+            return text, _FOOT
+        broken = wrapped(text, int((self.width - left - _GAP) * _COLUMNS), 3)
+        return broken, _FOOT + _LINE * broken.count("\n")
 
 
 #: Paints a picture on a sheet.

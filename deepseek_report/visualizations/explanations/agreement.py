@@ -13,7 +13,6 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
@@ -83,7 +82,8 @@ def _pair(row: pd.Series) -> Message:
 def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     pairs = [sentence_case(words.say(_pair(row))) for row in _rows(table)]
     labels, left = sheet.row_labels(pairs, 48, 3.6)
-    axes = sheet.axes(left, 0.7 if sheet.is_narrow else 0.55, 0.25, 0.15)
+    across, foot = sheet.below(words.text("pictures.agreement.axis"), left)
+    axes = sheet.axes(left, foot, 0.45 if sheet.is_narrow else 0.25, 0.15)
     rows(axes, labels)
     places = np.arange(len(table))
     for control in (False, True):
@@ -103,8 +103,7 @@ def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     axes.set_xlim(min(-0.1, float(table[["spearman", "low"]].min().min()) - 0.05), 1.1)
     axes.set_xticks([at for at in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if at >= axes.get_xlim()[0]])
     plain_ticks(axes, "x", words)
-    axis = words.text("pictures.agreement.axis")
-    axes.set_xlabel(wrapped(axis, 32) if sheet.is_narrow else axis)
+    axes.set_xlabel(across)
 
 
 def _title(table: pd.DataFrame, undefined: pd.DataFrame) -> Message:

@@ -143,7 +143,8 @@ def _tendency(levels: Ints, values: Floats) -> float:
 
 def _paint(sheet: Sheet, view: _View, words: Wording) -> None:
     labels, left = sheet.row_labels([feature.label for feature in view.features], 34, 2.9)
-    axes = sheet.axes(left, 0.55, 0.1, 0.4)
+    across, foot = sheet.below(words.say(view.across), left)
+    axes = sheet.axes(left, foot, 0.1, 0.4)
     rows(axes, labels)
     most = float(np.nanmax(np.abs(view.values))) * 1.05 or 1.0
     axes.set_xlim(
@@ -158,7 +159,7 @@ def _paint(sheet: Sheet, view: _View, words: Wording) -> None:
         dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
     ticks = point_ticks if view.space == "probability" else value_ticks
     ticks(axes, "x", words)
-    axes.set_xlabel(words.say(view.across))
+    axes.set_xlabel(across)
     _scale(axes, words)
 
 

@@ -73,6 +73,7 @@ class _View:
     """{metric: its curves}, and {metric: {explainer: gain over the control}}.
 
     trusted : explainers that may be trusted for single cases.
+    has_skill : whether the model is shown to beat a constant, so that its explanations are of use.
     """
 
     curves: dict[str, pd.DataFrame]
@@ -80,6 +81,7 @@ class _View:
     names: list[str]
     is_share: bool
     trusted: frozenset[str]
+    has_skill: bool
     words: Wording
 
     @property
@@ -98,7 +100,8 @@ class _View:
         judged = results.conclusions.explainers
         trusted = frozenset(verdict.explainer for verdict in judged if verdict.is_trusted)
         is_share = task_of(results.schema.target).decides
-        return cls(curves, gains, names, is_share, trusted, words_of(results))
+        has_skill = all(verdict.use != "no_skill" for verdict in judged)
+        return cls(curves, gains, names, is_share, trusted, has_skill, words_of(results))
 
     @property
     def judged(self) -> list[str]:
@@ -181,6 +184,8 @@ def _title(view: _View) -> Message:
     gains = view.gains["deletion"]
     if not gains:
         return caption("deletion_curves.title_no_gain")
+    if not view.has_skill:
+        return caption("deletion_curves.title_no_skill")
     trusted = [name for name in view.judged if name in gains and name in view.trusted]
     if not trusted:
         return caption("deletion_curves.title_none_trusted")

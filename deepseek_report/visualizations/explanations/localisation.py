@@ -95,7 +95,7 @@ def _paint(
         mine = _of(table, measure, names)
         rows(axes, labels if at == 0 else [""] * len(labels))
         _points(axes, mine, names, words)
-        title = wrapped(sentence_case(str(mine["label"].iloc[0])), max(10, int(step * 11)), 3)
+        title = wrapped(sentence_case(str(mine["label"].iloc[0])), max(9, int(step * 10)), 3)
         axes.set_title(title, fontsize=SMALL)
 
 

@@ -102,7 +102,7 @@ def _paint(sheet: Sheet, table: pd.DataFrame, tone: dict[str, str], words: Wordi
     abreast, step, side = (2, 2.1, 1.45) if sheet.is_narrow else (3, 2.27, 1.75)
     for place, (across, up) in enumerate(_PAIRS):
         row, column = divmod(place, abreast)
-        left, below = 0.6 + column * step, 0.55 + _PANEL * (len(_PAIRS) > abreast and not row)
+        left, below = 0.65 + column * step, 0.55 + _PANEL * (len(_PAIRS) > abreast and not row)
         top = sheet.height - below - 1.95
         axes = sheet.axes(left, below, sheet.width - left - side, top)
         for layer, colour in tone.items():

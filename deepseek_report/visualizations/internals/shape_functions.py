@@ -130,7 +130,7 @@ def _paint(sheet: Sheet, parts: Sequence[_Part], unit: str, words: Wording) -> N
         block, column = divmod(place, abreast)
         top = _HEAD + block * (_HEAD + _ROW + _FOOT)
         begin = column * width
-        inner = 0.7 if part.is_numeric else 1.35
+        inner = 0.76 if part.is_numeric else 1.35
         right = sheet.width - begin - width + 0.15
         axes = sheet.axes(begin + inner, sheet.height - top - _ROW, right, top)
         axes.set_title(short(part.label, 44), fontsize=9)

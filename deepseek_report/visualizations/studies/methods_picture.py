@@ -86,7 +86,8 @@ def _paint(
     sheet: Sheet, spread: pd.DataFrame, values: pd.DataFrame, measure: str, words: Wording
 ) -> None:
     labels, left = sheet.row_labels([str(method) for method in spread["method"]], 48, 3.6)
-    axes = sheet.axes(left, 0.55, 0.25, 0.15)
+    across, foot = sheet.below(words.label("metrics", measure), left)
+    axes = sheet.axes(left, foot, 0.25, 0.15)
     rows(axes, labels)
     for place, (_, row) in enumerate(spread.iterrows()):
         runs = values[values["method"] == row["method"]]
@@ -100,4 +101,4 @@ def _paint(
     low, high = axes.get_xlim()
     axes.set_xlim(low, high + 0.12 * (high - low))
     plain_ticks(axes, "x", words)
-    axes.set_xlabel(words.label("metrics", measure))
+    axes.set_xlabel(across)

@@ -8,7 +8,6 @@ import numpy as np
 
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, short
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
@@ -17,12 +16,12 @@ from deepseek_report.visualizations.drawing.marks import (
     plain_ticks,
     rows,
 )
-from deepseek_report.visualizations.style import SERIES, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import SERIES
 from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.wording.words import Wording
@@ -42,9 +41,13 @@ def ranks_picture(results: Results) -> Picture | None:
     height, words = 0.85 + _ROW * len(table), words_of(results)
     best = table.iloc[0]
     apart = [row["method"] for _, row in table.iterrows() if not _overlap(best, row)]
+    wide, narrow = on_sheets(
+        _NAME, (height, height + 0.1 * len(table)), lambda sheet: _paint(sheet, table, words)
+    )
     return Picture(
         name=_NAME,
-        svg=draw_svg(_NAME, height, lambda figure: _paint(figure, table, words)),
+        svg=wide,
+        narrow=narrow,
         title=caption("compared_ranks.title", best=best["method"], apart=apart, of=len(table) - 1),
         alt=caption(
             "compared_ranks.alt",
@@ -62,10 +65,10 @@ def _overlap(first: pd.Series, other: pd.Series) -> bool:
     return bool(abs(first["rank"] - other["rank"]) < first["half"] + other["half"])
 
 
-def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
-    labels = [short(str(method), 48) for method in table["method"]]
-    height = figure.get_size_inches()[1]
-    axes = panel(figure, min(extent(labels) * 0.97 + 0.15, 3.6), 0.55, 6.95, height - 0.15)
+def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
+    labels, left = sheet.row_labels([str(method) for method in table["method"]], 48, 3.6)
+    across, foot = sheet.below(words.text("pictures.compared_ranks.axis"), left)
+    axes = sheet.axes(left, foot, 0.25, 0.15)
     rows(axes, labels)
     places, ranks, half = np.arange(len(table)), table["rank"], table["half"]
     intervals(axes, places, ranks, (ranks - half, ranks + half), MarkStyle(SERIES[0]))
@@ -73,6 +76,6 @@ def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
         note(axes, words.numbers.number(rank), (rank + reach, place), (6, 0), va="center")
     grid(axes, "x")
     low, high = axes.get_xlim()
-    axes.set_xlim(low, high + 0.12 * (high - low))
+    axes.set_xlim(low, high + (0.2 if sheet.is_narrow else 0.12) * (high - low))
     plain_ticks(axes, "x", words)
-    axes.set_xlabel(words.text("pictures.compared_ranks.axis"))
+    axes.set_xlabel(across)

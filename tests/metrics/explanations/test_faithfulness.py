@@ -15,12 +15,12 @@ from deepseek_report.metrics.explanations.faithfulness import (
     CompletenessGap,
     Deletion,
     Insertion,
-    ratio_of_means,
 )
 from deepseek_report.metrics.explanations.instance_means import (
     bootstrap_mean,
     evenly_spaced,
     mean_score,
+    ratio_of_means,
 )
 from deepseek_report.wording.words import wording
 from tests.worded import refused
@@ -246,9 +246,31 @@ def test_undefined_instances_are_left_out_and_counted(toy) -> None:
 
 
 def test_a_ratio_with_nothing_below_is_not_defined() -> None:
-    value, low, high = ratio_of_means(np.ones(3), np.zeros(3), 100, 0)
-    assert np.isnan(value)
-    assert low is high is None
+    ratio = ratio_of_means(np.ones(3), np.zeros(3), 100, 0)
+    assert np.isnan(ratio.value)
+    assert ratio.ends is None
+
+
+def test_the_interval_of_a_ratio_of_means_holds_it_as_often_as_it_says() -> None:
+    held = []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        own, others = rng.gamma(1.5, 1.0, 60), rng.gamma(3.0, 1.0, 60)
+        low, high = ratio_of_means(own, own + others, 300, seed).ends or (1, 0)
+        held.append(low <= 1 / 3 <= high)
+    assert 0.93 <= np.mean(held) <= 0.97
+
+
+def test_a_ratio_that_all_instances_share_has_an_interval_of_no_width() -> None:
+    whole = np.random.default_rng(0).gamma(2.0, 1.0, 30)
+    assert ratio_of_means(whole / 4, whole, 100, 0).ends == pytest.approx((0.25, 0.25))
+
+
+def test_the_interval_of_a_ratio_stays_within_its_bounds() -> None:
+    rng = np.random.default_rng(0)
+    whole = rng.gamma(2.0, 1.0, 12)
+    ratio = ratio_of_means(whole * (rng.random(12) < 0.95), whole, 500, 0, (0.0, 1.0))
+    assert ratio.high == 1.0
 
 
 def test_evenly_spaced_positions_hold_both_ends() -> None:

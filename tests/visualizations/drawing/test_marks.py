@@ -101,6 +101,18 @@ def test_labels_at_one_height_are_written_above_each_other() -> None:
     assert np.diff(y) == pytest.approx([11.5, 11.5], abs=0.1)
 
 
+@pytest.mark.parametrize("height", [0.0, 1.0])
+def test_labels_of_several_lines_do_not_leave_the_axes(height: float) -> None:
+    axes = panel(Figure(figsize=(5, 3)), 1, 0.5, 4, 2.5)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    ends = [EndLabel(1.0, height, "first\nof three\nlines", SERIES[0]) for _ in range(2)]
+    end_labels(axes, ends, 34.0)
+    inside = 13 / 144  # half of the two further lines, of 144 points
+    placed = [label.xy[1] for label in axes.texts]
+    assert min(placed) >= inside - 1e-9
+    assert max(placed) <= 1 - inside + 1e-9
+
+
 @given(arrays(np.float64, st.integers(1, 60), elements=st.floats(-1, 1)))
 def test_a_swarm_stays_within_its_row(values: np.ndarray) -> None:
     assert np.abs(_swarm(values, (-1.0, 1.0 + 1e-9))).max() <= 0.4

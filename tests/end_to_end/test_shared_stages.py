@@ -1,0 +1,39 @@
+"""Two machines that share no file system, but one place for finished stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.cli import run
+from deepseek_report.runner.execution import computing
+from deepseek_report.store import hash_folder
+from deepseek_report.store.remote_stages import VARIABLE
+
+pytest.importorskip("fsspec", reason="a place for stages needs the package fsspec")
+
+PARTS = (
+    *("debug=fast", "measure_time=false", "jobs=1", "dataset.rows=400"),
+    *("model=sklearn", "model.estimator=sklearn.linear_model.LogisticRegression"),
+    *("explainers=[random]", "metrics=[roc_auc]", "visualizations=[roc_curve]"),
+    *("sections=[summary,performance]", "frameworks=[]", "report.thresholds=[]"),
+)
+
+
+def sweep(machine: Path) -> dict[str, str]:
+    """Every file of the reports that a sweep leaves on a machine."""
+    places = [f"paths.store={machine / 'store'}", f"paths.reports={machine / 'reports'}"]
+    assert run(["-m", *PARTS, "seed=1,2", *places]) == 0
+    return hash_folder(machine / "reports")
+
+
+def test_the_second_machine_computes_nothing_and_writes_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"file://{tmp_path}/shared")
+    first = sweep(tmp_path / "first")
+    monkeypatch.setattr(computing, "_compute", lambda _store, stage, *_: pytest.fail(stage.id))
+    assert sweep(tmp_path / "second") == first
+    monkeypatch.delenv(VARIABLE)  # all of it is here now
+    assert sweep(tmp_path / "second") == first
