@@ -94,8 +94,8 @@ def spearman(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     ranks = pd.DataFrame(values).rank(pct=True).to_numpy()
     known = (~np.isnan(ranks)).astype(np.float64)
     ranks = np.nan_to_num(ranks - 0.5)
-    asked = slice(None) if columns is None else list(columns)
-    own_ranks, own_known = ranks[:, asked].T, known[:, asked].T
+    chosen = slice(None) if columns is None else list(columns)
+    own_ranks, own_known = ranks[:, chosen].T, known[:, chosen].T
     n = np.maximum(own_known @ known, 1)
     own_mean, mean = own_ranks @ known / n, own_known @ ranks / n
     covariance = own_ranks @ ranks / n - own_mean * mean

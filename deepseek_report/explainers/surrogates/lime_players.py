@@ -65,18 +65,18 @@ class PlayerNeighbourhoods(Neighbourhoods):
         rows = np.where(same[..., self.owners], inputs[:, None], references[:, None])
         return DrawnNeighbours(same, rows)
 
-    def asked(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
+    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
         """Models that answer mixtures of two rows are not asked about whole rows."""
         context, model = self.context, self.context.classifier
         if not isinstance(model, AnswersMixtures):
-            return super().asked(part, num_samples)
+            return super().answers(part, num_samples)
         same = self._same(part, num_samples)
         pairs = zip(same, context.inputs[part], self.references[part], strict=True)
-        answers = [
+        outputs = [
             Coalitions(model, row, self.owners, reference[None]).probabilities(kept)
             for kept, row, reference in pairs
         ]
-        return same, np.stack(answers)[..., context.target]
+        return same, np.stack(outputs)[..., context.target]
 
     def _same(self, part: slice, num_samples: int) -> Bools:
         """(instance, neighbour, player) what is kept; all of the first neighbour."""

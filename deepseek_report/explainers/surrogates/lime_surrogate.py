@@ -118,14 +118,14 @@ class Neighbourhoods(ABC):
         """One surrogate an instance, from so many neighbours; `alpha` is the ridge penalty."""
         parts = []
         for part in self._parts(num_samples):
-            drawn, outputs = self.asked(part, num_samples)
+            drawn, outputs = self.answers(part, num_samples)
             same = drawn.astype(np.float64)
             ridge = WeightedRidge.fit(same, outputs, self.weights(part, same), alpha)
             parts.append(self.attributions(part, ridge, outputs[:, 0]))
             self.context.progress.advance(part.stop - part.start)
         return Surrogates.joined(parts)
 
-    def asked(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
+    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
         """(instance, neighbour, player) what they share, and (instance, neighbour) outputs."""
         near = self.drawn(part, num_samples)
         rows = near.rows.reshape(-1, near.rows.shape[2])

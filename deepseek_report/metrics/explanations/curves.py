@@ -161,8 +161,8 @@ class Perturbation:
         """The same where the model is asked about one instance after another."""
         outputs = np.empty((len(of), len(self.schema.target.classes)))
         for instance in np.unique(of):
-            asked = of == instance
-            outputs[asked] = self._coalitions(int(instance)).probabilities(kept[asked])
+            own = of == instance
+            outputs[own] = self._coalitions(int(instance)).probabilities(kept[own])
         return outputs
 
     def _coalitions(self, instance: int) -> Coalitions:

@@ -51,13 +51,13 @@ def greedy_order(replacing: Perturbation, mode: Mode, looks: int | None = None) 
     return np.argsort(step, axis=1, kind="stable")
 
 
-def _moved(replacing: Perturbation, mode: Mode, taken: Bools, asked: Bools) -> Floats:
+def _moved(replacing: Perturbation, mode: Mode, taken: Bools, tried: Bools) -> Floats:
     """(instance, player) the outcome with one more player taken, the better the less; infinite
-    where it is not asked.
+    where it is not tried.
     """
     outcomes = np.full(taken.shape, np.inf)
     sign = 1.0 if mode == "deletion" else -1.0
-    of, player = np.nonzero(asked)
+    of, player = np.nonzero(tried)
     size = max(1, _MOST_CELLS // taken.shape[1])
     for start in range(0, len(of), size):
         rows, one_more = of[start : start + size], player[start : start + size]

@@ -67,10 +67,10 @@ class AdditiveClassifier(TorchClassifier):
             logits = np.empty((len(kept), len(self.schema.target.classes)))
             with torch.inference_mode():
                 for reference, (base, gain) in enumerate(zip(nothing, gains, strict=True)):
-                    asked = which == reference
-                    there = torch.as_tensor(kept[asked], dtype=base.dtype, device=self.device)
-                    outputs = self.module.outputs_from(base + there @ gain)
-                    logits[asked] = self.module.view(outputs).cpu().numpy()
+                    own = which == reference
+                    stays = torch.as_tensor(kept[own], dtype=base.dtype, device=self.device)
+                    outputs = self.module.outputs_from(base + stays @ gain)
+                    logits[own] = self.module.view(outputs).cpu().numpy()
             return self.probabilities_of(logits)
 
         return answer

@@ -58,14 +58,14 @@ def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(
 
 
 def test_a_greedy_search_asks_no_more_than_its_looks_allow() -> None:
-    asked = []
+    rows = []
     for looks in (1, 2, None):
         curves = replacing()
         answered = CountingRows(curves.classifier)
         greedy_order(replace(curves, classifier=answered), "deletion", looks)
-        asked.append(answered.rows)
-    assert asked[0] <= 6 * 4
-    assert asked[0] < asked[1] < asked[2]
+        rows.append(answered.rows)
+    assert rows[0] <= 6 * 4
+    assert rows[0] < rows[1] < rows[2]
 
 
 def test_a_greedy_order_names_each_player_once_in_few_steps_too() -> None:
