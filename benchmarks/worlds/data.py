@@ -558,7 +558,7 @@ _ROWS = (
     f"n = {N}. 5, 15 or 30 % of the rows repeat another with noise of 10⁻³ standard deviations; "
     "entities of 3, 8 or 20 such rows have a label that is a coin; the rule is reversed in the "
     "last 10, 25 or 40 % of the time (the latest period must be named, or one wholly reversed). "
-    "Findings by `near_copies` and `part_gaps`, with the severities."
+    "Findings by `near_copies` and `part_gaps`, with the severities. "
 )
 
 
@@ -568,11 +568,19 @@ def _rows_table(repeats: int, plan: Plan) -> Table:
         ("entities", entities_trial),
         ("the rule reversed late", drift_trial),
     ]
+    fewer = max(repeats // 5, 4)
     rows = [
-        [name, *(_counted(repeat(partial(trial, k), repeats, plan)) for k in range(3))]
+        [
+            name,
+            *(
+                _counted(repeat(partial(trial, k), repeats if k == 1 else fewer, plan))
+                for k in range(3)
+            ),
+        ]
         for name, trial in trials
     ]
-    return Table("Near copies, entities, time", _ROWS, ("planted", *STRENGTHS), rows)
+    worlds = f"{repeats} worlds of the middle strength, {fewer} of the others."
+    return Table("Near copies, entities, time", _ROWS + worlds, ("planted", *STRENGTHS), rows)
 
 
 _LABELS = (

@@ -169,9 +169,8 @@ def means(repeats: int, plan: Plan) -> list[Table]:
             "Intervals of mean errors of parts and groups",
             f"{repeats} samples each: a part, slice, period or group of {WHOLE} cases. Some tens "
             "of cases show little of a tail, so that the skewness of all cases is averaged with "
-            "their own (`mean_interval`). Where errors are strongly skewed and a part is small, "
-            "the interval is wide and holds its mean more often than it says. The gap is that to "
-            "all other cases, whose errors are half as large.",
+            "their own (`mean_interval`). The gap is that to all other cases, whose errors are "
+            "half as large.",
             ("noise", "cases", "mean error", "mean absolute error", "gap in it"),
             of_errors,
         ),
@@ -212,8 +211,8 @@ def rates() -> Table:
         "Intervals of rates",
         "Wilson's, computed exactly. As counts are whole numbers, the share swings about 95 % from "
         "one rate to the next, and no interval of rates avoids it; the mean and the least are over "
-        "rates of three to five quarters of this one. Of a rare event and few trials the interval "
-        "is conservative for the same reason.",
+        "rates from a quarter below to a quarter above it. Of a rare event and few trials the "
+        "interval is conservative for the same reason.",
         ("rate", "trials", "interval holds it", "mean nearby", "least nearby"),
         rows,
     )

@@ -17,11 +17,11 @@ from deepseek_report.artifacts.schema import Feature, Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, evenly_spaced
+from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.metrics.explanations.model_pairs import ModelPairs, PairSearch
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.games.pair_sampling import PairValues
-from deepseek_report.statistics.resampling import bootstrap_method
+from deepseek_report.statistics.intervals import mean_interval
 
 #: A pair is an interaction from this share of the output's spread on.
 LEAST_SHARE = 0.05
@@ -37,12 +37,19 @@ _GRID, _LEVELS = np.linspace(0.05, 0.95, 10), (0.1, 0.5, 0.9)
 _CATEGORIES, _ROWS = 6, 32
 
 
+#: How the interval of a size is made.
+_EXACT = message("interval_methods.students")
+_ESTIMATED = message("interval_methods.students_around")
+
+
 @dataclass(frozen=True)
 class PairSizes:
     """How large the interactions of pairs are over the cases.
 
     size, low, high : (pair,) mean magnitude over the cases with its 95 % interval, in the unit of
-    the output. control : (pair,) what the size must exceed for the pair to be an interaction.
+    the output. Where values are estimated, the lower end is that of magnitudes that sampling makes
+    no larger, and the upper end that of ones that it makes no smaller. control : (pair,) what the
+    size must exceed for the pair to be an interaction.
     """
 
     size: Floats
@@ -51,9 +58,7 @@ class PairSizes:
     control: Floats
 
     @classmethod
-    def of(
-        cls, values: PairValues, spread: float, looked_at: int, resamples: int, seed: int
-    ) -> PairSizes:
+    def of(cls, values: PairValues, spread: float, looked_at: int) -> PairSizes:
         """Sizes, and from where on a pair is called an interaction.
 
         That is where the one-sided lower limit of the size reaches `LEAST_SHARE` of the spread, so
@@ -65,11 +70,12 @@ class PairSizes:
         from scipy.stats import t
 
         n = values.magnitudes.shape[1]
-        size, low, high = bootstrap_mean(values.magnitudes.T, resamples, seed)
+        size, low, _ = mean_interval(values.magnitudes, axis=1)
+        high = mean_interval(np.abs(values.values), axis=1)[2]
         quantile = float(t.ppf(1 - _LEVEL / max(looked_at, 1), n - 1))
         error = values.magnitudes.std(axis=1, ddof=1) / np.sqrt(n)
         control = LEAST_SHARE * spread + quantile * error
-        return cls(np.maximum(size, 0.0), np.maximum(low, 0.0), np.maximum(high, 0.0), control)
+        return cls(np.maximum(size, 0.0), np.maximum(low, 0.0), np.maximum(high, size), control)
 
     @property
     def is_interaction(self) -> Bools:
@@ -87,8 +93,8 @@ class Interactions(ModelMetric):
     cases' outputs lie from the mean output of the background, on average. For models of trees the
     values are exact. For others boosted trees are fitted to the model's output first, whose exact
     values choose the pairs, and the values of these few pairs are estimated by asking the model;
-    sampling makes none of them look larger. With 5 draws they are about a tenth too small, and
-    their intervals hold the true size in about nine of ten simulated models. In log-odds (or the
+    sampling makes none of them look larger. With 5 draws they are about a tenth too small, which
+    their intervals allow for (docs/conclusions.md). In log-odds (or the
     number) unless the model gives probabilities of 0 or 1, or the trees add up to a probability:
     there, a bounded output makes strong effects interact by itself. Features that are left out come
     from the background, each row as a whole, so that combinations may occur that real cases do not
@@ -151,7 +157,6 @@ class Interactions(ModelMetric):
     features: Annotated[int, Field(ge=2, le=100)] = 25
     draws: Annotated[int, Field(ge=2, le=10_000)] = 5
     surrogate_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 1500
-    resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema, explained = context.dataset.schema, context.cases.explained
@@ -163,12 +168,10 @@ class Interactions(ModelMetric):
         model = search.of_model(context.classifier, inputs, context.background, context.seed)
         if not model.spread > 0:
             raise NotApplicableError(message("refusals.constant_output"))
-        sizes = PairSizes.of(
-            model.values, model.spread, model.looked_at, self.resamples, context.seed
-        )
+        sizes = PairSizes.of(model.values, model.spread, model.looked_at)
         pairs = _table(model, sizes, schema)
         return Measurement(
-            scores=(self._score(pairs, context.seed),),
+            scores=(_score(pairs),),
             tables={"pairs": pairs, "effects": _effects(model, sizes, context)},
             notes=(
                 message(
@@ -183,26 +186,27 @@ class Interactions(ModelMetric):
             ),
         )
 
-    def _score(self, pairs: pd.DataFrame, seed: int) -> Score:
-        strongest = pairs.iloc[0]
-        return Score(
-            "strongest_interaction",
-            "explanation",
-            float(strongest["share"]),
-            int(strongest["n"]),
-            "none",
-            low=float(strongest["share_low"]),
-            high=float(strongest["share_high"]),
-            interval_method=bootstrap_method("BCa", self.resamples, seed),
-            bounds=(0.0, None),
-            reference=_GRABISCH,
-            note=message(
-                "notes.interactions.strongest",
-                first=strongest["label_a"],
-                second=strongest["label_b"],
-                looked_at=int(strongest["looked_at"]),
-            ),
-        )
+
+def _score(pairs: pd.DataFrame) -> Score:
+    strongest = pairs.iloc[0]
+    return Score(
+        "strongest_interaction",
+        "explanation",
+        float(strongest["share"]),
+        int(strongest["n"]),
+        "none",
+        low=float(strongest["share_low"]),
+        high=float(strongest["share_high"]),
+        interval_method=_EXACT if strongest["exact"] else _ESTIMATED,
+        bounds=(0.0, None),
+        reference=_GRABISCH,
+        note=message(
+            "notes.interactions.strongest",
+            first=strongest["label_a"],
+            second=strongest["label_b"],
+            looked_at=int(strongest["looked_at"]),
+        ),
+    )
 
 
 def _table(model: ModelPairs, sizes: PairSizes, schema: Schema) -> pd.DataFrame:

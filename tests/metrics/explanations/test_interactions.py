@@ -11,13 +11,18 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.metrics.explanations.interactions import LEAST_SHARE, Interactions
+from deepseek_report.metrics.explanations.interactions import (
+    LEAST_SHARE,
+    Interactions,
+    PairSizes,
+)
+from deepseek_report.statistics.games.pair_sampling import PairValues
 from tests.enumerated import enumerated_interactions
 from tests.random_trees import drawn, ensemble_of, walked
 from tests.worded import refused, say
 
 COLUMNS = 6
-FAST = Interactions(surrogate_rows=600, resamples=200)
+FAST = Interactions(surrogate_rows=600)
 
 
 class World:
@@ -164,3 +169,16 @@ def test_the_same_seed_gives_the_same_numbers_and_a_bounded_number_of_rows() -> 
 def test_where_nothing_can_be_judged_a_reason_is_given(context, reason) -> None:
     with refused(reason):
         FAST.measure(context)
+
+
+@pytest.mark.parametrize("draws", [3, 5, 20])
+def test_intervals_of_sizes_allow_for_few_draws_and_skewed_values(draws: int) -> None:
+    truth, held = 2 / np.pi, []
+    for seed in range(300):
+        rng = np.random.default_rng([seed, draws])
+        values = rng.normal(size=(1, 100, 1)) * rng.normal(size=(1, 100, 1))
+        drawn = values + rng.normal(size=(1, 100, draws))
+        sizes = PairSizes.of(PairValues.of_draws(drawn), spread=1.0, looked_at=1)
+        assert sizes.low <= sizes.size <= sizes.high
+        held.append(bool(sizes.low[0] <= truth <= sizes.high[0]))
+    assert np.mean(held) >= 0.93

@@ -1,0 +1,32 @@
+"""The small form of `benchmarks/worlds/stand_ins.py`: one world of each kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+
+
+@pytest.fixture
+def worlds(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from worlds import stand_ins
+
+    return stand_ins
+
+
+@pytest.mark.parametrize(("area", "severity"), [(0.85, "medium"), (0.95, "medium")])
+@pytest.mark.parametrize("stand_ins", [1, 2])
+def test_columns_that_stand_in_for_an_attribute_are_named(
+    worlds: ModuleType, area: float, severity: str, stand_ins: int
+) -> None:
+    assert worlds.trial(area, stand_ins, 3) == worlds.Outcome(severity, True)
+
+
+def test_columns_that_have_nothing_to_do_with_an_attribute_are_not_accused(
+    worlds: ModuleType,
+) -> None:
+    assert worlds.trial(0.5, 0, 3).severity == ""
