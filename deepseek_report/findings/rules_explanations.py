@@ -70,7 +70,15 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
         id=f"explainers-{use}",
         severity=severity,
         message=f"explainers_{use}",
-        values={"methods": [_numbers(results, name) for name in names], "leads": leads},
+        values={
+            "methods": [_numbers(results, name) for name in names],
+            "leads": leads,
+            "passing": [
+                explainer_label(results, name)
+                for name, verdict in verdicts(results).items()
+                if verdict.is_trusted
+            ],
+        },
         evidence=(
             "measures/faithfulness_effect",
             *(["measures/deletion"] if results.has("measures/deletion") else []),

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,6 @@ def driver() -> Iterator[Any]:
     browser.quit()
 
 
-_WHEN_LOADED = """
-const done = arguments[arguments.length - 1];
-if (document.readyState === 'complete') done(); else addEventListener('load', () => done());
-"""
-
-
 class Page:
     """The report as a reader has it: at some width, light or dark, on screen or on paper."""
 
@@ -78,8 +73,10 @@ class Page:
             "Emulation.setEmulatedMedia", {"media": media, "features": [feature]}
         )
         self.driver.get(self.url)
-        # chromedriver now and then returns from `get` while a large file is still parsed
-        self.driver.execute_async_script(_WHEN_LOADED)
+        # chromedriver now and then returns from `get` while a large file is still parsed; it is
+        # asked again and again, since no event is heard on a page whose scripts are off
+        while self.run("return document.readyState") != "complete":
+            time.sleep(0.02)
         return self
 
     def run(self, script: str, *arguments: Any) -> Any:

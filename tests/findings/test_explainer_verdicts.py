@@ -171,6 +171,20 @@ def test_each_verdict_can_be_said(run: Any, say: Any, use: str) -> None:
     assert "SHAP" in say(finding)
 
 
+@pytest.mark.parametrize(
+    ("lime", "words"),
+    [({}, "Give reasons by LIME"), ({"deletion_effect": LOW}, "none of this run is shown")],
+)
+def test_in_place_of_a_method_that_failed_one_that_passed_is_named_if_there_is_one(
+    run: Any, say: Any, lime: dict[str, Any], words: str
+) -> None:
+    run.tests_of(shap={"deletion_effect": LOW}, lime=lime)
+    finding = next(
+        f for f in rules_explanations.uses(run.results()) if f.id == "explainers-not_this_case"
+    )
+    assert words in say(finding)
+
+
 def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None:
     table = [
         {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": 0.5}

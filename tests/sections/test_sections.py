@@ -247,6 +247,15 @@ def test_cases_like_it_stand_beside_it_with_what_happened_to_them(full):
         assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
+def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(full):
+    fixed = with_table(full, "cases", "counterfactuals", lambda rows: rows)
+    features = tuple(replace(feature, mutable=False) for feature in full.schema.features)
+    fixed.__dict__["schema"] = replace(full.schema, features=features)
+    pages = CasesSection().content(fixed).values["cases"]
+    assert {page["change_in_short"] for page in pages} == {""}
+    assert all("no change of a decision was looked for" in page["change"] for page in pages)
+
+
 def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     changed = with_table(full, "cases", "errors_like_this", lambda rows: rows.assign(case=0))
     (case, *_) = CasesSection().content(changed).values["cases"]

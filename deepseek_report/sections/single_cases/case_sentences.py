@@ -152,7 +152,8 @@ def counted(pages: Pages, case: Row) -> str:
 def change_in_short(pages: Pages, case: Row) -> str:
     """What would change the decision, in a few words; empty where nothing was looked for."""
     steps = pages.rows("counterfactuals", case["case"])
-    if not steps:
+    named = kind_of(pages.draft.results.schema).named_columns
+    if not steps or (named and not can_change(pages.draft)):
         return ""
     changed = [
         {
@@ -347,9 +348,12 @@ def neighbours(pages: Pages, case: Row) -> str:
 def change(pages: Pages, case: Row) -> str:
     """The smallest change that alters the decision, as a sentence."""
     draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
-    if steps and not kind_of(draft.results.schema).named_columns:
-        return _masked(draft, case, steps)
-    if not steps or not can_change(draft):
+    if not kind_of(draft.results.schema).named_columns:
+        return _masked(draft, case, steps) if steps else ""
+    if not can_change(draft):
+        decides = task_of(draft.results.schema.target).decides
+        return draft.text("answer.unchangeable") if decides else ""
+    if not steps:
         return ""
     if steps[0]["status"] != "found":
         within = str(steps[0]["status"]).removeprefix("none ")

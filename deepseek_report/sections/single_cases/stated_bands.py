@@ -14,6 +14,8 @@ from deepseek_report.tasks.decisions import calibration_subject
 
 #: Bands of about equal size, and the least number of test cases in one.
 _BANDS, _LEAST = 10, 50
+#: Widest band of probabilities that are about as likely.
+_WIDEST = 0.25
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,15 @@ class StatedBands:
         self._bands = max(min(_BANDS, len(order) // _LEAST), 0)
 
     def of(self, stated: float) -> StatedBand | None:
-        """The band of such a case; None where the test part is too small to say anything."""
+        """The band of such a case; None where too few are stated so, as in a small test part."""
         if not self._bands:
             return None
         n = len(self._stated)
         place = min(int(np.searchsorted(self._stated, stated)), n - 1)
         band = place * self._bands // n
         low, high = band * n // self._bands, (band + 1) * n // self._bands
+        if self._stated[high - 1] - self._stated[low] > _WIDEST:
+            return None
         inside = slice(low, high)
         return StatedBand(
             low=float(self._stated[low]),

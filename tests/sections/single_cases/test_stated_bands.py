@@ -40,3 +40,11 @@ def test_the_ends_of_the_scale_have_a_band_and_few_cases_have_none() -> None:
     assert bands.of(0.0) is not None
     assert bands.of(1.0) is not None
     assert StatedBands(predictions(scores[:20], np.arange(20) % 2)).of(0.5) is None
+
+
+def test_a_case_is_not_set_beside_cases_that_are_stated_otherwise() -> None:
+    """Where nearly all cases are certain, the next fifty of a doubtful one are not like it."""
+    scores = np.concatenate([np.full(250, 0.01), np.linspace(0.1, 0.9, 10), np.full(250, 0.99)])
+    bands = StatedBands(predictions(scores, (scores > 0.5).astype(np.int64)))
+    assert bands.of(0.5) is None
+    assert bands.of(0.01) is not None
