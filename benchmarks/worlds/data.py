@@ -579,7 +579,10 @@ def _rows_table(repeats: int, plan: Plan) -> Table:
         ]
         for name, trial in trials
     ]
-    worlds = f"{repeats} worlds of the middle strength, {fewer} of the others."
+    worlds = (
+        f"Seeds from {plan.first_seed} on; {repeats} worlds of the middle strength, {fewer} of the "
+        "others."
+    )
     return Table("Near copies, entities, time", _ROWS + worlds, ("planted", *STRENGTHS), rows)
 
 

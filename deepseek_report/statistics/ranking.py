@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,7 +70,7 @@ def average_ranks(values: NDArray[Any]) -> Floats:
     return np.asarray(pd.DataFrame(columns).rank().to_numpy().T.reshape(values.shape))
 
 
-def spearman(values: Floats) -> Floats:
+def spearman(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     """Spearman's ρ of all pairs of columns; a constant column has ρ = 0 with all others.
 
     ρ is Pearson's correlation of the ranks. Where cells are missing, each column is ranked among
@@ -79,10 +80,12 @@ def spearman(values: Floats) -> Floats:
     ----------
     values :
         (instance, feature), NaN is missing.
+    columns :
+        The features whose correlations with all are asked for; None: all.
 
     Returns
     -------
-    (feature, feature) in [-1, 1].
+    (asked feature, feature) in [-1, 1].
 
     >>> spearman(np.array([[1.0, 5.0], [2.0, 7.0], [9.0, 8.0]])).round(6)
     array([[1., 1.],
@@ -91,13 +94,16 @@ def spearman(values: Floats) -> Floats:
     ranks = pd.DataFrame(values).rank(pct=True).to_numpy()
     known = (~np.isnan(ranks)).astype(np.float64)
     ranks = np.nan_to_num(ranks - 0.5)
-    n = np.maximum(known.T @ known, 1)
-    sums, squares = ranks.T @ known, (ranks**2).T @ known
-    covariance = ranks.T @ ranks / n - sums * sums.T / n**2
-    variance = squares / n - (sums / n) ** 2
-    varies = variance > _ROUNDING
-    scale = np.sqrt(np.where(varies & varies.T, variance * variance.T, 1.0))
-    rho = np.where(varies & varies.T, covariance / scale, 0.0)
+    chosen = slice(None) if columns is None else list(columns)
+    own_ranks, own_known = ranks[:, chosen].T, known[:, chosen].T
+    n = np.maximum(own_known @ known, 1)
+    own_mean, mean = own_ranks @ known / n, own_known @ ranks / n
+    covariance = own_ranks @ ranks / n - own_mean * mean
+    own_variance = own_ranks**2 @ known / n - own_mean**2
+    variance = own_known @ ranks**2 / n - mean**2
+    varies = (own_variance > _ROUNDING) & (variance > _ROUNDING)
+    scale = np.sqrt(np.where(varies, own_variance * variance, 1.0))
+    rho = np.where(varies, covariance / scale, 0.0)
     return np.asarray(np.clip(rho, -1, 1))
 
 

@@ -19,6 +19,8 @@ _TRACED_ROWS = 256
 _TRACED_WEIGHTS = 2**22
 #: Parameters whose histogram is written after each epoch; of larger models only at the end.
 _HISTOGRAMS = 5_000_000
+#: Weights of one parameter that its histogram counts; of more of them every second, third, …
+_COUNTED = 2**16
 
 
 #: What TensorBoard's tab of custom scalars draws in one chart each.
@@ -78,8 +80,9 @@ class TensorBoard:
         for name, parameter in module.named_parameters():
             # a table without categories has an empty embedding of them
             if parameter.numel() and parameter.requires_grad:
-                tag = name.replace(".", "/")
-                self.writer.add_histogram(tag, parameter.detach(), step, bins="fd")
+                weights = parameter.detach().flatten()
+                counted = weights[:: -(-len(weights) // _COUNTED)]
+                self.writer.add_histogram(name.replace(".", "/"), counted, step, bins="fd")
 
     def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None:
         """The graph and the pictures of the finished model."""

@@ -35,6 +35,10 @@ from deepseek_report.training.resume_point import (
 from deepseek_report.training.settings import TrainingSettings
 from deepseek_report.training.training_folder import TrainingFacts, speeds, write_outputs
 
+#: Time between two checkpoints, in times of what the last one took: with wide inputs an epoch may
+#: be shorter than writing what it leaves.
+_SPARING = 10
+
 
 @dataclass(frozen=True)
 class Place:
@@ -67,6 +71,7 @@ class Session:
         self.optimiser = AdamW(module.parameters(), settings.learning_rate, settings.weight_decay)
         self.stepper = self._stepper()
         self.fingerprint = self._fingerprint(train)
+        self._next_checkpoint = 0.0
 
     def run(self, progress: Progress) -> None:
         """Train and write the folder; the checkpoint of an earlier attempt is taken up."""
@@ -86,7 +91,8 @@ class Session:
             speed = self._epoch(state, progress)
             if not state.diverged:
                 board.epoch({**state.rows[-1], **speed}, self.module, self.held_out[0])
-            self._save(state, started)
+            if time.perf_counter() >= self._next_checkpoint:
+                self._save(state, started)
         self.module.load_state_dict(state.best)
         board.finish(self.module.eval(), self.held_out[0], self.positive, self.explained)
         state.seconds = time.perf_counter() - started
@@ -125,9 +131,13 @@ class Session:
         return speeds(len(self.train[1]), self.tokens, done.seconds, done.input_seconds)
 
     def _save(self, state: State, started: float) -> None:
-        state.seconds = time.perf_counter() - started
+        """Write where training is; what is lost of a killed one costs time and changes nothing."""
+        begun = time.perf_counter()
+        state.seconds = begun - started
         state.scaler = self.stepper.scaler.state_dict()
         save_checkpoint(self.place.folder, self.fingerprint, state, self.module, self.optimiser)
+        ended = time.perf_counter()
+        self._next_checkpoint = ended + _SPARING * (ended - begun)
 
     def _finished(self, state: State) -> bool:
         return state.diverged or state.epochs >= self.epochs or self._stalled(state)

@@ -214,9 +214,7 @@ def test_the_value_of_a_player_is_the_sum_of_its_columns_effects(
     planned = explainer.suited_to(frozenset(), to_explain.classifier.schema).planned_calls(
         5, len(to_explain.classifier.schema.player_labels), 30
     )
-    assert explanation.n_model_calls <= planned
-    if modality != "text":
-        assert explanation.n_model_calls == planned
+    assert planned / 4 < explanation.n_model_calls <= planned  # rows that are alike ask once
 
 
 def test_a_planted_column_is_found_among_two_thousand(toy_classifier, context) -> None:

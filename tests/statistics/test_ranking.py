@@ -123,3 +123,10 @@ def test_spearman_with_gaps_is_pearson_of_the_ranks_where_both_are_known() -> No
 def test_a_constant_column_is_correlated_with_nothing() -> None:
     values = np.column_stack([np.ones(50), np.arange(50)])
     assert spearman(values)[0, 1] == 0
+
+
+def test_the_correlations_of_some_columns_are_those_of_all() -> None:
+    values = np.random.default_rng(3).normal(size=(30, 5)).round(1)
+    values[::7, 2] = np.nan
+    values[:, 4] = 1.0
+    np.testing.assert_allclose(spearman(values, [2, 4]), spearman(values)[[2, 4]], atol=1e-12)

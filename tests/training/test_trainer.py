@@ -13,7 +13,7 @@ from deepseek_report.artifacts.message import from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.training import resume_point
+from deepseek_report.training import resume_point, session
 from deepseek_report.training.resume_point import CHECKPOINT
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
@@ -51,7 +51,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(dataset, t
 
 
 @pytest.mark.parametrize("step", [1, 6, 9])
-def test_a_killed_training_goes_on_to_the_same_bytes(dataset, tmp_path, interrupting, step):
+def test_a_killed_training_goes_on_to_the_same_bytes(
+    dataset, tmp_path, interrupting, step, monkeypatch
+):
+    monkeypatch.setattr(session, "_SPARING", 0)
     _fit(QUICK, dataset, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         _fit(QUICK, dataset, tmp_path / "killed", progress=interrupting(step))
@@ -66,6 +69,17 @@ def test_a_killed_training_goes_on_to_the_same_bytes(dataset, tmp_path, interrup
     assert steps[0] == step // 4 * 4
     assert sum(steps) == 12
     assert not (tmp_path / "killed" / "checkpoint.safetensors").exists()
+
+
+def test_a_training_goes_on_from_the_last_epoch_that_was_worth_a_checkpoint(
+    dataset, tmp_path, interrupting, monkeypatch
+):
+    monkeypatch.setattr(session, "_SPARING", 1e9)
+    _fit(QUICK, dataset, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _fit(QUICK, dataset, tmp_path / "killed", progress=interrupting(9))
+    _fit(QUICK, dataset, tmp_path / "killed")
+    assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken_up(dataset, tmp_path, interrupting):

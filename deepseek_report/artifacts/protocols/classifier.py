@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -67,6 +68,32 @@ class TreeClassifier(Protocol):
 
     def columns(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(instance, feature) original units -> (instance, feature) as the trees read them."""
+
+
+@runtime_checkable
+class AnswersMixtures(Protocol):
+    """The optional part of a Classifier that answers for mixtures of two rows with little work."""
+
+    def mixing(
+        self, row: NDArray[np.float64], references: NDArray[np.float64], owners: NDArray[np.int64]
+    ) -> Callable[[NDArray[np.bool_], NDArray[np.int64]], NDArray[np.float64]]:
+        """What answers for the row of which some players keep their columns.
+
+        Parameters
+        ----------
+        row : array
+            (column,) in original units.
+        references : array
+            (reference, column).
+        owners : array
+            (column,) the player that it belongs to.
+
+        Returns
+        -------
+        A function of kept (mixture, player) and of which reference (mixture,) that gives
+        `probabilities` (mixture, class) of the rows whose columns are the row's where their player
+        is kept, else those of the reference.
+        """
 
 
 @runtime_checkable

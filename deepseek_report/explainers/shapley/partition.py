@@ -7,6 +7,7 @@ that order, and is cut in two at its middle. Players that belong together stand 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +56,8 @@ def halved(count: int, sort: Sorter) -> Ints:
     return np.concatenate(done)
 
 
-def middle_of(start: int, stop: int) -> int:
-    """Where the interval from `start` to `stop` is cut."""
+def middle_of(start: Any, stop: Any) -> Any:
+    """Where the interval from `start` to `stop` is cut; integers, or arrays of them."""
     return (start + stop + 1) // 2
 
 
@@ -101,8 +102,11 @@ def _by_correlation(part: Ints, columns: Floats) -> Ints:
     Reference: Boley 1998, doi:10.1023/A:1009740529316.
     """
     inside = columns[:, part]
-    _, vectors = np.linalg.eigh(inside @ inside.T)
-    pivot = int(np.abs(vectors[:, -1] @ inside).argmax())
+    if len(part) < len(inside):  # the loadings of the columns are in proportion to their products
+        loadings = np.linalg.eigh(inside.T @ inside)[1][:, -1]
+    else:
+        loadings = np.linalg.eigh(inside @ inside.T)[1][:, -1] @ inside
+    pivot = int(np.abs(loadings).argmax())
     correlation = np.abs(inside[:, pivot] @ inside)
     return part[np.argsort(-np.round(correlation, 9), kind="stable")]
 

@@ -38,20 +38,20 @@ def flipped_orders(order: Ints, rounds: int, rng: np.random.Generator) -> Ints:
 
     The halves of each part are swapped with chance one half; `order` is that of the partition.
     """
-    return np.stack([_flipped(order, rng) for _ in range(rounds)])
-
-
-def _flipped(order: Ints, rng: np.random.Generator) -> Ints:
-    out, waiting = [], [(0, len(order))]
-    while waiting:
-        start, stop = waiting.pop()
-        if stop - start == 1:
-            out.append(order[start])
-            continue
-        middle = middle_of(start, stop)
-        halves = [(middle, stop), (start, middle)]
-        waiting += halves if rng.random() < 0.5 else halves[::-1]
-    return np.array(out, dtype=np.int64)
+    starts, stops = np.array([0]), np.array([len(order)])
+    places = np.zeros((rounds, 1), dtype=np.int64)  # where each part begins in each round
+    while (stops - starts > 1).any():
+        middles = middle_of(starts, stops)
+        first, second = middles - starts, stops - middles  # a single player has no second half
+        swapped = rng.random(places.shape) < 0.5
+        halves = np.stack([places + swapped * second, places + ~swapped * first], axis=2)
+        bounds = np.stack([starts, middles, middles, stops], axis=1).reshape(-1, 2)
+        some = bounds[:, 1] > bounds[:, 0]
+        places = halves.reshape(rounds, -1)[:, some]
+        starts, stops = bounds[some].T
+    flipped = np.empty((rounds, len(order)), dtype=np.int64)
+    np.put_along_axis(flipped, places, np.broadcast_to(order[starts], places.shape), axis=1)
+    return flipped
 
 
 def every_share(orders: Ints, ends: Floats, ask: Ask) -> Estimates:

@@ -8,6 +8,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import Coalitions
 from deepseek_report.data_kinds.players import spread_evenly
 from deepseek_report.explainers.shapley import player_orders
 from deepseek_report.explainers.shapley.partition import partition_order
@@ -15,7 +16,6 @@ from deepseek_report.explainers.shapley.screening import about_screening, elemen
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
 from deepseek_report.explainers.shared.attributions import seed_of
-from deepseek_report.explainers.shared.coalitions import outputs_of
 
 
 class Players:
@@ -81,10 +81,13 @@ class Players:
         return spread_evenly(values, self.owners)
 
     def _estimates(self, index: int, players: Ints) -> player_orders.Estimates:
+        row, references = self.context.inputs[index], self.references[:, index]
+        coalitions = Coalitions(self.context.classifier, row, self.owners, references)
+
         def ask(kept: Bools, rounds: Ints) -> Floats:
             whole = np.ones((len(kept), self.present.shape[1]), dtype=bool)
             whole[:, players] = kept
-            return self._outputs(index, whole, rounds)
+            return coalitions.probabilities(whole, rounds)[:, self.context.target]
 
         ends = np.stack(
             [self.at_reference[:, index], np.full(self.rounds, self.predictions[index])], axis=1
@@ -101,11 +104,6 @@ class Players:
         drawn = player_orders.flipped_orders(local, self.rounds, rng)
         cuts = self.config.cuts("owen", len(players), self.rounds)
         return player_orders.largest_shares(local, drawn, ends, cuts, ask)
-
-    def _outputs(self, index: int, kept: Bools, rounds: Ints) -> Floats:
-        """Outputs where the columns of players that are not kept are those of the reference."""
-        row, references = self.context.inputs[index], self.references[:, index]
-        return outputs_of(self.context, row, self.owners, kept, references, rounds)
 
 
 def about_players(config: ShapSettings, players: Players) -> tuple[Message, ...]:

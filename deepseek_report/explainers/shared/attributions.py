@@ -42,8 +42,12 @@ def sum_units(values: Floats, unit_features: Sequence[int], n_features: int) -> 
     (instance, feature)
     """
     owner = np.asarray(unit_features, dtype=np.int64)
-    membership = (owner[:, None] == np.arange(n_features)).astype(np.float64)
-    return np.asarray(np.asarray(values, dtype=np.float64) @ membership)
+    units = np.argsort(owner, kind="stable")[np.count_nonzero(owner < 0) :]
+    features, first = np.unique(owner[units], return_index=True)
+    sums = np.zeros((len(values), n_features))
+    if len(units):
+        sums[:, features] = np.add.reduceat(np.asarray(values)[:, units], first, axis=1)
+    return sums
 
 
 def chunks(n: int, size: int) -> Iterator[slice]:

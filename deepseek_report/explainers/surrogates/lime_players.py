@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import Coalitions
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.shapley.partition import groups_of, partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
@@ -58,12 +60,30 @@ class PlayerNeighbourhoods(Neighbourhoods):
 
     def drawn(self, part: slice, num_samples: int) -> DrawnNeighbours:
         """Players that an instance does not have are never lost."""
-        uniform = self.uniform(part, (num_samples, self.groups))
-        same = (uniform < 0.5) | ~self.present[part][:, None]
-        same[:, 0] = True
+        same = self._same(part, num_samples)
         inputs, references = self.context.inputs[part], self.references[part]
         rows = np.where(same[..., self.owners], inputs[:, None], references[:, None])
         return DrawnNeighbours(same, rows)
+
+    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
+        """Models that answer mixtures of two rows are not asked about whole rows."""
+        context, model = self.context, self.context.classifier
+        if not isinstance(model, AnswersMixtures):
+            return super().answers(part, num_samples)
+        same = self._same(part, num_samples)
+        pairs = zip(same, context.inputs[part], self.references[part], strict=True)
+        outputs = [
+            Coalitions(model, row, self.owners, reference[None]).probabilities(kept)
+            for kept, row, reference in pairs
+        ]
+        return same, np.stack(outputs)[..., context.target]
+
+    def _same(self, part: slice, num_samples: int) -> Bools:
+        """(instance, neighbour, player) what is kept; all of the first neighbour."""
+        uniform = self.uniform(part, (num_samples, self.groups))
+        same = (uniform < 0.5) | ~self.present[part][:, None]
+        same[:, 0] = True
+        return same
 
     def distances(self, part: slice, same: Floats) -> Floats:
         return cosine_distances(same, self.present[part].astype(np.float64))

@@ -118,14 +118,19 @@ class Neighbourhoods(ABC):
         """One surrogate an instance, from so many neighbours; `alpha` is the ridge penalty."""
         parts = []
         for part in self._parts(num_samples):
-            near = self.drawn(part, num_samples)
-            rows = near.rows.reshape(-1, near.rows.shape[2])
-            outputs = each_once(self.context.output, rows).reshape(near.same.shape[:2])
-            same = near.same.astype(np.float64)
+            drawn, outputs = self.answers(part, num_samples)
+            same = drawn.astype(np.float64)
             ridge = WeightedRidge.fit(same, outputs, self.weights(part, same), alpha)
             parts.append(self.attributions(part, ridge, outputs[:, 0]))
             self.context.progress.advance(part.stop - part.start)
         return Surrogates.joined(parts)
+
+    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
+        """(instance, neighbour, player) what they share, and (instance, neighbour) outputs."""
+        near = self.drawn(part, num_samples)
+        rows = near.rows.reshape(-1, near.rows.shape[2])
+        outputs = each_once(self.context.output, rows)
+        return near.same, outputs.reshape(near.same.shape[:2])
 
     def _parts(self, num_samples: int) -> Iterator[slice]:
         """Slices of the instances whose neighbours fit the memory."""

@@ -53,8 +53,9 @@ class FaithfulnessEffect(ExplanationMetric):
     is no better than a random order, below 0 worse, 1 as good as the best order known of each
     instance: that of a greedy search which may ask the model at every step, or that of one of the
     explanations. The search is made in at most `instances` instances; in fewer, but at least 8,
-    where it would take more than `evaluations` rows of the model. Other instances' explanations are
-    tried in the same ones: right methods lose so much there that few suffice.
+    where it would take more than `evaluations` rows of the model; and where 8 would take more too,
+    it asks at fewer steps, but at least at the first. Other instances' explanations are tried in
+    the same ones: right methods lose so much there that few suffice.
 
     `own_case_effect` = what is lost, on the same scale, where each instance is given the
     explanation of another instance with the same decision: 0 means that the explanation of another
@@ -93,8 +94,8 @@ class FaithfulnessEffect(ExplanationMetric):
         if not all(np.array_equal(e.positions, first.positions) for e in judged.values()):
             raise NotApplicableError(message("refusals.other_cases"))
         replacing = perturbation(context, first, self.steps)
-        searched_in = self._instances(replacing)
-        reachable = _Reachable(context, control, tuple(judged), replacing, searched_in)
+        searched_in, looks = self._search(replacing)
+        reachable = _Reachable(context, control, tuple(judged), replacing, searched_in, looks)
         scores = [
             score
             for name, explanation in judged.items()
@@ -108,10 +109,12 @@ class FaithfulnessEffect(ExplanationMetric):
         )
         return Measurement(scores=tuple(scores), notes=notes)
 
-    def _instances(self, replacing: Perturbation) -> Ints:
-        rows = max(int(replacing.counts.max(initial=1)) * (len(replacing.shares) - 1), 1)
-        most = max(min(self.instances, self.evaluations // rows), _FEWEST)
-        return evenly_spaced(len(replacing.inputs), most)
+    def _search(self, replacing: Perturbation) -> tuple[Ints, int]:
+        """The instances that are searched, and at how many steps of the curve that asks anew."""
+        players, steps = int(replacing.counts.max(initial=1)), len(replacing.shares) - 1
+        most = max(min(self.instances, self.evaluations // max(players * steps, 1)), _FEWEST)
+        looks = min(max(self.evaluations // max(_FEWEST * players, 1), 1), steps)
+        return evenly_spaced(len(replacing.inputs), most), looks
 
     def _scores(
         self, context: MeasureContext, name: str, explanation: Explanation, reachable: _Reachable
@@ -187,7 +190,8 @@ class FaithfulnessEffect(ExplanationMetric):
 class _Reachable:
     """What the best order gains over the random one in some instances.
 
-    control : name of the random order; judged : names of the explanations.
+    control : name of the random order; judged : names of the explanations. looks : at how many
+    steps of its curve the greedy search asks anew.
     """
 
     context: MeasureContext
@@ -195,6 +199,7 @@ class _Reachable:
     judged: tuple[str, ...]
     replacing: Perturbation
     instances: Ints
+    looks: int
 
     @cached_property
     def areas(self) -> Mapping[str, Mapping[Mode, Floats]]:
@@ -211,7 +216,7 @@ class _Reachable:
     @cached_property
     def gains(self) -> Floats:
         """(chosen instance, mode) gain of the best order over the random one."""
-        greedy = [self._gains_of(greedy_order(self._few, mode)) for mode in _MODES]
+        greedy = [self._gains_of(greedy_order(self._few, mode, self.looks)) for mode in _MODES]
         explained = [
             np.column_stack(
                 [self.gain(mode, areas)[self.instances] for mode, areas in curves.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -136,9 +136,10 @@ class FeatureEffects(ModelMetric):
         def output(rows: Floats) -> Floats:
             return np.asarray(context.classifier.probabilities(rows)[:, target])
 
-        partners = Partners.of(schema, train)
+        strongest = _strongest(context)[: self.most].tolist()
+        partners = Partners.of(schema, train, strongest)
         parts = []
-        for column in _strongest(context)[: self.most]:
+        for column in strongest:
             feature, own = schema.features[column], train[:, column]
             moved = _Moved.of(feature, column, own, sample, self.bins)
             partner = partners.of_column(column, self.correlated)
@@ -174,24 +175,24 @@ class Partners:
     """Which other feature each one goes with most: both have an order.
 
     labels : (feature,) what people call them.
-    correlations : (feature, feature) Spearman's ρ over the training part; 0 on the diagonal and
+    correlations : {feature: (feature,)} Spearman's ρ over the training part; 0 with itself and
         where one of the two has no order.
     """
 
     labels: Sequence[str]
-    correlations: Floats
+    correlations: Mapping[int, Floats]
 
     @classmethod
-    def of(cls, schema: Schema, rows: Floats) -> Partners:
+    def of(cls, schema: Schema, rows: Floats, columns: Sequence[int]) -> Partners:
         ordered = np.array([feature.kind != "categorical" for feature in schema.features])
-        rho = spearman(rows) * np.outer(ordered, ordered)
-        np.fill_diagonal(rho, 0.0)
-        return cls(schema.labels, rho)
+        rho = spearman(rows, columns) * np.outer(ordered[columns], ordered)
+        rho[np.arange(len(columns)), columns] = 0.0
+        return cls(schema.labels, dict(zip(columns, rho, strict=True)))
 
     def of_column(self, column: int, least: float) -> tuple[str, float] | None:
         """The strongest partner and ρ; None where none reaches `least` in size."""
         partner = int(np.abs(self.correlations[column]).argmax())
-        rho = float(self.correlations[column, partner])
+        rho = float(self.correlations[column][partner])
         return (self.labels[partner], rho) if abs(rho) >= least else None
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.models.shared.module_classifier import BATCH, VALUES, TorchClassifier
 
 Codes = NDArray[np.int8]
 
 #: With more different values than this in a column the rows are evaluated one by one.
-_MOST = 8
-#: Columns whose values are counted before all others are looked at.
+_MOST = 32
+#: Varying columns whose values are counted before all others are looked at, evenly spaced.
 _GLANCED_AT = 8
 
 
@@ -36,38 +39,75 @@ class AdditiveClassifier(TorchClassifier):
         if few is None:
             size = max(min(BATCH, VALUES // rows.shape[1]), 1)
             return torch.cat([super(AdditiveClassifier, self)._batch(p) for p in rows.split(size)])
-        values, codes = few
+        values, varied, codes = few
         terms = self.module.terms(torch.as_tensor(values, device=self.device))
-        which = torch.as_tensor(codes, device=self.device)
         added = terms[0].sum(dim=0).expand(len(rows), -1)
-        for k, term in enumerate(terms[1:], start=1):
-            added = added + (which == k).to(term.dtype) @ (term - terms[0])
+        more = terms[1:, varied] - terms[0, varied]
+        for k, gain in enumerate(more, start=1):
+            columns = np.flatnonzero((codes == k).any(axis=0))
+            which = torch.as_tensor(codes[:, columns] == k, dtype=gain.dtype, device=self.device)
+            added = added + which @ gain[columns]
         logits: Tensor = self.module.view(self.module.outputs_from(added))
         return logits
 
+    def mixing(
+        self, row: Floats, references: Floats, owners: Ints
+    ) -> Callable[[Bools, Ints], Floats]:
+        """See `AnswersMixtures`: the terms of the rows, summed for each player."""
+        with torch.inference_mode():
+            rows = torch.as_tensor(np.vstack([row, references]), dtype=torch.float32)
+            terms = self.module.terms(rows.to(self.device))
+            nothing, more = terms[1:].sum(dim=1), terms[:1] - terms[1:]
+            players = torch.as_tensor(owners, device=self.device)
+            gains = more.new_zeros(len(more), int(owners.max()) + 1, more.shape[2])
+            gains.index_add_(1, players, more)
 
-def few_values(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], Codes] | None:
+        def answer(kept: Bools, which: Ints) -> Floats:
+            self.calls += len(kept)
+            logits = np.empty((len(kept), len(self.schema.target.classes)))
+            with torch.inference_mode():
+                for reference, (base, gain) in enumerate(zip(nothing, gains, strict=True)):
+                    own = which == reference
+                    stays = torch.as_tensor(kept[own], dtype=base.dtype, device=self.device)
+                    outputs = self.module.outputs_from(base + stays @ gain)
+                    logits[own] = self.module.view(outputs).cpu().numpy()
+            return self.probabilities_of(logits)
+
+        return answer
+
+
+def few_values(
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.int64], Codes] | None:
     """The different values of every column, and which of them each row has.
 
     Returns
     -------
-    Values (value, column), where a column with fewer repeats its first; and codes (row, column),
-    so that `values[codes[i, j], j]` is `rows[i, j]`. None where a column has more than 8 values,
-    or there are hardly fewer values than rows.
+    Values (value, column), the first row's before all others, where a column with fewer repeats its
+    first; the positions of the columns that vary; and codes (row, varying column), so that
+    `values[codes[i, j], varied[j]]` is `rows[i, varied[j]]`. None where a column has more than 32
+    values, or there are hardly fewer values than rows.
     """
     most = min(_MOST, len(rows) // 2)
-    if any(len(np.unique(column)) > most for column in rows.T[:_GLANCED_AT]):
+    if most < 1:
         return None
-    columns = np.arange(rows.shape[1])
-    codes = np.zeros(rows.shape, dtype=np.int8)
-    left = np.ones(rows.shape, dtype=bool)
-    values: list[NDArray[np.float32]] = []
+    missing = np.isnan(rows)
+    left = (rows != rows[0]) & ~(missing & missing[0])
+    varied = np.flatnonzero(left.any(axis=0))
+    glanced = varied[:: max(1, len(varied) // _GLANCED_AT)]
+    if any(len(np.unique(rows[:, column])) > most for column in glanced):
+        return None
+    inside, left = rows[:, varied], left[:, varied]
+    columns, codes = np.arange(len(varied)), np.zeros(inside.shape, dtype=np.int8)
+    values = [rows[0]]
     while left.any():
         if len(values) == most:
             return None
-        value = rows[left.argmax(axis=0), columns]
-        same = left & ((rows == value) | (np.isnan(rows) & np.isnan(value)))
+        value = inside[left.argmax(axis=0), columns]
+        same = left & ((inside == value) | (np.isnan(inside) & np.isnan(value)))
         codes[same] = len(values)
         left &= ~same
-        values.append(value)
-    return (np.stack(values), codes) if values else None
+        whole = rows[0].copy()
+        whole[varied] = value
+        values.append(whole)
+    return np.stack(values), varied, codes

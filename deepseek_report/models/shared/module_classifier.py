@@ -71,7 +71,10 @@ class TorchClassifier:
 
     def probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""
-        logits = self.logits(inputs)
+        return self.probabilities_of(self.logits(inputs))
+
+    def probabilities_of(self, logits: Floats) -> Floats:
+        """(instance, class) -> rows that sum to 1; a number stays as it is."""
         return softmax(logits) if task_of(self.schema.target).decides else logits
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:

@@ -22,6 +22,17 @@ from tests.worded import refused
 N = 60
 
 
+class CountingRows:
+    """The model, and how many rows it was asked about."""
+
+    def __init__(self, model: Additive) -> None:
+        self.model, self.schema, self.rows = model, model.schema, 0
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        self.rows += len(inputs)
+        return self.model.probabilities(inputs)
+
+
 def replacing(seed: int = 0, steps: int = 4) -> Perturbation:
     rng = np.random.default_rng(seed)
     model = Additive([0.1, -0.05, 0.03, 0.02])
@@ -29,10 +40,13 @@ def replacing(seed: int = 0, steps: int = 4) -> Perturbation:
     return Perturbation(model, inputs, np.zeros((6, 4)), rng.integers(0, 2, 6), steps=steps)
 
 
+@pytest.mark.parametrize("looks", [None, 1, 2])
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
-def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(mode: Any) -> None:
+def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(
+    mode: Any, looks: int | None
+) -> None:
     curves = replacing()
-    greedy = curves.areas(curves.curves(greedy_order(curves, mode), mode))
+    greedy = curves.areas(curves.curves(greedy_order(curves, mode, looks), mode))
     every = np.array(
         [
             curves.areas(curves.curves(np.tile(order, (6, 1)), mode))
@@ -41,6 +55,17 @@ def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(mode: A
     )
     best = every.min(axis=0) if mode == "deletion" else every.max(axis=0)
     np.testing.assert_allclose(greedy, best)
+
+
+def test_a_greedy_search_asks_no_more_than_its_looks_allow() -> None:
+    rows = []
+    for looks in (1, 2, None):
+        curves = replacing()
+        answered = CountingRows(curves.classifier)
+        greedy_order(replace(curves, classifier=answered), "deletion", looks)
+        rows.append(answered.rows)
+    assert rows[0] <= 6 * 4
+    assert rows[0] < rows[1] < rows[2]
 
 
 def test_a_greedy_order_names_each_player_once_in_few_steps_too() -> None:

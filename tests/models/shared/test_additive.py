@@ -10,6 +10,7 @@ import torch
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds.coalitions import Coalitions
 from deepseek_report.models.perceptron import mlp
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.self_explaining.nam import NAM
@@ -110,9 +111,13 @@ def test_a_narrow_table_is_multiplied_row_by_row(schema, train, monkeypatch) -> 
 
 
 def test_values_and_codes_give_back_the_rows() -> None:
-    rows = np.array([[1, np.nan], [2, 5], [1, np.nan], [2, np.nan], [1, 5]], dtype=np.float32)
-    values, codes = few_values(rows)
-    np.testing.assert_array_equal(np.take_along_axis(values, codes.astype(int), axis=0), rows)
+    few = [[7, 1, np.nan], [7, 2, 5], [7, 1, np.nan], [7, 2, np.nan], [7, 1, 5]]
+    rows = np.array(few, dtype=np.float32)
+    values, varied, codes = few_values(rows)
+    whole = np.tile(rows[0], (len(rows), 1))
+    whole[:, varied] = np.take_along_axis(values[:, varied], codes.astype(int), axis=0)
+    np.testing.assert_array_equal(whole, rows)
+    np.testing.assert_array_equal(varied, [1, 2])
     assert len(values) == 2
     assert few_values(np.arange(40, dtype=np.float32).reshape(20, 2)) is None
 
@@ -124,3 +129,18 @@ def test_very_many_numeric_features_share_their_bins() -> None:
         part = Split(rows, np.arange(40) % 2, np.arange(40))
         module = MLP(hidden=(2,)).build(Schema(features, Target("y", "Y", ("a", "b"))), part, 1)
         assert len(module.unit_features) == columns * (bins + 1)
+
+
+@MODELS
+def test_mixtures_with_several_references_get_the_probabilities_of_whole_rows(
+    schema, train, plugin
+) -> None:
+    ours, plain = classifiers(schema, train, plugin)
+    rng = np.random.default_rng(1)
+    owners = np.arange(train.inputs.shape[1]) // 2
+    kept, which = rng.random((40, owners[-1] + 1)) < 0.5, rng.integers(0, 3, 40)
+    row, references = train.inputs[0], train.inputs[1:4]
+    rows = np.where(kept[:, owners], row, references[which])
+    answers = Coalitions(ours, row, owners, references).probabilities(kept, which)
+    np.testing.assert_allclose(answers, plain.probabilities(rows), rtol=1e-5, atol=1e-5)
+    assert ours.calls == 40
