@@ -26,7 +26,7 @@ DOORS = {
     "audit": ("#sec-performance", "Audit"),
 }
 #: The window in pixels, the width of a picture, and its quality.
-WINDOW, WIDTH, QUALITY = (1280, 800), 960, 55
+WINDOW, WIDTH, QUALITY = (1280, 800), 880, 50
 #: Overrides that say where and how the pictures' runs were made, and nothing of their content.
 ASIDE = ("paths.", "jobs=", "report.formats=", "measure_time=")
 HEAD = """# Gallery

@@ -575,5 +575,5 @@ def tables(plan: Plan) -> list[Table]:
         stated_worlds(worlds, plan),
         ratio_power(worlds * 2, plan),
         *coverage(samples, plan),
-        split_coverage(worlds, plan),
+        split_coverage(samples, plan),
     ]

@@ -229,9 +229,10 @@ def _intervals(n: int, plan: Plan) -> Table:
         rows.append([draws, f"{known[:, 0].mean():.1%}", str(size), f"{known[:, 2].mean():.3f}"])
     return Table(
         "Intervals of interaction values",
-        f"The planted product of 20 % of the spread, {n} models. Of single values: ± 1.96 standard "
-        "errors. Of sizes: against the size over 200 000 cases; where draws are few the interval "
-        "reaches from sizes that are too small to such that are too large, and is conservative.",
+        f"The planted product of 20 % of the spread, {n} models (seeds from {plan.first_seed} on). "
+        "Of single values: ± 1.96 standard errors. Of sizes: against the size over 200 000 cases; "
+        "where draws are few the interval reaches from sizes that are too small to such that are "
+        "too large, and is conservative.",
         ("draws", "single values in their intervals", "sizes in theirs", "size over the true one"),
         rows,
     )

@@ -55,19 +55,21 @@ class Launched:
         places = [f"paths.store={place / 'store'}", f"paths.reports={place / 'reports'}"]
         return ["-m", *PARTS, *places, *self.overrides]
 
-    def kill(self, victim: Victim, sweep: subprocess.Popen[bytes], dice: random.Random) -> None:
+    def kill(self, victim: Victim, sweep: subprocess.Popen[bytes], dice: random.Random) -> Victim:
+        """Kill it; the command, where one worker is to go and there is none. What was killed."""
         workers = self.workers(sweep)
-        if victim == "worker":
-            workers = [dice.choice(workers)] if workers else []
+        if victim == "worker" and workers:
+            workers = [dice.choice(workers)]
         elif victim == "all":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(sweep.pid, signal.SIGKILL)
         else:
-            workers = []
+            victim, workers = "command", []
             sweep.kill()
         for worker in workers:
             with contextlib.suppress(psutil.NoSuchProcess):
                 worker.kill()
+        return victim
 
 
 def leaves(sweep: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -157,7 +159,7 @@ def disturb(
             victim = dice.choice(
                 ("command", "all") if lost_a_worker else ("command", "all", "worker")
             )
-            launched.kill(victim, sweep, dice)
+            victim = launched.kill(victim, sweep, dice)
             killed.append(victim)
             lost_a_worker = victim == "worker"
             if not lost_a_worker:

@@ -128,7 +128,7 @@ class _View:
             (f"■ {short(name or text('pictures.class_distributions.others'), 24)}", look.colour)
             for name, look in self._looks.items()
         ]
-        lefts = [0.42 if self.is_numeric(name) else 0.98 for name in self.features]
+        lefts = [0.42 if self.is_numeric(name) else 1.03 for name in self.features]
         heading = text("pictures.class_distributions.heading")
         return Multiples(titles, self._paint, lefts, heading, key, notes)
 

@@ -131,7 +131,7 @@ class _View:
             in_unit(spoken(panel.feature.label), panel.feature.unit, self.words)
             for panel in self.panels
         ]
-        lefts = [0.56 if panel.feature.is_numeric else 0.98 for panel in self.panels]
+        lefts = [0.56 if panel.feature.is_numeric else 1.03 for panel in self.panels]
         return Multiples(titles, self._paint, lefts, heading)
 
     def _paint(self, axes: Axes, place: int) -> None:

@@ -125,7 +125,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
         _gain_panel(sheet.axes(5.95, 0.6, 0.15, 0.4), view)
     step, across = (1.8, 1.45) if sheet.is_narrow else (2.02, 1.58)
     for place, (metric, table) in enumerate(view.curves.items()):
-        left = 0.7 + step * place
+        left = 0.75 + step * place
         axes = sheet.axes(left, below, sheet.width - left - across, 0.4)
         _curves(axes, table, view)
         axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))

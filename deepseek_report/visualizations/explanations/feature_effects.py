@@ -159,7 +159,7 @@ class _View:
     @property
     def multiples(self) -> Multiples:
         heading = sentence_case(self.words.say(self.change))
-        lefts = [0.42 if part.is_numeric else 0.98 for part in self.parts]
+        lefts = [0.42 if part.is_numeric else 1.03 for part in self.parts]
         return Multiples([self._heading(part) for part in self.parts], self._paint, lefts, heading)
 
     def _heading(self, part: _EffectPanel) -> str:
