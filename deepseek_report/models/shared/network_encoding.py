@@ -125,21 +125,47 @@ def _present(column: Floats) -> Floats:
     return known if len(known) else np.zeros(1)
 
 
+def column_quantiles(values: Floats, shares: Floats) -> Floats:
+    """(share, column) quantiles of what is known of each column, as `numpy.quantile` has them; of
+    a column without any the quantiles of one 0.
+
+    Parameters
+    ----------
+    values : array
+        (row, column), at least one row; what is not finite is not known.
+    shares : array
+        (share,) in [0, 1].
+
+    >>> column_quantiles(np.array([[1.0, np.nan], [5.0, 2.0], [2.0, np.nan]]), np.array([0.25, 1]))
+    array([[1.5, 2. ],
+           [5. , 2. ]])
+    """
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    ordered = np.sort(np.where(known, values, np.inf), axis=0)
+    ordered[:, counts == 0] = 0.0
+    at = shares[:, None] * (np.maximum(counts, 1) - 1)
+    below = np.floor(at).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(counts, 1) - 1)
+    low, high = (np.take_along_axis(ordered, rows, axis=0) for rows in (below, above))
+    part, rise = at - below, high - low
+    return np.asarray(np.where(part >= 0.5, high - rise * (1 - part), low + rise * part))
+
+
 def _centre_and_spread(values: Floats) -> tuple[Floats, Floats]:
     """(feature,) median, and half the interquartile range (else the deviation, else 1)."""
-    medians, spreads = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    for column in range(values.shape[1]):
-        known = _present(values[:, column])
-        low, medians[column], high = np.quantile(known, [0.25, 0.5, 0.75])
-        spreads[column] = next((s for s in ((high - low) / 2, known.std()) if s > 0), 1.0)
+    low, medians, high = column_quantiles(values, np.array([0.25, 0.5, 0.75]))
+    spreads = (high - low) / 2
+    for column in np.flatnonzero(~(spreads > 0)):
+        spreads[column] = _present(values[:, column]).std() or 1.0
     return medians, spreads
 
 
 def _quantile_bins(z: Floats, bins: int) -> tuple[Floats, Floats]:
     """(feature, bin) lower edge and width; bins without width never fill."""
     edges, widths = np.full((z.shape[1], bins), np.inf), np.ones((z.shape[1], bins))
-    for column in range(z.shape[1]):
-        cuts = np.unique(np.quantile(_present(z[:, column]), np.linspace(0, 1, bins + 1)))
+    for column, own in enumerate(column_quantiles(z, np.linspace(0, 1, bins + 1)).T):
+        cuts = np.unique(own)
         edges[column, : len(cuts) - 1] = cuts[:-1]
         widths[column, : len(cuts) - 1] = np.diff(cuts)
     return edges, widths
