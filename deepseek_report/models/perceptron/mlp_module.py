@@ -58,8 +58,10 @@ class MLPModule(EncodedModule):
         terms = weight.new_zeros(len(inputs), self.columns, len(weight))
         by_feature = weight[:, : features * width].reshape(-1, features, width)
         added = torch.einsum("vnu,hnu->vnh", numeric, by_feature)
-        of_flags = weight[:, features * width : flags].T
-        added[:, self._flagged] += missing[:, self._flagged].unsqueeze(-1) * of_flags
+        gaps = missing[:, self._flagged].any(dim=0).nonzero().squeeze(1)
+        lacking = torch.as_tensor(self._flagged, device=gaps.device, dtype=gaps.dtype)[gaps]
+        of_flags = weight[:, features * width : flags].T[gaps]
+        added[:, lacking] += missing[:, lacking].unsqueeze(-1) * of_flags
         terms[:, self.encoder.numeric] = added
         terms[:, self.encoder.coded] = weight[:, flags:].T[self.encoder.codes(inputs)]
         return terms
