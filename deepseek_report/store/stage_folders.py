@@ -30,7 +30,6 @@ from deepseek_report.store.folders import (
 )
 from deepseek_report.store.remote_stages import RemoteStages
 
-
 #: Folder of a store that holds a mark for each stage that is still to be sent.
 _UNSENT = ".unsent"
 
