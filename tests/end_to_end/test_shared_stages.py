@@ -53,9 +53,9 @@ def test_what_could_not_be_sent_is_told_and_sent_by_the_end_or_by_the_next_run(
 
     monkeypatch.setattr(remote_stages, "_send", failing)
     first = sweep(tmp_path / "first")
-    told = capsys.readouterr().err
-    assert "could not be sent to the remote store" in told
-    assert "503 Slow Down" in told
+    printed = capsys.readouterr().err
+    assert "could not be sent to the remote store" in printed
+    assert "503 Slow Down" in printed
     for _ in failures:
         pass  # from here on it takes everything
     assert sweep(tmp_path / "first") == first
