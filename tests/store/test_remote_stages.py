@@ -148,17 +148,17 @@ def test_what_was_taken_out_of_the_store_before_it_was_sent_is_not_missed(
 def test_no_bucket_is_asked_for_where_objects_can_be_written(
     s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    calls: list[str] = []
     call = fsspec.get_filesystem_class("s3")._call_s3
 
     async def counted(self: Any, method: Any, *args: Any, **kwargs: Any) -> Any:
-        asked.append(str(method))
+        calls.append(str(method))
         return await call(self, method, *args, **kwargs)
 
     monkeypatch.setattr(fsspec.get_filesystem_class("s3"), "_call_s3", counted)
     make(Store(tmp_path / "own", RemoteStages(f"{s3}/{uuid.uuid4().hex}")))
-    assert asked.count("put_object") == 3
-    assert not {"head_bucket", "list_buckets", "create_bucket"} & {*asked}
+    assert calls.count("put_object") == 3
+    assert not {"head_bucket", "list_buckets", "create_bucket"} & {*calls}
 
 
 def test_two_machines_that_make_the_same_stage_do_each_other_no_harm(
