@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deepseek_report.config.compose import compose
+from deepseek_report.config.compose import Composer
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import WHOLE
 from deepseek_report.config.experiment import Experiment
@@ -58,12 +58,13 @@ def sweep_jobs(
     ------
     ConfigProblems : the problems of all jobs, each once.
     """
-    planned = job_overrides(overrides, config_dir)
+    composer = Composer.of(config_dir)
+    planned = job_overrides(overrides, composer)
     differing = varying([job.overrides for job in planned])
     jobs, problems = [], dict[Problem, list[str]]()
     for job, differs in zip(planned, differing, strict=True):
         try:
-            experiment = validate(compose(job.overrides, config_dir), trust, trust_types)
+            experiment = validate(composer.compose(job.overrides), trust, trust_types)
         except ConfigProblems as error:
             for problem in error.problems:
                 problems.setdefault(job.placed(problem), []).append(" ".join(differs))
@@ -118,7 +119,7 @@ class JobOverrides:
         return replace(self, overrides=(*self.overrides, f"seeds.data={self.split}"))
 
 
-def job_overrides(overrides: Sequence[str], config_dir: str | None = None) -> list[JobOverrides]:
+def job_overrides(overrides: Sequence[str], composer: Composer) -> list[JobOverrides]:
     """The overrides of every job: those of the command line, then those of the block.
 
     Jobs that vary `seed` keep one split and one background, those of the experiment's own seed,
@@ -133,7 +134,7 @@ def job_overrides(overrides: Sequence[str], config_dir: str | None = None) -> li
     for job in expand(overrides):
         choosing = tuple(text for text in job if _key(text).partition(".")[0] in _CHOOSING)
         if choosing not in bases:
-            bases[choosing] = compose(choosing, config_dir)
+            bases[choosing] = composer.compose(choosing)
         jobs += _with_block(job, bases[choosing])
         if len(jobs) > MOST_JOBS:
             fault = f"the sweep has more than {MOST_JOBS} runs"
