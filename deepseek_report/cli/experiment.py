@@ -38,9 +38,15 @@ def _sweep(options: argparse.Namespace) -> int:
     from deepseek_report.cli.output.progress import reporter
     from deepseek_report.cli.output.sweep import say_failures, say_jobs, say_sweep
     from deepseek_report.runner.planning.sweeping import sweep_jobs
-    from deepseek_report.runner.sweep import Sweep
+    from deepseek_report.runner.sweep import Sweep, load_early
 
-    jobs = sweep_jobs(options.overrides, options.config_dir, options.trust, options.trust_type)
+    jobs = sweep_jobs(
+        options.overrides,
+        options.config_dir,
+        options.trust,
+        options.trust_type,
+        on_first=load_early,
+    )
     say_jobs(jobs)
     sweep = Sweep(jobs, options.config_dir)
     try:

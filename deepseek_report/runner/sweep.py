@@ -12,6 +12,7 @@ from typing import Any
 
 from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.rounding import interval, number
+from deepseek_report.config.devices import pick_device
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import DeepseekReportError, error_code
 from deepseek_report.findings.skill import main_score
@@ -19,11 +20,15 @@ from deepseek_report.runner.execution.execute import carry_out
 from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.planning.plan import make_plan
+from deepseek_report.runner.planning.preloading import modules_to_load
+from deepseek_report.runner.planning.processes import cores
 from deepseek_report.runner.planning.sweeping import SweepJob
 from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, write_run
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.past_runs import past_run
 from deepseek_report.runner.run_folders.store_hold import using
+from deepseek_report.store import Store
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,22 @@ def _score(folder: Path) -> tuple[str, str] | None:
     if score.low is not None and score.high is not None:
         text += f" ({interval(score.low, score.high)})"
     return score.metric, text
+
+
+def load_early(first: SweepJob) -> None:
+    """Let processes load what the first job needs, if it is to run, while others are composed."""
+    experiment = first.experiment
+    alone = (experiment.settings.jobs or cores()) == 1
+    on_device = pick_device(experiment.settings.device) != "cpu"
+    if alone or on_device or experiment.undecided is not None:
+        return
+    store = Store(Path(experiment.settings.paths.store).absolute())
+    try:
+        missing = [s for s in make_plan(experiment) if not store.holds(s.id, s.key)]
+    except Exception:  # it is told when the job is prepared
+        return
+    if missing:
+        experiment.launcher.load_early(modules_to_load(experiment, missing))
 
 
 class Sweep:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,8 +51,11 @@ def sweep_jobs(
     config_dir: str | None = None,
     trust: Sequence[str] = (),
     trust_types: Sequence[str] = (),
+    on_first: Callable[[SweepJob], None] | None = None,
 ) -> list[SweepJob]:
     """All jobs of a sweep, valid.
+
+    on_first : is called with the first valid job, before the others are composed.
 
     Raises
     ------
@@ -70,6 +73,8 @@ def sweep_jobs(
                 problems.setdefault(job.placed(problem), []).append(" ".join(differs))
         else:
             jobs.append(SweepJob(job.overrides, tuple(differs), experiment))
+            if on_first is not None and len(jobs) == 1:
+                on_first(jobs[0])
     if problems:
         raise ConfigProblems(list(_of_jobs(problems, len(planned))))
     return jobs
