@@ -17,7 +17,7 @@ from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import DeepseekReportError, error_code
 from deepseek_report.findings.skill import main_score
 from deepseek_report.runner.execution.execute import carry_out
-from deepseek_report.runner.execution.open_plan import OpenPlan
+from deepseek_report.runner.execution.open_plan import Closing, OpenPlan
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.planning.plan import make_plan
@@ -109,10 +109,16 @@ class Sweep:
     Parameters
     ----------
     jobs : valid ones, in the order in which they are told.
+    on_end : hears how a job ended whose report was written, while others go on.
     """
 
-    def __init__(self, jobs: Sequence[SweepJob], config_dir: str | None = None) -> None:
-        self.jobs, self.config_dir = jobs, config_dir
+    def __init__(
+        self,
+        jobs: Sequence[SweepJob],
+        config_dir: str | None = None,
+        on_end: Callable[[JobResult], None] = lambda _: None,
+    ) -> None:
+        self.jobs, self.config_dir, self.on_end = jobs, config_dir, on_end
         #: {place of a job: how it ended}, of those without a plan to carry out.
         self._settled: dict[int, JobResult] = {}
         #: {folder of a run: its plan}; jobs of the same run share it.
@@ -178,25 +184,24 @@ class Sweep:
                     self._settled[place] = job_result(differs, whole)
                 else:
                     run.drop_damaged()
-                    self._plans[run.folder] = _open_plan(run, reporter, place + 1, differs)
+                    self._plans[run.folder] = self._open_plan(run, reporter, place)
                     self._folders[place] = run.folder
             except Exception as error:  # the others go on
                 self._settled[place] = failed_job(differs, error)
 
-
-def _open_plan(
-    run: PreparedRun, reporter: Reporter, number_of_job: int, differs: Sequence[str]
-) -> OpenPlan[JobResult]:
-    closing: Callable[[Execution], JobResult] = partial(_write_job, run, tuple(differs))
-    return OpenPlan(
-        run.experiment,
-        run.stages,
-        run.store,
-        run.device,
-        reporter,
-        job=number_of_job,
-        closing=closing,
-    )
+    def _open_plan(self, run: PreparedRun, reporter: Reporter, place: int) -> OpenPlan[JobResult]:
+        make: Callable[[Execution], JobResult] = partial(
+            _write_job, run, tuple(self.jobs[place].varying)
+        )
+        return OpenPlan(
+            run.experiment,
+            run.stages,
+            run.store,
+            run.device,
+            reporter,
+            job=place + 1,
+            closing=Closing(make, self.on_end),
+        )
 
 
 def _write_job(run: PreparedRun, differs: Sequence[str], execution: Execution) -> JobResult:
