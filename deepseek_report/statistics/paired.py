@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.intervals import Z95, wilson
+from deepseek_report.statistics.intervals import Z95, blaker
 
 #: Seeds of each of two methods from which on they are compared as methods.
 FEWEST_SEEDS = 5
@@ -49,7 +49,7 @@ def influence_difference(
 def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
     """Share of first − that of other over the same rows, with interval and p-value.
 
-    The interval is Newcombe's for paired shares, the p-value McNemar's mid-p.
+    The interval is Newcombe's for paired shares with exact ends, the p-value McNemar's mid-p.
 
     References
     ----------
@@ -66,7 +66,7 @@ def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
     both, neither = int((first & other).sum()), int((~first & ~other).sum())
     gained, lost = int((first & ~other).sum()), int((other & ~first).sum())
     shares = ((both + gained) / n, (both + lost) / n)
-    (low, high), (other_low, other_high) = (wilson(share * n, n) for share in shares)
+    (low, other_low), (high, other_high) = blaker((both + gained, both + lost), n)
     together = _phi(both, gained, lost, neither)
     value = shares[0] - shares[1]
     below, above = shares[0] - float(low), float(other_high) - shares[1]
@@ -76,7 +76,7 @@ def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
         value - math.sqrt(max(below**2 - 2 * together * below * above + above**2, 0.0)),
         value + math.sqrt(max(under**2 - 2 * together * under * over + over**2, 0.0)),
         n,
-        message("interval_methods.newcombe_paired"),
+        message("interval_methods.difference_paired"),
     )
     return estimate, mcnemar(gained, lost)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.intervals import Z95, wilson
+from deepseek_report.statistics.intervals import Z95, blaker
 from deepseek_report.statistics.paired import influence_difference
 from deepseek_report.statistics.resampling import Statistic
 
@@ -147,14 +147,14 @@ def delong(auc: float, influence: Floats, fewest: int) -> Estimate:
     Parameters
     ----------
     fewest : size of the smaller class. Where every pair is ordered alike the variance is 0, and
-        the open end is that of Wilson's interval for so many trials.
+        the open end is that of a rate's interval for so many trials.
     """
     n = len(influence)
     if math.isnan(auc):
         return Estimate(auc, None, None, n, "")
     if auc in (0.0, 1.0):
-        ends = [float(end) for end in wilson(auc * fewest, fewest)]
-        return Estimate(auc, ends[0], ends[1], n, message("interval_methods.wilson_smaller_class"))
+        ends = [float(end) for end in blaker(auc * fewest, fewest)]
+        return Estimate(auc, ends[0], ends[1], n, message("interval_methods.blaker_smaller_class"))
     half = Z95 * math.sqrt(float(influence @ influence)) / (auc * (1 - auc))
     middle = math.log(auc / (1 - auc))
     low, high = (1 / (1 + math.exp(-end)) for end in (middle - half, middle + half))
