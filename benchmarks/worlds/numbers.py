@@ -214,8 +214,8 @@ def rates() -> Table:
         "Intervals of rates",
         "Blaker's, computed exactly. As counts are whole numbers, the share swings from one rate "
         "to the next. It never falls below 95 %, and so lies above 97 % where trials are few or "
-        "the event is rare. The mean and the least are over rates from a quarter below to a quarter "
-        "above it.",
+        "the event is rare. The mean and the least are over rates from a quarter below to a "
+        "quarter above it.",
         ("rate", "trials", "interval holds it", "mean nearby", "least nearby"),
         rows,
     )

@@ -294,7 +294,7 @@ def test_the_counted_gap_is_the_gap_that_fairlearn_gives() -> None:
 
 def test_a_gap_of_two_levels_has_the_interval_of_a_difference() -> None:
     gap = largest_gap([RateTable(np.array([60, 80]), np.array([100, 100]))], 500, 0)
-    low, high = newcombe(80, 100, 60, 100)
+    low, high = rate_difference(80, 100, 60, 100)
     assert (gap.estimate.low, gap.estimate.high) == pytest.approx((float(low), float(high)))
     even = largest_gap([RateTable(np.array([60, 61]), np.array([100, 100]))], 500, 0)
     assert even.estimate.low == 0
