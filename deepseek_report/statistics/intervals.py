@@ -105,17 +105,24 @@ def _least_rate(count: Floats, total: Floats, alpha: float) -> Floats:
     way are tried, and the last is taken before the first that is not rejected. What is not rejected
     between two steps alone may be passed over: a rate is then held less often by 10⁻⁵ at most.
     """
-    from scipy.special import bdtr, bdtrik, betainc, betaincinv
+    from scipy.special import bdtrik, betainc, betaincinv
 
     k, n = count[:, None], total[:, None]
     first, last = (betaincinv(k, n - k + 1, tail) for tail in (alpha / 2, alpha))
     tried = first + (last - first) * np.linspace(0, 1, _STEPS)
     above = betainc(k, n - k + 1, tried)  # the chance of so many successes or more
-    less = np.floor(bdtrik(above, n, tried))  # the largest count with no more chance below it
-    below = np.where(less < 0, 0.0, bdtr(np.maximum(less, 0), n.astype(np.int64), tried))
-    place = np.argmax(above + below >= alpha, axis=1)
-    place[~np.any(above + below >= alpha, axis=1)] = _STEPS - 1
-    return np.asarray(tried[np.arange(len(tried)), np.maximum(place - 1, 0)])
+    least, most = (
+        np.floor(bdtrik(above[:, at], n, tried[:, at])) for at in (np.s_[:1], np.s_[-1:])
+    )
+    below = np.zeros_like(above)  # of the most successes that are as unlikely, or of fewer
+    for more in range(int(np.max(most - least, initial=0)) + 3):
+        fewer = np.maximum(least - 1 + more, -1)
+        chance = 1 - betainc(fewer + 1, n - fewer, tried)
+        below = np.where((fewer >= 0) & (chance <= above), np.maximum(chance, below), below)
+    kept = above + below >= alpha
+    kept[:, -1] = True
+    place = np.maximum(np.argmax(kept, axis=1) - 1, 0)
+    return np.asarray(tried[np.arange(len(tried)), place])
 
 
 def rate(successes: float, trials: float, level: float = 0.95) -> Estimate:
@@ -162,7 +169,7 @@ def difference_of_means(first: Estimate, other: Estimate) -> tuple[float, float,
 
     >>> gap, low, high = difference_of_means(rate(8, 10), rate(4, 10))
     >>> round(gap, 2), round(low, 2), round(high, 2)
-    (0.4, -0.05, 0.68)
+    (0.4, -0.08, 0.7)
     """
     (low, high), (other_low, other_high) = (
         mean.ends or (mean.value, mean.value) for mean in (first, other)
@@ -196,7 +203,7 @@ def rate_difference(
 
     >>> low, high = rate_difference(8, 10, 4, 10)
     >>> round(float(low), 2), round(float(high), 2)
-    (-0.05, 0.68)
+    (-0.08, 0.7)
     """
     low, high = blaker(successes, trials, level)
     other_low, other_high = blaker(other_successes, other_trials, level)
