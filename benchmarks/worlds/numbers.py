@@ -184,8 +184,10 @@ def means(repeats: int, plan: Plan) -> list[Table]:
     ]
 
 
-#: True rates in percent and trials of them, and cases of areas: the class is one fifth of them.
-RATES, TRIALS, RANKED = (0.5, 5, 30), (30, 100, 1000), (100, 300)
+#: True rates in percent, and trials of them.
+RATES, TRIALS = (0.5, 5, 30), (30, 100, 1000)
+#: Ranked cases, those of the class, and by how many standard deviations their scores lie apart.
+RANKED = ((100, 20, 1.0), (300, 60, 1.0), (300, 9, 1.0), (300, 9, 2.0))
 #: Trials of two groups whose rates are compared, and the rates.
 TWO_TRIALS = ((30, 30), (30, 100), (100, 100))
 TWO_RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95)
@@ -258,20 +260,21 @@ def two_rates() -> Table:
     )
 
 
-def ranking_covered(n: int, seed: int) -> tuple[bool, bool]:
+def ranking_covered(n: int, few: int, apart: float, seed: int) -> tuple[bool, bool]:
     """Whether the intervals of an area and of the gain over a worse score hold the truth.
 
-    Scores are normal, 1 apart in the two classes, and 0.7 apart in the worse one.
+    Scores are normal, so far apart in the two classes, and 0.7 times as far in the worse one.
     """
     rng = np.random.default_rng([seed, n, 3])
-    happened = np.arange(n) < n // 5
+    happened = np.arange(n) < few
+    shifts = (apart, 0.7 * apart)
     shared = rng.normal(size=n)
     ranked = [
-        auc_influence(happened, apart * happened + 0.8 * shared + 0.6 * rng.normal(size=n))
-        for apart in (1.0, 0.7)
+        auc_influence(happened, shift * happened + 0.8 * shared + 0.6 * rng.normal(size=n))
+        for shift in shifts
     ]
-    areas = [NormalDist().cdf(apart / math.sqrt(2)) for apart in (1.0, 0.7)]
-    own, (gain, _) = delong(*ranked[0], n // 5), paired_difference(ranked[0], ranked[1])
+    areas = [NormalDist().cdf(shift / math.sqrt(2)) for shift in shifts]
+    own, (gain, _) = delong(*ranked[0], happened), paired_difference(ranked[0], ranked[1], happened)
     return _holds(own, areas[0]), _holds(gain, areas[0] - areas[1])
 
 
@@ -290,24 +293,28 @@ def share_covered(n: int, seed: int) -> bool:
 def others(repeats: int, plan: Plan) -> Table:
     """Coverage of intervals of areas, gains and ratios."""
     rows: list[tuple[object, ...]] = []
-    for n in RANKED:
-        outcomes = repeat(partial(ranking_covered, n), repeats, plan)
-        names = ("ROC AUC (DeLong, logit scale)", "gain in ROC AUC (paired DeLong)")
+    for n, few, apart in RANKED:
+        outcomes = repeat(partial(ranking_covered, n, few, apart), repeats, plan)
+        names = (f"ROC AUC, scores {apart:g} apart", f"gain in ROC AUC, scores {apart:g} apart")
         rows += [
-            (name, n, share([outcome[k] for outcome in outcomes])) for k, name in enumerate(names)
+            (name, n, few, share([outcome[k] for outcome in outcomes]))
+            for k, name in enumerate(names)
         ]
     rows += [
         (
             "ratio of means (studentized bootstrap)",
             n,
+            "–",
             share(repeat(partial(share_covered, n), repeats, plan)),
         )
         for n in EXPLAINED
     ]
     return Table(
         "Intervals of areas, gains and ratios",
-        f"{repeats} samples each. One fifth of the ranked cases is of the class.",
-        ("number", "cases", "interval holds the truth"),
+        f"{repeats} samples each. An area's interval is DeLong's widened to Hanley and McNeil's, "
+        "and conservative where a class has few cases, as either alone holds some areas too "
+        "seldom; that of a gain is DeLong's by Student's distribution.",
+        ("number", "cases", "of the class", "interval holds the truth"),
         rows,
     )
 

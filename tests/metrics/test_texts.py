@@ -21,6 +21,7 @@ PACKAGE = Path(deepseek_report.__file__).parent
 GROUPS = ("notes.", "interval_methods.", "task_words.")
 #: What nothing says any more, and runs that were made before hold.
 EARLIER = {
+    "interval_methods.delong_logit",
     "interval_methods.joined_with_newcombe",
     "interval_methods.koopman",
     "interval_methods.newcombe",

@@ -178,7 +178,7 @@ class Proxies(ModelMetric):
         )
         auc, influence = macro_auc(place, predict(test_inputs), 1)
         return Proxy(
-            delong(auc, influence, int(counts[counts > 0].min())),
+            delong(auc, influence, place),
             permutation_importance(predict, test_inputs, place, self.n_repeats, rng),
         )
 
