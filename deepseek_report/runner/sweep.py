@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from deepseek_report.runner.planning.sweeping import SweepJob
 from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, write_run
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.past_runs import past_run
-from deepseek_report.store.holding import held
+from deepseek_report.runner.run_folders.store_hold import using
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,7 @@ class Sweep:
         ConfigProblems : what of a configuration does not fit, of all jobs, before anything runs.
         """
         prepared = self._prepare()
-        with ExitStack() as stack:
-            for root in dict.fromkeys(run.store.root for run in prepared.values()):
-                stack.enter_context(held(root))
+        with using((run.store for run in prepared.values()), reporter):
             self._open(prepared, reporter)
             carry_out(list(self._plans.values()), reporter)
         return [self._result(place) for place in range(len(self.jobs))]

@@ -51,6 +51,8 @@ def carry_out(plans: Sequence[OpenPlan[Any]], reporter: Reporter) -> None:
     """
     for plan in plans:
         plan.take_from_store()
+    for store in dict.fromkeys(plan.store for plan in plans):
+        store.send_waiting()  # of runs before; what still cannot be sent is told at the end
     _Schedule(plans, reporter).run()
 
 
