@@ -130,11 +130,11 @@ def _of_class(
     areas = 0.5 + (k / size - (n - k) / (len(inside) - size)) / 2
     raising = np.flatnonzero(k / n >= base + RAISE)
     safe, _ = blaker(k[raising], n[raising], level=1 - 0.05 / tried)
-    found = raising[safe >= base + RAISE]
-    ends = zip(*blaker(k[found], n[found]), strict=True)
+    telling = raising[safe >= base + RAISE]
+    ends = zip(*blaker(k[telling], n[telling]), strict=True)
     return [
         Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low, high, areas[i])
-        for i, (low, high) in zip(found, ends, strict=True)
+        for i, (low, high) in zip(telling, ends, strict=True)
         for w in [often[i]]
     ]
 
