@@ -247,7 +247,7 @@ def paired_difference(
     """
     freedom = max(int(np.unique(labels, return_counts=True)[1].min()) - 1, 1)
     estimate, p_value = influence_difference(first, other, freedom)
-    return replace(estimate, method=message("interval_methods.delong_paired")), p_value
+    return replace(estimate, method=message("interval_methods.delong_paired_student")), p_value
 
 
 def average_precision_statistic(truths: Bools, scores: Floats) -> Statistic:

@@ -22,6 +22,7 @@ GROUPS = ("notes.", "interval_methods.", "task_words.")
 #: What nothing says any more, and runs that were made before hold.
 EARLIER = {
     "interval_methods.delong_logit",
+    "interval_methods.delong_paired",
     "interval_methods.joined_with_newcombe",
     "interval_methods.koopman",
     "interval_methods.newcombe",
