@@ -7,6 +7,7 @@ DeepseekReportError
 │   └── UnknownCaseError   a case that the config names is not in the test part
 ├── NotApplicableError     a method cannot be applied to this model or data; carries the reason
 ├── ArtifactError          a stored artifact is missing, malformed or fails its hash
+│   └── UnreachableError   a remote store does not answer, or refuses
 └── RenderError            a renderer is missing or failed
 ```
 
@@ -47,6 +48,10 @@ class NotApplicableError(DeepseekReportError):
 
 class ArtifactError(DeepseekReportError):
     """A stored artifact is missing, malformed, or not what its manifest says."""
+
+
+class UnreachableError(ArtifactError):
+    """A remote store cannot be asked now; what it would give can be made here."""
 
 
 class RenderError(DeepseekReportError):

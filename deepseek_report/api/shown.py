@@ -24,6 +24,10 @@ class PrintReporter(NoReporter):
             text = f"{seconds:.1f} s"
         sys.stderr.write(f"{stage}  {text}\n")
 
+    def warned(self, text: str) -> None:
+        """Say what concerns no stage."""
+        sys.stderr.write(f"{text}\n")
+
 
 _FRAME = "font-family:system-ui,sans-serif;max-width:60rem;line-height:1.45"
 _CELL = "text-align:left;vertical-align:top;padding:.2rem .9rem .2rem 0"

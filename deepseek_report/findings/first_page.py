@@ -24,6 +24,9 @@ _BEFORE_USE: Mapping[str, Message] = {
     "no_skill": message("verdict.before_use.no_skill"),
     "failed": message("verdict.before_use.failed"),
     "training_diverged": message("verdict.before_use.diverged"),
+    "explainers_not_this_case": message("verdict.before_use.no_reasons"),
+    "explainers_unsteady": message("verdict.before_use.no_reasons"),
+    "calibration_off": message("verdict.before_use.recalibrate"),
 }
 _BY_SEVERITY: Mapping[Severity, Message] = {
     "high": message("verdict.before_use.high"),
@@ -50,9 +53,15 @@ class FirstPage:
     picture: str = ""
 
     @property
+    def on_promises(self) -> int:
+        """How many of the others say no more than that a promise is not kept."""
+        return sum(repeats_promise(finding, self.promises) for finding in self.others)
+
+    @property
     def counts(self) -> dict[Severity, int]:
-        """{severity: how many of the others}, gravest first, without those that none has."""
-        severities = [finding.severity for finding in self.others]
+        """{severity: how many of the others that say more than the promises}, gravest first."""
+        beyond = (f for f in self.others if not repeats_promise(f, self.promises))
+        severities = [finding.severity for finding in beyond]
         return {grade: severities.count(grade) for grade in SEVERITIES if grade in severities}
 
 

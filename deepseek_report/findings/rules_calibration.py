@@ -42,7 +42,7 @@ def calibration(results: Results) -> list[Finding]:
     if error is None or finite(error.value) is None:
         return []
     slope = results.score("calibration_slope")
-    message = _calibration_message(error)
+    message = calibration_verdict(error)
     least = ends(error)[0] if message == "calibration_off" else 0.0
     size, p = size_of(least, *CALIBRATION), finite(error.p_value)
     grade = severity("decision", size, certain=p is None or not SURE <= p < SIGNIFICANT)
@@ -64,8 +64,11 @@ def calibration(results: Results) -> list[Finding]:
     ]
 
 
-def _calibration_message(error: Score) -> str:
-    """Off only where right probabilities would hardly look so wrong, by one test of all signs."""
+def calibration_verdict(error: Score) -> str:
+    """The id of what is said of a calibration error.
+
+    Off only where right probabilities would hardly look so wrong, by one test of all signs.
+    """
     if error.value < ECE_NOTICEABLE:
         return "calibration_good"
     p = finite(error.p_value)

@@ -109,6 +109,21 @@ def _use_of(results: Results, score: Score) -> dict[str, Any]:
     }
 
 
+def surest_gap(results: Results) -> dict[str, Any] | None:
+    """The parts of the gap in favourable decisions whose interval lies farthest from 0.
+
+    Returns
+    -------
+    Its groups and parts as in the values of `direct_use`; None where every gap may be 0, or where
+    no gap was split.
+    """
+    split = [_use_of(results, score) for score in results.find("decisions_turned")]
+    low = {use["attribute"]: use["gap"].low for use in split if use["gap"] is not None}
+    known = {name: end for name, end in low.items() if end is not None and end > 0}
+    widest = max(known, key=lambda name: known[name], default=None)
+    return next((use for use in split if use["attribute"] == widest), None)
+
+
 def stand_ins_of(swap: Row) -> list[str]:
     """The features that stand in for an attribute, by its row of `direct_use.swaps`."""
     return [name for name in str(swap.get("stand_ins") or "").split(SEPARATOR) if name]

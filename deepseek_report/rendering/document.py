@@ -364,11 +364,14 @@ class _DocumentWriter:
 
     def filed(self, rows: Any, id: str, caption: str, columns: Any = None) -> Markup:  # noqa: A002
         """What a table says and how long it is, with a link to it; the table is a file."""
-        whole = self._whole(ShownTable(id, caption, columns, tuple(pipe_tables.as_rows(rows))))
+        return self._filed(ShownTable(id, caption, columns, tuple(pipe_tables.as_rows(rows))))
+
+    def _filed(self, shown: ShownTable) -> Markdown:
+        whole = self._whole(shown)
         if not whole:
             return Markdown("")
         links = self._write_file(whole)
-        return Markdown(self._text("filed", caption=caption, rows=len(whole.rows), **links))
+        return Markdown(self._text("filed", caption=shown.caption, rows=len(whole.rows), **links))
 
     def _whole(self, shown: ShownTable) -> FiledTable:
         """All of a table in the language of the report, under a name that no other has."""
@@ -418,15 +421,24 @@ class _DocumentWriter:
         return Markdown("\n\n::: {.case-browser}\n:::\n\n")
 
     def measured_table(
-        self, metric: str, name: str = "", *, fold: bool = True, most: int | None = None
+        self,
+        metric: str,
+        name: str = "",
+        *,
+        fold: bool = True,
+        most: int | None = None,
+        filed: bool = False,
     ) -> Markup:
         """A table of a metric, in its own words; `name` is that of the metric if left out.
 
-        fold : False where it stands inside of a fold already. most : see `placed`.
+        fold : False where it stands inside of a fold already. most : see `placed`. filed : True
+        where a picture shows what it holds, so that the report links to it alone.
         """
         key = (metric, name or metric)
         self.measured.add(key)
         shown = measured_table(self.results, self.section, *key)
+        if filed:
+            return self._filed(shown)
         return self.placed(shown if fold else replace(shown, folded=False), most)
 
     def further_tables(self, section: str) -> Markup:

@@ -28,7 +28,7 @@ from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.run_folders.gather import assemble
 from deepseek_report.runner.run_folders.sealing import writing_key
-from deepseek_report.runner.run_folders.store_hold import holding_store
+from deepseek_report.runner.run_folders.store_hold import using
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     WriteOptions,
@@ -36,7 +36,6 @@ from deepseek_report.runner.run_folders.writing import (
     write_report,
 )
 from deepseek_report.store import Store, replace_folder
-from deepseek_report.store.holding import held
 from deepseek_report.store.remote_stages import remote_of_environment
 from deepseek_report.store.run_folder import (
     DOCUMENTS_MANIFEST,
@@ -115,6 +114,11 @@ class PreparedRun:
             _drop_if_damaged(self.store, stage)
 
 
+def store_of(experiment: Experiment) -> Store:
+    """Where an experiment keeps its stages, with the remote store that the environment names."""
+    return Store(Path(experiment.settings.paths.store).absolute(), remote_of_environment())
+
+
 def prepare_run(
     experiment: Experiment, overrides: Sequence[str] = (), config_dir: str | None = None
 ) -> PreparedRun:
@@ -126,14 +130,13 @@ def prepare_run(
     DataError : the data cannot be read.
     """
     experiment = decided(experiment)
-    store = Store(Path(experiment.settings.paths.store).absolute(), remote_of_environment())
+    store = store_of(experiment)
     stages = make_plan(experiment)
     identity = run_id(experiment, stages)
     folder = experiment.reports / experiment.name / identity
     return PreparedRun(experiment, stages, store, identity, folder, overrides, config_dir)
 
 
-@holding_store
 def run_experiment(
     experiment: Experiment,
     reporter: Reporter,
@@ -144,12 +147,13 @@ def run_experiment(
 
     overrides, config_dir : as the person gave them, for the command that repeats the run.
     """
-    return _run(prepare_run(experiment, overrides, config_dir), reporter)
+    with using([store_of(experiment)], reporter):
+        return _run(prepare_run(experiment, overrides, config_dir), reporter)
 
 
 def run_prepared(run: PreparedRun, reporter: Reporter) -> Finished:
     """The same, of a run whose plan is made."""
-    with held(run.store.root):
+    with using([run.store], reporter):
         return _run(run, reporter)
 
 

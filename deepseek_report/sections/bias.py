@@ -10,6 +10,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import (
     Row,
@@ -18,7 +19,7 @@ from deepseek_report.findings.records import (
     rows,
 )
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio, is_beyond_chance
-from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of
+from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of, surest_gap
 from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
 from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
 from deepseek_report.sections.bias_undeclared import (
@@ -53,6 +54,7 @@ class BiasSection:
         draft = Draft("bias", results)
         _answer(draft)
         _answer_gaps(draft)
+        _answer_sources(draft)
         _caveats(draft)
         draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
         draft.values |= {**decision_values(draft), **_sources(draft)}
@@ -90,7 +92,7 @@ def _answer(draft: Draft) -> None:
             "ratios",
             judged=len(judged),
             below=[_levels(draft, row["attribute_label"], [row["level"]]) for row in below],
-            beyond=_beyond(draft, [row for row in judged if is_beyond_chance(row)]),
+            beyond=_beyond(draft, [r for r in judged if r not in below and is_beyond_chance(r)]),
             crossings=len(crossings),
             crossed=len(crossed),
             worst=worst | {"ratio": estimates.of_row(worst, "ratio")},
@@ -102,7 +104,7 @@ def _answer(draft: Draft) -> None:
     known = [row for row in tests if finite(row["value"]) is not None]
     if tests:
         apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(row))
-        names = [attribute_label(results, name) for name in apart]
+        names = [attribute_label(results, name) for name in _uncrossed(list(apart))]
         draft.answer("errors", attributes=names, tests=len(known))
 
 
@@ -113,8 +115,24 @@ def _answer_gaps(draft: Draft) -> None:
         return
     tests = [row for row in table if finite(row["p_adjusted"]) is not None]
     apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(row))
-    names = [attribute_label(draft.results, name) for name in apart]
+    names = [attribute_label(draft.results, name) for name in _uncrossed(list(apart))]
     draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
+
+
+def _answer_sources(draft: Draft) -> None:
+    """Where the surest gap in favourable decisions comes from."""
+    gap = surest_gap(draft.results)
+    if gap is not None:
+        draft.answer("sources", **gap)
+
+
+def _uncrossed(attributes: Sequence[str]) -> list[str]:
+    """The attributes, without crossings of those that are among them by themselves."""
+    return [
+        name
+        for name in attributes
+        if CROSS not in name or not set(name.split(CROSS)) <= set(attributes)
+    ]
 
 
 def _beyond(draft: Draft, groups: Sequence[Row]) -> list[str]:

@@ -64,6 +64,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
         "others": [words.finding(finding) for finding in page.others],
         "findings": [words.finding(finding) for finding in _without_section(results, page)],
         "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
+        "on_promises": page.on_promises,
         "picture": page.picture,
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }

@@ -7,11 +7,12 @@ from deepseek_report.store.folders import (
     hash_folder,
     replace_folder,
 )
-from deepseek_report.store.stage_folders import Store, digest
+from deepseek_report.store.stage_folders import Store, Unsent, digest
 
 __all__ = [
     "MANIFEST",
     "Store",
+    "Unsent",
     "compare",
     "copy_tree",
     "digest",

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +25,16 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.storage.files import load_json, sha256_file
-from deepseek_report.errors import ArtifactError
+from deepseek_report.errors import ArtifactError, UnreachableError
 
 #: The variable that names the place, by a URL that fsspec knows.
 VARIABLE = "DEEPSEEK_REPORT_REMOTE_STORE"
 _INSTALL = "pip install 'deepseek-report[remote]', and what fsspec needs for this kind of place"
 _HASH = re.compile(r"[0-9a-f]{64}")
+#: Seconds in which a place that did not answer is left alone: each question may wait for minutes.
+_REST = 60.0
+#: {URL: when it last failed to answer this process}, by the clock that never goes back.
+_FAILED: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,18 @@ class RemoteStages:
 
     url: str
 
+    @property
+    def rests(self) -> bool:
+        """Whether the place failed to answer this process within the last minute."""
+        return time.monotonic() - _FAILED.get(self.url, -_REST) < _REST
+
     def manifest(self, stage: str, key: str) -> dict[str, Any] | None:
-        """The manifest of a stage; None where there is none that can be read."""
+        """The manifest of a stage; None where there is none that can be read.
+
+        Raises
+        ------
+        UnreachableError : the place does not answer.
+        """
         with self._place() as (files, root):
             try:
                 manifest = json.loads(files.cat_file(f"{root}/stages/{stage}/{key}.json"))
@@ -68,7 +83,12 @@ class RemoteStages:
                 )
 
     def put(self, stage: str, key: str, folder: Path, manifest: Path) -> None:
-        """Send the files of a finished stage, then its manifest."""
+        """Send the files of a finished stage, then its manifest.
+
+        Raises
+        ------
+        UnreachableError : the place does not take them.
+        """
         with self._place() as (files, root):
             for name, sha256 in load_json(manifest)["files"].items():
                 if not _is_there(files, _object(root, sha256), (folder / name).stat().st_size):
@@ -93,9 +113,12 @@ class RemoteStages:
             yield files, str(root).rstrip("/")
         except ImportError as error:
             raise ArtifactError(f"{self.url}: {error}; {_INSTALL}") from None
+        except FileNotFoundError as error:  # it answers, and lacks what its manifest names
+            raise ArtifactError(f"{self.url}: {error} is missing; see {VARIABLE}") from None
         except Exception as error:  # every kind of place has errors of its own
+            _FAILED[self.url] = time.monotonic()
             reason = f"{type(error).__name__}: {error}"
-            raise ArtifactError(f"{self.url}: {reason}; see {VARIABLE}") from None
+            raise UnreachableError(f"{self.url}: {reason}; see {VARIABLE}") from None
 
 
 def remote_of_environment() -> RemoteStages | None:
@@ -126,5 +149,9 @@ def _is_there(files: Any, path: str, size: int) -> bool:
 
 
 def _send(files: Any, source: Path, target: str) -> None:
-    files.makedirs(target.rpartition("/")[0], exist_ok=True)
-    files.put_file(str(source), target)
+    """Write an object. Only where it cannot be written is a folder, or a bucket, asked for."""
+    try:
+        files.put_file(str(source), target)
+    except FileNotFoundError:
+        files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        files.put_file(str(source), target)

@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from deepseek_report.store.folders import (
 )
 from deepseek_report.store.remote_stages import RemoteStages
 
+#: Folder of a store that holds a mark for each stage that is still to be sent.
+_UNSENT = ".unsent"
+
 
 def digest(value: Any) -> str:
     """SHA-256 of a plain value, the same for equal values whatever the order of their keys."""
@@ -42,6 +45,18 @@ def _checked(stage: str) -> str:
     for part in stage.split("/"):
         check_name(part, "stage")
     return stage
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """Finished stages that a remote store has not got. stages : how many. reason : of the last try.
+
+    place : the URL of the remote store.
+    """
+
+    stages: int
+    place: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -68,13 +83,14 @@ class Store:
         Raises
         ------
         ArtifactError : it is elsewhere, and cannot be fetched whole.
+        UnreachableError : nobody knows whether it is, since the remote store does not answer.
         """
         here = self.holds(stage, key) or self._fetch(stage, key)
         return self.folder(stage, key) if here else None
 
     def _fetch(self, stage: str, key: str) -> bool:
         """Bring a stage here, by one process of this machine; whether it is here then."""
-        if self.remote is None:
+        if self.remote is None or self.remote.rests:
             return False
         with self._locked(f"fetch.{_checked(stage).replace('/', '.')}-{key[:32]}"):
             if self.holds(stage, key):
@@ -150,20 +166,65 @@ class Store:
     def publish(self, stage: str, key: str, work: Path, facts: Mapping[str, Any]) -> Path:
         """Write the manifest, bring all of it to the disk, and make it visible in one rename.
 
-        Then it is sent where other machines look for it.
-
-        Raises
-        ------
-        ArtifactError : it cannot be sent; here it is whole.
+        Then it is sent where other machines look for it. What cannot be sent now is marked, and
+        `send_waiting` sends it.
         """
         final = self.folder(stage, key)
+        self._mark_unsent(stage, key)
         save_json(
             work / MANIFEST, {**facts, "stage": stage, "key": key, "files": hash_folder(work)}
         )
         replace_folder(work, final)
+        if self.remote is not None and not self.remote.rests:
+            with suppress(ArtifactError):  # it is whole here, and its mark stays
+                self._send(stage, key)
+        return final
+
+    # --- what is still to be sent -----------------------------------------------------------------
+
+    def send_waiting(self) -> Unsent | None:
+        """Send every finished stage whose sending failed, be it in a run before; what is left.
+
+        Ends at the first that fails. None: nothing is left, or there is no remote store.
+        """
+        if self.remote is None:
+            return None
+        with self._locked("send"):
+            waiting = list(self._waiting())
+            for done, (stage, key) in enumerate(waiting):
+                try:
+                    self._send(stage, key)
+                except ArtifactError as error:
+                    return Unsent(len(waiting) - done, self.remote.url, str(error))
+        return None
+
+    def _waiting(self) -> Iterator[tuple[str, str]]:
+        """(stage, key) of what is marked to be sent to this remote store, and is here."""
+        for path in sorted((self.root / _UNSENT).rglob("*.json")):
+            try:
+                mark = load_json(path)
+                stage, key, place = (str(mark[name]) for name in ("stage", "key", "place"))
+                here = self.holds(stage, key)
+            except (ArtifactError, OSError, ValueError, TypeError, KeyError):
+                continue
+            if here and self.remote is not None and place == self.remote.url:
+                yield stage, key
+
+    def _mark(self, stage: str, key: str) -> Path:
+        return self.root / _UNSENT / _checked(stage) / f"{key[:32]}.json"
+
+    def _mark_unsent(self, stage: str, key: str) -> None:
+        """Beside the stages, so that it outlives a process that is killed while it sends."""
+        if self.remote is not None:
+            mark = self._mark(stage, key)
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            save_json(mark, {"stage": stage, "key": key, "place": self.remote.url})
+
+    def _send(self, stage: str, key: str) -> None:
+        final = self.folder(stage, key)
         if self.remote is not None:
             self.remote.put(stage, key, final, final / MANIFEST)
-        return final
+            self._mark(stage, key).unlink(missing_ok=True)
 
     def verify(self, stage: str, key: str) -> None:
         """Raise ArtifactError if a stored file is not what its manifest says, or not in it."""

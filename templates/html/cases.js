@@ -19,16 +19,22 @@
     made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
     return made;
   };
-  const number = (value, digits, signed = false) => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: signed ? "exceptZero" : "auto" }).format(value).replace("-", "\u2212");
+  /* As the report writes numbers: its own sign between groups of digits, and a true minus. */
+  const signs = { minusSign: "\u2212" };
+  const number = (value, digits, signed = false) => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: signed ? "exceptZero" : "auto" }).formatToParts(value).map((part) => signs[part.type] ?? part.value).join("");
   const percent = (share) => phrase("percent", { number: number(100 * share, 1) });
   const plain = (value) => number(value, Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 1 ? 2 : 3);
+  /* Decimals that leave three digits of a size. */
+  const decimals = (size) => size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  const measured = (value) => number(value, decimals(Math.abs(value)));
   const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const same = (a, b) => a === b || Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b));
 
   const start = (data) => {
+    signs.group = data.group;
     const many = data.classes.length > 2;
     const pageOf = (at) => data.pages[at] ?? null;
-    const stated = (value) => data.number ? `${plain(value)}${data.unit ? `\u00a0${data.unit}` : ""}` : percent(value);
+    const stated = (value) => data.number ? `${measured(value)}${data.unit ? `\u00a0${data.unit}` : ""}` : percent(value);
 
     /* Filters ------------------------------------------------------------------------------------ */
     const bands = data.number ? [] : [
@@ -73,7 +79,7 @@
       block("span", { class: "case-item-text" },
         block("span", { class: "case-name" }, one.glance?.text || sentence(one.name)), " ",
         block("span", { class: "case-stated" }, stated(one.probability)), " ",
-        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase("off_by", { number: plain(Number(one.error.toPrecision(3))) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
+        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase("off_by", { number: measured(one.error) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
     const list = (moved) => {
       listed = data.cases.filter(passes);
       count.textContent = phrase("count", { shown: number(listed.length, 0), all: number(data.cases.length, 0) });
@@ -164,7 +170,8 @@
     });
     const low = ends.reduce((a, b) => Math.min(a, b), 0), high = ends.reduce((a, b) => Math.max(a, b), low + 1e-9);
     const place = (value) => 1000 * (value - low) / (high - low);
-    const amount = (value) => data.method.space === "probability" ? number(100 * value, 1, true) : number(value, 2, true);
+    const most = Math.max(0, ...data.cases.flatMap(({ waterfall }) => waterfall ? waterfall.bars.map((bar) => Math.abs(bar[2])) : []));
+    const amount = (value) => data.method.space === "probability" ? number(100 * value, 1, true) : number(value, data.method.space === "value" ? decimals(most) : 2, true);
     const bar = (from, to) => {
       const strip = drawn("svg", { viewBox: "0 0 1000 20", preserveAspectRatio: "none", class: "case-bar", "aria-hidden": "true" });
       strip.append(drawn("rect", { x: Math.min(place(from), place(to)), y: 3, width: Math.max(Math.abs(place(to) - place(from)), 3), height: 14, class: to >= from ? "raises" : "lowers" }));

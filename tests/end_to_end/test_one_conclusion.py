@@ -10,9 +10,11 @@ import pytest
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
+from deepseek_report.findings.rules_calibration import calibration
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.performance import PerformanceSection
@@ -21,9 +23,13 @@ from deepseek_report.sections.summary import SummarySection
 from deepseek_report.terminal import say_finished
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
 from deepseek_report.visualizations.failures.slices import SlicesPicture
+from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
+from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
+from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from deepseek_report.wording.of_results import words_of
 from tests.conftest import SmallRun
 from tests.real_runs import small_results, with_score, with_table
+from tests.visualizations.varied import copy_with
 
 SECTIONS = (PerformanceSection(), RobustnessSection(), BottlenecksSection())
 
@@ -158,6 +164,95 @@ def test_whether_more_rows_help_is_told_by_finding_and_picture_alike(
     title = words_of(changed).say(LearningCurvePicture().draw(changed)[0].title)
     assert finding.message == concluded
     assert words in title
+
+
+#: Calibration error with its interval and p-value, what is concluded, and what the title says.
+OFF = [
+    ((0.08, 0.06, 0.1, 0.001), "calibration_off", ("8.0 points", "mostly too")),
+    ((0.05, 0.01, 0.09, 0.3), "calibration_unclear", ("5.0 points", "as chance alone may give")),
+    ((0.01, 0.0, 0.02, 0.6), "calibration_good", ("1.0 points",)),
+]
+
+
+@pytest.mark.parametrize(("ends", "concluded", "words"), OFF)
+def test_whether_probabilities_are_right_is_told_by_finding_and_picture_alike(
+    results: Results, ends: tuple[float, ...], concluded: str, words: tuple[str, ...]
+) -> None:
+    def leaning(bins: pd.DataFrame) -> pd.DataFrame:
+        return bins.assign(predicted=bins["observed"] + 0.05)
+
+    error = dict(zip(("value", "low", "high", "p_value"), ends, strict=True))
+    metric = "expected_calibration_error"
+    changed = with_score(with_table(results, metric, "bins", leaning), metric, metric, **error)
+    (finding,) = calibration(changed)
+    title = titled(changed, ReliabilityPicture())
+    assert finding.message == concluded
+    assert all(word in title for word in words)
+    assert ("chance" in title) == (concluded == "calibration_unclear")
+
+
+#: Verdict on the ratio of two groups with the ends of its interval, what is concluded and titled.
+RATIOS = [
+    ("clear below", 0.5, (0.4, 0.6), "impact_below", "clearly below 0.8"),
+    ("below but uncertain", 0.75, (0.6, 0.9), "impact_uncertain", "on either side of 0.8"),
+    ("above but uncertain", 0.85, (0.7, 0.99), "impact_uncertain", "on either side of 0.8"),
+    ("clear above", 0.95, (0.9, 0.99), "impact_fine", "clearly above 0.8"),
+]
+
+
+@pytest.mark.parametrize(("verdict", "ratio", "ends", "concluded", "words"), RATIOS)
+def test_a_gap_between_groups_is_told_by_finding_and_picture_alike(
+    results: Results,
+    verdict: str,
+    ratio: float,
+    ends: tuple[float, float],
+    concluded: str,
+    words: str,
+) -> None:
+    def planted(pairs: pd.DataFrame) -> pd.DataFrame:
+        single = pairs[~pairs["attribute"].str.contains(CROSS)].head(1)
+        return single.assign(verdict=verdict, ratio=ratio, low=ends[0], high=ends[1])
+
+    changed = with_table(results, "impact_ratio", "pairs", planted)
+    messages = {f.message for f in conclude(changed).findings if f.message.startswith("impact_")}
+    assert messages == {concluded}
+    assert words in titled(changed, GroupRatesPicture())
+
+
+#: The best and the last epoch of five, whether training stopped by itself, and its losses.
+EPOCHS = [
+    (5, {"stopped_early": False}, (0.4, 0.4), "training_unfinished", "was still falling"),
+    (2, {"stopped_early": True}, (0.4, 0.8), "training_overfitted", "training on gains nothing"),
+    (4, {"stopped_early": True}, (0.4, 0.41), "", "training on gains nothing"),
+    (4, {"diverged": True}, (0.4, 0.41), "training_diverged", "Training diverged"),
+]
+
+
+@pytest.mark.parametrize(("best", "facts", "losses", "concluded", "words"), EPOCHS)
+def test_how_training_ended_is_told_by_finding_and_picture_alike(
+    results: Results,
+    best: int,
+    facts: dict[str, bool],
+    losses: tuple[float, float],
+    concluded: str,
+    words: str,
+) -> None:
+    ended = {"epochs": 5, "best_epoch": best, "stopped_early": False, "diverged": False, **facts}
+    ended |= {"best_validation_loss": losses[0], "last_validation_loss": losses[1]}
+    history = pd.concat([results.history.head(1)] * 5).assign(epoch=range(1, 6))
+    changed = copy_with(results, training={**results.training, **ended}, history=history)
+    messages = [f.message for f in conclude(changed).findings if f.message in _TRAINING]
+    assert messages == [concluded] * bool(concluded)
+    assert words in titled(changed, TrainingCurvesPicture())
+
+
+_TRAINING = ("training_unfinished", "training_overfitted", "training_diverged")
+
+
+def titled(results: Results, picture: Any) -> str:
+    """The title of the first picture, with plain spaces."""
+    title = words_of(results).say(picture.draw(results)[0].title)
+    return title.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def test_at_most_one_finding_tells_a_cause(conclusions: Conclusions) -> None:

@@ -108,7 +108,7 @@ def test_a_promise_that_stands_above_is_no_finding_of_the_first_page() -> None:
     page = first_page(promises, [*repeated, *others], {})
     assert [entry.id for entry in page.gravest] == ["c", "d"]
     assert [entry.id for entry in page.others] == ["t", "b"]
-    assert page.counts == {"high": 2}
+    assert (page.counts, page.on_promises) == ({}, 2)
     link = finding_of(promises[0], page)
     assert link is not None
     assert link.id == "b"
@@ -134,7 +134,7 @@ def test_three_findings_of_different_kinds_are_shown_and_no_note() -> None:
     page = first_page([], [*findings, *notes], {})
     assert [entry.id for entry in page.gravest] == ["a0", "m0", "z"]
     assert [entry.id for entry in page.others] == ["a1", "m1", "m2", "n"]
-    assert page.counts == {"high": 2, "medium": 1, "info": 1}
+    assert (page.counts, page.on_promises) == ({"high": 2, "medium": 1, "info": 1}, 0)
     assert first_page([], notes, {}).gravest == ()
 
 

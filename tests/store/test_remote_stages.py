@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.errors import ArtifactError
-from deepseek_report.store import Store
+from deepseek_report.store import Store, remote_stages
 from deepseek_report.store.remote_stages import VARIABLE, RemoteStages, remote_of_environment
 
 fsspec: Any = pytest.importorskip("fsspec", reason="a store on object storage needs fsspec")
@@ -77,6 +78,87 @@ def test_another_machine_finds_what_one_has_made_and_fetches_it_once(
     monkeypatch.setattr(RemoteStages, "manifest", lambda *_: pytest.fail("asked again"))
     assert other.find(STAGE, KEY) == fetched
     assert Store(tmp_path / "other").find(STAGE, KEY) == fetched
+
+
+class Failing:
+    """A place that fails as often as it is told to when something is sent; it can still be read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.times, self.tried = times, 0
+        self.send = remote_stages._send
+        monkeypatch.setattr(remote_stages, "_send", self)
+
+    def __call__(self, *args: Any) -> None:
+        self.tried += 1
+        if self.tried <= self.times:
+            raise OSError("503 Slow Down")
+        self.send(*args)
+
+
+def test_a_stage_that_could_not_be_sent_is_whole_here_and_sent_later(
+    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(monkeypatch, times=2)
+    own, other = Store(tmp_path / "own", place), Store(tmp_path / "other", place)
+    make(own)
+    own.verify(STAGE, KEY)
+    assert place.rests
+    unsent = own.send_waiting()
+    assert unsent is not None
+    assert (unsent.stages, unsent.place) == (1, place.url)
+    assert "503 Slow Down" in unsent.reason
+    assert place.manifest(STAGE, KEY) is None
+    assert Store(own.root).send_waiting() is None  # without a remote store nothing waits for one
+    assert Store(own.root, place).send_waiting() is None
+    assert failing.tried > 2
+    manifest = place.manifest(STAGE, KEY)
+    assert manifest is not None
+    place.fetch(manifest, tmp_path / "fetched")
+    assert (tmp_path / "fetched" / "below" / "values.bin").read_bytes() == b"numbers"
+    tried = failing.tried
+    assert own.send_waiting() is None
+    assert failing.tried == tried
+    assert not other.holds(STAGE, KEY)
+
+
+def test_a_place_that_failed_is_left_alone_for_a_minute_and_then_asked_again(
+    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(monkeypatch, times=1)
+    own, other = Store(tmp_path / "own", place), Store(tmp_path / "other", place)
+    make(own)
+    make(own, b"again")
+    assert failing.tried == 1
+    own.send_waiting()
+    assert other.find(STAGE, KEY) is None
+    monkeypatch.setattr(remote_stages, "_REST", 0.0)
+    assert other.find(STAGE, KEY) is not None
+
+
+def test_what_was_taken_out_of_the_store_before_it_was_sent_is_not_missed(
+    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Failing(monkeypatch, times=1)
+    own = Store(tmp_path / "own", place)
+    shutil.rmtree(make(own))
+    assert own.send_waiting() is None
+    assert place.manifest(STAGE, KEY) is None
+
+
+def test_no_bucket_is_asked_for_where_objects_can_be_written(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    call = fsspec.get_filesystem_class("s3")._call_s3
+
+    async def counted(self: Any, method: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(str(method))
+        return await call(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(fsspec.get_filesystem_class("s3"), "_call_s3", counted)
+    make(Store(tmp_path / "own", RemoteStages(f"{s3}/{uuid.uuid4().hex}")))
+    assert calls.count("put_object") == 3
+    assert not {"head_bucket", "list_buckets", "create_bucket"} & {*calls}
 
 
 def test_two_machines_that_make_the_same_stage_do_each_other_no_harm(

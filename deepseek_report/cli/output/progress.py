@@ -175,6 +175,9 @@ class Lines:
             self._say(f"{words_of(stage)}: {seconds:.1f} s")
         self._say_whole()
 
+    def warned(self, text: str) -> None:
+        self._say(printable(text))
+
     def _say_whole(self) -> None:
         now = time.monotonic()
         if self.whole.expected and now - self.whole_printed >= _EVERY:
@@ -222,6 +225,9 @@ class Bars:
             self._print(f"{sign} {name}: {escape(printable(problem))}")
         elif not problem and _took_long(stage, seconds):
             self._print(f"[green]✓[/] {name}  {seconds:.1f} s")
+
+    def warned(self, text: str) -> None:
+        self._print(f"[yellow]![/] {escape(printable(text))}")
 
     def _print(self, text: str) -> None:
         self.progress.console.print(text, highlight=False)

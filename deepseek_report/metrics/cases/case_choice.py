@@ -21,11 +21,15 @@ _BANDS = 10
 #: How the role of a case begins that the config names.
 NAMED = "named:"
 
-#: Roles of which further cases fill up the pages, in turn; what is clear and right teaches least.
+#: Roles of which further cases fill up the pages, in turn.
 _TEACHING = (
     *("wrong_against", "most_certain_wrong", "nearest_threshold", "right_against"),
-    *("typical_error", "furthest_above", "furthest_below"),
+    *("furthest_above", "furthest_below"),
 )
+#: Roles of which cases fill up what is left then: what is clear and right teaches least.
+_FILLING = ("most_certain_right", "typical_error")
+#: The certainty from which on a further case is no close call: half of the way from the threshold.
+_CLOSE = 0.5
 
 #: What a person calls the cases that are not chosen for a group.
 ROLE_LABELS = {
@@ -38,10 +42,19 @@ ROLE_LABELS = {
     "furthest_above": "Predicted furthest above the true number",
     "furthest_below": "Predicted furthest below the true number",
 }
+#: What further cases are called, which fit their role less than the one that is chosen for it.
+FURTHER_LABELS = {
+    "most_certain_wrong": "Decided wrongly",
+    "nearest_threshold": "Near the threshold",
+    "most_certain_right": "Decided correctly",
+    "typical_error": "Another error",
+    "furthest_above": "Predicted above the true number",
+    "furthest_below": "Predicted below the true number",
+}
 #: What they are called where the data describe no people.
 NO_PERSON = {
-    "wrong_against": "Not decided favourably, and wrong",
-    "right_against": "Not decided favourably, and right",
+    "wrong_against": "Decided unfavourably, and wrong",
+    "right_against": "Decided unfavourably, and right",
 }
 
 
@@ -110,12 +123,23 @@ def _further(predictions: Predictions, schema: Schema, sampled: Ints, count: int
     errors of every size are among them.
     """
     count = min(count, len(sampled))
-    queues = {
-        role: _spread_fits(sampled, preference[sampled], count)
-        for role, preference in _preferences(predictions, schema).items()
-        if role in _TEACHING
-    }
+    preferences = _preferences(predictions, schema)
+    if "nearest_threshold" in preferences:
+        fits = preferences["nearest_threshold"]
+        preferences["nearest_threshold"] = np.where(fits >= -_CLOSE, fits, -np.inf)
     roles: dict[str, int] = {}
+    for wanted in (_TEACHING, _FILLING):
+        queues = {
+            role: _spread_fits(sampled, preference[sampled], count)
+            for role, preference in preferences.items()
+            if role in wanted
+        }
+        _take_in_turn(queues, roles, count)
+    return roles
+
+
+def _take_in_turn(queues: dict[str, list[int]], roles: dict[str, int], count: int) -> None:
+    """Adds cases of each queue in turn to the roles, until there are so many."""
     number = 2
     while len(roles) < count and any(queues.values()):
         for role, queue in queues.items():
@@ -124,7 +148,6 @@ def _further(predictions: Predictions, schema: Schema, sampled: Ints, count: int
             if free and len(roles) < count:
                 roles[f"{FURTHER}{role}:{number}"] = free[0]
         number += 1
-    return roles
 
 
 def _spread_fits(sampled: Ints, fits: Floats, count: int) -> list[int]:

@@ -30,7 +30,12 @@ from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
-from deepseek_report.metrics.cases.case_choice import NAMED, NO_PERSON, ROLE_LABELS
+from deepseek_report.metrics.cases.case_choice import (
+    FURTHER_LABELS,
+    NAMED,
+    NO_PERSON,
+    ROLE_LABELS,
+)
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
 from deepseek_report.metrics.cases.reason_codes import CodesOfCases, ReasonCodeRule, codes_of
@@ -385,10 +390,12 @@ def role_label(role: str, schema: Schema) -> str:
     if role.startswith(NAMED):
         return f"Case {role.removeprefix(NAMED)}"
     if not role.startswith(("group:", "pair:")):
+        is_further = role.startswith(FURTHER)
         role = role.removeprefix(FURTHER).partition(":")[0]
         if role == "nearest_threshold" and len(schema.target.classes) > 2:
-            return "Nearest to another class"
+            return "Near another class" if is_further else "Nearest to another class"
         labels = ROLE_LABELS if schema.attributes_of("person") else ROLE_LABELS | NO_PERSON
+        labels = labels | FURTHER_LABELS if is_further else labels
         return labels.get(role, role.replace("_", " "))
     _, name, level = role.split(":", 2)
     labels = {attribute.name: attribute.label for attribute in schema.attributes}

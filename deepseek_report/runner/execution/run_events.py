@@ -32,6 +32,7 @@ class Reporter(Protocol):
     planned : {stage: expected seconds} of all that is still to be done, told at the start and again
     when more is known; `parallel` of them run at a time. finished : `problem` says why there is no
     result, and `applicable` is False where the stage cannot be done for this model or these data.
+    warned : of what concerns no stage and takes nothing from the results.
     """
 
     def planned(self, expected: Mapping[str, float], parallel: int) -> None: ...
@@ -43,6 +44,8 @@ class Reporter(Protocol):
     def finished(
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None: ...
+
+    def warned(self, text: str) -> None: ...
 
 
 class NoReporter:
@@ -60,6 +63,9 @@ class NoReporter:
     def finished(
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None:
+        pass
+
+    def warned(self, text: str) -> None:
         pass
 
 

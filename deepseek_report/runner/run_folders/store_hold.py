@@ -1,27 +1,31 @@
-"""A run holds its store, so that `clean` takes nothing out of it meanwhile."""
+"""What a command does with the stores that it uses, from its start to its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
-from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.store import Store
 from deepseek_report.store.holding import held
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 
+@contextmanager
+def using(stores: Iterable[Store], reporter: Reporter) -> Iterator[None]:
+    """`clean` takes nothing out of them meanwhile; at the end, what waits to be sent is sent.
 
-def holding_store(
-    run: Callable[Concatenate[Experiment, _P], _R],
-) -> Callable[Concatenate[Experiment, _P], _R]:
-    """The same function, holding the store of its experiment from its start to its end."""
-
-    @wraps(run)
-    def holds(experiment: Experiment, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with held(Path(experiment.settings.paths.store).absolute()):
-            return run(experiment, *args, **kwargs)
-
-    return holds
+    What still cannot be sent is told: the next command that uses the store tries again.
+    """
+    stores = list(dict.fromkeys(stores))
+    with ExitStack() as stack:
+        for store in stores:
+            stack.enter_context(held(store.root))
+        yield
+        for store in stores:
+            unsent = store.send_waiting()
+            if unsent is not None:
+                stages = "1 stage" if unsent.stages == 1 else f"{unsent.stages} stages"
+                reporter.warned(
+                    f"{stages} could not be sent to the remote store, and the next run with this "
+                    f"paths.store sends what is left: {unsent.reason}"
+                )

@@ -48,6 +48,7 @@ def browser(
             for case, page in zip(cases, contents, strict=False)
         ],
         "unit": draft.words.name(target.unit or ""),
+        "group": draft.words.numbers.separators[1:],
         "noun": draft.text("noun"),
     }
 

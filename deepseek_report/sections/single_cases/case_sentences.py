@@ -152,8 +152,8 @@ def counted(pages: Pages, case: Row) -> str:
 def change_in_short(pages: Pages, case: Row) -> str:
     """What would change the decision, in a few words; empty where nothing was looked for."""
     steps = pages.rows("counterfactuals", case["case"])
-    named = kind_of(pages.draft.results.schema).named_columns
-    if not steps or (named and not can_change(pages.draft)):
+    kind = kind_of(pages.draft.results.schema)
+    if not steps or (kind.named_columns and not can_change(pages.draft)):
         return ""
     changed = [
         {
@@ -163,6 +163,8 @@ def change_in_short(pages: Pages, case: Row) -> str:
         for row in steps
         if row["status"] == "found"
     ]
+    if changed and not (kind.named_columns or kind.quotes):
+        return pages.draft.text("change.masked_parts", n=len(changed), after=changed[0]["after"])
     return pages.draft.text("change.short", steps=changed)
 
 
@@ -358,7 +360,9 @@ def change(pages: Pages, case: Row) -> str:
     if steps[0]["status"] != "found":
         within = str(steps[0]["status"]).removeprefix("none ")
         movable, margin = finite(steps[0].get("movable")), finite(steps[0].get("margin"))
-        return draft.text("change.none", within=within, movable=movable, margin=margin)
+        named = [f.label for f in draft.results.schema.features if f.can_move]
+        names = named if len(named) == movable else []
+        return draft.text("change.none", within=within, movable=movable, margin=margin, names=names)
     return draft.text(
         "change.found",
         steps=[

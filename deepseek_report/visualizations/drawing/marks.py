@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.visualizations.drawing.labels import extent
 from deepseek_report.visualizations.style import LIGHT, SMALL
 from deepseek_report.wording.words import Wording
 
@@ -152,11 +153,58 @@ def percent_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: in
     axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value, words)))
 
 
+def keep_ticks_apart(axes: Axes, size: float = SMALL) -> None:
+    """Leaves out labels below the axes that would touch another; those at the ends turn inwards.
+
+    The limits of the axes and how ticks are written must stand already. size : points.
+    """
+    figure: Any = axes.figure
+    width = axes.get_position().width * figure.get_size_inches()[0]
+    low, high = axes.get_xlim()
+    places = [place for place in axes.get_xticks() if min(low, high) <= place <= max(low, high)]
+    texts = axes.xaxis.get_major_formatter().format_ticks(places)
+    labels = [
+        _TickLabel.of(place, (place - low) / (high - low) * width, extent([text], size), width)
+        for place, text in zip(places, texts, strict=True)
+    ]
+    kept: list[_TickLabel] = []
+    for label in (*labels[:1], *labels[:0:-1]):
+        if all(label.is_apart(other) for other in kept):
+            kept.append(label)
+    kept.sort(key=lambda label: label.place)
+    axes.set_xticks([label.place for label in kept])
+    for text, label in zip(axes.get_xticklabels(), kept, strict=True):
+        text.set_horizontalalignment(label.side)
+
+
+@dataclass(frozen=True)
+class _TickLabel:
+    """The label of a tick: its value, and its ends in inches from the left of the axes."""
+
+    place: float
+    start: float
+    end: float
+    side: Literal["left", "center", "right"]
+
+    @classmethod
+    def of(cls, place: float, at: float, long: float, width: float) -> _TickLabel:
+        if at - long / 2 < -_OVERHANG:
+            return cls(place, at, at + long, "left")
+        if at + long / 2 > width + _OVERHANG:
+            return cls(place, at - long, at, "right")
+        return cls(place, at - long / 2, at + long / 2, "center")
+
+    def is_apart(self, other: _TickLabel) -> bool:
+        return max(self.start - other.end, other.start - self.end) >= _BETWEEN
+
+
 def _percentage(share: float, words: Wording) -> str:
     text = words.numbers.declared(100 * share)
     return text if text == "0" else words.numbers.declared(share, as_percent=True)
 
 
+#: Inches that the label of a tick may leave its axes by, and that two labels are apart.
+_OVERHANG, _BETWEEN = 0.04, 0.06
 #: Points that a label of several lines reaches up and down, for each line beyond the first.
 _HALF_LINE = 6.5
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deepseek_report.visualizations.drawing.labels import extent, wrapped
-from deepseek_report.visualizations.drawing.marks import beside, grid, rows
+from deepseek_report.visualizations.drawing.marks import beside, grid, keep_ticks_apart, rows
 from deepseek_report.visualizations.style import WIDTH, draw_svg, panel
 from deepseek_report.wording.words import Wording
 
@@ -38,7 +38,7 @@ class RowPanels:
     def drawn(self, name: str, page: float) -> str:
         """The SVG of a picture of this name, so many inches wide."""
         wide = page == WIDTH
-        names = [wrapped(label, self.letters[not wide], 4) for label in self.labels]
+        names = [wrapped(label, self.letters[not wide], 6) for label in self.labels]
         most = max(label.count("\n") for label in names)
         tall = (_LINE * (most + 1) + _BETWEEN) * len(names)
         whole = tall + _ABOVE + _BELOW
@@ -55,6 +55,7 @@ class RowPanels:
                 rows(axes, names if place == 0 or not wide else [""] * len(names))
                 draw(axes)
                 grid(axes, "x")
+                keep_ticks_apart(axes)
                 if place == n - 1 or not wide:
                     counts = map(self.words.numbers.count, self.counts)
                     beside(axes, counts, self.words.text("pictures.common.cases"), 40)

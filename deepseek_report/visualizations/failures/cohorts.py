@@ -38,7 +38,7 @@ _OF_DECISIONS = (
     Drawn("calibration_gap", "calibration_gap", is_share=True, signed=True),
 )
 #: Letters of the name of a slice in a title.
-_LETTERS = 90
+_LETTERS = 130
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
     intervals,
+    keep_ticks_apart,
     note,
 )
 from deepseek_report.visualizations.drawing.part_rows import over_all
@@ -170,8 +171,9 @@ def _paint(sheet: Sheet, view: _View) -> None:
         right = sheet.width - begin - width + (0.1 if narrow else 0.3)
         axes = sheet.axes(begin, 0.35, right, 0.8 if narrow else 0.7)
         _points(axes, view, column, scale)
-        if narrow:
-            axes.tick_params(axis="x", labelsize=SMALL - 1.5)
+        size = SMALL - 1.5 * narrow
+        axes.tick_params(axis="x", labelsize=size)
+        keep_ticks_apart(axes, size)
         heading = scale.label(view.heading(column))
         axes.set_title(wrapped(heading, int(width * 15), 3), fontsize=SMALL - narrow)
         _row_labels(axes, view, labels if place == 0 else None, attribute)

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.rules_calibration import calibration_verdict
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import known, short
@@ -186,6 +187,7 @@ def _title(view: _View) -> Message:
         what=view.what,
         off=estimate(view.score.value),
         side="both" if abs(lean) < 0.01 else "high" if lean > 0 else "low",
+        verdict=calibration_verdict(view.score),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
@@ -14,6 +15,8 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.statistics.intervals import Z95
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
@@ -85,7 +88,7 @@ def _paint(sheet: Sheet, results: Results, bins: pd.DataFrame, most: int) -> Non
 
 
 def _title(bins: pd.DataFrame, unit: str | None) -> Message:
-    sure = bins[(bins["low"] > 0) | (bins["high"] < 0)]
+    sure = bins[_beyond_chance(bins)]
     if sure.empty:
         return caption("residuals.title_right")
     worst = sure.loc[sure["mean_error"].abs().idxmax()]
@@ -96,6 +99,13 @@ def _title(bins: pd.DataFrame, unit: str | None) -> Message:
         error=measured(worst, "mean_error"),
         unit=unit,
     )
+
+
+def _beyond_chance(bins: pd.DataFrame) -> pd.Series:
+    """(bin,) whether an error is there, by its interval widened for so many bins (Bonferroni)."""
+    wider = NormalDist().inv_cdf(1 - SIGNIFICANT / (2 * len(bins))) / Z95
+    mean = bins["mean_error"]
+    return (mean - wider * (mean - bins["low"]) > 0) | (mean + wider * (bins["high"] - mean) < 0)
 
 
 def _alt(bins: pd.DataFrame, unit: str | None) -> Message:

@@ -65,6 +65,18 @@ def test_no_case_has_two_roles_and_the_sample_has_the_asked_size() -> None:
     assert (np.diff(cases.explained) > 0).all()
 
 
+def test_a_further_case_near_the_threshold_is_near_it() -> None:
+    made = predictions(4000)
+    cases = choose_cases(made, SCHEMA, INPUTS, 400, seed=1, pages=60)
+    further = {
+        role: float(made.scores[cases.explained[position]])
+        for role, position in cases.roles.items()
+        if role.startswith("further:nearest_threshold")
+    }
+    assert len(further) > 5
+    assert all(0.2 <= score <= 0.7 for score in further.values())
+
+
 def test_the_sample_has_the_shares_of_the_labels() -> None:
     made = predictions(4000)
     cases = choose_cases(made, SCHEMA, INPUTS, 1000, seed=2)

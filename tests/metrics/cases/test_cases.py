@@ -154,6 +154,8 @@ def test_roles_are_told_in_words(toy) -> None:
     label = {attribute.name: attribute.label for attribute in schema.attributes}["sex"]
     assert role_label("group:sex:a:b", schema) == f"{label}: a:b"
     assert role_label("nearest_threshold", schema) == "Nearest to the threshold"
+    assert role_label("further:nearest_threshold:2", schema) == "Near the threshold"
+    assert role_label("further:most_certain_wrong:3", schema) == "Decided wrongly"
 
 
 def test_without_a_chosen_case_the_reason_is_told(toy) -> None:
