@@ -37,7 +37,7 @@ from deepseek_report.metrics.fairness.group_gaps import (
 )
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
-from deepseek_report.statistics.intervals import Z95, any_pair, koopman
+from deepseek_report.statistics.intervals import Z95, any_pair, level_within, rate_ratio
 
 from .trials import Plan, Table, repeat, share
 
@@ -427,11 +427,11 @@ def _holds(estimate: Estimate | None, truth: float) -> bool:
 def _ratio_covered(cells: Cells, seed: int) -> tuple[bool, bool]:
     """Whether the interval of the smallest ratio holds its own, and those of all pairs theirs."""
     (table,), (rates,) = cells.draw(seed), cells.rates
-    critical, order = any_pair(len(rates)), np.argsort(table.rates)
+    level, order = level_within(any_pair(len(rates))), np.argsort(table.rates)
 
-    def holds(level: int, reference: int) -> bool:
-        low, high = koopman(*table.counts([level, reference]), critical=critical)
-        return low <= rates[level] / rates[reference] <= high
+    def holds(group: int, reference: int) -> bool:
+        low, high = rate_ratio(*table.counts([group, reference]), level)
+        return low <= rates[group] / rates[reference] <= high
 
     every = all(holds(i, j) for i, j in combinations(range(len(rates)), 2))
     return holds(int(order[0]), int(order[-1])), every

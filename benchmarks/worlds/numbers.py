@@ -15,7 +15,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
 from deepseek_report.statistics.classification_errors import cross_entropy
 from deepseek_report.statistics.gaps import largest_mean_gap
-from deepseek_report.statistics.intervals import mean_interval, wilson
+from deepseek_report.statistics.intervals import blaker, mean_interval, rate_difference, rate_ratio
 from deepseek_report.statistics.ranking import auc_influence, delong, paired_difference
 from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
 
@@ -184,18 +184,23 @@ def means(repeats: int, plan: Plan) -> list[Table]:
     ]
 
 
-#: True rates in percent and trials of them, and cases of areas: the class is one fifth of them.
-RATES, TRIALS, RANKED = (5, 30), (30, 100, 1000), (100, 300)
+#: True rates in percent, and trials of them.
+RATES, TRIALS = (0.5, 5, 30), (30, 100, 1000)
+#: Ranked cases, those of the class, and by how many standard deviations their scores lie apart.
+RANKED = ((100, 20, 1.0), (300, 60, 1.0), (300, 9, 1.0), (300, 9, 2.0))
+#: Trials of two groups whose rates are compared, and the rates.
+TWO_TRIALS = ((30, 30), (30, 100), (100, 100))
+TWO_RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95)
 
 
-def rate_covered(chance: float, n: int) -> float:
-    """How often Wilson's interval holds a rate: exact, over all counts."""
+def rates_covered(chances: Floats, n: int) -> Floats:
+    """How often the interval of n trials holds each (rate,): exact, over all counts."""
     from scipy.stats import binom
 
     hits = np.arange(n + 1)
-    low, high = wilson(hits, np.full(n + 1, n))
-    inside = (low <= chance) & (chance <= high)
-    return float(binom.pmf(hits, n, chance)[inside].sum())
+    low, high = blaker(hits, n)
+    inside = (low <= chances[:, None]) & (chances[:, None] <= high)
+    return np.asarray((binom.pmf(hits, n, chances[:, None]) * inside).sum(axis=1))
 
 
 def rates() -> Table:
@@ -204,34 +209,72 @@ def rates() -> Table:
     for percent in RATES:
         nearby = np.linspace(0.75, 1.25, 201) * percent / 100
         for n in TRIALS:
-            held = [rate_covered(chance, n) for chance in nearby]
-            cells = (rate_covered(percent / 100, n), np.mean(held), np.min(held))
+            held = rates_covered(nearby, n)
+            cells = (held[len(held) // 2], held.mean(), held.min())
             rows.append((f"{percent} %", n, *(f"{100 * cell:.1f} %" for cell in cells)))
     return Table(
         "Intervals of rates",
-        "Wilson's, computed exactly. As counts are whole numbers, the share swings about 95 % from "
-        "one rate to the next, and no interval of rates avoids it; the mean and the least are over "
-        "rates from a quarter below to a quarter above it. Of a rare event and few trials the "
-        "interval is conservative for the same reason.",
+        "Blaker's, computed exactly. As counts are whole numbers, the share swings from one rate "
+        "to the next. It never falls below 95 %, and so lies above 97 % where trials are few or "
+        "the event is rare. The mean and the least are over rates from a quarter below to a "
+        "quarter above it.",
         ("rate", "trials", "interval holds it", "mean nearby", "least nearby"),
         rows,
     )
 
 
-def ranking_covered(n: int, seed: int) -> tuple[bool, bool]:
+def two_rates_covered(trials: tuple[int, int]) -> tuple[Floats, Floats]:
+    """(rate, other rate) how often the intervals of difference and ratio hold them: exact."""
+    from scipy.stats import binom
+
+    n, m = trials
+    first, other = np.indices((n + 1, m + 1))
+    of_gap = rate_difference(first, n, other, m)
+    of_ratio = np.array([[rate_ratio(x, n, y, m) for y in range(m + 1)] for x in range(n + 1)])
+    held = np.zeros((2, len(TWO_RATES), len(TWO_RATES)))
+    for i, j in np.ndindex(held.shape[1:]):
+        p, q = TWO_RATES[i], TWO_RATES[j]
+        chances = np.outer(binom.pmf(np.arange(n + 1), n, p), binom.pmf(np.arange(m + 1), m, q))
+        inside = (
+            (of_gap[0] <= p - q) & (p - q <= of_gap[1]),
+            (of_ratio[..., 0] <= p / q) & (p / q <= of_ratio[..., 1]),
+        )
+        held[:, i, j] = [chances[within].sum() for within in inside]
+    return held[0], held[1]
+
+
+def two_rates() -> Table:
+    """Exact coverage of differences and ratios of two rates."""
+    rows = []
+    for trials in TWO_TRIALS:
+        for name, held in zip(("difference", "ratio"), two_rates_covered(trials), strict=True):
+            cells = (held.min(), held.mean(), np.mean(held > 0.97))
+            rows.append((name, *trials, *(f"{100 * cell:.1f} %" for cell in cells)))
+    return Table(
+        "Intervals of differences and ratios of rates",
+        f"Of two groups, computed exactly for all pairs of {len(TWO_RATES)} rates from 0.5 to "
+        "95 %. The exact intervals of both rates are joined; they are conservative where those "
+        "are: with few trials and rare events.",
+        ("number", "trials", "trials of the other", "least", "mean", "pairs above 97 %"),
+        rows,
+    )
+
+
+def ranking_covered(n: int, few: int, apart: float, seed: int) -> tuple[bool, bool]:
     """Whether the intervals of an area and of the gain over a worse score hold the truth.
 
-    Scores are normal, 1 apart in the two classes, and 0.7 apart in the worse one.
+    Scores are normal, so far apart in the two classes, and 0.7 times as far in the worse one.
     """
     rng = np.random.default_rng([seed, n, 3])
-    happened = np.arange(n) < n // 5
+    happened = np.arange(n) < few
+    shifts = (apart, 0.7 * apart)
     shared = rng.normal(size=n)
     ranked = [
-        auc_influence(happened, apart * happened + 0.8 * shared + 0.6 * rng.normal(size=n))
-        for apart in (1.0, 0.7)
+        auc_influence(happened, shift * happened + 0.8 * shared + 0.6 * rng.normal(size=n))
+        for shift in shifts
     ]
-    areas = [NormalDist().cdf(apart / math.sqrt(2)) for apart in (1.0, 0.7)]
-    own, (gain, _) = delong(*ranked[0], n // 5), paired_difference(ranked[0], ranked[1])
+    areas = [NormalDist().cdf(shift / math.sqrt(2)) for shift in shifts]
+    own, (gain, _) = delong(*ranked[0], happened), paired_difference(ranked[0], ranked[1], happened)
     return _holds(own, areas[0]), _holds(gain, areas[0] - areas[1])
 
 
@@ -250,24 +293,28 @@ def share_covered(n: int, seed: int) -> bool:
 def others(repeats: int, plan: Plan) -> Table:
     """Coverage of intervals of areas, gains and ratios."""
     rows: list[tuple[object, ...]] = []
-    for n in RANKED:
-        outcomes = repeat(partial(ranking_covered, n), repeats, plan)
-        names = ("ROC AUC (DeLong, logit scale)", "gain in ROC AUC (paired DeLong)")
+    for n, few, apart in RANKED:
+        outcomes = repeat(partial(ranking_covered, n, few, apart), repeats, plan)
+        names = (f"ROC AUC, scores {apart:g} apart", f"gain in ROC AUC, scores {apart:g} apart")
         rows += [
-            (name, n, share([outcome[k] for outcome in outcomes])) for k, name in enumerate(names)
+            (name, n, few, share([outcome[k] for outcome in outcomes]))
+            for k, name in enumerate(names)
         ]
     rows += [
         (
             "ratio of means (studentized bootstrap)",
             n,
+            "–",
             share(repeat(partial(share_covered, n), repeats, plan)),
         )
         for n in EXPLAINED
     ]
     return Table(
         "Intervals of areas, gains and ratios",
-        f"{repeats} samples each. One fifth of the ranked cases is of the class.",
-        ("number", "cases", "interval holds the truth"),
+        f"{repeats} samples each. An area's interval is DeLong's widened to Hanley and McNeil's, "
+        "and conservative where a class has few cases, as either alone holds some areas too "
+        "seldom; that of a gain is DeLong's by Student's distribution.",
+        ("number", "cases", "of the class", "interval holds the truth"),
         rows,
     )
 
@@ -303,5 +350,6 @@ def tables(plan: Plan) -> list[Table]:
         ),
         *means(repeats, plan),
         rates(),
+        two_rates(),
         others(repeats, plan),
     ]

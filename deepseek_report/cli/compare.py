@@ -13,7 +13,7 @@ from deepseek_report.cli.parsing import make_parser
 from deepseek_report.errors import DeepseekReportError
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.comparing import CompareOptions
+    from deepseek_report.runner.comparing import CompareOptions, OpenedRuns
 
 
 def command(arguments: list[str]) -> int:
@@ -68,11 +68,13 @@ def fetched(runs: Sequence[str], *, may_write_beside: bool) -> Iterator[list[Pat
         ]
 
 
-def say_comparison(runs: Sequence[Path], options: CompareOptions) -> int:
+def say_comparison(
+    runs: Sequence[Path], options: CompareOptions, opened: OpenedRuns | None = None
+) -> int:
     """Compare the runs, print what may be concluded, and last the path of the document."""
     from deepseek_report.runner.comparing import compare_runs
 
-    written = compare_runs(runs, options)
+    written = compare_runs(runs, options, opened)
     for sentence in written.sentences:
         print(f"- {sentence}")
     for page in written.pages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from deepseek_report.cli.parsing import compose_experiment, make_parser
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
+    from deepseek_report.runner.comparing import OpenedRuns
     from deepseek_report.runner.run import Finished
     from deepseek_report.runner.sweep import JobResult
 
@@ -38,11 +40,18 @@ def _sweep(options: argparse.Namespace) -> int:
     from deepseek_report.cli.output.progress import reporter
     from deepseek_report.cli.output.sweep import say_failures, say_jobs, say_sweep
     from deepseek_report.runner.planning.sweeping import sweep_jobs
-    from deepseek_report.runner.sweep import Sweep
+    from deepseek_report.runner.sweep import Sweep, load_early
 
-    jobs = sweep_jobs(options.overrides, options.config_dir, options.trust, options.trust_type)
+    jobs = sweep_jobs(
+        options.overrides,
+        options.config_dir,
+        options.trust,
+        options.trust_type,
+        on_first=load_early,
+    )
     say_jobs(jobs)
-    sweep = Sweep(jobs, options.config_dir)
+    ahead = _OpenedAhead()
+    sweep = Sweep(jobs, options.config_dir, on_end=ahead.take)
     try:
         with reporter() as shown:
             results = sweep.run(shown)
@@ -52,7 +61,7 @@ def _sweep(options: argparse.Namespace) -> int:
     say_failures(sweep.ended, details_file)
     folders = list(dict.fromkeys(job.folder for job in results if job.folder is not None))
     _track(folders)
-    _compare(folders, results)
+    _compare(folders, results, ahead)
     return max((result.exit_code for result in results), default=0)
 
 
@@ -72,7 +81,21 @@ def _track(folders: Sequence[Path]) -> None:
     exit_code_of(log)
 
 
-def _compare(folders: Sequence[Path], results: Sequence[JobResult]) -> None:
+@dataclass
+class _OpenedAhead:
+    """Runs of a sweep, opened as they end: their comparison then begins beside the last ones."""
+
+    opened: OpenedRuns | None = None
+
+    def take(self, job: JobResult) -> None:
+        if job.folder is not None:
+            from deepseek_report.runner.comparing import OpenedRuns
+
+            self.opened = self.opened or OpenedRuns()
+            self.opened.open_ahead(job.folder)
+
+
+def _compare(folders: Sequence[Path], results: Sequence[JobResult], ahead: _OpenedAhead) -> None:
     """One document on all jobs that have a run; the others stand in it with their reasons."""
     if len(folders) < 2:
         return
@@ -82,7 +105,7 @@ def _compare(folders: Sequence[Path], results: Sequence[JobResult]) -> None:
     missing = tuple(
         MissingRun.of(" ".join(job.varying), job.reason) for job in results if job.folder is None
     )
-    exit_code_of(lambda: say_comparison(folders, CompareOptions(missing=missing)))
+    exit_code_of(lambda: say_comparison(folders, CompareOptions(missing=missing), ahead.opened))
 
 
 def _print_config(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.comparisons.methods import pairs_to_compare
-from deepseek_report.statistics.intervals import holm, newcombe, wilson
+from deepseek_report.statistics.intervals import blaker, holm, rate_difference
 from deepseek_report.statistics.paired import mcnemar
 from deepseek_report.tasks import task_of
 
@@ -160,8 +160,8 @@ def _rates(
     hits = np.array([int(favoured[inside].sum()) for _, inside in levels])
     sizes = np.array([int(inside.sum()) for _, inside in levels])
     best = int(np.argmax(hits / sizes))
-    low, high = wilson(hits, sizes)
-    gap_low, gap_high = newcombe(hits, sizes, hits[best], sizes[best])
+    low, high = blaker(hits, sizes)
+    gap_low, gap_high = rate_difference(hits, sizes, hits[best], sizes[best])
     return [
         {
             "run": label,

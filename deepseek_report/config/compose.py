@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from deepseek_report.config.config_files import (
 from deepseek_report.config.folders.elsewhere import found_elsewhere, misplaced
 from deepseek_report.config.folders.part_lists import read_layers
 from deepseek_report.config.folders.shipped_parts import together
+from deepseek_report.config.hydra_trees import HydraTrees
 from deepseek_report.config.interpolation import (
     TooMuch,
     Unresolved,
-    only,
     resolve,
 )
 from deepseek_report.config.overrides import (
@@ -45,8 +45,6 @@ from deepseek_report.config.sets import (
 )
 from deepseek_report.config.where import locate
 
-_CONFIG_NAME = "config"
-
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
     """Compose the configuration from the YAML folders and the overrides.
@@ -58,43 +56,71 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     ------
     ConfigProblems : the YAML files themselves do not compose.
     """
-    roots = tuple(folders(config_dir))
-    shipped_groups = groups(roots[-1:])
-    if broken := [problem for root in roots[:-1] for problem in misplaced(root, shipped_groups)]:
-        raise ConfigProblems(broken)
-    if broken := malformed(roots[:-1]):
-        raise ConfigProblems(broken)
-    known = groups(roots)
-    sets = find_sets(roots, known)
-    kept, problems = _readable(overrides, roots, known, sets)
-    chosen = {
-        override.key_or_group: names(override)
-        for override in kept
-        if override.key_or_group in known
-    }
-    study = _leave_default_study(chosen, overrides)
-    layers = _layers(kept, study, roots)
-    problems.extend(_unknown_words(sets, layers, roots))
-    selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
-    values = [forced(override, known) for override in kept if override.key_or_group not in MULTIPLE]
-    taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
-    all_overrides = [*study, *values, *starmap(_listed, taken.items())]
-    raw, chosen_names, unresolved = _compose(all_overrides, roots)
-    sweep = raw.pop("sweep", None) or {}
-    launcher = raw.pop("launcher", None) or {}
-    composed = Composed(
-        raw,
-        tuple(overrides),
-        selected,
-        roots,
-        chosen_names,
-        tuple(problems),
-        sweep=sweep,
-        launcher=launcher,
-    )
-    if unresolved:
-        raise ConfigProblems([*problems, *(_problem_of(value, composed) for value in unresolved)])
-    return composed
+    return Composer.of(config_dir).compose(overrides)
+
+
+@dataclass(frozen=True)
+class Composer:
+    """Composes configurations of the same YAML folders; what they share is read once.
+
+    roots : the config folders. known : {group: its choices}. sets : {group: its named sets}.
+    """
+
+    roots: tuple[Path, ...]
+    known: Mapping[str, Sequence[str]]
+    sets: Mapping[str, Sets]
+    trees: HydraTrees
+
+    @classmethod
+    def of(cls, config_dir: str | None) -> Composer:
+        """Of a person's folder and the shipped one.
+
+        Raises
+        ------
+        ConfigProblems : a file of the person's folder is misplaced or malformed.
+        """
+        roots = tuple(folders(config_dir))
+        shipped_groups = groups(roots[-1:])
+        broken = [problem for root in roots[:-1] for problem in misplaced(root, shipped_groups)]
+        if broken := broken or malformed(roots[:-1]):
+            raise ConfigProblems(broken)
+        known = groups(roots)
+        return cls(roots, known, find_sets(roots, known), HydraTrees(roots, known))
+
+    def compose(self, overrides: Sequence[str] = ()) -> Composed:
+        """See `compose`."""
+        roots, known, sets = self.roots, self.known, self.sets
+        kept, problems = _readable(overrides, roots, known, sets)
+        chosen = {
+            override.key_or_group: names(override)
+            for override in kept
+            if override.key_or_group in known
+        }
+        study = _leave_default_study(chosen, overrides)
+        layers = _layers(kept, study, roots)
+        problems.extend(_unknown_words(sets, layers, roots))
+        selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
+        single = (override for override in kept if override.key_or_group not in MULTIPLE)
+        values = [forced(override, known) for override in single]
+        taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
+        all_overrides = [*study, *values, *starmap(_listed, taken.items())]
+        raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
+        sweep = raw.pop("sweep", None) or {}
+        launcher = raw.pop("launcher", None) or {}
+        composed = Composed(
+            raw,
+            tuple(overrides),
+            selected,
+            roots,
+            chosen_names,
+            tuple(problems),
+            sweep=sweep,
+            launcher=launcher,
+        )
+        if unresolved:
+            unclear = (_problem_of(value, composed) for value in unresolved)
+            raise ConfigProblems([*problems, *unclear])
+        return composed
 
 
 def _readable(
@@ -181,26 +207,14 @@ def _problem_of(value: Unresolved, composed: Composed) -> Problem:
 
 
 def _compose(
-    overrides: Sequence[str], roots: Sequence[Path]
+    overrides: Sequence[str], trees: HydraTrees
 ) -> tuple[dict[str, Any], dict[str, str], list[Unresolved]]:
     import yaml
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
     from hydra.errors import HydraException
-    from omegaconf import open_dict
     from omegaconf.errors import OmegaConfBaseException
 
-    own = [quoted(f"file://{root.as_posix()}") for root in roots[:-1]]  # Hydra decodes no URI
-    search = [f"hydra.searchpath=[{','.join(own)}]"] if own else []
     try:
-        here = initialize_config_dir(str(roots[-1]), version_base="1.3")
-        with here, only(lambda name: name != "oc.env"):
-            config = hydra_compose(
-                _CONFIG_NAME, overrides=[*search, *overrides], return_hydra_config=True
-            )
-        names = {str(k): v for k, v in config.hydra.runtime.choices.items() if isinstance(v, str)}
-        with open_dict(config):
-            del config["hydra"]
+        config, names = trees.tree(overrides)
         raw, unresolved = resolve(config)
         return raw, names, unresolved
     except TooMuch as error:
@@ -215,7 +229,7 @@ def _compose(
         file = Path(getattr(getattr(error, "problem_mark", None), "name", "a YAML file"))
         raise ConfigProblems([unreadable(file, error)]) from None
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigProblems([_uncomposed(error, overrides, roots)]) from None
+        raise ConfigProblems([_uncomposed(error, overrides, trees.roots)]) from None
 
 
 def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path]) -> Problem:

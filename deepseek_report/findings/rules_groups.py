@@ -223,11 +223,16 @@ def _label_rates(results: Results, row: Row) -> list[float]:
 
 
 def _severity(results: Results, row: Row) -> Severity:
-    """By the declared ratio, see `severity_of_gap`; not below that of a promise not kept."""
+    """By the declared ratio, see `severity_of_gap`; not below that of a promise not kept.
+
+    A ratio that lies above the declared one, and that chance explains, is a note: with some hundred
+    people of a group the lower end of its interval lies below the declared ratio where nothing is
+    wrong as well.
+    """
     own = severity_of_gap(
         beyond_chance=is_beyond_chance(row),
         surely_large=row["verdict"] == "clear below",
-        maybe_large=True,
+        maybe_large=row["verdict"] == "below but uncertain" or is_beyond_chance(row),
     )
     promises = unkept(results, _OF_DECISIONS, row["attribute"])
     return gravest([own, *(severity_of_promise(promise) for promise in promises)])

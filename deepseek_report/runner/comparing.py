@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
-from deepseek_report.errors import ArtifactError
+from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.markdown import slug
 from deepseek_report.rendering.output import write_text
@@ -86,10 +86,30 @@ class CompareOptions:
     missing: tuple[MissingRun, ...] = ()
 
 
-def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenComparison:
+class OpenedRuns:
+    """Runs of a sweep that are opened and checked while others are still being written."""
+
+    def __init__(self) -> None:
+        self._opened: dict[Path, OpenRun] = {}
+
+    def open_ahead(self, folder: Path) -> None:
+        """Open a run; where it cannot be, that is told when it is compared."""
+        with suppress(DeepseekReportError):
+            self._opened[folder] = open_run(folder)
+
+    def open(self, folder: Path) -> OpenRun:
+        """See `open_run`."""
+        return self._opened.get(folder) or open_run(folder)
+
+
+def compare_runs(
+    folders: Sequence[Path], options: CompareOptions, opened_ahead: OpenedRuns | None = None
+) -> WrittenComparison:
     """Compare finished runs by their artifacts alone and write the document.
 
     Nothing that a run folder names is imported. The same runs give the same bytes.
+
+    opened_ahead : runs that are open already.
 
     Raises
     ------
@@ -98,7 +118,7 @@ def compare_runs(folders: Sequence[Path], options: CompareOptions) -> WrittenCom
     chosen = list(folders)
     if options.baseline is not None and options.baseline not in chosen:
         chosen.insert(0, options.baseline)
-    opened = [open_run(folder) for folder in chosen]
+    opened = [(opened_ahead or OpenedRuns()).open(folder) for folder in chosen]
     _refuse_twice(opened)
     baseline = None if options.baseline is None else chosen.index(options.baseline)
     study = Study(tuple(run.results for run in opened))

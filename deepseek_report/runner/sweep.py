@@ -12,18 +12,23 @@ from typing import Any
 
 from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.rounding import interval, number
+from deepseek_report.config.devices import pick_device
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import DeepseekReportError, error_code
 from deepseek_report.findings.skill import main_score
 from deepseek_report.runner.execution.execute import carry_out
-from deepseek_report.runner.execution.open_plan import OpenPlan
+from deepseek_report.runner.execution.open_plan import Closing, OpenPlan
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.planning.plan import make_plan
+from deepseek_report.runner.planning.preloading import modules_to_load
+from deepseek_report.runner.planning.processes import cores
 from deepseek_report.runner.planning.sweeping import SweepJob
 from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, write_run
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.past_runs import past_run
 from deepseek_report.runner.run_folders.store_hold import using
+from deepseek_report.store import Store
 
 
 @dataclass(frozen=True)
@@ -82,16 +87,38 @@ def _score(folder: Path) -> tuple[str, str] | None:
     return score.metric, text
 
 
+def load_early(first: SweepJob) -> None:
+    """Let processes load what the first job needs, if it is to run, while others are composed."""
+    experiment = first.experiment
+    alone = (experiment.settings.jobs or cores()) == 1
+    on_device = pick_device(experiment.settings.device) != "cpu"
+    if alone or on_device or experiment.undecided is not None:
+        return
+    store = Store(Path(experiment.settings.paths.store).absolute())
+    try:
+        missing = [s for s in make_plan(experiment) if not store.holds(s.id, s.key)]
+    except Exception:  # it is told when the job is prepared
+        return
+    if missing:
+        experiment.launcher.load_early(modules_to_load(experiment, missing))
+
+
 class Sweep:
     """The jobs of one command, and how far they are.
 
     Parameters
     ----------
     jobs : valid ones, in the order in which they are told.
+    on_end : hears how a job ended whose report was written, while others go on.
     """
 
-    def __init__(self, jobs: Sequence[SweepJob], config_dir: str | None = None) -> None:
-        self.jobs, self.config_dir = jobs, config_dir
+    def __init__(
+        self,
+        jobs: Sequence[SweepJob],
+        config_dir: str | None = None,
+        on_end: Callable[[JobResult], None] = lambda _: None,
+    ) -> None:
+        self.jobs, self.config_dir, self.on_end = jobs, config_dir, on_end
         #: {place of a job: how it ended}, of those without a plan to carry out.
         self._settled: dict[int, JobResult] = {}
         #: {folder of a run: its plan}; jobs of the same run share it.
@@ -157,25 +184,24 @@ class Sweep:
                     self._settled[place] = job_result(differs, whole)
                 else:
                     run.drop_damaged()
-                    self._plans[run.folder] = _open_plan(run, reporter, place + 1, differs)
+                    self._plans[run.folder] = self._open_plan(run, reporter, place)
                     self._folders[place] = run.folder
             except Exception as error:  # the others go on
                 self._settled[place] = failed_job(differs, error)
 
-
-def _open_plan(
-    run: PreparedRun, reporter: Reporter, number_of_job: int, differs: Sequence[str]
-) -> OpenPlan[JobResult]:
-    closing: Callable[[Execution], JobResult] = partial(_write_job, run, tuple(differs))
-    return OpenPlan(
-        run.experiment,
-        run.stages,
-        run.store,
-        run.device,
-        reporter,
-        job=number_of_job,
-        closing=closing,
-    )
+    def _open_plan(self, run: PreparedRun, reporter: Reporter, place: int) -> OpenPlan[JobResult]:
+        make: Callable[[Execution], JobResult] = partial(
+            _write_job, run, tuple(self.jobs[place].varying)
+        )
+        return OpenPlan(
+            run.experiment,
+            run.stages,
+            run.store,
+            run.device,
+            reporter,
+            job=place + 1,
+            closing=Closing(make, self.on_end),
+        )
 
 
 def _write_job(run: PreparedRun, differs: Sequence[str], execution: Execution) -> JobResult:

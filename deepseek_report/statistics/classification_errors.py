@@ -28,7 +28,7 @@ def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int
     """Mean over the classes that occur of the share decided correctly; 1/classes is guessing.
 
     Where a class is always or never decided correctly, resamples of it do not vary, and the
-    Wilson intervals of the classes are joined instead.
+    intervals of the classes are joined instead.
     """
     classes = np.unique(labels)
     trials = np.array([np.count_nonzero(labels == class_code) for class_code in classes])

@@ -17,7 +17,7 @@ from deepseek_report.statistics.intervals import (
     enough_events,
     level_within,
     mean_interval,
-    newcombe,
+    rate_difference,
 )
 from deepseek_report.statistics.resampling import (
     bootstrap_method,
@@ -158,10 +158,11 @@ def largest_gap(
 
     Returns
     -------
-    Gap. Of one rate and two levels the interval is Newcombe's, folded at zero. Otherwise it is BCa,
-    from a bootstrap within the cells, joined with Newcombe's for the two levels: the bootstrap of a
-    maximum covers too little, and where one of them is never or always favoured its resamples do
-    not vary. It begins at 0 where chance alone may explain the gap (the permutation test).
+    Gap. Of one rate and two levels the interval is that of a difference (`rate_difference`),
+    folded at zero. Otherwise it is BCa, from a bootstrap within the cells, joined with that of a
+    difference for the two levels: the bootstrap of a maximum covers too little, and where one of
+    them is never or always favoured its resamples do not vary. It begins at 0 where chance alone
+    may explain the gap (the permutation test).
     `null_high` is the null's 95 % quantile.
     """
     firsts = np.cumsum([len(table.trials) for table in tables])[:-1]
@@ -198,15 +199,15 @@ def largest_gap(
 
 
 def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
-    """The difference of the two levels; Newcombe's interval, for all pairs in all tables at once.
+    """The difference of the two levels; its interval holds for all pairs in all tables at once.
 
     The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables.
     """
     x, n, other, other_n = table.counts([pair.highest, pair.lowest])
     critical = any_pair(len(table.trials), 1 - 0.05 / n_tables)
-    low, high = newcombe(x, n, other, other_n, level_within(critical))
+    low, high = rate_difference(x, n, other, other_n, level_within(critical))
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
-    method = message("interval_methods.newcombe_any_pair")
+    method = message("interval_methods.difference_any_pair")
     return Estimate(value, float(low), float(high), n + other_n, method)
 
 
@@ -215,9 +216,9 @@ def _widened(
 ) -> Estimate:
     """The interval with what resamples cannot show; see `largest_gap`."""
     low, high, method = resampled.low, resampled.high, resampled.method
-    pair = newcombe(*table.counts(ends))
+    pair = rate_difference(*table.counts(ends))
     low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
-    method = message("interval_methods.joined_with_newcombe", method=method)
+    method = message("interval_methods.joined_with_difference", method=method)
     if by_chance and low:
         low, method = 0.0, message("interval_methods.from_zero", method=method)
     return replace(resampled, low=max(low or 0.0, 0.0), high=high, method=method)
@@ -225,11 +226,11 @@ def _widened(
 
 def _folded(table: RateTable, value: float) -> Estimate:
     (x, other), (n, other_n) = table.hits, table.trials
-    low, high = (float(end) for end in newcombe(x, n, other, other_n))
+    low, high = (float(end) for end in rate_difference(x, n, other, other_n))
     ends = (min(abs(low), abs(high)), max(abs(low), abs(high)))
     least = 0.0 if low <= 0 <= high else ends[0]
     return Estimate(
-        value, least, ends[1], int(n + other_n), message("interval_methods.newcombe_folded")
+        value, least, ends[1], int(n + other_n), message("interval_methods.difference_folded")
     )
 
 

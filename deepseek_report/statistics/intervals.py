@@ -19,6 +19,8 @@ Z95 = NormalDist().inv_cdf(0.975)
 SHARE = (0.0, 1.0)
 #: The Boschloo test is exact and sharper than Fisher's, but too slow above this many instances.
 _BOSCHLOO_MOST = 120
+#: Rates that are tried for each end of an exact interval.
+_STEPS = 32
 #: So many further cases the skewness of a larger sample counts for in that of a part of it.
 _BORROWED = 30
 #: Skewness over √n up to which a mean is taken as not skewed.
@@ -26,7 +28,10 @@ _STRAIGHT = 1e-6
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Score interval of a rate; NaN where nothing was tried.
+    """Score interval of a rate; NaN where nothing was tried. Quick, to search among many rates by.
+
+    What is told has `blaker`'s: of rare events this interval holds the rate in as few as 84 instead
+    of 95 of 100 samples, and the surer it is to be, the farther it falls short.
 
     Parameters
     ----------
@@ -58,26 +63,88 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     return low, np.where(count == n, 1.0, np.clip(high, 0.0, 1.0))
 
 
+def blaker(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Exact interval of a rate; NaN where nothing was tried.
+
+    The rates that are not rejected by the chance of a count that is at least as unlikely, by the
+    smaller of its two tails, as the one seen. It holds every rate in at least `level` of all
+    samples, and lies within the interval of Clopper and Pearson. As counts are whole numbers it
+    holds the rates of few trials, and rare ones, more often.
+
+    Parameters
+    ----------
+    successes, trials : counts of any one shape, 0 ≤ successes ≤ trials.
+    level : how often the interval is to cover the rate, at least.
+
+    Returns
+    -------
+    low, high : of that shape, in [0, 1]; never of zero width.
+
+    References
+    ----------
+    Blaker 2000, doi:10.2307/3315916.
+
+    >>> low, high = blaker(1, 20)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.003, 0.239)
+    """
+    count, total = np.broadcast_arrays(
+        np.asarray(successes, np.float64), np.asarray(trials, np.float64)
+    )
+    low, high = np.where(total == 0, np.nan, 0.0), np.where(total == 0, np.nan, 1.0)
+    some, most = count > 0, count < total
+    low[some] = _least_rate(count[some], total[some], 1 - level)
+    high[most] = 1 - _least_rate((total - count)[most], total[most], 1 - level)
+    return low, high
+
+
+def _least_rate(count: Floats, total: Floats, alpha: float) -> Floats:
+    """Of each (rate,) of at least one success, the lowest that `blaker` does not reject.
+
+    It lies between the lower ends of Clopper and Pearson for alpha / 2 and for alpha. Steps of that
+    way are tried, and the last is taken before the first that is not rejected. What is not rejected
+    between two steps alone may be passed over: a rate is then held less often by 10⁻⁵ at most.
+    """
+    from scipy.special import bdtrik, betainc, betaincinv
+
+    k, n = count[:, None], total[:, None]
+    first, last = (betaincinv(k, n - k + 1, tail) for tail in (alpha / 2, alpha))
+    tried = first + (last - first) * np.linspace(0, 1, _STEPS)
+    above = betainc(k, n - k + 1, tried)  # the chance of so many successes or more
+    least, most = (
+        np.floor(bdtrik(above[:, at], n, tried[:, at])) for at in (np.s_[:1], np.s_[-1:])
+    )
+    below = np.zeros_like(above)  # of the most successes that are as unlikely, or of fewer
+    for more in range(int(np.max(most - least, initial=0)) + 3):
+        fewer = np.maximum(least - 1 + more, -1)
+        chance = 1 - betainc(fewer + 1, n - fewer, tried)
+        below = np.where((fewer >= 0) & (chance <= above), np.maximum(chance, below), below)
+    kept = above + below >= alpha
+    kept[:, -1] = True
+    place = np.maximum(np.argmax(kept, axis=1) - 1, 0)
+    return np.asarray(tried[np.arange(len(tried)), place])
+
+
 def rate(successes: float, trials: float, level: float = 0.95) -> Estimate:
-    """A rate with its Wilson interval.
+    """A rate with its exact interval.
 
     >>> rate(8, 10).value
     0.8
     """
-    low, high = wilson(successes, trials, level)
+    low, high = blaker(successes, trials, level)
     value = successes / trials if trials else math.nan
-    return Estimate(value, float(low), float(high), int(trials), message("interval_methods.wilson"))
+    return Estimate(value, float(low), float(high), int(trials), message("interval_methods.blaker"))
 
 
 def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
-    """Plain mean of independent rates; their Wilson intervals are joined, each end in squares.
+    """Plain mean of independent rates; their exact intervals are joined, each end in squares.
 
     References
     ----------
     Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
     """
     rates = successes / trials
-    low, high = wilson(successes, trials)
+    low, high = blaker(successes, trials)
     mean, k = float(rates.mean()), len(rates)
     below, above = (
         float(np.linalg.norm(distances)) / k for distances in (rates - low, high - rates)
@@ -87,7 +154,7 @@ def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
         mean - below,
         mean + above,
         int(trials.sum()),
-        message("interval_methods.wilson_joined"),
+        message("interval_methods.blaker_joined"),
     )
 
 
@@ -102,7 +169,7 @@ def difference_of_means(first: Estimate, other: Estimate) -> tuple[float, float,
 
     >>> gap, low, high = difference_of_means(rate(8, 10), rate(4, 10))
     >>> round(gap, 2), round(low, 2), round(high, 2)
-    (0.4, -0.02, 0.67)
+    (0.4, -0.08, 0.7)
     """
     (low, high), (other_low, other_high) = (
         mean.ends or (mean.value, mean.value) for mean in (first, other)
@@ -116,7 +183,7 @@ def difference_of_means(first: Estimate, other: Estimate) -> tuple[float, float,
     )
 
 
-def newcombe(
+def rate_difference(
     successes: ArrayLike,
     trials: ArrayLike,
     other_successes: ArrayLike,
@@ -125,18 +192,21 @@ def newcombe(
 ) -> tuple[Floats, Floats]:
     """Interval of the difference of two independent rates (first − other), by default of 95 %.
 
-    Two Wilson intervals (l, u) are joined: d − √((p₁−l₁)² + (u₂−p₂)²), d + √((u₁−p₁)² + (p₂−l₂)²).
+    Two exact intervals (l, u) are joined: d − √((p₁−l₁)² + (u₂−p₂)²), d + √((u₁−p₁)² + (p₂−l₂)²).
+    With Wilson's, as Newcombe joins them, it holds differences of rare events and few trials in 91
+    instead of 95 of 100 samples.
 
     References
     ----------
-    Newcombe 1998, method 10, doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.
+    Newcombe 1998, method 10, doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I;
+    with other intervals Zou & Donner 2008, doi:10.1002/sim.3095.
 
-    >>> low, high = newcombe(8, 10, 4, 10)
+    >>> low, high = rate_difference(8, 10, 4, 10)
     >>> round(float(low), 2), round(float(high), 2)
-    (-0.02, 0.67)
+    (-0.08, 0.7)
     """
-    low, high = wilson(successes, trials, level)
-    other_low, other_high = wilson(other_successes, other_trials, level)
+    low, high = blaker(successes, trials, level)
+    other_low, other_high = blaker(other_successes, other_trials, level)
     first = _share(successes, trials)
     other = _share(other_successes, other_trials)
     gap = first - other
@@ -151,45 +221,13 @@ def _share(successes: ArrayLike, trials: ArrayLike) -> Floats:
     return np.where(total > 0, np.asarray(successes, np.float64) / np.maximum(total, 1), np.nan)
 
 
-def _ratio_statistic(ratio: float, counts: tuple[float, float, float, float]) -> float:
-    """Squared score statistic of the hypothesis p₁ / p₂ = ratio, with the restricted estimates."""
-    x1, n1, x2, n2 = counts
-    a = (n1 + n2) * ratio
-    b = n1 * ratio + x1 + n2 + x2 * ratio
-    c = x1 + x2
-    p2 = 2 * c / (b + math.sqrt(max(b * b - 4 * a * c, 0.0)))
-    p1 = ratio * p2
-    total = 0.0
-    for observed, n, p in ((x1, n1, p1), (x2, n2, p2)):
-        variance = n * p * (1 - p)
-        gap = observed - n * p
-        if variance > 1e-12:
-            total += gap * gap / variance
-        elif abs(gap) > 1e-6:
-            return math.inf
-    return total
-
-
-def _bisect(
-    inside: float, outside: float, counts: tuple[float, float, float, float], critical: float
-) -> float:
-    """Log ratio at which the score statistic passes its critical value."""
-    for _ in range(80):
-        middle = (inside + outside) / 2
-        if _ratio_statistic(math.exp(middle), counts) < critical**2:
-            inside = middle
-        else:
-            outside = middle
-    return math.exp(inside)
-
-
 @cache
 def any_pair(n_levels: int, level: float = 0.95) -> float:
     """Critical value for the distance of any two of so many levels, in standard errors.
 
-    Score intervals with this value in place of 1.96 hold for all pairs at once in `level` of all
-    samples, so for the pair that is picked because it lies furthest apart as well. With two levels
-    it is 1.96: which of the two is put over the other changes nothing.
+    Intervals with this value in place of 1.96 hold for all pairs at once in `level` of all samples,
+    so for the pair that is picked because it lies furthest apart as well. With two levels it is
+    1.96: which of the two is put over the other changes nothing.
 
     References
     ----------
@@ -226,17 +264,18 @@ def level_within(critical: float) -> float:
     return 2 * NormalDist().cdf(critical) - 1
 
 
-def koopman(
+def rate_ratio(
     successes: float,
     trials: float,
     other_successes: float,
     other_trials: float,
-    critical: float = Z95,
+    level: float = 0.95,
 ) -> tuple[float, float]:
-    """Score interval of the ratio of two independent rates (first / other), by default of 95 %.
+    """Interval of the ratio of two independent rates (first / other), by default of 95 %.
 
-    The ratios that the score test does not reject. Unlike the routine of statsmodels 0.15 it also
-    holds where a rate is 0 or 1.
+    The exact intervals of both are joined so that p₁ − ratio · p₂ may be 0. The score interval of
+    Koopman and Nam holds ratios of a rate with less than one expected success in as few as 86
+    instead of 95 of 100 samples.
 
     Returns
     -------
@@ -245,23 +284,29 @@ def koopman(
 
     References
     ----------
-    Koopman 1984, doi:10.2307/2531405; closed form of the restricted estimate: Nam 1995.
+    Donner & Zou 2012, doi:10.1177/0962280210383082 (method of variance estimates recovery).
 
-    >>> koopman(0, 10, 5, 10)[0], koopman(5, 10, 0, 10)[1]
+    >>> rate_ratio(0, 10, 5, 10)[0], rate_ratio(5, 10, 0, 10)[1]
     (0.0, inf)
     """
-    counts = (float(successes), float(trials), float(other_successes), float(other_trials))
     if not (trials and other_trials):
         return math.nan, math.nan
-    least, most = math.log(1e-9), math.log(1e9)
+    ends = blaker((successes, other_successes), (trials, other_trials), level)
+    (low, other_low), (high, other_high) = ((float(own), float(other)) for own, other in ends)
     first, other = successes / trials, other_successes / other_trials
-    if first == 0 or other == 0:
-        low = 0.0 if first == 0 else _bisect(most, least, counts, critical)
-        high = math.inf if other == 0 else _bisect(least, most, counts, critical)
-        return low, high
-    middle = math.log(first / other)
-    ends = (_bisect(middle, end, counts, critical) for end in (least, most))
-    return next(ends), next(ends)
+    return (
+        _least_ratio(first, low, other, other_high),
+        1 / least if (least := _least_ratio(other, other_low, first, high)) else math.inf,
+    )
+
+
+def _least_ratio(first: float, low: float, other: float, other_high: float) -> float:
+    """Lower end of first / other, by the ends that make it lowest."""
+    if low == 0:
+        return 0.0
+    product, least = first * other, low * (2 * first - low)
+    rest = product**2 - least * other_high * (2 * other - other_high)
+    return least / (product + math.sqrt(max(rest, 0.0)))
 
 
 def enough_events(trials: ArrayLike, overall: ArrayLike, least: int) -> Bools:

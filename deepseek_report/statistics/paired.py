@@ -11,45 +11,50 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.intervals import Z95, wilson
+from deepseek_report.statistics.intervals import blaker
 
 #: Seeds of each of two methods from which on they are compared as methods.
 FEWEST_SEEDS = 5
 #: How surely a number of seeds is to tell a difference as large as the one seen, and the most
 #: seeds that are thought of.
 POWER = 0.8
+#: So many degrees of freedom that Student's distribution is the normal one.
+_LARGE = 1e9
 _MOST_SEEDS = 1000
 
 
 def influence_difference(
-    first: tuple[float, Floats], other: tuple[float, Floats]
+    first: tuple[float, Floats], other: tuple[float, Floats], freedom: float = _LARGE
 ) -> tuple[Estimate, float]:
-    """First − other on the same rows with its normal 95 % interval, and the two-sided p-value.
+    """First − other on the same rows with its 95 % interval, and the two-sided p-value.
 
     Parameters
     ----------
     first, other : a value, and what each row adds to its error: (row,), squares add up to its
-        variance.
+        variance. freedom : degrees of freedom of Student's distribution; by default
+        so many that it is the normal one.
 
     >>> influences = np.array([0.3, -0.4])
     >>> estimate, p = influence_difference((1.0, influences), (0.5, np.zeros(2)))
     >>> estimate.value, round(estimate.low, 2), round(p, 3)
     (0.5, -0.48, 0.317)
     """
+    from scipy.special import stdtr, stdtrit
+
     value = first[0] - other[0]
     error = math.sqrt(float(((first[1] - other[1]) ** 2).sum()))
     method = message("interval_methods.paired_normal")
-    half = Z95 * error
+    half = float(stdtrit(freedom, 0.975)) * error
     estimate = Estimate(value, value - half, value + half, len(first[1]), method)
     if error == 0:
         return estimate, 1.0 if value == 0 else 0.0
-    return estimate, math.erfc(abs(value) / error / math.sqrt(2))
+    return estimate, float(2 * stdtr(freedom, -abs(value) / error))
 
 
 def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
     """Share of first − that of other over the same rows, with interval and p-value.
 
-    The interval is Newcombe's for paired shares, the p-value McNemar's mid-p.
+    The interval is Newcombe's for paired shares with exact ends, the p-value McNemar's mid-p.
 
     References
     ----------
@@ -66,7 +71,7 @@ def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
     both, neither = int((first & other).sum()), int((~first & ~other).sum())
     gained, lost = int((first & ~other).sum()), int((other & ~first).sum())
     shares = ((both + gained) / n, (both + lost) / n)
-    (low, high), (other_low, other_high) = (wilson(share * n, n) for share in shares)
+    (low, other_low), (high, other_high) = blaker((both + gained, both + lost), n)
     together = _phi(both, gained, lost, neither)
     value = shares[0] - shares[1]
     below, above = shares[0] - float(low), float(other_high) - shares[1]
@@ -76,7 +81,7 @@ def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
         value - math.sqrt(max(below**2 - 2 * together * below * above + above**2, 0.0)),
         value + math.sqrt(max(under**2 - 2 * together * under * over + over**2, 0.0)),
         n,
-        message("interval_methods.newcombe_paired"),
+        message("interval_methods.difference_paired"),
     )
     return estimate, mcnemar(gained, lost)
 

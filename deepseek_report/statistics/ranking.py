@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.intervals import Z95, wilson
+from deepseek_report.statistics.intervals import Z95, blaker
 from deepseek_report.statistics.paired import influence_difference
 from deepseek_report.statistics.resampling import Statistic
 
@@ -97,10 +97,13 @@ def spearman(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     chosen = slice(None) if columns is None else list(columns)
     own_ranks, own_known = ranks[:, chosen].T, known[:, chosen].T
     n = np.maximum(own_known @ known, 1)
-    own_mean, mean = own_ranks @ known / n, own_known @ ranks / n
+    own_sum, own_squares = own_ranks @ known, own_ranks**2 @ known
+    mirrored = columns is None  # of all pairs, those of the other feature are the same mirrored
+    other_sum = own_sum.T if mirrored else own_known @ ranks
+    other_squares = own_squares.T if mirrored else own_known @ ranks**2
+    own_mean, mean = own_sum / n, other_sum / n
     covariance = own_ranks @ ranks / n - own_mean * mean
-    own_variance = own_ranks**2 @ known / n - own_mean**2
-    variance = own_known @ ranks**2 / n - mean**2
+    own_variance, variance = own_squares / n - own_mean**2, other_squares / n - mean**2
     varies = (own_variance > _ROUNDING) & (variance > _ROUNDING)
     scale = np.sqrt(np.where(varies, own_variance * variance, 1.0))
     rho = np.where(varies, covariance / scale, 0.0)
@@ -141,55 +144,113 @@ def macro_auc(labels: Ints, probabilities: Floats, explained: int) -> tuple[floa
     )
 
 
-def delong(auc: float, influence: Floats, fewest: int) -> Estimate:
-    """95 % interval of an AUC from its influences, on the logit scale.
+def smallest_class(labels: Ints) -> int:
+    """How many instances the rarest class has, of those that occur.
+
+    >>> smallest_class(np.array([2, 0, 2]))
+    1
+    """
+    return int(np.unique(labels, return_counts=True)[1].min())
+
+
+def delong(auc: float, influence: Floats, labels: Ints | Bools) -> Estimate:
+    """95 % interval of an AUC from its influences.
+
+    DeLong's, on the logit scale and by Student's distribution; of two classes widened to Hanley and
+    McNeil's. DeLong's supposes nothing of the scores, and seldom holds an area near 1 of a class
+    with few instances: of nine it held 0.92 in 86 of 100 samples. Hanley and McNeil's, whose error
+    follows from the area, holds it there, and too seldom where scores are a mixture. Both together
+    are conservative where a class has some tens of instances at most.
 
     Parameters
     ----------
-    fewest : size of the smaller class. Where every pair is ordered alike the variance is 0, and
-        the open end is that of Wilson's interval for so many trials.
+    auc, influence : what `auc_influence` or `macro_auc` gave.
+    labels : (instance,) the classes. Where every pair is ordered alike the variance is 0, and the
+        open end is that of a rate's interval for as many trials as the rarest class has instances.
+
+    References
+    ----------
+    Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747, as in Newcombe 2006, method 5,
+    doi:10.1002/sim.2324.
+
+    >>> truths = np.array([True] * 3 + [False] * 3)
+    >>> area = delong(*auc_influence(truths, np.array([5.0, 4, 2, 3, 1, 0])), truths)
+    >>> round(area.value, 2), round(area.low, 2), round(area.high, 2)
+    (0.89, 0.01, 1.0)
     """
     n = len(influence)
     if math.isnan(auc):
         return Estimate(auc, None, None, n, "")
+    counts = np.unique(labels, return_counts=True)[1]
+    fewest = int(counts.min())
     if auc in (0.0, 1.0):
-        ends = [float(end) for end in wilson(auc * fewest, fewest)]
-        return Estimate(auc, ends[0], ends[1], n, message("interval_methods.wilson_smaller_class"))
-    half = Z95 * math.sqrt(float(influence @ influence)) / (auc * (1 - auc))
+        ends = [float(end) for end in blaker(auc * fewest, fewest)]
+        return Estimate(auc, ends[0], ends[1], n, message("interval_methods.blaker_smaller_class"))
+    half = _critical(fewest) * math.sqrt(float(influence @ influence)) / (auc * (1 - auc))
     middle = math.log(auc / (1 - auc))
-    low, high = (1 / (1 + math.exp(-end)) for end in (middle - half, middle + half))
-    return Estimate(auc, low, high, n, message("interval_methods.delong_logit"))
+    low, high = ((1 + math.tanh(end / 2)) / 2 for end in (middle - half, middle + half))
+    if len(counts) > 2:
+        return Estimate(auc, low, high, n, message("interval_methods.delong_student"))
+    lowest, highest = _hanley_mcneil(auc, (int(counts[0]), int(counts[1])))
+    method = message("interval_methods.delong_and_hanley_mcneil")
+    return Estimate(auc, min(low, lowest), max(high, highest), n, method)
+
+
+def _critical(fewest: int) -> float:
+    """Student's two-sided 95 % quantile where the rarest class has so many instances."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(fewest - 1, 1), 0.975))
+
+
+def _hanley_mcneil(auc: float, counts: tuple[int, int]) -> tuple[float, float]:
+    """The areas from which this one lies 1.96 of their own standard errors away."""
+    more = sum(counts) / 2 - 1
+
+    def is_within(area: float) -> bool:
+        rest = 1 - area
+        terms = 1 + more * rest / (2 - area) + more * area / (1 + area)
+        return (auc - area) ** 2 <= Z95**2 * area * rest * terms / math.prod(counts)
+
+    def end(outside: float) -> float:
+        inside = auc
+        for _ in range(40):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if is_within(middle) else (inside, middle)
+        return outside
+
+    return end(0.0), end(1.0)
 
 
 def auc_estimate(truths: Bools, scores: Floats) -> Estimate:
-    """ROC AUC of one ordering with DeLong's interval."""
-    auc, influence = auc_influence(truths, scores)
-    positives = int(np.count_nonzero(truths))
-    return delong(auc, influence, min(positives, len(truths) - positives))
+    """ROC AUC of one ordering with its interval, see `delong`."""
+    return delong(*auc_influence(truths, scores), truths)
 
 
 def macro_auc_estimate(labels: Ints, probabilities: Floats, explained: int) -> Estimate:
     """The AUC of `macro_auc` with its interval."""
-    auc, influence = macro_auc(labels, probabilities, explained)
-    counts = np.bincount(labels)
-    return delong(auc, influence, int(counts[counts > 0].min()))
+    return delong(*macro_auc(labels, probabilities, explained), labels)
 
 
 def paired_difference(
-    first: tuple[float, Floats], other: tuple[float, Floats]
+    first: tuple[float, Floats], other: tuple[float, Floats], labels: Ints
 ) -> tuple[Estimate, float]:
     """Difference of two AUCs (first − other) on the same instances, and its two-sided p-value.
+
+    By Student's distribution: of few instances of a class the error is known roughly.
 
     Parameters
     ----------
     first, other : what `auc_influence` or `macro_auc` gave for the same instances in one order.
+    labels : (instance,) their classes.
 
     References
     ----------
     DeLong et al. 1988, doi:10.2307/2531595.
     """
-    estimate, p_value = influence_difference(first, other)
-    return replace(estimate, method=message("interval_methods.delong_paired")), p_value
+    freedom = max(int(np.unique(labels, return_counts=True)[1].min()) - 1, 1)
+    estimate, p_value = influence_difference(first, other, freedom)
+    return replace(estimate, method=message("interval_methods.delong_paired_student")), p_value
 
 
 def average_precision_statistic(truths: Bools, scores: Floats) -> Statistic:

@@ -280,9 +280,8 @@ class Classification(Task):
         }
 
     def gain_over(self, model: Predictions, other: Predictions) -> tuple[Estimate, float]:
-        return paired_difference(
-            *(macro_auc(p.labels, p.probabilities, p.explained) for p in (model, other))
-        )
+        first, second = (macro_auc(p.labels, p.probabilities, p.explained) for p in (model, other))
+        return paired_difference(first, second, model.labels)
 
     def gain_note(self, reference: Text, n: int) -> Text:
         return message("notes.baselines.gain_in_auc", reference=reference, n=n)
@@ -311,7 +310,7 @@ class Classification(Task):
             held=macro_auc_estimate(p.labels[rows], outputs, p.explained),
             moved=rate(flipped, len(rows)),
             before=before[0],
-            lost=paired_difference(before, after)[0],
+            lost=paired_difference(before, after, p.labels[rows])[0],
         )
 
     def moved_if_smooth(self, predictions: Predictions, rows: Ints, level: float) -> float:

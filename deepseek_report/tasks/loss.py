@@ -73,7 +73,7 @@ class ErrorRate(Loss):
     bounds = SHARE
     is_share = True
     least_part = 50
-    interval = message("interval_methods.wilson")
+    interval = message("interval_methods.blaker")
     in_unit = False
 
     def of(self, predictions: Predictions) -> Floats:

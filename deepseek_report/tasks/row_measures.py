@@ -47,12 +47,12 @@ class RankingMeasure(RowMeasure):
         return macro_auc(predictions.labels, predictions.probabilities, predictions.explained)
 
     def difference(self, first: Predictions, other: Predictions) -> tuple[Estimate, float]:
-        return paired_difference(self.of(first), self.of(other))
+        return paired_difference(self.of(first), self.of(other), first.labels)
 
 
 @dataclass(frozen=True)
 class RightDecisions(RowMeasure):
-    """Share of right decisions. Compared by McNemar and Newcombe."""
+    """Share of right decisions. Compared by McNemar, and by Newcombe with exact ends."""
 
     def of(self, predictions: Predictions) -> tuple[float, Floats]:
         return _mean(predictions.correct.astype(np.float64))

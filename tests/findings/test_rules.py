@@ -301,6 +301,23 @@ def test_attributes_in_doubt_share_one_finding(run, say):
     assert "ratio 0.78 (0.73–0.83), which chance would explain." in text
 
 
+@pytest.mark.parametrize(
+    ("verdict", "ratio", "p_adjusted", "severity"),
+    [
+        ("above but uncertain", 0.93, 0.4, "info"),
+        ("below but uncertain", 0.78, 0.4, "low"),
+        ("above but uncertain", 0.85, 0.001, "medium"),
+        ("below but uncertain", 0.78, 0.001, "medium"),
+    ],
+)
+def test_a_ratio_in_doubt_weighs_by_whether_chance_explains_it_and_on_which_side_it_lies(
+    run, verdict, ratio, p_adjusted, severity
+):
+    row = pair("men", verdict, ratio, attribute="sex", p_adjusted=p_adjusted)
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[row]).results())
+    assert (finding.message, finding.severity) == ("impact_uncertain", severity)
+
+
 def test_other_groups_clearly_below_are_named_with_the_gravest(run, say):
     rows = [pair("b", ratio=0.6), pair("c", ratio=0.7), pair("d", "clear above", 0.95)]
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())

@@ -20,7 +20,20 @@ PACKAGE = Path(deepseek_report.__file__).parent
 #: Groups of the catalog whose texts are said by what computes, and nowhere else.
 GROUPS = ("notes.", "interval_methods.", "task_words.")
 #: What nothing says any more, and runs that were made before hold.
-EARLIER = {"interval_methods.normal_of_furthest", "notes.gaps.skewed"}
+EARLIER = {
+    "interval_methods.delong_logit",
+    "interval_methods.delong_paired",
+    "interval_methods.joined_with_newcombe",
+    "interval_methods.koopman",
+    "interval_methods.newcombe",
+    "interval_methods.newcombe_any_pair",
+    "interval_methods.newcombe_folded",
+    "interval_methods.normal_of_furthest",
+    "interval_methods.wilson",
+    "interval_methods.wilson_joined",
+    "interval_methods.wilson_smaller_class",
+    "notes.gaps.skewed",
+}
 SAYS = ("metrics", "statistics", "tasks", "privacy")
 
 

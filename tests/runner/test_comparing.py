@@ -10,6 +10,10 @@ import pytest
 
 import deepseek_report as dr
 from deepseek_report.cli.dispatch import run
+from deepseek_report.runner import comparing
+from deepseek_report.runner.comparing import CompareOptions, OpenedRuns, compare_runs
+from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.store import hash_folder
 from tests.conftest import SmallRun
 
 
@@ -51,6 +55,23 @@ def test_the_same_runs_give_the_same_bytes(two_runs: list[Path], tmp_path: Path)
     for path in sorted(file.relative_to(first.path) for file in first.path.rglob("*.*")):
         assert (first.path / path).read_bytes() == (again.path / path).read_bytes(), path
     assert "compared_performance/fitted" in first.tables
+
+
+def test_runs_that_were_opened_as_they_ended_are_not_opened_again(
+    two_runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = compare_runs(two_runs, CompareOptions(output=tmp_path / "fresh"))
+    opened = OpenedRuns()
+    opened.open_ahead(two_runs[0])
+    opened.open_ahead(tmp_path / "none")  # which the comparison will say
+    read: list[Path] = []
+    monkeypatch.setattr(
+        comparing, "open_run", lambda folder: read.append(folder) or open_run(folder)
+    )
+    ahead = compare_runs(two_runs, CompareOptions(output=tmp_path / "ahead"), opened)
+    assert read == two_runs[1:]
+    assert ahead.sentences == fresh.sentences
+    assert hash_folder(ahead.folder) == hash_folder(fresh.folder)
 
 
 def test_what_a_killed_comparison_of_other_runs_left_is_removed(

@@ -19,15 +19,15 @@ from statsmodels.stats.proportion import (
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.statistics.intervals import (
     Z95,
-    _ratio_statistic,
     any_pair,
+    blaker,
     compare_rates,
     holm,
-    koopman,
     mean_interval,
     mean_p_value,
-    newcombe,
     rate,
+    rate_difference,
+    rate_ratio,
     wilson,
 )
 
@@ -61,40 +61,107 @@ def test_wilson_without_trials_is_not_a_number() -> None:
     assert math.isnan(rate(0, 0).value)
 
 
+def _covered(n: int, rates: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """How often intervals of n trials hold each (rate,): exact, over all counts."""
+    counts = np.arange(n + 1)
+    low, high = blaker(counts, n, level)
+    inside = (low <= rates[:, None]) & (rates[:, None] <= high)
+    return np.sum(stats.binom.pmf(counts, n, rates[:, None]) * inside, axis=1)
+
+
+@pytest.mark.parametrize("n", [1, 5, 10, 30, 100, 1000])
+@pytest.mark.parametrize("level", [0.95, 0.999])
+def test_an_exact_interval_holds_every_rate_as_often_as_it_says(n: int, level: float) -> None:
+    ends = np.concatenate(blaker(np.arange(n + 1), n, level))
+    ends = ends[(ends > 0) & (ends < 1)]
+    tried = np.concatenate([ends - 1e-9, ends + 1e-9, np.geomspace(1e-6, 0.5, 100)])
+    assert _covered(n, tried, level).min() >= level - 1e-5
+
+
+def test_wilsons_interval_misses_a_rare_event_too_often() -> None:
+    low, high = wilson(np.arange(101), 100)
+    held = stats.binom.pmf(np.arange(101), 100, 0.0017)[(low <= 0.0017) & (high >= 0.0017)].sum()
+    assert held < 0.85
+    assert _covered(100, np.array([0.0017]))[0] > 0.95
+
+
+@given(st.integers(1, 400), st.data())
+def test_an_exact_interval_lies_within_that_of_clopper_and_pearson(
+    n: int, data: st.DataObject
+) -> None:
+    x = data.draw(st.integers(0, n))
+    (low, high), theirs = blaker(x, n), proportion_confint(x, n, method="beta")
+    assert theirs[0] - 1e-9 <= low <= x / n <= high <= theirs[1] + 1e-9
+
+
+def test_exact_intervals_of_failures_mirror_those_of_successes() -> None:
+    low, high = blaker([0, 3, 20, 0], [20, 20, 20, 0])
+    assert np.allclose(1 - high[[2, 0]], low[[0, 2]])
+    assert (low[0], high[2]) == (0, 1)
+    assert np.isnan([low[3], high[3]]).all()
+
+
 @pytest.mark.parametrize("counts", COUNTS)
-def test_newcombe_agrees_with_statsmodels(counts: tuple[int, int, int, int]) -> None:
+def test_the_interval_of_a_difference_joins_those_of_both_rates(
+    counts: tuple[int, int, int, int],
+) -> None:
     theirs = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
-    assert np.allclose(newcombe(*counts), theirs, atol=1e-9)
+    assert np.allclose(rate_difference(*counts), theirs, atol=0.03)
+    x1, n1, x2, n2 = counts
+    (low, high), (other_low, other_high) = blaker(x1, n1), blaker(x2, n2)
+    gap = x1 / n1 - x2 / n2
+    assert rate_difference(*counts)[0] == pytest.approx(
+        gap - math.hypot(x1 / n1 - low, other_high - x2 / n2)
+    )
+    assert rate_difference(*counts)[1] == pytest.approx(
+        gap + math.hypot(high - x1 / n1, x2 / n2 - other_low)
+    )
 
 
-@pytest.mark.parametrize("counts", [(9, 40, 40, 100), (5, 20, 7, 30), (3150, 3564, 2120, 2436)])
-def test_koopman_agrees_with_statsmodels_inside(counts: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize("counts", [(40, 100, 45, 100), (300, 3000, 600, 3000)])
+def test_the_interval_of_a_ratio_is_near_the_score_interval_of_many_trials(
+    counts: tuple[int, int, int, int],
+) -> None:
     theirs = confint_proportions_2indep(*counts, method="score", compare="ratio", correction=False)
-    assert np.allclose(koopman(*counts), theirs, rtol=1e-3)
+    assert np.allclose(rate_ratio(*counts), theirs, rtol=0.03)
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.data())
-def test_koopman_ends_are_where_the_score_test_turns(n1: int, n2: int, data: st.DataObject) -> None:
+def test_the_interval_of_a_ratio_holds_it_and_is_open_where_nothing_was_seen(
+    n1: int, n2: int, data: st.DataObject
+) -> None:
     x1, x2 = data.draw(st.integers(0, n1)), data.draw(st.integers(0, n2))
-    low, high = koopman(x1, n1, x2, n2)
+    low, high = rate_ratio(x1, n1, x2, n2)
     assert (low == 0) == (x1 == 0)
     assert (high == math.inf) == (x2 == 0)
-    for end, outward in ((low, -1), (high, 1)):
-        if 0 < end < math.inf:
-            counts = (float(x1), float(n1), float(x2), float(n2))
-            assert _ratio_statistic(end * math.exp(-outward * 1e-4), counts) <= Z95**2
-            assert _ratio_statistic(end * math.exp(outward * 1e-4), counts) >= Z95**2
+    if x2:
+        assert low <= x1 / n1 / (x2 / n2) <= high
 
 
-def test_koopman_of_the_inverse_ratio_is_the_inverse() -> None:
-    low, high = koopman(9, 40, 40, 100)
-    assert koopman(40, 100, 9, 40) == pytest.approx((1 / high, 1 / low))
+@pytest.mark.parametrize(("p1", "p2"), [(0.005, 0.95), (0.02, 0.05), (0.2, 0.1), (0.9, 0.95)])
+def test_ratios_and_differences_of_few_trials_are_held_as_often_as_said(
+    p1: float, p2: float
+) -> None:
+    n = 30
+    chances = np.outer(*(stats.binom.pmf(np.arange(n + 1), n, p) for p in (p1, p2)))
+    first, other = np.indices((n + 1, n + 1))
+    low, high = rate_difference(first, n, other, n)
+    assert chances[(low <= p1 - p2) & (p1 - p2 <= high)].sum() > 0.94
+    likely = np.argwhere(chances > 1e-7)
+    ends = np.array([rate_ratio(x1, n, x2, n) for x1, x2 in likely])
+    held = (ends[:, 0] <= p1 / p2) & (p1 / p2 <= ends[:, 1])
+    assert chances[tuple(likely[held].T)].sum() > 0.94
 
 
-def test_koopman_holds_where_all_succeed() -> None:
-    low, high = koopman(12, 12, 20, 20)
+def test_the_interval_of_the_inverse_ratio_is_the_inverse() -> None:
+    low, high = rate_ratio(9, 40, 40, 100)
+    assert rate_ratio(40, 100, 9, 40) == pytest.approx((1 / high, 1 / low))
+
+
+def test_the_interval_of_a_ratio_holds_1_where_all_succeed() -> None:
+    low, high = rate_ratio(12, 12, 20, 20)
     assert low < 1 < high
-    assert math.isnan(koopman(0, 0, 1, 2)[0])
+    assert math.isnan(rate_ratio(0, 0, 1, 2)[0])
 
 
 def test_large_tables_get_the_pooled_score_test() -> None:

@@ -22,6 +22,10 @@ class Launcher(Protocol):
         """How many pieces may run at a time, where this machine has room for `here`."""
         ...
 
+    def load_early(self, modules: Sequence[str]) -> None:
+        """Begin to load what pieces will import, while it is not yet known what they all are."""
+        ...
+
     def carry_out(self, schedule: Any, processes: int, modules: Sequence[str]) -> None:
         """Run until nothing can be started any more.
 

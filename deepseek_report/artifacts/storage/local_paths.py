@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,9 +32,12 @@ def without_known_folders(text: str) -> str:
     `/home/anna/study/data/loans.csv` as `data/loans.csv` where the command runs in
     `/home/anna/study`, else as `~/study/data/loans.csv`.
     """
+    if "/" not in text and "\\" not in text:
+        return text
     for folder, replacement in _known_folders():
-        text = re.sub(re.escape(folder) + r"[/\\]+(?=[^\s'\"`])", replacement, text)
-        text = re.sub(re.escape(folder) + _END, replacement.rstrip("/") or ".", text)
+        if folder in text:
+            text = re.sub(re.escape(folder) + r"[/\\]+(?=[^\s'\"`])", replacement, text)
+            text = re.sub(re.escape(folder) + _END, replacement.rstrip("/") or ".", text)
     return text
 
 
@@ -59,19 +63,21 @@ def _without_paths(text: str) -> str:
     return _BARE.sub(lambda match: _last(match[0]), text)
 
 
-def _known_folders() -> Iterator[tuple[str, str]]:
+def _known_folders() -> tuple[tuple[str, str], ...]:
     """(folder, what stands for it), the innermost first."""
+    return _spelled(Path.cwd(), Path(tempfile.gettempdir()), _home())
+
+
+@lru_cache(maxsize=16)
+def _spelled(here: Path, temporary: Path, home: Path) -> tuple[tuple[str, str], ...]:
+    """Each folder as it is named and as links lead to it, the longest name first."""
     known: dict[Path, str] = {}
-    for folder, replacement in (
-        (Path.cwd(), ""),
-        (Path(tempfile.gettempdir()), f"{_ELSEWHERE}/"),
-        (_home(), "~/"),
-    ):
+    for folder, replacement in ((here, ""), (temporary, f"{_ELSEWHERE}/"), (home, "~/")):
         for spelled in (folder, folder.resolve()):
             if spelled != Path(spelled.anchor):
                 known.setdefault(spelled, replacement)
-    for folder in sorted(known, key=lambda path: -len(str(path))):
-        yield str(folder), known[folder]
+    longest_first = sorted(known, key=lambda path: -len(str(path)))
+    return tuple((str(folder), known[folder]) for folder in longest_first)
 
 
 def _home() -> Path:

@@ -17,7 +17,7 @@ from deepseek_report.datasets.card.text_card import TextFacts, outcomes
 from deepseek_report.datasets.checks.few_columns import ASKED, DOUBTED
 from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.readers.word_splitting import HIDDEN, Form, form_of
-from deepseek_report.statistics.intervals import wilson
+from deepseek_report.statistics.intervals import blaker
 
 #: A word must stand in so many texts before it is judged, and raise the share of a class by this.
 FEWEST_TEXTS = 20
@@ -88,7 +88,7 @@ def find_cues(
 ) -> list[Cue]:
     """All words that raise the share of a class by 10 points for certain, strongest first.
 
-    A word stands in at least 20 texts. The lower end of Wilson's interval must lie 10 points above
+    A word stands in at least 20 texts. The lower end of its exact interval must lie 10 points above
     the share of the class in all texts; the interval is widened for the number of words and
     classes that were tried (Bonferroni), so that chance finds a cue in 1 of 40 data sets at most.
 
@@ -128,12 +128,14 @@ def _of_class(
         return []
     size = int(inside.sum())
     areas = 0.5 + (k / size - (n - k) / (len(inside) - size)) / 2
-    low, high = wilson(k, n)
-    safe, _ = wilson(k, n, level=1 - 0.05 / tried)
+    raising = np.flatnonzero(k / n >= base + RAISE)
+    safe, _ = blaker(k[raising], n[raising], level=1 - 0.05 / tried)
+    telling = raising[safe >= base + RAISE]
+    ends = zip(*blaker(k[telling], n[telling]), strict=True)
     return [
-        Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low[i], high[i], areas[i])
-        for i, w in enumerate(often)
-        if safe[i] >= base + RAISE
+        Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low, high, areas[i])
+        for i, (low, high) in zip(telling, ends, strict=True)
+        for w in [often[i]]
     ]
 
 

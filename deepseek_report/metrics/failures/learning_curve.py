@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.reference_predictors import (
@@ -68,7 +69,6 @@ class LearningCurve(ClassMetric):
         rows = self._rows(len(context.dataset.train))
         context.progress.start("learning curve", len(rows))
         rankings = {n: self._ranking(context, n) for n in rows}
-        fewest = int(np.bincount(test.labels)[np.unique(test.labels)].min())
         about = message(
             "notes.learning_curve.reference",
             reference=REFERENCES[self.predictor],
@@ -77,14 +77,10 @@ class LearningCurve(ClassMetric):
         limits = limits_of(
             task_of(target), self.predictor, context.dataset.schema.features, len(target.classes)
         )
-        gain = _last_doubling(rankings, REFERENCES[self.predictor])
+        gain = _last_doubling(rankings, test.labels, REFERENCES[self.predictor])
         return Measurement(
             (gain,),
-            {
-                "curve": pd.DataFrame(
-                    [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
-                )
-            },
+            {"curve": pd.DataFrame([self._row(n, rankings[n], context.dataset) for n in rows])},
             notes=(about, limits) if limits else (about,),
         )
 
@@ -112,11 +108,11 @@ class LearningCurve(ClassMetric):
         context.progress.advance()
         return macro_auc(data.test.labels, predict(data.test.inputs), target.explained)
 
-    def _row(self, rows: int, ranking: _Ranking, total: int, fewest: int) -> dict[str, object]:
-        auc = delong(*ranking, fewest)
+    def _row(self, rows: int, ranking: _Ranking, data: Dataset) -> dict[str, object]:
+        auc = delong(*ranking, data.test.labels)
         return {
             "rows": rows,
-            "fraction": rows / total,
+            "fraction": rows / len(data.train),
             "roc_auc": auc.value,
             "low": auc.low,
             "high": auc.high,
@@ -124,13 +120,13 @@ class LearningCurve(ClassMetric):
         }
 
 
-def _last_doubling(rankings: dict[int, _Ranking], reference: Text) -> Score:
+def _last_doubling(rankings: dict[int, _Ranking], labels: Ints, reference: Text) -> Score:
     """Gain in AUC from the part nearest to half of the largest, to the largest."""
     most = max(rankings)
     half = min(
         (rows for rows in rankings if rows != most), key=lambda rows: (abs(rows - most / 2), rows)
     )
-    gap, p_value = paired_difference(rankings[most], rankings[half])
+    gap, p_value = paired_difference(rankings[most], rankings[half], labels)
     return gap.score(
         "learning_curve_gain",
         "data",

@@ -184,7 +184,7 @@ class WithoutInputs(ModelMetric):
         ]
         size, low, high = difference_of_means(*changes)
         n = changes[0].n + changes[1].n
-        method = message("interval_methods.newcombe_paired")
+        method = message("interval_methods.difference_paired")
         return GapsOfRefit(
             levels=(grouping.levels[pair.highest], grouping.levels[pair.lowest]),
             without=pair.gap(grouping, favoured[0]),

@@ -33,7 +33,13 @@ from deepseek_report.metrics.fairness.groups import (
 )
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.gaps import Pair, PairwiseTests, RateTable
-from deepseek_report.statistics.intervals import any_pair, holm, koopman, level_within, newcombe
+from deepseek_report.statistics.intervals import (
+    any_pair,
+    holm,
+    level_within,
+    rate_difference,
+    rate_ratio,
+)
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
@@ -122,8 +128,9 @@ class Rates:
         x, x_reference = (int(count) for count in self.table.hits[both])
         n, n_reference = (int(count) for count in self.table.trials[both])
         own, other = (float(rate) for rate in self.table.rates[both])
-        low, high = koopman(x, n, x_reference, n_reference, self.critical)
-        gap_low, gap_high = newcombe(x, n, x_reference, n_reference, level_within(self.critical))
+        counts, sure = (x, n, x_reference, n_reference), level_within(self.critical)
+        low, high = rate_ratio(*counts, sure)
+        gap_low, gap_high = rate_difference(*counts, sure)
         enough = bool(self.judged[both].all())
         return {
             "attribute": self.grouping.name,
@@ -296,7 +303,7 @@ def _smallest(pairs: pd.DataFrame) -> Score:
     row = judged.loc[judged["ratio"].idxmin()]
     n = int(row["n"] + row["n_reference"])
     several = len({*judged["level"], *judged["reference"]}) > 2
-    method = message("interval_methods.koopman", several=several)
+    method = message("interval_methods.ratio", several=several)
     ratio = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
     return ratio.score(
         "impact_ratio",
@@ -306,7 +313,7 @@ def _smallest(pairs: pd.DataFrame) -> Score:
         level=str(row["level"]),
         bounds=(0.0, None),
         p_value=float(row["p_adjusted"]),
-        reference="doi:10.2307/2531405",
+        reference="doi:10.1177/0962280210383082",
         note=message(
             "notes.impact_ratio.smallest",
             level=str(row["level"]),

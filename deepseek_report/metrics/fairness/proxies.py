@@ -41,8 +41,8 @@ from deepseek_report.metrics.performance.reference_predictors import (
     fit_predictor,
 )
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
-from deepseek_report.statistics.intervals import SHARE, Z95
-from deepseek_report.statistics.ranking import delong, macro_auc
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
 
@@ -76,7 +76,7 @@ def permutation_importance(
     ----------
     Breiman 2001, doi:10.1023/A:1010933404324.
     """
-    auc, influence = macro_auc(labels, predict(inputs), 1)
+    whole = macro_auc(labels, predict(inputs), 1)
     n, width = inputs.shape
     at_once = max(1, _MOST_SHUFFLED // (n_repeats * n))
     falls = []
@@ -87,12 +87,11 @@ def permutation_importance(
             shuffled[place, :, :, j] = [inputs[rng.permutation(n), j] for _ in range(n_repeats)]
         outputs = predict(shuffled.reshape(-1, width)).reshape(len(columns), n_repeats, n, -1)
         for of_column in outputs:
-            others = [macro_auc(labels, output, 1) for output in of_column]
-            fall = auc - float(np.mean([other for other, _ in others]))
-            spread = influence - np.mean([other for _, other in others], axis=0)
-            half = Z95 * float(np.sqrt(spread @ spread))
-            method = message("interval_methods.delong_paired")
-            falls.append(Estimate(fall, fall - half, fall + half, n, method))
+            areas, influences = zip(
+                *(macro_auc(labels, output, 1) for output in of_column), strict=True
+            )
+            others = float(np.mean(areas)), np.mean(influences, axis=0)
+            falls.append(paired_difference(whole, others, labels)[0])
     return falls
 
 
@@ -178,7 +177,7 @@ class Proxies(ModelMetric):
         )
         auc, influence = macro_auc(place, predict(test_inputs), 1)
         return Proxy(
-            delong(auc, influence, int(counts[counts > 0].min())),
+            delong(auc, influence, place),
             permutation_importance(predict, test_inputs, place, self.n_repeats, rng),
         )
 

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.metrics.fairness.gap_tables import rate_table
 from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
-from deepseek_report.statistics.intervals import newcombe
+from deepseek_report.statistics.intervals import rate_difference
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class WidestPair:
         """The rate of the first less that of the other, of these (instance,) decisions."""
         table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
         counts = table.counts([self.highest, self.lowest])
-        low, high = newcombe(*counts)
+        low, high = rate_difference(*counts)
         value = float(table.rates[self.highest] - table.rates[self.lowest])
-        method = message("interval_methods.newcombe")
+        method = message("interval_methods.difference")
         return Estimate(value, float(low), float(high), counts[1] + counts[3], method)

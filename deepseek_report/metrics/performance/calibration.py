@@ -24,7 +24,7 @@ from deepseek_report.artifacts.table import (
 )
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
-from deepseek_report.statistics.intervals import SHARE, wilson
+from deepseek_report.statistics.intervals import SHARE, blaker
 from deepseek_report.statistics.logistic import last_coefficient
 from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
@@ -32,12 +32,12 @@ from deepseek_report.tasks.decisions import calibration_subject
 
 
 def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
-    """Per bin: its edges, how many, mean prediction, observed share with its Wilson interval."""
+    """Per bin: its edges, how many, mean prediction, observed share with its interval."""
     bins, edges = equal_mass_bins(scores, n_bins)
     present = np.unique(bins)
     n = np.bincount(bins)[present]
     hits = np.bincount(bins, weights=happened)[present]
-    low, high = wilson(hits, n)
+    low, high = blaker(hits, n)
     return pd.DataFrame(
         {
             "bin": np.arange(len(present)),

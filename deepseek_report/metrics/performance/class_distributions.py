@@ -23,7 +23,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.intervals import wilson
+from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.ranking import auc_estimate
 from deepseek_report.statistics.scorecards import areas_alone, bin_rates, cut
 from deepseek_report.tasks import task_of
@@ -186,7 +186,7 @@ def _distribution(feature: Feature, train: Floats, classes: _Classes) -> Iterato
     cells = _ValueCells.of(feature, train[known], list(inside.values()))
     for class_name, rows in inside.items():
         counts, total = cells.counts(rows), max(int(rows.sum()), 1)
-        low, high = wilson(counts, np.full(len(counts), total))
+        low, high = blaker(counts, np.full(len(counts), total))
         for place, count in enumerate(counts):
             begins, ends = cells.ends[place]
             yield {

@@ -110,7 +110,7 @@ def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> 
 
 
 def class_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Recall and precision of each class with Wilson intervals; NaN where nothing was decided."""
+    """Recall and precision of each class with their intervals; NaN where nothing was decided."""
     rows = []
     for k, name in enumerate(classes):
         actual, decided = labels == k, decisions == k

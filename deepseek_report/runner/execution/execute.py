@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.execution.open_plan import OpenPlan, Send, WorkItem
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
-from deepseek_report.runner.execution.run_events import Reporter, event_name
+from deepseek_report.runner.execution.run_events import REPORT, Reporter, event_name
 from deepseek_report.runner.execution.workers import one_thread, tell
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.runner.planning.preloading import modules_to_load
@@ -96,7 +96,17 @@ class _Schedule:
                     self.take(task, _here(task, self.on_message))
 
     def startable(self) -> Iterator[WorkItem]:
-        """What can start; a task that another plan has had done is taken over."""
+        """What can start, the most urgent first.
+
+        Of the last runs a report waits for what else can start, and so is written beside it: at the
+        end no process has nothing to do while another writes.
+        """
+        if sum(bool(plan.waiting) for plan in self.plans) > self.processes:
+            return self._startable()
+        return iter(sorted(self._startable(), key=lambda task: task.stage.id == REPORT))
+
+    def _startable(self) -> Iterator[WorkItem]:
+        """By the order of the plans; a task that another plan has had done is taken over."""
         for plan in self.plans:
             for task in plan.startable():
                 if task.id in self.ended:

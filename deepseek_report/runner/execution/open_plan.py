@@ -49,13 +49,25 @@ class WorkItem:
     stage: Stage = field(compare=False)
 
 
+@dataclass(frozen=True)
+class Closing(Generic[T]):
+    """What a whole run leaves.
+
+    make : makes it from how the stages ended, in any process.
+    on_made : takes it, in the process of the plan.
+    """
+
+    make: Callable[[Execution], T]
+    on_made: Callable[[T], None]
+
+
 class OpenPlan(Generic[T]):
     """What of one run's plan has ended, and what can start.
 
     Parameters
     ----------
     job : number of the run in a sweep, 0 where there is but one run.
-    closing : makes what the whole run leaves from how its stages ended, in any process; the last
+    closing : makes what the whole run leaves from how its stages ended; the last
         piece of work. None: nothing more is done.
     """
 
@@ -68,7 +80,7 @@ class OpenPlan(Generic[T]):
         reporter: Reporter,
         *,
         job: int = 0,
-        closing: Callable[[Execution], T] | None = None,
+        closing: Closing[T] | None = None,
     ) -> None:
         self.experiment, self.store, self.device = experiment, store, device
         self.reporter, self.number, self.closing = reporter, job, closing
@@ -113,7 +125,7 @@ class OpenPlan(Generic[T]):
     def work(self, stage: Stage) -> Callable[[Send], Any]:
         """What is to be done for a piece of work, wherever it is done."""
         if stage.id == REPORT and self.closing is not None:
-            return partial(_close, self.closing, self.in_order)
+            return partial(_close, self.closing.make, self.in_order)
         return partial(run_locked, self.store, self.as_made(stage), self.job(stage))
 
     def returned(self, stage: Stage, result: Any) -> None:
@@ -124,6 +136,8 @@ class OpenPlan(Generic[T]):
             self.result = result.result
             self.waiting.pop(REPORT, None)
             self.reporter.finished(event_name(self.number, REPORT), result.seconds, "")
+            if self.closing is not None:
+                self.closing.on_made(result.result)
         else:
             self.done(result)
 

@@ -34,14 +34,10 @@ def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[ProcessPoo
     modules : what they will need. The process that they are forked from imports it once, unless it
         has been started before.
     """
-    context = get_context("spawn" if os.name == "nt" else "forkserver")
-    if hasattr(context, "set_forkserver_preload"):
-        context.set_forkserver_preload([*_ALWAYS, *modules])
+    context = _context()
     with _interrupts_ignored():
         messages = context.Queue()
-        if os.name != "nt":
-            with one_thread():
-                forkserver.ensure_running()
+    load_shared(modules)
     pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid(), installed()))
     try:
         yield pool, messages
@@ -52,6 +48,23 @@ def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[ProcessPoo
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         messages.close()
+
+
+def load_shared(modules: Sequence[str]) -> None:
+    """Start the process that all others are forked from, unless it runs; it loads what they share.
+
+    Returns at once: the modules are imported meanwhile.
+    """
+    context = _context()
+    if hasattr(context, "set_forkserver_preload"):
+        context.set_forkserver_preload([*_ALWAYS, *modules])
+    if os.name != "nt":
+        with _interrupts_ignored(), one_thread():
+            forkserver.ensure_running()
+
+
+def _context() -> Any:
+    return get_context("spawn" if os.name == "nt" else "forkserver")
 
 
 @contextmanager

@@ -31,6 +31,9 @@ class JoblibLauncher:
     def room(self, here: int) -> int:
         return here
 
+    def load_early(self, modules: Sequence[str]) -> None:
+        """Workers import what they need."""
+
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         del modules  # the processes of the backend import what they need
         while ready := {item.id: item for item in schedule.startable()}:

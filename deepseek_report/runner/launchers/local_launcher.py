@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deepseek_report.runner.execution.pool import Pool, Schedule
+from deepseek_report.runner.execution.workers import load_shared
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,9 @@ class LocalLauncher:
 
     def room(self, here: int) -> int:
         return here
+
+    def load_early(self, modules: Sequence[str]) -> None:
+        load_shared(modules)
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         Pool(schedule, processes, modules).run()

@@ -48,6 +48,9 @@ class SubmititLauncher:
         del here
         return self.most
 
+    def load_early(self, modules: Sequence[str]) -> None:
+        """Workers import what they need."""
+
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         del modules  # workers import what they need
         carry_out_elsewhere(schedule, self, processes)

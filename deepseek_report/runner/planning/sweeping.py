@@ -11,11 +11,11 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deepseek_report.config.compose import compose
+from deepseek_report.config.compose import Composer
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import WHOLE
 from deepseek_report.config.experiment import Experiment
@@ -51,24 +51,30 @@ def sweep_jobs(
     config_dir: str | None = None,
     trust: Sequence[str] = (),
     trust_types: Sequence[str] = (),
+    on_first: Callable[[SweepJob], None] | None = None,
 ) -> list[SweepJob]:
     """All jobs of a sweep, valid.
+
+    on_first : is called with the first valid job, before the others are composed.
 
     Raises
     ------
     ConfigProblems : the problems of all jobs, each once.
     """
-    planned = job_overrides(overrides, config_dir)
+    composer = Composer.of(config_dir)
+    planned = job_overrides(overrides, composer)
     differing = varying([job.overrides for job in planned])
     jobs, problems = [], dict[Problem, list[str]]()
     for job, differs in zip(planned, differing, strict=True):
         try:
-            experiment = validate(compose(job.overrides, config_dir), trust, trust_types)
+            experiment = validate(composer.compose(job.overrides), trust, trust_types)
         except ConfigProblems as error:
             for problem in error.problems:
                 problems.setdefault(job.placed(problem), []).append(" ".join(differs))
         else:
             jobs.append(SweepJob(job.overrides, tuple(differs), experiment))
+            if on_first is not None and len(jobs) == 1:
+                on_first(jobs[0])
     if problems:
         raise ConfigProblems(list(_of_jobs(problems, len(planned))))
     return jobs
@@ -118,7 +124,7 @@ class JobOverrides:
         return replace(self, overrides=(*self.overrides, f"seeds.data={self.split}"))
 
 
-def job_overrides(overrides: Sequence[str], config_dir: str | None = None) -> list[JobOverrides]:
+def job_overrides(overrides: Sequence[str], composer: Composer) -> list[JobOverrides]:
     """The overrides of every job: those of the command line, then those of the block.
 
     Jobs that vary `seed` keep one split and one background, those of the experiment's own seed,
@@ -133,7 +139,7 @@ def job_overrides(overrides: Sequence[str], config_dir: str | None = None) -> li
     for job in expand(overrides):
         choosing = tuple(text for text in job if _key(text).partition(".")[0] in _CHOOSING)
         if choosing not in bases:
-            bases[choosing] = compose(choosing, config_dir)
+            bases[choosing] = composer.compose(choosing)
         jobs += _with_block(job, bases[choosing])
         if len(jobs) > MOST_JOBS:
             fault = f"the sweep has more than {MOST_JOBS} runs"

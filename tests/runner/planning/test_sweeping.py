@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deepseek_report.config.compose import Composer
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.runner.planning.sweeping import job_overrides, sweep_jobs, varying
 
@@ -30,7 +31,7 @@ def study(folder: Path, axes: str, more: str = "") -> str:
 
 
 def jobs(overrides: list[str], config_dir: str | None = None) -> list[tuple[str, ...]]:
-    return [job.overrides for job in job_overrides(overrides, config_dir)]
+    return [job.overrides for job in job_overrides(overrides, Composer.of(config_dir))]
 
 
 def test_the_overrides_in_which_jobs_differ_are_told() -> None:
@@ -112,7 +113,7 @@ def test_a_block_cannot_make_a_sweep_that_never_ends(tmp_path: Path) -> None:
     many = ", ".join(map(str, range(40)))
     folder = study(tmp_path, f"  seed: [{many}]\n  explain.instances: [{many}]")
     with pytest.raises(ConfigProblems, match="more than 1000 runs"):
-        job_overrides(["experiment=study"], folder)
+        job_overrides(["experiment=study"], Composer.of(folder))
 
 
 def test_a_run_without_the_option_is_one_run_of_the_experiments_own_values(tmp_path: Path) -> None:
