@@ -79,9 +79,9 @@ class FeatureEncoder(nn.Module):
         values = inputs[:, self.numeric]
         missing = torch.isnan(values)
         values = torch.where(missing, self.medians.to(values.dtype), values)
-        z = torch.asinh((values - self.medians) / self.spreads).to(self.edges.dtype)
+        z = (values - self.medians).div_(self.spreads).asinh_().to(self.edges.dtype)
         z = torch.minimum(torch.maximum(z, self.lowest), self.highest)
-        shares = ((z.unsqueeze(-1) - self.edges) / self.widths).clamp(0.0, 1.0)
+        shares = (z.unsqueeze(-1) - self.edges).div_(self.widths).clamp_(0.0, 1.0)
         standard = (z - self.mean) / self.deviation
         return shares, standard, missing.to(z.dtype)
 
