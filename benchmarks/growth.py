@@ -1,12 +1,13 @@
 """How the time of whole reports grows with rows, columns and explained cases.
 
-    python benchmarks/growth.py [rows | columns | cases …] [--sizes N,N,…] [--model mlp]
+    python benchmarks/growth.py [rows | columns | cases …] [--sizes N,N,…] [--model mlp] [--write]
 
 Each size is one whole run, from a generated CSV file to the HTML report, in this one process with
 one thread, from an empty store, after a small run that imports everything. Printed are CPU seconds
 of every stage (programs that it starts included), and the exponent of its growth between two
 neighbouring sizes, log(t₂ / t₁) / log(size₂ / size₁): 1 is linear. Below stand the stages that grow
-faster than linear, the worst first; stages of less than `LEAST` seconds are not judged.
+faster than linear, the worst first; stages of less than `LEAST` seconds are not judged. `--write`
+puts what the whole and the `MOST` most expensive stages took in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from performance_page import write_block
 
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
@@ -34,6 +36,9 @@ from deepseek_report.runner.run import run_experiment
 
 warnings.simplefilter("ignore")
 
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+#: Stages in a table of the page.
+MOST = 8
 #: CPU seconds below which the growth of a stage is not judged, at the larger of two sizes.
 LEAST = 0.5
 #: Exponents up to this are called linear: a line with a little noise.
@@ -163,11 +168,46 @@ def tell(name: str, sizes: Sequence[int], runs: Sequence[Mapping[str, float]]) -
             steps = zip(itertools.pairwise(sizes), itertools.pairwise(seconds), strict=True)
             powers = "".join(f"{exponent(*t, b / a):7.2f}" for (a, b), t in steps)
             print(f"  {stage:<47}" + "".join(f"{s:10.2f}" for s in seconds) + powers)
-    steep = {stage: steepest(sizes, seconds) for stage, seconds in times.items()}
     print(f"faster than linear by {name}:")
-    for stage, power in sorted(steep.items(), key=lambda item: -item[1]):
-        if power > LINEAR:
-            print(f"  {stage:<47}{power:7.2f}")
+    for stage, power in too_steep(sizes, times):
+        print(f"  {stage:<47}{power:7.2f}")
+
+
+def too_steep(
+    sizes: Sequence[int], times: Mapping[str, Sequence[float]]
+) -> list[tuple[str, float]]:
+    """The stages that grow faster than linear, and their exponents, the greatest first."""
+    steep = ((stage, steepest(sizes, seconds)) for stage, seconds in times.items())
+    return sorted((step for step in steep if step[1] > LINEAR), key=lambda item: -item[1])
+
+
+def write(name: str, model: str, sizes: Sequence[int], runs: Sequence[Mapping[str, float]]) -> None:
+    """A block of the page: the whole, its most expensive stages, and what is faster than linear."""
+    times = {stage: [run.get(stage, math.nan) for run in runs] for stage in runs[-1]}
+    longest = sorted(times, key=lambda stage: -times[stage][-1])[: MOST + 1]
+    axis = AXES[name]
+    fixed = {"rows": axis.rows, "columns": axis.columns, "cases": axis.cases}
+    others = ", ".join(f"{n} {what}" for what, n in fixed.items() if n)
+    powers = [f"{stage} {power:.2f}" for stage, power in too_steep(sizes, times)]
+    lines = [
+        f"### By {name}",
+        "",
+        f"CPU seconds of one whole run each, `{model}`, one process; {others}. The exponent is "
+        "that between the last two sizes.",
+        "",
+        f"| {name} | {' | '.join(map(str, sizes))} | exponent |",
+        f"|---|{'---|' * len(sizes)}---|",
+        *(_line(stage, sizes, times[stage]) for stage in longest),
+        "",
+        f"Faster than linear (an exponent above {LINEAR} between any two sizes): "
+        f"{', '.join(powers) or 'none'}.",
+    ]
+    write_block(PAGE, f"growth by {name}", "\n".join(lines))
+
+
+def _line(stage: str, sizes: Sequence[int], seconds: Sequence[float]) -> str:
+    power = exponent(*seconds[-2:], sizes[-1] / sizes[-2])
+    return f"| {stage} | {' | '.join(f'{s:.1f}' for s in seconds)} | {power:.2f} |"
 
 
 def main() -> None:
@@ -175,6 +215,7 @@ def main() -> None:
     parser.add_argument("axes", nargs="*", default=list(AXES), choices=list(AXES))
     parser.add_argument("--sizes", type=lambda text: tuple(map(int, text.split(","))))
     parser.add_argument("--model", default="mlp")
+    parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     measure(Axis((300,), columns=20, cases=20, settings=PEOPLE), 300, arguments.model)
     for name in arguments.axes:
@@ -184,6 +225,8 @@ def main() -> None:
             runs.append(measure(AXES[name], size, arguments.model))
             print(f"{name} {size}: {runs[-1]['total']:.1f} CPU s", flush=True)
         tell(name, sizes, runs)
+        if arguments.write:
+            write(name, arguments.model, sizes, runs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\npeak memory of this process: {peak:.0f} MiB")
 

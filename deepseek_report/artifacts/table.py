@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from numbers import Real
 from typing import Any, Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.disclosure import TableRelease
@@ -188,7 +189,7 @@ def _without_lost(column: Column, known: set[str]) -> Column:
 
 
 def _fits(cells: pd.Series[Any], kind: Kind) -> bool:
-    if cells.isna().all():
+    if _always_fits(cells.dtype, kind):
         return True
     known = cells.dropna()
     if kind == "yes_no":
@@ -196,6 +197,15 @@ def _fits(cells: pd.Series[Any], kind: Kind) -> bool:
     if kind in _TEXTS:
         return bool(known.map(lambda cell: isinstance(cell, str)).all())
     return bool(known.map(lambda cell: isinstance(cell, Real)).all())
+
+
+def _always_fits(dtype: Any, kind: Kind) -> bool:
+    """Whether cells of this type cannot be but of this kind, or missing."""
+    if kind in _TEXTS:
+        return isinstance(dtype, pd.StringDtype)
+    if kind == "yes_no":
+        return bool(dtype == np.dtype(bool))
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
 def _non_default(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -39,17 +39,20 @@ class KnownNames:
     fields: frozenset[str]
     rows: frozenset[str]
 
+    def of(self, noun: str) -> frozenset[str]:
+        """Those of one kind; noun : `field` or `row`."""
+        return self.rows if noun == "row" else self.fields
+
 
 @dataclass(frozen=True)
 class Context:
     """What the entries are checked against.
 
-    shown : what the frameworks of this report ask for; known : what any framework asks for.
-    run_day : the day of the run, before which nobody can have judged it; None where not recorded.
+    shown : what the frameworks of this report ask for. run_day : the day of the run, before which
+    nobody can have judged it; None where not recorded.
     """
 
     shown: KnownNames
-    known: KnownNames
     run_id: str = ""
     today: dt.date | None = None
     run_day: dt.date | None = None
@@ -58,10 +61,12 @@ class Context:
     def of(cls, results: Results) -> Context:
         """For a run; its `today` decides what lies in the future."""
         shown = asked_by([choice.load() for choice in choices(results.config, results.paths)])
-        everywhere = _asked_everywhere()
-        known = KnownNames(shown.fields | everywhere.fields, shown.rows | everywhere.rows)
         day = record_of(results).day if measures_time(results) else None
-        return cls(shown, known, results.run_id, results.today, day)
+        return cls(shown, results.run_id, results.today, day)
+
+    def knows(self, noun: str, key: str) -> bool:
+        """Whether any framework asks for this field or row; noun : `field` or `row`."""
+        return key in self.shown.of(noun) or key in _asked_everywhere().of(noun)
 
 
 def asked_by(frameworks: list[Framework]) -> KnownNames:
@@ -154,8 +159,7 @@ def _read_one(
     if problems:
         contents.problems += problems
         return
-    shown = context.shown.fields if group.noun == "field" else context.shown.rows
-    if key not in shown:
+    if key not in context.shown.of(group.noun):
         contents.unasked.append(f"{here.file}:{here.line}: {group.name}.{key}")
     contents.entries.append((group.name, key, _built(group, key, entry, here)))
 
@@ -169,10 +173,9 @@ def _left_open(entry: Entry) -> bool:
 def _misnamed(
     group: Group, key: str, here: StatementSource, context: Context
 ) -> Iterator[PeopleProblem]:
-    names = ("fields", "rows")[group.noun == "row"]
-    if key not in getattr(context.known, names):
+    if not context.knows(group.noun, key):
         where = f"{here.file}:{here.line}"
-        yield _unknown(where, group.noun, key, sorted(getattr(context.shown, names)))
+        yield _unknown(where, group.noun, key, sorted(context.shown.of(group.noun)))
 
 
 def _unknown(where: str, noun: str, key: str, known: Any) -> PeopleProblem:

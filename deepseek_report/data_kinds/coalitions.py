@@ -1,6 +1,8 @@
-"""The model asked about an instance of which only some players are kept."""
+"""The model asked about instances of which only some players are kept."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,6 +12,8 @@ from deepseek_report.data_kinds.distinct import each_once
 
 #: Numbers in one call of the model, so that a wide table or a long series does not fill the memory.
 MOST_CELLS = 2**22
+#: Columns of the instances whose terms are kept between calls.
+_KEPT_CELLS = 2**19
 
 
 class Coalitions:
@@ -40,11 +44,61 @@ class Coalitions:
             (coalition,) the reference that it is compared with; None: the first.
         """
         which = np.zeros(len(kept), dtype=np.int64) if which is None else which
-        size = max(1, MOST_CELLS // len(self.row))
-        starts = range(0, max(len(kept), 1), size)
-        parts = [self._answer(kept[at : at + size], which[at : at + size]) for at in starts]
-        return np.concatenate(parts)
+        return _in_parts(self._answer, kept, which, len(self.owners))
 
     def _of_rows(self, kept: Bools, which: Ints) -> Floats:
         rows = np.where(kept[:, self.owners], self.row, self.references[which])
         return each_once(self.classifier.probabilities, rows)
+
+
+class PairedCoalitions:
+    """The same for many instances, each with one reference of its own.
+
+    inputs, references : (instance, column). owners : (column,) the player of each column.
+    """
+
+    def __init__(
+        self, classifier: Classifier, inputs: Floats, owners: Ints, references: Floats
+    ) -> None:
+        self.classifier, self.inputs, self.owners = classifier, inputs, owners
+        self.references = references
+        self._known: dict[int, Coalitions] = {}
+
+    def probabilities(self, kept: Bools, of: Ints) -> Floats:
+        """(coalition, class) probabilities, or the number.
+
+        Parameters
+        ----------
+        kept : array
+            (coalition, player).
+        of : array
+            (coalition,) the instance whose players are kept.
+        """
+        if not isinstance(self.classifier, AnswersMixtures):
+            return _in_parts(self._of_rows, kept, of, len(self.owners))
+        outputs = np.empty((len(of), len(self.classifier.schema.target.classes)))
+        for instance in np.unique(of):
+            own = of == instance
+            outputs[own] = self._of_one(int(instance)).probabilities(kept[own])
+        return outputs
+
+    def _of_rows(self, kept: Bools, of: Ints) -> Floats:
+        rows = np.where(kept[:, self.owners], self.inputs[of], self.references[of])
+        return each_once(self.classifier.probabilities, rows)
+
+    def _of_one(self, instance: int) -> Coalitions:
+        if instance not in self._known:
+            if len(self._known) * len(self.owners) >= _KEPT_CELLS:
+                self._known.clear()
+            pair = self.inputs[instance], self.owners, self.references[instance][None]
+            self._known[instance] = Coalitions(self.classifier, *pair)
+        return self._known[instance]
+
+
+def _in_parts(
+    answer: Callable[[Bools, Ints], Floats], kept: Bools, which: Ints, columns: int
+) -> Floats:
+    """(coalition, class), from parts of which each fits the memory."""
+    size = max(1, MOST_CELLS // columns)
+    starts = range(0, max(len(kept), 1), size)
+    return np.concatenate([answer(kept[at : at + size], which[at : at + size]) for at in starts])

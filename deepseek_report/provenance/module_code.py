@@ -138,11 +138,7 @@ class _Memory:
             file = memory_file()
         except (OSError, RuntimeError):  # nowhere to keep anything: no home
             return cls(None)
-        try:
-            entries = json.loads(file.read_bytes())
-        except (OSError, ValueError):
-            entries = {}
-        memory = cls(file, entries if isinstance(entries, dict) else {})
+        memory = cls(file, _entries_of(file))
         atexit.register(memory.save)
         return memory
 
@@ -158,16 +154,29 @@ class _Memory:
         self.changed = True
 
     def save(self) -> None:
-        """Replace the file as a whole; where that is not allowed, nothing is remembered."""
+        """Replace the file as a whole; where that is not allowed, nothing is remembered.
+
+        What other commands have written there meanwhile is kept.
+        """
         if self.file is None or not self.changed:
             return
-        latest = dict(list(self.entries.items())[-_MOST_REMEMBERED:])
+        known = _entries_of(self.file) | self.entries
+        latest = dict(list(known.items())[-_MOST_REMEMBERED:])
         with contextlib.suppress(OSError):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self.file.parent)
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 json.dump(latest, stream)
             Path(name).replace(self.file)
+
+
+def _entries_of(file: Path) -> dict[str, Any]:
+    """What the file holds; nothing where it is missing or damaged."""
+    try:
+        entries = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return entries if isinstance(entries, dict) else {}
 
 
 @cache

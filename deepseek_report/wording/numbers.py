@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from babel import Locale
@@ -337,12 +337,8 @@ class NumberFormat:
         return str.maketrans({sign: self.symbols.get(name, sign) for name, sign in usual.items()})
 
     def _decimal(self, value: float, digits: int) -> str:
-        if not float(f"{value:.{digits}f}"):
-            value = 0.0  # no sign before a zero
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        rounded = float(f"{value:.{digits}f}")
-        written = format_decimal(rounded, format=pattern, locale=self._locale)
-        return written.translate(self._written)
+        rounded = float(f"{value:.{digits}f}") or 0.0  # no sign before a zero
+        return _written_decimal(rounded, digits, self.locale).translate(self._written)
 
     def _signed_points(self, value: float) -> str:
         sign, size = "+" if value > 0 else self._minus if value < 0 else "", abs(100 * value)
@@ -370,6 +366,13 @@ class NumberFormat:
 
     def _fill(self, pattern: str, **parts: str) -> str:
         return self.texts[pattern].format(**parts)
+
+
+@lru_cache(maxsize=4096)
+def _written_decimal(value: float, digits: int, locale: str) -> str:
+    """As CLDR writes it; remembered, since a report writes most of its numbers several times."""
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return format_decimal(value, format=pattern, locale=Locale.parse(locale))
 
 
 def _finite(low: float | None, high: float | None) -> bool:

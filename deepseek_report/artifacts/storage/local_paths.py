@@ -32,9 +32,12 @@ def without_known_folders(text: str) -> str:
     `/home/anna/study/data/loans.csv` as `data/loans.csv` where the command runs in
     `/home/anna/study`, else as `~/study/data/loans.csv`.
     """
+    if "/" not in text and "\\" not in text:
+        return text
     for folder, replacement in _known_folders():
-        text = re.sub(re.escape(folder) + r"[/\\]+(?=[^\s'\"`])", replacement, text)
-        text = re.sub(re.escape(folder) + _END, replacement.rstrip("/") or ".", text)
+        if folder in text:
+            text = re.sub(re.escape(folder) + r"[/\\]+(?=[^\s'\"`])", replacement, text)
+            text = re.sub(re.escape(folder) + _END, replacement.rstrip("/") or ".", text)
     return text
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature
+from deepseek_report.data_kinds.distinct import each_once
 from deepseek_report.explainers.surrogates.lime_surrogate import (
-    DrawnNeighbours,
     Neighbourhoods,
     Surrogates,
     WeightedRidge,
@@ -91,7 +91,7 @@ class CodedNeighbourhoods(Neighbourhoods):
         """(row, column) codes of values."""
         return np.stack([c.encode(rows[:, j]) for j, c in enumerate(self.codings)], axis=1)
 
-    def drawn(self, part: slice, num_samples: int) -> DrawnNeighbours:
+    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
         uniform = self.uniform(part, (2, num_samples, len(self.codings)))
         rows = np.empty((len(uniform), num_samples, len(self.codings)))
         same = np.empty(rows.shape, dtype=bool)
@@ -100,7 +100,8 @@ class CodedNeighbourhoods(Neighbourhoods):
             same[..., column] = codes == self.codes[part, column, None]
             rows[..., column] = coding.decode(codes, uniform[:, 1, :, column])
         same[:, 0], rows[:, 0] = True, self.context.inputs[part]
-        return DrawnNeighbours(same, rows)
+        outputs = each_once(self.context.output, rows.reshape(-1, rows.shape[2]))
+        return same, outputs.reshape(same.shape[:2])
 
     def distances(self, part: slice, same: Floats) -> Floats:
         """(instance, neighbour) Euclidean, of 1 for "same" and 0 for "other"."""

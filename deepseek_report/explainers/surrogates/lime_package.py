@@ -67,9 +67,9 @@ def of_players(near: PlayerNeighbourhoods, num_samples: int, alpha: float) -> Su
     parts = []
     for index in range(len(near.context.inputs)):
         part = slice(index, index + 1)
-        drawn = near.drawn(part, num_samples)
-        outputs = near.context.output(drawn.rows[0])
-        same, ridge = drawn.same[0].astype(np.float64), RidgeRegressor(alpha)
+        drawn, answers = near.answers(part, num_samples)
+        same, outputs = drawn[0].astype(np.float64), answers[0]
+        ridge = RidgeRegressor(alpha)
         base.explain_instance_with_data(
             same,
             outputs[:, None],

@@ -10,15 +10,13 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import Coalitions
+from deepseek_report.data_kinds.coalitions import PairedCoalitions
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.shapley.partition import groups_of, partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
 from deepseek_report.explainers.surrogates.lime_surrogate import (
-    DrawnNeighbours,
     Neighbourhoods,
     Surrogates,
     WeightedRidge,
@@ -42,7 +40,7 @@ class PlayerNeighbourhoods(Neighbourhoods):
         self.context = context
         schema = context.classifier.schema
         kind = kind_of(schema)
-        self.references = kind.baseline(context.inputs, context.background)
+        references = kind.baseline(context.inputs, context.background)
         self.owners, self.present = schema.owners, kind.present(context.inputs)
         self.notes: tuple[Message, ...] = ()
         self.are_joined = self.present.shape[1] > most
@@ -54,36 +52,21 @@ class PlayerNeighbourhoods(Neighbourhoods):
                 self.notes = (about_screening(screening, len(order)),)
             self.owners = groups[self.owners]
             self.present = player_sums(self.present.astype(np.float64), groups) > 0
+        self.coalitions = PairedCoalitions(
+            context.classifier, context.inputs, self.owners, references
+        )
         self.groups = self.present.shape[1]
         self.are_columns = self.groups == len(self.owners)
         self.width = width or KERNEL_WIDTH
 
-    def drawn(self, part: slice, num_samples: int) -> DrawnNeighbours:
-        """Players that an instance does not have are never lost."""
-        same = self._same(part, num_samples)
-        inputs, references = self.context.inputs[part], self.references[part]
-        rows = np.where(same[..., self.owners], inputs[:, None], references[:, None])
-        return DrawnNeighbours(same, rows)
-
     def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
-        """Models that answer mixtures of two rows are not asked about whole rows."""
-        context, model = self.context, self.context.classifier
-        if not isinstance(model, AnswersMixtures):
-            return super().answers(part, num_samples)
-        same = self._same(part, num_samples)
-        pairs = zip(same, context.inputs[part], self.references[part], strict=True)
-        outputs = [
-            Coalitions(model, row, self.owners, reference[None]).probabilities(kept)
-            for kept, row, reference in pairs
-        ]
-        return same, np.stack(outputs)[..., context.target]
-
-    def _same(self, part: slice, num_samples: int) -> Bools:
-        """(instance, neighbour, player) what is kept; all of the first neighbour."""
+        """Players that an instance does not have are never lost."""
         uniform = self.uniform(part, (num_samples, self.groups))
         same = (uniform < 0.5) | ~self.present[part][:, None]
         same[:, 0] = True
-        return same
+        of = np.arange(len(self.present))[part].repeat(num_samples)
+        outputs = self.coalitions.probabilities(same.reshape(len(of), -1), of)
+        return same, outputs[:, self.context.target].reshape(same.shape[:2])
 
     def distances(self, part: slice, same: Floats) -> Floats:
         return cosine_distances(same, self.present[part].astype(np.float64))

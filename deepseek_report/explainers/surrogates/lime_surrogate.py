@@ -10,7 +10,6 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.data_kinds.distinct import each_once
 from deepseek_report.explainers.shared.attributions import chunks, seed_of
 
 #: Numbers in the neighbours of one chunk of instances, so that they do not fill the memory.
@@ -37,18 +36,6 @@ class Surrogates:
         """Those of consecutive instances as one."""
         fields = ("values", "standard_error", "base", "prediction", "fidelity")
         return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in fields})
-
-
-@dataclass(frozen=True)
-class DrawnNeighbours:
-    """Neighbours drawn around some instances; the first one of each is the instance itself.
-
-    same : (instance, neighbour, player) whether the player is as in the instance.
-    rows : (instance, neighbour, column) what the model is asked about.
-    """
-
-    same: Bools
-    rows: Floats
 
 
 @dataclass(frozen=True)
@@ -125,13 +112,6 @@ class Neighbourhoods(ABC):
             self.context.progress.advance(part.stop - part.start)
         return Surrogates.joined(parts)
 
-    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
-        """(instance, neighbour, player) what they share, and (instance, neighbour) outputs."""
-        near = self.drawn(part, num_samples)
-        rows = near.rows.reshape(-1, near.rows.shape[2])
-        outputs = each_once(self.context.output, rows)
-        return near.same, outputs.reshape(near.same.shape[:2])
-
     def _parts(self, num_samples: int) -> Iterator[slice]:
         """Slices of the instances whose neighbours fit the memory."""
         n, columns = self.context.inputs.shape
@@ -147,8 +127,14 @@ class Neighbourhoods(ABC):
         return np.asarray(np.sqrt(np.exp(-(self.distances(part, same) ** 2) / self.width**2)))
 
     @abstractmethod
-    def drawn(self, part: slice, num_samples: int) -> DrawnNeighbours:
-        """Neighbours of the instances of a slice."""
+    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
+        """Neighbours of the instances of a slice, and what the model says of them.
+
+        Returns
+        -------
+        (instance, neighbour, player) whether the player is as in the instance, and (instance,
+        neighbour) outputs; the first neighbour of each is the instance itself.
+        """
 
     @abstractmethod
     def distances(self, part: slice, same: Floats) -> Floats:

@@ -15,16 +15,14 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import Coalitions
+from deepseek_report.data_kinds.coalitions import PairedCoalitions
 from deepseek_report.data_kinds.distinct import each_once
 from deepseek_report.tasks import task_of
 
 Mode = Literal["deletion", "insertion"]
-#: Numbers in one call of the model, so that long series and large images do not fill the memory.
-_MOST_CELLS = 2**24
 
 
 def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> Ints:
@@ -141,40 +139,15 @@ class Perturbation:
         -------
         (row,) probabilities of the decided class, or signed distances of a number.
         """
-        if isinstance(self.classifier, AnswersMixtures):
-            outputs = self._of_mixtures(kept, of)
-        else:
-            size = max(1, _MOST_CELLS // self.inputs.shape[1])
-            parts = [slice(start, start + size) for start in range(0, len(of), size)]
-            outputs = np.concatenate([self._of_rows(kept[part], of[part]) for part in parts])
+        outputs = self._coalitions.probabilities(kept, of)
         if task_of(self.schema.target).decides:
             return np.asarray(outputs[np.arange(len(of)), self.decided[of]])
         away = outputs[:, 0] - self._at_baseline[of]
         return np.asarray(away * self.directions[of] / self.spread)
 
-    def _of_rows(self, kept: Bools, of: Ints) -> Floats:
-        """(row, class) probabilities or numbers, of many instances in one call."""
-        rows = np.where(kept[:, self.schema.owners], self.inputs[of], self.baseline[of])
-        return each_once(self.classifier.probabilities, rows)
-
-    def _of_mixtures(self, kept: Bools, of: Ints) -> Floats:
-        """The same where the model is asked about one instance after another."""
-        outputs = np.empty((len(of), len(self.schema.target.classes)))
-        for instance in np.unique(of):
-            own = of == instance
-            outputs[own] = self._coalitions(int(instance)).probabilities(kept[own])
-        return outputs
-
-    def _coalitions(self, instance: int) -> Coalitions:
-        if instance not in self._known:
-            row, reference = self.inputs[instance], self.baseline[instance]
-            owners = self.schema.owners
-            self._known[instance] = Coalitions(self.classifier, row, owners, reference[None])
-        return self._known[instance]
-
     @cached_property
-    def _known(self) -> dict[int, Coalitions]:
-        return {}
+    def _coalitions(self) -> PairedCoalitions:
+        return PairedCoalitions(self.classifier, self.inputs, self.schema.owners, self.baseline)
 
     def areas(self, curves: Floats) -> Floats:
         """(instance,) area under each curve by the trapezoid rule; of probabilities in [0, 1]."""

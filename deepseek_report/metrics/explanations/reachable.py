@@ -6,10 +6,8 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import MOST_CELLS
 from deepseek_report.metrics.explanations.curves import Mode, Perturbation
-
-#: Players in all rows that are held at once, so that wide tables do not fill the memory.
-_MOST_CELLS = 2**24
 
 
 def greedy_order(replacing: Perturbation, mode: Mode, looks: int | None = None) -> Ints:
@@ -58,7 +56,7 @@ def _moved(replacing: Perturbation, mode: Mode, taken: Bools, tried: Bools) -> F
     outcomes = np.full(taken.shape, np.inf)
     sign = 1.0 if mode == "deletion" else -1.0
     of, player = np.nonzero(tried)
-    size = max(1, _MOST_CELLS // taken.shape[1])
+    size = max(1, MOST_CELLS // taken.shape[1])
     for start in range(0, len(of), size):
         rows, one_more = of[start : start + size], player[start : start + size]
         changed = taken[rows]

@@ -22,7 +22,6 @@ from math import comb
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
@@ -99,6 +98,8 @@ def _add(total: Floats, paths: NodePaths, worth: Floats, numbers: Ints) -> None:
 
 def _summed(owners: Ints, values: Floats, n: int) -> Floats:
     """(entry, case) -> (pair, case); an owner of −1 is none."""
+    from scipy.sparse import csr_array
+
     kept = np.flatnonzero(owners >= 0)
     shape = (n, len(owners))
     return np.asarray(csr_array((np.ones(len(kept)), (owners[kept], kept)), shape=shape) @ values)

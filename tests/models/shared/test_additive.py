@@ -10,7 +10,8 @@ import torch
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.data_kinds.coalitions import Coalitions
+from deepseek_report.data_kinds import coalitions
+from deepseek_report.data_kinds.coalitions import Coalitions, PairedCoalitions
 from deepseek_report.models.perceptron import mlp
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.self_explaining.nam import NAM
@@ -144,3 +145,21 @@ def test_mixtures_with_several_references_get_the_probabilities_of_whole_rows(
     answers = Coalitions(ours, row, owners, references).probabilities(kept, which)
     np.testing.assert_allclose(answers, plain.probabilities(rows), rtol=1e-5, atol=1e-5)
     assert ours.calls == 40
+
+
+@MODELS
+def test_coalitions_of_many_instances_get_the_probabilities_of_whole_rows(
+    schema, train, plugin, monkeypatch
+) -> None:
+    monkeypatch.setattr(coalitions, "_KEPT_CELLS", 2 * train.inputs.shape[1])
+    ours, plain = classifiers(schema, train, plugin)
+    rng = np.random.default_rng(1)
+    owners = np.arange(train.inputs.shape[1]) // 2
+    kept, of = rng.random((40, owners[-1] + 1)) < 0.5, rng.integers(0, 5, 40)
+    inputs, references = train.inputs[:5], train.inputs[5:10]
+    rows = np.where(kept[:, owners], inputs[of], references[of])
+    for classifier in (ours, plain):
+        pairs = PairedCoalitions(classifier, inputs, owners, references)
+        for _ in range(2):
+            answers = pairs.probabilities(kept, of)
+            np.testing.assert_allclose(answers, plain.probabilities(rows), rtol=1e-5, atol=1e-5)
