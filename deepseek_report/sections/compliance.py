@@ -12,7 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.evaluate import ComplianceReport, OpenField, evaluate_results
 from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.people_form import FORM
 from deepseek_report.sections import compliance_people as people
@@ -89,7 +89,28 @@ def _answer(report: ComplianceReport, words: Wording) -> str:
         total.update(part.counts)
     waiting = sum(bool(row.open_fields) for part in report.frameworks for row in part.judgements)
     counted = {"rows": sum(total.values()), "frameworks": len(report.frameworks)}
-    return words.text("compliance.answer", **counted, counts=dict(total), waiting=waiting)
+    return words.text(
+        "compliance.answer",
+        **counted,
+        counts=dict(total),
+        waiting=waiting,
+        missing=[report.evidence[kind].label for kind, _ in _missing(report).most_common()],
+        unsigned=len(_unsigned(report)),
+    )
+
+
+def _missing(report: ComplianceReport) -> Counter[str]:
+    """{kind of evidence: how many rows lack it}."""
+    missing: Counter[str] = Counter()
+    for part in report.frameworks:
+        for judgement in part.judgements:
+            missing.update(judgement.missing)
+    return missing
+
+
+def _unsigned(report: ComplianceReport) -> list[OpenField]:
+    """The statements on which a status waits."""
+    return [field for field in report.form if field.deciding and not field.filled]
 
 
 def _caveats(report: ComplianceReport) -> Iterable[Message]:
@@ -108,18 +129,14 @@ def _caveats(report: ComplianceReport) -> Iterable[Message]:
 
 
 def _actions(report: ComplianceReport) -> Iterable[Message]:
-    missing: Counter[str] = Counter()
-    for part in report.frameworks:
-        for judgement in part.judgements:
-            missing.update(judgement.missing)
-    for kind, rows in missing.most_common(_MOST_ACTIONS):
+    for kind, rows in _missing(report).most_common(_MOST_ACTIONS):
         evidence = report.evidence[kind]
         lacked = {"evidence": evidence.label, "rows": rows, "key": evidence.person}
         yield message("compliance.supply", **lacked, **_reason(evidence))
-    unsigned = [field for field in report.form if field.deciding and not field.filled]
+    unsigned = len(_unsigned(report))
     if unsigned:
         files = {"file": FORM, "folder": "people/NAME.yaml"}
-        yield message("compliance.fill", n=len(unsigned), **files)
+        yield message("compliance.fill", n=unsigned, **files)
 
 
 def _reason(evidence: Evidence) -> dict[str, Any]:

@@ -25,7 +25,12 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.number_labels import in_unit
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.small_multiples import Multiples, quantity_ticks
+from deepseek_report.visualizations.drawing.small_multiples import (
+    CATEGORIES,
+    CATEGORY_LETTERS,
+    Multiples,
+    quantity_ticks,
+)
 from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -128,7 +133,7 @@ class _View:
             (f"■ {short(name or text('pictures.class_distributions.others'), 24)}", look.colour)
             for name, look in self._looks.items()
         ]
-        lefts = [0.42 if self.is_numeric(name) else 1.03 for name in self.features]
+        lefts = [0.42 if self.is_numeric(name) else CATEGORIES for name in self.features]
         heading = text("pictures.class_distributions.heading")
         return Multiples(titles, self._paint, lefts, heading, key, notes)
 
@@ -158,7 +163,9 @@ class _View:
             part = self._of(name, class_name)
             places = np.arange(len(part)) + step
             intervals(axes, places, part["share"], (part["low"], part["high"]), look)
-        labels = [short(text, 15) for text in self._of(name, self.classes[0])["display"]]
+        labels = [
+            short(text, CATEGORY_LETTERS) for text in self._of(name, self.classes[0])["display"]
+        ]
         axes.set_yticks(range(len(labels)), labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_xlim(0, 1)

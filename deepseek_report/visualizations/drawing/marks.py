@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -153,10 +153,11 @@ def percent_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: in
     axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value, words)))
 
 
-def keep_ticks_apart(axes: Axes, size: float = SMALL) -> None:
+def keep_ticks_apart(axes: Axes, size: float = SMALL, beyond: float = 0.04) -> None:
     """Leaves out labels below the axes that would touch another; those at the ends turn inwards.
 
     The limits of the axes and how ticks are written must stand already. size : points.
+    beyond : inches that a label may leave the axes by.
     """
     figure: Any = axes.figure
     width = axes.get_position().width * figure.get_size_inches()[0]
@@ -164,7 +165,9 @@ def keep_ticks_apart(axes: Axes, size: float = SMALL) -> None:
     places = [place for place in axes.get_xticks() if min(low, high) <= place <= max(low, high)]
     texts = axes.xaxis.get_major_formatter().format_ticks(places)
     labels = [
-        _TickLabel.of(place, (place - low) / (high - low) * width, extent([text], size), width)
+        _TickLabel(place, text, (place - low) / (high - low) * width, extent([text], size)).within(
+            -beyond, width + beyond
+        )
         for place, text in zip(places, texts, strict=True)
     ]
     kept: list[_TickLabel] = []
@@ -172,30 +175,34 @@ def keep_ticks_apart(axes: Axes, size: float = SMALL) -> None:
         if all(label.is_apart(other) for other in kept):
             kept.append(label)
     kept.sort(key=lambda label: label.place)
-    axes.set_xticks([label.place for label in kept])
+    axes.set_xticks([label.place for label in kept], [label.text for label in kept])
     for text, label in zip(axes.get_xticklabels(), kept, strict=True):
         text.set_horizontalalignment(label.side)
 
 
 @dataclass(frozen=True)
 class _TickLabel:
-    """The label of a tick: its value, and its ends in inches from the left of the axes."""
+    """The label of a tick at a value: where the tick is in inches along the axes, and how long."""
 
     place: float
-    start: float
-    end: float
-    side: Literal["left", "center", "right"]
+    text: str
+    at: float
+    long: float
+    side: Literal["left", "center", "right"] = "center"
 
-    @classmethod
-    def of(cls, place: float, at: float, long: float, width: float) -> _TickLabel:
-        if at - long / 2 < -_OVERHANG:
-            return cls(place, at, at + long, "left")
-        if at + long / 2 > width + _OVERHANG:
-            return cls(place, at - long, at, "right")
-        return cls(place, at - long / 2, at + long / 2, "center")
+    @property
+    def start(self) -> float:
+        return self.at - {"left": 0.0, "center": 0.5, "right": 1.0}[self.side] * self.long
+
+    def within(self, start: float, end: float) -> _TickLabel:
+        """Turned inwards where it would leave these inches."""
+        if self.start < start:
+            return replace(self, side="left")
+        return replace(self, side="right") if self.start + self.long > end else self
 
     def is_apart(self, other: _TickLabel) -> bool:
-        return max(self.start - other.end, other.start - self.end) >= _BETWEEN
+        first, second = sorted((self, other), key=lambda label: label.start)
+        return second.start - first.start - first.long >= _BETWEEN
 
 
 def _percentage(share: float, words: Wording) -> str:
@@ -203,8 +210,8 @@ def _percentage(share: float, words: Wording) -> str:
     return text if text == "0" else words.numbers.declared(share, as_percent=True)
 
 
-#: Inches that the label of a tick may leave its axes by, and that two labels are apart.
-_OVERHANG, _BETWEEN = 0.04, 0.06
+#: Inches between the labels of two ticks.
+_BETWEEN = 0.06
 #: Points that a label of several lines reaches up and down, for each line beyond the first.
 _HALF_LINE = 6.5
 

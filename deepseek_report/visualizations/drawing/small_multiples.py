@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.drawing.labels import extent, unit_label, wrapped
+from deepseek_report.visualizations.drawing.marks import keep_ticks_apart
 from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
 from deepseek_report.wording.words import Wording
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Paints one panel: its axes, and which one it is.
 PaintPanel = Callable[["Axes", int], None]
+
+
+#: Inches left of a panel whose rows are categories, and the columns that their labels may take.
+CATEGORIES, CATEGORY_LETTERS = 1.25, 20
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,9 @@ class Multiples:
                     write(begin + 0.02, down, self.notes[place], LIGHT["muted"])
                 upper = height - top - above
                 box = (begin + self.lefts[place], upper - self.tall, begin + cell - _RIGHT)
-                self.paint(panel(figure, *box, upper), place)
+                axes = panel(figure, *box, upper)
+                self.paint(axes, place)
+                keep_ticks_apart(axes, beyond=_RIGHT)
 
         return draw_svg(name, height, panels, page)
 

@@ -21,7 +21,12 @@ from deepseek_report.visualizations.drawing.labels import short, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, point_ticks, value_ticks
 from deepseek_report.visualizations.drawing.number_labels import in_unit
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
-from deepseek_report.visualizations.drawing.small_multiples import Multiples, quantity_ticks
+from deepseek_report.visualizations.drawing.small_multiples import (
+    CATEGORIES,
+    CATEGORY_LETTERS,
+    Multiples,
+    quantity_ticks,
+)
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
@@ -131,7 +136,7 @@ class _View:
             in_unit(spoken(panel.feature.label), panel.feature.unit, self.words)
             for panel in self.panels
         ]
-        lefts = [0.56 if panel.feature.is_numeric else 1.03 for panel in self.panels]
+        lefts = [0.56 if panel.feature.is_numeric else CATEGORIES for panel in self.panels]
         return Multiples(titles, self._paint, lefts, heading)
 
     def _paint(self, axes: Axes, place: int) -> None:
@@ -155,7 +160,7 @@ class _View:
         for row, level in enumerate(levels):
             own = np.sort(panel.attributions[panel.values == level])
             dots(axes, own, row + 0.3 * np.sin(2.4 * np.arange(len(own))), SERIES[0], 3.0)
-        labels = [short(panel.feature.display(float(level)), 15) for level in levels]
+        labels = [short(panel.feature.display(float(level)), CATEGORY_LETTERS) for level in levels]
         axes.set_yticks(range(len(levels)), labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
         axes.set_ylim(len(levels) - 0.4, -0.6)
         axes.set_xlim(*self._span)

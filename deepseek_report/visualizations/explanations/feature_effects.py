@@ -27,7 +27,12 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.number_labels import in_unit
 from deepseek_report.visualizations.drawing.read_results import leading, required
-from deepseek_report.visualizations.drawing.small_multiples import Multiples, quantity_ticks
+from deepseek_report.visualizations.drawing.small_multiples import (
+    CATEGORIES,
+    CATEGORY_LETTERS,
+    Multiples,
+    quantity_ticks,
+)
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
@@ -159,7 +164,7 @@ class _View:
     @property
     def multiples(self) -> Multiples:
         heading = sentence_case(self.words.say(self.change))
-        lefts = [0.42 if part.is_numeric else 1.03 for part in self.parts]
+        lefts = [0.42 if part.is_numeric else CATEGORIES for part in self.parts]
         return Multiples([self._heading(part) for part in self.parts], self._paint, lefts, heading)
 
     def _heading(self, part: _EffectPanel) -> str:
@@ -201,7 +206,7 @@ class _View:
             axes.plot(line["effect"], rows, color=LIGHT["context"], lw=0.5, alpha=0.6)
         ends = curve["low"], curve["high"]
         intervals(axes, places, curve["effect"], ends, MarkStyle(SERIES[0], size=4.5))
-        labels = [short(text, 15) for text in curve["display"]]
+        labels = [short(text, CATEGORY_LETTERS) for text in curve["display"]]
         axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
         axes.set_ylim(len(curve) - 0.4, -0.6)
         axes.set_xlim(low, high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from deepseek_report.visualizations.drawing.marks import (
     dots,
     end_labels,
     intervals,
+    keep_ticks_apart,
     percent_ticks,
     point_ticks,
     spread,
@@ -28,7 +30,7 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.explanations.beeswarm import _swarm
 from deepseek_report.visualizations.style import HEAT, SERIES, draw_svg, panel
-from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import Wording, wording
 
 heights = st.lists(st.floats(0, 200), min_size=1, max_size=7).map(lambda x: np.sort(np.array(x)))
 
@@ -131,3 +133,24 @@ def test_ticks_are_written_as_the_language_writes_numbers(ticks: Any, written: s
         ticks(axes, "x", german, 6 if ticks is point_ticks else 4)
 
     assert f">{written}<" in draw_svg("ticks", 3, paint)
+
+
+@pytest.mark.parametrize("width", [0.5, 0.9, 3.0])
+def test_labels_of_ticks_are_apart_and_inside_of_what_they_may_take(width: float) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = Figure(figsize=(5, 2))
+    canvas = FigureCanvasAgg(figure)
+    axes = panel(figure, 1.0, 0.5, 1.0 + width, 1.8)
+    axes.set_xlim(0, 1)
+    percent_ticks(axes, "x", wording(), 5)
+    before = len(axes.get_xticks())
+    keep_ticks_apart(axes)
+    canvas.draw()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    ends = [(box.x0 / figure.dpi - 1.0, box.x1 / figure.dpi - 1.0) for box in boxes]
+    assert 2 <= len(ends) <= before
+    assert (len(ends) == before) == (width == 3.0)
+    assert all(left[1] < right[0] for left, right in pairwise(ends))
+    assert ends[0][0] >= -0.05
+    assert ends[-1][1] <= width + 0.05
