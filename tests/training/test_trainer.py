@@ -52,18 +52,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(dataset, t
 
 
 def test_rows_that_are_encoded_once_give_the_same_bytes(dataset, tmp_path, monkeypatch):
-    asked = []
+    encoded = []
     embed = MLPModule.embed
     monkeypatch.setattr(
-        MLPModule, "embed", lambda module, rows: asked.append(len(rows)) or embed(module, rows)
+        MLPModule, "embed", lambda module, rows: encoded.append(len(rows)) or embed(module, rows)
     )
     _fit(QUICK, dataset, tmp_path / "once", model=MLP())
     rows = len(dataset.train) + len(dataset.validation)
-    assert sum(asked) == rows
+    assert sum(encoded) == rows
     monkeypatch.setattr(encoded_once, "_MOST", 0)
-    asked.clear()
+    encoded.clear()
     _fit(QUICK, dataset, tmp_path / "anew", model=MLP())
-    assert sum(asked) == 3 * rows
+    assert sum(encoded) == 3 * rows
     assert _contents(tmp_path / "once") == _contents(tmp_path / "anew")
 
 
