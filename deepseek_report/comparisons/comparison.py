@@ -64,7 +64,7 @@ def compare(
         "compared_data_sets": over_data_sets(study, region),
         "compared_explanations": explanations(study, methods),
         "compared_promises": promises(study, labels),
-        "compared_decisions": decisions(study, labels, baseline),
+        "compared_decisions": decisions(study, methods, labels, baseline),
         "compared_price": price(study, methods),
     }
     concluded = conclusions(study, methods, measurements, region)
