@@ -59,9 +59,8 @@ def _sweep(options: argparse.Namespace) -> int:
         if sweep.ended:
             say_sweep(sweep.ended, len(jobs))
     say_failures(sweep.ended, details_file)
-    folders = list(dict.fromkeys(job.folder for job in results if job.folder is not None))
-    _track(folders)
-    _compare(folders, results, ahead)
+    _track(_folders(results))
+    _compare(results, ahead)
     return max((result.exit_code for result in results), default=0)
 
 
@@ -95,15 +94,23 @@ class _OpenedAhead:
             self.opened.open_ahead(job.folder)
 
 
-def _compare(folders: Sequence[Path], results: Sequence[JobResult], ahead: _OpenedAhead) -> None:
-    """One document on all jobs that have a run; the others stand in it with their reasons."""
+def _folders(results: Sequence[JobResult]) -> list[Path]:
+    return list(dict.fromkeys(job.folder for job in results if job.folder is not None))
+
+
+def _compare(results: Sequence[JobResult], ahead: _OpenedAhead) -> None:
+    """One document on all jobs that can be compared; the others stand in it with their reasons."""
+    from deepseek_report.wording.words import wording
+
+    reasons = [(job, job.not_comparable(wording())) for job in results]
+    folders = _folders([job for job, reason in reasons if not reason])
     if len(folders) < 2:
         return
     from deepseek_report.cli.compare import say_comparison
     from deepseek_report.runner.comparing import CompareOptions, MissingRun
 
     missing = tuple(
-        MissingRun.of(" ".join(job.varying), job.reason) for job in results if job.folder is None
+        MissingRun.of(" ".join(job.varying), reason) for job, reason in reasons if reason
     )
     exit_code_of(lambda: say_comparison(folders, CompareOptions(missing=missing), ahead.opened))
 

@@ -51,8 +51,8 @@ def compare(
 
     Raises
     ------
-    ArtifactError : there is one run only, a run holds no predictions of single rows, or the runs
-        are judged by different measures.
+    ArtifactError : there is one run only, a run holds no predictions or none of single rows, or
+        the runs are judged by different measures.
     """
     _refuse(study)
     region = region or Region()
@@ -64,7 +64,7 @@ def compare(
         "compared_data_sets": over_data_sets(study, region),
         "compared_explanations": explanations(study, methods),
         "compared_promises": promises(study, labels),
-        "compared_decisions": decisions(study, labels, baseline),
+        "compared_decisions": decisions(study, methods, labels, baseline),
         "compared_price": price(study, methods),
     }
     concluded = conclusions(study, methods, measurements, region)
@@ -78,6 +78,11 @@ def _refuse(study: Study) -> None:
     if len(study) < 2:
         raise ArtifactError("a comparison needs two runs or more; name their folders")
     for run in study:
+        if "predictions" in run.failures:
+            raise ArtifactError(
+                f"{run.folder}: this run has no predictions, since making them or training the "
+                "model failed (its report says why); compare the others"
+            )
         if not run.has("predictions/test") or not run.has_rows:
             raise ArtifactError(
                 f"{run.folder}: this run holds no predictions of single rows (report.privacy), so "

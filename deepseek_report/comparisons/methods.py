@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.study import Study
 
@@ -54,15 +57,48 @@ def methods_of(study: Study) -> tuple[Method, ...]:
     )
 
 
-def pairs_to_compare(runs: int, baseline: int | None, most: int) -> list[tuple[int, int]]:
+def pairs_to_compare(
+    models: Sequence[int], baseline: int | None, most: int
+) -> list[tuple[int, int]]:
     """Positions of the runs that are set against one another: all pairs of up to `most` runs.
 
     With more, or a baseline, each against that one, which is the first where none is named.
+
+    Parameters
+    ----------
+    models : positions of the runs, one for each fitted model; see `fitted_models`.
     """
-    if baseline is None and runs <= most:
-        return list(combinations(range(runs), 2))
-    fixed = baseline or 0
-    return [(run, fixed) for run in range(runs) if run != fixed]
+    if baseline is None and len(models) <= most:
+        return list(combinations(models, 2))
+    fixed = models[0] if baseline is None else baseline
+    return [(run, fixed) for run in models if run != fixed]
+
+
+def fitted_models(
+    study: Study, methods: Sequence[Method], baseline: int | None = None
+) -> tuple[int, ...]:
+    """Positions of the runs to compare, one for each fitted model.
+
+    Runs of one method that predict alike are one fitted model, of which the first run stands for
+    all: a seed may change nothing of an estimator. With a baseline every run stands for itself.
+    """
+    if baseline is not None or not study.same_rows:
+        return tuple(range(len(study)))
+    predictions = [run.predictions for run in study]
+    kept: list[int] = []
+    for method in methods:
+        own: list[int] = []
+        for run in method.runs:
+            if not any(_predict_alike(predictions[run], predictions[other]) for other in own):
+                own.append(run)
+        kept += own
+    return tuple(sorted(kept))
+
+
+def _predict_alike(first: Predictions, other: Predictions) -> bool:
+    return np.array_equal(first.logits, other.logits) and np.array_equal(
+        first.decisions, other.decisions
+    )
 
 
 def is_of_method(key: str) -> bool:

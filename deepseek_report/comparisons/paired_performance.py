@@ -15,7 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.comparisons.methods import Method, pairs_to_compare
+from deepseek_report.comparisons.methods import Method, fitted_models, pairs_to_compare
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
@@ -116,9 +116,13 @@ def performance(
     if not study.same_rows:
         notes.append(message("comparison.refused_rows"))
         return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
-    pairs = pairs_to_compare(len(study), baseline, _ALL_PAIRS)
-    if len(study) > _ALL_PAIRS:
+    models = fitted_models(study, methods, baseline)
+    pairs = pairs_to_compare(models, baseline, _ALL_PAIRS)
+    if len(models) > _ALL_PAIRS:
         notes.append(message("comparison.with_one", label=labels[baseline or 0]))
+    if len(models) < len(study):
+        alike = [method.label for method in methods if not {*method.runs} <= {*models}]
+        notes.append(message("comparison.same_models", methods=alike))
     fitted = [
         row
         for first, other in pairs

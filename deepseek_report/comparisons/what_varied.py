@@ -137,7 +137,9 @@ def _confounded(
 
 def pairing(study: Study) -> list[Message]:
     """What the runs share, and therefore what can be compared pair by pair."""
-    rows = message("comparison.same_rows") if study.same_rows else message("comparison.other_rows")
+    rows = message("comparison.other_rows")
+    if study.same_rows:
+        rows = message("comparison.same_rows", n=len(study.runs[0].predictions))
     if study.same_seeds:
         return [rows, message("comparison.same_seeds")]
     return [rows, message("comparison.other_seeds")]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.wording.of_results import words_of
@@ -24,7 +24,7 @@ def failures(results: Results) -> list[Finding]:
     words = words_of(results)
     parts = [
         {"part": words.artifact(part), "reason": readable_reason(words, part, reason)}
-        for part, reason in results.failures.items()
+        for part, reason in without_repeats(words, results.failures).items()
     ]
     return [
         Finding(
@@ -57,7 +57,7 @@ def by_reason(words: Wording, parts: Mapping[str, Text]) -> list[str]:
     are counted and not all named.
     """
     reasons: dict[str, list[str]] = {}
-    for artifact, reason in parts.items():
+    for artifact, reason in without_repeats(words, parts).items():
         text = readable_reason(words, artifact, reason)
         reasons.setdefault(text, []).append(words.artifact(artifact))
     return [
@@ -69,6 +69,23 @@ def by_reason(words: Wording, parts: Mapping[str, Text]) -> list[str]:
         )
         for reason, parts in reasons.items()
     ]
+
+
+def without_repeats(words: Wording, parts: Mapping[str, Text]) -> dict[str, Text]:
+    """The same parts; of one that lacks another of them, that is the reason, not why that broke."""
+    return {
+        artifact: _lacks_failed(words, reason, parts) or reason
+        for artifact, reason in parts.items()
+    }
+
+
+def _lacks_failed(words: Wording, reason: Text, parts: Mapping[str, Text]) -> Message | None:
+    if not isinstance(reason, Message) or reason.id != "refusals.lacks_input":
+        return None
+    roots = [broken["stage"] for broken in reason.values["broken"]]
+    if not all(root in parts for root in roots):
+        return None
+    return message("refusals.lacks_failed", parts=[words.inline(words.artifact(r)) for r in roots])
 
 
 def readable_reason(words: Wording, artifact: str, why: Text) -> str:

@@ -63,7 +63,7 @@ class MissingRun:
     @classmethod
     def of(cls, label: str, reason: str) -> MissingRun:
         """On one line, short, and without what belongs to this machine."""
-        plain_reason = str(without_local_paths(" ".join(reason.split())))
+        plain_reason = str(without_local_paths(" ".join(reason.split()))).rstrip(".")
         longest = _LONGEST_REASON
         short = plain_reason if len(plain_reason) <= longest else f"{plain_reason[:longest]}…"
         return cls(label, short)

@@ -29,6 +29,7 @@ from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.past_runs import past_run
 from deepseek_report.runner.run_folders.store_hold import using
 from deepseek_report.store import Store
+from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,15 @@ class JobResult:
     reason: str = ""
     failed: Mapping[str, Text] = field(default_factory=dict)
     details: str = ""
+
+    def not_comparable(self, words: Wording) -> str:
+        """Why it cannot stand in a comparison of runs; "" where it can."""
+        if self.folder is None:
+            return self.reason
+        if "predictions" not in self.failed:
+            return ""
+        first = next(stage for stage in ("training", "predictions") if stage in self.failed)
+        return words.say(self.failed[first])
 
 
 def job_result(differs: Sequence[str], finished: Finished) -> JobResult:

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.records import explainer_label
-from deepseek_report.findings.rules_failures import readable_reason
+from deepseek_report.findings.rules_failures import readable_reason, without_repeats
 from deepseek_report.sections.shared.draft import Draft
 
 
@@ -126,7 +126,7 @@ def _problems(draft: Draft) -> list[dict[str, str]]:
     words = draft.words
     return [
         {"part": words.artifact(part), "reason": readable_reason(words, part, reason)}
-        for part, reason in draft.results.failures.items()
+        for part, reason in without_repeats(words, draft.results.failures).items()
     ]
 
 

@@ -112,6 +112,29 @@ def test_of_many_methods_pairs_are_counted_and_the_farthest_named(run: Results) 
     assert {text.id for text in named_methods} == {"comparison.conclusions.method_better"}
 
 
+def test_runs_that_predict_alike_under_another_seed_are_one_fitted_model(run: Results) -> None:
+    fixed = [*arm(run, "ab", 0.1, noise=0.0), *arm(run, "c", 0.2, noise=0.0, signal=0.3)]
+    comparison = compare(Study(tuple(fixed)))
+    performance = comparison.measurements["compared_performance"]
+    pairs = performance.tables["fitted"][["first", "other"]].drop_duplicates()
+    assert [tuple(pair) for pair in pairs.to_numpy()] == [
+        (comparison.labels[0], comparison.labels[5])
+    ]
+    changes = comparison.measurements["compared_decisions"].tables["changes"]
+    assert len(changes[["first", "other"]].drop_duplicates()) == 1
+    (note,) = [note for note in performance.notes if note.id == "comparison.same_models"]
+    names = [method.label for method in comparison.methods]
+    assert note.values["methods"] == names
+    assert "such runs are one fitted model" in say(note)
+
+
+def test_with_a_baseline_every_run_is_set_against_it(run: Results) -> None:
+    fixed = arm(run, "ab", 0.1, noise=0.0)
+    comparison = compare(Study(tuple(fixed)), baseline=1)
+    fitted = comparison.measurements["compared_performance"].tables["fitted"]
+    assert len(fitted[["first", "other"]].drop_duplicates()) == 4
+
+
 def test_few_seeds_give_no_conclusion_on_methods(run: Results) -> None:
     comparison = compare(Study((*arm(run, "a", 0.1, 0.02)[:2], named(run, "c", dropout=0.3))))
     assert "methods" not in comparison.measurements["compared_performance"].tables

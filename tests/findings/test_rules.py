@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from deepseek_report.artifacts.finding import SEVERITIES
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings import (
     explainer_ranking,
@@ -669,6 +670,21 @@ def test_parts_with_one_reason_are_told_in_one_sentence_without_keys():
         == "Parts of the data in which the model fails and learning curve: too few rows."
     )
     assert not any("_" in sentence for sentence in sentences)
+
+
+def test_what_a_failed_part_took_with_it_is_told_once_without_its_reason() -> None:
+    broken = [{"stage": "training", "reason": "the loss is not finite"}]
+    lacks = message("refusals.lacks_input", inputs=["training"], broken=broken)
+    parts = dict.fromkeys(["predictions", "measures/roc_auc", "measures/accuracy"], lacks)
+    sentences = rules_failures.by_reason(
+        wording("en"), {"training": "the loss is not finite", **parts}
+    )
+    assert sentences == [
+        "Training: the loss is not finite.",
+        "Predictions, ROC AUC and accuracy: for want of training, which failed.",
+    ]
+    (alone,) = rules_failures.by_reason(wording("en"), parts)
+    assert "the loss is not finite" in alone
 
 
 def test_a_broken_promise_points_to_the_measure_that_holds_its_number(run, score) -> None:

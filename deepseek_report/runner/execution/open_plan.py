@@ -271,12 +271,10 @@ class OpenPlan(Generic[T]):
         self.execution.outcomes[outcome.stage] = outcome
         self.waiting.pop(outcome.stage, None)
         if not outcome.cached:
-            told_before = outcome.roots and not outcome.applicable
-            reason = "" if told_before else self.words.say(outcome.reason)
             self.reporter.finished(
                 event_name(self.number, outcome.stage),
                 outcome.seconds,
-                reason,
+                self._news_of(outcome),
                 applicable=outcome.applicable,
             )
             self.is_news |= outcome.stage in _TELLING
@@ -284,6 +282,18 @@ class OpenPlan(Generic[T]):
             self.stop(DataError(self.words.say(outcome.reason)))
         elif outcome.stage == "data" and outcome.folder is not None:
             self.check_against_data(outcome.folder)
+
+    def _news_of(self, outcome: StageOutcome) -> str:
+        """Why there is no result, as far as it was not told of the stages that broke first.
+
+        A sweep tells nothing of what they took with them: there may be hundreds of stages.
+        """
+        if not outcome.roots:
+            return self.words.say(outcome.reason)
+        if self.number or not outcome.applicable:
+            return ""
+        parts = [self.words.inline(self.words.artifact(stage)) for stage in outcome.roots]
+        return self.words.say(message("refusals.lacks_failed", parts=parts))
 
     def check_against_data(self, folder: Path) -> None:
         """Before anything is trained: what the data show to be wrong with the configuration."""

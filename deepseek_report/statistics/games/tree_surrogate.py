@@ -26,6 +26,8 @@ from deepseek_report.statistics.histogram_trees import HistogramTrees
 #: Of the rows, the share that says how far the trees are to be trusted.
 _HELD_OUT = 0.2
 _TREES, _LEAVES, _RATE = 100, 8, 0.1
+#: A column whose values lie within this share of their mean has one value, but for rounding.
+_SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class TreeSurrogate:
         mixtures = _mixtures(background, rows, np.random.default_rng([seed, rows]))
         outputs, means = output(mixtures), _means(background)
         learnt = rows - int(_HELD_OUT * rows)
-        slopes = _slopes(_centred(mixtures[:learnt], means), outputs[:learnt])
+        slopes = _slopes(mixtures[:learnt], means, outputs[:learnt])
         both = [
             cls._with_line(means, line, mixtures, outputs, learnt) for line in (slopes, 0 * slopes)
         ]
@@ -116,11 +118,18 @@ def _centred(rows: Floats, means: Floats) -> Floats:
     return np.asarray(np.where(np.isnan(rows), 0.0, rows - means))
 
 
-def _slopes(centred: Floats, outputs: Floats) -> Floats:
-    """(column,) least squares, with an intercept that is left out; columns of one scale."""
-    scale = np.maximum(np.sqrt((centred**2).mean(axis=0)), np.finfo(float).tiny)
-    design = np.column_stack([np.ones(len(centred)), centred / scale])
-    return np.asarray(np.linalg.lstsq(design, outputs, rcond=None)[0][1:] / scale)
+def _slopes(rows: Floats, means: Floats, outputs: Floats) -> Floats:
+    """(column,) least squares, with an intercept that is left out; columns of one scale.
+
+    0 for a column that does not vary: nothing says how the output goes with it.
+    """
+    centred = _centred(rows, means)
+    scale = np.sqrt((centred**2).mean(axis=0))
+    varies = scale > _SAME * np.abs(means)
+    design = np.column_stack([np.ones(len(centred)), centred[:, varies] / scale[varies]])
+    slopes = np.zeros(len(means))
+    slopes[varies] = np.linalg.lstsq(design, outputs, rcond=None)[0][1:] / scale[varies]
+    return slopes
 
 
 def _slope(numbers: Floats, of_trees: Floats) -> float:

@@ -73,3 +73,20 @@ def test_its_interactions_are_those_of_all_coalitions_of_its_outputs(rows: np.nd
     exact = enumerated_interactions(surrogate.outputs, rows[:3], rows)
     for (first, second), own in zip(pairs_of_features(features), values, strict=True):
         np.testing.assert_allclose(own, exact[:, first, second], atol=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0.1, 2800.0, 0.0])
+def test_what_does_not_vary_in_the_background_moves_no_output(constant: float) -> None:
+    random = np.random.default_rng(1)
+    scales = 10.0 ** random.integers(0, 5, size=23)
+    background = random.integers(0, 4, size=(8, 23)) * scales
+    background[:, [3, 20, 21]] = constant
+    background[:3, 20] = np.nan
+    surrogate = TreeSurrogate.fitted(
+        lambda table: np.tanh((table / scales)[:, :3].sum(axis=1) / 20), background, 1000, seed=1
+    )
+    assert surrogate.slopes.any()
+    rows = background.copy()
+    rows[:, [3, 20, 21]] += 1000.0
+    np.testing.assert_allclose(surrogate.outputs(rows), surrogate.outputs(background), atol=1e-9)
+    assert np.abs(surrogate.values(rows, background)).max() < 2
