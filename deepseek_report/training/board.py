@@ -132,6 +132,8 @@ def expert_balance(module: Any, inputs: Tensor) -> dict[int, float]:
         return {}
     module.eval()
     with torch.no_grad():
+        if all(layer.expert_weights is None for layer in module.trace(inputs[:1])[1]):
+            return {}
         _, traces = module.trace(inputs[: _traceable(module)])
     weights = {
         layer: trace.expert_weights.float().sum((0, 1))

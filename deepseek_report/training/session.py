@@ -22,6 +22,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.training.adamw import AdamW
 from deepseek_report.training.board import open_board
 from deepseek_report.training.compiling import compiled
+from deepseek_report.training.encoded_once import encoded_once
 from deepseek_report.training.epoch import Stepper
 from deepseek_report.training.evaluation import evaluate
 from deepseek_report.training.objective import Objective, objective_for
@@ -58,15 +59,17 @@ class Session:
         self.settings, self.place = settings, place
         self.module = module.to(place.device)
         self.precision = choose_precision(settings.precision, place.device, module)
-        self.forward = module.forward_with_balance
-        self.compile_note: Text = ""
-        if settings.compile:
-            self.forward, self.compile_note = compiled(module.forward_with_balance)
         train = _chosen_rows(dataset.train, settings.max_rows, place.seed)
         self.explained = dataset.schema.target.explained
         self.objective = objective_for(dataset.schema, train)
-        self.train = _tensors(train, self.objective, place.device)
-        self.held_out = _tensors(dataset.validation, self.objective, place.device)
+        inputs, truths = _tensors(train, self.objective, place.device)
+        self.held_out, known = _tensors(dataset.validation, self.objective, place.device)
+        self.evaluated, encoded = encoded_once(self.module, (inputs, self.held_out))
+        self.train, self.checked = (encoded[0], truths), (encoded[1], known)
+        self.forward = self.evaluated
+        self.compile_note: Text = ""
+        if settings.compile:
+            self.forward, self.compile_note = compiled(self.evaluated)
         self.positive = _positive(dataset)
         self.optimiser = AdamW(module.parameters(), settings.learning_rate, settings.weight_decay)
         self.stepper = self._stepper()
@@ -90,11 +93,11 @@ class Session:
         while not self._finished(state):
             speed = self._epoch(state, progress)
             if not state.diverged:
-                board.epoch({**state.rows[-1], **speed}, self.module, self.held_out[0])
+                board.epoch({**state.rows[-1], **speed}, self.module, self.held_out)
             if time.perf_counter() >= self._next_checkpoint:
                 self._save(state, started)
         self.module.load_state_dict(state.best)
-        board.finish(self.module.eval(), self.held_out[0], self.positive, self.explained)
+        board.finish(self.module.eval(), self.held_out, self.positive, self.explained)
         state.seconds = time.perf_counter() - started
 
     def _epoch(self, state: State, progress: Progress) -> dict[str, float]:
@@ -107,7 +110,8 @@ class Session:
         loss, score = math.nan, math.nan
         if done.finite:
             size = self.settings.batch_size
-            loss, score = evaluate(self.module, self.objective, *self.held_out, size)
+            judged = self.evaluated, self.objective, *self.checked
+            loss, score = evaluate(self.module, *judged, size)
         if not math.isfinite(loss):
             state.diverged = True
             return {}

@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from deepseek_report.artifacts.message import from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.models.perceptron.mlp_module import MLPModule
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.training import resume_point, session
+from deepseek_report.training import encoded_once, resume_point, session
 from deepseek_report.training.resume_point import CHECKPOINT
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
@@ -48,6 +49,22 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(dataset, t
     assert _contents(tmp_path / "one") == _contents(tmp_path / "two")
     weights = [(tmp_path / n / "weights.safetensors").read_bytes() for n in ("one", "other")]
     assert weights[0] != weights[1]
+
+
+def test_rows_that_are_encoded_once_give_the_same_bytes(dataset, tmp_path, monkeypatch):
+    encoded = []
+    embed = MLPModule.embed
+    monkeypatch.setattr(
+        MLPModule, "embed", lambda module, rows: encoded.append(len(rows)) or embed(module, rows)
+    )
+    _fit(QUICK, dataset, tmp_path / "once", model=MLP())
+    rows = len(dataset.train) + len(dataset.validation)
+    assert sum(encoded) == rows
+    monkeypatch.setattr(encoded_once, "_MOST", 0)
+    encoded.clear()
+    _fit(QUICK, dataset, tmp_path / "anew", model=MLP())
+    assert sum(encoded) == 3 * rows
+    assert _contents(tmp_path / "once") == _contents(tmp_path / "anew")
 
 
 @pytest.mark.parametrize("step", [1, 6, 9])

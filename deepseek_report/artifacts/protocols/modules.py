@@ -77,6 +77,19 @@ class ExplainableModule(Protocol):
         """The content of `architecture.json`: name, summary, parameters and layers."""
 
 
+@runtime_checkable
+class EncodesInputs(Protocol):
+    """The optional part of a module whose embedding has no weights: each row is encoded once."""
+
+    unit_features: Sequence[int]
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, feature) original units -> (instance, unit, width)."""
+
+    def encoded_with_balance(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward_with_balance` gives of the inputs that were embedded so."""
+
+
 class IntrinsicModule(Protocol):
     """The optional part of a module with the capability "intrinsic": it computes by summing up."""
 

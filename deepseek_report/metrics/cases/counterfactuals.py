@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds.coalitions import MOST_CELLS
 from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
 from deepseek_report.metrics.cases.real_cases import RealCases
@@ -229,8 +230,11 @@ class Search:
             for value in reach.values(float(row[j]))
         ]
 
-    def _ask(self, changed: Iterable[tuple[Floats, Changes]]) -> Floats:
-        return self.classifier.probabilities(np.stack([_apply(*pair) for pair in changed]))
+    def _ask(self, changed: Sequence[tuple[Floats, Changes]]) -> Floats:
+        size = max(1, MOST_CELLS // len(self.features))
+        parts = [changed[start : start + size] for start in range(0, len(changed), size)]
+        ask = self.classifier.probabilities
+        return np.concatenate([ask(np.stack([_apply(*pair) for pair in part])) for part in parts])
 
     def _distance(self, row: Floats, changes: Changes) -> float:
         return float(sum(self._moved(row, j, value) for j, value in changes))

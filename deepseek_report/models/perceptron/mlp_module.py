@@ -15,11 +15,15 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.models.shared.activations import ACTIVATIONS, Activation
 from deepseek_report.models.shared.architecture import describe
 from deepseek_report.models.shared.encoded import EncodedModule
+from deepseek_report.models.shared.network_encoding import FeatureEncoder
 from deepseek_report.models.shared.output_layers import Outputs
 
 
 class MLPModule(EncodedModule):
     """See `MLP` for the values; the units are those of `EncodedModule`."""
+
+    _places: Tensor
+    _flags: Tensor
 
     def __init__(
         self,
@@ -40,30 +44,38 @@ class MLPModule(EncodedModule):
             self.hidden.append(ACTIVATIONS[activation]())
             self.hidden.append(nn.Dropout(dropout))
         self.output = Outputs(sizes[-1], schema.target, train)
+        if self.standard is None:
+            places, flags = _standing(self.columns, self.encoder, self._flagged)
+            self.register_buffer("_places", places, persistent=False)
+            self.register_buffer("_flags", flags, persistent=False)
 
     @property
     def first(self) -> nn.Linear:
         """The first hidden layer, which adds up what the columns bring."""
         return cast(nn.Linear, self.hidden[0])
 
-    def terms(self, inputs: Tensor) -> Tensor:
-        """(instance, column) original units -> (instance, column, hidden unit): what each column
-        of a table adds in the first layer.
+    def terms(self, values: Tensor, columns: Tensor) -> Tensor:
+        """(instance, some column) original units -> (instance, some column, hidden unit): what
+        these columns of a table add in the first layer.
         """
-        weight = self.first.weight
-        shares, standard, missing = self.encoder.numbers(inputs)
-        numeric = torch.cat([shares, standard.unsqueeze(-1)], dim=2)
-        _, features, width = numeric.shape
-        flags = features * width + len(self._flagged)
-        terms = weight.new_zeros(len(inputs), self.columns, len(weight))
-        by_feature = weight[:, : features * width].reshape(-1, features, width)
-        added = torch.einsum("vnu,hnu->vnh", numeric, by_feature)
-        gaps = missing[:, self._flagged].any(dim=0).nonzero().squeeze(1)
-        lacking = torch.as_tensor(self._flagged, device=gaps.device, dtype=gaps.dtype)[gaps]
-        of_flags = weight[:, features * width : flags].T[gaps]
+        weight, encoder = self.first.weight, self.encoder
+        numeric, coded = self._places[columns].unbind(1)
+        is_numeric = numeric >= 0
+        terms = weight.new_empty(len(values), len(columns), len(weight))
+        which = numeric[is_numeric]
+        shares, standard, missing = encoder.numbers_of(values[:, is_numeric], which)
+        units = torch.cat([shares, standard.unsqueeze(-1)], dim=2)
+        first_flag = len(encoder.numeric) * units.shape[2]
+        by_feature = weight[:, :first_flag].unflatten(1, (-1, units.shape[2]))
+        added = torch.einsum("vnu,hnu->vnh", units, by_feature[:, which])
+        flags = self._flags[which]
+        lacking = (missing.any(dim=0) & (flags >= 0)).nonzero().squeeze(1)
+        of_flags = weight[:, first_flag + flags[lacking]].T
         added[:, lacking] += missing[:, lacking].unsqueeze(-1) * of_flags
-        terms[:, self.encoder.numeric] = added
-        terms[:, self.encoder.coded] = weight[:, flags:].T[self.encoder.codes(inputs)]
+        terms[:, is_numeric] = added
+        of_codes = weight[:, first_flag + len(self._flagged) :].T
+        codes = encoder.codes_of(values[:, ~is_numeric], coded[~is_numeric])
+        terms[:, ~is_numeric] = of_codes[codes]
         return terms
 
     def outputs_from(self, added: Tensor) -> Tensor:
@@ -91,3 +103,21 @@ class MLPModule(EncodedModule):
             if isinstance(layer, nn.Linear)
         }
         return describe(self, "MLP", summary, kinds | {"output": "output"})
+
+
+def _standing(
+    columns: int, encoder: FeatureEncoder, flagged: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Where each column stands, -1 for nowhere.
+
+    Returns
+    -------
+    (column, 2) its number among the numeric and among the coded features; (numeric,) the number of
+    its flag of missing values.
+    """
+    places = torch.full((columns, 2), -1)
+    places[encoder.numeric, 0] = torch.arange(len(encoder.numeric))
+    places[encoder.coded, 1] = torch.arange(len(encoder.coded))
+    flags = torch.full((len(encoder.numeric),), -1)
+    flags[list(flagged)] = torch.arange(len(flagged))
+    return places, flags

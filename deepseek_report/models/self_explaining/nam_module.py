@@ -106,11 +106,15 @@ class NAMModule(EncodedModule):
         """(instance, output) -> (instance, class)."""
         return self.output.view(outputs)
 
-    def terms(self, inputs: Tensor) -> Tensor:
-        """(instance, column) original units -> (instance, column, output): what each adds."""
+    def terms(self, values: Tensor, columns: Tensor) -> Tensor:
+        """(instance, some column) original units -> (instance, some column, output): what each
+        of these adds.
+        """
+        inputs = values.new_full((len(values), self.columns), torch.nan)
+        inputs[:, columns] = values
         hidden, weight = self._hidden(self.embed(inputs)), self.output.linear.weight.T
         terms = hidden.new_zeros(len(inputs), self.columns, weight.shape[1])
-        return terms.index_add_(1, self.owners, hidden.unsqueeze(-1) * weight)
+        return terms.index_add_(1, self.owners, hidden.unsqueeze(-1) * weight)[:, columns]
 
     def outputs_from(self, added: Tensor) -> Tensor:
         """(instance, output) sums of terms over the columns -> (instance, output)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,9 +27,9 @@ class AdditiveClassifier(TorchClassifier):
     Methods that take columns away ask about hundreds of rows in which every column has one of two
     values, or of a few: the instance's and those of its references. The output of an additive
     model, and the first layer of a perceptron, is a sum of one term a column, so these terms are
-    all that must be computed of single columns. The module offers `terms` (instance, column) ->
-    (instance, column, width) and `outputs_from` (instance, width) -> (instance, output), see
-    `NAMModule` and `MLPModule`.
+    all that must be computed of single columns. The module offers `terms` of some columns,
+    (instance, column) and (column,) which they are -> (instance, column, width), and `outputs_from`
+    (instance, width) -> (instance, output), see `NAMModule` and `MLPModule`.
     """
 
     batch, values = 1024, 2**21
@@ -40,9 +41,9 @@ class AdditiveClassifier(TorchClassifier):
             size = max(min(BATCH, VALUES // rows.shape[1]), 1)
             return torch.cat([super(AdditiveClassifier, self)._batch(p) for p in rows.split(size)])
         values, varied, codes = few
-        terms = self.module.terms(torch.as_tensor(values, device=self.device))
-        added = terms[0].sum(dim=0).expand(len(rows), -1)
-        more = terms[1:, varied] - terms[0, varied]
+        first = self._terms(values[:1], np.arange(rows.shape[1]))[0]
+        added = first.sum(dim=0).expand(len(rows), -1)
+        more = self._terms(values[1:, varied], varied) - first[varied]
         for k, gain in enumerate(more, start=1):
             columns = np.flatnonzero((codes == k).any(axis=0))
             which = torch.as_tensor(codes[:, columns] == k, dtype=gain.dtype, device=self.device)
@@ -55,8 +56,7 @@ class AdditiveClassifier(TorchClassifier):
     ) -> Callable[[Bools, Ints], Floats]:
         """See `AnswersMixtures`: the terms of the rows, summed for each player."""
         with torch.inference_mode():
-            rows = torch.as_tensor(np.vstack([row, references]), dtype=torch.float32)
-            terms = self.module.terms(rows.to(self.device))
+            terms = self._terms(np.vstack([row, references]), np.arange(len(row)))
             nothing, more = terms[1:].sum(dim=1), terms[:1] - terms[1:]
             players = torch.as_tensor(owners, device=self.device)
             gains = more.new_zeros(len(more), int(owners.max()) + 1, more.shape[2])
@@ -74,6 +74,12 @@ class AdditiveClassifier(TorchClassifier):
             return self.probabilities_of(logits)
 
         return answer
+
+    def _terms(self, values: NDArray[Any], columns: Ints) -> Tensor:
+        """(row, some column) values, and which columns -> (row, some column, width)."""
+        rows = torch.as_tensor(values, dtype=torch.float32, device=self.device)
+        terms: Tensor = self.module.terms(rows, torch.as_tensor(columns, device=self.device))
+        return terms
 
 
 def few_values(

@@ -76,7 +76,11 @@ class EncodedModule(nn.Module):
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs, and 0: there is no load to balance."""
-        outputs = self.outputs_of(self.embed(inputs))
+        return self.encoded_with_balance(self.embed(inputs))
+
+    def encoded_with_balance(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from what `embed` gives, which has no weights."""
+        outputs = self.outputs_of(embedded)
         return outputs, outputs.new_zeros(())
 
     def _features_of_units(self) -> tuple[int, ...]:

@@ -76,24 +76,32 @@ class FeatureEncoder(nn.Module):
         Shares (instance, numeric, bin) in [0, 1]; the standardised z (instance, numeric), mean 0
         and deviation 1 on the training part; missing (instance, numeric), 0 or 1.
         """
-        values = inputs[:, self.numeric]
+        return self.numbers_of(inputs[:, self.numeric], slice(None))
+
+    def numbers_of(self, values: Tensor, which: Tensor | slice) -> tuple[Tensor, Tensor, Tensor]:
+        """The same for some of the numeric features: values (instance, some), which they are."""
+        medians, spreads = self.medians[which], self.spreads[which]
         missing = torch.isnan(values)
-        values = torch.where(missing, self.medians.to(values.dtype), values)
-        z = torch.asinh((values - self.medians) / self.spreads).to(self.edges.dtype)
-        z = torch.minimum(torch.maximum(z, self.lowest), self.highest)
-        shares = ((z.unsqueeze(-1) - self.edges) / self.widths).clamp(0.0, 1.0)
-        standard = (z - self.mean) / self.deviation
+        values = torch.where(missing, medians.to(values.dtype), values)
+        z = (values - medians).div_(spreads).asinh_().to(self.edges.dtype)
+        z = torch.minimum(torch.maximum(z, self.lowest[which]), self.highest[which])
+        shares = (z.unsqueeze(-1) - self.edges[which]).div_(self.widths[which]).clamp_(0.0, 1.0)
+        standard = (z - self.mean[which]) / self.deviation[which]
         return shares, standard, missing.to(z.dtype)
 
     def codes(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original -> (instance, coded) row numbers of the table."""
-        values = inputs[:, self.coded]
+        return self.codes_of(inputs[:, self.coded], slice(None))
+
+    def codes_of(self, values: Tensor, which: Tensor | slice) -> Tensor:
+        """The same for some of the coded features: values (instance, some), which they are."""
+        sizes = self.sizes[which]
         missing = torch.isnan(values)
         positions = torch.where(missing, torch.zeros_like(values), values).round().long()
-        known = (positions >= 0) & (positions < self.sizes)
-        positions = torch.where(known, positions, self.sizes)
-        positions = torch.where(missing, self.sizes + 1, positions)
-        rows: Tensor = self.rows[positions + self.offsets]
+        known = (positions >= 0) & (positions < sizes)
+        positions = torch.where(known, positions, sizes)
+        positions = torch.where(missing, sizes + 1, positions)
+        rows: Tensor = self.rows[positions + self.offsets[which]]
         return rows
 
     def _fit_numeric(self, values: Floats) -> None:
