@@ -33,7 +33,7 @@ HEAD = """# Gallery
 
 Experiments that travel with the package, by the three doors of their reports: the first screen for
 whoever decides, a case, and a section of the audit. The command makes the report; with `debug=fast`
-the model is trained on few rows for one epoch, so that the run is short and its numbers say little.
+added, the model is trained on few rows for one epoch: the run is short, and its numbers say little.
 
 This page is written by `python benchmarks/gallery.py RUN …` from run folders.
 """

@@ -313,7 +313,8 @@ def others(repeats: int, plan: Plan) -> Table:
         "Intervals of areas, gains and ratios",
         f"{repeats} samples each. An area's interval is DeLong's widened to Hanley and McNeil's, "
         "and conservative where a class has few cases, as either alone holds some areas too "
-        "seldom; that of a gain is DeLong's by Student's distribution.",
+        "seldom; that of a gain is DeLong's by Student's distribution, widened where a class "
+        "has few.",
         ("number", "cases", "of the class", "interval holds the truth"),
         rows,
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.statistics.intervals import blaker
 
 #: Seeds of each of two methods from which on they are compared as methods.
@@ -24,28 +24,40 @@ _MOST_SEEDS = 1000
 
 
 def influence_difference(
-    first: tuple[float, Floats], other: tuple[float, Floats], freedom: float = _LARGE
+    first: tuple[float, Floats], other: tuple[float, Floats]
 ) -> tuple[Estimate, float]:
-    """First − other on the same rows with its 95 % interval, and the two-sided p-value.
+    """First − other on the same rows with its normal 95 % interval, and the two-sided p-value.
 
     Parameters
     ----------
     first, other : a value, and what each row adds to its error: (row,), squares add up to its
-        variance. freedom : degrees of freedom of Student's distribution; by default
-        so many that it is the normal one.
+        variance.
 
     >>> influences = np.array([0.3, -0.4])
     >>> estimate, p = influence_difference((1.0, influences), (0.5, np.zeros(2)))
     >>> estimate.value, round(estimate.low, 2), round(p, 3)
     (0.5, -0.48, 0.317)
     """
+    value, spread = first[0] - other[0], first[1] - other[1]
+    method = message("interval_methods.paired_normal")
+    return judged(value, math.sqrt(float(spread @ spread)), len(spread), method)
+
+
+def judged(
+    value: float, error: float, n: int, method: Message, freedom: float = _LARGE
+) -> tuple[Estimate, float]:
+    """A value with its 95 % interval by its standard error, and the two-sided p-value that it is 0.
+
+    freedom : degrees of freedom of Student's distribution; by default so many that it is normal.
+
+    >>> estimate, p = judged(1.0, 0.5, 20, message("interval_methods.paired_normal"), freedom=9)
+    >>> round(estimate.low, 2), round(p, 2)
+    (-0.13, 0.08)
+    """
     from scipy.special import stdtr, stdtrit
 
-    value = first[0] - other[0]
-    error = math.sqrt(float(((first[1] - other[1]) ** 2).sum()))
-    method = message("interval_methods.paired_normal")
     half = float(stdtrit(freedom, 0.975)) * error
-    estimate = Estimate(value, value - half, value + half, len(first[1]), method)
+    estimate = Estimate(value, value - half, value + half, n, method)
     if error == 0:
         return estimate, 1.0 if value == 0 else 0.0
     return estimate, float(2 * stdtr(freedom, -abs(value) / error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,13 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import Z95, blaker
-from deepseek_report.statistics.paired import influence_difference
+from deepseek_report.statistics.paired import judged
 from deepseek_report.statistics.resampling import Statistic
 
 #: A variance of ranks, which lie in [0, 1], below this comes from rounding: the column is constant.
 _ROUNDING = 1e-12
+#: So many instances of the rarest class the variance counts for that follows from two areas.
+_BORROWED = 30
 
 
 def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
@@ -205,12 +206,9 @@ def _critical(fewest: int) -> float:
 
 def _hanley_mcneil(auc: float, counts: tuple[int, int]) -> tuple[float, float]:
     """The areas from which this one lies 1.96 of their own standard errors away."""
-    more = sum(counts) / 2 - 1
 
     def is_within(area: float) -> bool:
-        rest = 1 - area
-        terms = 1 + more * rest / (2 - area) + more * area / (1 + area)
-        return (auc - area) ** 2 <= Z95**2 * area * rest * terms / math.prod(counts)
+        return (auc - area) ** 2 <= Z95**2 * _variance_of(area, counts)
 
     def end(outside: float) -> float:
         inside = auc
@@ -227,6 +225,13 @@ def auc_estimate(truths: Bools, scores: Floats) -> Estimate:
     return delong(*auc_influence(truths, scores), truths)
 
 
+def _variance_of(area: float, counts: tuple[int, int]) -> float:
+    """Hanley and McNeil's variance of an area, the same for both orders of the classes."""
+    rest, more = 1 - area, sum(counts) / 2 - 1
+    terms = 1 + more * rest / (2 - area) + more * area / (1 + area)
+    return area * rest * terms / math.prod(counts)
+
+
 def macro_auc_estimate(labels: Ints, probabilities: Floats, explained: int) -> Estimate:
     """The AUC of `macro_auc` with its interval."""
     return delong(*macro_auc(labels, probabilities, explained), labels)
@@ -237,7 +242,10 @@ def paired_difference(
 ) -> tuple[Estimate, float]:
     """Difference of two AUCs (first − other) on the same instances, and its two-sided p-value.
 
-    By Student's distribution: of few instances of a class the error is known roughly.
+    By Student's distribution, as of few instances of a class the error is known roughly. Of areas
+    near 1 it is then mostly too small: with nine of a class the interval held a difference in 92 of
+    100 samples. So DeLong's variance is averaged with that of Hanley and McNeil's errors and the
+    correlation seen, where this is larger; with some hundred instances of a class it counts little.
 
     Parameters
     ----------
@@ -246,11 +254,32 @@ def paired_difference(
 
     References
     ----------
-    DeLong et al. 1988, doi:10.2307/2531595.
+    DeLong et al. 1988, doi:10.2307/2531595; Hanley & McNeil 1983,
+    doi:10.1148/radiology.148.3.6878708.
     """
-    freedom = max(int(np.unique(labels, return_counts=True)[1].min()) - 1, 1)
-    estimate, p_value = influence_difference(first, other, freedom)
-    return replace(estimate, method=message("interval_methods.delong_paired_student")), p_value
+    counts = np.unique(labels, return_counts=True)[1]
+    fewest, spread = int(counts.min()), first[1] - other[1]
+    variance = float(spread @ spread)
+    if len(counts) == 2:
+        by_areas = _paired_variance(first, other, (int(counts[0]), int(counts[1])))
+        borrowed = _BORROWED / (_BORROWED + fewest)
+        variance += borrowed * max(by_areas - variance, 0.0)
+    method = message("interval_methods.delong_paired_student")
+    error = math.sqrt(variance)
+    return judged(first[0] - other[0], error, len(spread), method, max(fewest - 1, 1))
+
+
+def _paired_variance(
+    first: tuple[float, Floats], other: tuple[float, Floats], counts: tuple[int, int]
+) -> float:
+    """Variance of a difference of areas that are no surer than Hanley and McNeil's errors say."""
+    own, others = (
+        max(float(influence @ influence), _variance_of(auc, counts))
+        for auc, influence in (first, other)
+    )
+    scale = math.sqrt(float(first[1] @ first[1]) * float(other[1] @ other[1]))
+    together = float(first[1] @ other[1]) / scale if scale else 0.0
+    return max(own + others - 2 * together * math.sqrt(own * others), 0.0)
 
 
 def average_precision_statistic(truths: Bools, scores: Floats) -> Statistic:

@@ -25,13 +25,19 @@ def of_row(row: Mapping[str, Any], value: str, prefix: str | None = None, n: str
     return estimate(row.get(value), row.get(low), row.get(high), row.get(n))
 
 
+#: Names of people with which labels begin.
+_PEOPLE = frozenset({"Brier"})
+
+
 def in_sentence(label: str) -> str:
     """An English label inside a sentence, which is how names are stored: `Age band -> age band`.
 
-    `SHAP`, `ROC AUC`, `R²` and `F1` stay. Labels of the report's language: `Wording.inline`.
+    `SHAP`, `ROC AUC`, `R²`, `F1` and `Brier score` stay. Labels of the report's language:
+    `Wording.inline`.
     """
     second = label[1:2]
     stays = second.isupper() or bool(second.strip() and not second.isalpha())
+    stays |= label.partition(" ")[0] in _PEOPLE
     return label if stays else label[:1].lower() + label[1:]
 
 

@@ -47,15 +47,15 @@ def test_auc_and_its_variance_are_those_of_every_pair(digits: int | None) -> Non
     assert influence @ influence == pytest.approx(variance)
 
 
-def test_the_paired_variance_is_delongs_with_covariances() -> None:
-    truths, scores, other = sample()
+def test_the_paired_variance_of_many_instances_is_delongs_with_covariances() -> None:
+    truths, scores, other = sample(5000)
     both = [auc_influence(truths, ordered) for ordered in (scores, other)]
     gap, p_value = paired_difference(*both, truths)
     (a10, a01, a), (b10, b01, b) = (slow_components(truths, ordered) for ordered in (scores, other))
     variance = (a10 - b10).var(ddof=1) / len(a10) + (a01 - b01).var(ddof=1) / len(a01)
     student = stats.t.ppf(0.975, min(len(a10), len(a01)) - 1)
     assert gap.value == pytest.approx(a - b)
-    assert gap.high - gap.low == pytest.approx(2 * student * math.sqrt(variance), rel=1e-5)
+    assert gap.high - gap.low == pytest.approx(2 * student * math.sqrt(variance), rel=0.01)
     assert 0 < p_value < 1
 
 

@@ -23,7 +23,7 @@ def codes(pages: Pages, case: Row) -> dict[str, Any] | None:
     accepted = method_of(draft) == "shortfall_from_accepted"
     return {
         "by": draft.text("codes.by", method=pages.label(pages.explainer), accepted=accepted),
-        "items": [_sentence(draft, row, accepted) for row in chosen],
+        "items": [_sentence(draft, row) for row in chosen],
         "limits": _limits(draft, chosen, [row for row in mine if row["role"] == "protected"]),
     }
 
@@ -74,7 +74,7 @@ def _judged(pages: Pages) -> bool:
     )
 
 
-def _sentence(draft: Draft, row: Row, accepted: bool) -> str:
+def _sentence(draft: Draft, row: Row) -> str:
     feature, display = featured(draft, row, row["display"])
     return draft.text(
         f"codes.{row['output_space']}",
@@ -82,7 +82,6 @@ def _sentence(draft: Draft, row: Row, accepted: bool) -> str:
         display=display,
         size=float(row["shortfall"]),
         favourable=favourable_class(draft),
-        accepted=accepted,
     )
 
 

@@ -170,6 +170,8 @@ def keep_ticks_apart(axes: Axes, size: float = SMALL, beyond: float = 0.04) -> N
         )
         for place, text in zip(places, texts, strict=True)
     ]
+    if len(labels) > 1 and not labels[0].is_apart(labels[-1]):
+        labels[0] = replace(labels[0], side="right").within(-beyond, width + beyond)
     kept: list[_TickLabel] = []
     for label in (*labels[:1], *labels[:0:-1]):
         if all(label.is_apart(other) for other in kept):

@@ -143,6 +143,7 @@ def test_labels_of_ticks_are_apart_and_inside_of_what_they_may_take(width: float
     canvas = FigureCanvasAgg(figure)
     axes = panel(figure, 1.0, 0.5, 1.0 + width, 1.8)
     axes.set_xlim(0, 1)
+    axes.tick_params(axis="x", labelsize=9)
     percent_ticks(axes, "x", wording(), 5)
     before = len(axes.get_xticks())
     keep_ticks_apart(axes)
