@@ -128,7 +128,8 @@ def performance(
         for first, other in pairs
         for row in _fitted(task.by_rows, predictions, labels, first, other)
     ]
-    tables["fitted"] = _judged(fitted, FITTED)
+    if fitted:
+        tables["fitted"] = _judged(fitted, FITTED)
     seeded = [method for method in methods if len(method.independent) >= FEWEST_SEEDS]
     if len(seeded) < len(methods):
         few = [method.label for method in methods if method not in seeded]
