@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Feature, Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
@@ -40,7 +41,8 @@ _BARS = 20
 
 #: Accumulated local effects, or partial dependence.
 Method = Literal["ale", "pdp"]
-Output = Callable[[Floats], Floats]
+#: The output of which rows of the sample, with a feature's number at which values.
+Output = Callable[[Ints, int, Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -133,15 +135,17 @@ class FeatureEffects(ModelMetric):
         target = schema.target.explained
         sample = sampled(train, self.rows, context.seed)
 
-        def output(rows: Floats) -> Floats:
-            return np.asarray(context.classifier.probabilities(rows)[:, target])
+        moved_rows = MovedRows(context.classifier, sample)
+
+        def output(rows: Ints, column: int, values: Floats) -> Floats:
+            return np.asarray(moved_rows.probabilities(rows, column, values)[:, target])
 
         strongest = _strongest(context)[: self.most].tolist()
         partners = Partners.of(schema, train, strongest)
         parts = []
         for column in strongest:
             feature, own = schema.features[column], train[:, column]
-            moved = _Moved.of(feature, column, own, sample, self.bins)
+            moved = _Moved.of(feature, column, own, sample[:, column], self.bins)
             partner = partners.of_column(column, self.correlated)
             if len(moved.bins.edges) > 1:
                 parts.append(
@@ -200,25 +204,25 @@ class Partners:
 class _Moved:
     """One feature, and the sampled rows in which it is moved.
 
-    train : (training row,) all its values. rows : (row, feature), of usual values. bins : of them.
+    train : (training row,) all its values. rows : (row,) positions in the sample of those with
+    usual values. bins : of these.
     """
 
     feature: Feature
     column: int
     train: Floats
-    rows: Floats
+    rows: Ints
     bins: Bins
 
     @classmethod
     def of(cls, feature: Feature, column: int, train: Floats, sample: Floats, most: int) -> _Moved:
-        kept = sample[_usual(feature, train, sample[:, column], most)]
-        return cls(feature, column, train, kept, Bins.of(kept[:, column], most))
+        """Sample : (row,) its values in the sample. most : bins."""
+        rows = np.flatnonzero(_usual(feature, train, sample, most))
+        return cls(feature, column, train, rows, Bins.of(sample[rows], most))
 
     def outputs(self, output: Output, rows: Ints, values: Floats) -> Floats:
         """(probe,) the output of these rows with these values of the feature."""
-        changed = self.rows[rows]
-        changed[:, self.column] = values
-        return output(changed)
+        return output(self.rows[rows], self.column, values)
 
     def accumulated(self, output: Output, resamples: int, seed: int) -> EffectCurve:
         low, high = (self.outputs(output, self.bins.rows, ends) for ends in self.bins.ends)

@@ -17,6 +17,8 @@ Codes = NDArray[np.int8]
 
 #: With more different values than this in a column the rows are evaluated one by one.
 _MOST = 32
+#: Rows times columns whose terms are computed at once.
+_TERMS = 2**17
 #: Varying columns whose values are counted before all others are looked at, evenly spaced.
 _GLANCED_AT = 8
 
@@ -72,6 +74,26 @@ class AdditiveClassifier(TorchClassifier):
                     outputs = self.module.outputs_from(base + stays @ gain)
                     logits[own] = self.module.view(outputs).cpu().numpy()
             return self.probabilities_of(logits)
+
+        return answer
+
+    def moving(self, rows: Floats) -> Callable[[Ints, int, Floats], Floats]:
+        """See `AnswersMoves`: the terms of the rows are added up once."""
+        every, size = np.arange(rows.shape[1]), max(1, _TERMS // rows.shape[1])
+        starts = range(0, len(rows), size)
+        with torch.inference_mode():
+            parts = [self._terms(rows[at : at + size], every).sum(dim=1) for at in starts]
+            sums = torch.cat(parts)
+
+        def answer(which: Ints, column: int, values: Floats) -> Floats:
+            self.calls += len(which)
+            with torch.inference_mode():
+                cells = np.concatenate([rows[:, column], values])
+                terms = self._terms(cells[:, None], np.array([column]))[:, 0]
+                own, moved = terms[: len(rows)], terms[len(rows) :]
+                of = torch.as_tensor(which, device=self.device)
+                outputs = self.module.outputs_from((sums - own)[of] + moved)
+                return self.probabilities_of(self.module.view(outputs).double().cpu().numpy())
 
         return answer
 

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import coalitions
 from deepseek_report.data_kinds.coalitions import Coalitions, PairedCoalitions
+from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.models.perceptron import mlp
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.self_explaining.nam import NAM
@@ -168,3 +169,18 @@ def test_coalitions_of_many_instances_get_the_probabilities_of_whole_rows(
         for _ in range(2):
             answers = pairs.probabilities(kept, of)
             np.testing.assert_allclose(answers, plain.probabilities(rows), rtol=1e-5, atol=1e-5)
+
+
+@MODELS
+def test_moved_rows_get_the_probabilities_of_whole_rows(schema, train, plugin) -> None:
+    ours, plain = classifiers(schema, train, plugin)
+    rng = np.random.default_rng(1)
+    rows, which = train.inputs[:7], rng.integers(0, 7, 40)
+    for column in range(rows.shape[1]):
+        values = rng.choice(train.inputs[:, column], 40)
+        changed = rows[which]
+        changed[:, column] = values
+        for classifier in (ours, plain):
+            answers = MovedRows(classifier, rows).probabilities(which, column, values)
+            expected = plain.probabilities(changed)
+            np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-5)
