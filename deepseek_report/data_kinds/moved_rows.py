@@ -18,24 +18,24 @@ class MovedRows:
             classifier.moving(rows) if isinstance(classifier, AnswersMoves) else self._of_rows
         )
 
-    def probabilities(self, which: Ints, column: int, values: Floats) -> Floats:
+    def probabilities(self, which: Ints, columns: Ints, values: Floats) -> Floats:
         """(probe, class) probabilities, or the number.
 
         Parameters
         ----------
         which : array
             (probe,) positions of rows.
-        column : int
-            The one that is moved.
+        columns : array
+            (probe,) the column that is moved.
         values : array
-            (probe,) its values, in original units.
+            (probe,) its value, in original units.
         """
         size = max(1, MOST_CELLS // self.rows.shape[1])
         starts = range(0, max(len(which), 1), size)
         parts = (slice(start, start + size) for start in starts)
-        return np.concatenate([self._answer(which[p], column, values[p]) for p in parts])
+        return np.concatenate([self._answer(which[p], columns[p], values[p]) for p in parts])
 
-    def _of_rows(self, which: Ints, column: int, values: Floats) -> Floats:
+    def _of_rows(self, which: Ints, columns: Ints, values: Floats) -> Floats:
         changed = self.rows[which]
-        changed[:, column] = values
+        changed[np.arange(len(which)), columns] = values
         return self.classifier.probabilities(changed)

@@ -98,17 +98,17 @@ class AnswersMixtures(Protocol):
 
 @runtime_checkable
 class AnswersMoves(Protocol):
-    """The optional part of a Classifier that answers for one moved column with little work."""
+    """The optional part of a Classifier that answers for single moved cells with little work."""
 
     def moving(
         self, rows: NDArray[np.float64]
-    ) -> Callable[[NDArray[np.int64], int, NDArray[np.float64]], NDArray[np.float64]]:
+    ) -> Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]:
         """What answers for rows (row, column), in original units, of which one column is moved.
 
         Returns
         -------
-        A function of which rows (probe,), the column, and its values (probe,) that gives
-        `probabilities` (probe, class) of these rows with these values.
+        A function of which rows, which columns and which values, each (probe,), that gives
+        `probabilities` (probe, class) of these rows with that value of that column.
         """
 
 

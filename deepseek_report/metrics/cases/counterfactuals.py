@@ -11,6 +11,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.coalitions import MOST_CELLS
+from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
 from deepseek_report.metrics.cases.real_cases import RealCases
@@ -177,7 +178,7 @@ class Search:
             rest = [case for case in rest if case.sets]
             if not rest:
                 break
-            answers = self._ask([(case.row, changes) for case in rest for changes in case.sets])
+            answers = self._answers(rest)
             parts = np.split(answers, np.cumsum([len(case.sets) for case in rest])[:-1])
             still = []
             for case, probabilities in zip(rest, parts, strict=True):
@@ -229,6 +230,15 @@ class Search:
             for j, reach in self.reach.items()
             for value in reach.values(float(row[j]))
         ]
+
+    def _answers(self, cases: Sequence[UnalteredCase]) -> Floats:
+        """(set, class) what the model says of the cases after each of their changes."""
+        if any(len(changes) > 1 for case in cases for changes in case.sets):
+            return self._ask([(case.row, changes) for case in cases for changes in case.sets])
+        single = [(at, *changes[0]) for at, case in enumerate(cases) for changes in case.sets]
+        which, columns, values = (np.array(part) for part in zip(*single, strict=True))
+        moved = MovedRows(self.classifier, np.stack([case.row for case in cases]))
+        return moved.probabilities(which, columns, values)
 
     def _ask(self, changed: Sequence[tuple[Floats, Changes]]) -> Floats:
         size = max(1, MOST_CELLS // len(self.features))

@@ -138,7 +138,8 @@ class FeatureEffects(ModelMetric):
         moved_rows = MovedRows(context.classifier, sample)
 
         def output(rows: Ints, column: int, values: Floats) -> Floats:
-            return np.asarray(moved_rows.probabilities(rows, column, values)[:, target])
+            columns = np.full(len(rows), column)
+            return np.asarray(moved_rows.probabilities(rows, columns, values)[:, target])
 
         strongest = _strongest(context)[: self.most].tolist()
         partners = Partners.of(schema, train, strongest)

@@ -77,7 +77,7 @@ class AdditiveClassifier(TorchClassifier):
 
         return answer
 
-    def moving(self, rows: Floats) -> Callable[[Ints, int, Floats], Floats]:
+    def moving(self, rows: Floats) -> Callable[[Ints, Ints, Floats], Floats]:
         """See `AnswersMoves`: the terms of the rows are added up once."""
         every, size = np.arange(rows.shape[1]), max(1, _TERMS // rows.shape[1])
         starts = range(0, len(rows), size)
@@ -85,17 +85,26 @@ class AdditiveClassifier(TorchClassifier):
             parts = [self._terms(rows[at : at + size], every).sum(dim=1) for at in starts]
             sums = torch.cat(parts)
 
-        def answer(which: Ints, column: int, values: Floats) -> Floats:
+        def answer(which: Ints, columns: Ints, values: Floats) -> Floats:
             self.calls += len(which)
+            of = torch.as_tensor(which, device=self.device)
             with torch.inference_mode():
-                cells = np.concatenate([rows[:, column], values])
-                terms = self._terms(cells[:, None], np.array([column]))[:, 0]
-                own, moved = terms[: len(rows)], terms[len(rows) :]
-                of = torch.as_tensor(which, device=self.device)
-                outputs = self.module.outputs_from((sums - own)[of] + moved)
+                moved = self._cells(values, columns) - self._cells(rows[which, columns], columns)
+                outputs = self.module.outputs_from(sums[of] + moved)
                 return self.probabilities_of(self.module.view(outputs).double().cpu().numpy())
 
         return answer
+
+    def _cells(self, values: Floats, columns: Ints) -> Tensor:
+        """(cell,) values, and the column of each -> (cell, width), computed column by column."""
+        order = np.argsort(columns, kind="stable")
+        own, first, place = np.unique(columns[order], return_index=True, return_inverse=True)
+        nth = np.arange(len(order)) - first[place]
+        grid = np.broadcast_to(values[order][first], (nth.max(initial=0) + 1, len(own))).copy()
+        grid[nth, place] = values[order]
+        back = np.argsort(order)
+        at = (torch.as_tensor(index[back], device=self.device) for index in (nth, place))
+        return self._terms(grid, own)[tuple(at)]
 
     def _terms(self, values: NDArray[Any], columns: Ints) -> Tensor:
         """(row, some column) values, and which columns -> (row, some column, width)."""

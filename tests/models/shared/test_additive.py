@@ -175,12 +175,12 @@ def test_coalitions_of_many_instances_get_the_probabilities_of_whole_rows(
 def test_moved_rows_get_the_probabilities_of_whole_rows(schema, train, plugin) -> None:
     ours, plain = classifiers(schema, train, plugin)
     rng = np.random.default_rng(1)
-    rows, which = train.inputs[:7], rng.integers(0, 7, 40)
-    for column in range(rows.shape[1]):
-        values = rng.choice(train.inputs[:, column], 40)
-        changed = rows[which]
-        changed[:, column] = values
-        for classifier in (ours, plain):
-            answers = MovedRows(classifier, rows).probabilities(which, column, values)
-            expected = plain.probabilities(changed)
-            np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-5)
+    rows, which = train.inputs[:7], rng.integers(0, 7, 60)
+    columns = rng.integers(0, rows.shape[1], 60)
+    values = train.inputs[rng.integers(0, len(train), 60), columns]
+    changed = rows[which]
+    changed[np.arange(60), columns] = values
+    for classifier in (ours, plain):
+        answers = MovedRows(classifier, rows).probabilities(which, columns, values)
+        expected = plain.probabilities(changed)
+        np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-5)
