@@ -75,7 +75,11 @@ def main(instances: int, turns: int, write: bool) -> None:
             "",
             "Goal: at most 1.05 times the bare calls on the transformer, 1.5 on the others. Made",
             "by `benchmarks/overhead.py`:",
-            f"{instances} instances, {features} features, {turns} turns, one thread; CPU seconds.",
+            f"{instances} instances, {features} features, {turns} turns, one thread; CPU seconds. "
+            "Of `shap`, most of the rest is the",
+            "fit of the trees that stand for the model. It takes as long for any number of rows "
+            "asked about, and brings the error to a",
+            "third (see the errors of Shapley values).",
             "",
             *rows,
         ]
