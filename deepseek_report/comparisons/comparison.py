@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.comparisons.methods import Method, methods_of, run_labels
+from deepseek_report.comparisons.methods import Method, fitted_models, methods_of, run_labels
 from deepseek_report.comparisons.over_data_sets import over_data_sets
 from deepseek_report.comparisons.paired_decisions import decisions
 from deepseek_report.comparisons.paired_explanations import explanations
@@ -57,14 +57,15 @@ def compare(
     _refuse(study)
     region = region or Region()
     methods = methods_of(study)
+    models = fitted_models(study, methods, baseline)
     labels = run_labels(study, methods)
     measurements = {
         "compared_settings": what_varied(study),
-        "compared_performance": performance(study, methods, labels, region, baseline),
+        "compared_performance": performance(study, methods, models, labels, region, baseline),
         "compared_data_sets": over_data_sets(study, region),
         "compared_explanations": explanations(study, methods),
         "compared_promises": promises(study, labels),
-        "compared_decisions": decisions(study, methods, labels, baseline),
+        "compared_decisions": decisions(study, models, labels, baseline),
         "compared_price": price(study, methods),
     }
     concluded = conclusions(study, methods, measurements, region)

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.comparisons.methods import Method, fitted_models, pairs_to_compare
+from deepseek_report.comparisons.methods import pairs_to_compare
 from deepseek_report.statistics.intervals import blaker, holm, rate_difference
 from deepseek_report.statistics.paired import mcnemar
 from deepseek_report.tasks import task_of
@@ -68,13 +68,14 @@ TYPES = {"rates": RATES, "changes": CHANGES, "cases": CASES}
 
 
 def decisions(
-    study: Study, methods: Sequence[Method], labels: Sequence[str], baseline: int | None = None
+    study: Study, models: Sequence[int], labels: Sequence[str], baseline: int | None = None
 ) -> Measurement:
     """Rates of the favourable decision by group and run, and the decisions that change.
 
     gained, lost : cases that the first run decides favourably and the other does not, and the
     reverse; the p-value is McNemar's for these two, corrected over the table. Pairs come first,
-    with all cases, then the groups of each.
+    with all cases, then the groups of each. models : positions of the runs, one for each fitted
+    model.
     """
     schema = study.runs[0].schema
     if not study.same_target:
@@ -95,7 +96,6 @@ def decisions(
     tables = {"rates": pd.DataFrame(rates)} if rates else {}
     notes: list[Text] = list(_largest_gaps(rates))
     if study.same_rows:
-        models = fitted_models(study, methods, baseline)
         changes = [
             row
             for first, other in pairs_to_compare(models, baseline, _ALL_PAIRS)

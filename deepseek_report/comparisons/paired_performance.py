@@ -15,7 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.comparisons.methods import Method, fitted_models, pairs_to_compare
+from deepseek_report.comparisons.methods import Method, pairs_to_compare
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
@@ -94,6 +94,7 @@ class Region:
 def performance(
     study: Study,
     methods: Sequence[Method],
+    models: Sequence[int],
     labels: Sequence[str],
     region: Region,
     baseline: int | None = None,
@@ -102,6 +103,8 @@ def performance(
 
     Differences are those of the first minus the other, on the same rows; their p-values are
     corrected by Holm over all rows of a table. Methods are compared from five seeds each on.
+
+    models : positions of the runs, one for each fitted model.
     """
     task = task_of(study.runs[0].schema.target)
     predictions = [run.predictions for run in study]
@@ -116,7 +119,6 @@ def performance(
     if not study.same_rows:
         notes.append(message("comparison.refused_rows"))
         return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
-    models = fitted_models(study, methods, baseline)
     pairs = pairs_to_compare(models, baseline, _ALL_PAIRS)
     if len(models) > _ALL_PAIRS:
         notes.append(message("comparison.with_one", label=labels[baseline or 0]))

@@ -14,7 +14,6 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import compare
-from deepseek_report.comparisons.methods import methods_of
 from deepseek_report.comparisons.paired_decisions import decisions
 from deepseek_report.comparisons.promises import promises, to_decide
 from deepseek_report.comparisons.what_varied import what_varied
@@ -59,7 +58,7 @@ LABELS = ("approved", "new")
 
 def decided(approved: Results, new: Results) -> Message:
     study = Study((approved, new))
-    changes = decisions(study, methods_of(study), LABELS, 0).tables.get("changes")
+    changes = decisions(study, range(len(study)), LABELS, 0).tables.get("changes")
     (message,) = to_decide(study, LABELS, 0, changes)
     return message
 
@@ -146,7 +145,7 @@ def test_decisions_count_where_they_change_in_one_direction_and_not_where_they_o
         message = decided(approved, new)
         assert bool(message.values["decisions"]) == is_decided
         study = Study((approved, new))
-        cases = decisions(study, methods_of(study), LABELS, 0).tables["cases"]
+        cases = decisions(study, range(len(study)), LABELS, 0).tables["cases"]
         assert set(cases["row"]) <= set(p.instance_ids[list(flipped)])
         if is_decided:
             whole = message.values["decisions"][0]
