@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Coalitions:
             (coalition,) the reference that it is compared with; None: the first.
         """
         which = np.zeros(len(kept), dtype=np.int64) if which is None else which
-        return _in_parts(self._answer, kept, which, len(self.owners))
+        return in_parts(self._answer, len(self.owners), kept, which)
 
     def _of_rows(self, kept: Bools, which: Ints) -> Floats:
         rows = np.where(kept[:, self.owners], self.row, self.references[which])
@@ -75,7 +76,7 @@ class PairedCoalitions:
             (coalition,) the instance whose players are kept.
         """
         if not isinstance(self.classifier, AnswersMixtures):
-            return _in_parts(self._of_rows, kept, of, len(self.owners))
+            return in_parts(self._of_rows, len(self.owners), kept, of)
         outputs = np.empty((len(of), len(self.classifier.schema.target.classes)))
         for instance in np.unique(of):
             own = of == instance
@@ -95,10 +96,11 @@ class PairedCoalitions:
         return self._known[instance]
 
 
-def _in_parts(
-    answer: Callable[[Bools, Ints], Floats], kept: Bools, which: Ints, columns: int
-) -> Floats:
-    """(coalition, class), from parts of which each fits the memory."""
+def in_parts(answer: Callable[..., Floats], columns: int, *questions: Any) -> Floats:
+    """(question, class) answers, asked for in parts whose rows of so many columns fit the memory.
+
+    questions : arrays or lists of one length, cut alike and handed to `answer` together.
+    """
     size = max(1, MOST_CELLS // columns)
-    starts = range(0, max(len(kept), 1), size)
-    return np.concatenate([answer(kept[at : at + size], which[at : at + size]) for at in starts])
+    starts = range(0, max(len(questions[0]), 1), size)
+    return np.concatenate([answer(*(q[at : at + size] for q in questions)) for at in starts])

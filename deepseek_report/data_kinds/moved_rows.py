@@ -6,7 +6,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import AnswersMoves, Classifier
-from deepseek_report.data_kinds.coalitions import MOST_CELLS
+from deepseek_report.data_kinds.coalitions import in_parts
 
 
 class MovedRows:
@@ -30,10 +30,7 @@ class MovedRows:
         values : array
             (probe,) its value, in original units.
         """
-        size = max(1, MOST_CELLS // self.rows.shape[1])
-        starts = range(0, max(len(which), 1), size)
-        parts = (slice(start, start + size) for start in starts)
-        return np.concatenate([self._answer(which[p], columns[p], values[p]) for p in parts])
+        return in_parts(self._answer, self.rows.shape[1], which, columns, values)
 
     def _of_rows(self, which: Ints, columns: Ints, values: Floats) -> Floats:
         changed = self.rows[which]

@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.data_kinds.coalitions import MOST_CELLS
+from deepseek_report.data_kinds.coalitions import in_parts
 from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
@@ -241,10 +241,10 @@ class Search:
         return moved.probabilities(which, columns, values)
 
     def _ask(self, changed: Sequence[tuple[Floats, Changes]]) -> Floats:
-        size = max(1, MOST_CELLS // len(self.features))
-        parts = [changed[start : start + size] for start in range(0, len(changed), size)]
-        ask = self.classifier.probabilities
-        return np.concatenate([ask(np.stack([_apply(*pair) for pair in part])) for part in parts])
+        def ask(part: Sequence[tuple[Floats, Changes]]) -> Floats:
+            return self.classifier.probabilities(np.stack([_apply(*pair) for pair in part]))
+
+        return in_parts(ask, len(self.features), changed)
 
     def _distance(self, row: Floats, changes: Changes) -> float:
         return float(sum(self._moved(row, j, value) for j, value in changes))
