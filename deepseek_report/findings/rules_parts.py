@@ -25,11 +25,16 @@ def part_gaps(results: Results) -> list[Finding]:
     The p-values are those of the metric's table, corrected for all its gaps. Of several gaps of one
     attribute the surest is told.
     """
+    return [_part_gap(results, row) for row in surest_part_gaps(results)]
+
+
+def surest_part_gaps(results: Results) -> list[Row]:
+    """The row of `tests` on each attribute whose parts differ beyond chance, the surest first."""
     tests = [row for row in rows(results, _METRIC, "tests") if is_beyond_chance(row)]
     surest: dict[str, Row] = {}
     for row in sorted(tests, key=lambda row: float(row["p_adjusted"])):
         surest.setdefault(str(row["attribute"]), row)
-    return [_part_gap(results, row) for row in surest.values()]
+    return list(surest.values())
 
 
 @dataclass(frozen=True)
