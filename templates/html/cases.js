@@ -158,8 +158,12 @@
         drawn("rect", { x: 0, y: 14, width: 1000, height: 12, class: "track" }),
         drawn("rect", { x: 1000 * Math.min(one.probability, data.threshold), y: 14, width: 1000 * Math.abs(one.probability - data.threshold), height: 12, class: one.probability >= data.threshold ? "raises" : "lowers" }),
         drawn("line", { x1: 1000 * data.threshold, x2: 1000 * data.threshold, y1: 2, y2: 38, class: "threshold" }));
-      return block("div", { class: "case-gauge-box" }, strip, block("div", { class: "case-scale", "aria-hidden": "true" },
-        block("span", {}, "0"), block("span", { class: "case-mark", style: `left: ${100 * data.threshold}%` }, phrase("threshold", { threshold: percent(data.threshold) })), block("span", {}, percent(1).replace(/[.,]0/, ""))));
+      /* The label stands within the line, however near to an end the threshold lies. */
+      const at = 100 * data.threshold;
+      return block("div", { class: "case-gauge-box" },
+        block("div", { class: "case-scale", "aria-hidden": "true" }, block("span", { class: "case-mark", style: `left: ${at}%; transform: translateX(-${at}%)` }, phrase("threshold", { threshold: percent(data.threshold) }))),
+        strip,
+        block("div", { class: "case-scale", "aria-hidden": "true" }, block("span", {}, "0"), block("span", {}, percent(1).replace(/[.,]0/, ""))));
     };
 
     /* One scale for all cases, so that a small reason looks small. */
@@ -262,11 +266,11 @@
         page ? reasons(page) : null,
         page?.change ? part(phrase("change"), paragraph(page.change)) : null,
         page?.what_if ? whatIf(one, page) : null,
+        isText || !pictures.length ? null : input(),
         page ? pairOf(page) : null,
         part(phrase("how_sure"), paragraph(page ? page.sure : one.sure), page?.codes ? paragraph(page.codes.limits) : null),
         page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,
         waterfall(one, page),
-        isText || !pictures.length ? null : input(),
         page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([data.noun, phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
         page ? like(page) : null,
         page ? way(page) : null,
