@@ -212,6 +212,22 @@ def test_runs_on_other_rows_are_not_paired(run: Results) -> None:
     assert set(comparison.measurements["compared_performance"].tables) == {"values"}
     assert comparison.measurements["compared_explanations"].tables == {}
     assert "comparison.conclusions.not_paired" in [each.id for each in comparison.conclusions]
+    (note,) = comparison.measurements["compared_performance"].notes
+    assert "Give them one `seeds.data`" in say(note)
+    data = {**other.config["dataset"], "sensitive": []}
+    elsewhere = replace(other, config={**other.config, "dataset": data})
+    (note,) = compare(Study((run, elsewhere))).measurements["compared_performance"].notes
+    assert "seeds.data" not in say(note)  # which would not make them the same rows
+    assert "since their data, or what is declared of these, are not the same" in say(note)
+
+
+def test_runs_that_all_predict_alike_are_one_fitted_model_and_not_said_to_have_other_rows(
+    run: Results,
+) -> None:
+    again = predicting(named(run, "b", seed=2), run.predictions.scores)
+    first = predicting(named(run, "a"), run.predictions.scores)
+    text = concluded(Study((first, again)), "one_model")
+    assert text.startswith("No two models are compared: all runs predict alike")
 
 
 def test_the_same_explanations_agree_wholly_and_their_spread_is_that_of_cases(run: Results) -> None:
