@@ -142,8 +142,8 @@ def _with_baseline(folders: Sequence[Path], baseline: Path | None) -> tuple[list
 
 def _reports_of(run: Path) -> Path:
     """The folder of the reports, in which experiments have folders, and these have runs."""
-    folder = run.parent.parent
-    return folder if run == folder / run.parent.name / run.name else run.resolve().parent.parent
+    is_told = len(run.parts) > 1 and ".." not in run.parts
+    return (run if is_told else run.resolve()).parent.parent
 
 
 @contextmanager

@@ -118,8 +118,9 @@ def test_it_lies_beside_the_experiment_of_the_first_run_also_from_inside_of_it(
     inside = tmp_path / "loans" / two_runs[0].name
     shutil.copytree(two_runs[0], inside)
     monkeypatch.chdir(inside.parent)
-    written = compare_runs([Path(inside.name), two_runs[1]], CompareOptions())
-    assert written.folder.parent == tmp_path / "comparisons"
+    for first in (Path(inside.name), Path("..", "loans", inside.name)):
+        written = compare_runs([first, two_runs[1]], CompareOptions())
+        assert written.folder.parent == tmp_path / "comparisons"
 
 
 def test_it_is_written_neither_into_a_run_nor_over_a_file(
