@@ -266,7 +266,8 @@ def by_shap(full):
 
 
 def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
-    changed = with_table(by_shap(full), "cases", "errors_like_this", lambda rows: rows.assign(case=0))
+    shap = by_shap(full)
+    changed = with_table(shap, "cases", "errors_like_this", lambda rows: rows.assign(case=0))
     (case, *_) = CasesSection().content(changed).values["cases"]
     tables = changed.measurement("cases").tables
     reason = tables["reasons"].query("case == 0 and explainer == 'shap' and rank == 1").iloc[0]
