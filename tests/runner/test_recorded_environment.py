@@ -84,10 +84,10 @@ def test_it_has_the_recorded_versions_this_package_and_nothing_that_lies_beside_
     run = recorded(upper="1.0") | {"lock": {"lower": "1.0"}}
     run["versions"]["python"] = recorded_environment.platform.python_version()
     python = build(Requirements.of(run), tmp_path / "env")
-    asked = "import deepseek_report, upper, lower; print(upper.version, lower.version, end=' '); "
-    asked += "print(deepseek_report.__version__); import numpy"
+    script = "import deepseek_report, upper, lower; print(upper.version, lower.version, end=' '); "
+    script += "print(deepseek_report.__version__); import numpy"
     done = subprocess.run(
-        [str(python), "-c", asked], capture_output=True, text=True, check=False, env=variables()
+        [str(python), "-c", script], capture_output=True, text=True, check=False, env=variables()
     )
     assert done.stdout == f"1.0 1.0 {deepseek_report.__version__}\n"
     assert "No module named 'numpy'" in done.stderr
