@@ -85,8 +85,10 @@ def split_gap(
     summed = np.column_stack([decisions[:, 0], np.ones(len(first)), changes, asked])
     columns = (cells[:, :, None] * summed).transpose(1, 0, 2).reshape(len(first), -1)
 
+    columns = columns[asked]
+
     def sums(weights: Floats) -> Floats:
-        return (weights @ columns[asked]).reshape(len(weights), 2, 2, _SUMS)
+        return np.asarray((weights @ columns).reshape(len(weights), 2, 2, _SUMS))
 
     rng = np.random.default_rng(seed)
     replicates = bootstrap(sums, first[asked].astype(np.int64), n_resamples, rng)
