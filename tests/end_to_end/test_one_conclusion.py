@@ -376,14 +376,14 @@ def test_what_acts_together_is_told_by_section_and_picture_alike(
 def test_cohorts_are_titled_by_what_is_concluded_of_them(
     results: Results, p_value: float, differs: bool
 ) -> None:
-    def found(table: pd.DataFrame) -> pd.DataFrame:
+    def with_worst(table: pd.DataFrame) -> pd.DataFrame:
         row = {"cohort": "age is over 90", "origin": "worst", "n": 400, "too_few": False}
         row |= {"accuracy": 0.4, "accuracy_low": 0.35, "accuracy_high": 0.45}
         everyone = table[table["origin"] == "all"]
         worst = everyone.head(1).assign(**row, p_adjusted=p_value)
         return pd.concat([everyone, worst], ignore_index=True)
 
-    changed = with_table(results, "cohorts", "cohorts", found)
+    changed = with_table(results, "cohorts", "cohorts", with_worst)
     title = titled(changed, CohortsPicture())
     assert (cohort_verdict(changed).worst is not None) == differs
     assert ("age is over 90" in title) == differs

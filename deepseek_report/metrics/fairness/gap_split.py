@@ -83,9 +83,7 @@ def split_gap(
         return None
     changes = np.where(asked[:, None], np.diff(decisions, axis=1), 0.0)
     summed = np.column_stack([decisions[:, 0], np.ones(len(first)), changes, asked])
-    columns = (cells[:, :, None] * summed).transpose(1, 0, 2).reshape(len(first), -1)
-
-    columns = columns[asked]
+    columns = (cells[:, :, None] * summed).transpose(1, 0, 2).reshape(len(first), -1)[asked]
 
     def sums(weights: Floats) -> Floats:
         return np.asarray((weights @ columns).reshape(len(weights), 2, 2, _SUMS))
