@@ -77,22 +77,22 @@ def split_gap(
     >>> parts.gap.value, parts.direct.value, parts.labels.value
     (1.0, 1.0, 0.0)
     """
-    asked = ~np.isnan(decisions[:, -1])
+    was_asked = ~np.isnan(decisions[:, -1])
     cells = np.stack([own & label for own in (first, ~first) for label in (labels, ~labels)])
-    if (cells & asked).sum(axis=1).min() < max(least, 1):
+    if (cells & was_asked).sum(axis=1).min() < max(least, 1):
         return None
-    changes = np.where(asked[:, None], np.diff(decisions, axis=1), 0.0)
-    summed = np.column_stack([decisions[:, 0], np.ones(len(first)), changes, asked])
-    columns = (cells[:, :, None] * summed).transpose(1, 0, 2).reshape(len(first), -1)[asked]
+    changes = np.where(was_asked[:, None], np.diff(decisions, axis=1), 0.0)
+    summed = np.column_stack([decisions[:, 0], np.ones(len(first)), changes, was_asked])
+    columns = (cells[:, :, None] * summed).transpose(1, 0, 2).reshape(len(first), -1)[was_asked]
 
     def sums(weights: Floats) -> Floats:
         return np.asarray((weights @ columns).reshape(len(weights), 2, 2, _SUMS))
 
     rng = np.random.default_rng(seed)
-    replicates = bootstrap(sums, first[asked].astype(np.int64), n_resamples, rng)
-    others = _tallied(cells[:, ~asked], decisions[~asked, 0] > 0, n_resamples, rng)
+    replicates = bootstrap(sums, first[was_asked].astype(np.int64), n_resamples, rng)
+    others = _tallied(cells[:, ~was_asked], decisions[~was_asked, 0] > 0, n_resamples, rng)
     split = _together(replicates, others)
-    people = (len(first), *[int(asked.sum())] * (len(PARTS) - 1))
+    people = (len(first), *[int(was_asked.sum())] * (len(PARTS) - 1))
     return GapSplit(
         *(
             bootstrapped(split.of(k), n, seed, (-1.0, 1.0), drawn="within_groups")
@@ -143,22 +143,22 @@ def _sums_of(counts: Ints) -> Floats:
     return sums
 
 
-def _together(asked: Replicates, others: Replicates) -> Replicates:
+def _together(sample: Replicates, others: Replicates) -> Replicates:
     """The parts of the gap, from sums over two kinds of people that are drawn independently."""
-    jackknife = [asked.jackknife + others.value, others.jackknife + asked.value]
+    jackknife = [sample.jackknife + others.value, others.jackknife + sample.value]
     return Replicates(
-        value=_parts((asked.value + others.value)[None])[0],
-        resamples=_parts(asked.resamples + others.resamples),
+        value=_parts((sample.value + others.value)[None])[0],
+        resamples=_parts(sample.resamples + others.resamples),
         jackknife=_parts(np.concatenate(jackknife)),
-        blocks=np.concatenate([asked.blocks, others.blocks]),
+        blocks=np.concatenate([sample.blocks, others.blocks]),
     )
 
 
 def _parts(sums: Floats) -> Floats:
     """(draw, group, label, sum), see `_SUMS` -> (draw, part)."""
-    people, asked = np.maximum(sums[..., 1], 1), np.maximum(sums[..., -1:], 1)
+    people, n_asked = np.maximum(sums[..., 1], 1), np.maximum(sums[..., -1:], 1)
     as_they_are = (sums[..., 0] / people)[..., None]
-    means = np.cumsum(np.concatenate([as_they_are, sums[..., 2:-1] / asked], axis=-1), axis=-1)
+    means = np.cumsum(np.concatenate([as_they_are, sums[..., 2:-1] / n_asked], axis=-1), axis=-1)
     shares = people / people.sum(axis=2, keepdims=True)
     gap, evened = (
         np.diff((shares * means[..., kind]).sum(axis=2)[:, ::-1], axis=1)[:, 0] for kind in (0, 1)

@@ -171,11 +171,11 @@ def split_slowly(first: np.ndarray, labels: np.ndarray, decisions: np.ndarray) -
             for f, y, d in zip(first, labels, decisions, strict=True)
             if (f, y) == (not group, not label)
         ]
-        asked = [d for d in mine if not np.isnan(d[2])]
+        sample = [d for d in mine if not np.isnan(d[2])]
         shares[group, label] = len(mine) / np.sum(first == (not group))
         as_they_are = np.mean([d[0] for d in mine])
-        evened = as_they_are + np.mean([d[1] - d[0] for d in asked])
-        means[group, label] = as_they_are, evened, evened + np.mean([d[2] - d[1] for d in asked])
+        evened = as_they_are + np.mean([d[1] - d[0] for d in sample])
+        means[group, label] = as_they_are, evened, evened + np.mean([d[2] - d[1] for d in sample])
     gaps = [sum(shares[0] * means[0, :, k]) - sum(shares[1] * means[1, :, k]) for k in range(3)]
     within = [sum((shares[0] + shares[1]) / 2 * (means[0] - means[1])[:, k]) for k in range(3)]
     return [gaps[0], gaps[0] - gaps[1], gaps[1] - within[1], within[1] - within[2], within[2]]
