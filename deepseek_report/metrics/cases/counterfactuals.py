@@ -10,7 +10,6 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.data_kinds.coalitions import in_parts
 from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
@@ -233,18 +232,14 @@ class Search:
 
     def _answers(self, cases: Sequence[UnalteredCase]) -> Floats:
         """(set, class) what the model says of the cases after each of their changes."""
-        if any(len(changes) > 1 for case in cases for changes in case.sets):
-            return self._ask([(case.row, changes) for case in cases for changes in case.sets])
-        single = [(at, *changes[0]) for at, case in enumerate(cases) for changes in case.sets]
-        which, columns, values = (np.array(part) for part in zip(*single, strict=True))
-        moved = MovedRows(self.classifier, np.stack([case.row for case in cases]))
-        return moved.probabilities(which, columns, values)
+        return self._ask([case.row for case in cases], [case.sets for case in cases])
 
-    def _ask(self, changed: Sequence[tuple[Floats, Changes]]) -> Floats:
-        def ask(part: Sequence[tuple[Floats, Changes]]) -> Floats:
-            return self.classifier.probabilities(np.stack([_apply(*pair) for pair in part]))
-
-        return in_parts(ask, len(self.features), changed)
+    def _ask(self, rows: Sequence[Floats], sets: Sequence[Sequence[Changes]]) -> Floats:
+        """(set, class) answers for each row with each of its sets, all of one size."""
+        which = np.repeat(np.arange(len(rows)), [len(of_row) for of_row in sets])
+        changes = np.array([changes for of_row in sets for changes in of_row])
+        columns, values = changes[..., 0].astype(np.int64), changes[..., 1]
+        return MovedRows(self.classifier, np.stack(rows)).probabilities(which, columns, values)
 
     def _distance(self, row: Floats, changes: Changes) -> float:
         return float(sum(self._moved(row, j, value) for j, value in changes))
@@ -276,7 +271,7 @@ class Search:
             if not options:
                 break
             sets = [tuple((dict(changes) | {feature: value}).items()) for value in options]
-            answers = self._ask([(row, option) for option in sets])
+            answers = self._ask([row], [sets])
             altered = np.flatnonzero(self._altered(answers, decided))
             if not len(altered):
                 start = options[-1]
