@@ -28,6 +28,8 @@ from deepseek_report.wording.estimates import ends, positive
 #: ones, by the lower end of the interval.
 ECE_NOTICEABLE = 0.02
 CALIBRATION = (0.02, 0.1)
+#: The upper end of its interval up to which a calibration error is called close.
+ECE_CLOSE = 0.05
 #: A mean error, as a share of the mean absolute error, that is worth correcting; moderate and large
 #: ones, by the end of the interval that is nearer to 0.
 LEANING = 0.1
@@ -67,9 +69,10 @@ def calibration(results: Results) -> list[Finding]:
 def calibration_verdict(error: Score) -> str:
     """The id of what is said of a calibration error.
 
-    Off only where right probabilities would hardly look so wrong, by one test of all signs.
+    Off only where right probabilities would hardly look so wrong, by one test of all signs. Good
+    only where the interval leaves no larger error: a few cases without an event look so as well.
     """
-    if error.value < ECE_NOTICEABLE:
+    if error.value < ECE_NOTICEABLE and ends(error)[1] <= ECE_CLOSE:
         return "calibration_good"
     p = finite(error.p_value)
     beyond = ends(error)[0] >= ECE_NOTICEABLE if p is None else p < SIGNIFICANT

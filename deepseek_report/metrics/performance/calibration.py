@@ -142,7 +142,9 @@ def calibration_estimate(
     """The calibration error, set against right probabilities.
 
     Noise can only raise the error, so the bootstrap never reaches 0; the interval begins there
-    where right probabilities would give so great an error in more than 5 of 100 samples.
+    where right probabilities would give so great an error in more than 5 of 100 samples. Resamples
+    of a rare event without any case do not vary, so that it reaches as far as the exact interval of
+    the share on the whole: the error is never less than what that and the stated mean differ.
     """
     replicates = bootstrap(
         lambda weights: calibration_error(happened, scores, bins, weights),
@@ -157,7 +159,17 @@ def calibration_estimate(
         error = replace(
             error, low=0.0, method=message("interval_methods.from_zero", method=error.method)
         )
+    farthest = _farthest_on_the_whole(happened, scores)
+    if error.high is not None and farthest > error.high:
+        method = message("interval_methods.widened_to_whole", method=error.method)
+        error = replace(error, high=farthest, method=method)
     return CalibrationEstimate(error, float(chance.errors.mean()), p_value)
+
+
+def _farthest_on_the_whole(happened: Bools, scores: Floats) -> float:
+    """How far the share that happens may lie from the mean stated probability."""
+    low, high = (float(end) for end in blaker(int(happened.sum()), len(happened)))
+    return max(high - float(scores.mean()), float(scores.mean()) - low)
 
 
 @dataclass(frozen=True)

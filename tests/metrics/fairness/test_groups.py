@@ -176,6 +176,24 @@ def test_the_lower_group_is_below_whichever_is_larger(toy, sizes) -> None:
     assert any("the one with the highest rate" in wording().say(note) for note in measured.notes)
 
 
+def test_of_a_group_and_a_declared_reference_only_the_small_one_is_called_small(toy) -> None:
+    context = people(toy(), [(0.67, 300), (0.39, 20)])
+    measured = ImpactRatio(reference={"sex": "female"}).measure(context)
+    pairs = measured.tables["pairs"]
+    assert set(pairs["verdict"]) == {"too few to judge"}
+    small = pairs.set_index("level")["too_few"].to_dict()
+    assert small == {"male": False, "female": True}
+    assert "Too few to judge: female." in [wording().say(note) for note in measured.notes]
+
+
+def test_who_is_set_against_a_reference_that_is_never_favoured_is_not_called_small(toy) -> None:
+    context = people(toy(), [(0.67, 300), (0.0, 300)])
+    measured = ImpactRatio(reference={"sex": "female"}).measure(context)
+    pairs = measured.tables["pairs"].set_index("level")
+    assert pairs["verdict"].to_dict() == {"male": "clear above", "female": "clear below"}
+    assert not any("Too few" in wording().say(note) for note in measured.notes)
+
+
 def test_a_declared_reference_that_fares_worse_is_judged_itself(toy) -> None:
     context = people(toy(), [(0.67, 300), (0.39, 300)])
     measured = ImpactRatio(reference={"sex": "female"}).measure(context)
