@@ -27,7 +27,12 @@ GAPS = (0.02, 0.10)
 
 
 def part_gaps(results: Results) -> list[Finding]:
-    """Attributes by whose parts the model does clearly better or worse, one finding each.
+    """Attributes by whose parts the model does clearly better or worse, one finding each."""
+    return [_part_gap(results, row) for row in surest_gaps(results)]
+
+
+def surest_gaps(results: Results) -> list[Row]:
+    """Of each attribute the gap between parts that is told, surest first; none where chance may be.
 
     The p-values are those of the metric's table, corrected for all its gaps. Of several gaps of one
     attribute the surest is told.
@@ -36,7 +41,7 @@ def part_gaps(results: Results) -> list[Finding]:
     surest: dict[str, Row] = {}
     for row in sorted(tests, key=lambda row: float(row["p_adjusted"])):
         surest.setdefault(str(row["attribute"]), row)
-    return [_part_gap(results, row) for row in surest.values()]
+    return list(surest.values())
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from deepseek_report.findings import rules_parts
 from deepseek_report.findings.find import measured_findings
 from deepseek_report.metrics.failures.part_performance import PartPerformance
 from deepseek_report.statistics.intervals import any_pair, level_within, rate_difference
+from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
+from deepseek_report.wording.words import wording
 from tests.varied_run import VariedRun
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -113,6 +115,10 @@ def test_the_part_that_is_named_is_that_of_the_test_and_not_a_smaller_one_that_l
     assert (gap.value, finding.severity) == (pytest.approx(0.1), "medium")
     low, high = rate_difference(2700, 3000, 2400, 3000, level_within(any_pair(3)))
     assert (gap.low, gap.high) == (pytest.approx(low), pytest.approx(high))
+    (picture,) = PartPerformancePicture().draw(results)
+    title = wording().say(picture.title).replace("\u00a0", " ")
+    assert title.startswith("Origin: 80.0 %")
+    assert "in “group 1” are decided correctly, 90.0 %" in title
 
 
 def copies(run: VariedRun, **row: Any) -> list[Finding]:
