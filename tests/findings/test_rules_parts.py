@@ -17,6 +17,8 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import rules_parts
 from deepseek_report.findings.find import measured_findings
 from deepseek_report.metrics.failures.part_performance import PartPerformance
+from deepseek_report.sections.data_parts import part_values
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.statistics.intervals import any_pair, level_within, rate_difference
 from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
 from deepseek_report.wording.words import wording
@@ -119,6 +121,9 @@ def test_the_part_that_is_named_is_that_of_the_test_and_not_a_smaller_one_that_l
     title = wording().say(picture.title).replace("\u00a0", " ")
     assert title.startswith("Origin: 80.0 %")
     assert "in “group 1” are decided correctly, 90.0 %" in title
+    (part,) = part_values(Draft("performance", results))["parts"]
+    sentence = part["sentence"].replace("\u00a0", " ")
+    assert sentence.startswith("The model decides correctly more often for “group 0”, 90.0 %")
 
 
 def copies(run: VariedRun, **row: Any) -> list[Finding]:
