@@ -18,8 +18,6 @@ FEWEST_SEEDS = 5
 #: How surely a number of seeds is to tell a difference as large as the one seen, and the most
 #: seeds that are thought of.
 POWER = 0.8
-#: So many degrees of freedom that Student's distribution is the normal one.
-_LARGE = 1e9
 _MOST_SEEDS = 1000
 
 
@@ -44,11 +42,11 @@ def influence_difference(
 
 
 def judged(
-    value: float, error: float, n: int, method: Message, freedom: float = _LARGE
+    value: float, error: float, n: int, method: Message, freedom: float
 ) -> tuple[Estimate, float]:
     """A value with its 95 % interval by its standard error, and the two-sided p-value that it is 0.
 
-    freedom : degrees of freedom of Student's distribution; by default so many that it is normal.
+    freedom : degrees of freedom of Student's distribution.
 
     >>> estimate, p = judged(1.0, 0.5, 20, message("interval_methods.paired_student"), freedom=9)
     >>> round(estimate.low, 2), round(p, 2)
