@@ -559,6 +559,18 @@ def test_a_part_stands_out_where_it_loses_more_than_expected(run, score, row, me
     assert (finding.message, finding.severity) == (message, severity)
 
 
+@pytest.mark.parametrize(
+    ("whole", "words"),
+    [(False, "measured in the other (p = 0.010"), (True, "measured in the same cases")],
+)
+def test_a_part_is_told_with_the_cases_that_it_was_measured_in(run, score, say, whole, words):
+    row = part(0.01) | {"whole": whole}
+    run.measure("slices", score("slices_examined", 230), slices=[row])
+    (finding,) = rules_bottlenecks.worst_slice(run.results())
+    assert ("in one half of the test part" in say(finding)) != whole
+    assert words in say(finding)
+
+
 def test_many_errors_near_the_threshold_are_no_failure(run, score, say):
     row = part(0.001, kind="errors", rate=0.23)
     run.measure("slices", score("slices_examined", 230), slices=[row])
