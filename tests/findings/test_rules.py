@@ -571,6 +571,17 @@ def test_a_part_is_told_with_the_cases_that_it_was_measured_in(run, score, say, 
     assert words in say(finding)
 
 
+def test_probabilities_that_are_off_without_more_wrong_decisions_are_not_called_failing(
+    run, score, say
+):
+    run.measure("slices", score("slices_examined", 230), slices=[part(0.01, rate=0.2)])
+    text = say(rules_bottlenecks.worst_slice(run.results())[0])
+    assert text.startswith(
+        "Stated probabilities are off where age under 25, though no more decisions"
+    )
+    assert "Have a person decide" not in text
+
+
 def test_many_errors_near_the_threshold_are_no_failure(run, score, say):
     row = part(0.001, kind="errors", rate=0.23)
     run.measure("slices", score("slices_examined", 230), slices=[row])

@@ -159,17 +159,24 @@ def calibration_estimate(
         error = replace(
             error, low=0.0, method=message("interval_methods.from_zero", method=error.method)
         )
-    farthest = _farthest_on_the_whole(happened, scores)
-    if error.high is not None and farthest > error.high:
-        method = message("interval_methods.widened_to_whole", method=error.method)
-        error = replace(error, high=farthest, method=method)
+    error = _widened_to_whole(error, happened, scores)
     return CalibrationEstimate(error, float(chance.errors.mean()), p_value)
 
 
-def _farthest_on_the_whole(happened: Bools, scores: Floats) -> float:
-    """How far the share that happens may lie from the mean stated probability."""
-    low, high = (float(end) for end in blaker(int(happened.sum()), len(happened)))
-    return max(high - float(scores.mean()), float(scores.mean()) - low)
+def _widened_to_whole(error: Estimate, happened: Bools, scores: Floats) -> Estimate:
+    """The interval with what the share that happens on the whole may differ from the mean stated.
+
+    Where all or nothing happens the error is that difference, and so is its lower end.
+    """
+    share_low, share_high = (float(end) for end in blaker(int(happened.sum()), len(happened)))
+    above, below = share_high - float(scores.mean()), float(scores.mean()) - share_low
+    low, high = error.low or 0.0, max(error.high or 0.0, above, below)
+    if happened.all() or not happened.any():
+        low = min(low, max(-above, -below, 0.0))
+    if (low, high) == error.ends:
+        return error
+    method = message("interval_methods.widened_to_whole", method=error.method)
+    return replace(error, low=low, high=high, method=method)
 
 
 @dataclass(frozen=True)

@@ -79,12 +79,12 @@ def test_small_cohorts_are_not_compared(toy: Callable[..., MeasureContext]) -> N
 
 
 def without_errors(toy: Callable[..., MeasureContext]) -> tuple[MeasureContext, int]:
-    """A world whose cases with amounts over 84 are all decided rightly, and 5 % of the others not.
+    """A world whose cases with amounts over 78 are all decided rightly, and 5 % of the others not.
 
     Nobody there has the explained class.
     """
     context = toy(2)
-    p, large = context.predictions, context.dataset.test.inputs[:, 0] > 84
+    p, large = context.predictions, context.dataset.test.inputs[:, 0] > 78
     wrong = ~large & (np.cumsum(~large) % 20 == 0)
     decisions = np.where(wrong, 1, 0)
     none = np.zeros(len(p), np.int64)
@@ -98,7 +98,7 @@ def test_a_small_cohort_without_errors_is_no_better_than_chance_lets_it_be(
     context, n = without_errors(toy)
     errors, rest = int((~context.predictions.correct).sum()), len(context.predictions) - n
     assert 30 <= n <= 60
-    table = Cohorts(declared={"large": "amount > 84"}).measure(context).tables["cohorts"]
+    table = Cohorts(declared={"large": "amount > 78"}).measure(context).tables["cohorts"]
     row = table.set_index("cohort").loc["large"]
     chance = math.comb(rest, errors) / math.comb(rest + n, errors)  # all errors are elsewhere
     assert row["p_adjusted"] == pytest.approx(min(1.0, 2 * chance), rel=1e-6)
@@ -112,7 +112,7 @@ def test_probabilities_of_a_cohort_in_which_nothing_happened_may_be_right(
     small = np.full((len(context.predictions), 2), 0.02)
     small[:, 0] = 0.98
     context = replace(context, predictions=replace(context.predictions, probabilities=small))
-    table = Cohorts(declared={"large": "amount > 84"}).measure(context).tables["cohorts"]
+    table = Cohorts(declared={"large": "amount > 78"}).measure(context).tables["cohorts"]
     row = table.set_index("cohort").loc["large"]
     assert row["calibration_gap"] == pytest.approx(-0.02)
     assert row["calibration_gap_high"] == pytest.approx(rate(0, n).high - 0.02)

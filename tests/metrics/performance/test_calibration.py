@@ -83,6 +83,10 @@ def test_of_a_rare_event_without_a_case_the_error_may_be_as_large_as_the_share()
     error = calibration_estimate(np.zeros(40, bool), scores, np.zeros(40, np.int64), 200, 0).error
     assert error.value == pytest.approx(0.01)
     assert (error.low, error.high) == (0.0, pytest.approx(rate(0, 40).high - 0.01))
+    off = calibration_estimate(
+        np.zeros(40, bool), np.full(40, 0.3), np.zeros(40, np.int64), 200, 0
+    ).error
+    assert (off.value, off.low) == pytest.approx((0.3, 0.3 - rate(0, 40).high))
 
 
 def test_perfect_probabilities_look_wrong_by_either_number_in_5_of_100_samples() -> None:
