@@ -15,6 +15,7 @@ from deepseek_report.findings.records import (
     attribute_label,
     cause_of,
     rows,
+    setting,
     share_of_cases,
     unit_of,
 )
@@ -34,6 +35,8 @@ ECE_CLOSE = 0.05
 #: ones, by the end of the interval that is nearer to 0.
 LEANING = 0.1
 LEANS = (0.1, 0.5)
+#: What intervals around predictions hold, unless the config says otherwise.
+INTERVAL_LEVEL = 0.9
 #: By how much fewer true numbers than promised an interval holds at least, moderate and large.
 SHORT = (0.02, 0.1)
 
@@ -229,12 +232,10 @@ def _grade_of_coverage(results: Results, coverage: Score, level: float) -> Sever
 
 
 def interval_row(results: Results) -> Row | None:
-    """The row of the level that the config asks for: the one with the measured width."""
-    width = results.score("prediction_interval_width")
+    """The row of the level that the config asks for; widths of several levels may be the same."""
     table = rows(results, "prediction_intervals", "coverage")
-    if width is None or not table:
-        return None
-    return min(table, key=lambda row: abs(row["half_width"] - width.value / 2))
+    level = setting(results, "metrics", "prediction_intervals", "level", INTERVAL_LEVEL)
+    return min(table, key=lambda row: abs(row["level"] - level), default=None)
 
 
 def _short_groups(results: Results, level: float) -> list[dict[str, Any]]:
