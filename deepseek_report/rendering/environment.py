@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from deepseek_report.rendering import markdown
 from deepseek_report.rendering.markdown import Markdown
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.display_cells import DASH
-from deepseek_report.wording.words import Compiled, Wording
+from deepseek_report.wording.compiled_texts import Compiled
+from deepseek_report.wording.words import Wording
 
 #: Filters that would escape as HTML, which protects nothing in Markdown.
 _HTML_FILTERS = ("xmlattr", "urlize", "wordwrap", "striptags", "tojson", "format", "pprint")
@@ -33,18 +36,24 @@ class _Generator(CodeGenerator):
         self.write("))")
 
 
-class _InMemory(BytecodeCache):
-    """Templates that this process compiled before, for a report in the same language."""
+class _Kept(BytecodeCache):
+    """Templates that were compiled before, for a report in the same language."""
 
     def __init__(self, compiled: Compiled) -> None:
         self.compiled = compiled
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self.compiled.get((bucket.key, bucket.checksum))
+        bucket.code = self.compiled.get((bucket.key, bucket.checksum, _compiler()))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         if bucket.code is not None:
-            self.compiled[bucket.key, bucket.checksum] = bucket.code
+            self.compiled[bucket.key, bucket.checksum, _compiler()] = bucket.code
+
+
+@cache
+def _compiler() -> str:
+    """What compiles templates: another version of this module does it in another way."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 class Environment(ImmutableSandboxedEnvironment):
@@ -126,7 +135,8 @@ def build_environment(folders: Iterable[Path], words: Wording) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        bytecode_cache=_InMemory(words.compiled),
+        bytecode_cache=_Kept(words.compiled),
+        optimized=False,  # see `wording.words`
     )
     for name in _HTML_FILTERS:
         environment.filters.pop(name, None)

@@ -75,12 +75,19 @@ class Names:
 
     def _composed(self, name: str) -> Iterator[str]:
         """The name by every pattern that fits it."""
-        for key, pattern in self.stored.items():
-            slots = _SLOT.findall(pattern)
-            for parts in _splits(name, _SLOT.split(pattern)[::2]):
+        for key, slots, around in self._taken_apart:
+            for parts in _splits(name, around):
                 words = list(self._until_unknown(parts))
                 if len(words) == len(slots):
                     yield self.composed(key, **dict(zip(slots, words, strict=True)))
+
+    @cached_property
+    def _taken_apart(self) -> list[tuple[str, list[str], list[str]]]:
+        """Key, slots, and the pieces around the slots of each pattern."""
+        return [
+            (key, _SLOT.findall(pattern), _SLOT.split(pattern)[::2])
+            for key, pattern in self.stored.items()
+        ]
 
     def _until_unknown(self, parts: Iterable[str]) -> Iterator[str]:
         for part in parts:
@@ -96,7 +103,7 @@ def _splits(text: str, around: list[str]) -> Iterator[tuple[str, ...]]:
     [('a', 'b and c'), ('a and b', 'c')]
     """
     before, *after = around
-    if not text.startswith(before):
+    if not text.startswith(before) or any(piece not in text for piece in after):
         return
     rest = text.removeprefix(before)
     if len(after) == 1:

@@ -6,11 +6,10 @@ import copy
 import hashlib
 import os
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import yaml
@@ -23,12 +22,10 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
+from deepseek_report.wording.compiled_texts import Compiled, compiled_texts
 from deepseek_report.wording.composed_names import Names
 from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.numbers import NumberFormat
-
-#: {text, or key of a template: its code}
-Compiled = dict[Hashable, CodeType]
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
@@ -291,8 +288,8 @@ def _wording(
 
 @cache
 def _compiled_texts(folder: Path, language: str) -> Compiled:
-    """What the wordings of one catalog have compiled; constants in it are in that language."""
-    return {}
+    """What the wordings of one catalog have compiled; kept for later where it is a shipped one."""
+    return compiled_texts(language, Path(__file__)) if folder == _folders()[0] else {}
 
 
 def texts_digest(language: str) -> str:
@@ -382,6 +379,7 @@ def _environment(words: Wording) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        optimized=False,  # a text is then compiled alike, whatever the filters make of constants
     )
     made.filters |= {
         "count": numbers.count,

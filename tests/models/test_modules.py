@@ -134,7 +134,7 @@ def test_the_last_layer_works_on_the_summary_alone_and_gives_the_same(deepseek, 
             lambda _, inputs: lengths.append(inputs[0].shape[1])
         )
     weights = [*deepseek.tokens.parameters(), *deepseek.layers[1].attention.parameters()]
-    quick, slow = deepseek(inputs), deepseek.forward_with_balance(inputs)[0]
+    quick, slow = deepseek.forward_with_balance(inputs)[0], deepseek.trace(inputs)[0]
     assert lengths == [6, 1, 6, 6]
     torch.testing.assert_close(quick, slow)
     gradients = [
@@ -142,6 +142,20 @@ def test_the_last_layer_works_on_the_summary_alone_and_gives_the_same(deepseek, 
     ]
     for first, second in zip(*gradients, strict=True):
         torch.testing.assert_close(first, second)
+
+
+def test_experts_of_the_last_layer_count_and_balance_what_is_read(deepseek, inputs):
+    first, last = (layer.expert_weights for layer in deepseek.trace(inputs)[1])
+    assert ((first > 0).sum(-1) == 2).all()
+    assert ((last[:, 0] > 0).sum(-1) == 2).all()
+    assert (last[:, 1:] == 0).all()
+    routings = []
+    for layer in deepseek.layers:
+        layer.experts.register_forward_hook(lambda *heard: routings.append(heard[2][1]))
+    balance = deepseek.forward_with_balance(inputs)[1]
+    assert [routing.shape for routing in routings] == [(20, 6), (20, 1)]
+    expected = torch.stack([routing.balance() for routing in routings]).mean()
+    torch.testing.assert_close(balance, expected)
 
 
 def test_routes_differ_between_instances(deepseek, inputs):

@@ -21,7 +21,7 @@ class LayerTrace:
     routes : {branch: (instance, head)}, the router's weight of each head; over all branches and
         heads of an instance they sum to 1.
     expert_weights : (instance, token, expert), 0 for experts that were not chosen; sums to 1, but
-        is 0 for tokens that are not there.
+        is 0 for tokens that are not there or that nothing reads (in the last layer).
     """
 
     attention: Mapping[str, Tensor] | None = None

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,12 @@ def _plain(value: Any) -> Any:
 
 def dump_json(value: Any) -> str:
     """JSON text in the order of the keys; NaN and infinities become null."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False)
-    finite = json.loads(text, parse_constant=lambda _: None)
-    return json.dumps(finite, ensure_ascii=False, indent=1) + "\n"
+    write = partial(json.dumps, default=_plain, ensure_ascii=False)
+    try:
+        return write(value, allow_nan=False, indent=1) + "\n"
+    except ValueError:
+        finite = json.loads(write(value), parse_constant=lambda _: None)
+        return write(finite, indent=1) + "\n"
 
 
 #: Ending of a file that is still being written; what a killed process leaves has it.
@@ -168,13 +172,12 @@ def load_table(path: Path) -> pd.DataFrame:
     """Read a Parquet table; raises ArtifactError if it is missing or malformed."""
     import pyarrow.parquet as pq
 
-    with _reading(path):
-        with pq.ParquetFile(path) as file:
-            about = file.metadata
-            groups = (about.row_group(number) for number in range(about.num_row_groups))
-            plain = sum(group.total_byte_size for group in groups)
-            _bound(path, max(plain, about.num_rows * about.num_columns * _BYTES_A_CELL))
-        return pd.read_parquet(path)
+    with _reading(path), pq.ParquetFile(path) as file:
+        about = file.metadata
+        groups = (about.row_group(number) for number in range(about.num_row_groups))
+        plain = sum(group.total_byte_size for group in groups)
+        _bound(path, max(plain, about.num_rows * about.num_columns * _BYTES_A_CELL))
+        return file.read(use_threads=False).to_pandas()
 
 
 def sha256_file(path: Path) -> str:

@@ -46,12 +46,15 @@ class Decisions:
     routes: Tensor
     routing: Routing
 
-    def trace(self) -> LayerTrace:
-        """The same as explainers read it."""
+    def trace(self, read: int | None) -> LayerTrace:
+        """The same as explainers read it; read : the first tokens that matter, None for all."""
+        weights = self.routing.weights()
+        if read is not None:
+            weights[:, read:] = 0
         return LayerTrace(
             attention=None if self.attention is None else _by_branch(self.attention),
             routes=_by_branch(self.routes),
-            expert_weights=self.routing.weights(),
+            expert_weights=weights,
         )
 
 
@@ -133,7 +136,7 @@ class DeepSeekModule(nn.Module):
 
     def forward_embedded(self, embedded: Tensor) -> Tensor:
         """(instance, unit, …) -> logits (instance, class)."""
-        return self.output.view(self._run(embedded, whole=False)[0])
+        return self.output.view(self._run(embedded)[0])
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, column) original units -> logits (instance, class)."""
@@ -144,10 +147,14 @@ class DeepSeekModule(nn.Module):
     ) -> tuple[Tensor, list[LayerTrace]]:
         """Logits and what each layer decided; head_mask : (layer, branch, head) or None."""
         outputs, decisions = self._run(self.embed(inputs), head_mask, maps=True)
-        return self.output.view(outputs), [layer.trace() for layer in decisions]
+        traces = [layer.trace(self._read_of(at)) for at, layer in enumerate(decisions)]
+        return self.output.view(outputs), traces
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs, and the mean balance loss of the layers (1 = every expert is used alike)."""
+        """Outputs, and the mean balance loss of the layers (1 = every expert is used alike).
+
+        Where the summary token alone is read, the last layer counts what it sends it to.
+        """
         outputs, decisions = self._run(self.embed(inputs))
         return outputs, torch.stack([layer.routing.balance() for layer in decisions]).mean()
 
@@ -188,10 +195,9 @@ class DeepSeekModule(nn.Module):
         head_mask: Tensor | None = None,
         *,
         maps: bool = False,
-        whole: bool = True,
     ) -> tuple[Tensor, list[Decisions]]:
-        """Outputs and decisions; unless `whole`, the last layer decides for what is read alone."""
-        state, decisions = self._read_state(embedded, head_mask, maps=maps, whole=whole)
+        """Outputs and decisions; without maps the last layer works on what is read alone."""
+        state, decisions = self._read_state(embedded, head_mask, maps=maps)
         return self.output(self.norm(state)), decisions
 
     def _read_state(
@@ -200,7 +206,6 @@ class DeepSeekModule(nn.Module):
         head_mask: Tensor | None = None,
         *,
         maps: bool = False,
-        whole: bool = True,
     ) -> tuple[Tensor, list[Decisions]]:
         """The token that the output reads (instance, width), before the last norm; decisions."""
         tokens, present = self.tokens.join(embedded)
@@ -209,11 +214,14 @@ class DeepSeekModule(nn.Module):
         decisions = []
         for position, layer in enumerate(self.layers):
             mask = None if head_mask is None else head_mask[position]
-            last = position == len(self.layers) - 1
-            read = 1 if last and not whole and not self.reads_mean else None
+            read = None if maps else self._read_of(position)
             tokens, decided = layer(tokens, mask, present, maps, read)
             decisions.append(decided)
         return pool_of(present, reads_mean=self.reads_mean)(tokens), decisions
+
+    def _read_of(self, layer: int) -> int | None:
+        """How many of a layer's first tokens are read by what comes after it; None for all."""
+        return 1 if layer == len(self.layers) - 1 and not self.reads_mean else None
 
     def _trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Without the places at the end at which no instance has a token.

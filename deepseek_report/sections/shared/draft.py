@@ -43,8 +43,9 @@ class Draft:
         return self.words.text(f"sections.{self.name}.{key}", **values)
 
     def answer(self, key: str, **values: Any) -> None:
-        """Add a sentence to the answer."""
-        self.answers.append(self.text(f"answer.{key}", **values))
+        """Add a sentence to the answer, where these values make one."""
+        if sentence := self.text(f"answer.{key}", **values):
+            self.answers.append(sentence)
 
     def caveat(self, key: str, **values: Any) -> None:
         """Add a caveat that this run triggers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,8 +49,15 @@ class StatedBands:
             return None
         n = len(self._stated)
         place = min(int(np.searchsorted(self._stated, stated)), n - 1)
-        band = place * self._bands // n
-        low, high = band * n // self._bands, (band + 1) * n // self._bands
+        return self._all[place * self._bands // n]
+
+    @cached_property
+    def _all(self) -> list[StatedBand | None]:
+        return [self._band(number) for number in range(self._bands)]
+
+    def _band(self, number: int) -> StatedBand | None:
+        n = len(self._stated)
+        low, high = number * n // self._bands, (number + 1) * n // self._bands
         if self._stated[high - 1] - self._stated[low] > _WIDEST:
             return None
         inside = slice(low, high)

@@ -17,7 +17,6 @@ from math import comb
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csc_array
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.statistics.games.tree_paths import Codes, NodePaths
@@ -60,6 +59,8 @@ def leaf_values(paths: NodePaths, worth: Floats, n_cases: int, n_features: int) 
 
 def _summed(features: Ints, values: Floats, n_features: int) -> Floats:
     """(leaf, place, case) values -> (feature, case)."""
+    from scipy.sparse import csc_array
+
     n = features.size
     owners = csc_array((np.ones(n), features.ravel(), np.arange(n + 1)), shape=(n_features, n))
     return np.asarray(owners @ values.reshape(n, -1))
