@@ -58,11 +58,12 @@ class SurestPair:
     def of(cls, row: Row) -> SurestPair:
         """By the row of a table of gaps, see `metrics.fairness.gap_tables`."""
         if finite(row.get("surest_gap")) is None:
-            ends, gap = ("widest_level", "narrowest_level"), estimates.of_row(row, "value")
+            highest, lowest = row.get("widest_level"), row.get("narrowest_level")
+            gap = estimates.of_row(row, "value")
         else:
-            ends = ("surest_highest", "surest_lowest")
+            highest, lowest = row.get("surest_highest"), row.get("surest_lowest")
             gap = estimates.of_row(row, "surest_gap", "surest")
-        return cls(*(str(row.get(end)) for end in ends), gap)
+        return cls(str(highest), str(lowest), gap)
 
 
 def explainer_label(results: Results, name: str) -> str:
