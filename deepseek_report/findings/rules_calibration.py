@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
@@ -188,23 +189,21 @@ def leaning(results: Results) -> list[Finding]:
 
 def intervals(results: Results) -> list[Finding]:
     """Whether intervals around predictions hold the true number as often as they say."""
-    coverage = results.score("prediction_interval_coverage")
-    row = interval_row(results)
-    if coverage is None or row is None or finite(coverage.value) is None:
+    verdict = coverage_verdict(results)
+    if verdict is None:
         return []
-    level = float(row["level"])
-    kind = _coverage_kind(coverage, level)
+    coverage, level = verdict.coverage, verdict.level
     values = {
         "level": level,
         "coverage": estimates.of_score(coverage),
-        "half": float(row["half_width"]),
+        "half": verdict.half_width,
         "unit": unit_of(results),
         "short": _short_groups(results, level),
     }
     finding = Finding(
         id="intervals",
         severity=_grade_of_coverage(results, coverage, level),
-        message=f"intervals_{kind}",
+        message=f"intervals_{verdict.kind}",
         values=values,
         evidence=("measures/prediction_intervals",),
         section="performance",
@@ -212,6 +211,30 @@ def intervals(results: Results) -> list[Finding]:
         touches=1.0,
     )
     return [finding]
+
+
+@dataclass(frozen=True)
+class CoverageVerdict:
+    """What is concluded of the intervals at the level that the config asks for.
+
+    coverage : the share of true numbers that they held. level : the share that they are made to
+    hold. half_width : in the unit of the target. kind : "good"; beyond chance "narrow" or "wide".
+    """
+
+    coverage: Score
+    level: float
+    half_width: float
+    kind: str
+
+
+def coverage_verdict(results: Results) -> CoverageVerdict | None:
+    """None where no interval was made or tested."""
+    coverage, row = results.score("prediction_interval_coverage"), interval_row(results)
+    if coverage is None or row is None or finite(coverage.value) is None:
+        return None
+    level = float(row["level"])
+    kind = _coverage_kind(coverage, level)
+    return CoverageVerdict(coverage, level, float(row["half_width"]), kind)
 
 
 def _coverage_kind(coverage: Score, level: float) -> str:

@@ -27,16 +27,16 @@ GAPS = (0.02, 0.10)
 
 
 def part_gaps(results: Results) -> list[Finding]:
-    """Attributes by whose parts the model does clearly better or worse, one finding each."""
-    return [_part_gap(results, row) for row in surest_gaps(results)]
-
-
-def surest_gaps(results: Results) -> list[Row]:
-    """Of each attribute the gap between parts that is told, surest first; none where chance may be.
+    """Attributes by whose parts the model does clearly better or worse, one finding each.
 
     The p-values are those of the metric's table, corrected for all its gaps. Of several gaps of one
     attribute the surest is told.
     """
+    return [_part_gap(results, row) for row in surest_part_gaps(results)]
+
+
+def surest_part_gaps(results: Results) -> list[Row]:
+    """The row of `tests` on each attribute whose parts differ beyond chance, the surest first."""
     tests = [row for row in rows(results, _METRIC, "tests") if is_beyond_chance(row)]
     surest: dict[str, Row] = {}
     for row in sorted(tests, key=lambda row: float(row["p_adjusted"])):

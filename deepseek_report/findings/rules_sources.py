@@ -99,7 +99,8 @@ def _use_of(results: Results, score: Score) -> dict[str, Any]:
         return first(row for row in table_rows if row["attribute"] == score.attribute) or {}
 
     split, swap = own("split"), own("swaps")
-    parts = {name: estimates.of_row(split, name, name) for name in GAP_PARTS}
+    counted = {name: "n" if name == "gap" else "n_asked" for name in GAP_PARTS}
+    parts = {name: estimates.of_row(split, name, name, n) for name, n in counted.items()}
     return {
         "attribute": attribute_label(results, score.attribute),
         "turned": estimates.of_score(score),

@@ -12,8 +12,8 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.findings.records import SurestPair, first
-from deepseek_report.findings.rules_parts import surest_gaps
+from deepseek_report.findings.records import SurestPair
+from deepseek_report.findings.rules_parts import surest_part_gaps
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption
@@ -101,13 +101,13 @@ def _points(axes: Axes, table: pd.DataFrame, column: Drawn, colour: str) -> None
 
 def _title(results: Results, table: pd.DataFrame, columns: _Columns) -> Message:
     """The two parts that the first finding on parts names."""
-    tests = results.table("part_performance", "tests")
-    if tests is None or tests["value"].isna().all():
-        return caption("part_performance.title_too_few")
-    surest = first(surest_gaps(results))
-    if surest is None:
-        return caption("part_performance.title_none")
-    (column, scale), pair = _compared(columns, surest["metric"]), SurestPair.of(surest)
+    gaps = surest_part_gaps(results)
+    if not gaps:
+        tests = results.table("part_performance", "tests")
+        few = tests is None or tests["value"].isna().all()
+        return caption(f"part_performance.{'title_too_few' if few else 'title_none'}")
+    surest, pair = gaps[0], SurestPair.of(gaps[0])
+    column, scale = _compared(columns, surest["metric"])
     levels = table[table["attribute"] == surest["attribute"]].set_index("level", drop=False)
     high, low = levels.loc[pair.highest], levels.loc[pair.lowest]
     return caption(
