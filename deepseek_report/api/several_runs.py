@@ -61,19 +61,26 @@ def compare(
 
     Raises
     ------
-    ArgumentProblems : the region is no number between 0 and 1.
+    ArgumentProblems : the region is no number between 0 and 1, or a run is neither run nor path.
     ArtifactError : a folder is no run or was changed, or the runs cannot be compared.
     """
-    if not 0 < region < 1:
-        refuse("region", f"it is {region}", "a number between 0 and 1", "such as region=0.01")
+    if not isinstance(region, int | float) or not 0 < region < 1:
+        refuse("region", f"it is {region!r}", "a number between 0 and 1", "such as region=0.01")
+    if isinstance(runs, str | Path | Run):
+        refuse("runs", "it is a single run", "a list of two or more", "such as [first, other]")
     options = CompareOptions(
-        baseline=None if baseline is None else _folder(baseline),
+        baseline=None if baseline is None else _folder(baseline, "baseline"),
         region=Region(share=region),
         output=None if output is None else Path(output),
     )
-    written = compare_runs([_folder(run) for run in runs], options)
+    written = compare_runs([_folder(run, "runs") for run in runs], options)
     return Comparison(written.folder, list(written.sentences))
 
 
-def _folder(run: Run | Path | str) -> Path:
-    return run.path if isinstance(run, Run) else Path(run)
+def _folder(run: Run | Path | str, argument: str) -> Path:
+    if isinstance(run, Run):
+        return run.path
+    if not isinstance(run, str | Path):
+        fault = f"{run!r:.40} is no run"
+        refuse(argument, fault, "a run, or the path of its folder", "call load_run(folder)")
+    return Path(run)

@@ -22,9 +22,7 @@ def command(arguments: list[str]) -> int:
     parser.add_argument(
         "runs", metavar="RUN", nargs="+", help="the folders of runs, or mlflow:RUN_ID"
     )
-    parser.add_argument(
-        "--baseline", metavar="RUN", type=Path, help="the run that the others are set against"
-    )
+    parser.add_argument("--baseline", metavar="RUN", help="the run that the others are set against")
     parser.add_argument(
         "--region",
         metavar="SIZE",
@@ -38,13 +36,20 @@ def command(arguments: list[str]) -> int:
     from deepseek_report.runner.comparing import CompareOptions
 
     region = Region(share=options.region)
-    with fetched(options.runs, may_write_beside=options.output is not None) as runs:
-        return say_comparison(runs, CompareOptions(options.baseline, region, options.output))
+    first = () if options.baseline in {None, *options.runs} else (options.baseline,)
+    with fetched([*first, *options.runs], has_output=options.output is not None) as folders:
+        baseline = None if options.baseline is None else folders[options.baseline]
+        runs = [folders[run] for run in options.runs]
+        return say_comparison(runs, CompareOptions(baseline, region, options.output))
 
 
 @contextmanager
-def fetched(runs: Sequence[str], *, may_write_beside: bool) -> Iterator[list[Path]]:
-    """The folders of runs; those that MLflow keeps are fetched for as long as they are read.
+def fetched(runs: Sequence[str], *, has_output: bool) -> Iterator[dict[str, Path]]:
+    """The folder of each run; those that MLflow keeps are fetched for as long as they are read.
+
+    Parameters
+    ----------
+    has_output : whether the folder to write is named, and so not beside the first run.
 
     Raises
     ------
@@ -52,20 +57,19 @@ def fetched(runs: Sequence[str], *, may_write_beside: bool) -> Iterator[list[Pat
     """
     from deepseek_report.runner.tracking import SCHEME, VARIABLE, tracker_of_environment
 
-    if not any(run.startswith(SCHEME) for run in runs):
-        yield [Path(run) for run in runs]
+    kept = [run for run in dict.fromkeys(runs) if run.startswith(SCHEME)]
+    folders = {run: Path(run) for run in runs if run not in kept}
+    if not kept:
+        yield folders
         return
     if (tracker := tracker_of_environment()) is None:
         raise DeepseekReportError(f"{SCHEME} needs to know where MLflow is; set {VARIABLE}")
-    if not may_write_beside and runs[0].startswith(SCHEME):
+    if not has_output and runs[0].startswith(SCHEME):
         raise DeepseekReportError("a run of MLflow has no folder beside it; name an --output")
     with TemporaryDirectory() as place:
-        yield [
-            tracker.fetch(run.removeprefix(SCHEME), Path(place))
-            if run.startswith(SCHEME)
-            else Path(run)
-            for run in runs
-        ]
+        for run in kept:
+            folders[run] = tracker.fetch(run.removeprefix(SCHEME), Path(place))
+        yield folders
 
 
 def say_comparison(

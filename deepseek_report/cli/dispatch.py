@@ -55,16 +55,18 @@ def run(arguments: Sequence[str]) -> int:
         return 130
 
 
-def exit_code_of(work: Callable[[], int]) -> int:
+def exit_code_of(work: Callable[[], int], code_of: Callable[[Exception], int] = error_code) -> int:
     """The exit code of a piece of work; its error is told in a sentence and gives a code too."""
     try:
         return work()
     except DeepseekReportError as error:
-        return _say_error(error)
+        _say_error(error)
+        return code_of(error)
     except BrokenPipeError:
         raise
     except Exception as error:  # nobody should have to read a traceback
-        return _say_unexpected(error)
+        _say_unexpected(error)
+        return code_of(error)
 
 
 def details_file(text: str) -> str:
@@ -78,7 +80,7 @@ def details_file(text: str) -> str:
     return details.name
 
 
-def _say_unexpected(error: Exception) -> int:
+def _say_unexpected(error: Exception) -> None:
     """One sentence: what happened, where the details are, and what to do."""
     import traceback
 
@@ -90,11 +92,9 @@ def _say_unexpected(error: Exception) -> int:
         happened = f"an error that nobody foresaw ({type(error).__name__}: {error})"
         todo = "please report it with that file and the command"
     print(f"{happened}; the details are in {details}; {todo}", file=sys.stderr)
-    return 1
 
 
-def _say_error(error: Exception) -> int:
+def _say_error(error: Exception) -> None:
     from deepseek_report.cli.output.terminal_text import printable_lines
 
     print(printable_lines(error), file=sys.stderr)
-    return error_code(error)

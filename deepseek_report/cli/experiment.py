@@ -100,11 +100,13 @@ def _folders(results: Sequence[JobResult]) -> list[Path]:
 
 def _compare(results: Sequence[JobResult], ahead: _OpenedAhead) -> None:
     """One document on all jobs that can be compared; the others stand in it with their reasons."""
+    from deepseek_report.cli.output.sweep import say_no_comparison
     from deepseek_report.wording.words import wording
 
     reasons = [(job, job.not_comparable(wording())) for job in results]
     folders = _folders([job for job, reason in reasons if not reason])
     if len(folders) < 2:
+        say_no_comparison(len(results), len(folders))
         return
     from deepseek_report.cli.compare import say_comparison
     from deepseek_report.runner.comparing import CompareOptions, MissingRun

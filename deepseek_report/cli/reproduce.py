@@ -7,11 +7,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from deepseek_report.cli.dispatch import exit_code_of
 from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
-from deepseek_report.errors import DeepseekReportError
 
 #: The exit code where there is nothing to compare: 1 and 3 say how far results moved.
 _NOT_MADE = 2
+#: What the command itself ends with, by Control-C too; any other code is that of a dead process.
+_OWN_CODES = (0, 1, 2, 3, 130)
 _EXIT_CODES = """\
 Exit codes: 0 every result is the same, but for what differs by nature (measured times and memory);
 1 something moved within its interval, or files differ and nothing moved; 2 it could not be made
@@ -22,17 +24,10 @@ again; 3 something moved beyond its interval, or nothing says how far chance may
 def command(arguments: list[str]) -> int:
     """Make a run again by its recorded configuration and compare."""
     options = _parser().parse_args(arguments)
-    from deepseek_report.cli.output.terminal_text import printable_lines
-
-    try:
-        if options.dry_run:
-            return _intend(options)
-        return _in_own_environment(options) if options.env else _reproduce(options)
-    except DeepseekReportError as error:
-        import sys
-
-        print(printable_lines(error), file=sys.stderr)
-        return _NOT_MADE
+    make = _in_own_environment if options.env else _reproduce
+    if options.dry_run:
+        make = _intend
+    return exit_code_of(lambda: make(options), lambda _: _NOT_MADE)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,12 +81,15 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 def _in_own_environment(options: argparse.Namespace) -> int:
     """The same command by the Python of an environment that is built for it."""
-    from deepseek_report.runner.recorded_environment import build
+    from deepseek_report.cli.output.reproduction import say_environment
+    from deepseek_report.errors import ArtifactError
+    from deepseek_report.runner.recorded_environment import Requirements, build, variables
     from deepseek_report.runner.run_folders.open_run import open_run
 
-    recorded = open_run(options.run).run["versions"]
+    recorded = Requirements.of(open_run(options.run).run)
     with tempfile.TemporaryDirectory(prefix="deepseek-report-env-") as place:
-        python = build(recorded, Path(place))
+        say_environment(recorded)
+        python = build(recorded, Path(place), options.trust)
         words = [str(python), "-m", "deepseek_report", "reproduce", str(options.run)]
         for name in ("store", "output", "jobs"):
             if (value := getattr(options, name)) is not None:
@@ -100,4 +98,7 @@ def _in_own_environment(options: argparse.Namespace) -> int:
             words += ["--trust", package]
         for name in options.trust_type:
             words += ["--trust-type", name]
-        return subprocess.run(words, check=False).returncode
+        code = subprocess.run(words, check=False, env=variables()).returncode
+    if code not in _OWN_CODES:
+        raise ArtifactError(f"the process of the recorded environment died (exit code {code})")
+    return code

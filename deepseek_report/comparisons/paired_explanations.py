@@ -129,7 +129,7 @@ def _agreement(
 
 
 def _mean_agreement(pairs: Sequence[tuple[Explanation, Explanation]]) -> dict[str, Any]:
-    """Means over pairs and cases; the interval is that of the mean over cases."""
+    """Means over pairs and cases; the interval is that of the mean over cases, within -1 and 1."""
     ranks = np.array([rowwise_spearman(np.abs(a.values), np.abs(b.values)) for a, b in pairs])
     per_case = np.nanmean(ranks, axis=0) if len(ranks) else np.full(1, np.nan)
     known = per_case[~np.isnan(per_case)]
@@ -139,8 +139,8 @@ def _mean_agreement(pairs: Sequence[tuple[Explanation, Explanation]]) -> dict[st
     signed = all(explanation.signed for pair in pairs for explanation in pair)
     return {
         "spearman": float(mean),
-        "spearman_low": float(low),
-        "spearman_high": float(high),
+        "spearman_low": float(np.clip(low, -1, 1)),
+        "spearman_high": float(np.clip(high, -1, 1)),
         "same_sign": float(np.mean([_same_sign(a, b) for a, b in pairs])) if signed else np.nan,
         "top": float(np.mean([top_overlap(a.values, b.values, top).mean() for a, b in pairs])),
         "by_chance": top / features,

@@ -117,7 +117,8 @@ def performance(
     tables = {"values": pd.DataFrame(values)}
     notes: list[Text] = []
     if not study.same_rows:
-        notes.append(message("comparison.refused_rows"))
+        other_split = message("comparison.refused_rows")
+        notes.append(other_split if study.same_data else message("comparison.refused_data"))
         return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
     pairs = pairs_to_compare(models, baseline, _ALL_PAIRS)
     if len(models) > _ALL_PAIRS:

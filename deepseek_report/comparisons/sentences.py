@@ -87,7 +87,8 @@ def _of_two_methods(row: pd.Series, main: str, tests: int, region: Region) -> Me
 def _of_fitted(study: Study, table: pd.DataFrame | None, main: str) -> Iterator[Message]:
     """How many pairs of fitted models differ, and the largest difference."""
     if table is None:
-        yield message("comparison.conclusions.not_paired")
+        one_model = message("comparison.conclusions.one_model")
+        yield one_model if study.same_rows else message("comparison.conclusions.not_paired")
         return
     own = table[table["measure"] == main]
     apart = own[own["better"] != ""]

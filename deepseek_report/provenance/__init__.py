@@ -8,11 +8,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from deepseek_report import __version__
 from deepseek_report.provenance.code import code_of
 from deepseek_report.provenance.libraries import version_of
 from deepseek_report.provenance.module_files import PACKAGE
+from deepseek_report.provenance.requirements import DISTRIBUTION, lock
 
-__all__ = ["PACKAGE", "code_of", "environment", "git_revision", "version_of", "versions"]
+__all__ = ["PACKAGE", "code_of", "environment", "git_revision", "lock", "version_of", "versions"]
 
 _REPORTED = (
     *("torch", "numpy", "pandas", "scipy", "scikit-learn", "shap", "lime"),
@@ -25,10 +27,9 @@ _EXTRAS = ("peft", "xgboost", "lightgbm", "skops")
 
 def versions() -> dict[str, str]:
     """Versions of Python, this package and the libraries that decide results."""
-    own = {PACKAGE.replace("_", "-"): version_of("deepseek-report")}
     installed = {n: version_of(n) for n in (*_REPORTED, *_EXTRAS)}
     known = {n: v for n, v in installed.items() if n in _REPORTED or v != "not installed"}
-    return {"python": platform.python_version(), **own} | known
+    return {"python": platform.python_version(), DISTRIBUTION: __version__} | known
 
 
 def environment(device: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from deepseek_report.rendering.paper import latex_table, picture_pdfs
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import Format, ReportOptions, page_of
 from deepseek_report.rendering.template_texts import TemplateTexts
-from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
 from deepseek_report.sections.studies.compared import Compared, contents
 from deepseek_report.store.folders import remove, replace_folder
 from deepseek_report.visualizations.studies.methods_picture import methods_picture
@@ -115,23 +115,35 @@ def compare_runs(
     ------
     ArtifactError : a folder is no run or was changed, or the runs cannot be compared.
     """
-    chosen = list(folders)
-    if options.baseline is not None and options.baseline not in chosen:
-        chosen.insert(0, options.baseline)
+    chosen, baseline = _with_baseline(folders, options.baseline)
     opened = [(opened_ahead or OpenedRuns()).open(folder) for folder in chosen]
     _refuse_twice(opened)
-    baseline = None if options.baseline is None else chosen.index(options.baseline)
-    study = Study(tuple(run.results for run in opened))
-    comparison = compare(study, baseline, options.region)
     identity = _identity(opened, options)
-    target = options.output or opened[0].folder.parent.parent / COMPARISONS / identity
-    if target.exists():
-        _refuse_other(target)
-    with _work_folder(target) as work:
-        sentences = _write(work, comparison, opened, identity, options)
-        replace_folder(work, target)
+    target = options.output or _reports_of(opened[0].folder) / COMPARISONS / identity
+    _refuse_target(target, opened)
+    with reading(*(run.folder for run in opened)):
+        comparison = compare(Study(tuple(run.results for run in opened)), baseline, options.region)
+        with _work_folder(target) as work:
+            sentences = _write(work, comparison, opened, identity, options)
+            replace_folder(work, target)
     pages = [target / page_of(name) for name in options.formats]
     return WrittenComparison(target, pages, sentences)
+
+
+def _with_baseline(folders: Sequence[Path], baseline: Path | None) -> tuple[list[Path], int | None]:
+    """All folders, and the place of the baseline among them, however its path is written."""
+    if baseline is None:
+        return list(folders), None
+    places = [folder.resolve() for folder in folders]
+    if baseline.resolve() in places:
+        return list(folders), places.index(baseline.resolve())
+    return [baseline, *folders], 0
+
+
+def _reports_of(run: Path) -> Path:
+    """The folder of the reports, in which experiments have folders, and these have runs."""
+    is_told = len(run.parts) > 1 and ".." not in run.parts
+    return (run if is_told else run.resolve()).parent.parent
 
 
 @contextmanager
@@ -155,16 +167,25 @@ def _work_folder(target: Path) -> Iterator[Path]:
 
 
 def _refuse_twice(opened: Sequence[OpenRun]) -> None:
-    digests = [run.run_digest for run in opened]
-    for run, digest in zip(opened, digests, strict=True):
-        if digests.count(digest) > 1:
-            raise ArtifactError(f"{run.folder}: this run was named twice; name each run once")
+    folders: dict[str, Path] = {}
+    for run in opened:
+        if (earlier := folders.get(run.run_digest)) is not None:
+            same = "" if earlier == run.folder else f", and is the same as {earlier}"
+            raise ArtifactError(f"{run.folder}: this run was named twice{same}; name each run once")
+        folders[run.run_digest] = run.folder
 
 
-def _refuse_other(target: Path) -> None:
-    """Overwrite a comparison alone, and no other folder."""
-    if any(target.iterdir()) and not (target / RECORD).is_file():
-        raise ArtifactError(f"{target}: this folder holds something else; name another --output")
+def _refuse_target(target: Path, opened: Sequence[OpenRun]) -> None:
+    """Overwrite a comparison alone, and add nothing to a run."""
+    is_free = not target.exists() or (target.is_dir() and not any(target.iterdir()))
+    if not is_free and not (target / RECORD).is_file():
+        raise ArtifactError(f"{target}: there is something else already; name another --output")
+    for run in opened:
+        if target.resolve().is_relative_to(run.folder.resolve()):
+            raise ArtifactError(
+                f"{target}: this lies in the folder of a run, to which nothing is added; name "
+                "another --output"
+            )
 
 
 def _identity(opened: Sequence[OpenRun], options: CompareOptions) -> str:

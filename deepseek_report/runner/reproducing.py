@@ -36,7 +36,7 @@ from deepseek_report.config.trusted import OWN
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.privacy.record import WITHHELD
-from deepseek_report.provenance import environment, versions
+from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.run import prepare_run, run_prepared
 from deepseek_report.runner.run_folders.missing_parts import reasons
@@ -150,7 +150,10 @@ def intended(folder: Path) -> Intended:
         run_id=str(opened.run["run_id"]),
         foreign=dict(_foreign(opened.run["config"])),
         needed=needed,
-        differences=[*_versions(opened.run, versions()), *_machine(opened.run)],
+        differences=[
+            *_versions(opened.run, {"versions": versions(), "lock": lock()}),
+            *_machine(opened.run),
+        ],
     )
 
 
@@ -302,7 +305,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
     if before["digests"]["data"] != after["digests"]["data"]:
         pair = (run["digests"]["data"][:12] for run in (before, after))
         yield Difference("data", "digest", *pair)
-    yield from _versions(before, after["versions"])
+    yield from _versions(before, after)
     yield from _machine(before, after["environment"])
     yield from _code(before, after)
 
@@ -319,12 +322,20 @@ def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Diffe
         yield Difference("code", "stages made by other code, libraries or inputs", "", count)
 
 
-def _versions(before: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[Difference]:
-    recorded: Mapping[str, str] = before["versions"]
-    for name in dict.fromkeys([*recorded, *now]):
-        old, new = recorded.get(name, ABSENT), now.get(name, ABSENT)
+def _versions(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    recorded, present = _libraries(before, before), _libraries(now, before)
+    for name in dict.fromkeys([*recorded, *present]):
+        old, new = recorded.get(name, ABSENT), present.get(name, ABSENT)
         if old != new:
             yield Difference("version", name, old, new)
+
+
+def _libraries(run: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, str]:
+    """{library: version}, those that decide results first; a record of before has no others."""
+    first: Mapping[str, str] = run["versions"]
+    others: Mapping[str, str] = run["lock"] if "lock" in recorded else {}
+    known = {name.replace("_", "-").lower() for name in {**first, **recorded["versions"]}}
+    return {**first, **{name: each for name, each in others.items() if name not in known}}
 
 
 def _machine(

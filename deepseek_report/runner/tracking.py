@@ -30,6 +30,8 @@ VARIABLE = "DEEPSEEK_REPORT_MLFLOW"
 SCHEME = "mlflow:"
 #: Where a run of MLflow keeps the run folder, and the tag with its digest.
 _FOLDER, _DIGEST = "run", "deepseek_report.run_digest"
+#: How often MLflow asks a server again that does not answer, each time later: some 15 s in all.
+_RETRIES = "3"
 _STRANGE = re.compile(r"[^\w\-. /:]")
 _LONGEST_KEY, _LONGEST_VALUE = 250, 6000
 _PARAMETERS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000
@@ -92,6 +94,7 @@ class Tracker:
         """What speaks to the place; its errors become sentences."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent to others
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
         if "://" not in self.uri or self.uri.startswith("file:"):
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         try:

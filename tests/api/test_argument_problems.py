@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepseek_report.api.argument_problems import ArgumentProblems
+from deepseek_report.api.several_runs import compare
 from deepseek_report.errors import ConfigError, DataError, DeepseekReportError
 from tests.api.conftest import Report
 
@@ -122,3 +124,20 @@ def test_a_column_of_dates_is_told(
 ) -> None:
     X = numbers.assign(day=pd.Timestamp("2026-01-01"))
     assert 'the column "day" holds dates' in refused(report, half, X, labels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"runs": "reports/loans/3f2a"}, "runs: it is a single run"),
+        ({"runs": [3, "reports/loans/3f2a"]}, "runs: 3 is no run"),
+        ({"runs": ["a", "b"], "baseline": 3}, "baseline: 3 is no run"),
+        ({"runs": ["a", "b"], "region": "wide"}, "region: it is 'wide'"),
+        ({"runs": ["a", "b"], "region": 1.0}, "region: it is 1.0"),
+    ],
+)
+def test_what_compare_cannot_take_is_told_by_its_argument(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ArgumentProblems, match=re.escape(message)):
+        compare(**arguments)

@@ -197,3 +197,18 @@ def test_the_summary_of_a_run_fits_on_one_screen(
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) <= 30
     assert "and 12 more in the report" in "\n".join(printed)
+
+
+def test_a_sweep_without_two_runs_says_why_it_ends_without_a_comparison(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-m", *small(tmp_path, "seed=1,1")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("job 1 of 2: –\njob 2 of 2: –\n")
+    assert captured.err.splitlines()[-1] == (
+        "no comparison: it takes two different runs, and of the 2 jobs only one run with "
+        "predictions came"
+    )
+    assert run(["-m", *small(tmp_path, "seed=1")]) == 0
+    assert "and this sweep has one job" in capsys.readouterr().err
+    assert not (tmp_path / "reports" / "comparisons").exists()

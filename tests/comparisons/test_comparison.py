@@ -15,7 +15,10 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import compare
 from deepseek_report.comparisons.methods import methods_of, run_labels
+from deepseek_report.comparisons.paired_explanations import _mean_agreement
 from deepseek_report.errors import ArtifactError
+from deepseek_report.metrics.explanations.agreement import rowwise_spearman
+from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.tasks.decisions import decide
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
@@ -212,6 +215,22 @@ def test_runs_on_other_rows_are_not_paired(run: Results) -> None:
     assert set(comparison.measurements["compared_performance"].tables) == {"values"}
     assert comparison.measurements["compared_explanations"].tables == {}
     assert "comparison.conclusions.not_paired" in [each.id for each in comparison.conclusions]
+    (note,) = comparison.measurements["compared_performance"].notes
+    assert "Give them one `seeds.data`" in say(note)
+    data = {**other.config["dataset"], "sensitive": []}
+    elsewhere = replace(other, config={**other.config, "dataset": data})
+    (note,) = compare(Study((run, elsewhere))).measurements["compared_performance"].notes
+    assert "seeds.data" not in say(note)  # which would not make them the same rows
+    assert "since their data, or what is declared of these, are not the same" in say(note)
+
+
+def test_runs_that_all_predict_alike_are_one_fitted_model_and_not_said_to_have_other_rows(
+    run: Results,
+) -> None:
+    again = predicting(named(run, "b", seed=2), run.predictions.scores)
+    first = predicting(named(run, "a"), run.predictions.scores)
+    text = concluded(Study((first, again)), "one_model")
+    assert text.startswith("No two models are compared: all runs predict alike")
 
 
 def test_the_same_explanations_agree_wholly_and_their_spread_is_that_of_cases(run: Results) -> None:
@@ -225,6 +244,17 @@ def test_the_same_explanations_agree_wholly_and_their_spread_is_that_of_cases(ru
     sources = tables["sources"].set_index("explainer")
     assert (sources["method"] == 0).all()
     assert sources["seed"].isna().all()
+
+
+def test_an_interval_of_rank_correlations_holds_none_beyond_one(run: Results) -> None:
+    explanation = run.explanations["shap"]
+    values = explanation.values.copy()
+    values[0] = values[0][::-1]  # one case of which the order is another one
+    pair = [(explanation, replace(explanation, values=values))]
+    ranks = rowwise_spearman(np.abs(explanation.values), np.abs(values))
+    assert mean_interval(ranks)[2] > 1
+    agreement = _mean_agreement(pair)
+    assert agreement["spearman_low"] < agreement["spearman"] < agreement["spearman_high"] == 1
 
 
 def test_one_run_and_runs_without_rows_are_refused(run: Results) -> None:

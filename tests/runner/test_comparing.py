@@ -14,6 +14,7 @@ from deepseek_report.runner import comparing
 from deepseek_report.runner.comparing import CompareOptions, OpenedRuns, compare_runs
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.store import hash_folder
+from deepseek_report.store.run_folder import seal_results
 from tests.conftest import SmallRun
 
 
@@ -98,6 +99,53 @@ def test_a_run_named_twice_a_changed_one_and_another_folder_are_refused(
     (tmp_path / "mine" / "notes.txt").write_text("kept", encoding="utf-8")
     assert run(["compare", *map(str, two_runs), "--output", str(tmp_path / "mine")]) == 1
     assert (tmp_path / "mine" / "notes.txt").read_text(encoding="utf-8") == "kept"
+
+
+def test_a_baseline_is_known_however_its_path_is_written(
+    two_runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(two_runs[0].parent)
+    baseline = Path("..") / two_runs[0].parent.name / two_runs[0].name
+    written = compare_runs(two_runs, CompareOptions(baseline=baseline, output=tmp_path / "c"))
+    record = json.loads((written.folder / "comparison.json").read_text(encoding="utf-8"))
+    assert record["baseline"] == 0
+    assert len(record["runs"]) == 2
+
+
+def test_it_lies_beside_the_experiment_of_the_first_run_also_from_inside_of_it(
+    two_runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "loans" / two_runs[0].name
+    shutil.copytree(two_runs[0], inside)
+    monkeypatch.chdir(inside.parent)
+    for first in (Path(inside.name), Path("..", "loans", inside.name)):
+        written = compare_runs([first, two_runs[1]], CompareOptions())
+        assert written.folder.parent == tmp_path / "comparisons"
+
+
+def test_it_is_written_neither_into_a_run_nor_over_a_file(
+    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compared = ["compare", *map(str, two_runs), "--output"]
+    assert run([*compared, str(two_runs[1] / "comparison")]) == 1
+    assert "lies in the folder of a run" in capsys.readouterr().err
+    (tmp_path / "notes.txt").write_text("kept", encoding="utf-8")
+    assert run([*compared, str(tmp_path / "notes.txt")]) == 1
+    assert "there is something else already" in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "kept"
+
+
+def test_results_that_nobody_can_read_are_told_with_their_folder(
+    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = tmp_path / "strange" / "run"
+    shutil.copytree(two_runs[1], strange)
+    (strange / "artifacts/data/schema.json").write_text('{"target": 7}', encoding="utf-8")
+    seal_results(strange)
+    assert run(["compare", str(two_runs[0]), str(strange), "--output", str(tmp_path / "c")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{strange}: results cannot be read")
+    assert not (tmp_path / "c").exists()
 
 
 def test_the_other_model_is_set_against_the_baseline(two_runs: list[Path], tmp_path: Path) -> None:

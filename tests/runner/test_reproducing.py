@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
+from deepseek_report.runner import reproducing
 from deepseek_report.store.run_folder import seal_results
 
 PARTS = (
@@ -180,6 +181,33 @@ def test_a_folder_of_data_is_asked_for_and_no_other_variable_is_read(
     folder = changed(original[0], tmp_path / "b", read_elsewhere("$SECRET/loans.csv"))
     assert run(["reproduce", str(folder)]) == 2
     assert "hidden-value" not in capsys.readouterr().err
+
+
+def test_an_error_that_nobody_foresaw_is_no_run_within_its_intervals(
+    original: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def break_down(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(reproducing, "prepare_run", break_down)
+    assert run(["reproduce", str(original[0])]) == 2
+    assert "nobody foresaw (RuntimeError: a bug)" in capsys.readouterr().err
+
+
+def test_a_library_that_comes_with_others_is_named_too(
+    original: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = changed(
+        original[0], tmp_path / "a", lambda content: content["lock"].update(llvmlite="0.1")
+    )
+    assert run(["reproduce", str(folder), "--dry-run"]) == 0
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if "llvmlite" in text]
+    assert line.split()[:3] == ["version", "llvmlite", "0.1"]
+    earlier = changed(original[0], tmp_path / "b", lambda content: content.pop("lock"))
+    assert run(["reproduce", str(earlier), "--dry-run"]) == 0
+    assert "llvmlite" not in capsys.readouterr().out
 
 
 def test_the_recorded_environment_needs_an_index_and_says_so(

@@ -12,6 +12,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -102,17 +103,19 @@ def retype(container: Any, key: Any, chance: random.Random) -> str:
 DAMAGE = (flip, cut, edit(drop), edit(retype))
 
 
-def check(folder: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """`verify` and `render` end with a code that is documented, and with sentences."""
+def check(
+    folder: Path, damage: str, capsys: pytest.CaptureFixture[str], *further: list[str]
+) -> None:
+    """Commands that read a folder end with a code that is documented, and with sentences."""
     before = hash_folder(folder.parent)
-    for name in ("verify", "render"):
-        code = command([name, str(folder)])
+    for words in (["verify", str(folder)], ["render", str(folder)], *further):
+        code = command(words)
         captured = capsys.readouterr()
         both = captured.out + captured.err
-        assert code in {0, 1, 2}, (name, damage, code)
-        assert "Traceback" not in both, (name, damage, both)
-        assert "nobody foresaw" not in both, (name, damage, both)
-        assert both.strip(), (name, damage)
+        assert code in {0, 1, 2}, (words, damage, code)
+        assert "Traceback" not in both, (words, damage, both)
+        assert "nobody foresaw" not in both, (words, damage, both)
+        assert both.strip(), (words, damage)
     after = hash_folder(folder.parent)
     prefix = f"{folder.name}/"
     assert {n: s for n, s in after.items() if not n.startswith(prefix)} == {
@@ -154,4 +157,7 @@ def test_damage_that_is_sealed_again(
     done = f"{path.relative_to(folder)}: {chance.choice(DAMAGE[2:])(path, chance)}"
     with contextlib.suppress(AttributeError, TypeError, KeyError, OSError, ValueError):
         reseal(folder)  # else it is so damaged that nobody could seal it
-    check(folder, done, capsys)
+    with TemporaryDirectory() as place:
+        others = [str(small_run.folder), "--output", f"{place}/compared"]
+        repeat = ["reproduce", str(folder), "--dry-run"]
+        check(folder, done, capsys, ["compare", str(folder), *others], repeat)

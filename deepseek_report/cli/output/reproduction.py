@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from deepseek_report.cli.output.console import cell, console, plain_table, say
 
 if TYPE_CHECKING:
     from deepseek_report.comparisons.movement import MovedExplanation, MovedScore
+    from deepseek_report.runner.recorded_environment import Requirements
     from deepseek_report.runner.reproducing import Difference, Intended, Reproduction
 
 _MOST_LINES = 20
@@ -30,6 +32,16 @@ def say_intended(plan: Intended) -> None:
     for name in plan.needed:
         say(f"  needs {name}")
     _say_differences(plan.differences)
+
+
+def say_environment(recorded: Requirements) -> None:
+    """What pip is about to install, which may take minutes; on standard error."""
+    print(
+        f"building an environment of Python {recorded.python} with the recorded versions of "
+        f"{len(recorded.pins)} libraries …",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def say_reproduction(made: Reproduction) -> None:

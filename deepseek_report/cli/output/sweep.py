@@ -22,11 +22,14 @@ _ENDS = {
     3: "a threshold is not met",
 }
 
+#: In what a job differs that differs in nothing.
+_NOTHING = "–"
+
 
 def say_jobs(jobs: Sequence[SweepJob]) -> None:
     """One line a job, with the number by which its progress is told."""
     for number, job in enumerate(jobs, start=1):
-        print(f"job {number} of {len(jobs)}: {printable(job.label)}", flush=True)
+        print(f"job {number} of {len(jobs)}: {printable(job.label) or _NOTHING}", flush=True)
 
 
 def say_sweep(results: Sequence[tuple[int, JobResult]], total: int) -> None:
@@ -41,7 +44,7 @@ def say_sweep(results: Sequence[tuple[int, JobResult]], total: int) -> None:
             ended = "failed"
         table.add_row(
             f"{number} of {total}",
-            cell(" ".join(job.varying) or "–"),
+            cell(" ".join(job.varying) or _NOTHING),
             f"{job.exit_code}, {ended}",
             thresholds(job.outcomes) if job.page else "",
             cell(_score(job, len(metrics) > 1)),
@@ -69,6 +72,17 @@ def say_failures(
             if job.details not in kept:
                 kept[job.details] = details_file(job.details)
             print(f"job {number}: the details are in {kept[job.details]}", file=sys.stderr)
+
+
+def say_no_comparison(jobs: int, runs: int) -> None:
+    """Why a sweep ends without a comparison; on standard error."""
+    if jobs == 1:
+        has = "this sweep has one job"
+    elif runs == 1:
+        has = f"of the {jobs} jobs only one run with predictions came"
+    else:
+        has = f"of the {jobs} jobs no run with predictions came"
+    print(f"no comparison: it takes two different runs, and {has}", file=sys.stderr)
 
 
 def _score(job: JobResult, named: bool) -> str:

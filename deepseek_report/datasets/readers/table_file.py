@@ -60,7 +60,7 @@ def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
             str(path),
             "there is no such file",
             f"an existing file{near}",
-            "correct `dataset.path`; it is taken from the folder that the command runs in",
+            "correct the path; it is taken from the folder that the command runs in",
         )
     if path.is_dir():
         return error_text(

@@ -23,7 +23,7 @@ from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.release import release
-from deepseek_report.provenance import environment, versions
+from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
@@ -93,6 +93,7 @@ def assemble(
         "privacy": {"level": privacy.level, "floor": privacy.floor},
         "digests": _digests(artifacts, config, stages, store),
         "versions": versions(),
+        "lock": lock(),
         "environment": environment(_device(store, stages, execution)),
         "plan": {stage.id: stage.key for stage in stages},
         "stages": list(_stages(stages, execution, store)),

@@ -153,15 +153,34 @@ def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[None]:
-    """Turn what damaged or foreign results do to their readers into one sentence."""
+def reading(*folders: Path) -> Iterator[None]:
+    """Turn what damaged or foreign results do to their readers into one sentence.
+
+    folders : of the runs that are read. Of several the first is named that cannot be read alone.
+    """
     try:
         yield
     except (DeepseekReportError, OSError):
         raise
     except Exception as error:
+        named = next((folder for folder in folders if not _is_readable(folder)), None)
+        where = named or ", ".join(map(str, folders))
         raise ArtifactError(
-            f"{folder}: its results cannot be read ({type(error).__name__}: {error}). They match "
+            f"{where}: results cannot be read ({type(error).__name__}: {error}). They match "
             "their manifest, so another version of the package wrote them, or somebody else did; "
             "run the experiment again"
         ) from error
+
+
+def _is_readable(folder: Path) -> bool:
+    """Whether what others compute with can be loaded, whatever stands in it."""
+    try:
+        results = results_of(folder, read_run(folder))
+        for artifact in ("schema", "predicted", "explanations", "measurements", "all_scores"):
+            getattr(results, artifact)
+        for artifact in ("cases", "architecture", "conclusions"):
+            if results.has(artifact.replace("architecture", "training")):
+                getattr(results, artifact)
+    except Exception:  # whatever it is, it is told already
+        return False
+    return True

@@ -53,7 +53,9 @@ def methods_picture(results: Results) -> Picture | None:
         name=_NAME,
         svg=wide,
         narrow=narrow,
-        title=_title(results.table("compared_performance", "methods"), measure, label),
+        title=caption("compared_methods.title_one", measure=label, method=best["method"])
+        if len(own) == 1
+        else _title(results.table("compared_performance", "methods"), measure, label),
         alt=caption(
             "compared_methods.alt",
             measure=label,
