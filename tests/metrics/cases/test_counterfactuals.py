@@ -252,12 +252,12 @@ def test_many_rows_at_once_give_what_each_gives_alone(way) -> None:
 
 def test_the_model_is_asked_about_many_rows_in_one_question() -> None:
     many = search(lambda x: x[:, 0] / 50 + x[:, 1] - x[:, 2] - 1.3)
-    ask, asked = many.classifier.probabilities, []
-    many.classifier.probabilities = lambda rows: asked.append(len(rows)) or ask(rows)
+    answer, questions = many.classifier.probabilities, []
+    many.classifier.probabilities = lambda rows: questions.append(len(rows)) or answer(rows)
     many.smallest(TRAIN[:1])
-    alone, asked[:] = len(asked), []
+    alone, questions[:] = len(questions), []
     many.smallest(TRAIN)
-    assert len(asked) <= 2 * max(alone, 8)
+    assert len(questions) <= 2 * max(alone, 8)
     assert many.smallest(TRAIN[:0]) == []
 
 
