@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
 Row = dict[str, Any]
@@ -38,6 +40,30 @@ def unit_of(results: Results) -> str:
     """The unit of the predicted number, with a space before it, or nothing."""
     unit = results.schema.target.unit if results.has("data") else None
     return f"\u00a0{words_of(results).name(unit)}" if unit else ""
+
+
+@dataclass(frozen=True)
+class SurestPair:
+    """The two levels that the test of a gap is about, and how far they lie apart.
+
+    Of three and more levels those that lie furthest apart may be others, of which one is small: no
+    difference of theirs is shown. Runs of older versions, and gaps of means, have these alone.
+    """
+
+    highest: str
+    lowest: str
+    gap: Estimate
+
+    @classmethod
+    def of(cls, row: Row) -> SurestPair:
+        """By the row of a table of gaps, see `metrics.fairness.gap_tables`."""
+        if finite(row.get("surest_gap")) is None:
+            highest, lowest = row.get("widest_level"), row.get("narrowest_level")
+            gap = estimates.of_row(row, "value")
+        else:
+            highest, lowest = row.get("surest_highest"), row.get("surest_lowest")
+            gap = estimates.of_row(row, "surest_gap", "surest")
+        return cls(str(highest), str(lowest), gap)
 
 
 def explainer_label(results: Results, name: str) -> str:

@@ -63,6 +63,7 @@ def worst_slice(results: Results) -> list[Finding]:
         "lean": finite(worst.get("mean_error")),
         "target": results.schema.target.explained_class,
         "examined": slices_examined(results),
+        "whole": bool(worst.get("whole")),
         "p": finite(worst["p_adjusted"]),
         "unit": unit_of(results),
     }

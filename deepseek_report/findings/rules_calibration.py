@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
@@ -15,6 +16,7 @@ from deepseek_report.findings.records import (
     attribute_label,
     cause_of,
     rows,
+    setting,
     share_of_cases,
     unit_of,
 )
@@ -28,10 +30,14 @@ from deepseek_report.wording.estimates import ends, positive
 #: ones, by the lower end of the interval.
 ECE_NOTICEABLE = 0.02
 CALIBRATION = (0.02, 0.1)
+#: The upper end of its interval up to which a calibration error is called close.
+ECE_CLOSE = 0.05
 #: A mean error, as a share of the mean absolute error, that is worth correcting; moderate and large
 #: ones, by the end of the interval that is nearer to 0.
 LEANING = 0.1
 LEANS = (0.1, 0.5)
+#: What intervals around predictions hold, unless the config says otherwise.
+INTERVAL_LEVEL = 0.9
 #: By how much fewer true numbers than promised an interval holds at least, moderate and large.
 SHORT = (0.02, 0.1)
 
@@ -67,9 +73,10 @@ def calibration(results: Results) -> list[Finding]:
 def calibration_verdict(error: Score) -> str:
     """The id of what is said of a calibration error.
 
-    Off only where right probabilities would hardly look so wrong, by one test of all signs.
+    Off only where right probabilities would hardly look so wrong, by one test of all signs. Good
+    only where the interval leaves no larger error: a few cases without an event look so as well.
     """
-    if error.value < ECE_NOTICEABLE:
+    if error.value < ECE_NOTICEABLE and ends(error)[1] <= ECE_CLOSE:
         return "calibration_good"
     p = finite(error.p_value)
     beyond = ends(error)[0] >= ECE_NOTICEABLE if p is None else p < SIGNIFICANT
@@ -182,23 +189,21 @@ def leaning(results: Results) -> list[Finding]:
 
 def intervals(results: Results) -> list[Finding]:
     """Whether intervals around predictions hold the true number as often as they say."""
-    coverage = results.score("prediction_interval_coverage")
-    row = interval_row(results)
-    if coverage is None or row is None or finite(coverage.value) is None:
+    verdict = coverage_verdict(results)
+    if verdict is None:
         return []
-    level = float(row["level"])
-    kind = _coverage_kind(coverage, level)
+    coverage, level = verdict.coverage, verdict.level
     values = {
         "level": level,
         "coverage": estimates.of_score(coverage),
-        "half": float(row["half_width"]),
+        "half": verdict.half_width,
         "unit": unit_of(results),
         "short": _short_groups(results, level),
     }
     finding = Finding(
         id="intervals",
         severity=_grade_of_coverage(results, coverage, level),
-        message=f"intervals_{kind}",
+        message=f"intervals_{verdict.kind}",
         values=values,
         evidence=("measures/prediction_intervals",),
         section="performance",
@@ -206,6 +211,30 @@ def intervals(results: Results) -> list[Finding]:
         touches=1.0,
     )
     return [finding]
+
+
+@dataclass(frozen=True)
+class CoverageVerdict:
+    """What is concluded of the intervals at the level that the config asks for.
+
+    coverage : the share of true numbers that they held. level : the share that they are made to
+    hold. half_width : in the unit of the target. kind : "good"; beyond chance "narrow" or "wide".
+    """
+
+    coverage: Score
+    level: float
+    half_width: float
+    kind: str
+
+
+def coverage_verdict(results: Results) -> CoverageVerdict | None:
+    """None where no interval was made or tested."""
+    coverage, row = results.score("prediction_interval_coverage"), interval_row(results)
+    if coverage is None or row is None or finite(coverage.value) is None:
+        return None
+    level = float(row["level"])
+    kind = _coverage_kind(coverage, level)
+    return CoverageVerdict(coverage, level, float(row["half_width"]), kind)
 
 
 def _coverage_kind(coverage: Score, level: float) -> str:
@@ -226,12 +255,10 @@ def _grade_of_coverage(results: Results, coverage: Score, level: float) -> Sever
 
 
 def interval_row(results: Results) -> Row | None:
-    """The row of the level that the config asks for: the one with the measured width."""
-    width = results.score("prediction_interval_width")
+    """The row of the level that the config asks for; widths of several levels may be the same."""
     table = rows(results, "prediction_intervals", "coverage")
-    if width is None or not table:
-        return None
-    return min(table, key=lambda row: abs(row["half_width"] - width.value / 2))
+    level = setting(results, "metrics", "prediction_intervals", "level", INTERVAL_LEVEL)
+    return min(table, key=lambda row: abs(row["level"] - level), default=None)
 
 
 def _short_groups(results: Results, level: float) -> list[dict[str, Any]]:

@@ -126,7 +126,7 @@ def near_copies(results: Results) -> list[Finding]:
     share, row = results.score("near_copies"), first(rows(results, "near_copies", "comparison"))
     if share is None or row is None or (share.low or 0.0) < NEAR_SHARE:
         return []
-    gains, alike = (_is_sure(row, name) for name in ("loss_p_value", "same_p_value"))
+    gains, alike = _is_sure(row, "loss_p_value"), _is_alike(row)
     loss, few = task_of(results.schema.target).loss, bool(row["by_chance"])
     without = results.score(f"{loss.key}_without_copies")
     return [
@@ -170,6 +170,14 @@ def _severity_of_copies(row: Row, loss: Loss, *, few: bool, alike: bool) -> Seve
         least = row["near"] / row["n"] * (others - (finite(row.get("near_loss")) or 0.0))
     least = least if loss.is_share else least / others
     return severity("decision", size_of(least, *FLATTERED[loss.is_share]))
+
+
+def _is_alike(row: Row) -> bool:
+    """Whether near copies have the training row's label more often than other rows do.
+
+    Where cases were matched with like ones of the other class, they have it less often.
+    """
+    return _is_sure(row, "same_p_value") and row["same_label"] > row["other_same_label"]
 
 
 def _is_sure(row: Row, name: str) -> bool:

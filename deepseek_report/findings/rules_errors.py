@@ -13,6 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.conclusion_limits import LARGE_GAP
 from deepseek_report.findings.records import (
     Row,
+    SurestPair,
     attribute_label,
     is_crossing,
     rows,
@@ -71,7 +72,7 @@ def _uneven(results: Results, tests: Sequence[Row]) -> Finding:
     """One finding on all attributes whose errors differ; not below a promise that is not kept."""
     promises = [v for row in tests for v in unkept(results, _GAPS, row["attribute"])]
     graves = [
-        *(_severity(_apart(row)) for row in tests),
+        *(_severity(SurestPair.of(row).gap) for row in tests),
         *(severity_of_promise(promise) for promise in promises),
     ]
     values = _values(results, tests) | {"promises": said_promises(results, promises)}
@@ -118,19 +119,14 @@ def _largest_first(gap: dict[str, Any]) -> float:
     return -(apart.value if apart.low is None else apart.low)
 
 
-def _apart(row: Row) -> Estimate:
-    """How far the surest pair lies apart; runs of older versions hold the largest gap alone."""
-    key = "surest_gap" if finite(row.get("surest_gap")) is not None else "value"
-    return estimates.of_row(row, key, "surest" if key == "surest_gap" else None)
-
-
 def _gap(results: Results, row: Row) -> dict[str, Any]:
+    pair = SurestPair.of(row)
     return {
         "attribute": attribute_label(results, row["attribute"]),
-        "gap": _apart(row),
+        "gap": pair.gap,
         "p": finite(row.get("p_adjusted")),
-        "widest": row.get("surest_highest") or row.get("widest_level"),
-        "narrowest": row.get("surest_lowest") or row.get("narrowest_level"),
+        "widest": pair.highest,
+        "narrowest": pair.lowest,
         **_rates_apart(results, row),
     }
 

@@ -30,6 +30,8 @@ from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
 TOO_FEW = "too few to judge"
+#: Of a pair the columns of a group, of its size, and of whether it is too small.
+_SIDES = (("level", "n", "too_few"), ("reference", "n_reference", "reference_too_few"))
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
 RATES = ("measures/group_rates",)
 #: Scores of how evenly favourable decisions fall: one gap, seen in two ways.
@@ -328,16 +330,22 @@ def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:
 
 
 def _too_few(results: Results, pairs: Sequence[Row]) -> list[Finding]:
-    few = [row for row in pairs if row["verdict"] == TOO_FEW and not is_crossing(row)]
-    if not few:
+    """The groups that are too small, each once; one compared with such a group need not be.
+
+    Runs of older versions do not say which of two it is, and hold the group as the small one.
+    """
+    sizes = {
+        (row["attribute"], row[side]): int(row[n])
+        for row in pairs
+        if row["verdict"] == TOO_FEW and not is_crossing(row)
+        for side, n, few in _SIDES
+        if row.get(few, side == "level")
+    }
+    if not sizes:
         return []
     groups = [
-        {
-            "attribute": attribute_label(results, row["attribute"]),
-            "level": row["level"],
-            "n": int(row["n"]),
-        }
-        for row in few
+        {"attribute": attribute_label(results, attribute), "level": level, "n": n}
+        for (attribute, level), n in sizes.items()
     ]
     return [
         Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias"),

@@ -20,14 +20,21 @@ def localisation(results: Results) -> list[Finding]:
     Of a method whose attribution does not depend on the model, and of a model that is not shown to
     beat a constant, nothing is concluded: where the attribution lies then says nothing of use.
     """
-    gains = [score for score in by_explainer(results, "localisation_gain") if tells(results, score)]
-    missed = [score for score in gains if not hits(score)]
-    hit = sorted((score for score in gains if hits(score)), key=lambda score: -score.value)
-    findings = [_missed(results, score) for score in missed]
+    gains = telling_gains(results)
+    hit = [score for score in gains if hits(score)]
+    findings = [_missed(results, score) for score in gains if not hits(score)]
     return findings + ([_hit(results, hit)] if hit else [])
 
 
-def tells(results: Results, gain: Score) -> bool:
+def telling_gains(results: Results) -> list[Score]:
+    """The gains from which something may be concluded, the largest first."""
+    gains = [
+        score for score in by_explainer(results, "localisation_gain") if _tells(results, score)
+    ]
+    return sorted(gains, key=lambda score: -score.value)
+
+
+def _tells(results: Results, gain: Score) -> bool:
     """Whether the gain was defined, and something may be concluded from where it lies."""
     use = verdict_of(results, gain.explainer).use
     return finite(gain.value) is not None and use not in {"nothing", "no_skill"}

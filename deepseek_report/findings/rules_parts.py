@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
-from deepseek_report.findings.records import Row, attribute_label, first, rows, unit_of
+from deepseek_report.findings.records import (
+    Row,
+    SurestPair,
+    attribute_label,
+    first,
+    rows,
+    unit_of,
+)
 from deepseek_report.findings.rules_groups import is_beyond_chance
 from deepseek_report.findings.severity import severity, size_of
 from deepseek_report.tasks import task_of
@@ -25,11 +32,16 @@ def part_gaps(results: Results) -> list[Finding]:
     The p-values are those of the metric's table, corrected for all its gaps. Of several gaps of one
     attribute the surest is told.
     """
+    return [_part_gap(results, row) for row in surest_part_gaps(results)]
+
+
+def surest_part_gaps(results: Results) -> list[Row]:
+    """The row of `tests` on each attribute whose parts differ beyond chance, the surest first."""
     tests = [row for row in rows(results, _METRIC, "tests") if is_beyond_chance(row)]
     surest: dict[str, Row] = {}
     for row in sorted(tests, key=lambda row: float(row["p_adjusted"])):
         surest.setdefault(str(row["attribute"]), row)
-    return [_part_gap(results, row) for row in surest.values()]
+    return list(surest.values())
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,8 @@ def period_verdict(results: Results, attribute: str) -> PeriodVerdict:
 
 def _part_gap(results: Results, row: Row) -> Finding:
     is_share = task_of(results.schema.target).loss.is_share
-    worst, best = str(row["narrowest_level"]), str(row["widest_level"])
+    pair = SurestPair.of(row)
+    worst, best = pair.lowest, pair.highest
     if not is_share:
         worst, best = best, worst
     part = first(
@@ -77,13 +90,13 @@ def _part_gap(results: Results, row: Row) -> Finding:
     unforeseen = None if part is None else _unforeseen(part)
     return Finding(
         id=f"part_gap-{row['attribute']}",
-        severity=_severity(row, is_share, unforeseen),
+        severity=_severity(pair.gap, is_share, unforeseen),
         message="part_gap",
         values={
             "attribute": attribute_label(results, row["attribute"]),
             "worst": worst,
             "best": best,
-            "gap": estimates.of_row(row, "value"),
+            "gap": pair.gap,
             "rates": _rates(results, row, worst, best) if is_share else [],
             "is_share": is_share,
             "lean": row["metric"] == "mean_error_gap",
@@ -105,12 +118,12 @@ def _unforeseen(part: Row) -> bool | None:
     return p_value < SIGNIFICANT
 
 
-def _severity(row: Row, is_share: bool, unforeseen: bool | None) -> Severity:
+def _severity(gap: Estimate, is_share: bool, unforeseen: bool | None) -> Severity:
     """By how large the gap is at least; one step less where the model's probabilities foresee it.
 
     Of predicted numbers a gap is moderate, whatever the unit.
     """
-    size = size_of(finite(row.get("low")) or 0.0, *GAPS) if is_share else "moderate"
+    size = size_of(gap.low or 0.0, *GAPS) if is_share else "moderate"
     return severity("decision", size, certain=unforeseen is not False)
 
 

@@ -71,6 +71,8 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
             "attributes": [use["attribute"] for use in used],
             "used": used,
             "decision": results.schema.target.favourable_class,
+            "settled": all(ends(score)[1] < DIRECT_USE for score in scores),
+            "least": DIRECT_USE,
             **tried,
         },
         evidence=("measures/direct_use", *refits_of(results)),
@@ -97,7 +99,8 @@ def _use_of(results: Results, score: Score) -> dict[str, Any]:
         return first(row for row in table_rows if row["attribute"] == score.attribute) or {}
 
     split, swap = own("split"), own("swaps")
-    parts = {name: estimates.of_row(split, name, name) for name in GAP_PARTS}
+    counted = {name: "n" if name == "gap" else "n_asked" for name in GAP_PARTS}
+    parts = {name: estimates.of_row(split, name, name, n) for name, n in counted.items()}
     return {
         "attribute": attribute_label(results, score.attribute),
         "turned": estimates.of_score(score),
@@ -131,16 +134,12 @@ def stand_ins_of(swap: Row) -> list[str]:
 
 def proxies(results: Results) -> list[Finding]:
     """Attributes that the other features give away."""
-    strong = [
-        score
-        for score in results.find("proxy_auc")
-        if (score.value if score.low is None else score.low) >= PROXY_NOTICEABLE
-    ]
+    strong = [s for s in results.find("proxy_auc") if ends(s)[0] >= PROXY_NOTICEABLE]
     return [_proxy(results, strong)] if strong else []
 
 
 def _proxy(results: Results, strong: Sequence[Score]) -> Finding:
-    clear = any(score.value >= PROXY_STRONG for score in strong)
+    clear = any(ends(score)[0] >= PROXY_STRONG for score in strong)
     return Finding(
         id="proxies",
         severity=severity("people", "large" if clear else "moderate", certain=False),
@@ -162,11 +161,11 @@ def _proxy(results: Results, strong: Sequence[Score]) -> Finding:
 
 
 def proxy_features(results: Results, attribute: str) -> list[str]:
-    """The three features that give an attribute away most."""
+    """The three features that give an attribute away most, of those that surely do."""
     mine = [
         row
         for row in rows(results, "proxies", "features")
-        if row["attribute"] == attribute and (finite(row["importance"]) or 0) > 0
+        if row["attribute"] == attribute and (finite(row["low"]) or 0) > 0
     ]
     return [row["label"] for row in sorted(mine, key=lambda row: -row["importance"])[:3]]
 

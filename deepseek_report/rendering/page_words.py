@@ -39,6 +39,7 @@ _CASES = {
     ),
     **dict.fromkeys(("input", "this_case", "typical", "adds", "start", "text"), ()),
     **dict.fromkeys(("unaccounted", "codes", "reasons", "change", "like", "more", "errors"), ()),
+    "how_sure": (),
     **dict.fromkeys(("unit_none", "unit_probability", "unit_logit"), ("about",)),
     **dict.fromkeys(("waterfall", "end"), ("about",)),
     "percent": ("number",),

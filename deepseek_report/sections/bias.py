@@ -177,7 +177,7 @@ def _direct_use(draft: Draft) -> dict[str, ShownTable]:
 
 _OF_DIRECT_USE = {
     "swaps": ("attribute", "given", "turned", "direct", "stand_ins", "turned_stand_ins", "n"),
-    "split": ("attribute", "level", "reference", *GAP_PARTS, "n"),
+    "split": ("attribute", "level", "reference", *GAP_PARTS, "n", "n_asked"),
 }
 _PROXIES = TableType(
     (

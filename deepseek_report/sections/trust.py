@@ -15,11 +15,10 @@ from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of, verdicts
 from deepseek_report.findings.records import (
     Row,
-    by_explainer,
     explainer_label,
     rows,
 )
-from deepseek_report.findings.rules_localisation import hits, tells
+from deepseek_report.findings.rules_localisation import hits, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.group_explanations import quality
 from deepseek_report.sections.shared.draft import Draft
@@ -111,11 +110,7 @@ def _answer(draft: Draft) -> None:
 def _localised(draft: Draft) -> ShownTable:
     """How each method hits what is known to make the label; nothing where nobody knows."""
     table = rows(draft.results, "localisation", "localisation")
-    gains = [
-        gain
-        for gain in by_explainer(draft.results, "localisation_gain")
-        if tells(draft.results, gain)
-    ]
+    gains = telling_gains(draft.results)
     if gains:
         names = {
             kind: [

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.intervals import mean_of_rates
-from deepseek_report.statistics.ranking import average_precision_statistic, one_vs_rest
+from deepseek_report.statistics.intervals import mean_of_rates, rate
+from deepseek_report.statistics.ranking import (
+    average_precision_statistic,
+    one_vs_rest,
+    smallest_class,
+)
 from deepseek_report.statistics.resampling import (
+    Replicates,
     as_one,
     bootstrap,
     bootstrap_rates,
@@ -70,7 +77,12 @@ def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
 def average_precision_and_brier(
     labels: Ints, probabilities: Floats, explained: int, n_resamples: int, seed: int
 ) -> tuple[Estimate, Estimate]:
-    """Average precision (macro over classes beyond two) and mean Brier error, on the same draws."""
+    """Average precision (macro over classes beyond two) and mean Brier error, on the same draws.
+
+    Where the order is perfect, or no probability is off at all, resamples do not vary: the open end
+    is then that of a rate's exact interval, for as many trials as the rarest class has instances,
+    and for all instances.
+    """
     rankings = [
         average_precision_statistic(*ranking)
         for ranking in one_vs_rest(labels, probabilities, explained)
@@ -84,10 +96,21 @@ def average_precision_and_brier(
 
     replicates = bootstrap(statistic, as_one(len(labels)), n_resamples, np.random.default_rng(seed))
     n, worst = len(labels), float(probabilities.shape[1] - 1 if probabilities.shape[1] == 2 else 2)
-    return (
-        bootstrapped(replicates.of(0), n, seed),
-        bootstrapped(replicates.of(1), n, seed, (0.0, worst)),
-    )
+    ranked = bootstrapped(replicates.of(0), n, seed)
+    if ranked.value == 1.0:
+        fewest = smallest_class(labels)
+        method = message("interval_methods.blaker_smaller_class")
+        ranked = replace(rate(fewest, fewest), n=n, method=method)
+    return ranked, brier_estimate(replicates.of(1), errors, seed, (0.0, worst))
+
+
+def brier_estimate(
+    replicates: Replicates, errors: Floats, seed: int, bounds: tuple[float, float]
+) -> Estimate:
+    """The mean of (instance,) Brier errors with its interval; exact where none is off at all."""
+    if not errors.any():
+        return rate(0, len(errors))
+    return bootstrapped(replicates, len(errors), seed, bounds)
 
 
 def equal_mass_bins(scores: Floats, n_bins: int) -> tuple[Ints, Floats]:

@@ -11,12 +11,16 @@ from numpy.typing import ArrayLike
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 
 
-def larger_mean_p_value(inside: Floats, outside: Floats) -> float:
+def larger_mean_p_value(
+    inside: Floats, outside: Floats, least: tuple[float, float] = (0.0, 0.0)
+) -> float:
     """Welch's one-sided test; the null is that the mean inside is not larger than outside.
 
     Parameters
     ----------
     inside, outside : (instance,) of at least two instances each.
+    least : variances that instances of either have where the null holds, if they are known: those
+        of few instances without an event are 0, and say nothing.
 
     References
     ----------
@@ -27,10 +31,13 @@ def larger_mean_p_value(inside: Floats, outside: Floats) -> float:
     """
     from scipy.special import stdtr
 
-    own, rest = (values.var(ddof=1) / len(values) for values in (inside, outside))
-    spread = max(float(own + rest), 1e-300)
+    own, rest = (
+        max(float(values.var(ddof=1)), known) / len(values)
+        for values, known in zip((inside, outside), least, strict=True)
+    )
+    spread = max(own + rest, 1e-300)
     parts = own**2 / (len(inside) - 1) + rest**2 / (len(outside) - 1)
-    freedom = spread**2 / max(float(parts), 1e-300)
+    freedom = spread**2 / max(parts, 1e-300)
     return float(stdtr(freedom, (outside.mean() - inside.mean()) / math.sqrt(spread)))
 
 

@@ -113,7 +113,8 @@ class PairwiseTests:
         """The pair of the first tables that lies the most standard errors apart."""
         table = int(np.argmax([distances.max() for distances in self.distances[:n_tables]]))
         distances = self.distances[table]
-        ends = np.unravel_index(int(np.argmax(distances)), distances.shape)
+        apart = np.where(np.eye(len(distances), dtype=bool), -np.inf, distances)
+        ends = np.unravel_index(int(np.argmax(apart)), apart.shape)
         return Pair(table, *(int(end) for end in ends))
 
 
@@ -179,7 +180,7 @@ def largest_gap(
     p_value = tests.p_value(surest.table, surest.highest, surest.lowest)
     position = int(np.argmax([np.ptp(table.rates) for table in tables]))
     widest = tables[position]
-    ends = [int(np.argmax(widest.rates)), int(np.argmin(widest.rates))]
+    ends = _ends(widest.rates)
     if len(rates) == 2:
         estimate = _folded(tables[0], value)
     else:
@@ -196,6 +197,11 @@ def largest_gap(
         table=position,
         surest_gap=_apart(tables[surest.table], surest, len(tables) + len(beside)),
     )
+
+
+def _ends(values: Floats) -> list[int]:
+    """The levels with the highest and the lowest of (level,) values: two, also where all agree."""
+    return [int(np.argmax(values)), len(values) - 1 - int(np.argmin(values[::-1]))]
 
 
 def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
@@ -292,7 +298,7 @@ def largest_mean_gap(
     null = _null_means(values, codes, levels, n_permutations, rng)
     parts = [values[codes == level] for level in levels]
     means = np.array([part.mean() for part in parts])
-    highest, lowest = int(means.argmax()), int(means.argmin())
+    highest, lowest = _ends(means)
     gap, low, high = difference_of_means(*(_mean_of(parts[k], values) for k in (highest, lowest)))
     method = message("interval_methods.students_of_furthest")
     return Gap(

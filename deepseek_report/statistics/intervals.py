@@ -408,7 +408,8 @@ def mean_interval(
 
     Returns
     -------
-    mean, low, high : `values` without `axis`; the interval is NaN below two instances.
+    mean, low, high : `values` without `axis`; the interval is NaN below two instances, and of none
+        the mean is as well.
 
     References
     ----------
@@ -421,7 +422,7 @@ def mean_interval(
     from scipy.special import stdtrit
 
     n = values.shape[axis]
-    mean = values.mean(axis=axis)
+    mean = values.mean(axis=axis) if n else values.sum(axis=axis) * math.nan
     if n < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     error, skew = _error_and_skewness(values, axis)

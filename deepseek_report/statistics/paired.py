@@ -18,15 +18,13 @@ FEWEST_SEEDS = 5
 #: How surely a number of seeds is to tell a difference as large as the one seen, and the most
 #: seeds that are thought of.
 POWER = 0.8
-#: So many degrees of freedom that Student's distribution is the normal one.
-_LARGE = 1e9
 _MOST_SEEDS = 1000
 
 
 def influence_difference(
     first: tuple[float, Floats], other: tuple[float, Floats]
 ) -> tuple[Estimate, float]:
-    """First − other on the same rows with its normal 95 % interval, and the two-sided p-value.
+    """First − other on the same rows with Student's 95 % interval, and the two-sided p-value.
 
     Parameters
     ----------
@@ -36,21 +34,21 @@ def influence_difference(
     >>> influences = np.array([0.3, -0.4])
     >>> estimate, p = influence_difference((1.0, influences), (0.5, np.zeros(2)))
     >>> estimate.value, round(estimate.low, 2), round(p, 3)
-    (0.5, -0.48, 0.317)
+    (0.5, -5.85, 0.5)
     """
     value, spread = first[0] - other[0], first[1] - other[1]
-    method = message("interval_methods.paired_normal")
-    return judged(value, math.sqrt(float(spread @ spread)), len(spread), method)
+    method, n = message("interval_methods.paired_student"), len(spread)
+    return judged(value, math.sqrt(float(spread @ spread)), n, method, max(n - 1, 1))
 
 
 def judged(
-    value: float, error: float, n: int, method: Message, freedom: float = _LARGE
+    value: float, error: float, n: int, method: Message, freedom: float
 ) -> tuple[Estimate, float]:
     """A value with its 95 % interval by its standard error, and the two-sided p-value that it is 0.
 
-    freedom : degrees of freedom of Student's distribution; by default so many that it is normal.
+    freedom : degrees of freedom of Student's distribution.
 
-    >>> estimate, p = judged(1.0, 0.5, 20, message("interval_methods.paired_normal"), freedom=9)
+    >>> estimate, p = judged(1.0, 0.5, 20, message("interval_methods.paired_student"), freedom=9)
     >>> round(estimate.low, 2), round(p, 2)
     (-0.13, 0.08)
     """

@@ -158,8 +158,12 @@
         drawn("rect", { x: 0, y: 14, width: 1000, height: 12, class: "track" }),
         drawn("rect", { x: 1000 * Math.min(one.probability, data.threshold), y: 14, width: 1000 * Math.abs(one.probability - data.threshold), height: 12, class: one.probability >= data.threshold ? "raises" : "lowers" }),
         drawn("line", { x1: 1000 * data.threshold, x2: 1000 * data.threshold, y1: 2, y2: 38, class: "threshold" }));
-      return block("div", { class: "case-gauge-box" }, strip, block("div", { class: "case-scale", "aria-hidden": "true" },
-        block("span", {}, "0"), block("span", { class: "case-mark", style: `left: ${100 * data.threshold}%` }, phrase("threshold", { threshold: percent(data.threshold) })), block("span", {}, percent(1).replace(/[.,]0/, ""))));
+      /* The label stands within the line, however near to an end the threshold lies. */
+      const at = 100 * data.threshold;
+      return block("div", { class: "case-gauge-box" },
+        block("div", { class: "case-scale", "aria-hidden": "true" }, block("span", { class: "case-mark", style: `left: ${at}%; transform: translateX(-${at}%)` }, phrase("threshold", { threshold: percent(data.threshold) }))),
+        strip,
+        block("div", { class: "case-scale", "aria-hidden": "true" }, block("span", {}, "0"), block("span", {}, percent(1).replace(/[.,]0/, ""))));
     };
 
     /* One scale for all cases, so that a small reason looks small. */
@@ -222,7 +226,7 @@
       return fold(phrase("way"), paragraph(told.head), table([phrase("part"), phrase("adds"), phrase("added")], rows, phrase("way"), "waterfall way"), told.path.length ? [paragraph(told.path_head), block("ol", {}, told.path.map((step) => block("li", {}, step)))] : []);
     };
     const reasons = (page) => {
-      if (page.codes) return part(phrase("codes"), doubt(), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items), paragraph(page.codes.limits));
+      if (page.codes) return part(phrase("codes"), doubt(), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items));
       if (!page.reasons.length) return null;
       return part(phrase("reasons"), doubt(), block("p", { class: "case-by" }, phrase("reasons_by", { method: page.reasons_by, start: page.start ? `, ${page.start}` : "" })), bullets(page.reasons));
     };
@@ -250,22 +254,24 @@
       const page = pageOf(one.at), title = block("h3", { id: "case-title" }, sentence(one.name));
       article.setAttribute("aria-labelledby", "case-title");
       const pictures = page ? page.pictures.filter((name) => !name.startsWith("case_contributions")).map(borrow).filter(Boolean) : [];
-      const at = listed.indexOf(one);
+      const at = listed.indexOf(one), isText = Boolean(one.glance?.text), input = () => part(phrase("input"), pictures);
       const step = (label, to) => { const button = block("button", { type: "button" }, label); button.disabled = !listed[to]; button.addEventListener("click", () => { select(listed[to], true); }); return button; };
       article.replaceChildren(...[
         block("div", { class: "case-head" }, title, block("div", { class: "case-steps" }, step(phrase("previous"), at - 1), step(phrase("next"), at + 1))),
         page ? block("p", { class: "case-role" }, page.title) : null,
+        /* The answer first: what was decided, why, and what would change it. */
         paragraph(page ? page.summary : one.summary),
         gauge(one),
-        paragraph(page ? page.sure : one.sure),
-        page ? pairOf(page) : null,
-        pictures.length ? part(phrase("input"), pictures) : page ? null : glance(one.glance, false),
-        page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([data.noun, phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
+        isText && pictures.length ? input() : glance(one.glance, false),
         page ? reasons(page) : null,
-        waterfall(one, page),
-        page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,
         page?.change ? part(phrase("change"), paragraph(page.change)) : null,
         page?.what_if ? whatIf(one, page) : null,
+        isText || !pictures.length ? null : input(),
+        page ? pairOf(page) : null,
+        part(phrase("how_sure"), paragraph(page ? page.sure : one.sure), page?.codes ? paragraph(page.codes.limits) : null),
+        page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,
+        waterfall(one, page),
+        page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([data.noun, phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
         page ? like(page) : null,
         page ? way(page) : null,
         page && (page.compared || page.agreement || page.errors.length) ? fold(phrase("more"), paragraph(page.compared), paragraph(page.agreement), page.errors.length ? [paragraph(phrase("errors")), bullets(page.errors)] : []) : null,

@@ -11,24 +11,35 @@ import pytest
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.findings.cohort_verdict import cohort_verdict
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.rules_calibration import calibration
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.sections.bottlenecks import BottlenecksSection
+from deepseek_report.sections.explanations import ExplanationsSection
 from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.summary import SummarySection
+from deepseek_report.sections.trust import TrustSection
 from deepseek_report.terminal import say_finished
+from deepseek_report.visualizations.explanations.interactions import InteractionsPicture
+from deepseek_report.visualizations.explanations.localisation import LocalisationPicture
+from deepseek_report.visualizations.failures.cohorts import CohortsPicture
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
+from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
 from deepseek_report.visualizations.failures.slices import SlicesPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
+from deepseek_report.visualizations.performance.interval_coverage import IntervalCoveragePicture
 from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
+from deepseek_report.visualizations.performance.residuals import ResidualsByPredictionPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from deepseek_report.wording.of_results import words_of
 from tests.conftest import SmallRun
-from tests.real_runs import small_results, with_score, with_table
+from tests.real_runs import small_results, with_measurement, with_score, with_table
+from tests.tiny_runs import TinyRuns
 from tests.visualizations.varied import copy_with
 
 SECTIONS = (PerformanceSection(), RobustnessSection(), BottlenecksSection())
@@ -247,6 +258,136 @@ def test_how_training_ended_is_told_by_finding_and_picture_alike(
 
 
 _TRAINING = ("training_unfinished", "training_overfitted", "training_diverged")
+
+
+#: Share of true numbers inside of intervals that promise 90 %, its p-value, and what is concluded.
+COVERED = [
+    (0.88, 0.4, "intervals_good", "as often as they should"),
+    (0.70, 0.001, "intervals_narrow", "too narrow"),
+    (0.99, 0.001, "intervals_wide", "wider than needed"),
+]
+
+
+@pytest.mark.parametrize(("share", "p_value", "concluded", "words"), COVERED)
+def test_whether_intervals_hold_the_true_number_is_told_by_finding_and_picture_alike(
+    tiny_runs: TinyRuns, share: float, p_value: float, concluded: str, words: str
+) -> None:
+    ends = {"value": share, "low": share - 0.01, "high": share + 0.01, "p_value": p_value}
+    metric = "prediction_intervals"
+    changed = with_score(tiny_runs("number"), metric, "prediction_interval_coverage", **ends)
+    (finding,) = (f for f in conclude(changed).findings if f.id == "intervals")
+    title = titled(changed, IntervalCoveragePicture())
+    assert finding.message == concluded
+    assert words in title
+    assert f"{100 * share:.0f}" in title
+    assert f"{100 * share:.0f}" in PerformanceSection().content(changed).answer
+
+
+#: Mean error with its interval, in which no part of the range is off by itself.
+LEANS = [
+    ((9.0, 4.0, 14.0), "leaning", "too high on average"),
+    ((1.0, -4.0, 6.0), None, "right on average along their whole range"),
+]
+
+
+@pytest.mark.parametrize(("ends", "concluded", "words"), LEANS)
+def test_whether_predictions_lean_is_told_by_finding_and_picture_alike(
+    tiny_runs: TinyRuns, ends: tuple[float, ...], concluded: str | None, words: str
+) -> None:
+    def unclear(bins: pd.DataFrame) -> pd.DataFrame:
+        return bins.assign(mean_error=ends[0], low=ends[0] - 40.0, high=ends[0] + 40.0)
+
+    mean = dict(zip(("value", "low", "high"), ends, strict=True))
+    changed = with_table(tiny_runs("number"), "residuals", "bins", unclear)
+    changed = with_score(changed, "residuals", "mean_error", **mean)
+    messages = [f.message for f in conclude(changed).findings if f.id == "leaning"]
+    assert messages == ([concluded] if concluded else [])
+    assert words in titled(changed, ResidualsByPredictionPicture())
+
+
+#: Gain over chance with its interval, Spearman correlation with a model without its weights, and
+#: what is concluded of where a method points.
+POINTED = [
+    ((0.3, 0.2, 0.4), 0.1, "points_at_truth", "points best at what makes the label"),
+    ((0.01, -0.1, 0.1), 0.1, "points_elsewhere", "points no better than chance"),
+    ((0.3, 0.2, 0.4), 1.0, None, "How much of each explanation lies on what makes the label"),
+]
+
+
+@pytest.mark.parametrize(("ends", "blind", "concluded", "words"), POINTED)
+def test_where_methods_point_is_told_by_finding_section_and_picture_alike(
+    tiny_runs: TinyRuns, ends: tuple[float, ...], blind: float, concluded: str | None, words: str
+) -> None:
+    changed = tiny_runs("image")
+    gain = dict(zip(("value", "low", "high"), ends, strict=True))
+    for explainer in changed.explainers_of("localisation"):
+        changed = with_score(changed, "localisation", "localisation_gain", explainer, **gain)
+        alike = _correlation(explainer, blind)
+        changed = with_measurement(changed, "parameter_randomisation", alike, explainer)
+    messages = {f.message for f in conclude(changed).findings if f.message.startswith("points_")}
+    answer = TrustSection().content(changed).answer
+    assert messages == ({concluded} if concluded else set())
+    assert words in titled(changed, LocalisationPicture())
+    assert ("decide the label" in answer) == (concluded is not None)
+    assert ("not attribute more" in answer) == (concluded == "points_elsewhere")
+
+
+def _correlation(explainer: str, value: float) -> Measurement:
+    """How alike a method explains a model without its learnt weights."""
+    ends = {"low": value - 0.02, "high": min(value + 0.02, 1.0), "explainer": explainer}
+    score = Score("randomisation_correlation", "explanation", value, 60, "lower", **ends)
+    return Measurement(scores=(score,))
+
+
+#: p-value of the gap between parts, corrected; and whether a finding tells it.
+@pytest.mark.parametrize(("p_value", "differs"), [(0.001, True), (0.4, False)])
+def test_a_gap_between_parts_is_told_by_finding_and_picture_alike(
+    tiny_runs: TinyRuns, p_value: float, differs: bool
+) -> None:
+    def tested(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(p_adjusted=p_value)
+
+    changed = with_table(tiny_runs("text"), "part_performance", "tests", tested)
+    findings = [f for f in conclude(changed).findings if f.message == "part_gap"]
+    title = titled(changed, PartPerformancePicture())
+    assert bool(findings) == differs
+    assert ("No part of the data is decided correctly more often" in title) == (not differs)
+    if differs:
+        named = [f"“{findings[0].values[end]}”" for end in ("worst", "best")]
+        assert title.index(named[0]) < title.index(named[1])
+
+
+@pytest.mark.parametrize("interacts", [True, False])
+def test_what_acts_together_is_told_by_section_and_picture_alike(
+    tiny_runs: TinyRuns, interacts: bool
+) -> None:
+    def judged(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(interacts=interacts)
+
+    changed = with_table(tiny_runs("pairs"), "interactions", "pairs", judged)
+    title = titled(changed, InteractionsPicture())
+    answer = ExplanationsSection().content(changed).answer
+    assert ("act together most" in title, "none is shown" in title) == (interacts, not interacts)
+    assert ("No two features are shown to act together" in answer) == (not interacts)
+    assert ("depends on" in answer) == interacts
+
+
+@pytest.mark.parametrize(("p_value", "differs"), [(0.001, True), (0.4, False)])
+def test_cohorts_are_titled_by_what_is_concluded_of_them(
+    results: Results, p_value: float, differs: bool
+) -> None:
+    def with_worst(table: pd.DataFrame) -> pd.DataFrame:
+        row = {"cohort": "age is over 90", "origin": "worst", "n": 400, "too_few": False}
+        row |= {"accuracy": 0.4, "accuracy_low": 0.35, "accuracy_high": 0.45}
+        everyone = table[table["origin"] == "all"]
+        worst = everyone.head(1).assign(**row, p_adjusted=p_value)
+        return pd.concat([everyone, worst], ignore_index=True)
+
+    changed = with_table(results, "cohorts", "cohorts", with_worst)
+    title = titled(changed, CohortsPicture())
+    assert (cohort_verdict(changed).worst is not None) == differs
+    assert ("age is over 90" in title) == differs
+    assert ("No cohort is shown" in title) == (not differs)
 
 
 def titled(results: Results, picture: Any) -> str:

@@ -93,22 +93,23 @@ def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score)
 @pytest.mark.parametrize(
     ("measured", "message", "severity"),
     [
-        ((0.01, 0.005, 0.001), "calibration_good", "info"),
-        ((0.03, 0.0, 0.2), "calibration_unclear", "info"),
-        ((0.03, 0.0, 0.001), "calibration_off", "low"),
-        ((0.06, 0.04, 0.03), "calibration_off", "low"),
-        ((0.06, 0.04, 0.001), "calibration_off", "medium"),
-        ((0.2, 0.15, 0.001), "calibration_off", "high"),
+        ((0.01, 0.005, 0.02, 0.001), "calibration_good", "info"),
+        ((0.01, 0.0, 0.09, 1.0), "calibration_unclear", "info"),
+        ((0.03, 0.0, 0.3, 0.2), "calibration_unclear", "info"),
+        ((0.03, 0.0, 0.3, 0.001), "calibration_off", "low"),
+        ((0.06, 0.04, 0.3, 0.03), "calibration_off", "low"),
+        ((0.06, 0.04, 0.3, 0.001), "calibration_off", "medium"),
+        ((0.2, 0.15, 0.3, 0.001), "calibration_off", "high"),
     ],
 )
 def test_calibration_is_off_where_one_test_of_all_signs_says_so(
     run, score, say, measured, message, severity
 ):
-    error, low, p = measured
+    error, low, high, p = measured
     run.predictions()
     run.measure(
         "expected_calibration_error",
-        score("expected_calibration_error", error, low, 0.3, p_value=p),
+        score("expected_calibration_error", error, low, high, p_value=p),
         score("calibration_slope", 1.5, 1.3, 1.7),
     )
     (finding,) = rules_calibration.calibration(run.results())
@@ -188,10 +189,21 @@ def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
 
 
 def test_groups_too_small_are_named_and_not_judged(run, say):
-    rows = [pair("other", "too few to judge", float("nan"), n=9)]
+    rows = [pair("other", "too few to judge", float("nan"), n=9, too_few=True)]
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
     assert finding.message == "groups_too_few"
     assert "“other” (age band), n = 9: " in say(finding)
+
+
+def test_a_group_whose_declared_reference_is_too_small_is_not_called_small_itself(run, say):
+    few = {"too_few": False, "n_reference": 9, "reference_too_few": True}
+    rows = [
+        pair("under 25", "too few to judge", float("nan"), **few),
+        pair("over 60", "too few to judge", float("nan"), **few),
+    ]
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert say(finding).startswith("1 group is too small to judge. “25 or over” (age band), n = 9")
+    assert "under 25" not in say(finding)
 
 
 def test_a_crossing_is_named_only_if_it_is_clearly_below(run):
@@ -241,10 +253,19 @@ def test_an_attribute_that_others_give_away_is_a_proxy_by_its_lower_end(run, sco
         "proxies",
         score("proxy_auc", 0.72, 0.70, 0.74, attribute="age_band"),
         score("proxy_auc", 0.66, 0.62, 0.70, attribute="sex"),
-        features=[{"attribute": "age_band", "label": "Credit limit", "importance": 0.1}],
+        features=[
+            {"attribute": "age_band", "label": "Credit limit", "importance": 0.1, "low": 0.08},
+            {"attribute": "age_band", "label": "Region", "importance": 0.02, "low": -0.01},
+        ],
     )
     (finding,) = rules_sources.proxies(run.results())
-    assert "mostly by Credit limit" in say(finding)
+    assert "mostly by Credit limit (0.5 is guessing" in say(finding)
+
+
+@pytest.mark.parametrize(("low", "severity"), [(0.74, "low"), (0.81, "medium")])
+def test_a_proxy_is_strong_by_its_lower_end_and_not_by_the_estimate(run, score, low, severity):
+    run.measure("proxies", score("proxy_auc", 0.84, low, 0.9, attribute="age_band"))
+    assert rules_sources.proxies(run.results())[0].severity == severity
 
 
 def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
@@ -400,11 +421,13 @@ def turned(score, low, high, attribute="sex"):
     ],
 )
 def test_direct_use_is_as_grave_as_the_share_of_decisions_that_surely_turn(
-    run, score, low, high, message, severity
+    run, score, say, low, high, message, severity
 ):
     run.measure("direct_use", turned(score, low, high))
     (finding,) = rules_sources.direct_use(run.results())
     assert (finding.message, finding.severity) == (message, severity)
+    assert ("does not turn decisions by itself, or hardly" in say(finding)) == (high < 0.01)
+    assert ("do not settle whether" in say(finding)) == (low < 0.01 < high)
 
 
 def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
@@ -534,6 +557,29 @@ def test_a_part_stands_out_where_it_loses_more_than_expected(run, score, row, me
     run.measure("slices", score("slices_examined", 230), slices=[row])
     (finding,) = rules_bottlenecks.worst_slice(run.results())
     assert (finding.message, finding.severity) == (message, severity)
+
+
+@pytest.mark.parametrize(
+    ("whole", "words"),
+    [(False, "measured in the other (p = 0.010"), (True, "measured in the same cases")],
+)
+def test_a_part_is_told_with_the_cases_that_it_was_measured_in(run, score, say, whole, words):
+    row = part(0.01) | {"whole": whole}
+    run.measure("slices", score("slices_examined", 230), slices=[row])
+    (finding,) = rules_bottlenecks.worst_slice(run.results())
+    assert ("in one half of the test part" in say(finding)) != whole
+    assert words in say(finding)
+
+
+def test_probabilities_that_are_off_without_more_wrong_decisions_are_not_called_failing(
+    run, score, say
+):
+    run.measure("slices", score("slices_examined", 230), slices=[part(0.01, rate=0.2)])
+    text = say(rules_bottlenecks.worst_slice(run.results())[0])
+    assert text.startswith(
+        "Stated probabilities are off where age under 25, though no more decisions"
+    )
+    assert "Have a person decide" not in text
 
 
 def test_many_errors_near_the_threshold_are_no_failure(run, score, say):

@@ -68,6 +68,22 @@ def test_gaps_between_groups_are_beyond_chance_or_not(number, p, kind):
     assert "“men”" in text_of(results, finding)
 
 
+def test_where_errors_are_tied_intervals_are_judged_by_the_level_that_is_asked_for(number):
+    """Half a width of 2 holds 80 % as well as 90 %: 88 held of 100 once were more than promised."""
+    levels = [{"level": level, "half_width": 2.0, "coverage": 0.85} for level in (0.8, 0.9)]
+    number.measure(
+        "prediction_intervals",
+        number.score("prediction_interval_coverage", 0.85, 0.82, 0.88, p_value=0.001),
+        number.score("prediction_interval_width", 4.0),
+        coverage=levels,
+        by_group=[],
+    )
+    results = number.results()
+    (finding,) = rules_calibration.intervals(results)
+    assert finding.message == "intervals_narrow"
+    assert "made to hold 90\u00a0%" in text_of(results, finding)
+
+
 def test_predictions_that_lean_and_that_noise_moves_are_told(number):
     number.measure("mae", number.score("mae", 10.0))
     number.measure("residuals", number.score("mean_error", 3.0, 2.0, 4.0))

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings import rules_parts
 from deepseek_report.findings.find import measured_findings
+from deepseek_report.metrics.failures.part_performance import PartPerformance
+from deepseek_report.sections.data_parts import part_values
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.statistics.intervals import any_pair, level_within, rate_difference
+from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
+from deepseek_report.wording.words import wording
 from tests.varied_run import VariedRun
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from worlds import data as worlds
+from worlds import failures
 
 
 def parts(run: VariedRun, gap: float, low: float, p: float, unforeseen_p: float) -> list[Finding]:
@@ -41,6 +53,11 @@ def parts(run: VariedRun, gap: float, low: float, p: float, unforeseen_p: float)
                 "p_adjusted": p,
                 "widest_level": "2019",
                 "narrowest_level": "2020",
+                "surest_highest": "2019",
+                "surest_lowest": "2020",
+                "surest_gap": gap,
+                "surest_low": low,
+                "surest_high": gap + 0.05,
             }
         ],
     )
@@ -74,6 +91,41 @@ def test_a_gap_that_chance_explains_is_no_finding(run: VariedRun) -> None:
     assert parts(run, 0.05, 0.0, 0.3, 0.3) == []
 
 
+def of_parts(codes: Ints, correct: Bools) -> Results:
+    """What is measured of parts of the data, of cases that are decided correctly or not."""
+    test = failures.world(len(codes), np.random.default_rng(0))
+    context = failures.context(replace(test, groups=codes), test, 0)
+    p, (origin,) = context.predictions, context.dataset.schema.attributes
+    schema = replace(context.dataset.schema, attributes=(replace(origin, kind="other"),))
+    context = replace(
+        context,
+        dataset=replace(context.dataset, schema=schema),
+        predictions=replace(p, labels=np.where(correct, p.decisions, 1 - p.decisions)),
+    )
+    return failures.results_of(context, {"part_performance": PartPerformance().measure(context)})
+
+
+def test_the_part_that_is_named_is_that_of_the_test_and_not_a_smaller_one_that_lies_further() -> (
+    None
+):
+    sizes, right = (3000, 3000, 40), (2700, 2400, 31)
+    correct = np.concatenate([np.arange(n) < k for n, k in zip(sizes, right, strict=True)])
+    results = of_parts(np.repeat(np.arange(3), sizes), correct)
+    (finding,) = rules_parts.part_gaps(results)
+    assert (finding.values["worst"], finding.values["best"]) == ("group 1", "group 0")
+    gap = finding.values["gap"]
+    assert (gap.value, finding.severity) == (pytest.approx(0.1), "medium")
+    low, high = rate_difference(2700, 3000, 2400, 3000, level_within(any_pair(3)))
+    assert (gap.low, gap.high) == (pytest.approx(low), pytest.approx(high))
+    (picture,) = PartPerformancePicture().draw(results)
+    title = wording().say(picture.title).replace("\u00a0", " ")
+    assert title.startswith("Origin: 80.0 %")
+    assert "in “group 1” are decided correctly, 90.0 %" in title
+    (part,) = part_values(Draft("performance", results))["parts"]
+    sentence = part["sentence"].replace("\u00a0", " ")
+    assert sentence.startswith("The model decides correctly more often for “group 0”, 90.0 %")
+
+
 def copies(run: VariedRun, **row: Any) -> list[Finding]:
     known = {"n": 600, "near": 90, "same_label": 0.99, "other_same_label": 0.7}
     known |= {"by_chance": False, "same_p_value": 1e-9, "near_loss": 0.01, "other_loss": 0.25}
@@ -98,6 +150,17 @@ def test_near_copies_weigh_by_what_they_do_to_the_score(
     assert "Without them the error rate is 25.0" in say(finding)
     assert copies(run, loss_p_value=0.4)[0].severity == "low"
     assert copies(run, loss_p_value=0.4, same_p_value=0.4)[0].severity == "low"
+
+
+def test_near_copies_of_the_other_label_do_not_help_the_model(
+    run: VariedRun, say: Callable[[Finding], str]
+) -> None:
+    matched: dict[str, Any] = {"same_label": 0.2, "other_same_label": 0.7, "loss_p_value": 0.9}
+    (finding,) = copies(run, **matched)
+    assert "no more often than others, so they hardly help the model" in say(finding)
+    (finding,) = copies(run, **matched, by_chance=True, near=590)
+    assert finding.severity == "low"
+    assert "says nothing of new ones" not in say(finding)
 
 
 @pytest.mark.parametrize("seed", range(3))

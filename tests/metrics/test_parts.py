@@ -71,6 +71,22 @@ def test_a_part_in_which_every_decision_is_wrong_is_beyond_chance(toy) -> None:
     assert measured.tables["tests"]["narrowest_level"].tolist() == ["north"]
 
 
+def test_a_small_part_without_errors_does_not_make_another_worse_than_foreseen(toy) -> None:
+    """Of 60 cases, 3 of whom should err, none does; 540 others err as often as they state."""
+    context = of_regions_that_are_parts(toy())
+    p, codes = context.predictions, np.repeat([0, 1], [540, 60])
+    probabilities = np.tile([0.95, 0.05], (600, 1))
+    labels = ((np.arange(600) % 20 == 0) & (codes == 0)).astype(np.int64)
+    stated = replace(
+        p, probabilities=probabilities, logits=np.log(probabilities), labels=labels,
+        decisions=np.zeros(600, np.int64), groups={"region": codes},
+    )  # fmt: skip
+    measured = PartPerformance(n_resamples=200).measure(replace(context, predictions=stated))
+    parts = measured.tables["parts"].set_index("level")
+    assert parts.loc["north", "unforeseen"] == pytest.approx(0.05)
+    assert 0.02 < parts.loc["north", "unforeseen_p"] < 0.2
+
+
 def test_data_that_name_no_parts_are_refused_with_the_reason(toy) -> None:
     with refused("parts of the data"):
         PartPerformance().measure(toy())

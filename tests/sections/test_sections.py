@@ -444,7 +444,7 @@ def test_groups_too_small_to_compare_are_not_called_equal(run):
     run.measure("equal_opportunity_difference", tests=[untested])
     answer = BiasSection().content(run.results()).answer
     assert answer == (
-        "No group is large enough to be compared with its reference. "
+        "No group and its reference are both large enough to be compared. "
         "Whether errors fall evenly could not be tested."
     )
 

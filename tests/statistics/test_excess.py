@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deepseek_report.statistics.excess import Excess
+from deepseek_report.statistics.excess import Excess, larger_mean_p_value
 from deepseek_report.statistics.recalibrating import recalibrated
 
 
@@ -21,6 +21,16 @@ def test_totals_are_those_of_a_loop() -> None:
         assert totals.sizes[k] == inside.sum()
         assert totals.sums[k] == pytest.approx(excess.values[inside].sum())
         assert totals.variances[k] == pytest.approx(excess.variances[inside].sum())
+
+
+def test_of_few_cases_without_an_event_a_known_variance_counts_and_not_that_of_the_sample() -> None:
+    """3 000 cases with events in 5 %, and 60 without any: of as many, chance leaves 5 % so."""
+    many, few, variance = (np.arange(3000) % 20 == 0).astype(float), np.zeros(60), 0.05 * 0.95
+    assert larger_mean_p_value(many, few) < 1e-6
+    known = larger_mean_p_value(many, few, (variance, variance))
+    z = 0.05 / np.sqrt(variance * (1 / 3000 + 1 / 60))
+    assert known == pytest.approx(stats.norm.sf(z), rel=0.2)
+    assert larger_mean_p_value(few + 1, few, (variance, variance)) < 1e-6
 
 
 @pytest.mark.parametrize(("n", "chance", "events"), [(100, 0.5, 62), (80, 0.1, 16), (60, 0.9, 59)])

@@ -260,3 +260,8 @@ def test_the_value_for_any_pair_is_that_of_the_studentised_range(n_levels, level
 
     theirs = studentized_range.ppf(level, n_levels, np.inf) / math.sqrt(2)
     assert any_pair(n_levels, level) == pytest.approx(theirs, abs=1e-6)
+
+
+def test_of_no_values_there_is_no_mean_and_no_interval() -> None:
+    assert np.isnan(mean_interval(np.zeros(0))).all()
+    assert np.isnan(mean_interval(np.zeros((0, 3)))).all()

@@ -20,14 +20,15 @@ def influences(values: np.ndarray) -> tuple[float, np.ndarray]:
     return float(values.mean()), (values - values.mean()) / np.sqrt(n * (n - 1))
 
 
-def test_a_difference_of_means_is_that_of_the_paired_normal_test() -> None:
+@pytest.mark.parametrize("n", [12, 400])
+def test_a_difference_of_means_is_that_of_the_paired_t_test(n: int) -> None:
     rng = np.random.default_rng(0)
-    first, other = rng.normal(0.3, 1, 400), rng.normal(0, 1, 400)
+    first, other = rng.normal(0.3, 1, n), rng.normal(0, 1, n)
     gap, p = influence_difference(influences(first), influences(other))
-    error = (first - other).std(ddof=1) / 20
+    theirs = stats.ttest_rel(first, other)
     assert gap.value == pytest.approx((first - other).mean())
-    assert gap.high == pytest.approx(gap.value + 1.959964 * error)
-    assert p == pytest.approx(2 * stats.norm.sf(abs(gap.value) / error))
+    assert gap.ends == pytest.approx(tuple(theirs.confidence_interval()))
+    assert p == pytest.approx(theirs.pvalue)
 
 
 def test_mcnemar_is_the_mid_p_of_the_binomial_test() -> None:

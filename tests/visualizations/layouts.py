@@ -237,4 +237,8 @@ def _localise(name: str, *, gaps: bool) -> Measurement:
         Score(measure, "explanation", value, 12, "higher", *ends, explainer=name)
         for measure in MEASURES
     )
-    return Measurement(scores, {"localisation": table}, {})
+    ends = (np.nan, np.nan) if gaps else (value - 0.3, value - 0.1)
+    gain = Score(
+        "localisation_gain", "explanation", value - 0.2, 12, "higher", *ends, explainer=name
+    )
+    return Measurement((*scores, gain), {"localisation": table}, {})

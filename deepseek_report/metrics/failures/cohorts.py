@@ -15,6 +15,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
@@ -29,9 +30,9 @@ from deepseek_report.metrics.failures.cohort_conditions import (
 from deepseek_report.metrics.failures.slices import Slices, SliceSearch
 from deepseek_report.metrics.fairness.groups import MinCell
 from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.excess import Excess, larger_mean_p_value
+from deepseek_report.statistics.excess import Excess
 from deepseek_report.statistics.intervals import holm, mean_interval, rate
-from deepseek_report.tasks import TASKS, of_some_task, task_of
+from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 
 #: Whose cohort it is: all cases, a person's, the worst and the best that was found.
 Origin = Literal["all", "declared", "worst", "best"]
@@ -60,8 +61,8 @@ class Cohorts(ModelMetric):
     all cases, and the slices in which the model errs most and least: each is searched for in one
     half of the test part and told of by the other half alone, so that its numbers are not those of
     the best or worst of many; its p-value is one-sided, corrected for the two. The p-value of a
-    declared cohort compares its loss with that of all other cases (Welch, two-sided), corrected for
-    the declared cohorts.
+    declared cohort compares its loss with that of all other cases (Fisher's test of errors, Welch's
+    of numbers, two-sided), corrected for the declared cohorts.
     What matters most is the mean |attribution| among the explained cases of a cohort.
 
     declared : {name: condition}, see `cohort_conditions`. min_cell : a cohort with fewer test rows
@@ -147,7 +148,8 @@ class Cohorts(ModelMetric):
 
     def _declared(self, context: MeasureContext) -> list[_Cohort]:
         schema, test = context.dataset.schema, context.dataset.test
-        losses = task_of(schema.target).loss.of(context.predictions)
+        loss = task_of(schema.target).loss
+        losses = loss.of(context.predictions)
         cohorts, problems = list[_Cohort](), list[str]()
         for name, text in self.declared.items():
             condition: CohortCondition = read_condition(text)
@@ -159,7 +161,7 @@ class Cohorts(ModelMetric):
             p_value = math.nan
             if min(members.sum(), (~members).sum()) >= self.min_cell:
                 sides = (losses[members], losses[~members])
-                smaller = min(larger_mean_p_value(*sides), larger_mean_p_value(*sides[::-1]))
+                smaller = min(loss.larger_p_value(*sides), loss.larger_p_value(*sides[::-1]))
                 p_value = min(2 * smaller, 1.0)
             cohorts.append(_Cohort(name, "declared", members, p_value))
         if problems:
@@ -187,7 +189,6 @@ class Cohorts(ModelMetric):
         if task.decides and n:
             share = rate(int((p.decisions[inside] == target.counted_class).sum()), n)
             decided = (share.value, share.low, share.high)
-        gaps = (task.happened(p) - task.stated(p))[inside]
         return {
             "cohort": cohort.name,
             "origin": cohort.origin,
@@ -195,7 +196,7 @@ class Cohorts(ModelMetric):
             "share": n / len(p) if cohort.origin in {"all", "declared"} else math.nan,
             **dict(zip(("decided", "decided_low", "decided_high"), decided, strict=True)),
             **(task.part_facts(p, inside) if n > 1 else {}),
-            **(_mean("calibration_gap", gaps) if task.decides else {}),
+            **(_calibration_gap(task, p, inside) if task.decides else {}),
             "p_adjusted": p_adjusted,
             "too_few": n < self.min_cell,
         }
@@ -219,6 +220,22 @@ class Cohorts(ModelMetric):
                 **_mean("mean_absolute", sizes[:, player], ends=""),
                 "n": int(among.sum()),
             }
+
+
+def _calibration_gap(task: Task, p: Predictions, inside: Bools) -> _Row:
+    """The share that came true less the mean of what was stated; exact of the share.
+
+    The gaps of single cases hardly vary where nothing, or all, came true, and would say that the
+    share is known.
+    """
+    n = int(inside.sum())
+    if n < 2:
+        return dict.fromkeys(_CALIBRATION.with_ends, math.nan)
+    observed = rate(int(task.happened(p)[inside].sum()), n)
+    stated = float(task.stated(p)[inside].mean())
+    low, high = observed.ends or (math.nan, math.nan)
+    ends = (observed.value - stated, low - stated, high - stated)
+    return dict(zip(_CALIBRATION.with_ends, ends, strict=True))
 
 
 def _mean(name: str, values: Floats, ends: str | None = None) -> dict[str, object]:

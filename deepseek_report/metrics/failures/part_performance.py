@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, AttributeKind
@@ -92,10 +91,9 @@ class PartPerformance(ModelMetric):
     ) -> list[dict[str, object]]:
         p, task = context.predictions, task_of(context.dataset.schema.target)
         judged = gaps.judged(part, gaps.statistics[0], p).levels
-        expected = task.loss.expected(p)
-        excess = task.loss.of(p) - (math.nan if expected is None else expected)
+        losses, expected = task.loss.of(p), task.loss.expected(p)
         kept = [k for k, level in enumerate(part.levels) if level in judged]
-        more = {k: _more(excess[part.codes == k], excess[part.codes != k]) for k in kept}
+        more = {k: _more(losses, expected, part.codes == k) for k in kept}
         corrected = holm([p_value for _, p_value in more.values()])
         p_values = dict(zip(more, corrected, strict=True))
         return [
@@ -113,8 +111,14 @@ class PartPerformance(ModelMetric):
         ]
 
 
-def _more(inside: Floats, outside: Floats) -> tuple[float, float]:
-    """By how much the mean is larger inside, and the one-sided p-value of Welch's test."""
-    if min(len(inside), len(outside)) < 2 or np.isnan(inside).any():
+def _more(losses: Floats, expected: Floats | None, inside: Bools) -> tuple[float, float]:
+    """By how much more is lost inside than expected, against outside, and Welch's one-sided p.
+
+    Neither side varies less than the chances of errors that are expected of it let it vary.
+    """
+    sides = (inside, ~inside)
+    if expected is None or min(side.sum() for side in sides) < 2:
         return math.nan, math.nan
-    return float(inside.mean() - outside.mean()), larger_mean_p_value(inside, outside)
+    first, other = (losses[side] - expected[side] for side in sides)
+    own, rest = (float((e * (1 - e)).mean()) for e in (expected[side] for side in sides))
+    return float(first.mean() - other.mean()), larger_mean_p_value(first, other, (own, rest))

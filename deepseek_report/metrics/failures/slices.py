@@ -136,7 +136,7 @@ class Slices(ModelMetric):
     corrected for every slice there is (Bonferroni) and intervals that hold for all of them at once:
     that finds what is too small for a half. Slices with more wrong decisions than elsewhere are
     listed besides, since these may merely lie near the threshold. Of numbers the absolute error is
-    set against its mean.
+    set against its mean. `whole` says of a slice that it was searched and told in all cases.
 
     max_features : conditions that are joined. min_size : least instances of a slice; unless it is
     set, 50 where classes are decided and 30 where a number is predicted. min_share : its least
@@ -153,6 +153,7 @@ class Slices(ModelMetric):
                 Column("n", "count"),
                 Column("share", "share"),
                 *of_some_task(task.slice_table for task in TASKS.values()),
+                Column("whole", "yes_no", shown=False, optional=True),
                 estimate("surplus", prefix="surplus", shown=False),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),
@@ -326,6 +327,7 @@ class SliceSearch:
         return {
             "kind": kind,
             "share": inside.mean(),
+            "whole": len(reported) == len(self.p),
             **self._facts(inside, reported, level),
             "surplus": surplus,
             "surplus_low": low,
@@ -378,7 +380,7 @@ def _table(task: Task, rows: Sequence[Row]) -> pd.DataFrame:
     shown = [end for column in task.slice_table for end in column.with_ends]
     numbers = ["share", *shown, "surplus", "surplus_low", "surplus_high", "p_value", "p_adjusted"]
     types = {**texts, **counts, **dict.fromkeys(numbers, float)}
-    types |= {"errors": int} if "errors" in shown else {}
+    types |= {"whole": bool} | ({"errors": int} if "errors" in shown else {})
     return pd.DataFrame(list(rows), columns=list(types)).astype(types)
 
 
@@ -399,6 +401,6 @@ def _scores(
         unit=task.unit(schema.target, loss),
         bounds=loss.bounds,
         p_value=float(worst["p_adjusted"]),
-        note=message("notes.slices.worst", examined=examined),
+        note=message("notes.slices.worst", examined=examined, whole=bool(worst["whole"])),
     )
     return (score, looked_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -40,8 +40,8 @@ class DirectUse(PeopleMetric, ClassMetric):
 
     Every person is asked about again with the sensitive input of a random person of another group,
     all else unchanged: the share of decisions that turn is the direct use of the attribute. The gap
-    in favourable decisions between the groups with the highest and the lowest rate is then split,
-    and the parts add up (see `gap_split`):
+    in favourable decisions between the groups with the highest and the lowest rate, of everybody,
+    is then split, and the parts add up (see `gap_split`):
 
     direct : what goes away if everybody's sensitive input is that of a random person of all groups.
     labels : of what is left, the part that different shares of favourable labels give if people
@@ -85,6 +85,7 @@ class DirectUse(PeopleMetric, ClassMetric):
                 Column("reference"),
                 *(estimate(part, "points", prefix=part) for part in PARTS),
                 Column("n", "count"),
+                Column("n_asked", "count"),
             ),
             release=WHOLE,
         ),
@@ -134,15 +135,21 @@ class DirectUse(PeopleMetric, ClassMetric):
         columns = TellingColumns.of(context.dataset, grouping.name, levels, self.stand_in_auc)
         decisions = SwappedDecisions.of(context, rows, codes, columns, rng)
         favourable = context.dataset.schema.target.declared_favourable
-        inside = np.isin(codes, (pair.highest, pair.lowest))
+        favoured = context.predictions.decisions == favourable
+        kinds = np.full((len(favoured), 3), np.nan)
+        kinds[:, 0] = favoured
+        kinds[rows, 1:] = np.column_stack([decisions.evened, decisions.exchanged])
+        inside = np.isin(grouping.codes, (pair.highest, pair.lowest))
         split = split_gap(
-            codes[inside] == pair.highest,
-            context.predictions.labels[rows][inside] == favourable,
-            np.column_stack([decisions.favoured, decisions.evened, decisions.exchanged])[inside],
+            grouping.codes[inside] == pair.highest,
+            context.predictions.labels[inside] == favourable,
+            kinds[inside],
             self.n_resamples,
             context.seed,
             self.min_events,
         )
+        if split is not None:
+            split = replace(split, gap=pair.gap(grouping, favoured))
         features = context.dataset.schema.features
         return Measured(
             pair=levels,
@@ -234,6 +241,7 @@ class Measured:
                 for key, cell in _cells(part, size).items()
             },
             "n": self.split.gap.n if self.split else 0,
+            "n_asked": self.split.direct.n if self.split else 0,
         }
 
 

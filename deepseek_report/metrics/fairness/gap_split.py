@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.statistics.resampling import bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import Replicates, bootstrap, bootstrapped
 
 #: The gap, then its parts, in the order in which they are told.
 PARTS = ("gap", "direct", "labels", "stand_ins", "rest")
-#: The decisions that are averaged: as they are, evened, exchanged.
-_DECISIONS = 3
+#: What is summed in each group and label: favourable decisions and people of all; changes from one
+#: kind of decision to the next and people of those who were asked about.
+_SUMS = 5
 
 
 @dataclass(frozen=True)
@@ -47,20 +48,27 @@ def split_gap(
     stand_ins : the second sum of the evened decisions, less that of the exchanged ones.
     rest : the second sum of the exchanged decisions.
 
+    Rates of the decisions as they are, and shares of labels, are those of everybody. What the other
+    kinds change is the mean over those in the same group with the same label who were asked about
+    (a difference estimator): the gap is that of all, however few are asked about.
+
     Parameters
     ----------
     first : (person,) whether in the first group. labels : (person,) whether favourable.
-    decisions : (person, kind) of 0 to 1: as they are, evened, exchanged; see `DirectUse`.
-    n_resamples, seed : of the bootstrap of people within groups. least : people that each label
-        needs in each group.
+    decisions : (person, kind) of 0 to 1: as they are, evened, exchanged, see `DirectUse`; the last
+        two are NaN of people who were not asked about, who are others by chance alone.
+    n_resamples, seed : of the bootstrap of people within groups.
+    least : people who were asked about that each label needs in each group.
 
     Returns
     -------
-    GapSplit with BCa intervals, or None where there are fewer people.
+    GapSplit with BCa intervals, or None where there are fewer people. n : everybody of the gap,
+    those asked about of its parts.
 
     References
     ----------
-    Kitagawa 1955, doi:10.1080/01621459.1955.10501299.
+    Kitagawa 1955, doi:10.1080/01621459.1955.10501299; Särndal, Swensson & Wretman 1992,
+    doi:10.1007/978-1-4612-4378-6 (section 6.3, the difference estimator).
 
     >>> first = np.repeat([True, False], 20)
     >>> labels = np.tile([True, False], 20)
@@ -69,29 +77,88 @@ def split_gap(
     >>> parts.gap.value, parts.direct.value, parts.labels.value
     (1.0, 1.0, 0.0)
     """
+    was_asked = ~np.isnan(decisions[:, -1])
     cells = np.stack([own & label for own in (first, ~first) for label in (labels, ~labels)])
-    if cells.sum(axis=1).min() < max(least, 1):
+    if (cells & was_asked).sum(axis=1).min() < max(least, 1):
         return None
-    sums = np.concatenate([cells[:, :, None] * decisions, cells[:, :, None]], axis=2)
-    columns = sums.transpose(1, 0, 2).reshape(len(first), -1)
+    changes = np.where(was_asked[:, None], np.diff(decisions, axis=1), 0.0)
+    summed = np.column_stack([decisions[:, 0], np.ones(len(first)), changes, was_asked])
+    columns = (cells[:, :, None] * summed).transpose(1, 0, 2).reshape(len(first), -1)[was_asked]
 
-    def statistic(weights: Floats) -> Floats:
-        return _parts((weights @ columns).reshape(len(weights), 2, 2, _DECISIONS + 1))
+    def sums(weights: Floats) -> Floats:
+        return np.asarray((weights @ columns).reshape(len(weights), 2, 2, _SUMS))
 
     rng = np.random.default_rng(seed)
-    replicates = bootstrap(statistic, first.astype(np.int64), n_resamples, rng)
+    replicates = bootstrap(sums, first[was_asked].astype(np.int64), n_resamples, rng)
+    others = _tallied(cells[:, ~was_asked], decisions[~was_asked, 0] > 0, n_resamples, rng)
+    split = _together(replicates, others)
+    people = (len(first), *[int(was_asked.sum())] * (len(PARTS) - 1))
     return GapSplit(
         *(
-            bootstrapped(replicates.of(k), len(first), seed, (-1.0, 1.0), drawn="within_groups")
-            for k in range(len(PARTS))
+            bootstrapped(split.of(k), n, seed, (-1.0, 1.0), drawn="within_groups")
+            for k, n in enumerate(people)
         )
     )
 
 
+def _tallied(
+    cells: Bools, favoured: Bools, n_resamples: int, rng: np.random.Generator
+) -> Replicates:
+    """Sums of people who were not asked about; who differ by group, label and decision alone.
+
+    The bootstrap of instances draws of them multinomial counts, whatever their number.
+
+    Parameters
+    ----------
+    cells : (group × label, person). favoured : (person,) as they are.
+
+    Returns
+    -------
+    Replicates of (group, label, sum); the jackknife leaves out one person of each kind.
+    """
+    counts = np.stack([(cells & kind).sum(axis=1) for kind in (favoured, ~favoured)], axis=1)
+    counts = counts.reshape(2, -1)
+    drawn = np.stack(
+        [
+            rng.multinomial(group.sum(), group / max(group.sum(), 1), n_resamples)
+            for group in counts
+        ],
+        axis=1,
+    )
+    kinds = counts.size
+    without = np.maximum(counts.reshape(1, -1) - np.eye(kinds, dtype=np.int64), 0)
+    return Replicates(
+        value=_sums_of(counts[None])[0],
+        resamples=_sums_of(drawn),
+        jackknife=_sums_of(without.reshape(kinds, 2, -1)),
+        blocks=counts.reshape(-1).astype(np.float64),
+    )
+
+
+def _sums_of(counts: Ints) -> Floats:
+    """(draw, group, label × decision) people -> (draw, group, label, sum)."""
+    tally = counts.reshape(len(counts), 2, 2, 2)
+    sums = np.zeros((len(counts), 2, 2, _SUMS))
+    sums[..., 0], sums[..., 1] = tally[..., 0], tally.sum(axis=3)
+    return sums
+
+
+def _together(sample: Replicates, others: Replicates) -> Replicates:
+    """The parts of the gap, from sums over two kinds of people that are drawn independently."""
+    jackknife = [sample.jackknife + others.value, others.jackknife + sample.value]
+    return Replicates(
+        value=_parts((sample.value + others.value)[None])[0],
+        resamples=_parts(sample.resamples + others.resamples),
+        jackknife=_parts(np.concatenate(jackknife)),
+        blocks=np.concatenate([sample.blocks, others.blocks]),
+    )
+
+
 def _parts(sums: Floats) -> Floats:
-    """(draw, group, label, kind + 1) sums of decisions and people -> (draw, part)."""
-    people = sums[..., -1]
-    means = sums[..., :-1] / np.maximum(people, 1)[..., None]
+    """(draw, group, label, sum), see `_SUMS` -> (draw, part)."""
+    people, n_asked = np.maximum(sums[..., 1], 1), np.maximum(sums[..., -1:], 1)
+    as_they_are = (sums[..., 0] / people)[..., None]
+    means = np.cumsum(np.concatenate([as_they_are, sums[..., 2:-1] / n_asked], axis=-1), axis=-1)
     shares = people / people.sum(axis=2, keepdims=True)
     gap, evened = (
         np.diff((shares * means[..., kind]).sum(axis=2)[:, ::-1], axis=1)[:, 0] for kind in (0, 1)

@@ -50,7 +50,11 @@ TOO_FEW: Verdict = "too few to judge"
 
 
 def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:
-    """On which side of the threshold a ratio lies, and whether its interval excludes the other."""
+    """On which side of the threshold a ratio lies, and whether its interval excludes the other.
+
+    >>> verdict(math.inf, 40.0, math.inf, 0.8)  # of a reference that is never favoured
+    'clear above'
+    """
     if math.isnan(ratio):
         return TOO_FEW
     if ratio < threshold:
@@ -131,7 +135,8 @@ class Rates:
         counts, sure = (x, n, x_reference, n_reference), level_within(self.critical)
         low, high = rate_ratio(*counts, sure)
         gap_low, gap_high = rate_difference(*counts, sure)
-        enough = bool(self.judged[both].all())
+        small, small_reference = (bool(few) for few in ~self.judged[both])
+        enough = not (small or small_reference)
         return {
             "attribute": self.grouping.name,
             "attribute_label": self.grouping.label,
@@ -148,7 +153,8 @@ class Rates:
             "difference_low": float(gap_low),
             "difference_high": float(gap_high),
             "p_value": self._p_value(Pair(0, *self._places(both))) if enough else math.nan,
-            "enough": enough,
+            "too_few": small,
+            "reference_too_few": small_reference,
         }
 
     def _places(self, levels: list[int]) -> list[int]:
@@ -192,6 +198,8 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),
                 Column("verdict", "impact_verdict"),
+                Column("too_few", "yes_no", shown=False, optional=True),
+                Column("reference_too_few", "yes_no", shown=False, optional=True),
             ),
             release=TableRelease(counts=("n", "n_reference")),
         )
@@ -275,20 +283,23 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         surest = np.array([rates.p_value for rates in attributes])
         factors = holm(surest, KINDS_OF_COMPARISONS) / surest
         rows = [
-            row | {"p_adjusted": min(1.0, float(row["p_value"] * factor))}
-            if row["enough"]
-            else row | {"p_adjusted": math.nan}
+            row | self._judged(row, float(factor))
             for rates, reference, factor in zip(attributes, references, factors, strict=True)
             for row in rates.compare(reference)
         ]
-        pairs = pd.DataFrame(rows)
-        verdicts = [
-            verdict(row["ratio"], row["low"], row["high"], self.threshold)
-            if row["enough"]
-            else TOO_FEW
-            for row in rows
-        ]
-        return pairs.drop(columns="enough").assign(verdict=verdicts)
+        return pd.DataFrame(rows)
+
+    def _judged(self, row: dict[str, Any], factor: float) -> dict[str, Any]:
+        """Corrected p-value and verdict of a pair; neither where one of the two is too small."""
+        if row["too_few"] or row["reference_too_few"]:
+            return {"p_adjusted": math.nan, "verdict": TOO_FEW}
+        ratio = row["ratio"]
+        if row["rate"] > 0 and not row["reference_rate"]:
+            ratio = math.inf
+        return {
+            "p_adjusted": min(1.0, row["p_value"] * factor),
+            "verdict": verdict(ratio, row["low"], row["high"], self.threshold),
+        }
 
 
 def _smallest(pairs: pd.DataFrame) -> Score:
@@ -333,6 +344,7 @@ def _notes(pairs: pd.DataFrame, attributes: Sequence[Rates]) -> Iterator[Text]:
     ]
     if several:
         yield message("notes.impact_ratio.any_pair", attributes=several)
-    few = pairs.loc[pairs["verdict"] == TOO_FEW, "level"].tolist()
+    few = dict.fromkeys(pairs.loc[pairs["too_few"], "level"])
+    few |= dict.fromkeys(pairs.loc[pairs["reference_too_few"], "reference"])
     if few:
-        yield message("notes.impact_ratio.too_few", levels=few)
+        yield message("notes.impact_ratio.too_few", levels=list(few))

@@ -142,7 +142,9 @@ def calibration_estimate(
     """The calibration error, set against right probabilities.
 
     Noise can only raise the error, so the bootstrap never reaches 0; the interval begins there
-    where right probabilities would give so great an error in more than 5 of 100 samples.
+    where right probabilities would give so great an error in more than 5 of 100 samples. Resamples
+    of a rare event without any case do not vary, so that it reaches as far as the exact interval of
+    the share on the whole: the error is never less than what that and the stated mean differ.
     """
     replicates = bootstrap(
         lambda weights: calibration_error(happened, scores, bins, weights),
@@ -157,7 +159,24 @@ def calibration_estimate(
         error = replace(
             error, low=0.0, method=message("interval_methods.from_zero", method=error.method)
         )
+    error = _widened_to_whole(error, happened, scores)
     return CalibrationEstimate(error, float(chance.errors.mean()), p_value)
+
+
+def _widened_to_whole(error: Estimate, happened: Bools, scores: Floats) -> Estimate:
+    """The interval with what the share that happens on the whole may differ from the mean stated.
+
+    Where all or nothing happens the error is that difference, and so is its lower end.
+    """
+    share_low, share_high = (float(end) for end in blaker(int(happened.sum()), len(happened)))
+    above, below = share_high - float(scores.mean()), float(scores.mean()) - share_low
+    low, high = error.low or 0.0, max(error.high or 0.0, above, below)
+    if happened.all() or not happened.any():
+        low = min(low, max(-above, -below, 0.0))
+    if (low, high) == error.ends:
+        return error
+    method = message("interval_methods.widened_to_whole", method=error.method)
+    return replace(error, low=low, high=high, method=method)
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
     brier_errors,
+    brier_estimate,
     require_both,
 )
 from deepseek_report.statistics.intervals import SHARE, rate
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
-from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import as_one, bootstrap
 from deepseek_report.tasks.decisions import tally
 
 _CURVE_ROWS = 200
@@ -93,7 +94,7 @@ class BrierScore(ClassMetric):
             np.random.default_rng(context.seed),
         )
         bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
-        estimate = bootstrapped(replicates, len(p), context.seed, bounds)
+        estimate = brier_estimate(replicates, errors, context.seed, bounds)
         score = estimate.score(
             "brier_score",
             "performance",

@@ -10,11 +10,13 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.table import Column
 from deepseek_report.findings.records import (
     Row,
+    SurestPair,
     attribute_label,
     is_crossing,
     rows,
     unit_of,
 )
+from deepseek_report.findings.rules_groups import is_beyond_chance
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View
 from deepseek_report.wording import estimates
@@ -23,7 +25,7 @@ from deepseek_report.wording.words import sentence_case
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of an attribute, one row each, and a sentence on the farthest two.
+    """The levels of an attribute, one row each, and a sentence on two that differ.
 
     label, inline : the attribute as a heading, and within a sentence.
     """
@@ -62,11 +64,11 @@ def levels_of(
 def _spread(
     draft: Draft, levels: Sequence[Row], column: Column, texts: str, tests: Sequence[Row]
 ) -> str:
-    """The levels with the largest and the smallest value of a column."""
+    """Two levels with their values of a column, see `_ends`."""
     judged = [r for r in levels if not r["too_few"] and finite(r[column.key]) is not None]
     if len(judged) < 2:
         return draft.text(f"{texts}one_level")
-    ends = [choose(judged, key=lambda row: float(row[column.key])) for choose in (max, min)]
+    ends = _ends(judged, column, tests)
     target = draft.results.schema.target
     values: dict[str, Any] = {}
     for name, row in zip(("most", "least"), ends, strict=True):
@@ -81,6 +83,15 @@ def _spread(
         p=finite(tests[0]["p_adjusted"]) if tests else None,
         unit=unit_of(draft.results),
     )
+
+
+def _ends(judged: Sequence[Row], column: Column, tests: Sequence[Row]) -> list[Row]:
+    """The two levels that differ beyond chance, else those with most and least of a column."""
+    if tests and is_beyond_chance(tests[0]):
+        pair, known = SurestPair.of(tests[0]), {row["level"]: row for row in judged}
+        if {pair.highest, pair.lowest} <= set(known):
+            return [known[pair.highest], known[pair.lowest]]
+    return [choose(judged, key=lambda row: float(row[column.key])) for choose in (max, min)]
 
 
 #: What is shown of a gap; the levels that it lies between are made of two columns.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.rules_localisation import hits, telling_gains
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import (
     extent,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
+#: The measure whose gain over chance is concluded from.
+_CONCLUDED = "relevance_mass"
 _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 0.15
 
 
@@ -66,7 +69,7 @@ class LocalisationPicture(PicturePart):
                 name="localisation",
                 svg=wide,
                 narrow=narrow,
-                title=_title(table, names, measures[0]),
+                title=_title(results, table, names),
                 alt=_alt(table, names, measures),
                 how_to_read=caption("localisation.how_to_read"),
             )
@@ -120,19 +123,18 @@ def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str], words: Wording
     value_ticks(axes, "x", words, 3)
 
 
-def _title(table: pd.DataFrame, names: Sequence[str], measure: str) -> Message:
-    mine = _of(table, measure, names)
-    judged = mine.drop(index=CONTROL, errors="ignore").dropna(subset=["value"])
-    if judged.empty:
-        return caption("localisation.title_none")
-    best: Any = judged["value"].astype(float).idxmax()
-    row = judged.loc[best]
-    low = row["low"] if known(row["low"]) else row["value"]
+def _title(results: Results, table: pd.DataFrame, names: Sequence[str]) -> Message:
+    """The method that hits the truth best, by what is concluded of the gains over chance."""
+    gains = telling_gains(results)
+    if not gains:
+        return caption("localisation.title_open")
+    best = next(filter(hits, gains), gains[0])
+    row = _of(table, _CONCLUDED, names).loc[str(best.explainer)]
     return caption(
         "localisation.title",
-        explainer=str(best),
-        above=bool(known(row["chance"]) and low > row["chance"]),
-        measure=_measure(measure, row["label"]),
+        explainer=str(best.explainer),
+        above=hits(best),
+        measure=_measure(_CONCLUDED, row["label"]),
         value=measured(row, "value"),
         chance=row["chance"],
     )

@@ -12,7 +12,8 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.records import SurestPair
+from deepseek_report.findings.rules_parts import surest_part_gaps
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption
@@ -61,7 +62,7 @@ class PartPerformancePicture(PicturePart):
                 name="part_performance",
                 svg=wide,
                 narrow=narrow,
-                title=_title(table, results.table("part_performance", "tests"), columns),
+                title=_title(results, table, columns),
                 alt=_alt(table, columns),
                 how_to_read=caption("part_performance.how_to_read"),
             )
@@ -98,19 +99,17 @@ def _points(axes: Axes, table: pd.DataFrame, column: Drawn, colour: str) -> None
     grid(axes, "x")
 
 
-def _title(table: pd.DataFrame, tests: pd.DataFrame | None, columns: _Columns) -> Message:
-    known = None if tests is None else tests[tests["value"].notna()]
-    if known is None or known.empty:
-        return caption("part_performance.title_too_few")
-    sure = known[known["p_adjusted"] < SIGNIFICANT]
-    if sure.empty:
-        return caption("part_performance.title_none")
-    surest = sure.loc[sure["p_adjusted"].idxmin()]
+def _title(results: Results, table: pd.DataFrame, columns: _Columns) -> Message:
+    """The two parts that the first finding on parts names."""
+    gaps = surest_part_gaps(results)
+    if not gaps:
+        tests = results.table("part_performance", "tests")
+        few = tests is None or tests["value"].isna().all()
+        return caption(f"part_performance.{'title_too_few' if few else 'title_none'}")
+    surest, pair = gaps[0], SurestPair.of(gaps[0])
     column, scale = _compared(columns, surest["metric"])
-    judged = table[(table["attribute"] == surest["attribute"]) & ~table["too_few"].astype(bool)]
-    high, low = (
-        judged.loc[place] for place in (judged[column.key].idxmax(), judged[column.key].idxmin())
-    )
+    levels = table[table["attribute"] == surest["attribute"]].set_index("level", drop=False)
+    high, low = levels.loc[pair.highest], levels.loc[pair.lowest]
     return caption(
         f"part_performance.titles.{column.key}",
         attribute=spoken(high["attribute_label"]),

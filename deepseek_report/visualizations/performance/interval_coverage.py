@@ -13,6 +13,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage_verdict
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import unit_label
 from deepseek_report.visualizations.drawing.marks import (
@@ -26,6 +27,7 @@ from deepseek_report.visualizations.drawing.marks import (
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -58,7 +60,7 @@ class IntervalCoveragePicture(PicturePart):
                 name="interval_coverage",
                 svg=wide,
                 narrow=narrow,
-                title=_title(table),
+                title=_title(coverage_verdict(results)),
                 alt=_alt(table, unit),
                 how_to_read=caption("interval_coverage.how_to_read"),
             )
@@ -87,13 +89,13 @@ def _paint(sheet: Sheet, table: pd.DataFrame, unit: str | None, words: Wording) 
         )
 
 
-def _title(table: pd.DataFrame) -> Message:
-    off = table[(table["high"] < table["level"]) | (table["low"] > table["level"])]
-    if off.empty:
-        return caption("interval_coverage.title_right")
-    worst = off.loc[(off["level"] - off["coverage"]).abs().idxmax()]
-    coverage = measured(worst, "coverage")
-    return caption("interval_coverage.title", level=worst["level"], coverage=coverage)
+def _title(verdict: CoverageVerdict | None) -> Message:
+    """What is concluded at the level that the config asks for."""
+    if verdict is None:
+        return caption("interval_coverage.title_open")
+    coverage = estimates.of_score(verdict.coverage)
+    values = {"level": verdict.level, "coverage": coverage, "kind": verdict.kind}
+    return caption("interval_coverage.title", **values)
 
 
 def _alt(table: pd.DataFrame, unit: str | None) -> Message:

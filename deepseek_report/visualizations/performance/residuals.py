@@ -16,6 +16,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.rules_calibration import leaning
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.marks import (
@@ -34,6 +35,7 @@ from deepseek_report.wording.of_results import words_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from deepseek_report.artifacts.finding import Finding
     from deepseek_report.artifacts.results import Results
 
 
@@ -61,7 +63,7 @@ class ResidualsByPredictionPicture(PicturePart):
                 name="residuals",
                 svg=wide,
                 narrow=narrow,
-                title=_title(bins, unit),
+                title=_title(bins, unit, leaning(results)),
                 alt=_alt(bins, unit),
                 how_to_read=caption("residuals.how_to_read"),
             )
@@ -87,8 +89,12 @@ def _paint(sheet: Sheet, results: Results, bins: pd.DataFrame, most: int) -> Non
     axes.set_ylabel(in_unit(words.text("pictures.residuals.upright"), unit, words))
 
 
-def _title(bins: pd.DataFrame, unit: str | None) -> Message:
+def _title(bins: pd.DataFrame, unit: str | None, leans: Sequence[Finding]) -> Message:
+    """The part of the range that is off most, else what is concluded of the whole range."""
     sure = bins[_beyond_chance(bins)]
+    if sure.empty and leans:
+        lean = leans[0].values
+        return caption("residuals.title_leaning", mean=lean["mean"], up=lean["up"], unit=unit)
     if sure.empty:
         return caption("residuals.title_right")
     worst = sure.loc[sure["mean_error"].abs().idxmax()]

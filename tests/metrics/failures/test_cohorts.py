@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -75,6 +76,47 @@ def test_small_cohorts_are_not_compared(toy: Callable[..., MeasureContext]) -> N
     assert bool(table.loc["few", "too_few"])
     assert np.isnan(table.loc["few", "p_adjusted"])
     assert 0 <= table.loc["large", "p_adjusted"] <= 1
+
+
+def without_errors(toy: Callable[..., MeasureContext]) -> tuple[MeasureContext, int]:
+    """A world whose cases with amounts over 78 are all decided rightly, and 5 % of the others not.
+
+    Nobody there has the explained class.
+    """
+    context = toy(2)
+    p, large = context.predictions, context.dataset.test.inputs[:, 0] > 78
+    wrong = ~large & (np.cumsum(~large) % 20 == 0)
+    decisions = np.where(wrong, 1, 0)
+    none = np.zeros(len(p), np.int64)
+    return replace(context, predictions=replace(p, labels=none, decisions=decisions)), large.sum()
+
+
+def test_a_small_cohort_without_errors_is_no_better_than_chance_lets_it_be(
+    toy: Callable[..., MeasureContext],
+) -> None:
+    """Welch's test, whose variance is then 0, once gave p < 0.001."""
+    context, n = without_errors(toy)
+    errors, rest = int((~context.predictions.correct).sum()), len(context.predictions) - n
+    assert 30 <= n <= 60
+    table = Cohorts(declared={"large": "amount > 78"}).measure(context).tables["cohorts"]
+    row = table.set_index("cohort").loc["large"]
+    chance = math.comb(rest, errors) / math.comb(rest + n, errors)  # all errors are elsewhere
+    assert row["p_adjusted"] == pytest.approx(min(1.0, 2 * chance), rel=1e-6)
+    assert row["p_adjusted"] > 0.05
+
+
+def test_probabilities_of_a_cohort_in_which_nothing_happened_may_be_right(
+    toy: Callable[..., MeasureContext],
+) -> None:
+    context, n = without_errors(toy)
+    small = np.full((len(context.predictions), 2), 0.02)
+    small[:, 0] = 0.98
+    context = replace(context, predictions=replace(context.predictions, probabilities=small))
+    table = Cohorts(declared={"large": "amount > 78"}).measure(context).tables["cohorts"]
+    row = table.set_index("cohort").loc["large"]
+    assert row["calibration_gap"] == pytest.approx(-0.02)
+    assert row["calibration_gap_high"] == pytest.approx(rate(0, n).high - 0.02)
+    assert row["calibration_gap_low"] == pytest.approx(-0.02)
 
 
 def test_every_wrong_cohort_is_named_at_once(toy: Callable[..., MeasureContext]) -> None:

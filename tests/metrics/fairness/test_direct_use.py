@@ -121,6 +121,20 @@ def test_the_parts_add_up_to_the_gap() -> None:
     assert split["gap"] == pytest.approx(rates[0] - rates[1])
 
 
+def test_the_gap_is_that_of_everybody_however_few_are_asked_about() -> None:
+    context = world(lambda x: x[:, SKILL] + (x[:, STAND_IN] == 0) > 0.6 * x[:, SEX], skill_gap=0.4)
+    whole, few = (
+        DirectUse(n_resamples=200, max_rows=rows).measure(context).tables["split"].iloc[0]
+        for rows in (2000, 400)
+    )
+    for name in ("gap", "gap_low", "gap_high", "n"):
+        assert few[name] == whole[name]
+    assert (whole["n_asked"], few["n_asked"]) == (2000, 400)
+    assert sum(few[part] for part in PARTS[1:]) == pytest.approx(few["gap"], abs=1e-12)
+    assert few["direct_low"] < whole["direct"] < few["direct_high"]
+    assert few["direct_high"] - few["direct_low"] > whole["direct_high"] - whole["direct_low"]
+
+
 def test_what_the_model_is_not_given_it_does_not_use_directly() -> None:
     context = world(lambda x: x[:, STAND_IN] == 0, is_read=False)
     swaps, split = measured(context)
@@ -146,3 +160,56 @@ def test_parts_do_not_depend_on_the_order_of_the_people() -> None:
     ]
     values = [[getattr(split, part).value for part in PARTS] for split in splits]
     assert all(straight == pytest.approx(shuffled) for straight, shuffled in pairwise(values))
+
+
+def split_slowly(first: np.ndarray, labels: np.ndarray, decisions: np.ndarray) -> list[float]:
+    """The parts of the gap by their definition, person by person."""
+    means, shares = np.zeros((2, 2, 3)), np.zeros((2, 2))
+    for group, label in np.ndindex(2, 2):
+        mine = [
+            d
+            for f, y, d in zip(first, labels, decisions, strict=True)
+            if (f, y) == (not group, not label)
+        ]
+        sample = [d for d in mine if not np.isnan(d[2])]
+        shares[group, label] = len(mine) / np.sum(first == (not group))
+        as_they_are = np.mean([d[0] for d in mine])
+        evened = as_they_are + np.mean([d[1] - d[0] for d in sample])
+        means[group, label] = as_they_are, evened, evened + np.mean([d[2] - d[1] for d in sample])
+    gaps = [sum(shares[0] * means[0, :, k]) - sum(shares[1] * means[1, :, k]) for k in range(3)]
+    within = [sum((shares[0] + shares[1]) / 2 * (means[0] - means[1])[:, k]) for k in range(3)]
+    return [gaps[0], gaps[0] - gaps[1], gaps[1] - within[1], within[1] - within[2], within[2]]
+
+
+def partly_asked(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """People of two groups, of whom a third were asked about."""
+    first, labels = rng.random(n) < 0.4, rng.random(n) < 0.6
+    as_they_are = rng.random(n) < 0.3 + 0.2 * first + 0.2 * labels
+    evened = np.where(rng.random(n) < 0.2, ~as_they_are, as_they_are)
+    exchanged = np.where(rng.random(n) < 0.2, ~evened, evened)
+    decisions = np.column_stack([as_they_are, evened, exchanged]).astype(float)
+    decisions[rng.permutation(n)[: 2 * n // 3], 1:] = np.nan
+    return first, labels, decisions
+
+
+def test_parts_of_a_gap_are_those_of_their_definition() -> None:
+    people = partly_asked(np.random.default_rng(7), 300)
+    split = split_gap(*people, 100, 0, 5)
+    values = [getattr(split, part).value for part in PARTS]
+    assert values == pytest.approx(split_slowly(*people))
+
+
+def test_intervals_of_parts_are_as_wide_as_those_of_people_drawn_by_hand() -> None:
+    first, labels, decisions = partly_asked(np.random.default_rng(8), 900)
+    split = split_gap(first, labels, decisions, 2000, 0, 5)
+    rng = np.random.default_rng(9)
+    strata = 2 * first + np.isnan(decisions[:, 2])
+    drawn = []
+    for _ in range(200):
+        rows = np.concatenate(
+            [rng.choice(np.flatnonzero(strata == s), (strata == s).sum()) for s in range(4)]
+        )
+        drawn.append(split_slowly(first[rows], labels[rows], decisions[rows]))
+    for part, spread in zip(PARTS, np.std(drawn, axis=0), strict=True):
+        low, high = getattr(split, part).ends
+        assert (high - low) / 3.92 == pytest.approx(spread, rel=0.2), part

@@ -19,7 +19,7 @@ from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.fairness.groups import groupings
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, verdict
 from deepseek_report.metrics.fairness.threshold_tradeoff import ThresholdTradeoff
-from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
+from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap, largest_mean_gap
 from deepseek_report.statistics.intervals import any_pair, level_within, rate_difference, rate_ratio
 from deepseek_report.wording.words import wording
 from tests.worded import refused
@@ -121,6 +121,16 @@ def test_a_rate_of_zero_keeps_its_uncertainty_among_three_levels() -> None:
     assert estimate.low <= low < estimate.value < high <= estimate.high
 
 
+def test_levels_that_agree_are_not_one_level_twice() -> None:
+    rates = largest_gap([RateTable(np.array([30, 60, 30]), np.array([60, 120, 60]))], 100, 0)
+    means = largest_mean_gap(np.ones(90), np.repeat([0, 1, 2], 30), 100, np.random.default_rng(0))
+    assert rates.surest is not None
+    assert rates.surest.highest != rates.surest.lowest
+    for gap in (rates, means):
+        assert (gap.estimate.value, gap.p_value) == (0.0, 1.0)
+        assert gap.highest != gap.lowest
+
+
 def test_the_interval_of_a_gap_begins_at_zero_where_the_test_sees_chance_alone() -> None:
     rng = np.random.default_rng(4)
     trials = np.array([400, 300, 200, 60])
@@ -174,6 +184,24 @@ def test_the_lower_group_is_below_whichever_is_larger(toy, sizes) -> None:
     (row,) = measured.tables["pairs"].to_dict("records")
     assert (row["level"], row["reference"], row["verdict"]) == ("female", "male", "clear below")
     assert any("the one with the highest rate" in wording().say(note) for note in measured.notes)
+
+
+def test_of_a_group_and_a_declared_reference_only_the_small_one_is_called_small(toy) -> None:
+    context = people(toy(), [(0.67, 300), (0.39, 20)])
+    measured = ImpactRatio(reference={"sex": "female"}).measure(context)
+    pairs = measured.tables["pairs"]
+    assert set(pairs["verdict"]) == {"too few to judge"}
+    small = pairs.set_index("level")["too_few"].to_dict()
+    assert small == {"male": False, "female": True}
+    assert "Too few to judge: female." in [wording().say(note) for note in measured.notes]
+
+
+def test_who_is_set_against_a_reference_that_is_never_favoured_is_not_called_small(toy) -> None:
+    context = people(toy(), [(0.67, 300), (0.0, 300)])
+    measured = ImpactRatio(reference={"sex": "female"}).measure(context)
+    pairs = measured.tables["pairs"].set_index("level")
+    assert pairs["verdict"].to_dict() == {"male": "clear above", "female": "clear below"}
+    assert not any("Too few" in wording().say(note) for note in measured.notes)
 
 
 def test_a_declared_reference_that_fares_worse_is_judged_itself(toy) -> None:

@@ -17,6 +17,7 @@ from deepseek_report.metrics.performance.calibration import (
     reliability_table,
 )
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
+from deepseek_report.statistics.intervals import rate
 from deepseek_report.wording.words import wording
 
 
@@ -74,6 +75,18 @@ def test_the_interval_reaches_beyond_the_value_and_zero_only_where_noise_explain
     assert right.high > right.value + 0.005
     wrong = calibration_estimate(happened, scores**3, bins, 300, 0).error
     assert 0 < wrong.low < wrong.value < wrong.high
+
+
+def test_of_a_rare_event_without_a_case_the_error_may_be_as_large_as_the_share() -> None:
+    """Resamples of no case at all do not vary, and once said 1 (0–1) points of 40 cases."""
+    scores = np.full(40, 0.01)
+    error = calibration_estimate(np.zeros(40, bool), scores, np.zeros(40, np.int64), 200, 0).error
+    assert error.value == pytest.approx(0.01)
+    assert (error.low, error.high) == (0.0, pytest.approx(rate(0, 40).high - 0.01))
+    off = calibration_estimate(
+        np.zeros(40, bool), np.full(40, 0.3), np.zeros(40, np.int64), 200, 0
+    ).error
+    assert (off.value, off.low) == pytest.approx((0.3, 0.3 - rate(0, 40).high))
 
 
 def test_perfect_probabilities_look_wrong_by_either_number_in_5_of_100_samples() -> None:

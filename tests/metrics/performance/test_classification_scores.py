@@ -21,6 +21,7 @@ from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
 )
+from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks.decisions import decide, threshold_for_share
 from tests.worded import refused
 
@@ -83,6 +84,18 @@ def test_balanced_accuracy_of_a_class_without_variation_keeps_a_width(right) -> 
     assert estimate.value == pytest.approx(sk.balanced_accuracy_score(labels, decisions))
     assert estimate.high - estimate.low > 0.1
     assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_perfect_order_of_few_cases_is_not_known_to_be_perfect(n_classes: int) -> None:
+    """Resamples of it do not vary, and once said 1 (1–1) of twenty cases."""
+    labels = np.arange(20) % 5 % n_classes
+    probabilities = np.eye(n_classes)[labels]
+    ranked, brier = average_precision_and_brier(labels, probabilities, 1, 200, 0)
+    rarest = int(np.bincount(labels).min())
+    assert (ranked.value, ranked.low, ranked.high) == (1.0, rate(rarest, rarest).low, 1.0)
+    assert (brier.value, brier.low, brier.high) == (0.0, 0.0, rate(0, 20).high)
+    assert (ranked.n, brier.n) == (20, 20)
 
 
 def test_the_same_seed_gives_the_same_interval(toy) -> None:
