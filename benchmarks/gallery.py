@@ -3,7 +3,8 @@
     python benchmarks/gallery.py reports/*/*
 
 Each run folder gives its first screen, a case, and a section of the audit, as a reader has them
-with the network off. Needs chromium, chromedriver and the extra `test`.
+with the network off; what the page shows of other experiments stays. Needs chromium, chromedriver
+and the extra `test`.
 """
 
 from __future__ import annotations
@@ -56,11 +57,18 @@ class Report:
         title = str(run["config"]["report"]["title"])
         return cls(folder, name, title, " ".join(["deepseek-report", *overrides]))
 
-    def lines(self, pictures: dict[str, Path]) -> list[str]:
+    def block(self, pictures: dict[str, Path]) -> str:
         """What the page shows of it."""
         shown = [f"![{self.title}: {DOORS[door][1]}]({path})" for door, path in pictures.items()]
-        lines = [f"## {self.title}", f"```\n{self.command}\n```", *shown]
-        return [line for text in lines for line in (text, "")]
+        return "\n\n".join([f"## {self.title}", f"```\n{self.command}\n```", *shown])
+
+
+def blocks_of(page: Path) -> dict[str, str]:
+    """{title: what a written page shows of a report}, in its order."""
+    if not page.exists():
+        return {}
+    _, *parts = page.read_text(encoding="utf-8").split("\n## ")
+    return {part.partition("\n")[0]: f"## {part.strip()}" for part in parts}
 
 
 @contextmanager
@@ -119,11 +127,12 @@ def main() -> None:
     reports = [Report.of(folder) for folder in parser.parse_args().runs]
     images = DOCS / "images" / "gallery"
     images.mkdir(parents=True, exist_ok=True)
+    page = DOCS / "gallery.md"
     with browser() as driver:
-        lines = [line for report in reports for line in report.lines(doors(driver, report, images))]
-    text = "\n".join([HEAD, *lines]).rstrip("\n") + "\n"
-    (DOCS / "gallery.md").write_text(text, encoding="utf-8")
-    print(f"{DOCS / 'gallery.md'}: {len(reports)} reports")
+        shot = {report.title: report.block(doors(driver, report, images)) for report in reports}
+    blocks = blocks_of(page) | shot
+    page.write_text("\n\n".join([HEAD.strip(), *blocks.values()]) + "\n", encoding="utf-8")
+    print(f"{page}: {len(reports)} of {len(blocks)} reports")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,12 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
+from deepseek_report.metrics.cases.counterfactuals import (
+    Counterfactual,
+    DecisionRule,
+    Search,
+    SearchBounds,
+)
 from deepseek_report.metrics.cases.reason_codes import (
     CodeWriter,
     ReasonCodeRule,
@@ -260,12 +265,14 @@ def change_world(model: str, seed: int) -> Changes:
     search = Search(classifier, train, labels, rule, bounds, wanted=0)  # type: ignore[arg-type]
     decided = rule.decisions(classifier.probabilities(people))
     refused = people[decided == 1][:CHANGED]
-    counts = [_held(search, classifier, row) for row in refused]
+    changes = search.smallest(refused)
+    counts = [_held(search, classifier, *of) for of in zip(refused, changes, strict=True)]
     return Changes(len(refused), *(int(total) for total in np.sum(counts, axis=0)))
 
 
-def _held(search: Search, classifier: Scored, row: Floats) -> tuple[int, ...]:
-    change = search.run(row)
+def _held(
+    search: Search, classifier: Scored, row: Floats, change: Counterfactual
+) -> tuple[int, ...]:
     fewest = _fewest_possible(search, classifier, row)
     if not change.changes:
         return (0, 0, 0, 0, 0, 0, int(fewest > 0), 0, 0)

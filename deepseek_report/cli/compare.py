@@ -28,9 +28,15 @@ def command(arguments: list[str]) -> int:
         metavar="SIZE",
         type=_size,
         default=0.01,
-        help="a difference smaller than this is of no practical use (of measures between 0 and 1)",
+        help="a difference smaller than this is of no practical use, of measures between 0 and 1 "
+        "(0.01)",
     )
-    parser.add_argument("--output", metavar="DIR", type=Path, help="the folder to write")
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="the folder to write (comparisons/ID beside the experiment of the first run)",
+    )
     options = parser.parse_args(arguments)
     from deepseek_report.comparisons.paired_performance import Region
     from deepseek_report.runner.comparing import CompareOptions

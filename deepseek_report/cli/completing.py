@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from deepseek_report.cli.dispatch import COMMANDS
+from deepseek_report.cli.parsing import COMMANDS
 
 _COMPOSING = ("--config-dir", "--trust", "--trust-type", "--help")
 #: The options of each command; "" is a run.

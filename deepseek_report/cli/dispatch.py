@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from deepseek_report.cli.parsing import COMMANDS
 from deepseek_report.errors import DeepseekReportError, error_code
 
 #: Set before numpy is loaded: one thread a process, so that sums are the same on every machine.
@@ -15,25 +16,6 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 #: Objects between two searches for what is not used any more. Python's own number makes a command
 #: search a hundred times while it loads what it stays with, for a sixth of its time.
 _BETWEEN_COLLECTIONS = (100_000, 20, 100)
-#: Each is a module of this folder, with `_` for `-`, with a function `command`; without one of
-#: them, `experiment`.
-COMMANDS = (
-    "init",
-    "check",
-    "render",
-    "verify",
-    "explain-case",
-    "score-stream",
-    "watch",
-    "compare",
-    "track",
-    "reproduce",
-    "runs",
-    "clean",
-    "list",
-    "doctor",
-    "completion",
-)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -9,24 +9,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
 
-_USAGE = """\
-deepseek-report [OVERRIDES…]             compose, check, run, render; prints the report's path
-deepseek-report -m seed=1,2,3 model=mlp,deepseek    a sweep: one report for each combination
-deepseek-report init DIR [--data FILE --target COLUMN]    a study of your own, ready to run
-deepseek-report check [OVERRIDES…]       what was understood, the plan, what is cached, the minutes
-deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded] [--people FILE]
-deepseek-report verify RUN [--expect DIGEST]    are the files those that the run wrote?
-deepseek-report explain-case RUN --row FILE [--store DIR] [--json]    your own rows, by its model
-deepseek-report score-stream RUN --rows FILE|-    new cases as they come: scores, reasons, drift
-deepseek-report compare RUN RUN… [--baseline RUN]    several runs in one document
-deepseek-report track RUN… [--uri URI]   finished runs in MLflow
-deepseek-report reproduce RUN [--env] [--dry-run]    make it again: is it the same, and what moved?
-deepseek-report runs                     the runs there are: when, whole or not, thresholds met
-deepseek-report clean [--older-than 30d] [--yes]    what the store holds, and what of it can go
-deepseek-report list [GROUP]             what can be chosen, one line each
-deepseek-report doctor                   what is installed, what is missing, what that costs
-deepseek-report completion bash|zsh|fish    a script that completes commands, choices and keys
-"""
+#: {command: (what it takes, what it does)}. Each is a module of this folder, with `_` for `-`.
+COMMANDS = {
+    "init": ("DIR [--data FILE --target COLUMN]", "a study of your own, ready to run"),
+    "check": ("[OVERRIDES…]", "what was understood, the plan, what is cached, the minutes"),
+    "render": ("RUN [--to html,brief,pdf,docx]", "the report again, in other forms or languages"),
+    "verify": ("RUN [--expect DIGEST]", "are the files those that the run wrote?"),
+    "explain-case": ("RUN --row FILE", "rows that were not in the data, by the stored model"),
+    "score-stream": ("RUN --rows FILE|-", "new cases as they come: decisions, reasons, drift"),
+    "watch": ("[OVERRIDES…]", "a run while it goes on, in TensorBoard"),
+    "compare": ("RUN RUN… [--baseline RUN]", "several runs in one document"),
+    "track": ("RUN… [--uri URI]", "finished runs in MLflow"),
+    "reproduce": ("RUN [--env] [--dry-run]", "make it again: is it the same, and what moved?"),
+    "runs": ("", "the runs there are: when, whole or not, thresholds met"),
+    "clean": ("[--older-than 30d] [--yes]", "what the store holds, and what of it can go"),
+    "list": ("[GROUP]", "what can be chosen, one line each"),
+    "doctor": ("", "what is installed, what is missing, what that costs"),
+    "completion": ("bash|zsh|fish", "a script that completes commands, choices and keys"),
+}
+_RUNS = {
+    "[OVERRIDES…]": "compose, check, run, render; prints the report's path",
+    "-m seed=1,2,3 model=mlp,nam": "a sweep: one report for each combination",
+}
 _OVERRIDES = """\
 An override is key=value: model=mlp, explainers=[shap,lime], explainers.lime.num_samples=800,
 seed=3, report.title="My model", dataset=csv dataset.path=loans.csv dataset.target=default.
@@ -38,12 +42,19 @@ measured, where report.fail_on=true asks for it.
 """
 
 
+def _usage() -> str:
+    """A line for each command."""
+    lines = _RUNS | {f"{name} {takes}".strip(): does for name, (takes, does) in COMMANDS.items()}
+    width = max(map(len, lines)) + 2
+    return "".join(f"deepseek-report {line:<{width}}{does}\n" for line, does in lines.items())
+
+
 def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
     """The parser of a command; with `overrides`, of one that composes a configuration."""
     parser = argparse.ArgumentParser(
         prog=f"deepseek-report {command}".strip(),
         usage=None if command else "deepseek-report [COMMAND] [OPTIONS] [OVERRIDES…]",
-        description=None if command else _USAGE,
+        description=COMMANDS[command][1] if command else _usage(),
         epilog=_OVERRIDES if overrides else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -88,7 +99,6 @@ def _override(text: str) -> str:
     """An override as it is; any other word may be a command, mistyped or in the wrong place."""
     if "=" in text or text.startswith("~"):
         return text
-    from deepseek_report.cli.dispatch import COMMANDS
     from deepseek_report.config.problems import nearest
     from deepseek_report.errors import ConfigError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.compliance.applicability import Applicability
@@ -23,17 +23,7 @@ Status = Literal[
     "not_applicable",
     "out_of_scope",
 ]
-STATUSES: tuple[Status, ...] = (
-    "met",
-    "judged",
-    "complete",
-    "partly",
-    "not_evidenced",
-    "human_supplied",
-    "human_input",
-    "not_applicable",
-    "out_of_scope",
-)
+STATUSES: tuple[Status, ...] = get_args(Status)
 #: What a signed judgement turns into `judged`; so it does `partly` where nothing is lacking.
 _JUDGEABLE = frozenset({"met", "complete", "human_supplied"})
 

@@ -1,4 +1,4 @@
-"""The model asked about rows in which one column takes other values."""
+"""The model asked about rows in which a few columns take other values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deepseek_report.data_kinds.coalitions import in_parts
 
 
 class MovedRows:
-    """Answers for rows (row, column) in which one column takes other values."""
+    """Answers for rows (row, column) in which a few columns take other values."""
 
     def __init__(self, classifier: Classifier, rows: Floats) -> None:
         self.classifier, self.rows = classifier, rows
@@ -26,13 +26,13 @@ class MovedRows:
         which : array
             (probe,) positions of rows.
         columns : array
-            (probe,) the column that is moved.
+            (probe, cell) the columns that are moved, none twice in a probe.
         values : array
-            (probe,) its value, in original units.
+            (probe, cell) their values, in original units.
         """
         return in_parts(self._answer, self.rows.shape[1], which, columns, values)
 
     def _of_rows(self, which: Ints, columns: Ints, values: Floats) -> Floats:
         changed = self.rows[which]
-        changed[np.arange(len(which)), columns] = values
+        np.put_along_axis(changed, columns, values, axis=1)
         return self.classifier.probabilities(changed)

@@ -6,6 +6,7 @@ and of those libraries that this package needs.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 import re
@@ -120,8 +121,21 @@ def _use_present(packages: Sequence[str], place: Path) -> None:
         module = find_module(name)
         if module is not None and (source := next(iter(module.folders), module.origin)):
             (present / Path(source).name).symlink_to(Path(source).resolve())
+    if PACKAGE in packages:
+        _describe(present)
     target = Path(folders["purelib"]) / "deepseek_report_present.pth"
     target.write_text(f"{present}\n", encoding="utf-8")
+
+
+def _describe(present: Path) -> None:
+    """Let the package know there, too, which libraries it needs, if it was installed here."""
+    try:
+        about = importlib.metadata.distribution(DISTRIBUTION).read_text("METADATA")
+    except importlib.metadata.PackageNotFoundError:
+        return
+    folder = present / f"{PACKAGE}-{__version__}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(about or "", encoding="utf-8")
 
 
 def _python(version: str) -> str:

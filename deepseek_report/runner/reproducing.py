@@ -323,11 +323,19 @@ def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Diffe
 
 
 def _versions(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    """Each library that results rest on, and some of those that come with these."""
     recorded, present = _libraries(before, before), _libraries(now, before)
-    for name in dict.fromkeys([*recorded, *present]):
-        old, new = recorded.get(name, ABSENT), present.get(name, ABSENT)
-        if old != new:
-            yield Difference("version", name, old, new)
+    differing = [
+        Difference("version", name, recorded.get(name, ABSENT), present.get(name, ABSENT))
+        for name in dict.fromkeys([*recorded, *present])
+        if recorded.get(name) != present.get(name)
+    ]
+    first = {*before["versions"], *now["versions"]}
+    yield from (each for each in differing if each.name in first)
+    others = [each for each in differing if each.name not in first]
+    yield from others[:_SHOWN]
+    if (more := len(others) - _SHOWN) > 0:
+        yield Difference("version", f"and {more} more that come with these", "", "")
 
 
 def _libraries(run: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@
   /* An element with these children; texts stay texts. */
   const block = (name, attributes, ...children) => {
     const made = element(name, attributes);
-    made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+    made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
     return made;
   };
   /* As the report writes numbers: its own sign between groups of digits, and a true minus. */

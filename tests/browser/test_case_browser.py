@@ -22,6 +22,9 @@ SET = (
     "control.dispatchEvent(new Event(control.tagName === 'INPUT' ? 'input' : 'change'));"
     "return document.querySelector('.what-if-answer').innerText"
 )
+OPEN_FOLDS = (
+    "document.querySelectorAll('.case-page details').forEach((part) => { part.open = true; })"
+)
 
 
 @pytest.fixture
@@ -42,6 +45,30 @@ def with_what_if(page: Any) -> Any:
     page.run("document.querySelector('.what-if').open = true")
     wait_for(page, "return document.querySelector('.what-if-answer') !== null")
     return page
+
+
+def test_pages_hold_words_and_no_objects_of_the_script(real_page: Any, cases: Any) -> None:
+    opened(real_page)
+    for filter_at in (0, 1):
+        real_page.run(CHOOSE, filter_at, 0)
+    fails = "return document.querySelector('.case-page').innerText.includes('wrong more often')"
+    n_told = 0
+    for at, _ in enumerate(cases["pages"]):
+        real_page.run("document.querySelectorAll('.case-items li')[arguments[0]].click()", at)
+        real_page.run(OPEN_FOLDS)
+        text = real_page.run("return document.querySelector('.case-page').innerText")
+        assert "[object" not in text
+        n_told += real_page.run(fails)
+    assert n_told == sum(bool(page["errors"]) for page in cases["pages"]) > 0
+
+
+def test_the_answer_comes_first_on_the_page_of_a_case(real_page: Any) -> None:
+    opened(real_page)
+    heads = real_page.run(
+        "return [...document.querySelectorAll('.case-page > section > h4')].map((h) => h.innerText)"
+    )
+    assert heads[1] == "What would change it"
+    assert "easons" in heads[0]
 
 
 def test_it_opens_on_what_was_wrongly_decided_against_people(real_page: Any, cases: Any) -> None:

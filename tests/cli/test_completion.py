@@ -12,7 +12,7 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.cli.completing import OPTIONS, candidates
-from deepseek_report.cli.dispatch import COMMANDS
+from deepseek_report.cli.parsing import COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,12 @@ def test_a_library_that_comes_with_others_is_named_too(
     assert run(["reproduce", str(folder), "--dry-run"]) == 0
     (line,) = [text for text in capsys.readouterr().out.splitlines() if "llvmlite" in text]
     assert line.split()[:3] == ["version", "llvmlite", "0.1"]
+    many = {f"library-{number}": "1.0" for number in range(20)}
+    folder = changed(original[0], tmp_path / "m", lambda content: content["lock"].update(many))
+    assert run(["reproduce", str(folder), "--dry-run"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if "version " in line]
+    assert len(rows) == 13
+    assert "and 8 more that come with these" in rows[-1]
     earlier = changed(original[0], tmp_path / "b", lambda content: content.pop("lock"))
     assert run(["reproduce", str(earlier), "--dry-run"]) == 0
     assert "llvmlite" not in capsys.readouterr().out

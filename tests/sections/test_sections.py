@@ -285,7 +285,7 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
         assert "Tried: repayment status in September 2005" in case["change"]
     alike = (tables["neighbours"].query("case == 0").label == "default").sum()
     assert f"5 most similar training cases {alike} were “default”" in case["like"]["text"]
-    among, sentence = tables["errors_like_this"].iloc[0], case["errors"][0]["text"]
+    among, sentence = tables["errors_like_this"].iloc[0], case["errors"][0]
     assert f"errs in {100 * among.error_rate:.1f}\u00a0% of {among.n} such cases" in sentence
     assert f", {100 * among.rest_error_rate:.1f}\u00a0% elsewhere" in sentence
     assert re.search("LIME shares [0-3]", case["agreement"])

@@ -98,17 +98,18 @@ class AnswersMixtures(Protocol):
 
 @runtime_checkable
 class AnswersMoves(Protocol):
-    """The optional part of a Classifier that answers for single moved cells with little work."""
+    """The optional part of a Classifier that answers for a few moved cells with little work."""
 
     def moving(
         self, rows: NDArray[np.float64]
     ) -> Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]:
-        """What answers for rows (row, column), in original units, of which one column is moved.
+        """What answers for rows (row, column), in original units, of which a few cells are moved.
 
         Returns
         -------
-        A function of which rows, which columns and which values, each (probe,), that gives
-        `probabilities` (probe, class) of these rows with that value of that column.
+        A function of which rows (probe,), and of which columns and values, each (probe, cell) with
+        no column twice in a probe, that gives `probabilities` (probe, class) of these rows with
+        these values of these columns.
         """
 
 

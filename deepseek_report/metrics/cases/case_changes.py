@@ -47,12 +47,13 @@ def changes_of(context: MeasureContext, inputs: Floats, bounds: SearchBounds) ->
         context.classifier, train.inputs, train.labels, rule, bounds, wanted, frozenset(columns)
     )
     context.progress.start("smallest changes", len(inputs))
+    decided = rule.decisions(context.classifier.probabilities(inputs))
+    every = np.arange(len(inputs))
+    against = every if wanted is None else every[decided != wanted]
     rows: list[Row] = []
-    for case, row in enumerate(inputs):
-        decided = int(rule.decisions(context.classifier.probabilities(row[None]))[0])
-        if decided != wanted:
-            rows += _change_rows(case, row, search.run(row), schema, search)
-        context.progress.advance()
+    for case, change in zip(against.tolist(), search.smallest(inputs[against]), strict=True):
+        rows += _change_rows(case, inputs[case], change, schema, search)
+    context.progress.advance(len(inputs))
     return CaseChanges(rows, _counted(context, search, predictions))
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.data_kinds.coalitions import in_parts
 from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
@@ -89,19 +89,13 @@ class SearchBounds:
     near: int = 5
 
 
-@dataclass(frozen=True)
-class UnalteredCase:
-    """A row for which no change is known yet.
-
-    place : which of the rows it is. row : (feature,). decided : its class. sets : the changes to
-    try next. singles : the single changes that sets are made larger by, once they are ranked.
-    """
-
-    place: int
-    row: Floats
-    decided: int
-    sets: list[Changes]
-    singles: list[Changes]
+#: No change.
+_NONE = Counterfactual((), np.empty(0))
+#: What a search asks of the model: a row (feature,), and the sets of changes to try, all of one
+#: size.
+Questions = tuple[Floats, Sequence[Changes]]
+#: A search that asks, is sent the answers (set, class), and in the end gives a change.
+Asking = Generator[Questions, Any, Counterfactual]
 
 
 class Search:
@@ -157,37 +151,13 @@ class Search:
             if feature.can_move and (columns is None or j in columns)
         }
 
-    def run(self, row: Floats) -> Counterfactual:
-        """The smallest change of this row (feature,) that alters its decision as is wanted."""
-        (change,) = self.first(row[None])
-        if not change.changes:
-            return change
-        decided = int(self.rule.decisions(self.classifier.probabilities(row[None]))[0])
-        return self._drawn_back(row, change, decided)
+    def smallest(self, rows: Floats) -> list[Counterfactual]:
+        """Of each row (row, feature) the smallest change that alters its decision as is wanted."""
+        return self._together(self._whole, rows)
 
     def first(self, rows: Floats) -> list[Counterfactual]:
         """Of each row (row, feature) the first change that suffices, not drawn back yet."""
-        before = self.classifier.probabilities(rows)
-        changes = [Counterfactual((), probabilities) for probabilities in before]
-        decided = self.rule.decisions(before)
-        rest = [
-            UnalteredCase(place, row, int(decided[place]), self._singles(row), [])
-            for place, row in enumerate(rows)
-        ]
-        for _ in range(self.bounds.most):
-            rest = [case for case in rest if case.sets]
-            if not rest:
-                break
-            answers = self._answers(rest)
-            parts = np.split(answers, np.cumsum([len(case.sets) for case in rest])[:-1])
-            still = []
-            for case, probabilities in zip(rest, parts, strict=True):
-                if change := self._best(case, probabilities):
-                    changes[case.place] = change
-                else:
-                    still.append(_extended(case, probabilities))
-            rest = still
-        return changes
+        return self._together(self._first, rows)
 
     def questions(self) -> int:
         """At most so many rows are asked about for each row, before drawing back."""
@@ -200,20 +170,82 @@ class Search:
             return np.asarray((clear == self.wanted) & (clear != decided))
         return np.asarray((clear >= 0) & (clear != decided))
 
-    def _best(self, case: UnalteredCase, probabilities: Floats) -> Counterfactual | None:
-        """The nearest of the changes that suffice and leave the row among real cases."""
-        altered = np.flatnonzero(self._altered(probabilities, case.decided))
-        nearest = sorted(altered, key=lambda at: self._distance(case.row, case.sets[at]))
+    def _together(
+        self, search: Callable[[Floats, Floats], Asking], rows: Floats
+    ) -> list[Counterfactual]:
+        """Search for all rows side by side, so that the model is asked for all of them at once."""
+        if not len(rows):
+            return []
+        before = self.classifier.probabilities(rows)
+        searches = [search(row, own) for row, own in zip(rows, before, strict=True)]
+        changes: dict[int, Counterfactual] = {}
+        answers: Mapping[int, Floats | None] = dict.fromkeys(range(len(searches)))
+        while answers:
+            questions: dict[int, Questions] = {}
+            for at, answer in answers.items():
+                try:
+                    questions[at] = searches[at].send(answer)
+                except StopIteration as end:
+                    changes[at] = end.value
+            answers = self._answers(questions)
+        return [changes[at] for at in range(len(searches))]
+
+    def _answers(self, questions: Mapping[int, Questions]) -> dict[int, Floats]:
+        """{number of a search: (set, class)} what the model says after each of its changes."""
+        answers: dict[int, Floats] = {}
+        for size in sorted({len(sets[0]) for _, sets in questions.values()}):
+            alike = [at for at, (_, sets) in questions.items() if len(sets[0]) == size]
+            counts = [len(questions[at][1]) for at in alike]
+            changes = np.array([changes for at in alike for changes in questions[at][1]])
+            columns, values = changes[..., 0].astype(np.int64), changes[..., 1]
+            moved = MovedRows(self.classifier, np.stack([questions[at][0] for at in alike]))
+            which = np.repeat(np.arange(len(alike)), counts)
+            parts = np.split(moved.probabilities(which, columns, values), np.cumsum(counts)[:-1])
+            answers |= dict(zip(alike, parts, strict=True))
+        return answers
+
+    def _whole(self, row: Floats, before: Floats) -> Asking:
+        """The first change that suffices, drawn back."""
+        change = yield from self._first(row, before)
+        if not change.changes:
+            return change
+        return (yield from self._drawn_back(row, change, self._decided(before)))
+
+    def _first(self, row: Floats, before: Floats) -> Asking:
+        """Single changes, then sets of one more at a time, until one suffices."""
+        decided = self._decided(before)
+        sets, singles = self._singles(row), list[Changes]()
+        for _ in range(self.bounds.most):
+            if not sets:
+                break
+            answers = yield row, sets
+            change = yield from self._best(row, decided, sets, answers)
+            if change.changes:
+                return change
+            ranked = [sets[i] for i in np.argsort(answers[:, decided], kind="stable")]
+            singles = singles or _varied(ranked)
+            sets = _joined(ranked[:_BEAM], singles)
+        return Counterfactual((), before)
+
+    def _decided(self, probabilities: Floats) -> int:
+        return int(self.rule.decisions(probabilities[None])[0])
+
+    def _best(
+        self, row: Floats, decided: int, sets: Sequence[Changes], probabilities: Floats
+    ) -> Asking:
+        """The nearest of the changes that suffice and leave the row among real cases, if any."""
+        altered = np.flatnonzero(self._altered(probabilities, decided)).tolist()
+        nearest = sorted(altered, key=lambda at: self._distance(row, sets[at]))
         for at in nearest[:_BEAM]:
-            after = self._judged(case.row, case.sets[at], probabilities[at])
+            after = self._judged(row, sets[at], probabilities[at])
             if after is not None:
                 return after
         for at in nearest[:_DRAWN_BACK]:
-            far = Counterfactual(case.sets[at], probabilities[at])
-            after = self._drawn_back(case.row, far, case.decided)
+            far = Counterfactual(sets[at], probabilities[at])
+            after = yield from self._drawn_back(row, far, decided)
             if after is not far:
                 return after
-        return None
+        return _NONE
 
     def _judged(
         self, row: Floats, changes: Changes, probabilities: Floats
@@ -231,21 +263,6 @@ class Search:
             for value in reach.values(float(row[j]))
         ]
 
-    def _answers(self, cases: Sequence[UnalteredCase]) -> Floats:
-        """(set, class) what the model says of the cases after each of their changes."""
-        if any(len(changes) > 1 for case in cases for changes in case.sets):
-            return self._ask([(case.row, changes) for case in cases for changes in case.sets])
-        single = [(at, *changes[0]) for at, case in enumerate(cases) for changes in case.sets]
-        which, columns, values = (np.array(part) for part in zip(*single, strict=True))
-        moved = MovedRows(self.classifier, np.stack([case.row for case in cases]))
-        return moved.probabilities(which, columns, values)
-
-    def _ask(self, changed: Sequence[tuple[Floats, Changes]]) -> Floats:
-        def ask(part: Sequence[tuple[Floats, Changes]]) -> Floats:
-            return self.classifier.probabilities(np.stack([_apply(*pair) for pair in part]))
-
-        return in_parts(ask, len(self.features), changed)
-
     def _distance(self, row: Floats, changes: Changes) -> float:
         return float(sum(self._moved(row, j, value) for j, value in changes))
 
@@ -254,11 +271,12 @@ class Search:
             return 1.0
         return min(abs(value - float(row[feature])) / float(self.scale[feature]), 1.0)
 
-    def _drawn_back(self, row: Floats, change: Counterfactual, decided: int) -> Counterfactual:
+    def _drawn_back(self, row: Floats, change: Counterfactual, decided: int) -> Asking:
         """Each change in turn moved back toward the original as far as may be."""
         best = change
         for feature, _ in change.changes:
-            for changes, probabilities in self._smaller(row, best.changes, feature, decided):
+            smaller = yield from self._smaller(row, best.changes, feature, decided)
+            for changes, probabilities in smaller:
                 judged = self._judged(row, changes, probabilities)
                 if judged is not None:
                     best = judged
@@ -267,7 +285,7 @@ class Search:
 
     def _smaller(
         self, row: Floats, changes: Changes, feature: int, decided: int
-    ) -> list[tuple[Changes, Floats]]:
+    ) -> Generator[Questions, Any, list[tuple[Changes, Floats]]]:
         """The changes with one feature moved less, as far as it suffices; the smallest first."""
         start, end = float(row[feature]), dict(changes)[feature]
         sufficient: list[tuple[Changes, Floats]] = []
@@ -276,7 +294,7 @@ class Search:
             if not options:
                 break
             sets = [tuple((dict(changes) | {feature: value}).items()) for value in options]
-            answers = self._ask([(row, option) for option in sets])
+            answers = yield row, sets
             altered = np.flatnonzero(self._altered(answers, decided))
             if not len(altered):
                 start = options[-1]
@@ -285,13 +303,6 @@ class Search:
             sufficient.insert(0, (sets[first], answers[first]))
             start, end = options[first - 1] if first else start, options[first]
         return sufficient
-
-
-def _extended(case: UnalteredCase, probabilities: Floats) -> UnalteredCase:
-    """The sets that the next round tries: the best ones, each with one more feature changed."""
-    ranked = [case.sets[i] for i in np.argsort(probabilities[:, case.decided], kind="stable")]
-    singles = case.singles or _varied(ranked)
-    return replace(case, sets=_joined(ranked[:_BEAM], singles), singles=singles)
 
 
 def _apply(row: Floats, changes: Changes) -> Floats:

@@ -138,8 +138,8 @@ class FeatureEffects(ModelMetric):
         moved_rows = MovedRows(context.classifier, sample)
 
         def output(rows: Ints, column: int, values: Floats) -> Floats:
-            columns = np.full(len(rows), column)
-            return np.asarray(moved_rows.probabilities(rows, columns, values)[:, target])
+            columns = np.full((len(rows), 1), column)
+            return np.asarray(moved_rows.probabilities(rows, columns, values[:, None])[:, target])
 
         strongest = _strongest(context)[: self.most].tolist()
         partners = Partners.of(schema, train, strongest)

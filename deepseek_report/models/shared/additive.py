@@ -88,12 +88,14 @@ class AdditiveClassifier(TorchClassifier):
         def answer(which: Ints, columns: Ints, values: Floats) -> Floats:
             self.calls += len(which)
             of = torch.as_tensor(which, device=self.device)
-            cells, copies = np.unique(which * rows.shape[1] + columns, return_inverse=True)
+            at = (which[:, None] * rows.shape[1] + columns).ravel()
+            cells, copies = np.unique(at, return_inverse=True)
             places = np.divmod(cells, rows.shape[1])
             again = torch.as_tensor(copies, device=self.device)
             with torch.inference_mode():
                 own = self._cells(rows[places], places[1])[again]
-                moved = self._cells(values, columns) - own
+                gains = self._cells(values.ravel(), columns.ravel()) - own
+                moved = gains.unflatten(0, columns.shape).sum(dim=1)
                 outputs = self.module.outputs_from(sums[of] + moved)
                 return self.probabilities_of(self.module.view(outputs).double().cpu().numpy())
 

@@ -20,7 +20,6 @@ from deepseek_report.findings.records import (
     unit_of,
 )
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.shared.display_cells import count_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.sections.single_cases.stated_bands import StatedBands
@@ -398,16 +397,11 @@ def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
     )
 
 
-def error(draft: Draft, row: Row) -> dict[str, Any]:
+def error(draft: Draft, row: Row) -> str:
     """A part of the data that the case lies in and where errors are more frequent."""
-    numbers = draft.words.numbers
-    cells = count_cell(numbers, "n", row["n"]) | percent_cell(numbers, "rate", row["error_rate"])
-    text = draft.text(
+    return draft.text(
         "error",
         slice=row["slice"],
         rate=estimates.estimate(row["error_rate"], n=row["n"]),
         rest=finite(row["rest_error_rate"]),
-    )
-    return {"slice": row["slice"], "text": text, **cells} | percent_cell(
-        numbers, "rest", row["rest_error_rate"]
     )

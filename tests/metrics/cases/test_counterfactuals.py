@@ -44,7 +44,12 @@ HALF = DecisionRule(0.5, 1)
 
 
 def run(score: Any, row: list[float], schema: Schema | None = None, most: int = 3) -> Any:
-    return search(score, schema, most).run(np.array(row, dtype=np.float64))
+    return change_of(search(score, schema, most), row)
+
+
+def change_of(searching: Search, row: list[float]) -> Any:
+    (change,) = searching.smallest(np.array([row], dtype=np.float64))
+    return change
 
 
 def search(score: Any, schema: Schema | None = None, most: int = 3, **wanted: Any) -> Search:
@@ -146,7 +151,7 @@ def test_with_several_classes_any_other_class_will_do() -> None:
     labels = np.arange(len(TRAIN)) % 3
     rule, bounds = DecisionRule(None, 1), SearchBounds(3)
     three = Search(Three(schema_of(), None), TRAIN, labels, rule, bounds)
-    result = three.run(np.array([10.0, 0.0, 0.0]))
+    result = change_of(three, [10.0, 0.0, 0.0])
     assert result.probabilities.argmax() != 0
 
 
@@ -207,8 +212,8 @@ def test_a_protected_feature_stays_even_where_it_is_called_changeable() -> None:
 
 def test_only_the_wanted_class_is_a_way_out() -> None:
     toward = search(lambda x: x[:, 0] - 50, wanted=1)
-    assert toward.run(np.array([10.0, 0, 0])).changes
-    assert not search(lambda x: x[:, 0] - 50, wanted=0).run(np.array([10.0, 0, 0])).changes
+    assert change_of(toward, [10.0, 0, 0]).changes
+    assert not change_of(search(lambda x: x[:, 0] - 50, wanted=0), [10.0, 0, 0]).changes
 
 
 def test_a_change_to_where_no_real_case_is_does_not_count() -> None:
@@ -222,24 +227,38 @@ def test_a_change_to_where_no_real_case_is_does_not_count() -> None:
     labels = (x > 50).astype(np.int64)
     model = Model(schema, lambda rows: rows[:, 0] - 50)
     real = RealCases(train, labels, schema, 5)
-    alone = Search(model, train, labels, HALF, SearchBounds(1)).run(np.array([10.0, 10.0]))
+    alone = change_of(Search(model, train, labels, HALF, SearchBounds(1)), [10.0, 10.0])
     assert alone.near <= max(real.usual(1), real.distance(np.array([10.0, 10.0]), 1))
-    near = Search(model, train, labels, HALF, SearchBounds(1)).run(np.array([48.0, 48.0]))
+    near = change_of(Search(model, train, labels, HALF, SearchBounds(1)), [48.0, 48.0])
     assert near.changes
     assert near.near < alone.near
     far = Search(model, train, labels, HALF, SearchBounds(1))
     far.real.distance = lambda row, label: float(row[0] > 50)  # type: ignore[method-assign]
-    assert not far.run(np.array([48.0, 48.0])).changes
+    assert not change_of(far, [48.0, 48.0]).changes
 
 
-def test_many_rows_at_once_give_what_each_gives_alone() -> None:
+@pytest.mark.parametrize("way", ["first", "smallest"])
+def test_many_rows_at_once_give_what_each_gives_alone(way) -> None:
     rng = np.random.default_rng(3)
     rows = TRAIN[rng.choice(len(TRAIN), 30)]
     many = search(lambda x: x[:, 0] / 50 + x[:, 1] - x[:, 2] - 1.3)
-    together = many.first(rows)
-    alone = [many.first(row[None])[0] for row in rows]
+    together = getattr(many, way)(rows)
+    alone = [getattr(many, way)(row[None])[0] for row in rows]
     assert [change.changes for change in together] == [change.changes for change in alone]
-    assert any(change.changes for change in together)
+    assert {len(change.changes) for change in together} >= {1, 2}
+    for change, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(change.probabilities, other.probabilities)
+
+
+def test_the_model_is_asked_about_many_rows_in_one_question() -> None:
+    many = search(lambda x: x[:, 0] / 50 + x[:, 1] - x[:, 2] - 1.3)
+    answer, questions = many.classifier.probabilities, []
+    many.classifier.probabilities = lambda rows: questions.append(len(rows)) or answer(rows)
+    many.smallest(TRAIN[:1])
+    alone, questions[:] = len(questions), []
+    many.smallest(TRAIN)
+    assert len(questions) <= 2 * max(alone, 8)
+    assert many.smallest(TRAIN[:0]) == []
 
 
 def test_the_typical_row_is_median_and_mode() -> None:

@@ -172,14 +172,15 @@ def test_coalitions_of_many_instances_get_the_probabilities_of_whole_rows(
 
 
 @MODELS
-def test_moved_rows_get_the_probabilities_of_whole_rows(schema, train, plugin) -> None:
+@pytest.mark.parametrize("cells", [1, 3])
+def test_moved_rows_get_the_probabilities_of_whole_rows(schema, train, plugin, cells) -> None:
     ours, plain = classifiers(schema, train, plugin)
     rng = np.random.default_rng(1)
     rows, which = train.inputs[:7], rng.integers(0, 7, 60)
-    columns = rng.integers(0, rows.shape[1], 60)
-    values = train.inputs[rng.integers(0, len(train), 60), columns]
+    columns = np.array([rng.permutation(rows.shape[1])[:cells] for _ in range(60)])
+    values = train.inputs[rng.integers(0, len(train), (60, cells)), columns]
     changed = rows[which]
-    changed[np.arange(60), columns] = values
+    changed[np.arange(60)[:, None], columns] = values
     for classifier in (ours, plain):
         answers = MovedRows(classifier, rows).probabilities(which, columns, values)
         expected = plain.probabilities(changed)
