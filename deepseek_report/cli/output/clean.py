@@ -45,9 +45,7 @@ def _say_kinds(inventory: Inventory, going: Sequence[Stored]) -> None:
     table = plain_table(*headings, right=("stored", "used by a run", "size", "would go"))
     kinds: dict[str, list[Stored]] = {}
     for folder in inventory.stored:
-        kind = (
-            "left by a killed run" if folder.need == "leftover" else ArtifactId(folder.stage).kind
-        )
+        kind = "left unfinished" if folder.need == "leftover" else ArtifactId(folder.stage).kind
         kinds.setdefault(kind, []).append(folder)
     goes = set(going)
     for kind, members in kinds.items():
