@@ -558,7 +558,8 @@ _ROWS = (
     f"n = {N}. 5, 15 or 30 % of the rows repeat another with noise of 10⁻³ standard deviations; "
     "entities of 3, 8 or 20 such rows have a label that is a coin; the rule is reversed in the "
     "last 10, 25 or 40 % of the time (the latest period must be named, or one wholly reversed). "
-    "Findings by `near_copies` and `part_gaps`, with the severities. "
+    "Findings by `near_copies` and `part_gaps`, with the severities. Copies weigh by how much they "
+    "flatter the error rate at least; below 2 points they are minor. "
 )
 
 

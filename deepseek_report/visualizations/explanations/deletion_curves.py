@@ -19,6 +19,7 @@ from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
     intervals,
+    keep_ticks_apart,
     percent_ticks,
     rows,
     value_ticks,
@@ -172,6 +173,7 @@ def _gain_panel(axes: Axes, view: _View) -> None:
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=2)
     value_ticks(axes, "x", view.words, 2)
+    keep_ticks_apart(axes)
     axes.set_title(view.words.text("pictures.deletion_curves.gain"), fontsize=SMALL)
     axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
 

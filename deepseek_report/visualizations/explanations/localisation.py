@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 #: The measure whose gain over chance is concluded from.
 _CONCLUDED = "relevance_mass"
+#: Panels side by side on a narrow page.
+_ABREAST = 2
 _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 0.15
 
 
@@ -59,9 +62,10 @@ class LocalisationPicture(PicturePart):
         table = table.assign(label=[_label(measure, words) for measure in table["measure"]])
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda name: name == CONTROL)
+        line = _HEAD + _ROW * len(names) + _FOOT
         wide, narrow = on_sheets(
             "localisation",
-            _HEAD + _ROW * len(names) + _FOOT,
+            (line, line * math.ceil(len(measures) / _ABREAST)),
             lambda sheet: _paint(sheet, table, names, measures, words),
         )
         return [
@@ -90,11 +94,16 @@ def _paint(
     words: Wording,
 ) -> None:
     labels = [words.explainer(name) for name in names]
-    left = extent(labels) + 0.12
-    step = (sheet.width - _RIGHT - left) / len(measures)
-    for at, measure in enumerate(measures):
+    left, line = extent(labels) + 0.12, _HEAD + _ROW * len(names) + _FOOT
+    abreast = _ABREAST if sheet.is_narrow else len(measures)
+    step = (sheet.width - _RIGHT - left) / abreast
+    for place, measure in enumerate(measures):
+        lines_above, at = divmod(place, abreast)
+        lines_below = (len(measures) - 1) // abreast - lines_above
         right = sheet.width - left - (at + 1) * step + 0.16
-        axes = sheet.axes(left + at * step + 0.1, _FOOT, right, _HEAD)
+        axes = sheet.axes(
+            left + at * step + 0.1, _FOOT + lines_below * line, right, _HEAD + lines_above * line
+        )
         mine = _of(table, measure, names)
         rows(axes, labels if at == 0 else [""] * len(labels))
         _points(axes, mine, names, words)
