@@ -36,6 +36,20 @@ return [...document.querySelectorAll('figure svg')].flatMap((picture) => {
     .map((text) => `${picture.closest('[id]').id}: ${text.textContent}`) : [];
 });
 """
+_OVERLAPPING = r"""
+const slanted = (text) => Math.abs(parseFloat(/rotate\((-?[\d.]+)/.exec(
+  text.getAttribute('transform') || '')?.[1] || 0)) > 0;
+return [...document.querySelectorAll('figure svg')].flatMap((picture) => {
+  const texts = [...picture.querySelectorAll('text')]
+    .filter((text) => text.textContent.trim() && !slanted(text))
+    .map((text) => [text.textContent, text.getBoundingClientRect()]);
+  const across = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left);
+  const upright = (a, b) => Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+  return texts.flatMap(([name, a], at) => texts.slice(at + 1)
+    .filter(([, b]) => across(a, b) > 1.5 && upright(a, b) > 0.45 * Math.min(a.height, b.height))
+    .map(([other]) => `${picture.closest('[id]').id}: ${name} | ${other}`));
+});
+"""
 _WORDS = r"""
 const words = (text) => text.split(/\s+/).filter(Boolean).length;
 const parts = arguments[0].map((id) => document.getElementById(id)).filter(Boolean);
@@ -88,6 +102,14 @@ def test_no_label_of_a_picture_leaves_it(real_page: Any, width: int) -> None:
     real_page.run(_OPEN)
     real_page.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert real_page.run(_OUTSIDE) == []
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_no_two_labels_of_a_picture_overlap(real_page: Any, width: int) -> None:
+    real_page.open(width)
+    real_page.run(_OPEN)
+    real_page.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert real_page.run(_OVERLAPPING) == []
 
 
 def test_a_row_is_a_card_on_a_phone_and_every_verdict_is_in_view(real_page: Any) -> None:
