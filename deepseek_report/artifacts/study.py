@@ -105,10 +105,10 @@ class Study:
 
 
 def flat_config(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """{dotted key: value} of a config, without what a run is only called."""
+    """{dotted key: value} of a config, without what a run is only called and what holds nothing."""
     for key, value in config.items():
         name = f"{above}.{key}" if above else str(key)
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from flat_config(value, name)
         elif name not in _NAMES:
             yield name, value

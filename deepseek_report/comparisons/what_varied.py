@@ -95,7 +95,8 @@ def _shortened(study: Study) -> dict[str, Sequence[Any]]:
     shown: dict[str, Sequence[Any]] = {}
     for key, values in known.items():
         part = next((name for name in others if key.startswith(f"{name}.")), "")
-        if not part and ABSENT in values and key.count(".") > 1:
+        is_of_part = key.count(".") > 1 and not key.startswith(f"{MODEL}.")
+        if not part and ABSENT in values and is_of_part:
             shown[key.rpartition(".")[0]] = [_SOME if each != ABSENT else ABSENT for each in values]
         elif not part:
             shown[key] = values

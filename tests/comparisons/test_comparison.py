@@ -16,6 +16,7 @@ from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import compare
 from deepseek_report.comparisons.methods import methods_of, run_labels
 from deepseek_report.comparisons.paired_explanations import _mean_agreement
+from deepseek_report.comparisons.what_varied import what_varied
 from deepseek_report.errors import ArtifactError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.statistics.intervals import mean_interval
@@ -205,6 +206,22 @@ def test_the_largest_gaps_between_groups_are_those_of_the_table(run: Results) ->
     assert "points" in say(note)
 
 
+def test_one_pair_of_fitted_models_is_told_by_name_and_not_counted(run: Results) -> None:
+    p = run.predictions
+    good = predicting(named(run, "a"), 0.2 + 0.6 * p.truths)
+    bad = predicting(named(run, "b", dropout=0.2), 0.8 - 0.6 * p.truths)
+    text = concluded(Study((good, bad)), "fitted_apart")
+    assert text.startswith("Of the two fitted models DeepSeek, dropout ")
+    assert "in ROC AUC by more than chance (corrected for 3 tests): the difference is 1.0" in text
+    assert text.endswith("They differ in accuracy and Brier score, too.")
+
+
+def test_a_setting_that_one_model_alone_has_is_told_with_its_value(run: Results) -> None:
+    shallow = named(run, "a", params={"max_depth": 4})
+    table = what_varied(Study((shallow, named(run, "b", params={})))).tables["settings"]
+    assert table.set_index("setting")["values"].to_dict() == {"model.params.max_depth": "4; –"}
+
+
 def test_runs_on_other_rows_are_not_paired(run: Results) -> None:
     stages = [
         {**stage, "key": "other"} if stage["id"] == "data" else stage
@@ -216,7 +233,7 @@ def test_runs_on_other_rows_are_not_paired(run: Results) -> None:
     assert comparison.measurements["compared_explanations"].tables == {}
     assert "comparison.conclusions.not_paired" in [each.id for each in comparison.conclusions]
     (note,) = comparison.measurements["compared_performance"].notes
-    assert "Give them one `seeds.data`" in say(note)
+    assert "Give them one seeds.data" in say(note)
     data = {**other.config["dataset"], "sensitive": []}
     elsewhere = replace(other, config={**other.config, "dataset": data})
     (note,) = compare(Study((run, elsewhere))).measurements["compared_performance"].notes

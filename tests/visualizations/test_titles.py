@@ -192,12 +192,15 @@ def test_of_the_methods_the_best_and_one_that_is_not_to_be_trusted_are_told(buil
             for score in changed.scores
         )
         results = with_measurement(results, "faithfulness_effect", replace(changed, scores=scores))
-    learnt = half(0.1, 0.02)
-    for explainer in results.explainers_of("parameter_randomisation"):
-        if results.find("randomisation_correlation", explainer=explainer):
-            results = with_score(
-                results, "parameter_randomisation", "randomisation_correlation", explainer, **learnt
-            )
+    small = half(0.1, 0.02)
+    for metric, score in (
+        ("parameter_randomisation", "randomisation_correlation"),
+        ("max_sensitivity", "max_sensitivity_ratio"),
+        ("max_sensitivity", "repeat_ratio"),
+    ):
+        for explainer in results.explainers_of(metric):
+            if results.find(score, explainer=explainer):
+                results = with_score(results, metric, score, explainer, **small)
     results = concluded(results)
     title = draw(DeletionCurvesPicture(), results)[0].title
     assert title.startswith("SHAP finds what the model relies on best")
