@@ -254,7 +254,7 @@
       const page = pageOf(one.at), title = block("h3", { id: "case-title" }, sentence(one.name));
       article.setAttribute("aria-labelledby", "case-title");
       const pictures = page ? page.pictures.filter((name) => !name.startsWith("case_contributions")).map(borrow).filter(Boolean) : [];
-      const at = listed.indexOf(one), isText = Boolean(one.glance?.text), input = () => part(phrase("input"), pictures);
+      const at = listed.indexOf(one);
       const step = (label, to) => { const button = block("button", { type: "button" }, label); button.disabled = !listed[to]; button.addEventListener("click", () => { select(listed[to], true); }); return button; };
       article.replaceChildren(...[
         block("div", { class: "case-head" }, title, block("div", { class: "case-steps" }, step(phrase("previous"), at - 1), step(phrase("next"), at + 1))),
@@ -262,11 +262,11 @@
         /* The answer first: what was decided, why, and what would change it. */
         paragraph(page ? page.summary : one.summary),
         gauge(one),
-        isText && pictures.length ? input() : glance(one.glance, false),
+        glance(one.glance, false),
         page ? reasons(page) : null,
         page?.change ? part(phrase("change"), paragraph(page.change)) : null,
         page?.what_if ? whatIf(one, page) : null,
-        isText || !pictures.length ? null : input(),
+        pictures.length ? part(phrase("input"), pictures) : null,
         page ? pairOf(page) : null,
         part(phrase("how_sure"), paragraph(page ? page.sure : one.sure), page?.codes ? paragraph(page.codes.limits) : null),
         page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,
