@@ -199,7 +199,7 @@ def test_of_three_classes_the_explained_one_is_told_where_it_is_assumed(write: W
     def notes(**declared: str) -> str:
         return " ".join(map(say, load(write(frame), **declared).card["preparation"]))
 
-    assert "“low” was taken: declare `dataset.positive`" in notes()
+    assert "“low” was taken: declare dataset.positive" in notes()
     assert "positive" not in notes(positive="low")
     assert "positive" not in notes(favourable="high")  # declared, so that one is explained
 
