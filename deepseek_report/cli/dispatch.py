@@ -15,7 +15,7 @@ from deepseek_report.errors import DeepseekReportError, error_code
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 #: Objects between two searches for what is not used any more. Python's own number makes a command
 #: search a hundred times while it loads what it stays with, for a sixth of its time.
-_BETWEEN_COLLECTIONS = (100_000, 20, 100)
+_BETWEEN_COLLECTIONS = (500_000, 20, 100)
 
 
 def run(arguments: Sequence[str]) -> int:

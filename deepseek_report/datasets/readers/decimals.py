@@ -76,7 +76,11 @@ def without_groups(
 
 
 def _has(column: pd.Series, sign: str) -> bool:
-    return bool(column.str.contains(sign, regex=False, na=False).any())
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = pa.array(column, pa.large_string(), from_pandas=True)
+    return bool(pc.any(pc.match_substring(cells, sign)).as_py())
 
 
 def _all(column: pd.Series, pattern: str) -> bool:
