@@ -149,6 +149,7 @@ class _Schedule:
             if self.is_sweep and not plan.waiting:
                 continue
             cost = plan.cost
+            plan.expect({name: span.expected for name, span in cost.stages.items()})
             here = plan.experiment.settings.jobs or cost.parallel
             parallel.append(1 if plan.runs_here else plan.experiment.launcher.room(here))
             for name, span in cost.stages.items():

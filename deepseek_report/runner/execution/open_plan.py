@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -92,6 +92,7 @@ class OpenPlan(Generic[T]):
             self.waiting[REPORT] = Stage(REPORT, "", tuple(self.order))
         self.result: T | None = None
         self.error: Exception | None = None
+        self._to_the_end: dict[str, float] = {}
         #: Whether more is known of the time that is left than was told.
         self.is_news = True
 
@@ -111,8 +112,13 @@ class OpenPlan(Generic[T]):
                 self.done(kept_outcome(self.store, stage, folder))
 
     def startable(self) -> Iterator[WorkItem]:
-        """The pieces of work that have all of their inputs, in the order of the plan."""
-        for stage in list(self.waiting.values()):
+        """The pieces of work that have all of their inputs, the most urgent first.
+
+        That is the one after which most is left to do, itself included, one thing after another.
+        Where nothing is known of them yet, they come in the order of the plan.
+        """
+        urgency = self._to_the_end
+        for stage in sorted(self.waiting.values(), key=lambda stage: -urgency.get(stage.id, 0)):
             if stage.id in self.waiting and self.ready(stage):
                 yield self.task(stage)
 
@@ -175,6 +181,15 @@ class OpenPlan(Generic[T]):
             if stage.id != REPORT and stage.id not in self.execution.outcomes
         ]
         return cost_left(self.experiment, waiting, self.store, folder)
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """Learn how long stages should take, by id, to start the most urgent ones first."""
+        self._to_the_end = {}
+        after: dict[str, float] = {}
+        for stage in reversed(self.waiting.values()):
+            length = seconds.get(stage.id, 0.0) + after.get(stage.id, 0.0)
+            self._to_the_end[stage.id] = length
+            after |= {name: max(after.get(name, 0.0), length) for name in stage.inputs}
 
     def job(self, stage: Stage) -> StageJob:
         inputs = {name: self.execution.outcomes[name].folder for name in stage.inputs}
