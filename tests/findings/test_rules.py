@@ -538,7 +538,7 @@ def part(p, surplus=0.15, share=0.07, kind="unexpected", rate=0.4):
     row |= {"low": rate - 0.05, "high": rate + 0.05, "expected_error_rate": 0.21}
     row |= {"rest_error_rate": 0.18, "missed_rate": 0.61, "rest_missed_rate": 0.38}
     row |= {"surplus": surplus, "surplus_low": surplus - 0.04, "surplus_high": surplus + 0.04}
-    return row | {"p_adjusted": p}
+    return row | {"p_adjusted": p, "whole": False}
 
 
 @pytest.mark.parametrize(

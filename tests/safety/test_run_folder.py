@@ -319,7 +319,7 @@ def as_first_format(folder: Path) -> None:
     """What versions before the three classes of files wrote: one manifest, rewritten by render."""
     run = json.loads((folder / "run.json").read_text())
     concluded = json.loads((folder / "findings.json").read_text())
-    for name in ("plan", "volatile", "privacy", "command"):
+    for name in ("plan", "volatile", "privacy", "command", "lock"):
         del run[name]
     kept = {name: concluded[name] for name in ("findings", "thresholds")}
     for problem in run["problems"]:  # reasons were sentences
