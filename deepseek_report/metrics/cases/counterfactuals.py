@@ -91,9 +91,8 @@ class SearchBounds:
 
 #: No change.
 _NONE = Counterfactual((), np.empty(0))
-#: What a search asks of the model: a row (feature,), and the sets of changes to try, all of one
-#: size.
-Questions = tuple[Floats, Sequence[Changes]]
+#: What a search asks of the model: the sets of changes of its row to try, all of one size.
+Questions = Sequence[Changes]
 #: A search that asks, is sent the answers (set, class), and in the end gives a change.
 Asking = Generator[Questions, Any, Counterfactual]
 
@@ -177,6 +176,7 @@ class Search:
         if not len(rows):
             return []
         before = self.classifier.probabilities(rows)
+        moved = MovedRows(self.classifier, rows)
         searches = [search(row, own) for row, own in zip(rows, before, strict=True)]
         changes: dict[int, Counterfactual] = {}
         answers: Mapping[int, Floats | None] = dict.fromkeys(range(len(searches)))
@@ -187,22 +187,8 @@ class Search:
                     questions[at] = searches[at].send(answer)
                 except StopIteration as end:
                     changes[at] = end.value
-            answers = self._answers(questions)
+            answers = _answers(moved, questions)
         return [changes[at] for at in range(len(searches))]
-
-    def _answers(self, questions: Mapping[int, Questions]) -> dict[int, Floats]:
-        """{number of a search: (set, class)} what the model says after each of its changes."""
-        answers: dict[int, Floats] = {}
-        for size in sorted({len(sets[0]) for _, sets in questions.values()}):
-            alike = [at for at, (_, sets) in questions.items() if len(sets[0]) == size]
-            counts = [len(questions[at][1]) for at in alike]
-            changes = np.array([changes for at in alike for changes in questions[at][1]])
-            columns, values = changes[..., 0].astype(np.int64), changes[..., 1]
-            moved = MovedRows(self.classifier, np.stack([questions[at][0] for at in alike]))
-            which = np.repeat(np.arange(len(alike)), counts)
-            parts = np.split(moved.probabilities(which, columns, values), np.cumsum(counts)[:-1])
-            answers |= dict(zip(alike, parts, strict=True))
-        return answers
 
     def _whole(self, row: Floats, before: Floats) -> Asking:
         """The first change that suffices, drawn back."""
@@ -218,7 +204,7 @@ class Search:
         for _ in range(self.bounds.most):
             if not sets:
                 break
-            answers = yield row, sets
+            answers = yield sets
             change = yield from self._best(row, decided, sets, answers)
             if change.changes:
                 return change
@@ -294,7 +280,7 @@ class Search:
             if not options:
                 break
             sets = [tuple((dict(changes) | {feature: value}).items()) for value in options]
-            answers = yield row, sets
+            answers = yield sets
             altered = np.flatnonzero(self._altered(answers, decided))
             if not len(altered):
                 start = options[-1]
@@ -303,6 +289,20 @@ class Search:
             sufficient.insert(0, (sets[first], answers[first]))
             start, end = options[first - 1] if first else start, options[first]
         return sufficient
+
+
+def _answers(moved: MovedRows, questions: Mapping[int, Questions]) -> dict[int, Floats]:
+    """{number of a row: (set, class)} what the model says after each of its changes."""
+    answers: dict[int, Floats] = {}
+    for size in sorted({len(sets[0]) for sets in questions.values()}):
+        alike = {at: sets for at, sets in questions.items() if len(sets[0]) == size}
+        counts = [len(sets) for sets in alike.values()]
+        changes = np.array([changes for sets in alike.values() for changes in sets])
+        columns, values = changes[..., 0].astype(np.int64), changes[..., 1]
+        which = np.repeat(np.array(list(alike)), counts)
+        parts = np.split(moved.probabilities(which, columns, values), np.cumsum(counts)[:-1])
+        answers |= dict(zip(alike, parts, strict=True))
+    return answers
 
 
 def _apply(row: Floats, changes: Changes) -> Floats:
