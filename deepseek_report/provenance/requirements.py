@@ -54,4 +54,13 @@ def _parsed(requirements: Iterable[str]) -> Iterator[tuple[str, str]]:
     """(normalised name, extra or "") of each requirement."""
     for requirement in requirements:
         if match := _REQUIREMENT.match(requirement):
-            yield re.sub(r"[-_.]+", "-", match[1]).lower(), match[2] or ""
+            yield normalised(match[1]), match[2] or ""
+
+
+def normalised(distribution: str) -> str:
+    """The name by which a distribution is compared, however it is written.
+
+    >>> normalised("Zope.Interface_x")
+    'zope-interface-x'
+    """
+    return re.sub(r"[-_.]+", "-", distribution).lower()

@@ -23,7 +23,11 @@ from typing import Any
 from deepseek_report import __version__
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance.module_files import PACKAGE, find_module
-from deepseek_report.provenance.requirements import DISTRIBUTION, direct_requirements
+from deepseek_report.provenance.requirements import (
+    DISTRIBUTION,
+    direct_requirements,
+    normalised,
+)
 
 _ABSENT = "not installed"
 #: Names and versions as pip takes them; whatever else stands in a file of pip's is an option of it.
@@ -58,10 +62,7 @@ class Requirements:
                     f"run.json: {name[:40]!r} in version {version[:40]!r} is no library that pip "
                     "could install; leave --env out to compare with what is installed"
                 )
-        pins = {
-            name.replace("_", "-").lower(): version.partition("+")[0]
-            for name, version in known.items()
-        }
+        pins = {normalised(name): version.partition("+")[0] for name, version in known.items()}
         python, package = pins.pop("python"), pins.pop(DISTRIBUTION, __version__)
         return cls(python, package, pins)
 

@@ -37,6 +37,7 @@ from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.privacy.record import WITHHELD
 from deepseek_report.provenance import environment, lock, versions
+from deepseek_report.provenance.requirements import normalised
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.run import prepare_run, run_prepared
 from deepseek_report.runner.run_folders.missing_parts import reasons
@@ -342,7 +343,7 @@ def _libraries(run: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str,
     """{library: version}, those that decide results first; a record of before has no others."""
     first: Mapping[str, str] = run["versions"]
     others: Mapping[str, str] = run["lock"] if "lock" in recorded else {}
-    known = {name.replace("_", "-").lower() for name in {**first, **recorded["versions"]}}
+    known = {normalised(name) for name in {**first, **recorded["versions"]}}
     return {**first, **{name: each for name, each in others.items() if name not in known}}
 
 
