@@ -10,7 +10,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +51,9 @@ def _plain(value: Any) -> Any:
 
 def dump_json(value: Any) -> str:
     """JSON text in the order of the keys; NaN and infinities become null."""
-    write = partial(json.dumps, default=_plain, ensure_ascii=False)
-    try:
-        return write(value, allow_nan=False, indent=1) + "\n"
-    except ValueError:
-        finite = json.loads(write(value), parse_constant=lambda _: None)
-        return write(finite, indent=1) + "\n"
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    finite = json.loads(text, parse_constant=lambda _: None)
+    return json.dumps(finite, ensure_ascii=False, indent=1) + "\n"
 
 
 #: Ending of a file that is still being written; what a killed process leaves has it.
