@@ -16,7 +16,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Hashable
-from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
 from types import CodeType
@@ -29,7 +28,6 @@ Compiled = dict[Hashable, CodeType]
 _MOST_BYTES = 2**24
 
 
-@cache
 def compiled_texts(language: str, compiler: Path) -> Compiled:
     """What was compiled of a shipped language; what is added is kept when the process ends.
 

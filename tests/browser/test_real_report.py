@@ -96,20 +96,15 @@ def test_no_table_of_a_real_report_is_wider_than_the_page(real_page: Any, width:
     assert real_page.run(_TOO_WIDE) == []
 
 
+@pytest.mark.parametrize("faults", [_OUTSIDE, _OVERLAPPING], ids=["outside", "overlapping"])
 @pytest.mark.parametrize("width", [1280, 375])
-def test_no_label_of_a_picture_leaves_it(real_page: Any, width: int) -> None:
+def test_every_label_of_a_picture_is_inside_of_it_and_apart(
+    real_page: Any, width: int, faults: str
+) -> None:
     real_page.open(width)
     real_page.run(_OPEN)
     real_page.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
-    assert real_page.run(_OUTSIDE) == []
-
-
-@pytest.mark.parametrize("width", [1280, 375])
-def test_no_two_labels_of_a_picture_overlap(real_page: Any, width: int) -> None:
-    real_page.open(width)
-    real_page.run(_OPEN)
-    real_page.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
-    assert real_page.run(_OVERLAPPING) == []
+    assert real_page.run(faults) == []
 
 
 def test_a_row_is_a_card_on_a_phone_and_every_verdict_is_in_view(real_page: Any) -> None:

@@ -20,16 +20,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     ended = []
     monkeypatch.setattr(keeping.atexit, "register", lambda *call: ended.append(call))
-    keeping.compiled_texts.cache_clear()
-    yield lambda: _end(ended)
-    keeping.compiled_texts.cache_clear()
+    return lambda: _end(ended)
 
 
 def _end(ended):
     for function, *values in ended:
         function(*values)
     ended.clear()
-    keeping.compiled_texts.cache_clear()
 
 
 def _files(tmp_path):
@@ -45,7 +42,6 @@ def test_what_a_process_compiled_the_next_one_has(folder):
 
 def test_two_processes_keep_what_both_compiled(folder):
     first = keeping.compiled_texts("en", COMPILER)
-    keeping.compiled_texts.cache_clear()
     second = keeping.compiled_texts("en", COMPILER)
     first["a text"], second["another"] = CODE, CODE
     folder()
