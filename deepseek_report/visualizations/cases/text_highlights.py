@@ -326,7 +326,8 @@ def _legend(axes: Axes, y: float, words: Wording, *, framed: bool) -> None:
     for raises in (True, False):
         text = words.text(f"pictures.text_highlights.{'raises' if raises else 'lowers'}")
         stroke = Path([(x, y - 3), (x + 22, y - 3)])
-        axes.add_patch(PathPatch(stroke, fill=False, **_line_style(raises=raises, level=3)))
+        look = _line_style(raises=raises, level=3)
+        axes.add_patch(PathPatch(stroke, fill=False, clip_on=False, **look))
         axes.text(x + 27, y, text, fontsize=9, color=LIGHT["muted"], va="baseline")
         x += 150
     if framed:
