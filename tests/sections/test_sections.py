@@ -259,11 +259,15 @@ def test_cases_like_it_stand_beside_it_with_what_happened_to_them(full):
         assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
-def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(full):
+def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(full, tmp_path):
     fixed = with_table(full, "cases", "counterfactuals", lambda rows: rows)
     features = tuple(replace(feature, mutable=False) for feature in full.schema.features)
     fixed.__dict__["schema"] = replace(full.schema, features=features)
-    pages = CasesSection().content(fixed).values["cases"]
+    content = CasesSection().content(fixed)
+    pages = content.values["cases"]
+    text = write_qmd(fixed, [content], ReportOptions(), tmp_path).path.read_text(encoding="utf-8")
+    assert "| What counted most |" in text
+    assert "What would change it" not in text
     assert {page["change_in_short"] for page in pages} == {""}
     assert all("no change of a decision was looked for" in page["change"] for page in pages)
 
