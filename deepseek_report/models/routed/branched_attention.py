@@ -166,12 +166,13 @@ class RoutedAttention(nn.Module):
         """(instance · branch · head, query, key), rows sum to 1."""
         scores = product(heads.query, heads.key.transpose(1, 2))
         read, length = scores.shape[1:]
-        far = self.far[:, None, :read, :length].to(scores.dtype)
-        masked = scores.view(-1, len(BRANCHES), self.heads, read, length) + far
-        if heads.present is not None:
-            seen = heads.present.view(-1, self.count, 1, length)[:, :1].unsqueeze(1)
-            masked += torch.zeros_like(seen, dtype=scores.dtype).masked_fill_(~seen, -math.inf)
-        return torch.softmax(masked.view_as(scores), -1)
+        by_branch = scores.view(-1, len(BRANCHES), self.heads, read, length)
+        with torch.no_grad():  # what is added is constant
+            by_branch[:, 0].add_(self.far[0, :read, :length])
+            if heads.present is not None:
+                seen = heads.present.view(-1, self.count, 1, length)[:, :1].unsqueeze(1)
+                by_branch.masked_fill_(~seen, -math.inf)
+        return torch.softmax(scores, -1)
 
     def _attend_long(self, heads: Heads, rows: int, maps: bool) -> tuple[Tensor, Tensor | None]:
         """The two branches one after the other, neither as a whole matrix."""
