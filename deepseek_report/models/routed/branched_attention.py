@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from deepseek_report.models.routed.head_parts import split_heads
 from deepseek_report.models.routed.long_attention import (
     Band,
     Heads,
@@ -115,21 +116,14 @@ class RoutedAttention(nn.Module):
         read : the first tokens alone for which there are queries.
         """
         if read is None:
-            query, key, value = self._split(self.project(tokens), 3)
+            query, key, value = split_heads(self.project(tokens), 3, self.count)
         else:
             width = tokens.shape[2]
             weight, bias = self.project.weight, self.project.bias
-            (query,) = self._split(linear(tokens[:, :read], weight[:width], bias[:width]), 1)
-            key, value = self._split(linear(tokens, weight[width:], bias[width:]), 2)
+            asking = linear(tokens[:, :read], weight[:width], bias[:width])
+            (query,) = split_heads(asking, 1, self.count)
+            key, value = split_heads(linear(tokens, weight[width:], bias[width:]), 2, self.count)
         return query / math.sqrt(query.shape[-1]), key, value
-
-    def _split(self, projected: Tensor, kinds: int) -> tuple[Tensor, ...]:
-        """(instance, token, kind · width) -> for each kind as `_heads`."""
-        rows, length, width = projected.shape
-        size = width // kinds // self.count
-        parts = projected.view(rows, length, kinds, self.count, size)
-        shape = (kinds, rows * self.count, length, size)
-        return parts.permute(2, 0, 3, 1, 4).reshape(shape).unbind(0)
 
     def _side_by_side(self, mixed: Tensor) -> Tensor:
         """(instance · branch · head, token, head width) -> (instance, token, width)."""
