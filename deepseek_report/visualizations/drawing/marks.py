@@ -278,7 +278,10 @@ def dots(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, size: float = 3.6)
     path = Path(np.repeat(places, 2, axis=0), codes)
     path.should_simplify = False
     look = {"edgecolor": colour, "linewidth": size, "capstyle": "round", "alpha": 0.7}
-    axes.add_patch(PathPatch(path, fill=False, **look))
+    axes.add_artist(PathPatch(path, fill=False, **look))
+    # `add_patch` would look for the bounds of each segment
+    axes.update_datalim(places)
+    axes.autoscale_view()
 
 
 def cells(axes: Axes, levels: Ints, palette: Sequence[str]) -> None:
