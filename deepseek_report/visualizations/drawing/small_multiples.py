@@ -22,7 +22,7 @@ PaintPanel = Callable[["Axes", int], None]
 
 
 #: Inches left of a panel whose rows are categories, and the columns that their labels may take.
-CATEGORIES, CATEGORY_LETTERS = 1.25, 21
+CATEGORIES, CATEGORY_LETTERS = 1.38, 21
 
 
 @dataclass(frozen=True)
