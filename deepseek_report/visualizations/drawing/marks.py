@@ -96,8 +96,9 @@ def grid(axes: Axes, along: Literal["x", "y", "both"]) -> None:
 
 
 def rows(axes: Axes, labels: Sequence[str]) -> None:
-    """One row a label, the first at the top, labels in ink."""
-    axes.set_yticks(range(len(labels)), labels, color=LIGHT["ink"])
+    """One row a label, the first at the top, labels in ink; an empty one draws nothing."""
+    shown = [place for place, label in enumerate(labels) if label]
+    axes.set_yticks(shown, [labels[place] for place in shown], color=LIGHT["ink"])
     axes.set_ylim(len(labels) - 0.5, -0.5)
 
 
