@@ -399,10 +399,10 @@ def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, s
 
 def levels_of_age(n: int) -> list[dict]:
     row = {"explainer": "shap", "attribute": "age_band", "deletion": 0.5, "low": 0.4, "high": 0.6}
-    ends = {"gain_low": 0.01, "gain_high": 0.2}
+    ends = {"reached_low": 0.3, "reached_high": 1.0}
     return [
-        row | ends | {"level": "under 25", "n": n, "gain": 0.02},
-        row | ends | {"level": "25 or over", "n": 40, "gain": 0.12},
+        row | ends | {"level": "under 25", "n": n, "reached": 0.4},
+        row | ends | {"level": "25 or over", "n": 40, "reached": 0.9},
     ]
 
 
@@ -443,12 +443,18 @@ def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
     assert "4\u00a0points from features that stand in for it (Credit limit)" in text
 
 
-def test_a_group_is_called_badly_explained_where_its_gain_is_lower_beyond_chance(run, score, say):
+@pytest.mark.parametrize(("least", "severity"), [(0.05, "info"), (0.2, "low"), (0.4, "medium")])
+def test_a_group_is_called_badly_explained_where_less_is_reached_beyond_chance(
+    run, score, say, least, severity
+):
     run.explanation("shap")
-    gap = score("deletion_gap_by_group", 0.1, explainer="shap", attribute="age_band", p_value=0.01)
+    about = {"explainer": "shap", "attribute": "age_band", "p_value": 0.01}
+    gap = score("deletion_gap_by_group", 0.5, least, 0.7, **about)
     run.measure("explanation_by_group", gap, groups=levels_of_age(30))
     (finding,) = rules_sources.explanation_quality(run.results())
     assert (finding.values["worst"], finding.values["best"]) == ("under 25", "25 or over")
+    assert finding.severity == severity
+    assert "reaches 40\u00a0% (30–100\u00a0%) of what the best order known gains" in say(finding)
     assert "p = 0.010 after correction" in say(finding)
 
 
