@@ -240,6 +240,26 @@ def test_errors_fall_unevenly_only_beyond_chance(run):
     assert [finding.message for finding in findings] == ["errors_apart", "errors_even"]
 
 
+@pytest.mark.parametrize("p_value", [0.01, 0.2])
+@pytest.mark.parametrize(
+    ("compared", "limit"),
+    [
+        ("tpr; fpr", ""),
+        ("tpr", "By sex, only decisions about those labelled “no default” were compared"),
+        ("fpr", "By sex, only decisions about those not labelled “no default” were compared"),
+    ],
+)
+def test_where_errors_of_one_kind_alone_could_be_compared_it_is_said(run, p_value, compared, limit):
+    """Few people of a group may have one of the labels: the other rate was once left out unsaid."""
+    tests = [gap(p_value) | {"rates": compared}]
+    (finding,) = rules_errors.error_rates(
+        run.measure("equalized_odds_difference", tests=tests).results()
+    )
+    limits = wording().finding(finding).limits
+    assert len(limits) == bool(limit)
+    assert all(text.startswith(limit) for text in limits)
+
+
 def test_a_gap_that_could_not_be_tested_is_no_evidence_of_evenness(run):
     tests = [gap(float("nan")) | {"value": float("nan")}]
     assert (
@@ -439,8 +459,8 @@ def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
     run.measure("direct_use", turned(score, 0.052, 0.062), swaps=[swaps], split=[split])
     text = say(rules_sources.direct_use(run.results())[0])
     assert text.startswith("Sex alone turns the decision for 5.7\u00a0% of cases.")
-    assert "between “men” and “women”, 6\u00a0points come from that" in text
-    assert "4\u00a0points from features that stand in for it (Credit limit)" in text
+    assert "between “men” and “women”, 6\u00a0points (5–7) come from that" in text
+    assert "4\u00a0points (3–5) from features that stand in for it (Credit limit)" in text
 
 
 @pytest.mark.parametrize(("least", "severity"), [(0.05, "info"), (0.2, "low"), (0.4, "medium")])

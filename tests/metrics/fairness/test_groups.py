@@ -229,6 +229,29 @@ def test_intervals_of_several_levels_hold_for_all_pairs_at_once() -> None:
     assert 0.93 <= np.mean(held) <= 0.985
 
 
+def test_a_gap_in_errors_says_where_one_rate_alone_could_be_compared(toy) -> None:
+    """Of one sex hardly any have an unfavourable label: equalized odds then holds no such error."""
+    context = toy()
+    p = context.predictions
+    labels = np.where((p.groups["sex"] == 1) & (np.arange(len(p)) > 20), 0, p.labels)
+    few = replace(context, predictions=replace(p, labels=labels))
+    for metric, told in (
+        (EqualizedOddsDifference, True),
+        (EqualOpportunityDifference, False),
+    ):
+        measured = metric(n_resamples=300).measure(few)
+        row = measured.tables["tests"].set_index("attribute").loc["sex"]
+        assert (row["rates"], row["n"]) == ("tpr", (labels == 0).sum())
+        said_so = [
+            note
+            for note in map(wording().say, measured.notes)
+            if note.startswith("sex: this gap is in the true positive rate alone")
+        ]
+        assert len(said_so) == told
+    whole = EqualizedOddsDifference(n_resamples=300).measure(context)
+    assert whole.tables["tests"].set_index("attribute").loc["sex", "rates"] == "tpr; fpr"
+
+
 def test_equal_opportunity_is_never_surer_nor_larger_than_equalized_odds(toy) -> None:
     for seed in range(4):
         context = toy(n=300, seed=seed)
