@@ -19,7 +19,7 @@ from worlds.trials import Plan
 
 PARTS = (
     *("groups", "stand_ins", "cases", "explainers", "data", "failures", "advice"),
-    *("numbers", "interactions", "patterns", "streams", "studies", "whole"),
+    *("numbers", "interactions", "patterns", "streams", "studies", "whole", "explained_groups"),
 )
 HEAD = """# How often the conclusions are wrong
 
