@@ -120,9 +120,9 @@ def tables(plan: Plan) -> list[Table]:
             f"{repeats} worlds each, 200 cases, of which a fifth are of one group: mostly those "
             "whose features add up to much. Occlusion explains all rightly; for a share of that "
             "group it is replaced by random numbers. Told as a finding: the difference is beyond "
-            f"chance and at least {UNEQUAL[0]:.0%} of the reachable gain. Where the method is "
-            "spoilt, only what names the group counts. The last column is the earlier rule, which "
-            "compared the gain itself.",
+            f"chance and at least {100 * UNEQUAL[0]:.0f} % of the reachable gain. Where the method "
+            "is spoilt, only what names the group counts. The last column is the earlier rule, "
+            "which compared the gain itself.",
             ("model", "spoilt for", "beyond chance", "finding", "earlier rule"),
             rows,
         )
@@ -130,7 +130,7 @@ def tables(plan: Plan) -> list[Table]:
 
 
 def _words(spoilt: float) -> str:
-    return f"{spoilt:.0%} of the group" if spoilt else "nobody"
+    return f"{100 * spoilt:.0f} % of the group" if spoilt else "nobody"
 
 
 def _shares(said: Sequence[Said], named: bool) -> list[object]:
