@@ -11,7 +11,11 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT, more_rows_help
+from deepseek_report.findings.conclusion_limits import (
+    GAIN_WORTHWHILE,
+    SIGNIFICANT,
+    more_rows_help,
+)
 from deepseek_report.findings.records import (
     Row,
     cause_of,
@@ -167,6 +171,7 @@ def more_data(results: Results) -> list[Finding]:
             message=_MORE_DATA[helps],
             values={
                 "gain": estimates.of_score(gain),
+                "worthwhile": GAIN_WORTHWHILE,
                 "rows": max((int(row["rows"]) for row in curve), default=None),
                 "predictor": _predictor(results, curve[-1]["predictor"]) if curve else "",
             },

@@ -47,7 +47,9 @@ def without_attributes(results: Results, attributes: Collection[str]) -> dict[st
 def without_suspects(results: Results) -> dict[str, Any]:
     """What the score became without the inputs that may hold the answer, in the same way."""
     tried = [row for row in rows(results, _METRIC, "refits") if row["why"] == "leak"]
-    return _as_values([_told(results, row) for row in tried] or [message("advice.not_tried")])
+    if not tried:
+        return {"tried": message("advice.suspects_not_tried"), "tested": []}
+    return _as_values([_told(results, row) for row in tried])
 
 
 def _as_values(sentences: Sequence[Message]) -> dict[str, Any]:

@@ -116,6 +116,7 @@ class _DocumentWriter:
     notes: dict[str, Note] = field(init=False)
     failures: dict[str, str] = field(default_factory=dict)
     section: str = ""
+    explained: set[tuple[str, str]] = field(default_factory=set)
     measured: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -180,6 +181,7 @@ class _DocumentWriter:
         if content.incomplete and not content.values:  # its content could not be computed
             return Markdown(self._render("sections/_generic.qmd.j2", values))
         before, tables_before = set(self.used), set(self.measured)
+        explained_before = set(self.explained)
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
             # Where its template has no footer:
@@ -190,6 +192,7 @@ class _DocumentWriter:
             return Markdown(self._render("sections/_generic.qmd.j2", values))
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             self.used, self.measured = before, tables_before  # what it had placed is lost
+            self.explained = explained_before
             return self._failed(content, error)
 
     def _further_findings(self, content: SectionContent, body: str) -> Markup:
@@ -258,8 +261,17 @@ class _DocumentWriter:
             return Markdown(shown + Markdown("\n\n"))
         self.used.add(f"fig-{name}")
         self._write_picture(picture)
-        lead = self._text("how_to_read")
-        return Markdown(_figure(picture, self.words, lead, twin=self._has_twin(picture)))
+        how = self._how_to_read(picture)
+        return Markdown(_figure(picture, self.words, how, twin=self._has_twin(picture)))
+
+    def _how_to_read(self, picture: Picture) -> str:
+        """How a picture is read, where none of its section that is read so came before."""
+        how = markdown.escape(self.words.say(picture.how_to_read))
+        if not how or (self.section, how) in self.explained:
+            return ""
+        self.explained.add((self.section, how))
+        lead = markdown.escape(self._text("how_to_read"))
+        return f"::: {{.how-to-read}}\n[{lead}]{{.lead-in}} {how}\n:::"
 
     def picture_file(self, name: str) -> Markup:
         """What a picture says, with a link to it; the picture is a file of the run folder."""
@@ -470,9 +482,8 @@ def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -
     name = markdown.slug(picture.name)
     title, alt = (markdown.plain_braces(words.say(text)) for text in (picture.title, picture.alt))
     parts = [f'![{title}](figures/{name}.svg){{#fig-{name} fig-alt="{alt}"}}']
-    if how := markdown.escape(words.say(picture.how_to_read)):
-        lead = markdown.escape(how_to_read)
-        parts.append(f"::: {{.how-to-read}}\n[{lead}]{{.lead-in}} {how}\n:::")
+    if how_to_read:
+        parts.append(how_to_read)
     if twin:
         parts.append(
             '::: {.content-visible when-format="html"}\n```{=html}\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import tempfile
 import zipfile
@@ -13,7 +14,7 @@ from deepseek_report.rendering import output, pandoc
 from deepseek_report.rendering.page_words import words_of_document
 from deepseek_report.rendering.typeset import rasterise
 
-_PICTURE = re.compile(r"\]\((figures/[\w-]+)\.svg\)")
+_PICTURE = re.compile(r"\]\(((?:figures|figures/narrow)/[\w-]+)\.svg\)")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _TABLE = (
     '<w:tblBorders><w:top w:val="single" w:sz="8" w:color="1F2430"/>'
@@ -64,11 +65,13 @@ def render_docx(document: Path) -> Path:
 
 def _write_pictures(document: Path, folder: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    (folder / "figures").mkdir()
-    names = sorted(set(_PICTURE.findall(text)))
-    pictures = rasterise([document.parent / f"{name}.svg" for name in names])
-    for name, picture in zip(names, pictures, strict=True):
-        (folder / f"{name}.png").write_bytes(picture)
+    (folder / "figures" / "narrow").mkdir(parents=True)
+    names = sorted(set(_PICTURE.findall(text)), key=lambda name: (name.count("/"), name))
+    for _, alike in itertools.groupby(names, key=lambda name: name.rpartition("/")[0]):
+        own = list(alike)
+        pictures = rasterise([document.parent / f"{name}.svg" for name in own])
+        for name, picture in zip(own, pictures, strict=True):
+            (folder / f"{name}.png").write_bytes(picture)
 
 
 def styled(reference: bytes) -> bytes:

@@ -114,7 +114,6 @@ def pressing_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "pressing": shown,
         "all_lack": shared,
         "n_pressing": len(pressing),
-        "has_unverified": any(row["mark"] for row in shown),
     }
 
 

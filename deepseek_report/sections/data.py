@@ -149,15 +149,17 @@ _ORIGIN = ("source", "period", "population", "licence", "citation", "doi", "file
 def _origin(card: Mapping[str, Any], draft: Draft) -> list[dict[str, str]]:
     """What the card says of source and rights, row by row; names of works stay as they are."""
     names = {"doi": Code, "file": Code, "sha256": Code}
-    return [
-        {
-            "what": draft.text(f"origin.{key}"),
-            "value": draft.words.say(card[key])
-            if isinstance(card[key], Message)
-            else names.get(key, Verbatim)(card[key]),
-        }
+    values = {
+        key: draft.words.say(card[key])
+        if isinstance(card[key], Message)
+        else names.get(key, Verbatim)(card[key])
         for key in _ORIGIN
         if card.get(key)
+    }
+    return [
+        {"what": draft.text(f"origin.{key}"), "value": value}
+        for key, value in values.items()
+        if value
     ]
 
 

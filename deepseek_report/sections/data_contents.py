@@ -13,8 +13,6 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.wording.words import Wording
 
-#: More rows than this of one table are left to card.json.
-MOST_SHOWN = 60
 _FIVE = ("min", "q25", "median", "q75", "max")
 _SPREAD = tuple(Column(name) for name in _FIVE)
 _FEATURES = {
@@ -83,7 +81,7 @@ def _ends(draft: Draft) -> dict[str, str]:
 
 
 def _features(draft: Draft) -> list[ShownTable]:
-    """The tables on single features, each cut where it is long."""
+    """The tables on single features."""
     results = draft.results
     card = results.card
     rows: dict[str, list[dict[str, Any]]] = {
@@ -93,15 +91,7 @@ def _features(draft: Draft) -> list[ShownTable]:
         "correlations": list(card.get("correlations") or []),
     }
     ends = _ends(draft)
-    return [
-        draft.table(name, _FEATURES[name], listed[:MOST_SHOWN], before=_cut(draft, listed), **ends)
-        for name, listed in rows.items()
-    ]
-
-
-def _cut(draft: Draft, rows: Sequence[Any]) -> str:
-    """That a table does not show all of its rows; empty where it does."""
-    return draft.text("cut", shown=MOST_SHOWN, rows=len(rows)) if len(rows) > MOST_SHOWN else ""
+    return [draft.table(name, _FEATURES[name], listed, **ends) for name, listed in rows.items()]
 
 
 def _feature(draft: Draft, feature: Feature) -> dict[str, Any]:

@@ -65,25 +65,42 @@ def cut(
         are cut at quantiles of the rows that are learnt from.
     """
     width = max(BINS, int(categories.max(initial=0))) + 1
-    parts = [np.full(values.shape, width - 1, dtype=np.int64) for values, _ in (learnt, judged)]
-    shares = np.arange(1, BINS) / BINS
-    for column, n_categories in enumerate(categories):
-        known = learnt[0][:, column]
-        known = known[~np.isnan(known)]
-        edges = np.unique(np.quantile(known, shares)) if len(known) and not n_categories else None
-        for part, (values, _) in zip(parts, (learnt, judged), strict=True):
-            cells = values[:, column]
-            filled = ~np.isnan(cells)
-            part[filled, column] = (
-                cells[filled].astype(np.int64)
-                if edges is None
-                else np.searchsorted(edges, cells[filled], side="left")
-            )
-    first, second = (
-        BinnedPart(part, labels, width)
-        for part, (_, labels) in zip(parts, (learnt, judged), strict=True)
-    )
-    return first, second
+    numbers = categories == 0
+    edges = _edges(learnt[0][:, numbers])
+
+    def binned(values: Floats, labels: Ints) -> BinnedPart:
+        missing = np.isnan(values)
+        codes = np.where(missing, 0.0, values).astype(np.int64)
+        codes[:, numbers] = _bins(values[:, numbers], edges)
+        codes[missing] = width - 1
+        return BinnedPart(codes, labels, width)
+
+    return binned(*learnt), binned(*judged)
+
+
+def _edges(values: Floats) -> Floats:
+    """(edge, column) quantiles of what is not missing, ascending, one that repeats as NaN.
+
+    They are linear between two values, as `numpy.quantile` has them; all NaN where all is missing.
+    """
+    ordered = np.sort(values, axis=0)
+    last = np.maximum((~np.isnan(values)).sum(axis=0) - 1, 0)
+    places = (np.arange(1, BINS) / BINS)[:, None] * last
+    below = np.floor(places).astype(np.int64)
+    low = np.take_along_axis(ordered, below, axis=0)
+    high = np.take_along_axis(ordered, np.minimum(below + 1, last), axis=0)
+    share, step = places - below, high - low
+    edges = np.where(share < 0.5, low + step * share, high - step * (1 - share))
+    edges[1:][edges[1:] == edges[:-1]] = np.nan
+    return np.asarray(edges)
+
+
+def _bins(values: Floats, edges: Floats) -> Ints:
+    """(row, column) how many edges lie below each cell; 0 for missing cells."""
+    bins = np.zeros(values.shape, dtype=np.int64)
+    for edge in edges:
+        bins += values > edge
+    return bins
 
 
 def bin_rates(learnt: BinnedPart, class_index: int) -> Floats:

@@ -91,11 +91,14 @@ class NumberFormat:
         """A difference in points, signed and with its interval, where a head names the unit."""
         if not estimate.is_defined:
             return self.texts["not_defined"]
-        text = self._signed_points(estimate.value)
-        low, high = estimate.low, estimate.high
+        low, high = _ends(estimate)
         if low is None or high is None:
-            return text
-        ends = self.interval(100 * low, 100 * high)
+            return self._signed_points(estimate.value)
+        digits = min(decimals_supported(100 * low, 100 * high), 1)
+        if 0 < abs(100 * estimate.value) < 0.05:
+            digits = decimals_supported(100 * low, 100 * high)
+        text = self._signed_points(estimate.value, digits)
+        ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
         return self._fill("estimate", value=text, interval=ends)
 
     def interval(self, low: float | None, high: float | None, *, as_percent: bool = False) -> str:
@@ -161,10 +164,11 @@ class NumberFormat:
         """A distance between shares in points, with its interval: `3.0 points (0.7–5.3)`."""
         if not estimate.is_defined:
             return self.texts["not_defined"]
-        text = self._fill("points", number=self._decimal(100 * estimate.value, 1))
         low, high = _ends(estimate)
         if low is None or high is None:
-            return text
+            return self._fill("points", number=self._decimal(100 * estimate.value, 1))
+        digits = min(decimals_supported(100 * low, 100 * high), 1)
+        text = self._fill("points", number=self._decimal(100 * estimate.value, digits))
         return self._fill("estimate", value=text, interval=self._range_of_percentages(low, high))
 
     def digits(self, value: float, digits: int) -> str:
@@ -332,10 +336,11 @@ class NumberFormat:
         rounded = float(f"{value:.{digits}f}") or 0.0  # no sign before a zero
         return _written_decimal(rounded, digits, self.locale).translate(self._written)
 
-    def _signed_points(self, value: float) -> str:
+    def _signed_points(self, value: float, digits: int | None = None) -> str:
         sign, size = "+" if value > 0 else self._minus if value < 0 else "", abs(100 * value)
-        small = 5e-5 <= size < 0.05
-        digits = -math.floor(math.log10(float(f"{size:.0e}"))) if small else 1
+        if digits is None:
+            small = 5e-5 <= size < 0.05
+            digits = -math.floor(math.log10(float(f"{size:.0e}"))) if small else 1
         return sign + self._decimal(size, digits)
 
     def _percentage(self, value: float, digits: int) -> str:

@@ -262,7 +262,7 @@
         /* The answer first: what was decided, why, and what would change it. */
         paragraph(page ? page.summary : one.summary),
         gauge(one),
-        glance(one.glance, false),
+        glance(page?.text ? { text: page.text } : one.glance, false),
         page ? reasons(page) : null,
         page?.change ? part(phrase("change"), paragraph(page.change)) : null,
         page?.what_if ? whatIf(one, page) : null,

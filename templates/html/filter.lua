@@ -90,6 +90,7 @@ local function html_callout(div, kind, title)
 end
 
 local function typst_callout(div, kind, title)
+  if div.classes:includes 'behind' then return enclosed('#behind[', div.content, ']') end
   local folds = div.classes:includes 'details'
   local out = pandoc.Blocks { raw(folds and '#details([' or '#callout("' .. kind .. '", title: [') }
   out:insert(pandoc.Plain(title or {}))
@@ -108,7 +109,7 @@ end
 
 local function docx_callout(div, kind, title)
   local out = pandoc.Blocks {}
-  if title then
+  if title and not div.classes:includes 'behind' then
     local own = { id = div.identifier, ['custom-style'] = style('Callout Title', kind) }
     out:insert(pandoc.Div(pandoc.Para(title), own))
   end

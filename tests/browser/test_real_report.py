@@ -120,6 +120,18 @@ def test_a_row_is_a_card_on_a_phone_and_every_verdict_is_in_view(real_page: Any)
     assert real_page.run(f"{label}.content") != "none"
 
 
+def test_paper_shows_what_stands_behind_a_finding_and_no_title_of_a_fold(real_page: Any) -> None:
+    real_page.open(media="print")
+    heights = real_page.run(
+        "return ['callout-title', 'callout-body'].map((part) =>"
+        " [...document.querySelectorAll(`.finding .details > .${part}`)]"
+        ".map((shown) => shown.offsetHeight))"
+    )
+    titles, bodies = heights
+    assert set(titles) == {0}
+    assert min(bodies) > 0
+
+
 def test_the_audit_reads_in_half_an_hour(real_page: Any) -> None:
     real_page.open()
     in_view, whole = real_page.run(_WORDS, AUDIT)

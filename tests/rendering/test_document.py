@@ -30,6 +30,16 @@ def document(tmp_path: Path, run_results: Results, content: SectionContent) -> D
     return write_qmd(run_results, [content], ReportOptions(), tmp_path / "run", (tmp_path / "t",))
 
 
+def test_pictures_that_are_read_alike_say_how_once_a_section(tmp_path: Path) -> None:
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    ways = {"a": "Bars up.", "b": "Bars up.", "c": "Dots."}
+    pictures = {name: Picture(name, svg, name, name, how) for name, how in ways.items()}
+    body = "{{ picture('a') }}{{ picture('b') }}{{ picture('c') }}"
+    text = written(tmp_path, body, results(**pictures))
+    assert [text.count(how) for how in ("Bars up.", "Dots.")] == [1, 1]
+    assert text.index("Bars up.") < text.index("#fig-b") < text.index("Dots.")
+
+
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     body = "{{ section_header(section) }}{{ table([{'a': 1.5, 'b': 'x'}], 't', 'C') }}"
     assert written(tmp_path, body) == written(tmp_path, body)

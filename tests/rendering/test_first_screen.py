@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 from deepseek_report.artifacts.picture import Picture
@@ -10,6 +11,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.embedded import render_html, with_doors
 from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.word import render_docx
 from deepseek_report.wording.words import WordedFinding
 
 FINDING = WordedFinding(
@@ -29,14 +31,18 @@ FINDING = WordedFinding(
 LINK = "{{ section_header(section) }}\n\n{{ finding_link(values.it, values.it.claim) }}\n"
 
 
-def written(tmp_path: Path, first: str, sections: list[SectionContent]) -> Path:
+PICTURE = Picture("a_b", '<svg xmlns="http://www.w3.org/2000/svg"/>', "T", "alt", "how")
+
+
+def written(
+    tmp_path: Path, first: str, sections: list[SectionContent], picture: Picture = PICTURE
+) -> Path:
     templates = tmp_path / "t"
     (templates / "sections").mkdir(parents=True, exist_ok=True)
     bodies = {"first": first, "bias": "{{ section_header(section) }}", "broken": "{{ no.such }}"}
     for name, body in bodies.items():
         (templates / "sections" / f"{name}.qmd.j2").write_text(body, encoding="utf-8")
     results = Results({}, {}, run_id="r")
-    picture = Picture("a_b", '<svg xmlns="http://www.w3.org/2000/svg"/>', "T", "alt", "how")
     vars(results)["pictures"] = {"a_b": picture}
     opening = SectionContent("first", "First", "Q?", "A.", {"it": FINDING})
     contents = [opening, *sections]
@@ -64,6 +70,15 @@ def test_a_link_to_a_card_that_is_not_there_leads_to_its_section_or_nowhere(
     bias = SectionContent("bias", "Bias", "Q?", "A.")
     assert "longer.](#sec-bias)" in written(tmp_path, LINK, [bias]).read_text("utf-8")
     assert "\n\nMen \\*wait\\* longer.\n" in written(tmp_path, LINK, []).read_text("utf-8")
+
+
+def test_the_first_screen_becomes_a_docx_with_its_small_picture(tmp_path: Path) -> None:
+    sized = '<svg xmlns="http://www.w3.org/2000/svg" width="{}pt" height="20pt"/>'
+    picture = Picture("a_b", sized.format(40), "T", "alt", "how", narrow=sized.format(30))
+    first = "{{ section_header(section) }}{{ small_picture('a_b') }}{{ picture('a_b') }}"
+    document = written(tmp_path, first, [], picture)
+    archive = zipfile.ZipFile(render_docx(document))
+    assert len([name for name in archive.namelist() if name.startswith("word/media/")]) == 2
 
 
 def test_the_small_picture_and_the_numbered_one_share_a_file_and_no_id(tmp_path: Path) -> None:

@@ -68,6 +68,24 @@ def test_no_row_of_a_long_table_is_printed_over_another(tmp_path: Path) -> None:
     assert seen == 80
 
 
+def test_what_stands_behind_a_finding_has_no_title_on_paper(tmp_path: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("needs pdftotext on PATH to read the text")
+    document = tmp_path / "report.qmd"
+    document.write_text(
+        "---\ntitle: T\n---\n\n# Data {#sec-data}\n\n"
+        "::: {.callout-note .finding}\n## Claim\n\nDetail.\n\n"
+        "::: {.callout-note .details .behind}\n## To be clicked\n\nMore of it.\n:::\n\n:::\n\n"
+        "::: {.callout-note .details}\n## Method\n\nSteps.\n:::\n",
+        encoding="utf-8",
+    )
+    text = subprocess.run(
+        ["pdftotext", str(render_pdf(document)), "-"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "To be clicked" not in text
+    assert all(words in text for words in ("Claim", "Detail.", "More of it.", "Method", "Steps."))
+
+
 CHINESE = "信用风险模型龘镕喆繁體風險與鬱卒违约率性别代码粗体表图"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import re
 from dataclasses import replace
 
@@ -8,6 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.shipped import shipped
@@ -119,6 +122,13 @@ def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(
         broken = [failure for failure in results.failures if failure.startswith("sections/")]
         assert broken == [], results.failures
         assert all(f"{{#sec-{content.name}}}" in text for content in written)
+
+
+def test_nothing_runs_on_from_the_last_line_of_a_list(small_run):
+    lines = (small_run.folder / "report.qmd").read_text(encoding="utf-8").splitlines()
+    after_items = [below for line, below in itertools.pairwise(lines) if line.startswith("- ")]
+    assert len(after_items) > 50
+    assert [line for line in after_items if line and not line.startswith(("- ", " ", ":::"))] == []
 
 
 def test_a_failed_measure_makes_the_section_that_shows_it_incomplete(run):
@@ -249,11 +259,15 @@ def test_cases_like_it_stand_beside_it_with_what_happened_to_them(full):
         assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
-def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(full):
+def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(full, tmp_path):
     fixed = with_table(full, "cases", "counterfactuals", lambda rows: rows)
     features = tuple(replace(feature, mutable=False) for feature in full.schema.features)
     fixed.__dict__["schema"] = replace(full.schema, features=features)
-    pages = CasesSection().content(fixed).values["cases"]
+    content = CasesSection().content(fixed)
+    pages = content.values["cases"]
+    text = write_qmd(fixed, [content], ReportOptions(), tmp_path).path.read_text(encoding="utf-8")
+    assert "| What counted most |" in text
+    assert "What would change it" not in text
     assert {page["change_in_short"] for page in pages} == {""}
     assert all("no change of a decision was looked for" in page["change"] for page in pages)
 
@@ -279,7 +293,10 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     assert "the average probability of “default”" in case["start"]
     step = tables["counterfactuals"].query("case == 0").iloc[0]
     if step.status == "found":
-        assert f"were “{step.to_display}” instead of “{step.from_display}”" in case["change"]
+        (feature,) = (f for f in full.schema.features if f.label == step.label)
+        quoted = "{}" if feature.is_numeric else "“{}”"
+        after, before = quoted.format(step.to_display), quoted.format(step.from_display)
+        assert f"were {after} instead of {before}" in case["change"]
     else:
         assert "within 3 features was found" in case["change"]
         assert "Tried: repayment status in September 2005" in case["change"]
@@ -380,6 +397,29 @@ def test_the_largest_certain_gain_is_what_would_help_most(full):
             "Of what was tried, the last doubling of the training rows gained most: ROC AUC +0.30"
         )
     )
+
+
+def test_an_error_that_falls_is_told_by_how_much_and_with_the_ends_of_the_same_sign():
+    gain = Estimate(3.2, 0.6, 5.7)
+    values = {"helping": [{"what": "ridge regression", "gain": gain}], "unit": "\u00a0points"}
+    answer = wording("en", task="regression").text("sections.bottlenecks.answer.help", **values)
+    assert answer.endswith("the mean absolute error falls by 3.2 (0.6–5.7)\u00a0points.")
+
+
+def test_every_feature_is_in_the_table_of_features(full):
+    content = DataSection().content(full)
+    (table,) = (table for table in content.values["features"] if table.id.endswith("features"))
+    assert len(table.rows) == len(full.schema.features)
+
+
+def test_what_the_card_leaves_empty_is_not_told_of_the_origin(full):
+    changed = replace(full)
+    changed.__dict__["card"] = {**full.card, "period": message("data_sets.wide.about.period")}
+    labels, changed_labels = (
+        [row["what"] for row in DataSection().content(results).values["origin"]]
+        for results in (full, changed)
+    )
+    assert [label for label in labels if label not in changed_labels] == ["Period"]
 
 
 def test_references_are_listed_once_with_what_used_them(full):

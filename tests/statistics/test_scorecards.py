@@ -56,6 +56,27 @@ def test_bins_of_numbers_are_cut_at_quantiles_and_gaps_are_apart() -> None:
     assert set(sizes[:BINS].tolist()) <= {19, 20}
 
 
+def test_bins_are_those_of_numpys_quantiles_also_with_ties_and_gaps() -> None:
+    random = np.random.default_rng(3)
+    values = random.normal(size=(97, 40)) * 10.0 ** random.integers(-4, 5, 40)
+    values[:, ::3] = random.integers(0, 4, values[:, ::3].shape)
+    values[random.random(values.shape) < 0.3] = np.nan
+    labels = np.zeros(97, int)
+    learnt, _ = cut((values, labels), (values[:1], labels[:1]), np.zeros(40, int))
+    for column, codes in zip(values.T, learnt.codes.T, strict=True):
+        known = ~np.isnan(column)
+        edges = np.unique(np.quantile(column[known], np.arange(1, BINS) / BINS))
+        np.testing.assert_array_equal(codes[known], np.searchsorted(edges, column[known]))
+        assert (codes[~known] == learnt.width - 1).all()
+
+
+def test_numbers_that_the_learnt_rows_all_lack_are_one_bin() -> None:
+    lacking, known = np.full((5, 1), np.nan), np.array([[-3.0], [900.0], [np.nan]])
+    labels = np.zeros(5, int)
+    _, judged = cut((lacking, labels), (known, labels[:3]), np.array([0]))
+    assert judged.codes[:, 0].tolist() == [0, 0, judged.width - 1]
+
+
 def test_the_area_of_missing_cells_is_sklearns() -> None:
     values, labels = mixed(1)
     values[labels == 1, 0] = np.nan

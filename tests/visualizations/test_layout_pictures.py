@@ -88,6 +88,15 @@ def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
         assert max(places) < 72 * 7.2
 
 
+def test_marks_of_one_colour_and_strength_are_one_path_however_long_the_text(build: Build) -> None:
+    explainers, colours, strengths = 2, 2, len(_OPACITY) - 1
+    page, legend = 1, 2
+    for picture in draw(TextHighlightsPicture(methods=explainers), build("text")):
+        shades_and_lines = 2 * explainers * colours * strengths
+        assert picture.svg.count("<path") <= page + legend + shades_and_lines
+        assert "clip-path" not in picture.svg
+
+
 def test_a_text_for_a_narrow_page_keeps_its_words_and_takes_more_lines(build: Build) -> None:
     picture = draw(TextHighlightsPicture(), build("text"))[0]
     assert picture.narrow is not None

@@ -126,7 +126,7 @@ TITLES = [
         lambda run: with_score(
             run, "learning_curve", "learning_curve_gain", **half(0.0036, 0.005)
         ),
-        "changed the AUC by 0.0036: whether more rows would help is uncertain",
+        "changed the AUC by 0.0036: whether more rows would help much is uncertain",
     ),
     (
         AgreementPicture(), "small",

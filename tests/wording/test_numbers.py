@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts import rounding as plain_numbers
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.words import wording
@@ -118,6 +119,24 @@ def test_an_attribution_is_signed_and_in_points_where_it_is_a_probability(
     attribution = {"value": value, "space": space}
     assert ENGLISH.attribution(attribution) == with_unit
     assert ENGLISH.attribution(attribution, unit=False) == alone
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "signed", "gap"),
+    [
+        (0.131, 0.107, 0.156, "+13.1 (10.7–15.6)", "13.1\u00a0points (10.7–15.6)"),
+        (0.19, 0.06, 0.32, "+19 (6–32)", "19\u00a0points (6–32)"),
+        (0.0183, 0.0083, 0.0278, "+1.8 (0.8–2.8)", "1.8\u00a0points (0.8–2.8)"),
+        (0.0, 0.0, 0.0, "0.0", "0.0\u00a0points"),
+        (0.0002, 0.0001, 0.0003, "+0.020 (0.010–0.030)", "0.0\u00a0points (0.0–0.0)"),
+    ],
+)
+def test_points_and_their_interval_have_as_many_decimals_as_it_supports(
+    value: float, low: float, high: float, signed: str, gap: str
+) -> None:
+    estimate = Estimate(value, low, high)
+    assert ENGLISH.plain_points(estimate) == signed
+    assert ENGLISH.gap(estimate) == gap
 
 
 def test_what_a_library_wrote_gets_the_signs_of_the_language() -> None:

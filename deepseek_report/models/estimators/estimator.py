@@ -18,6 +18,7 @@ from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.performance.softmax import log_odds
 from deepseek_report.models.estimators.class_match import match_classes
 from deepseek_report.models.estimators.design_matrix import Columns, Encoding
+from deepseek_report.models.estimators.forest_answers import ask
 from deepseek_report.models.estimators.trees.tree_readers import read_trees
 from deepseek_report.tasks import task_of
 
@@ -110,7 +111,7 @@ class Fitted:
         table = self.columns.transform(inputs)
         try:
             with one_thread():
-                return getattr(self.estimator, method)(table)
+                return ask(self.estimator, method, table)
         except ValueError:
             if np.isfinite(inputs).all() or self.encoding == "words":
                 raise

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from deepseek_report.models.routed.head_parts import split_heads
 from deepseek_report.models.routed.long_attention import (
     Band,
     Heads,
@@ -115,21 +116,14 @@ class RoutedAttention(nn.Module):
         read : the first tokens alone for which there are queries.
         """
         if read is None:
-            query, key, value = self._split(self.project(tokens), 3)
+            query, key, value = split_heads(self.project(tokens), 3, self.count)
         else:
             width = tokens.shape[2]
             weight, bias = self.project.weight, self.project.bias
-            (query,) = self._split(linear(tokens[:, :read], weight[:width], bias[:width]), 1)
-            key, value = self._split(linear(tokens, weight[width:], bias[width:]), 2)
+            asking = linear(tokens[:, :read], weight[:width], bias[:width])
+            (query,) = split_heads(asking, 1, self.count)
+            key, value = split_heads(linear(tokens, weight[width:], bias[width:]), 2, self.count)
         return query / math.sqrt(query.shape[-1]), key, value
-
-    def _split(self, projected: Tensor, kinds: int) -> tuple[Tensor, ...]:
-        """(instance, token, kind · width) -> for each kind as `_heads`."""
-        rows, length, width = projected.shape
-        size = width // kinds // self.count
-        parts = projected.view(rows, length, kinds, self.count, size)
-        shape = (kinds, rows * self.count, length, size)
-        return parts.permute(2, 0, 3, 1, 4).reshape(shape).unbind(0)
 
     def _side_by_side(self, mixed: Tensor) -> Tensor:
         """(instance · branch · head, token, head width) -> (instance, token, width)."""
@@ -166,12 +160,13 @@ class RoutedAttention(nn.Module):
         """(instance · branch · head, query, key), rows sum to 1."""
         scores = product(heads.query, heads.key.transpose(1, 2))
         read, length = scores.shape[1:]
-        far = self.far[:, None, :read, :length].to(scores.dtype)
-        masked = scores.view(-1, len(BRANCHES), self.heads, read, length) + far
-        if heads.present is not None:
-            seen = heads.present.view(-1, self.count, 1, length)[:, :1].unsqueeze(1)
-            masked += torch.zeros_like(seen, dtype=scores.dtype).masked_fill_(~seen, -math.inf)
-        return torch.softmax(masked.view_as(scores), -1)
+        by_branch = scores.view(-1, len(BRANCHES), self.heads, read, length)
+        with torch.no_grad():  # what is added is constant
+            by_branch[:, 0].add_(self.far[0, :read, :length])
+            if heads.present is not None:
+                seen = heads.present.view(-1, self.count, 1, length)[:, :1].unsqueeze(1)
+                by_branch.masked_fill_(~seen, -math.inf)
+        return torch.softmax(scores, -1)
 
     def _attend_long(self, heads: Heads, rows: int, maps: bool) -> tuple[Tensor, Tensor | None]:
         """The two branches one after the other, neither as a whole matrix."""

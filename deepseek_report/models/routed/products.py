@@ -15,6 +15,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
     Where the result is narrow, n > m, as with the values of a head, its transpose is computed: with
     24 tokens and 8 numbers a head MKL takes 0.34 ms for 1024 products this way, and 0.85 otherwise.
+    Where k is 1, numbers are multiplied one by one: 0.04 ms, not 0.57, of (8, 1) and (1, 24).
     The gradients are such products as well.
     """
     left, right = autocast(left), autocast(right)
@@ -33,6 +34,8 @@ def autocast(tensor: Tensor) -> Tensor:
 
 
 def _multiplied(left: Tensor, right: Tensor) -> Tensor:
+    if left.shape[2] == 1:
+        return left * right
     if left.shape[1] > right.shape[2]:
         return (right.transpose(1, 2) @ left.transpose(1, 2)).transpose(1, 2)
     return left @ right

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.models.shared.module_classifier import BATCH, VALUES, TorchClassifier
+from deepseek_report.models.shared.module_classifier import TorchClassifier, rows_of_batch
 
 Codes = NDArray[np.int8]
 
@@ -34,14 +34,16 @@ class AdditiveClassifier(TorchClassifier):
     (instance, width) -> (instance, output), see `NAMModule` and `MLPModule`.
     """
 
-    batch, values = 1024, 2**21
+    def rows_at_once(self, columns: int) -> int:
+        """More than other modules get: mostly terms of a few columns are computed."""
+        return max(min(1024, 2**21 // max(columns, 1)), 1)
 
     def _batch(self, rows: Tensor) -> Tensor:
         """(instance, column) -> logits (instance, class)."""
         few = few_values(rows.cpu().numpy())
         if few is None:
-            size = max(min(BATCH, VALUES // rows.shape[1]), 1)
-            return torch.cat([super(AdditiveClassifier, self)._batch(p) for p in rows.split(size)])
+            parts = rows.split(rows_of_batch(rows.shape[1]))
+            return torch.cat([super(AdditiveClassifier, self)._batch(part) for part in parts])
         values, varied, codes = few
         first = self._terms(values[:1], np.arange(rows.shape[1]))[0]
         added = first.sum(dim=0).expand(len(rows), -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,21 +17,27 @@ from deepseek_report.metrics.performance.softmax import log_odds, softmax
 from deepseek_report.models.shared.seeding import seeded
 from deepseek_report.tasks import task_of
 
-#: Rows per call of the module: large enough to keep two cores busy, small enough for their caches.
-BATCH = 256
+#: Rows per call of a module: large enough that Python does not matter, small enough for the cache
+#: of a core. Narrow rows are taken twice as many at a time, as long as they hold so many values:
+#: at 23 columns that is 6 % faster, at 100 it would be 17 % slower.
+_BATCH, _NARROW = 256, 2**14
 #: A batch holds at most so many input values, so that long series do not fill the memory.
-VALUES = 2**18
+_VALUES = 2**18
+
+
+def rows_of_batch(columns: int) -> int:
+    """How many rows of so many input values a module gets at a time."""
+    columns = max(columns, 1)
+    wanted = max(_BATCH, min(2 * _BATCH, _NARROW // columns))
+    return max(min(wanted, _VALUES // columns), 1)
 
 
 class TorchClassifier:
     """Evaluates a module in evaluation mode, in batches and without gradients.
 
     `calls` counts the rows that were evaluated; explainers that call the module themselves add
-    theirs. A call of the module gets at most `batch` rows and `values` input values.
+    theirs. A call of the module gets as many rows as `rows_at_once` says.
     """
-
-    batch: ClassVar[int] = BATCH
-    values: ClassVar[int] = VALUES
 
     def __init__(
         self,
@@ -52,6 +58,10 @@ class TorchClassifier:
         """(instance, feature) in original units -> (instance, class)."""
         return self._evaluate(inputs, self._batch, len(self.schema.target.classes))
 
+    def rows_at_once(self, columns: int) -> int:
+        """Rows of so many input values in a call of the module."""
+        return rows_of_batch(columns)
+
     def _batch(self, rows: Tensor) -> Tensor:
         """(instance, feature) -> logits (instance, class)."""
         logits: Tensor = self.module(rows)
@@ -62,7 +72,7 @@ class TorchClassifier:
         self.calls += len(inputs)
         rows = torch.as_tensor(np.ascontiguousarray(inputs), dtype=torch.float32)
         out = np.empty((len(inputs), width))
-        size = max(min(self.batch, self.values // max(inputs.shape[1], 1)), 1)
+        size = self.rows_at_once(inputs.shape[1])
         with torch.inference_mode():
             for start in range(0, len(inputs), size):
                 batch = rows[start : start + size].to(self.device)

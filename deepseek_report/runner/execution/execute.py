@@ -86,14 +86,28 @@ class _Schedule:
             for plan in open_plans
             for module in modules_to_load(plan.experiment, plan.waiting.values())
         )
-        launcher.carry_out(self, processes, list(modules))
+        launcher.load_early(list(modules))
+        if not launcher.elsewhere:
+            self.run_first_here()
+        if any(plan.waiting for plan in open_plans):
+            launcher.carry_out(self, processes, list(modules))
+
+    def run_first_here(self) -> None:
+        """The reading of the data, where all others wait for it, while processes are loaded."""
+        ready = list(self.startable())
+        if len({task.id for task in ready}) == 1 and ready[0].stage.id == "data":
+            with one_thread():
+                self.run_one(ready[0])
+
+    def run_one(self, task: WorkItem) -> None:
+        self.reporter.started(task.name)
+        self.take(task, _here(task, self.on_message))
 
     def run_here(self) -> None:
         while ready := list(self.startable()):
             for task in ready:
                 if task.id not in self.ended:
-                    self.reporter.started(task.name)
-                    self.take(task, _here(task, self.on_message))
+                    self.run_one(task)
 
     def startable(self) -> Iterator[WorkItem]:
         """What can start, the most urgent first.

@@ -362,10 +362,16 @@ def change(pages: Pages, case: Row) -> str:
         named = [f.label for f in draft.results.schema.features if f.can_move]
         names = named if len(named) == movable else []
         return draft.text("change.none", within=within, movable=movable, margin=margin, names=names)
+    numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
     return draft.text(
         "change.found",
         steps=[
-            {"feature": row["label"], "before": row["from_display"], "after": row["to_display"]}
+            {
+                "feature": row["label"],
+                "before": row["from_display"],
+                "after": row["to_display"],
+                "is_number": row["label"] in numbers,
+            }
             for row in steps
         ],
         probability=_apart(

@@ -41,6 +41,11 @@ class Glances:
         kind = kind_of(self.results.schema)
         return [self._stored(kind.glance(row)) for row in rows]
 
+    def whole_text(self, row: Floats) -> str:
+        """A text that a list shows only the beginning of; empty for all other inputs."""
+        words = self.words.name(kind_of(self.results.schema).glance(row).words)
+        return words if len(words) > _LETTERS else ""
+
     def _stored(self, glance: Glance) -> dict[str, Any]:
         if glance.pixels is not None:
             return self._picture(glance.pixels)

@@ -247,26 +247,64 @@ def _paint(figure: Figure, blocks: Sequence[_TextBlock], words: Wording) -> None
         axes.text(_LEFT, top + 12, block.heading, fontsize=9, color=LIGHT["muted"], va="baseline")
         ends: dict[int, float] = {}
         for word in block.words:
-            baseline = top + _HEAD + _LINE * word.line + 20
+            baseline = _baseline(word, top)
             _word(axes, word, baseline)
             if word.number:
                 ends[word.line] = _number(axes, word, baseline, ends.get(word.line, 0.0))
+        _shades(axes, block, top)
         top += block.height
     framed = any(word.framed for block in blocks for word in block.words)
     _legend(axes, top + 12, words, framed=framed)
 
 
+def _baseline(word: _Word, top: float) -> float:
+    """Of a word, in points, in a block that begins there."""
+    return top + _HEAD + _LINE * word.line + 20
+
+
+def _shades(axes: Axes, block: _TextBlock, top: float) -> None:
+    """What lies behind and below the words: one path for all words of a colour and a strength."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    alike: dict[tuple[bool, int], list[_Word]] = {}
+    for word in block.words:
+        if word.level:
+            alike.setdefault((word.raises, word.level), []).append(word)
+    for (raises, level), words in alike.items():
+        boxes, lines = list[tuple[float, float]](), list[tuple[float, float]]()
+        for word in words:
+            left, right, baseline = word.x, word.x + word.width, _baseline(word, top)
+            above, below = baseline - 11, baseline + 3.5
+            boxes += [(left - 1, above), (right + 1, above), (right + 1, below), (left - 1, below)]
+            boxes.append((left - 1, above))
+            lines += [(left, baseline + 5), (right, baseline + 5)]
+        tone = LIGHT["raises"] if raises else LIGHT["lowers"]
+        codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY] * len(words)
+        shade = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
+        axes.add_patch(PathPatch(Path(boxes, codes), clip_on=False, **shade))
+        strokes = Path(lines, [Path.MOVETO, Path.LINETO] * len(words))
+        look = _line_style(raises=raises, level=level)
+        axes.add_patch(PathPatch(strokes, fill=False, clip_on=False, zorder=2, **look))
+
+
+def _line_style(*, raises: bool, level: int) -> dict[str, Any]:
+    """Of the line below a word: whole where it raises the output, broken where it lowers it."""
+    return {
+        "edgecolor": LIGHT["raises"] if raises else LIGHT["lowers"],
+        "linewidth": _THICKNESS[level],
+        "linestyle": "solid" if raises else (0, (2.2, 1.4)),
+        "capstyle": "butt",
+    }
+
+
 def _word(axes: Axes, word: _Word, baseline: float) -> None:
     from matplotlib.patches import Rectangle
 
-    tone = LIGHT["raises"] if word.raises else LIGHT["lowers"]
-    if word.level:
-        box = ((word.x - 1, baseline - 11), word.width + 2, 14.5)
-        axes.add_patch(Rectangle(*box, facecolor=tone, alpha=_OPACITY[word.level], linewidth=0))
-        _line(axes, (word.x, word.x + word.width), baseline + 5, tone, word)
     if word.framed:
         box = ((word.x - 1.5, baseline - 12), word.width + 3, 20)
-        axes.add_patch(Rectangle(*box, fill=False, edgecolor=LIGHT["ink"], linewidth=1))
+        frame = Rectangle(*box, fill=False, edgecolor=LIGHT["ink"], linewidth=1, clip_on=False)
+        axes.add_patch(frame)
     axes.text(word.x, baseline, word.text, fontsize=_SIZE, va="baseline", color=LIGHT["ink"])
 
 
@@ -280,18 +318,16 @@ def _number(axes: Axes, word: _Word, baseline: float, taken: float) -> float:
     return x + width
 
 
-def _line(axes: Axes, ends: tuple[float, float], y: float, tone: str, word: _Word) -> None:
-    style = "solid" if word.raises else (0, (2.2, 1.4))
-    look: dict[str, Any] = {"color": tone, "linewidth": _THICKNESS[word.level], "linestyle": style}
-    axes.plot(ends, (y, y), solid_capstyle="butt", **look)
-
-
 def _legend(axes: Axes, y: float, words: Wording, *, framed: bool) -> None:
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
     x = _LEFT
     for raises in (True, False):
         text = words.text(f"pictures.text_highlights.{'raises' if raises else 'lowers'}")
-        tone = LIGHT["raises"] if raises else LIGHT["lowers"]
-        _line(axes, (x, x + 22), y - 3, tone, _Word("", 0, 0, 0, 3, raises, "", False))
+        stroke = Path([(x, y - 3), (x + 22, y - 3)])
+        look = _line_style(raises=raises, level=3)
+        axes.add_patch(PathPatch(stroke, fill=False, clip_on=False, **look))
         axes.text(x + 27, y, text, fontsize=9, color=LIGHT["muted"], va="baseline")
         x += 150
     if framed:

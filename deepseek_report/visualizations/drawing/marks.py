@@ -96,8 +96,9 @@ def grid(axes: Axes, along: Literal["x", "y", "both"]) -> None:
 
 
 def rows(axes: Axes, labels: Sequence[str]) -> None:
-    """One row a label, the first at the top, labels in ink."""
-    axes.set_yticks(range(len(labels)), labels, color=LIGHT["ink"])
+    """One row a label, the first at the top, labels in ink; an empty one draws nothing."""
+    shown = [place for place, label in enumerate(labels) if label]
+    axes.set_yticks(shown, [labels[place] for place in shown], color=LIGHT["ink"])
     axes.set_ylim(len(labels) - 0.5, -0.5)
 
 
@@ -278,7 +279,10 @@ def dots(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, size: float = 3.6)
     path = Path(np.repeat(places, 2, axis=0), codes)
     path.should_simplify = False
     look = {"edgecolor": colour, "linewidth": size, "capstyle": "round", "alpha": 0.7}
-    axes.add_patch(PathPatch(path, fill=False, **look))
+    axes.add_artist(PathPatch(path, fill=False, **look))
+    # `add_patch` would look for the bounds of each segment
+    axes.update_datalim(places)
+    axes.autoscale_view()
 
 
 def cells(axes: Axes, levels: Ints, palette: Sequence[str]) -> None:

@@ -25,8 +25,8 @@ _GAP, _COUNTS = 0.3, 0.55
 class RowPanels:
     """Rows with a label and a number of cases each, and what is drawn of them.
 
-    panels : draws each on axes whose rows are at 0, 1, … from the top. letters : of a line of a
-    label on a wide and on a narrow page.
+    panels : draws each on axes whose rows are at 0, 1, … from the top. letters, lines : of a line
+    of a label, and lines of it, on a wide and on a narrow page.
     """
 
     labels: Sequence[str]
@@ -34,11 +34,13 @@ class RowPanels:
     panels: Sequence[Callable[[Axes], None]]
     words: Wording
     letters: tuple[int, int] = (24, 16)
+    lines: tuple[int, int] = (6, 10)
 
     def drawn(self, name: str, page: float) -> str:
         """The SVG of a picture of this name, so many inches wide."""
         wide = page == WIDTH
-        names = [wrapped(label, self.letters[not wide], 6) for label in self.labels]
+        fit = self.letters[not wide], self.lines[not wide]
+        names = [wrapped(label, *fit) for label in self.labels]
         most = max(label.count("\n") for label in names)
         tall = (_LINE * (most + 1) + _BETWEEN) * len(names)
         whole = tall + _ABOVE + _BELOW

@@ -22,7 +22,7 @@ PaintPanel = Callable[["Axes", int], None]
 
 
 #: Inches left of a panel whose rows are categories, and the columns that their labels may take.
-CATEGORIES, CATEGORY_LETTERS = 1.25, 20
+CATEGORIES, CATEGORY_LETTERS = 1.38, 21
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Multiples:
     labels. heading : what all of them measure, above the first row. key : what the colours stand
     for, as (text, colour), beside the heading. notes : a line below each title, or none.
     tall, foot : inches of a panel, and of the labels below it. abreast : panels side by side on a
-    wide page; on a narrow one there is one fewer.
+    wide page; on a narrow one there is one fewer, and one with long labels has a row of its own.
     """
 
     titles: Sequence[str]
@@ -58,14 +58,14 @@ class Multiples:
         )
 
     def _drawn(self, name: str, page: float, most: int) -> str:
-        abreast = min(most, len(self.titles))
-        cell = page / abreast
-        titles = [wrapped(title, int((cell - 0.15) * _CHARACTERS)) for title in self.titles]
+        cells = self._cells(page, min(most, len(self.titles)))
+        letters = [int((cell.wide - 0.15) * _CHARACTERS) for cell in cells]
+        titles = [wrapped(title, n) for title, n in zip(self.titles, letters, strict=True)]
         lines = max(text.count("\n") + 1 for text in titles)
         above = _LINE * (lines + bool(self.notes)) + 0.1
         row, heading = above + self.tall + self.foot, self._heading(page)
         head = heading[-1][1] + _LINE + 0.07 if heading else 0.05
-        height = head + -(-len(titles) // abreast) * row
+        height = head + (cells[-1].row + 1) * row
 
         def panels(figure: Figure) -> None:
             def write(left: float, down: float, text: str, colour: str) -> None:
@@ -74,20 +74,31 @@ class Multiples:
 
             for entry in heading:
                 write(*entry)
-            for place, text in enumerate(titles):
-                below, column = divmod(place, abreast)
-                top, begin = head + below * row, column * cell
+            for place, (text, cell) in enumerate(zip(titles, cells, strict=True)):
+                top, begin = head + cell.row * row, cell.begin
                 write(begin + 0.02, top, text, LIGHT["ink"])
                 if self.notes:
                     down = top + _LINE * (text.count("\n") + 1)
                     write(begin + 0.02, down, self.notes[place], LIGHT["muted"])
                 upper = height - top - above
-                box = (begin + self.lefts[place], upper - self.tall, begin + cell - _RIGHT)
+                box = (begin + self.lefts[place], upper - self.tall, begin + cell.wide - _RIGHT)
                 axes = panel(figure, *box, upper)
                 self.paint(axes, place)
                 keep_ticks_apart(axes, beyond=_RIGHT)
 
         return draw_svg(name, height, panels, page)
+
+    def _cells(self, page: float, abreast: int) -> list[_Cell]:
+        """Where each panel stands: beside others, or in a row of its own if it needs the width."""
+        wide, row, column = page / abreast, 0, 0
+        cells = list[_Cell]()
+        for left in self.lefts:
+            alone = wide - left - _RIGHT < _NARROWEST
+            if column and (alone or column == abreast):
+                row, column = row + 1, 0
+            cells.append(_Cell(row, column * wide, page if alone else wide))
+            column = abreast if alone else column + 1
+        return cells
 
     def _heading(self, page: float) -> list[tuple[float, float, str, str]]:
         """Inches from the left and from the top, text and colour of the heading and of the key."""
@@ -102,8 +113,19 @@ class Multiples:
         return placed
 
 
+@dataclass(frozen=True)
+class _Cell:
+    """The row of a panel, and inches: from the left of the page to where it begins, its width."""
+
+    row: int
+    begin: float
+    wide: float
+
+
 #: Inches of a line of text, and right of a panel.
 _LINE, _RIGHT = 0.16, 0.26
+#: Inches that a panel must have beside its labels; with less, it takes the width of the page.
+_NARROWEST = 0.75
 #: Characters of a title in an inch.
 _CHARACTERS = 13.5
 

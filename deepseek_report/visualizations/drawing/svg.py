@@ -45,7 +45,7 @@ def _tag(tag: str) -> str:
     if tag.startswith("<path"):
         tag = re.sub(r' d="([^"]*)"', lambda match: f' d="{_path(match[1])}"', tag)
     tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
-    tag = re.sub(r"; font-family: [^;\"]*|; stroke-linejoin: miter", "", tag)
+    tag = re.sub(r"; font-family: [^;\"]*|; stroke-linejoin: miter|; text-anchor: start", "", tag)
     tag = re.sub(
         r' (x|y|width|height|transform)="([^"]*)"',
         lambda match: f' {match[1]}="{_NUMBER.sub(lambda n: _short(n[0]), match[2])}"',

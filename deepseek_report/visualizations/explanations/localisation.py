@@ -127,7 +127,7 @@ def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str], words: Wording
         score = mine.loc[name]
         look = MarkStyle(LIGHT["context"], hollow=True) if name == CONTROL else MarkStyle(SERIES[0])
         intervals(axes, [row], [score["value"]], ([score["low"]], [score["high"]]), look)
-    axes.set_xlim(-0.03, 1.03)
+    axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
     grid(axes, "x")
     value_ticks(axes, "x", words, 3)
 

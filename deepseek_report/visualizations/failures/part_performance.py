@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
-_ROW, _ROW_NARROW = 0.36, 0.38
+_ROW, _ROW_NARROW = 0.36, 0.52
 _Columns = Sequence[tuple[Drawn, Scale]]
 
 
@@ -74,7 +74,10 @@ def _paint(sheet: Sheet, table: pd.DataFrame, columns: _Columns) -> None:
     if sheet.is_narrow:
         left, most = 1.5, 18
     width, words = (sheet.width - 0.8 - left) / len(columns), columns[0][1].words
-    names = [wrapped(f"{row.attribute_label}: {row.level}", most) for row in table.itertuples()]
+    lines = 3 if sheet.is_narrow else 2
+    names = [
+        wrapped(f"{row.attribute_label}: {row.level}", most, lines) for row in table.itertuples()
+    ]
     for place, (column, scale) in enumerate(columns):
         start = left + place * width
         right = sheet.width - start - width + (0.15 if place else 0)

@@ -208,9 +208,10 @@ def _limits(view: _View, column: Drawn) -> tuple[float, float]:
 
 
 def _row_labels(axes: Axes, view: _View, labels: list[str] | None, most: int) -> None:
-    axes.set_yticks(view.places, labels or [""] * len(view.places), color=LIGHT["ink"])
     if labels is None:
+        axes.set_yticks([])
         return
+    axes.set_yticks(view.places, labels, color=LIGHT["ink"])
     table = view.table
     for name in view.attributes:
         first = int(table.index[table["attribute"] == name][0])

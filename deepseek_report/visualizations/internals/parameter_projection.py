@@ -99,7 +99,7 @@ def _tones(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _paint(sheet: Sheet, table: pd.DataFrame, tone: dict[str, str], words: Wording) -> None:
-    abreast, step, side = (2, 2.1, 1.45) if sheet.is_narrow else (3, 2.27, 1.75)
+    abreast, step, side = (2, 2.1, 1.35) if sheet.is_narrow else (3, 2.3, 1.55)
     for place, (across, up) in enumerate(_PAIRS):
         row, column = divmod(place, abreast)
         left, below = 0.65 + column * step, 0.55 + _PANEL * (len(_PAIRS) > abreast and not row)

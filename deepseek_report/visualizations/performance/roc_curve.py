@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.score import Score
 
 _HEIGHT = 3.5
-#: Average precision above which the curve leaves the lower corner free, not the upper one.
-_HIGH = 0.7
+#: Recall from which on the note stands beside the curve of precision, and the highest precision
+#: there below which the upper corner is free; the lower one is then taken.
+_LATE, _HIGH = 0.55, 0.75
 _GUESSING: dict[str, Any] = {
     "color": LIGHT["context"],
     "linewidth": 1,
@@ -124,7 +125,8 @@ def _paint(sheet: Sheet, view: _View) -> None:
     right.plot(view.recall["recall"], view.recall["precision"], color=SERIES[0])
     _frame(right, view, "found_recall", "flagged_rightly")
     _mark(right, view, (view.point["tpr"], view.point["precision"]))
-    high = view.precision is not None and view.precision.value > _HIGH
+    late = view.recall["precision"][view.recall["recall"] > _LATE]
+    high = bool(late.max() > _HIGH)
     _note(right, view, ("with_average_precision", view.precision), low=high)
 
 

@@ -7,7 +7,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from deepseek_report.models.routed.products import product
 
 
-@pytest.mark.parametrize("shape", [(5, 3, 2), (2, 3, 5), (4, 3, 4)])
+@pytest.mark.parametrize("shape", [(5, 3, 2), (2, 3, 5), (4, 3, 4), (3, 1, 5), (5, 1, 1)])
 def test_a_product_and_its_derivatives_are_those_of_torch(shape):
     n, k, m = shape
     torch.manual_seed(0)

@@ -10,6 +10,7 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.shared.loading import load_classifier
+from deepseek_report.models.shared.module_classifier import rows_of_batch
 
 SMALL = DeepSeek(width=16, heads=2, experts=4, expert_width=8, bins=4)
 
@@ -36,9 +37,14 @@ def test_log_odds_stay_finite_where_the_probability_rounds_to_one(classifier, tr
 
 
 def test_batches_give_what_one_row_at_a_time_gives(classifier, train):
-    rows = np.concatenate([train.inputs, train.inputs])[:400]
+    rows = np.resize(train.inputs, (700, train.inputs.shape[1]))
     single = np.concatenate([classifier.logits(row[None]) for row in rows[-9:]])
     np.testing.assert_allclose(classifier.logits(rows)[-9:], single, atol=1e-5)
+
+
+def test_narrow_rows_are_taken_by_more_and_wide_ones_by_fewer() -> None:
+    sizes = [rows_of_batch(columns) for columns in (0, 23, 32, 50, 100, 1000, 2000, 10**6)]
+    assert sizes == [512, 512, 512, 327, 256, 256, 131, 1]
 
 
 def test_calls_count_the_rows(classifier, train):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+from deepseek_report.runner.execution import execute
 from deepseek_report.runner.execution.execute import _Schedule
 from deepseek_report.runner.execution.open_plan import OpenPlan, WorkItem
+from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store
@@ -58,3 +61,78 @@ def test_what_most_has_to_wait_for_starts_first(tmp_path, monkeypatch) -> None:
     assert list(plan.startable()) == ["explanations/short", "measures/long"]
     plan.expect({"measures/long": 3.0, "explanations/short": 1.0, "measures/cases": 1.5})
     assert list(plan.startable()) == ["measures/long", "explanations/short"]
+
+
+class Launcher:
+    """Notes what it is told, and carries nothing out."""
+
+    elsewhere = False
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def load_early(self, modules: object) -> None:
+        del modules
+        self.calls.append("load_early")
+
+    def carry_out(self, schedule: _Schedule, processes: int, modules: object) -> None:
+        del processes, modules
+        list(schedule.startable())  # what another plan has had done is taken over
+        self.calls += [task.name for task in schedule.startable()]
+
+
+class Carried(Plan):
+    """A plan whose first piece is needed by all others; it notes where it runs."""
+
+    runs_here = is_news = False
+
+    def __init__(self, name: str, launcher: Launcher, *stages: str) -> None:
+        super().__init__(name, *stages)
+        self.experiment = SimpleNamespace(launcher=launcher)
+        self.launcher = launcher
+
+    def startable(self) -> Iterator[WorkItem]:
+        for task in list(super().startable())[: 1 if "data" in self.waiting else None]:
+            yield replace(task, id=(task.stage.id,))
+
+    def work(self, stage: Stage) -> Any:
+        self.launcher.calls.append(f"here {self.name}:{stage.id}")
+        return lambda _: StageOutcome(stage.id)
+
+    def returned(self, stage: Stage, result: Any) -> None:
+        del result
+        del self.waiting[stage.id]
+
+    def done(self, outcome: StageOutcome) -> None:
+        del self.waiting[outcome.stage]
+
+
+def carried_out(launcher: Launcher, monkeypatch, *plans: Carried) -> list[str]:
+    monkeypatch.setattr(execute, "modules_to_load", lambda *_: [])
+    schedule = _Schedule(cast("list[OpenPlan[Any]]", list(plans)), NoReporter())
+    schedule.processes = 2
+    schedule.run()
+    return launcher.calls
+
+
+def test_the_data_that_all_wait_for_are_read_here_while_processes_are_loaded(monkeypatch) -> None:
+    launcher = Launcher()
+    first = Carried("1", launcher, "data", "training")
+    second = Carried("2", launcher, "data", "measures/a")
+    calls = carried_out(launcher, monkeypatch, first, second)
+    assert calls == ["load_early", "here 1:data", "1:training", "2:measures/a"]
+
+
+def test_data_are_read_by_the_processes_where_others_need_not_wait(monkeypatch) -> None:
+    launcher = Launcher()
+    first = Carried("1", launcher, "data", "training")
+    second = Carried("2", launcher, "training")
+    calls = carried_out(launcher, monkeypatch, first, second)
+    assert calls == ["load_early", "1:data", "2:training"]
+
+
+def test_another_machine_reads_the_data_itself(monkeypatch) -> None:
+    launcher = Launcher()
+    launcher.elsewhere = True
+    calls = carried_out(launcher, monkeypatch, Carried("1", launcher, "data", "training"))
+    assert calls == ["load_early", "1:data"]
