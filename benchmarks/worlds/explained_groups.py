@@ -34,7 +34,7 @@ SPOILT = (0.0, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Said:
+class Outcome:
     """Whether a difference is told: at all and as a finding, and by the rule that was there before,
     which compared the gain itself.
     """
@@ -54,7 +54,7 @@ def groups_of(world: World, seed: int) -> Bools:
     return np.asarray(rng.random(len(total)) < chance)
 
 
-def trial(model: Any, spoilt: float, seed: int) -> Said:
+def trial(model: Any, spoilt: float, seed: int) -> Outcome:
     """One world with 200 cases, of which a fifth are of the few."""
     world = World(model, 200, seed)
     few, rng = groups_of(world, seed), np.random.default_rng([seed, 29])
@@ -70,8 +70,8 @@ def trial(model: Any, spoilt: float, seed: int) -> Said:
     (gap,) = measured.scores
     others, own = measured.tables["groups"]["reached"]
     beyond = gap.p_value is not None and gap.p_value < SIGNIFICANT
-    told = beyond and (gap.low or 0.0) >= UNEQUAL[0]
-    return Said(beyond, told, _earlier(context, few, rng), bool(own < others))
+    is_finding = beyond and (gap.low or 0.0) >= UNEQUAL[0]
+    return Outcome(beyond, is_finding, _earlier(context, few, rng), bool(own < others))
 
 
 def _context(
@@ -96,12 +96,12 @@ def _context(
 def _earlier(context: MeasureContext, few: Bools, rng: np.random.Generator) -> bool:
     """Whether the mean gains over the random order differ when groups are dealt out by chance."""
     areas = {
-        name: areas_of(context, name, one, perturbation(context, one, FEATURES), "deletion")
-        for name, one in context.explanations.items()
+        name: areas_of(context, name, method, perturbation(context, method, FEATURES), "deletion")
+        for name, method in context.explanations.items()
     }
     gains: Floats = areas["random"] - areas["occlusion"]
     dealt = rng.permuted(np.tile(few, (RESAMPLES, 1)), axis=1)
-    null = [abs(gains[one].mean() - gains[~one].mean()) for one in dealt]
+    null = [abs(gains[members].mean() - gains[~members].mean()) for members in dealt]
     seen = abs(gains[few].mean() - gains[~few].mean())
     return permutation_p_value(np.array(null), float(seen)) < SIGNIFICANT
 
@@ -112,8 +112,8 @@ def tables(plan: Plan) -> list[Table]:
     rows = []
     for name, model in MODELS.items():
         for spoilt in SPOILT:
-            said = repeat(partial(trial, model, spoilt), repeats, plan)
-            rows.append((name, _words(spoilt), *_shares(said, spoilt > 0)))
+            outcomes = repeat(partial(trial, model, spoilt), repeats, plan)
+            rows.append((name, _words(spoilt), *_shares(outcomes, spoilt > 0)))
     return [
         Table(
             "Groups that are explained alike, or less well",
@@ -133,13 +133,15 @@ def _words(spoilt: float) -> str:
     return f"{100 * spoilt:.0f} % of the group" if spoilt else "nobody"
 
 
-def _shares(said: Sequence[Said], named: bool) -> list[object]:
+def _shares(outcomes: Sequence[Outcome], named: bool) -> list[object]:
     """Of the worlds; where something is planted, only those in which the right group is named."""
-    right = [one.right_group or not named for one in said]
+    right = [outcome.right_group or not named for outcome in outcomes]
     return [
         *(
-            share([getattr(one, key) and ok for one, ok in zip(said, right, strict=True)])
+            share(
+                [getattr(outcome, key) and ok for outcome, ok in zip(outcomes, right, strict=True)]
+            )
             for key in ("beyond_chance", "finding")
         ),
-        share([one.earlier for one in said]),
+        share([outcome.earlier for outcome in outcomes]),
     ]

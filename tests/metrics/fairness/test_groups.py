@@ -257,7 +257,7 @@ def test_a_gap_in_errors_says_where_one_rate_alone_could_be_compared(toy) -> Non
     p = context.predictions
     labels = np.where((p.groups["sex"] == 1) & (np.arange(len(p)) > 20), 0, p.labels)
     few = replace(context, predictions=replace(p, labels=labels))
-    for metric, told in (
+    for metric, is_noted in (
         (EqualizedOddsDifference, True),
         (EqualOpportunityDifference, False),
     ):
@@ -269,7 +269,7 @@ def test_a_gap_in_errors_says_where_one_rate_alone_could_be_compared(toy) -> Non
             for note in map(wording().say, measured.notes)
             if note.startswith("sex: this gap is in the true positive rate alone")
         ]
-        assert len(said_so) == told
+        assert len(said_so) == is_noted
     whole = EqualizedOddsDifference(n_resamples=300).measure(context)
     assert whole.tables["tests"].set_index("attribute").loc["sex", "rates"] == "tpr; fpr"
 
