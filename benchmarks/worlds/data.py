@@ -603,4 +603,5 @@ def _label_table(repeats: int, plan: Plan) -> Table:
         )
         rows.append([f"{100 * noise:.0f} %", *(f"{value:.1f} %" for value in shares)])
     heads = ("wrong labels", "least", "lower quartile", "median", "upper quartile", "most")
-    return Table("Labels in doubt", _LABELS, heads, rows)
+    worlds = f"{repeats} worlds of each, seeds from {plan.first_seed} on. "
+    return Table("Labels in doubt", worlds + _LABELS, heads, rows)

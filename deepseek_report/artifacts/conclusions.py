@@ -16,7 +16,7 @@ Side = Literal["at_least", "at_most"]
 _FILE = "conclusions.json"
 #: Of what is stored. One more wherever a finding gets a value that its sentences need: what an
 #: earlier version concluded is then concluded anew, since its values would leave gaps.
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 
 #: What a method may be used for.
 #: amounts, order : the reasons of each case, with their amounts or in their order alone.

@@ -91,6 +91,7 @@ def _finding(results: Results, kind: str, severity: Severity, values: dict[str, 
         message=f"errors_{kind}",
         values=values,
         evidence=(*measured, *RATES),
+        limits=("errors_of_one_kind",) if values["one_kind"] else (),
         section="bias",
     )
 
@@ -110,7 +111,20 @@ def _values(results: Results, tests: Sequence[Row]) -> dict[str, Any]:
         "attributes": [gap["attribute"] for gap in gaps],
         "decision": results.schema.target.favourable_class,
         "threshold": len(results.schema.target.classes) == 2,
+        "one_kind": [kind for row in tests for kind in _one_kind(results, row["attribute"])],
     }
+
+
+def _one_kind(results: Results, attribute: str) -> list[dict[str, Any]]:
+    """Whose errors alone were compared, where of the others too few are in all groups but one."""
+    return [
+        {
+            "attribute": attribute_label(results, attribute),
+            "deserving": row["rates"] == "tpr",
+        }
+        for row in rows(results, "equalized_odds_difference", "tests")
+        if row["attribute"] == attribute and row.get("rates") in {"tpr", "fpr"}
+    ]
 
 
 def _largest_first(gap: dict[str, Any]) -> float:

@@ -25,7 +25,7 @@ from deepseek_report.findings.records import (
     setting,
 )
 from deepseek_report.findings.rules_groups import gravest
-from deepseek_report.findings.severity import severity, severity_of_gap
+from deepseek_report.findings.severity import severity, severity_of_gap, size_of
 from deepseek_report.findings.tested_advice import (
     NOTHING_TRIED,
     refits_of,
@@ -170,11 +170,15 @@ def proxy_features(results: Results, attribute: str) -> list[str]:
     return [row["label"] for row in sorted(mine, key=lambda row: -row["importance"])[:3]]
 
 
+#: By how much of the reachable gain a group is explained less well at least, moderate and large.
+UNEQUAL = (0.1, 0.3)
+
+
 def explanation_quality(results: Results) -> list[Finding]:
     """Groups that the leading method explains better than others beyond chance.
 
-    The gap is that of the gain over the random order, which takes the confidence of the prediction
-    out of the comparison; its permutation p-values are corrected for the attributes compared.
+    The gap is that of the share of the reachable gain, since less can be gained where predictions
+    are near the baseline's; its permutation p-values are corrected for the attributes compared.
     """
     leader = leading_explainer(results)
     gaps = [gap for gap in results.find("deletion_gap_by_group") if gap.explainer == leader]
@@ -195,30 +199,30 @@ def is_enough(results: Results, row: Row) -> bool:
 
 
 def _unequal(results: Results, gap: Score, p_value: float) -> Finding | None:
-    """The levels of one attribute with the greatest and the smallest gain over the random order."""
+    """The levels of one attribute with the greatest and the smallest share of the gain reached."""
     levels = [
         row
         for row in rows(results, "explanation_by_group", "groups")
         if (row["explainer"], row["attribute"]) == (gap.explainer, gap.attribute)
         and is_enough(results, row)
-        and finite(row.get("gain")) is not None
+        and finite(row.get("reached")) is not None
     ]
     if len(levels) < 2:
         return None
-    best = max(levels, key=lambda row: row["gain"])
-    worst = min(levels, key=lambda row: row["gain"])
+    best = max(levels, key=lambda row: row["reached"])
+    worst = min(levels, key=lambda row: row["reached"])
     people = of_kind(results, gap.attribute, "person")
     return Finding(
         id=f"explained_unequally-{gap.explainer}-{gap.attribute}",
-        severity="low",
+        severity=severity("method", size_of(gap.low or 0.0, *UNEQUAL)),
         message="explained_unequally",
         values={
             "explainer": explainer_label(results, str(gap.explainer)),
             "attribute": attribute_label(results, gap.attribute),
             "worst": worst["level"],
             "best": best["level"],
-            "worst_gain": estimates.of_row(worst, "gain", "gain"),
-            "best_gain": estimates.of_row(best, "gain", "gain"),
+            "worst_reached": estimates.of_row(worst, "reached", "reached"),
+            "best_reached": estimates.of_row(best, "reached", "reached"),
             "gap": estimates.of_score(gap),
             "p": p_value,
             "people": people,

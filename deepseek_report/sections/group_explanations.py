@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import of_kind, rows
@@ -13,7 +14,7 @@ from deepseek_report.sections.shared.tables import ShownTable, View
 #: How many features of an explanation are compared between groups.
 FEATURES = 5
 _STRENGTH = ("attribute", "level", "label", "mean_absolute", "n")
-_DELETION = ("explainer", "attribute", "level", "deletion", "n")
+_REACHED = ("explainer", "attribute", "level", "reached", "n")
 
 
 def attribution(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
@@ -34,15 +35,16 @@ def attribution(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
 
 
 def quality(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
-    """Deletion of each method in each level."""
+    """What each method reaches in deletion in each level; nothing where that is not told."""
     shown = [
         row
         for row in rows(draft.results, "explanation_by_group", "groups")
         if row["explainer"] != CONTROL
         and of_kind(draft.results, row["attribute"], kind)
         and is_enough(draft.results, row)
+        and finite(row.get("reached")) is not None
     ]
-    view = View(identity, f"explanation_by_group.{_WORDS[kind]}", _DELETION, folded=True)
+    view = View(identity, f"explanation_by_group.{_WORDS[kind]}", _REACHED, folded=True)
     return draft.metric_table("explanation_by_group", "groups", shown, view)
 
 

@@ -147,14 +147,6 @@ class NumberFormat:
         ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
         return self._fill("estimate", value=text, interval=ends)
 
-    def rough_points(self, estimate: Estimate) -> str:
-        """The distance alone, rounded likewise: `12 points`."""
-        low, high = _ends(estimate)
-        if not estimate.is_defined or low is None or high is None:
-            return self.gap(estimate)
-        digits = min(decimals_supported(100 * low, 100 * high, significant=1), 1)
-        return self._fill("points", number=self._decimal(100 * estimate.value, digits))
-
     def share(self, estimate: Estimate) -> str:
         """A share as a percentage with its interval: `22.1 % (21.0–23.2 %)`."""
         text = self.percent(estimate.value, *_ends(estimate))

@@ -407,7 +407,6 @@ def _environment(words: Wording) -> Environment:
         "rough_percent": numbers.rough_percent,
         "rough_value": numbers.rough_value,
         "rough_gap": numbers.rough_gap,
-        "rough_points": numbers.rough_points,
         "quantity": numbers.quantity,
         "inline": words.inline,
         "sentence": sentence_case,

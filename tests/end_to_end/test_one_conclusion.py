@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.rules_calibration import calibration
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.sections.bottlenecks import BottlenecksSection
+from deepseek_report.sections.compliance import ComplianceSection
 from deepseek_report.sections.explanations import ExplanationsSection
 from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
@@ -116,23 +118,17 @@ def test_the_terminal_says_what_was_concluded(
 def test_rows_of_frameworks_bear_findings_as_they_were_concluded(
     small_run: SmallRun, results: Results, conclusions: Conclusions
 ) -> None:
-    record = load_json(small_run.folder / "evidence.json")
-    known = {finding.id: finding.severity for finding in conclusions.findings}
-    borne = list(_findings_in(record))
-    for finding in borne:
-        assert known[finding["id"]] == finding["severity"]
-
-
-def _findings_in(node: Any) -> Any:
-    """Every record of a finding below a node of evidence.json."""
-    if isinstance(node, dict):
-        if {"id", "severity"} <= set(node):
-            yield node
-        for below in node.values():
-            yield from _findings_in(below)
-    elif isinstance(node, list):
-        for below in node:
-            yield from _findings_in(below)
+    """By their ids in evidence.json, with severity and claim in the section."""
+    worded = map(words_of(results).finding, conclusions.findings)
+    claims = {finding.id: f"{finding.severity_label}: {finding.claim}" for finding in worded}
+    record, n_borne = load_json(small_run.folder / "evidence.json")["frameworks"], 0
+    concluded = replace(results, findings=conclusions.findings)
+    for part in ComplianceSection().content(concluded).values["frameworks"]:
+        for row in part["rows"]:
+            borne = record[part["id"]]["rows"][row["id"]]["findings"]
+            assert sorted(row["claims"]) == sorted(claims[finding] for finding in borne)
+            n_borne += len(borne)
+    assert n_borne
 
 
 @pytest.mark.parametrize("fails", [True, False])

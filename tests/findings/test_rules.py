@@ -240,6 +240,26 @@ def test_errors_fall_unevenly_only_beyond_chance(run):
     assert [finding.message for finding in findings] == ["errors_apart", "errors_even"]
 
 
+@pytest.mark.parametrize("p_value", [0.01, 0.2])
+@pytest.mark.parametrize(
+    ("compared", "limit"),
+    [
+        ("tpr; fpr", ""),
+        ("tpr", "By sex, only decisions about those labelled “no default” were compared"),
+        ("fpr", "By sex, only decisions about those not labelled “no default” were compared"),
+    ],
+)
+def test_where_errors_of_one_kind_alone_could_be_compared_it_is_said(run, p_value, compared, limit):
+    """Few people of a group may have one of the labels: the other rate was once left out unsaid."""
+    tests = [gap(p_value) | {"rates": compared}]
+    (finding,) = rules_errors.error_rates(
+        run.measure("equalized_odds_difference", tests=tests).results()
+    )
+    limits = wording().finding(finding).limits
+    assert len(limits) == bool(limit)
+    assert all(text.startswith(limit) for text in limits)
+
+
 def test_a_gap_that_could_not_be_tested_is_no_evidence_of_evenness(run):
     tests = [gap(float("nan")) | {"value": float("nan")}]
     assert (
@@ -399,10 +419,10 @@ def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, s
 
 def levels_of_age(n: int) -> list[dict]:
     row = {"explainer": "shap", "attribute": "age_band", "deletion": 0.5, "low": 0.4, "high": 0.6}
-    ends = {"gain_low": 0.01, "gain_high": 0.2}
+    ends = {"reached_low": 0.3, "reached_high": 1.0}
     return [
-        row | ends | {"level": "under 25", "n": n, "gain": 0.02},
-        row | ends | {"level": "25 or over", "n": 40, "gain": 0.12},
+        row | ends | {"level": "under 25", "n": n, "reached": 0.4},
+        row | ends | {"level": "25 or over", "n": 40, "reached": 0.9},
     ]
 
 
@@ -439,16 +459,22 @@ def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
     run.measure("direct_use", turned(score, 0.052, 0.062), swaps=[swaps], split=[split])
     text = say(rules_sources.direct_use(run.results())[0])
     assert text.startswith("Sex alone turns the decision for 5.7\u00a0% of cases.")
-    assert "between “men” and “women”, 6\u00a0points come from that" in text
-    assert "4\u00a0points from features that stand in for it (Credit limit)" in text
+    assert "between “men” and “women”, 6\u00a0points (5–7) come from that" in text
+    assert "4\u00a0points (3–5) from features that stand in for it (Credit limit)" in text
 
 
-def test_a_group_is_called_badly_explained_where_its_gain_is_lower_beyond_chance(run, score, say):
+@pytest.mark.parametrize(("least", "severity"), [(0.05, "info"), (0.2, "low"), (0.4, "medium")])
+def test_a_group_is_called_badly_explained_where_less_is_reached_beyond_chance(
+    run, score, say, least, severity
+):
     run.explanation("shap")
-    gap = score("deletion_gap_by_group", 0.1, explainer="shap", attribute="age_band", p_value=0.01)
+    about = {"explainer": "shap", "attribute": "age_band", "p_value": 0.01}
+    gap = score("deletion_gap_by_group", 0.5, least, 0.7, **about)
     run.measure("explanation_by_group", gap, groups=levels_of_age(30))
     (finding,) = rules_sources.explanation_quality(run.results())
     assert (finding.values["worst"], finding.values["best"]) == ("under 25", "25 or over")
+    assert finding.severity == severity
+    assert "reaches 40\u00a0% (30–100\u00a0%) of what the best order known gains" in say(finding)
     assert "p = 0.010 after correction" in say(finding)
 
 

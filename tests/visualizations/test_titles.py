@@ -339,15 +339,25 @@ def with_error(results: Results, error: float) -> Results:
     return with_explanation(results, "shap", standard_error=np.full(shape, error))
 
 
-def test_all_cases_are_drawn_to_one_scale(build: Build) -> None:
-    from deepseek_report.visualizations.cases.case_bars import bar_view
-    from deepseek_report.visualizations.cases.case_contributions import span_of
+def test_all_cases_are_drawn_to_one_scale(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One case has reasons of a thousandth: beside the others they are not to be seen."""
+    from deepseek_report.visualizations.cases import case_contributions
 
-    results = build()
-    views = [bar_view(results, "shap", place, 8) for place in results.cases.roles.values()]
-    low, high = span_of(views)
-    effects = np.concatenate([view.effects for view in views])
-    assert (low, high) == (-effects.min(), effects.max())
+    full = build()
+    values = full.explanations["shap"].values.copy()
+    values[next(iter(full.cases.roles.values()))] /= 1000
+    results = with_explanation(full, "shap", values=values)
+    seen, note = [], case_contributions.note
+
+    def watched(axes: Any, *rest: Any, **look: Any) -> None:
+        note(axes, *rest, **look)
+        seen.append(axes)
+
+    monkeypatch.setattr(case_contributions, "note", watched)
+    pictures = draw(case_contributions.CaseContributionsPicture("shap"), results)
+    spans = {axes: np.ptp(axes.get_xlim()) for axes in seen if axes.get_xlabel()}
+    assert len(spans) == 2 * len(pictures) > 2
+    assert max(spans.values()) < 2 * min(spans.values())
 
 
 def test_what_lies_within_the_sampling_error_has_no_bar_and_no_title(build: Build) -> None:

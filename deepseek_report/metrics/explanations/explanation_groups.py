@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -9,8 +10,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
@@ -18,6 +20,7 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, Attribute
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
@@ -25,7 +28,8 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     without_control,
 )
 from deepseek_report.metrics.explanations.faithfulness import Steps, areas_of, perturbation
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
+from deepseek_report.metrics.explanations.reachable import greedy_order
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method, permutation_p_value
 
@@ -36,13 +40,17 @@ _DAI = "Dai, Upadhyay, Aivodji, Bach & Lakkaraju 2022, arXiv:2205.07277"
 class ExplanationByGroup(ExplanationMetric):
     """Whether explanations are as faithful for every group of people and part of the data.
 
-    Per explainer, attribute and level the mean deletion area (see `deletion`) and the mean gain
-    over the random order. `deletion_gap_by_group` is the greatest minus the smallest mean over the
-    levels of an attribute: of the gain where there is a random control, which takes the confidence
-    of the prediction out of the comparison, else of the area. 0 means alike; noise can only raise
-    it, so a permutation test says whether it is more than noise.
+    Per explainer, attribute and level the mean deletion area (see `deletion`), and the share that
+    is `reached`: mean gain over the random order / mean gain of the best order known of each
+    instance, that of one of the explanations or of what each player moves alone (asked for where
+    that takes at most `evaluations` rows of the model). Neither the area nor the gain can be
+    compared between groups: both are small where the prediction is near the baseline's, however
+    right the explanation is. `deletion_gap_by_group` is the greatest minus the smallest share over
+    the levels of an attribute. 0 means alike; noise can only raise it, so a permutation test says
+    whether it is more than noise. Without a random control, or with one order alone, there is no
+    share.
 
-    Reference: Dai et al. 2022, arXiv:2205.07277.
+    Reference: Dai et al. 2022, arXiv:2205.07277 (groups).
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -55,7 +63,7 @@ class ExplanationByGroup(ExplanationMetric):
                 Column("level"),
                 Column("n", "count"),
                 estimate("deletion"),
-                estimate("gain", prefix="gain"),
+                estimate("reached", "share", prefix="reached"),
                 Column("too_few", "yes_no", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("explainer", "attribute"),)),
@@ -64,6 +72,7 @@ class ExplanationByGroup(ExplanationMetric):
 
     steps: Steps = 10
     least: Annotated[int, Field(ge=2)] = 15
+    evaluations: Annotated[int, Field(ge=100)] = 20_000
     resamples: Resamples = 2000
 
     bounds: ClassVar[Bounds] = {"deletion_gap_by_group": (0.0, None)}
@@ -79,57 +88,69 @@ class ExplanationByGroup(ExplanationMetric):
         attributes = context.dataset.schema.attributes
         if not attributes:
             raise NotApplicableError(message("refusals.nothing_to_compare.either"))
-        areas = self._areas(context, explanations)
-        control = next((areas[n] for n, e in explanations.items() if e.method == CONTROL), None)
+        areas, gains = self._watched(context, explanations)
         rows, scores, notes = [], [], []
         for attribute in attributes:
             codes = _codes(context, explanations, attribute)
             kept = [c for c in range(len(attribute.levels)) if (codes == c).sum() >= self.least]
             notes += _too_few(attribute, codes, kept, self.least)
             for name in without_control(explanations):
-                pair = (areas[name], None if control is None else control - areas[name])
-                rows += self._rows((name, attribute), codes, pair, context.seed)
-                if len(kept) > 1:
-                    scores.append(self._gap((name, attribute), codes, kept, pair, context.seed))
+                gain = gains.get(name)
+                rows += self._rows((name, attribute), codes, areas[name], gain, context.seed)
+                if gain is not None and len(kept) > 1:
+                    scores.append(self._gap((name, attribute), codes, kept, gain, context.seed))
         if len(scores) > 1:
             notes.append(message("notes.explanation_by_group.uncorrected", n=len(scores)))
         return Measurement(tuple(scores), {"groups": _table(rows)}, notes=tuple(notes))
 
-    def _areas(
+    def _watched(
         self, context: MeasureContext, explanations: dict[str, Explanation]
-    ) -> dict[str, Floats]:
-        return {
-            name: areas_of(
-                context,
-                name,
-                explanation,
-                perturbation(context, explanation, self.steps),
-                "deletion",
-            )
+    ) -> tuple[dict[str, Floats], dict[str, Gains]]:
+        """Per explainer the areas (instance,), and what it gains where that can be told."""
+        watched = {
+            name: perturbation(context, explanation, self.steps)
             for name, explanation in explanations.items()
         }
+        areas = {
+            name: areas_of(context, name, explanation, watched[name], "deletion")
+            for name, explanation in explanations.items()
+        }
+        control = next((name for name, e in explanations.items() if e.method == CONTROL), None)
+        if control is None:
+            return areas, {}
+        gained = {name: areas[control] - area for name, area in areas.items() if name != control}
+        orders = [*gained.values(), *self._alone(watched[control], areas[control])]
+        if len(orders) < 2:
+            return areas, {}
+        best = np.maximum(np.max(orders, axis=0), 0.0)
+        return areas, {name: Gains(own, best) for name, own in gained.items()}
+
+    def _alone(self, replacing: Perturbation, control: Floats) -> list[Floats]:
+        """What the order gains by what each player moves alone; nothing where that is too dear."""
+        if int(replacing.counts.max(axis=1).sum()) > self.evaluations:
+            return []
+        order = greedy_order(replacing, "deletion", looks=1)
+        return [control - replacing.areas(replacing.curves(order, "deletion"))]
 
     def _rows(
         self,
         subject: tuple[str, Attribute],
         codes: Ints,
-        pair: tuple[Floats, Floats | None],
+        area: Floats,
+        gain: Gains | None,
         seed: int,
     ) -> list[tuple[object, ...]]:
         name, attribute = subject
-        area, gain = pair
         rows: list[tuple[object, ...]] = []
         for code, level in enumerate(attribute.levels):
             chosen = codes == code
             if not chosen.any():
                 continue
-            estimates = [
-                float(x) for x in bootstrap_mean(area[chosen], self.resamples, seed)
-            ] + _estimates(None if gain is None else gain[chosen], self.resamples, seed)
+            deleted = [float(x) for x in bootstrap_mean(area[chosen], self.resamples, seed)]
+            reached = _NOTHING if gain is None else gain.of(chosen).share(self.resamples, seed)
             few = int(chosen.sum()) < self.least
-            rows.append(
-                (name, attribute.name, attribute.label, level, int(chosen.sum()), *estimates, few)
-            )
+            about = (name, attribute.name, attribute.label, level, int(chosen.sum()))
+            rows.append((*about, *deleted, reached.value, reached.low, reached.high, few))
         return rows
 
     def _gap(
@@ -137,14 +158,12 @@ class ExplanationByGroup(ExplanationMetric):
         subject: tuple[str, Attribute],
         codes: Ints,
         kept: list[int],
-        pair: tuple[Floats, Floats | None],
+        gain: Gains,
         seed: int,
     ) -> Score:
         name, attribute = subject
-        area, gain = pair
         inside = np.isin(codes, kept)
-        values, strata = (area if gain is None else gain)[inside], codes[inside]
-        gap = gap_of_means(values, strata, self.resamples, seed)
+        gap = gap_of_shares(gain.of(inside), codes[inside], self.resamples, seed)
         return Score(
             metric="deletion_gap_by_group",
             category="explanation",
@@ -153,20 +172,42 @@ class ExplanationByGroup(ExplanationMetric):
             high=gap.high,
             n=int(inside.sum()),
             direction="lower",
+            unit="share",
             bounds=(0.0, None),
             explainer=name,
             attribute=attribute.name,
             p_value=gap.p_value,
             interval_method=gap.method,
             reference=_DAI,
-            note=message(
-                "notes.explanation_by_group.gap", of_gain=gain is not None, levels=len(kept)
-            ),
+            note=message("notes.explanation_by_group.gap", levels=len(kept)),
         )
 
 
+#: Where no share is told.
+_NOTHING = Estimate(math.nan, None, None, 0, "")
+
+
 @dataclass(frozen=True)
-class GapOfMeans:
+class Gains:
+    """What an order gains over the random one, and what the best order known gains.
+
+    own : (instance,). best : (instance,) at least 0.
+    """
+
+    own: Floats
+    best: Floats
+
+    def of(self, chosen: Bools) -> Gains:
+        """Those of some instances."""
+        return Gains(self.own[chosen], self.best[chosen])
+
+    def share(self, resamples: int, seed: int) -> Estimate:
+        """The share of the best gain that is reached, with its 95 % interval."""
+        return ratio_of_means(self.own, self.best, resamples, seed, (-math.inf, 1.0))
+
+
+@dataclass(frozen=True)
+class GapOfShares:
     """A gap between groups, its 95 % interval, and whether chance explains it."""
 
     value: float
@@ -176,16 +217,15 @@ class GapOfMeans:
     method: Text
 
 
-def gap_of_means(values: Floats, strata: Ints, resamples: int, seed: int) -> GapOfMeans:
-    """Greatest minus smallest mean over the strata, with its 95 % interval.
+def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapOfShares:
+    """Greatest minus smallest share that is reached over the strata, with its 95 % interval.
 
     Noise can only raise the gap, so the bootstrap seldom reaches 0; the interval begins there
     where the permutation test gives more than 0.05.
 
     Parameters
     ----------
-    values : array
-        (instance,).
+    gains : of (instance,).
     strata : array
         (instance,) group of each; instances are drawn within these.
     resamples, seed : int
@@ -193,37 +233,40 @@ def gap_of_means(values: Floats, strata: Ints, resamples: int, seed: int) -> Gap
 
     Returns
     -------
-    GapOfMeans, not negative.
+    GapOfShares, not negative.
     """
+    member = (strata[:, None] == np.unique(strata)).astype(np.float64)
 
     def statistic(weights: Floats) -> Floats:
-        return np.asarray(np.ptp(_weighted_means(values, strata, weights), axis=1))
+        own, best = (weights @ (each[:, None] * member) for each in (gains.own, gains.best))
+        return np.asarray(np.ptp(own / np.maximum(best, _LEAST_GAIN), axis=1))
 
     replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
     low, high = replicates.interval(least=0.0)
-    p_value = gap_p_value(values, strata, resamples, seed)
+    p_value = shares_p_value(gains, strata, resamples, seed)
     by_chance = p_value > 0.05
     method = bootstrap_method(replicates.method, resamples, seed, "within_groups")
     if by_chance:
         method = message("interval_methods.from_zero", method=method)
     method = message("interval_methods.p_value_by_permutation", method=method)
-    return GapOfMeans(
+    return GapOfShares(
         float(replicates.value), 0.0 if by_chance else float(low), float(high), p_value, method
     )
 
 
-def _weighted_means(values: Floats, strata: Ints, weights: Floats) -> Floats:
-    member = (strata[:, None] == np.unique(strata)).astype(np.float64)
-    return np.asarray((weights @ (values[:, None] * member)) / np.maximum(weights @ member, 1e-300))
+#: Sums of gains below this are nothing, and so are standard errors of shares.
+_LEAST_GAIN = 1e-9
 
 
-def gap_p_value(values: Floats, strata: Ints, permutations: int, seed: int) -> float:
-    """How often a gap at least as great comes up when the groups are dealt out by chance.
+def shares_p_value(gains: Gains, strata: Ints, permutations: int, seed: int) -> float:
+    """How often groups lie as far apart when instances are dealt out to them by chance.
+
+    The distance of two shares is taken in standard errors: what can be gained varies much more in
+    one group than in another, and so does a share without any difference.
 
     Parameters
     ----------
-    values : array
-        (instance,).
+    gains : of (instance,).
     strata : array
         (instance,) group of each.
     permutations, seed : int
@@ -232,18 +275,30 @@ def gap_p_value(values: Floats, strata: Ints, permutations: int, seed: int) -> f
     Returns
     -------
     A p-value in (0, 1].
+
+    References
+    ----------
+    Chung & Romano 2013, doi:10.1214/13-AOS1090 (permutation tests of studentized statistics).
     """
     rng = np.random.default_rng([seed, 3])
-    shuffled = rng.permuted(np.tile(values, (permutations, 1)), axis=1)
+    places = np.arange(len(strata))
+    shuffled = rng.permuted(np.tile(places, (permutations, 1)), axis=1)
     member = (strata[:, None] == np.unique(strata)).astype(np.float64)
-    share = member / member.sum(axis=0)
-    return permutation_p_value(np.ptp(shuffled @ share, axis=1), float(np.ptp(values @ share)))
+    null, seen = (_furthest(gains, order, member) for order in (shuffled, places[None]))
+    return permutation_p_value(null, float(seen[0]))
 
 
-def _estimates(values: Floats | None, resamples: int, seed: int) -> list[float]:
-    if values is None:
-        return [float("nan")] * 3
-    return [float(x) for x in bootstrap_mean(values, resamples, seed)]
+def _furthest(gains: Gains, order: Ints, member: Floats) -> Floats:
+    """(order,) greatest distance of two groups' shares in standard errors (delta method)."""
+    own, best = gains.own, gains.best
+    sums = [each[order] @ member for each in (own, best, own * own, own * best, best * best)]
+    under = np.maximum(sums[1], _LEAST_GAIN)
+    share, sizes = sums[0] / under, member.sum(axis=0)
+    squares = sums[2] - 2 * share * sums[3] + share**2 * sums[4]
+    variance = np.maximum(squares, 0) * sizes / np.maximum(sizes - 1, 1) / under**2
+    apart = np.abs(share[:, :, None] - share[:, None, :])
+    error = np.sqrt(variance[:, :, None] + variance[:, None, :]) + _LEAST_GAIN
+    return np.asarray((apart / error).max(axis=(1, 2)))
 
 
 def _codes(
@@ -274,4 +329,6 @@ def _too_few(attribute: Attribute, codes: Ints, kept: list[int], least: int) -> 
 
 def _table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
     columns = ["explainer", "attribute", "attribute_label", "level", "n", "deletion", "low", "high"]
-    return pd.DataFrame(rows, columns=[*columns, "gain", "gain_low", "gain_high", "too_few"])
+    return pd.DataFrame(
+        rows, columns=[*columns, "reached", "reached_low", "reached_high", "too_few"]
+    )

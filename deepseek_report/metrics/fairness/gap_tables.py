@@ -37,6 +37,7 @@ GAPS = TableType(
         Column("widest_level", shown=False),
         Column("narrowest_level", shown=False),
         Column("n", "count"),
+        Column("rates", shown=False, optional=True),
         Column("surest_rate", shown=False, optional=True),
         Column("surest_highest", shown=False, optional=True),
         Column("surest_lowest", shown=False, optional=True),
@@ -44,6 +45,8 @@ GAPS = TableType(
     ),
     release=WHOLE,
 )
+#: Between the keys of the rates that a gap compares.
+RATES = "; "
 #: Kinds of comparisons of how people are decided about, for all of which p-values are corrected:
 #: of favourable decisions, and of errors.
 KINDS_OF_COMPARISONS = 2
@@ -136,6 +139,7 @@ def _row(comparison: GapComparison) -> dict[str, object]:
         "null_high": gap.null_high if gap else math.nan,
         "p_value": gap.p_value if gap else math.nan,
         "n": comparison.n,
+        "rates": RATES.join(rate.key for rate in comparison.rates),
         "widest_level": ends[0],
         "narrowest_level": ends[1],
         **_surest(comparison),

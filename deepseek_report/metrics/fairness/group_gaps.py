@@ -102,7 +102,15 @@ class GapMetric(PeopleMetric, ClassMetric):
             else set[str]()
             for comparison in comparisons
         ]
-        return gap_notes(groupings, judged, corrected, too_few)
+        return (
+            *gap_notes(groupings, judged, corrected, too_few),
+            *(
+                message("notes.gaps.one_rate", attribute=comparison.grouping.label, rate=rate.key)
+                for comparison in comparisons
+                for rate in comparison.rates
+                if len(comparison.rates) < self.counted and not comparison.grouping.crossing
+            ),
+        )
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,6 @@ from deepseek_report.metrics.explanations.agreement import (
     rowwise_spearman,
     top_overlap,
 )
-from deepseek_report.metrics.explanations.explanation_groups import (
-    ExplanationByGroup,
-    gap_of_means,
-    gap_p_value,
-)
 from tests.worded import refused
 
 
@@ -87,47 +82,3 @@ def test_agreement_leaves_the_control_out(toy) -> None:
 def test_one_explainer_has_none_to_agree_with(toy) -> None:
     with refused("there is only one"):
         ExplainerAgreement().measure(explanations_of(toy(n=100), shap=np.ones((60, 3))))
-
-
-def test_the_gap_between_groups_by_hand() -> None:
-    values, groups = np.array([1.0, 3, 5, 5]), np.array([0, 0, 2, 2])
-    gap = gap_of_means(values, groups, 200, 0)
-    value, low, high = gap.value, gap.low, gap.high
-    assert value == 3
-    assert 0 <= low <= value <= high
-
-
-def test_the_p_value_of_equal_groups_is_uniform() -> None:
-    rng = np.random.default_rng(0)
-    groups = np.repeat([0, 1, 2], 20)
-    p_values = [gap_p_value(rng.normal(size=60), groups, 200, seed) for seed in range(200)]
-    assert np.mean(p_values) == pytest.approx(0.5, abs=0.07)
-    assert np.mean(np.array(p_values) < 0.1) == pytest.approx(0.1, abs=0.06)
-
-
-def test_a_group_that_is_explained_worse_is_found(toy) -> None:
-    context = toy(n=200)
-    inputs, sex = context.dataset.test.inputs[:150], context.predictions.groups["sex"][:150]
-    effects = np.stack(
-        [0.05 * (inputs[:, 0] - 50), 0.8 * (inputs[:, 1] == 2), 0 * inputs[:, 0]], axis=1
-    )
-    worse = np.where(sex[:, None] == 1, -effects, effects)
-    context = explanations_of(context, 150, shap=worse)
-    measured = ExplanationByGroup(resamples=300).measure(context)
-    gap = next(score for score in measured.scores if score.attribute == "sex")
-    assert gap.p_value < 0.05
-    assert gap.low > 0
-    table = measured.tables["groups"].query("attribute == 'sex'")
-    assert table["deletion"].iloc[1] > table["deletion"].iloc[0]
-
-
-def test_the_interval_of_a_gap_of_means_agrees_with_its_test() -> None:
-    rng = np.random.default_rng(6)
-    groups = np.repeat([0, 1, 2], [80, 60, 40])
-    zero = []
-    for _ in range(20):
-        gap = gap_of_means(rng.normal(size=180) + 0.3 * groups * rng.integers(2), groups, 300, 0)
-        zero.append(gap.low == 0.0)
-        assert zero[-1] == (gap.p_value > 0.05)
-        assert gap.low <= gap.value < gap.high
-    assert 0 < sum(zero) < 20

@@ -229,6 +229,51 @@ def test_intervals_of_several_levels_hold_for_all_pairs_at_once() -> None:
     assert 0.93 <= np.mean(held) <= 0.985
 
 
+def test_intervals_allow_for_having_picked_two_of_several_groups(toy) -> None:
+    """Those of two groups that were named in advance would hold for the picked ones too seldom."""
+    context, level = toy(), level_within(any_pair(4))  # north, south, west and unknown
+    assert level > 0.98
+    pairs = ImpactRatio(crossings=False).measure(context).tables["pairs"]
+    for row in pairs.query("attribute == 'region'").to_dict("records"):
+        own, other = ((row[n], round(row[n] * row[rate])) for n, rate in _OWN_AND_REFERENCE)
+        low, high = rate_ratio(own[1], own[0], other[1], other[0], level)
+        assert (row["low"], row["high"]) == (pytest.approx(low), pytest.approx(high))
+    gaps = DemographicParityDifference(crossings=False).measure(context).tables["tests"]
+    gap = gaps.set_index("attribute").loc["region"]
+    counts = GroupRates().measure(context).tables["groups"].query("attribute == 'region'")
+    ends = counts.set_index("level").loc[[gap["surest_highest"], gap["surest_lowest"]]]
+    n, hits = ends["n"], (ends["n"] * ends["selection_rate"]).round()
+    low, high = rate_difference(hits.iloc[0], n.iloc[0], hits.iloc[1], n.iloc[1], level)
+    assert (gap["surest_low"], gap["surest_high"]) == (pytest.approx(low), pytest.approx(high))
+
+
+#: Columns of a pair: how many people, and their rate of favourable decisions.
+_OWN_AND_REFERENCE = (("n", "rate"), ("n_reference", "reference_rate"))
+
+
+def test_a_gap_in_errors_says_where_one_rate_alone_could_be_compared(toy) -> None:
+    """Of one sex hardly any have an unfavourable label: equalized odds then holds no such error."""
+    context = toy()
+    p = context.predictions
+    labels = np.where((p.groups["sex"] == 1) & (np.arange(len(p)) > 20), 0, p.labels)
+    few = replace(context, predictions=replace(p, labels=labels))
+    for metric, is_noted in (
+        (EqualizedOddsDifference, True),
+        (EqualOpportunityDifference, False),
+    ):
+        measured = metric(n_resamples=300).measure(few)
+        row = measured.tables["tests"].set_index("attribute").loc["sex"]
+        assert (row["rates"], row["n"]) == ("tpr", (labels == 0).sum())
+        said_so = [
+            note
+            for note in map(wording().say, measured.notes)
+            if note.startswith("sex: this gap is in the true positive rate alone")
+        ]
+        assert len(said_so) == is_noted
+    whole = EqualizedOddsDifference(n_resamples=300).measure(context)
+    assert whole.tables["tests"].set_index("attribute").loc["sex", "rates"] == "tpr; fpr"
+
+
 def test_equal_opportunity_is_never_surer_nor_larger_than_equalized_odds(toy) -> None:
     for seed in range(4):
         context = toy(n=300, seed=seed)
