@@ -116,7 +116,7 @@ def _values(results: Results, tests: Sequence[Row]) -> dict[str, Any]:
 
 
 def _one_kind(results: Results, attribute: str) -> list[dict[str, Any]]:
-    """Whose errors alone were compared, where of the others too few are in all groups but one."""
+    """Whose errors alone were compared, where of the others fewer than two groups have enough."""
     return [
         {
             "attribute": attribute_label(results, attribute),

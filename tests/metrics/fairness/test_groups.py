@@ -8,6 +8,7 @@ from dataclasses import replace
 import fairlearn.metrics as fl
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.fairness.group_gaps import (
@@ -287,6 +288,22 @@ def test_equal_opportunity_is_never_surer_nor_larger_than_equalized_odds(toy) ->
         assert (whole["value"] >= part["value"] - 1e-12)[both].all()
         assert (whole["p_value"] <= part["p_value"] + 1e-12)[both].all()
         assert (whole["p_adjusted"] <= part["p_adjusted"] + 1e-12)[both].all()
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [DemographicParityDifference, EqualOpportunityDifference, EqualizedOddsDifference],
+)
+def test_p_values_of_people_are_corrected_for_all_attributes_and_for_both_kinds(
+    toy, metric: type
+) -> None:
+    """Holm's for the attributes and crossings; twice that, as decisions and errors are tested."""
+    table = metric(n_resamples=400).measure(toy()).tables["tests"]
+    tested = table[table["p_value"].notna()]
+    assert len(tested) == 3
+    expected = np.minimum(2 * multipletests(tested["p_value"], method="holm")[1], 1)
+    np.testing.assert_allclose(tested["p_adjusted"], expected)
+    assert (tested["p_adjusted"] >= np.minimum(2 * tested["p_value"], 1)).all()
 
 
 def test_the_surest_pair_of_an_attribute_is_as_sure_as_its_parity_gap(toy) -> None:

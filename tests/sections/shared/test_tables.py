@@ -74,7 +74,7 @@ def test_a_very_long_table_is_cut_and_says_so(run):
     kind = TableType((Column("x", "count"),))
     table = own_table(run.data().results(), "t", "none.none", kind, [{"x": k} for k in range(400)])
     assert len(table.rows) == 300
-    assert table.before.startswith("The first 300 of 400 rows")
+    assert table.before.startswith("This table holds the first 300 of 400 rows")
 
 
 def test_a_row_says_once_that_there_are_too_few(run):
