@@ -105,7 +105,7 @@ class DecisionWay(ModelMetric):
         if "trees" in classifier.capabilities and isinstance(classifier, TreeClassifier):
             ways = TreeWays(classifier, context.dataset.schema, self.paths)
             return Measurement(tables=ways.tables(rows, targets))
-        raise NotApplicableError(message("refusals.no_way", model=classifier.name))
+        raise NotApplicableError(message("refusals.no_way"))
 
 
 def _targets(context: MeasureContext, positions: Ints) -> Ints:
