@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.statistics.column_quantiles import column_quantiles
 
 #: A number is cut into so many bins of about equal size, and for pairs into so many.
 BINS, PAIR_LEVELS = 16, 8
@@ -81,18 +82,12 @@ def cut(
 def _edges(values: Floats) -> Floats:
     """(edge, column) quantiles of what is not missing, ascending, one that repeats as NaN.
 
-    They are linear between two values, as `numpy.quantile` has them; all NaN where all is missing.
+    All NaN where all is missing.
     """
-    ordered = np.sort(values, axis=0)
-    last = np.maximum((~np.isnan(values)).sum(axis=0) - 1, 0)
-    places = (np.arange(1, BINS) / BINS)[:, None] * last
-    below = np.floor(places).astype(np.int64)
-    low = np.take_along_axis(ordered, below, axis=0)
-    high = np.take_along_axis(ordered, np.minimum(below + 1, last), axis=0)
-    share, step = places - below, high - low
-    edges = np.where(share < 0.5, low + step * share, high - step * (1 - share))
+    edges = column_quantiles(values, np.arange(1, BINS) / BINS)
+    edges[:, np.isnan(values).all(axis=0)] = np.nan
     edges[1:][edges[1:] == edges[:-1]] = np.nan
-    return np.asarray(edges)
+    return edges
 
 
 def _bins(values: Floats, edges: Floats) -> Ints:

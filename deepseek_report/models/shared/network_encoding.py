@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.statistics.column_quantiles import column_quantiles
 
 
 class FeatureEncoder(nn.Module):
@@ -131,33 +132,6 @@ def _present(column: Floats) -> Floats:
     """The values that are there; one 0 where there are none."""
     known = column[np.isfinite(column)]
     return known if len(known) else np.zeros(1)
-
-
-def column_quantiles(values: Floats, shares: Floats) -> Floats:
-    """(share, column) quantiles of what is known of each column, as `numpy.quantile` has them; of
-    a column without any the quantiles of one 0.
-
-    Parameters
-    ----------
-    values : array
-        (row, column), at least one row; what is not finite is not known.
-    shares : array
-        (share,) in [0, 1].
-
-    >>> column_quantiles(np.array([[1.0, np.nan], [5.0, 2.0], [2.0, np.nan]]), np.array([0.25, 1]))
-    array([[1.5, 2. ],
-           [5. , 2. ]])
-    """
-    known = np.isfinite(values)
-    counts = known.sum(axis=0)
-    ordered = np.sort(np.where(known, values, np.inf), axis=0)
-    ordered[:, counts == 0] = 0.0
-    at = shares[:, None] * (np.maximum(counts, 1) - 1)
-    below = np.floor(at).astype(np.int64)
-    above = np.minimum(below + 1, np.maximum(counts, 1) - 1)
-    low, high = (np.take_along_axis(ordered, rows, axis=0) for rows in (below, above))
-    part, rise = at - below, high - low
-    return np.asarray(np.where(part >= 0.5, high - rise * (1 - part), low + rise * part))
 
 
 def _centre_and_spread(values: Floats) -> tuple[Floats, Floats]:

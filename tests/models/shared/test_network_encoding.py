@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_report.models.shared.network_encoding import FeatureEncoder, column_quantiles
+from deepseek_report.models.shared.network_encoding import FeatureEncoder
 
 
 @pytest.fixture
@@ -81,17 +81,3 @@ def test_row_features_name_the_feature_of_every_table_row(encoder):
 def test_statistics_are_buffers_and_not_parameters(encoder):
     assert not list(encoder.parameters())
     assert {"medians", "spreads", "edges", "rows"} <= encoder.state_dict().keys()
-
-
-@pytest.mark.parametrize("bins", [2, 16])
-def test_quantiles_of_all_columns_are_to_the_bit_those_of_numpy(bins: int) -> None:
-    random = np.random.default_rng(bins)
-    values = random.normal(size=(47, 6))
-    values[random.random(values.shape) < 0.2] = np.nan
-    values[:, 2] = np.round(values[:, 2])
-    values[3, 3] = np.inf
-    values[:, 5] = np.nan
-    shares = np.linspace(0, 1, bins + 1)
-    known = [column[np.isfinite(column)] for column in values.T]
-    expected = [np.quantile(column if len(column) else np.zeros(1), shares) for column in known]
-    np.testing.assert_array_equal(column_quantiles(values, shares), np.array(expected).T)
