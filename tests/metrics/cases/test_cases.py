@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.metrics.cases.case_tables import SharedErrors
 from deepseek_report.metrics.cases.cases import CasePages, role_label
+from tests.metrics.attributions import attributed
 from tests.worded import refused
 
 COLUMNS = {
@@ -30,30 +30,13 @@ COLUMNS = {
 }
 
 
-def explanation(context: Any, method: str, values: np.ndarray) -> Explanation:
-    positions = context.cases.explained
-    return Explanation(
-        values=values,
-        inputs=context.dataset.test.inputs[positions],
-        predictions=np.zeros(len(positions)),
-        positions=positions,
-        feature_names=tuple(context.dataset.schema.names),
-        method=method,
-        variant="",
-        target=1,
-        output_space="probability",
-        seed=0,
-        n_model_calls=0,
-    )
-
-
 def context_of(toy: Any, n_classes: int = 2) -> Any:
     context = toy(n_classes, n=300)
     roles = {"most_certain_wrong": 4, "nearest_threshold": 1, "group:sex:female": 3}
     context = replace(context, cases=Cases(np.arange(0, 60, 5), roles))
     rng = np.random.default_rng(0)
     explanations = {
-        name: explanation(context, name, rng.normal(size=(12, 3)))
+        name: attributed(context, name, rng.normal(size=(12, 3)), context.cases.explained)
         for name in ("shap", "lime", "random")
     }
     return replace(context, explanations=explanations)

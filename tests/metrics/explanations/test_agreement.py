@@ -1,44 +1,19 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.metrics.explanations.agreement import (
     ExplainerAgreement,
     mean_known,
     rowwise_spearman,
     top_overlap,
 )
+from tests.metrics.attributions import explained_by
 from tests.worded import refused
-
-
-def explanations_of(context: Any, n: int = 60, **values: np.ndarray) -> Any:
-    inputs = context.dataset.test.inputs[:n]
-    explanations = {
-        name: Explanation(
-            values=attributions,
-            inputs=inputs,
-            predictions=np.zeros(n),
-            positions=np.arange(n),
-            feature_names=tuple(context.dataset.schema.names),
-            method=name,
-            variant="",
-            target=1,
-            output_space="probability",
-            seed=0,
-            n_model_calls=0,
-        )
-        for name, attributions in values.items()
-    }
-    first = next(iter(explanations.values()), None)
-    return replace(context, explanations=explanations, explanation=first)
 
 
 @examples(st.integers(0, 1000))
@@ -68,7 +43,7 @@ def test_the_mean_over_pairs_leaves_out_what_is_not_defined() -> None:
 def test_agreement_leaves_the_control_out(toy) -> None:
     rng = np.random.default_rng(0)
     same, noise = rng.normal(size=(60, 3)), rng.normal(size=(60, 3))
-    context = explanations_of(toy(n=100), shap=same, lime=2 * same, random=noise)
+    context = explained_by(toy(n=100), shap=same, lime=2 * same, random=noise)
     measured = ExplainerAgreement(resamples=200).measure(context)
     together, chance = measured.scores
     assert together.value == pytest.approx(1)
@@ -81,4 +56,4 @@ def test_agreement_leaves_the_control_out(toy) -> None:
 
 def test_one_explainer_has_none_to_agree_with(toy) -> None:
     with refused("there is only one"):
-        ExplainerAgreement().measure(explanations_of(toy(n=100), shap=np.ones((60, 3))))
+        ExplainerAgreement().measure(explained_by(toy(n=100), shap=np.ones((60, 3))))

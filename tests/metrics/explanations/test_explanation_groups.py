@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.metrics.explanations.explanation_groups import (
     ExplanationByGroup,
@@ -17,29 +16,9 @@ from deepseek_report.metrics.explanations.explanation_groups import (
     gap_of_shares,
     shares_p_value,
 )
+from tests.metrics.attributions import explained_by
 
 N = 150
-
-
-def explained(context: Any, **values: Floats) -> Any:
-    """The context with attributions (instance, feature) of its first 150 instances, by method."""
-    explanations = {
-        name: Explanation(
-            values=attributions,
-            inputs=context.dataset.test.inputs[:N],
-            predictions=np.zeros(N),
-            positions=np.arange(N),
-            feature_names=tuple(context.dataset.schema.names),
-            method=name,
-            variant="",
-            target=1,
-            output_space="probability",
-            seed=0,
-            n_model_calls=0,
-        )
-        for name, attributions in values.items()
-    }
-    return replace(context, explanations=explanations, explanation=explanations["shap"])
 
 
 def moved_by(context: Any) -> Floats:
@@ -80,7 +59,7 @@ def test_a_group_that_is_explained_worse_is_found(toy) -> None:
     worse = np.where(sex[:, None] == 1, -effects, effects)
     random = np.random.default_rng(1).normal(size=effects.shape)
     measured = ExplanationByGroup(resamples=300).measure(
-        explained(context, shap=worse, random=random)
+        explained_by(context, shap=worse, random=random)
     )
     gap = of_sex(measured)
     assert gap.p_value < 0.05
@@ -102,7 +81,7 @@ def test_where_less_can_be_gained_a_right_method_does_not_explain_worse(toy, see
     context = replace(context, predictions=predictions)
     random = np.random.default_rng(seed).normal(size=effects.shape)
     measured = ExplanationByGroup(resamples=300).measure(
-        explained(context, shap=effects, random=random)
+        explained_by(context, shap=effects, random=random)
     )
     assert of_sex(measured).low < 0.05
     male, female = measured.tables["groups"].query("attribute == 'sex'").to_dict("records")
@@ -112,7 +91,7 @@ def test_where_less_can_be_gained_a_right_method_does_not_explain_worse(toy, see
 def test_without_a_random_order_no_group_is_said_to_be_explained_worse(toy) -> None:
     context = toy(n=200)
     effects = moved_by(context)
-    measured = ExplanationByGroup(resamples=300).measure(explained(context, shap=effects))
+    measured = ExplanationByGroup(resamples=300).measure(explained_by(context, shap=effects))
     assert measured.scores == ()
     assert measured.tables["groups"]["reached"].isna().all()
 
@@ -123,7 +102,7 @@ def test_with_one_order_alone_nothing_is_compared(toy) -> None:
     effects = moved_by(context)
     random = np.random.default_rng(2).normal(size=effects.shape)
     frugal = ExplanationByGroup(resamples=300, evaluations=100)
-    assert frugal.measure(explained(context, shap=effects, random=random)).scores == ()
+    assert frugal.measure(explained_by(context, shap=effects, random=random)).scores == ()
 
 
 def test_the_interval_of_a_gap_agrees_with_its_test() -> None:

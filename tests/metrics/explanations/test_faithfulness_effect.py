@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.faithfulness_effect import FaithfulnessEffect, partners
 from deepseek_report.metrics.explanations.null_players import NullPlayers
 from deepseek_report.metrics.explanations.reachable import greedy_order
+from tests.metrics.attributions import explained_by
 from tests.metrics.explanations.test_faithfulness import Additive
 from tests.worded import refused
 
@@ -82,28 +82,8 @@ def test_everybody_gets_another_one_of_the_same_stratum_where_there_is_one(strat
 
 
 def context_of(toy: Any, **values: np.ndarray) -> Any:
-    context = toy(n=200)
-    inputs = context.dataset.test.inputs[:N]
     drawn = np.random.default_rng(1).normal(size=(N, 3))
-    return replace(
-        context,
-        explanations={
-            name: Explanation(
-                values=attributions,
-                inputs=inputs,
-                predictions=np.zeros(N),
-                positions=np.arange(N),
-                feature_names=tuple(context.dataset.schema.names),
-                method=name,
-                variant="",
-                target=1,
-                output_space="none",
-                seed=0,
-                n_model_calls=0,
-            )
-            for name, attributions in {"random": drawn, **values}.items()
-        },
-    )
+    return explained_by(toy(n=200), random=drawn, **values)
 
 
 def occlusion(context: Any, model: Any, rows: np.ndarray) -> np.ndarray:

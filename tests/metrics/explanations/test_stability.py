@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.explanations.stability import (
     MaxSensitivity,
@@ -14,6 +13,7 @@ from deepseek_report.metrics.explanations.stability import (
     max_relative_change,
 )
 from deepseek_report.wording.words import wording
+from tests.metrics.attributions import attributed
 from tests.worded import refused
 
 
@@ -29,20 +29,7 @@ class WithRandomised:
 
 def context_of(toy: Any, values: np.ndarray, explain: Any, method: str = "by_hand") -> Any:
     context = toy(n=100)
-    inputs = context.dataset.test.inputs[: len(values)]
-    attributions = Explanation(
-        values=values,
-        inputs=inputs,
-        predictions=np.zeros(len(values)),
-        positions=np.arange(len(values)),
-        feature_names=tuple(context.dataset.schema.names),
-        method=method,
-        variant="",
-        target=1,
-        output_space="none",
-        seed=0,
-        n_model_calls=0,
-    )
+    attributions = attributed(context, method, values, space="none")
     return replace(context, explanation=attributions, explain=explain)
 
 

@@ -1,0 +1,41 @@
+"""Attributions that a test sets, as the explanations of the first test rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.explanation import Explanation
+
+
+def attributed(
+    context: Any,
+    method: str,
+    values: np.ndarray,
+    positions: np.ndarray | None = None,
+    space: Any = "probability",
+) -> Explanation:
+    """By one method; values : (instance, feature), by default of the first instances."""
+    positions = np.arange(len(values)) if positions is None else positions
+    return Explanation(
+        values=values,
+        inputs=context.dataset.test.inputs[positions],
+        predictions=np.zeros(len(positions)),
+        positions=positions,
+        feature_names=tuple(context.dataset.schema.names),
+        method=method,
+        variant="",
+        target=1,
+        output_space=space,
+        seed=0,
+        n_model_calls=0,
+    )
+
+
+def explained_by(context: Any, **values: np.ndarray) -> Any:
+    """The context with such explanations by several methods, of which the first is the judged."""
+    explanations = {name: attributed(context, name, own) for name, own in values.items()}
+    first = next(iter(explanations.values()), None)
+    return replace(context, explanations=explanations, explanation=first)
