@@ -94,9 +94,9 @@ class NumberFormat:
         low, high = _ends(estimate)
         if low is None or high is None:
             return self._signed_points(estimate.value)
-        digits = min(decimals_supported(100 * low, 100 * high), 1)
-        if 0 < abs(100 * estimate.value) < 0.05:
-            digits = decimals_supported(100 * low, 100 * high)
+        digits = decimals_supported(100 * low, 100 * high)
+        if not 0 < abs(100 * estimate.value) < 0.05:
+            digits = min(digits, 1)
         text = self._signed_points(estimate.value, digits)
         ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
         return self._fill("estimate", value=text, interval=ends)

@@ -81,16 +81,17 @@ class _Schedule:
             with one_thread():
                 self.run_here()
             return
-        modules = dict.fromkeys(
+        modules = [
             module
             for plan in open_plans
             for module in modules_to_load(plan.experiment, plan.waiting.values())
-        )
-        launcher.load_early(list(modules))
+        ]
+        modules = list(dict.fromkeys(modules))
+        launcher.load_early(modules)
         if not launcher.elsewhere:
             self.run_first_here()
         if any(plan.waiting for plan in open_plans):
-            launcher.carry_out(self, processes, list(modules))
+            launcher.carry_out(self, processes, modules)
 
     def run_first_here(self) -> None:
         """The reading of the data, where all others wait for it, while processes are loaded."""

@@ -62,7 +62,7 @@ class LocalisationPicture(PicturePart):
         table = table.assign(label=[_label(measure, words) for measure in table["measure"]])
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda name: name == CONTROL)
-        line = _HEAD + _ROW * len(names) + _FOOT
+        line = _line(names)
         wide, narrow = on_sheets(
             "localisation",
             (line, line * math.ceil(len(measures) / _ABREAST)),
@@ -86,6 +86,11 @@ def _label(measure: str, words: Wording) -> str:
     return words.text(key) if words.has(key) else words.label("localisation_measures", measure)
 
 
+def _line(names: Sequence[str]) -> float:
+    """Inches of a line of panels."""
+    return _HEAD + _ROW * len(names) + _FOOT
+
+
 def _paint(
     sheet: Sheet,
     table: pd.DataFrame,
@@ -94,7 +99,7 @@ def _paint(
     words: Wording,
 ) -> None:
     labels = [words.explainer(name) for name in names]
-    left, line = extent(labels) + 0.12, _HEAD + _ROW * len(names) + _FOOT
+    left, line = extent(labels) + 0.12, _line(names)
     abreast = _ABREAST if sheet.is_narrow else len(measures)
     step = (sheet.width - _RIGHT - left) / abreast
     for place, measure in enumerate(measures):
