@@ -1,4 +1,4 @@
-"""The house: no folder is crowded, and no name stands for two things."""
+"""The house: every folder says what lies in it, and no name stands for two things."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
-import pytest
-
 import deepseek_report
 
 PACKAGE = Path(deepseek_report.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
-#: The most modules side by side, faces aside.
-MOST = 25
 #: {module name: why it may stand more than once}. Anything else has a name of its own.
 _PART = "a metric, its picture or its section are one file of `conf/` each, and share its name"
 _COMMAND = "a command, what it does, and what it prints"
@@ -46,14 +42,6 @@ SHARED_NAMES = {
     "progress": _PROTOCOL,
     "table": "a kind of data, and the artifact that a report shows",
 }
-
-
-@pytest.mark.parametrize(
-    "folder", sorted({path.parent for path in MODULES}), ids=lambda one: one.name
-)
-def test_no_folder_is_crowded(folder: Path) -> None:
-    modules = [path.stem for path in MODULES if path.parent == folder]
-    assert len(modules) <= MOST
 
 
 def test_every_folder_says_what_lies_there() -> None:
