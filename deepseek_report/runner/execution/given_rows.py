@@ -40,7 +40,7 @@ from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.decision_way import DecisionWay
 from deepseek_report.metrics.cases.what_if import WhatIf
-from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.runner.execution.stages import (
     StageJob,
@@ -50,6 +50,7 @@ from deepseek_report.runner.execution.stages import (
 )
 from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.store import Store, digest, hash_folder
+from deepseek_report.tasks.decisions import ThresholdRule
 
 #: What is measured of a case, and by what where the run's config does not say.
 _METRICS = {"cases": CasePages(), "what_if": WhatIf(), "decision_way": DecisionWay()}
@@ -143,8 +144,7 @@ class StoredModel:
         """
         test = _extended(self.dataset.test, inputs)
         dataset = dataclasses.replace(self.dataset, test=test)
-        decision = self.experiment.settings.decision
-        rule = ThresholdRule(decision.rule, decision.threshold)
+        rule = self.experiment.settings.decision.threshold_rule
         job, classifier = self._job, self._classifier
         predicted = predict(classifier, dataset.validation, test, rule)
         new = np.arange(len(self.dataset.test), len(test))
