@@ -45,7 +45,8 @@ class GivenModel(GivenInPython):
 
     called : the class of the model, or the name of the function. answers : SHA-256 of what it
     answered on all rows, on rows mixed from them and on rows between them. model_id : what the
-    person calls this state of it, which then stands for it in the keys of stages. classes : in the order of the model's own, where named.
+    person calls this state of it, which then stands for it in the keys of stages. classes : in the
+    order of the model's own, where named.
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})

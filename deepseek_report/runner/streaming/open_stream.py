@@ -73,7 +73,9 @@ def open_stream(request: StreamRequest) -> OpenStream:
     seed = stored.experiment.seeds.measure
     parts = ["validation"] if request.replays else ["validation", "test"]
     scores = [Predictions.load(opened.results.paths[f"predictions/{part}"]) for part in parts]
-    watch = DriftWatch(results.schema, stored.dataset.train.inputs, scores, seed)
+    data = stored.dataset
+    inputs, pilot = data.train.inputs, data.validation.inputs
+    watch = DriftWatch.of(results.schema, inputs, pilot, scores, seed)
     scorer = Scorer(stored, results.schema, watch, request.most_explained, seed)
     return OpenStream(stored, results, scorer)
 

@@ -76,7 +76,7 @@ class Scorer:
             return ScoredBatch(self.n_batches, rows, rejected)
         inputs = np.array([row.cells for row in rows])
         predictions = self.stored.predictions_of(inputs)
-        drift = self.watch.take(inputs, predictions, self.n_batches)
+        drift = self.watch.take(self.schema, inputs, predictions, self.n_batches)
         chosen = self._chosen(len(rows))
         return ScoredBatch(
             self.n_batches,
