@@ -106,7 +106,8 @@ class Monitor:
     Fresh capital enters with every batch, of the k-th a share of 1 / k(k + 1), so that a change is
     bet on from any batch on; what has not entered yet lies idle. The capital is a martingale.
 
-    points : (point,) values of the reference that part all others, ascending. counts : (part,) of
+    points : (point,) values that part all others, ascending: some of the reference, and what stands
+    for missing. counts : (part,) of
     all values so far, by parts: below the first point, on it, between it and the second, and so on.
     highest : the largest capital after any value so far, of 1 at the start.
     """
@@ -128,7 +129,7 @@ class Monitor:
         bets = Bets.on(pilot)
         known = np.sort(_ranked(reference))
         ranks = np.linspace(0, len(known) - 1, min(len(known), MOST_POINTS)).round()
-        points = np.unique(known[ranks.astype(np.int64)])
+        points = np.unique(np.append(known[ranks.astype(np.int64)], np.inf))
         counts = np.bincount(_parts(known, points), minlength=2 * len(points) + 1)
         stakes = np.zeros(len(bets.weights))
         return cls(bets, np.random.default_rng(seed), points, counts, _stakes=stakes)
