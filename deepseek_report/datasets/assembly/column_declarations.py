@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict
 
-from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.schema import AttributeKind, Direction, Kind
 from deepseek_report.errors import DataError
@@ -143,12 +143,19 @@ def config_problems(*cases: tuple[bool, str, str, str]) -> list[str]:
     return [error_text("dataset", *texts) for holds, *texts in cases if holds]
 
 
-def rows_text(mask: Bools, values: Sequence[Any] | None = None) -> str:
-    """The first rows where the mask holds, counted from 1 without the header."""
+def rows_text(mask: Bools, values: Sequence[Any] | None = None, rows: Ints | None = None) -> str:
+    """The first rows where the mask holds, counted from 1 without the header.
+
+    Parameters
+    ----------
+    values : (row,) what is shown beside the number of a row. rows : (row,) positions in the file,
+        where only some of its rows were read.
+    """
     positions = np.flatnonzero(mask)
+    numbers = positions if rows is None else rows[positions]
     shown = [
-        f"{count(p + 1)} ({str(values[p])[:40]!r})" if values is not None else count(p + 1)
-        for p in positions[:_SHOWN]
+        f"{count(n + 1)} ({str(values[p])[:40]!r})" if values is not None else count(n + 1)
+        for p, n in zip(positions[:_SHOWN].tolist(), numbers[:_SHOWN].tolist(), strict=True)
     ]
     more = ", …" if len(positions) > _SHOWN else ""
     return f"{'row' if len(positions) == 1 else 'rows'} {', '.join(shown)}{more}"

@@ -144,12 +144,14 @@ def read_metadata(
     time: str | None,
     split_by: SplitBy,
     where: tuple[str, str],
+    rows: Ints | None = None,
 ) -> RowMetadata:
     """Entities and moments of the rows of a table.
 
     Parameters
     ----------
-    where : name of the file, and its decimal sign.
+    where : name of the file, and its decimal sign. rows : (row,) positions in the file, where only
+    some of its rows were read.
 
     Raises
     ------
@@ -159,7 +161,7 @@ def read_metadata(
     units = None if entity is None else units_of(frame[entity], file)
     moments = None if time is None else moments_of(frame[time], decimal)
     if moments is not None and split_by == "time":
-        _check_moments(moments, file)
+        _check_moments(moments, file, rows)
     return RowMetadata(entity, units, moments, split_by)
 
 
@@ -184,14 +186,16 @@ def units_of(column: pd.Series, file: str) -> Ints:
     return units
 
 
-def _check_moments(moments: RowMoments, file: str) -> None:
+def _check_moments(moments: RowMoments, file: str, rows: Ints | None) -> None:
     where = f"{file}, column `{moments.column}`"
     missing = np.isnan(moments.values)
     if missing.any():
+        first = int(np.argmax(missing))
+        number = first if rows is None else int(rows[first])
         raise data_error(
             where,
             f"{plural(int(missing.sum()), 'moment is', 'moments are')} missing or neither a number "
-            f"nor a date, first in row {int(np.argmax(missing)) + 1}",
+            f"nor a date, first in row {number + 1}",
             "a number or a date in every row",
             "correct these rows, or set `dataset.split_by=random`",
         )

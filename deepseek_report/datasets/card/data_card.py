@@ -92,6 +92,15 @@ def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> D
 
 
 @dataclass(frozen=True)
+class RowDraw:
+    """Rows that were drawn of the source's, and the seed that they were drawn by."""
+
+    rows: int
+    of: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What the card and the checks read.
 
@@ -101,7 +110,8 @@ class DataFacts:
     n_same_inputs : the same count of the inputs that the model gets, in which more can be the same
     (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
     n_torn : rows of validation and test of an entity that the training part has rows of too.
-    texts : what is known of texts. dates : columns of dates, which were left out.
+    texts : what is known of texts. dates : columns of dates, which were left out. draw : None
+    where all rows of the source are used.
     """
 
     schema: Schema
@@ -120,6 +130,7 @@ class DataFacts:
     texts: TextFacts | None = None
     dates: tuple[str, ...] = ()
     n_torn: int = 0
+    draw: RowDraw | None = None
 
     @property
     def text_facts(self) -> TextFacts:
@@ -168,6 +179,7 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
         "file": facts.file,
         "sha256": facts.sha256,
         "rows": len(whole),
+        "draw": None if facts.draw is None else vars(facts.draw),
         "features": len(schema.features),
         "duplicates": facts.n_duplicates,
         **_outcomes(facts),

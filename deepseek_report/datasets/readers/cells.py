@@ -53,6 +53,7 @@ class Cells:
     codes : the different values as text; positions : (row,) index in `codes`, -1 where missing.
     numbers : (row,) the values as numbers, NaN where missing or not a number.
     ordered : the file itself gives the codes an order. is_date : the file's type is a date.
+    rows : (row,) positions in the file, where only some of its rows were read.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Cells:
     numbers: Floats
     ordered: bool = False
     is_date: bool = False
+    rows: Ints | None = None
 
     @property
     def missing(self) -> Bools:
@@ -137,10 +139,12 @@ def parse_numbers(texts: pd.Series, decimal: str = ".") -> Floats:
 
     plain = texts if decimal == "." else texts.str.replace(decimal, ".", regex=False)
     numbers = _plain_numbers(plain)
-    if numbers is None:
-        coerced = pd.Series(pd.to_numeric(plain, errors="coerce"))
-        numbers = np.asarray(coerced.to_numpy(np.float64, na_value=np.nan))
-    return numbers
+    if numbers is not None:
+        return numbers
+    positions, different = pd.factorize(plain)  # looking at each text takes long
+    coerced = pd.Series(pd.to_numeric(pd.Series(different), errors="coerce"))
+    known = np.append(coerced.to_numpy(np.float64, na_value=np.nan), np.nan)
+    return np.asarray(known[positions])
 
 
 def _plain_numbers(texts: pd.Series) -> Floats | None:
