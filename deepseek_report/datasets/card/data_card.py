@@ -30,6 +30,11 @@ from deepseek_report.datasets.checks.correlations import (
     correlated_pairs,
     most_telling,
 )
+from deepseek_report.datasets.checks.sampled_rows import (
+    MOST_COMPARED_ROWS,
+    compared_rows,
+    rows_searched,
+)
 from deepseek_report.tasks import task_of
 
 _SHOWN_CORRELATIONS = 30
@@ -156,19 +161,30 @@ class DataFacts:
         ]
         if not kind_of(self.schema).named_columns:
             kept = []
-        return most_telling(self.whole, np.array(kept, dtype=np.int64), MOST_COMPARED)
+        return most_telling(self._rows_compared, np.array(kept, dtype=np.int64), MOST_COMPARED)
+
+    @cached_property
+    def _rows_compared(self) -> Split:
+        return compared_rows(self.whole)
 
     @cached_property
     def correlations(self) -> list[dict[str, Any]]:
-        return correlated_pairs(self.schema, self.whole, self.compared)
+        return correlated_pairs(self.schema, self._rows_compared, self.compared)
 
     @property
     def limited(self) -> list[Message]:
         """What was not searched in full, one sentence each."""
-        n = len(self.schema.features)
-        if not kind_of(self.schema).named_columns or n <= MOST_COMPARED:
+        if not kind_of(self.schema).named_columns:
             return []
-        return [message("card.limited", features=n, compared=len(self.compared))]
+        n, said = len(self.schema.features), []
+        if n > MOST_COMPARED:
+            said.append(message("card.limited", features=n, compared=len(self.compared)))
+        if (rows := len(self.whole)) > MOST_COMPARED_ROWS:
+            said.append(message("card.limited_rows.compared", n=MOST_COMPARED_ROWS, of=rows))
+        train, searched = len(self.parts["train"]), rows_searched(n)
+        if task_of(self.schema.target).decides and train > searched:
+            said.append(message("card.limited_rows.searched", n=searched, of=train))
+        return said
 
 
 def make_card(facts: DataFacts) -> dict[str, Any]:

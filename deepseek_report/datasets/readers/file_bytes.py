@@ -228,7 +228,9 @@ class _Xz(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         while True:
             if self._unpacker.eof:
-                self._rest = self._unpacker.unused_data.lstrip(b"\0") or self._packed.read(_PIECE) or b""
+                self._rest = (
+                    self._unpacker.unused_data.lstrip(b"\0") or self._packed.read(_PIECE) or b""
+                )
                 if not self._rest:
                     return b""
                 self._unpacker = self._new()
