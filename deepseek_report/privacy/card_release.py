@@ -30,6 +30,7 @@ RARE_WORD = "…"
 
 #: {check: the keys in its values that count instances}. What another check says is withheld.
 _COUNTED: Mapping[str, frozenset[str]] = {
+    "classes_spelled_twice": frozenset({"n"}),
     "constant_feature": frozenset(),
     "contradictions": frozenset({"n"}),
     "correlated_features": frozenset(),

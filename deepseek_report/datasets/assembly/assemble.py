@@ -23,10 +23,22 @@ from deepseek_report.datasets.assembly.column_declarations import (
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
-from deepseek_report.datasets.card.data_card import DataFacts, Description, RowDraw, make_card
+from deepseek_report.datasets.card.data_card import (
+    DataFacts,
+    Description,
+    MixedDates,
+    RowDraw,
+    make_card,
+)
 from deepseek_report.datasets.card.text_card import Copies, TextFacts
 from deepseek_report.datasets.checks.issues import find_issues
-from deepseek_report.datasets.readers.cells import Cells, is_date, is_identifier, read_cells
+from deepseek_report.datasets.readers.cells import (
+    Cells,
+    date_forms,
+    is_date,
+    is_identifier,
+    read_cells,
+)
 from deepseek_report.datasets.split.splitting import (
     GroupConstraint,
     SplitRule,
@@ -85,6 +97,7 @@ class EncodedTable:
     copies : the copies in the source, where they were counted and left out before.
     dates : columns of dates, which are left out without being named.
     n_source : how many rows the source has, where some of them were drawn while it was read.
+    mixed_dates : columns of dates in several forms.
     """
 
     schema: Schema
@@ -95,6 +108,7 @@ class EncodedTable:
     copies: Copies | None = None
     dates: tuple[str, ...] = ()
     n_source: int | None = None
+    mixed_dates: tuple[MixedDates, ...] = ()
 
 
 # --- encode ---------------------------------------------------------------------------------------
@@ -136,7 +150,9 @@ def encode(
     ids = np.arange(len(inputs))
     whole = Split(inputs, answer.labels, ids, groups, answer.all_labels)
     notes = (*source.notes, *read.notes, *answer.notes)
-    return EncodedTable(schema, whole, notes, dates=tuple(read.dates))
+    return EncodedTable(
+        schema, whole, notes, dates=tuple(read.dates), mixed_dates=tuple(read.mixed_dates)
+    )
 
 
 def _side_by_side(columns: list[Floats]) -> Floats:
@@ -150,7 +166,11 @@ def _side_by_side(columns: list[Floats]) -> Floats:
 def with_metadata(table: EncodedTable, metadata: RowMetadata, rule: SplitRule) -> EncodedTable:
     """The table with the periods as an attribute, and what its split must respect."""
     schema, rows = metadata.with_periods(table.schema, table.rows)
-    return replace(table, schema=schema, rows=rows, together=metadata.constraint(rule))
+    mixed = table.mixed_dates
+    if metadata.moments is not None and len(metadata.moments.forms) > 1:
+        mixed = (*mixed, MixedDates(metadata.moments.column, metadata.moments.forms, True))
+    together = metadata.constraint(rule)
+    return replace(table, schema=schema, rows=rows, together=together, mixed_dates=mixed)
 
 
 def _where(source: TableSource, name: str) -> str:
@@ -162,9 +182,9 @@ class _Columns:
     """What was made of the columns of a table so far.
 
     rows : as in `encode`. features, values : those of the columns that are used. target_cells :
-    {column: cells} of the target. dates : columns of dates. Dates and row numbers are left out with
-    a note, unless something is declared of them. unreadable, problems : why columns cannot be used,
-    by their types and by their values.
+    {column: cells} of the target. dates, mixed_dates : columns of dates. Dates and row numbers are
+    left out with a note, unless something is declared of them. unreadable, problems : why columns
+    cannot be used, by their types and by their values.
     """
 
     source: TableSource
@@ -173,6 +193,7 @@ class _Columns:
     values: list[Floats] = field(default_factory=list)
     target_cells: dict[str, Cells] = field(default_factory=dict)
     dates: list[str] = field(default_factory=list)
+    mixed_dates: list[MixedDates] = field(default_factory=list)
     notes: list[Message] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -196,6 +217,8 @@ class _Columns:
             self.target_cells[name] = cells
         elif not declared and is_date(cells):
             self.dates.append(name)
+            if len(forms := date_forms(cells)) > 1:
+                self.mixed_dates.append(MixedDates(name, forms))
             self.notes.append(message("preparation.dates", column=name))
         elif not declared and is_identifier(cells):
             self.notes.append(message("preparation.identifier", column=name))
@@ -282,6 +305,7 @@ def assemble(
         dates=table.dates,
         n_torn=_torn_entities(whole, parts, together),
         draw=draw,
+        mixed_dates=table.mixed_dates,
     )
     return Dataset(
         schema, **parts, card=make_card(facts), issues=find_issues(facts), read=source.sha256

@@ -20,6 +20,7 @@ Code = str | bool | int | float
 
 _SHOWN = 5
 _PLAIN = {"true": "yes", "false": "no"}
+_YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ def code_text(value: Any) -> str:
 def default_label(code: str) -> str:
     """What a person reads where no label is declared."""
     return _PLAIN.get(code.lower(), code)
+
+
+def truth_of(code: str) -> bool | None:
+    """Whether a code says yes or no, in one of the usual ways; None where it says neither."""
+    text = code.lower()
+    return True if text in _YES else False if text in _NO else None
 
 
 def match_code(declared: str, codes: Sequence[str]) -> str:

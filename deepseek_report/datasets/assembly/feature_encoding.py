@@ -128,7 +128,8 @@ def _infinite(cells: Cells, where: str) -> str:
         where,
         f"{plural(int(infinite.sum()), 'infinite value')}, first in {first}",
         "finite numbers and empty cells",
-        "leave the cells empty if the value is unknown",
+        "leave the cells empty if the value is unknown, or list what a text file has there in "
+        "`dataset.missing_values`",
     )
 
 

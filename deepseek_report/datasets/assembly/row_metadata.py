@@ -14,7 +14,7 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
 from deepseek_report.datasets.assembly.column_declarations import data_error, readable_name
-from deepseek_report.datasets.readers.cells import is_date, read_cells
+from deepseek_report.datasets.readers.cells import date_forms, is_date, read_cells
 from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ class RowMoments:
     """When each row comes from.
 
     column : that says it. values : (row,) dates in seconds since 1970, or numbers; NaN is missing.
+    forms : one date in each form that they are written in.
     """
 
     column: str
     values: Floats
     are_dates: bool
+    forms: tuple[str, ...] = ()
 
     def periods(self) -> tuple[Attribute, Ints] | None:
         """Two to six periods with about equally many rows, and the period of each row.
@@ -93,10 +95,11 @@ def moments_of(column: pd.Series, decimal: str) -> RowMoments:
 
     cells = read_cells(column, str(column.name), decimal)
     if not (is_date(cells) or cells.not_numbers.any()):
-        return RowMoments(cells.name, cells.numbers, are_dates=False)
+        finite = np.where(np.isfinite(cells.numbers), cells.numbers, np.nan)
+        return RowMoments(cells.name, finite, are_dates=False)
     dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
     seconds = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
-    return RowMoments(cells.name, seconds, are_dates=True)
+    return RowMoments(cells.name, seconds, are_dates=True, forms=date_forms(cells))
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,18 @@ class RowDraw:
 
 
 @dataclass(frozen=True)
+class MixedDates:
+    """A column whose dates are written in several forms.
+
+    examples : one date in each of them. orders_rows : it says when the rows come from.
+    """
+
+    name: str
+    examples: tuple[str, ...]
+    orders_rows: bool = False
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What the card and the checks read.
 
@@ -115,8 +127,9 @@ class DataFacts:
     n_same_inputs : the same count of the inputs that the model gets, in which more can be the same
     (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
     n_torn : rows of validation and test of an entity that the training part has rows of too.
-    texts : what is known of texts. dates : columns of dates, which were left out. draw : None
-    where all rows of the source are used.
+    texts : what is known of texts. dates : columns of dates, which were left out.
+    mixed_dates : columns of dates in several forms. draw : None where all rows of the source are
+    used.
     """
 
     schema: Schema
@@ -136,6 +149,7 @@ class DataFacts:
     dates: tuple[str, ...] = ()
     n_torn: int = 0
     draw: RowDraw | None = None
+    mixed_dates: tuple[MixedDates, ...] = ()
 
     @property
     def text_facts(self) -> TextFacts:

@@ -17,9 +17,15 @@ from deepseek_report.datasets.assembly.column_declarations import code_text, sor
 if TYPE_CHECKING:
     import pandas as pd
 
-_DATE = re.compile(
-    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4})([T ]\d{1,2}:\d{2}.*)?"
+_MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+#: The forms that dates are written in: 2020-01-31, 31/01/2020, 31 Jan 2020, Jan 31, 2020.
+_DATE_FORMS = (
+    r"\d{4}(?P<year_first>[-/.])\d{1,2}[-/.]\d{1,2}",
+    r"\d{1,2}(?P<year_last>[./])\d{1,2}[./]\d{4}",
+    rf"\d{{1,2}}\.?(?P<day_month>[ -]){_MONTH}[ -]\d{{4}}",
+    rf"{_MONTH}(?P<month_day> )\d{{1,2}},? \d{{4}}",
 )
+_DATE = re.compile(rf"(?:{'|'.join(_DATE_FORMS)})(?:[T ]\d{{1,2}}:\d{{2}}.*)?")
 _IDENTIFIER = re.compile(r"(.*[_ -])?(id|uuid|guid|index|row|unnamed \d+)", re.IGNORECASE)
 _MOST_ORDINAL = 10
 _LOOKED_AT = 200
@@ -200,6 +206,18 @@ def is_date(cells: Cells) -> bool:
     """Whether every cell that was looked at is a date."""
     seen = cells.codes[:_LOOKED_AT]
     return cells.is_date or bool(seen and all(_DATE.fullmatch(code) for code in seen))
+
+
+def date_forms(cells: Cells) -> tuple[str, ...]:
+    """One date in each form in which the dates of a column are written, as the column has them."""
+    if cells.is_date:
+        return ()
+    examples: dict[object, str] = {}
+    for code in cells.codes:
+        match = _DATE.fullmatch(code)
+        form = None if match is None else (match.lastgroup, match[str(match.lastgroup)])
+        examples.setdefault(form, code)
+    return tuple(examples.values())
 
 
 def is_identifier(cells: Cells) -> bool:

@@ -1,4 +1,4 @@
-"""Rows cut by Arrow are those that a slow reading by pandas gives, and no more is held than kept."""
+"""Rows cut by Arrow are those that pandas gives, and no more of them is held than is kept."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from deepseek_report.datasets.readers.file_bytes import FileBytes
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm
 from deepseek_report.datasets.readers.limits import ReadLimits
 from deepseek_report.datasets.readers.table_file import read_drawn, read_table
-from deepseek_report.datasets.readers.text_rows import MISSING, Wanted, read_rows
+from deepseek_report.datasets.readers.text_rows import MISSING, read_rows
 from deepseek_report.datasets.readers.text_table import Decoded, TextTable
 from deepseek_report.errors import DataError
 
 CELLS = st.sampled_from(
-    ["", "NA", " NA", "nan", "01", "1.0", " 2", "-999", "-999.0", "1e5", "a b", "年", 'say "x"']
-    + ["two\nlines", "a,b", "'", "None", "\t", "0.1", "3.141592653589793", "\u00a0"]
+    [
+        *("", "NA", " NA", "nan", "01", "1.0", " 2", "-999", "-999.0", "1e5", "a b", "年"),
+        *('say "x"', "two\nlines", "a,b", "'", "None", "\t", "3.141592653589793", "\u00a0"),
+    ]
 )
 ROWS = st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=30)
 
@@ -62,7 +64,9 @@ def test_every_cell_is_that_of_the_slow_reader(
 ) -> None:
     lines = [["x", "y\nz", "w"], *rows]
     quoting = 1 if quotes or end == "\r" else 0  # pandas leaves other line ends bare
-    text = pd.DataFrame(lines).to_csv(index=False, header=False, lineterminator=end, quoting=quoting)
+    text = pd.DataFrame(lines).to_csv(
+        index=False, header=False, lineterminator=end, quoting=quoting
+    )
     form = FileForm(missing_values=("-999", "1e5"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_rows, "_BLOCK", block)
@@ -164,7 +168,7 @@ def test_a_file_beyond_the_bounds_is_read_as_far_as_its_drawn_rows_are_within(
         read_table(path, FileForm(limits=limits))
     drawn = read_drawn(path, FileForm(limits=limits, drawn=True), ["y"], lambda *_: np.arange(50))
     assert len(drawn.frame) == 50
-    with pytest.raises(DataError, match="dataset.bounds.cells"):
+    with pytest.raises(DataError, match=r"dataset\.bounds\.cells"):
         read_drawn(path, FileForm(limits=limits, drawn=True), ["y"], lambda *_: np.arange(1500))
 
 
