@@ -23,7 +23,7 @@ _CHUNK = 100
 _MOST_WEIGHTS = 2**18
 _JACKKNIFE_BLOCKS = 200
 #: Numbers in the weights of one jackknife; those of more instances are made in several parts.
-_MOST_OF_JACKKNIFE = 2**23
+_MOST_OF_JACKKNIFE = 2**21
 #: Beyond this median bias, in standard units, BCa covers too little and the basic interval is used.
 _MOST_BIAS = 0.25
 
