@@ -133,7 +133,7 @@ def encode(
     ------
     DataError : one message with all the columns that cannot be used.
     """
-    read = _Columns(source, rows)
+    read = _EncodedColumns(source, rows)
     for name in list(frame.columns):
         series = frame.pop(name)
         if answer is None or name not in source.target.columns:
@@ -178,7 +178,7 @@ def _where(source: TableSource, name: str) -> str:
 
 
 @dataclass
-class _Columns:
+class _EncodedColumns:
     """What was made of the columns of a table so far.
 
     rows : as in `encode`. features, values : those of the columns that are used. target_cells :
@@ -251,7 +251,9 @@ def _target_or_problem(
     return None
 
 
-def _group(read: _Columns, source: TableSource) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
+def _group(
+    read: _EncodedColumns, source: TableSource
+) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
     grouped = [
         group_by(feature, values, source.columns.get(feature.name, ColumnDeclaration()))
         for feature, values in zip(read.features, read.values, strict=True)

@@ -190,15 +190,15 @@ class DataFacts:
         """What was not searched in full, one sentence each."""
         if not kind_of(self.schema).named_columns:
             return []
-        n, said = len(self.schema.features), []
+        n, sentences = len(self.schema.features), []
         if n > MOST_COMPARED:
-            said.append(message("card.limited", features=n, compared=len(self.compared)))
+            sentences.append(message("card.limited", features=n, compared=len(self.compared)))
         if (rows := len(self.whole)) > MOST_COMPARED_ROWS:
-            said.append(message("card.limited_rows.compared", n=MOST_COMPARED_ROWS, of=rows))
+            sentences.append(message("card.limited_rows.compared", n=MOST_COMPARED_ROWS, of=rows))
         train, searched = len(self.parts["train"]), rows_searched(n)
         if task_of(self.schema.target).decides and train > searched:
-            said.append(message("card.limited_rows.searched", n=searched, of=train))
-        return said
+            sentences.append(message("card.limited_rows.searched", n=searched, of=train))
+        return sentences
 
 
 def make_card(facts: DataFacts) -> dict[str, Any]:

@@ -37,20 +37,20 @@ def issue(dataset: Dataset, check: str) -> DataIssue | None:
 
 def test_true_yes_and_1_in_one_target_are_pointed_out(tmp_path: Path) -> None:
     dataset = load(table(y=["True", "yes", "1", "False", "no", "0"]), tmp_path)
-    told = issue(dataset, "classes_spelled_twice")
-    assert told is not None
-    assert told.severity == "high"
-    groups = {frozenset(entry["code"] for entry in same) for same in told.values["spellings"]}
+    data_issue = issue(dataset, "classes_spelled_twice")
+    assert data_issue is not None
+    assert data_issue.severity == "high"
+    groups = {frozenset(entry["code"] for entry in same) for same in data_issue.values["spellings"]}
     assert groups == {frozenset({"True", "yes", "1"}), frozenset({"False", "no", "0"})}
-    assert "“1”, “True” and “yes” (50, 50 and 50 rows)" in say(told.text)
+    assert "“1”, “True” and “yes” (50, 50 and 50 rows)" in say(data_issue.text)
     assert len(set(dataset.schema.target.classes)) == 6  # each by a name of its own
 
 
 def test_classes_that_differ_in_capitals_alone_are_pointed_out(tmp_path: Path) -> None:
-    told = issue(load(table(y=["Good", "good", "bad"]), tmp_path), "classes_spelled_twice")
-    assert told is not None
-    assert told.severity == "medium"
-    assert told.values["n"] == 200
+    data_issue = issue(load(table(y=["Good", "good", "bad"]), tmp_path), "classes_spelled_twice")
+    assert data_issue is not None
+    assert data_issue.severity == "medium"
+    assert data_issue.values["n"] == 200
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,20 @@ def test_dates_of_several_forms_are_left_out_and_pointed_out(
     dates: list[str], tmp_path: Path
 ) -> None:
     dataset = load(table(when=dates), tmp_path)
-    told = issue(dataset, "mixed_dates")
-    assert told is not None
-    assert told.severity == "low"
-    assert told.values["examples"] == dates
+    data_issue = issue(dataset, "mixed_dates")
+    assert data_issue is not None
+    assert data_issue.severity == "low"
+    assert data_issue.values["examples"] == dates
     assert list(dataset.schema.names) == ["x"]
 
 
 def test_dates_of_several_forms_that_order_the_rows_are_graver(tmp_path: Path) -> None:
     days = pd.date_range("2020-01-01", periods=N)
     when = np.where(np.arange(N) % 2, days.strftime("%Y-%m-%d"), days.strftime("%d/%m/%Y"))
-    told = issue(load(table(when=when), tmp_path, time="when"), "mixed_dates")
-    assert told is not None
-    assert told.severity == "medium"
-    assert "the first is read as the month if it can be one" in say(told.text)
+    data_issue = issue(load(table(when=when), tmp_path, time="when"), "mixed_dates")
+    assert data_issue is not None
+    assert data_issue.severity == "medium"
+    assert "the first is read as the month if it can be one" in say(data_issue.text)
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%d %b %Y", "%Y-%m-%dT%H:%M:%S"])

@@ -70,8 +70,8 @@ def test_every_cell_is_that_of_the_slow_reader(
     form = FileForm(missing_values=("-999", "1e5"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_rows, "_BLOCK", block)
-        found = read_rows(text_table(text.encode(codec), codec), form, 3)
-    pd.testing.assert_frame_equal(found, by_pandas(text.encode(), form), check_column_type=False)
+        table = read_rows(text_table(text.encode(codec), codec), form, 3)
+    pd.testing.assert_frame_equal(table, by_pandas(text.encode(), form), check_column_type=False)
 
 
 @pytest.mark.parametrize(
@@ -92,12 +92,12 @@ def test_blank_lines_zeros_single_columns_and_long_lines_are_read_as_before(
     expected = pd.read_csv(
         io.StringIO(text), dtype=str, keep_default_na=False, names=range(width), header=0
     )
-    found = read_rows(text_table(text.encode()), FileForm(), width)
-    pd.testing.assert_frame_equal(found, expected, check_column_type=False)
+    table = read_rows(text_table(text.encode()), FileForm(), width)
+    pd.testing.assert_frame_equal(table, expected, check_column_type=False)
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "problem"),
     [
         ("1,2", "line 3 has 2 cells, the header has 3"),
         ("1,2,3,4", "line 3 has 4 cells, the header has 3"),
@@ -105,9 +105,9 @@ def test_blank_lines_zeros_single_columns_and_long_lines_are_read_as_before(
         (" ", "line 3 has 1 cells, the header has 3"),
     ],
 )
-def test_a_broken_line_is_told_by_its_number(line: str, told: str) -> None:
+def test_a_broken_line_is_told_by_its_number(line: str, problem: str) -> None:
     raw = f"a,b,c\n1,2,3\n{line}\n4,5,6\n".encode()
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=problem):
         read_rows(text_table(raw), FileForm(), 3)
 
 
