@@ -16,13 +16,13 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
+from deepseek_report.artifacts.storage.plain_files import write_text
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.markdown import slug
-from deepseek_report.rendering.output import write_text
 from deepseek_report.rendering.paper import latex_table, picture_pdfs
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import Format, ReportOptions, page_of

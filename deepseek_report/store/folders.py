@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deepseek_report.artifacts.storage.files import flush, sha256_file
+from deepseek_report.artifacts.storage.plain_files import flush, sha256_file
 from deepseek_report.store.exchange import exchange
 
 MANIFEST = "manifest.json"

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import load_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.errors import ArtifactError, UnreachableError
 
 #: The variable that names the place, by a URL that fsspec knows.

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare
 from deepseek_report.store.stage_folders import digest

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import PART, load_json, save_json
+from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.path_names import check_name
+from deepseek_report.artifacts.storage.plain_files import PART
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import (
     MANIFEST,

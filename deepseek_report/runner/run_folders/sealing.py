@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.run_folders.open_run import OpenRun

@@ -1,0 +1,69 @@
+"""JSON within bounds: how deep it is and what it takes in memory is counted before it is parsed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond
+from deepseek_report.errors import ArtifactError
+
+#: The most lists and mappings in each other. A configuration has 50 at the most, and a record of a
+#: run holds it a few levels down.
+MOST_LEVELS = 100
+#: JSON holds what is told and not what is computed, so it may take this share of an artifact.
+_SHARE = 4
+#: Bytes in memory of a list, of a mapping and of an entry of either, at the most: measured with
+#: CPython 3.11, where `[0]` takes 96, `{"a": 0}` 248, and a number with its place 40.
+_LIST, _MAPPING, _ENTRY = 96, 248, 72
+#: Bytes of a character: of texts, and once more of what is read, which is kept meanwhile.
+_WIDEST = 4
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_PIECE = 2**20
+
+
+def parse(path: Path, content: bytes) -> Any:
+    """The value of a JSON text in UTF-8 that is neither too deep nor too large once it is parsed.
+
+    Raises
+    ------
+    ArtifactError : it is. ValueError : it is no JSON.
+    """
+    size = _size(content)
+    if size > (allowed := most_bytes() // _SHARE):
+        refuse_beyond(path, size * _SHARE)
+        raise ArtifactError(f"{path}: takes {size} bytes, and at most {allowed} are read")
+    refuse_deep(path, content)
+    return json.loads(content.decode("utf-8"))
+
+
+def refuse_deep(path: Path, content: bytes) -> None:
+    """Raise ArtifactError where lists and mappings are more than `MOST_LEVELS` deep."""
+    if content.count(b"[") + content.count(b"{") <= MOST_LEVELS:
+        return
+    brackets = _TEXTS.sub(b"", content).translate(None, _NOT_BRACKETS)
+    level = 0
+    for start in range(0, len(brackets), _PIECE):
+        piece = np.frombuffer(brackets[start : start + _PIECE], np.uint8)
+        steps = np.where((piece == ord("[")) | (piece == ord("{")), 1, -1)
+        levels = level + np.cumsum(steps)
+        if levels.max(initial=0) > MOST_LEVELS:
+            raise ArtifactError(f"{path}: nested too deeply: more than {MOST_LEVELS} levels")
+        level = int(levels[-1])
+
+
+def _size(content: bytes) -> int:
+    """Bytes that a JSON text takes while it is read and parsed, at the most."""
+    wide = 1 if content.isascii() and b"\\u" not in content else _WIDEST
+    entries = content.count(b",") + content.count(b"[") + content.count(b"{")
+    return (
+        len(content) * (1 + 2 * wide)
+        + _LIST * content.count(b"[")
+        + _MAPPING * content.count(b"{")
+        + _ENTRY * entries
+    )
