@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.storage.array_bounds import read_arrays
 from deepseek_report.artifacts.storage.json_bounds import parse
-from deepseek_report.artifacts.storage.memory_bound import refuse_beyond
+from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond
 from deepseek_report.artifacts.storage.parquet_bounds import (
     check_footer,
     expanded,
@@ -140,9 +140,11 @@ def _table(path: Path, stream: BinaryIO) -> pd.DataFrame:
         refuse_beyond(path, about.num_rows * about.num_columns * _BYTES_A_CELL)
         held = unpacked(stream, about)
         refuse_beyond(path, max(held.size, held.values * _BYTES_A_CELL))
+        if held.size + held.values * held.longest <= most_bytes():
+            return file.read(use_threads=False).to_pandas()
     texts = [field.name for field in schema if holds_texts(field.type)]
     stream.seek(0)
-    with pq.ParquetFile(stream, read_dictionary=texts) as file:
+    with pq.ParquetFile(stream, metadata=about, read_dictionary=texts) as file:
         table = file.read(use_threads=False)
     refuse_beyond(path, held.size + expanded(table))
     return table.cast(schema).to_pandas()

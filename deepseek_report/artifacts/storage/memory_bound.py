@@ -12,6 +12,7 @@ from deepseek_report.errors import ArtifactError
 #: The environment variable that raises the bound on what one artifact may hold in memory.
 BOUND = "DEEPSEEK_REPORT_ARTIFACT_MIB"
 _MOST_MIB = 2048
+_MIB = 2**20
 #: The share of the memory that a limited process may still take which one artifact may hold: it is
 #: read, converted and copied.
 _SHARE = 4
@@ -24,24 +25,29 @@ def most_bytes() -> int:
     That is what `DEEPSEEK_REPORT_ARTIFACT_MIB` says, else 2 GiB; and where the process has a limit
     (`ulimit -v`, `ulimit -d`), no more than a quarter of what is left of it.
     """
-    told = int(os.environ.get(BOUND, "") or _MOST_MIB) * 2**20
+    told = int(os.environ.get(BOUND, "") or _MOST_MIB) * _MIB
     left = _left()
     return told if left is None else min(told, left // _SHARE)
 
 
-def refuse_beyond(path: Path, size: int, most: int = 0) -> None:
-    """Raise ArtifactError where a size in bytes is beyond a bound; 0: that of an artifact."""
-    if size <= most or (not most and size <= most_bytes()):
+def refuse_beyond(path: Path, size: int, share: int = 1) -> None:
+    """Raise ArtifactError where a size in bytes is beyond what an artifact may hold.
+
+    share : only this part of it may be taken, such as a quarter for 4.
+    """
+    if size <= (most := most_bytes() // share):
         return
-    if most:
-        raise ArtifactError(
-            f"{path}: has more than {most / 2**20:,.3g} MiB, the most that is read of it"
-        )
+    limited = "" if _left() is None else ", and raise the limit of memory of this process"
     raise ArtifactError(
-        f"{path}: holds {size / 2**20:,.0f} MiB, and an artifact may hold "
-        f"{most_bytes() / 2**20:,.0f}. If you trust it, set {BOUND} to a greater number of MiB"
-        + ("" if _left() is None else ", and raise the limit of memory of this process")
+        f"{path}: holds {size / _MIB:,.0f} MiB, and such an artifact may hold {most / _MIB:,.0f}. "
+        f"If you trust it, set {BOUND} to more than {size * share // _MIB}{limited}"
     )
+
+
+def refuse_longer(path: Path, size: int, most: int) -> None:
+    """Raise ArtifactError where a file has more bytes than are ever read of such a one."""
+    if size > most:
+        raise ArtifactError(f"{path}: has more than {most / _MIB:.3g} MiB, the most that is read")
 
 
 def _left() -> int | None:

@@ -51,10 +51,15 @@ def check_footer(stream: BinaryIO, size: int) -> None:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What the pages of a file unpack to. size : in bytes, without copies of repeated texts."""
+    """What the pages of a file unpack to.
+
+    size : in bytes, without copies of repeated texts. longest : that of the largest page, so that
+    no text is longer.
+    """
 
     values: int
     size: int
+    longest: int
 
 
 def unpacked(stream: BinaryIO, metadata: Any) -> Unpacked:
@@ -66,7 +71,7 @@ def unpacked(stream: BinaryIO, metadata: Any) -> Unpacked:
     ------
     ValueError : a head is damaged, or a page is encoded as no table of this package is.
     """
-    values = size = 0
+    values = size = longest = 0
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)
         for place in range(row_group.num_columns):
@@ -76,7 +81,8 @@ def unpacked(stream: BinaryIO, metadata: Any) -> Unpacked:
             for page in _pages(stream, column):
                 values += page.values
                 size += page.size + page.values * width
-    return Unpacked(values, size)
+                longest = max(longest, page.size)
+    return Unpacked(values, size, longest)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,8 @@ def _pages(stream: BinaryIO, column: Any) -> Iterator[_Page]:
     if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
         start = column.dictionary_page_offset
     end, seen = start + column.total_compressed_size, 0
+    if not column.num_values:
+        return
     if start < len(_MAGIC) or column.total_compressed_size < 0 or column.num_values < 0:
         raise ValueError("a column lies outside of the file")
     while start < end and seen < column.num_values:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 import stat
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Literal
 
-from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond
+from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond, refuse_longer
 from deepseek_report.errors import ArtifactError
 
 #: The most levels of folders in each other, and entries below one folder, that are looked at.
@@ -161,7 +162,7 @@ def _refuse_many(folder: Path, number: int) -> None:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def open_file(path: Path, *, below: Path | None = None, person: bool = False) -> BinaryIO:
+def open_file(path: Path, *, below: Path | None = None, person: bool = False) -> io.BufferedReader:
     """A regular file, opened to read bytes.
 
     person : the person who runs this named the path, which may then be a link to a file.
@@ -181,7 +182,7 @@ def open_file(path: Path, *, below: Path | None = None, person: bool = False) ->
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise ArtifactError(f"{path}: no regular file, and nothing else is read")
-    return os.fdopen(handle, "rb")
+    return io.open(handle, "rb")  # noqa: UP020 - of a handle, not of a path
 
 
 def read_bytes(
@@ -195,10 +196,17 @@ def read_bytes(
     """
     with open_file(path, below=below, person=person) as stream:
         size = os.fstat(stream.fileno()).st_size
-        refuse_beyond(path, size, most)
+        _refuse_size(path, size, most)
         content = stream.read((most or most_bytes()) + 1)
-    refuse_beyond(path, len(content), most)
+    _refuse_size(path, len(content), most)
     return content
+
+
+def _refuse_size(path: Path, size: int, most: int) -> None:
+    if most:
+        refuse_longer(path, size, most)
+    else:
+        refuse_beyond(path, size)
 
 
 def read_text(path: Path, most: int = 0, *, below: Path | None = None, person: bool = False) -> str:
@@ -272,7 +280,7 @@ def append(path: Path, content: bytes) -> None:
     """
     if not is_file(path) and os.path.lexists(path):
         raise ArtifactError(f"{path}: no regular file, and nothing is written through it")
-    with open(path, "ab", opener=_unlinked) as stream:  # noqa: PTH123 - Path.open has no opener
+    with open(path, "ab", opener=_unlinked) as stream:
         stream.write(content)
 
 
@@ -327,7 +335,7 @@ def open_lock(path: Path, *, below: Path) -> IO[bytes]:
     make_folder(path.parent, below=below)
     if not is_file(path) and os.path.lexists(path):
         raise ArtifactError(f"{path}: no regular file, so that nothing can be locked by it")
-    return open(path, "ab", opener=_unlinked)  # noqa: PTH123 - Path.open has no opener
+    return open(path, "ab", opener=_unlinked)
 
 
 # --- moving and removing --------------------------------------------------------------------------
