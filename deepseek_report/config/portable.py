@@ -164,7 +164,7 @@ def _divided(shown: str) -> tuple[str, str]:
 
 def _sha256(path: Path) -> str:
     """Of a file; "" for a folder."""
-    return sha256_file(path, person=True) if path.is_file() else ""
+    return sha256_file(path, links=True) if path.is_file() else ""
 
 
 def shell_line(command: Mapping[str, Any]) -> str:

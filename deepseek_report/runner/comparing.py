@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
-from deepseek_report.artifacts.storage.plain_files import write_text
+from deepseek_report.artifacts.storage.plain_files import entries, make_folder, remove, write_text
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
@@ -29,7 +29,7 @@ from deepseek_report.rendering.report_options import Format, ReportOptions, page
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
 from deepseek_report.sections.studies.compared import Compared, contents
-from deepseek_report.store.folders import remove, replace_folder
+from deepseek_report.store.folders import replace_folder
 from deepseek_report.visualizations.studies.methods_picture import methods_picture
 from deepseek_report.visualizations.studies.ranks_picture import ranks_picture
 from deepseek_report.wording.of_results import words_of
@@ -157,9 +157,10 @@ def _work_folder(target: Path) -> Iterator[Path]:
     place = os.open(target.parent, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
-        for left in target.parent.glob(f"{_WORK}*"):
-            remove(left)
-        work.mkdir()
+        for left in entries(target.parent):
+            if left.name.startswith(_WORK):
+                remove(left.path)
+        make_folder(work)
         yield work
     finally:
         remove(work)
@@ -177,7 +178,7 @@ def _refuse_twice(opened: Sequence[OpenRun]) -> None:
 
 def _refuse_target(target: Path, opened: Sequence[OpenRun]) -> None:
     """Overwrite a comparison alone, and add nothing to a run."""
-    is_free = not target.exists() or (target.is_dir() and not any(target.iterdir()))
+    is_free = not target.exists() or (target.is_dir() and not any(entries(target)))
     if not is_free and not (target / RECORD).is_file():
         raise ArtifactError(f"{target}: there is something else already; name another --output")
     for run in opened:

@@ -188,7 +188,7 @@ def _from_hub(name: str, revision: str, fetch: bool) -> Path:
 def _hash_of(file: Path, size: int, changed: int) -> str:
     """Hash of a file, once for each of its states in this process."""
     del size, changed
-    return sha256_file(file, person=True)
+    return sha256_file(file, links=True)
 
 
 def _first_line(error: Exception) -> str:

@@ -68,13 +68,14 @@ def save_json(path: Path, value: Any) -> None:
     write_whole(path, dump_json(value).encode())
 
 
-def load_json(path: Path, most: int = 0, *, below: Path | None = None) -> Any:
+def load_json(path: Path, most: int = 0, *, below: Path | None = None, links: bool = False) -> Any:
     """Read JSON; raises ArtifactError if the file is missing, malformed or beyond a bound.
 
-    most : the most bytes of the file; 0: what an artifact may hold. below : see `plain_files`.
+    most : the most bytes of the file; 0: what an artifact may hold. below, links : see
+    `plain_files.open_file`.
     """
     with _reading(path):
-        return parse(path, read_bytes(path, most, below=below))
+        return parse(path, read_bytes(path, most, below=below, links=links))
 
 
 @contextmanager

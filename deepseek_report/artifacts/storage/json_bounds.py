@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
+from itertools import accumulate, count
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from deepseek_report.artifacts.storage.memory_bound import refuse_beyond
 from deepseek_report.errors import ArtifactError
@@ -22,9 +22,10 @@ _SHARE = 4
 _LIST, _MAPPING, _ENTRY = 104, 248, 64
 #: Bytes of a character: of texts, and once more of what is read, which is kept meanwhile.
 _WIDEST = 4
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_PIECE = 2**20
+#: Twice the brackets that open, less all brackets, is the level: it is counted without a loop.
+_STEPS = bytes.maketrans(b"[]{}", b"\2\0\2\0")
 
 
 def parse(path: Path, content: bytes) -> Any:
@@ -43,15 +44,10 @@ def refuse_deep(path: Path, content: bytes) -> None:
     """Raise ArtifactError where lists and mappings are more than `MOST_LEVELS` deep."""
     if content.count(b"[") + content.count(b"{") <= MOST_LEVELS:
         return
-    brackets = _TEXTS.sub(b"", content).translate(None, _NOT_BRACKETS)
-    level = 0
-    for start in range(0, len(brackets), _PIECE):
-        piece = np.frombuffer(brackets[start : start + _PIECE], np.uint8)
-        steps = np.where((piece == ord("[")) | (piece == ord("{")), 1, -1)
-        levels = level + np.cumsum(steps)
-        if levels.max(initial=0) > MOST_LEVELS:
-            raise ArtifactError(f"{path}: nested too deeply: more than {MOST_LEVELS} levels")
-        level = int(levels[-1])
+    brackets = _TEXTS.sub(b"", content).translate(_STEPS, _NOT_BRACKETS)
+    levels = map(operator.sub, accumulate(brackets), count(1))
+    if max(levels, default=0) > MOST_LEVELS:
+        raise ArtifactError(f"{path}: nested too deeply: more than {MOST_LEVELS} levels")
 
 
 def _size(content: bytes) -> int:

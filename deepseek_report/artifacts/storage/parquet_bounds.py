@@ -182,7 +182,9 @@ class _Thrift:
         """{number of a field: its value}."""
         self.structures -= 1
         if self.structures < 0 or level > _MOST_LEVELS:
-            raise ValueError("its list of contents has more entries than may be")
+            raise ValueError(
+                "its list of contents has more entries than that of an artifact may hold"
+            )
         fields: dict[int, Any] = {}
         number = 0
         while (head := self._byte()) & 15:

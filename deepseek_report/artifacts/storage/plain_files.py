@@ -49,20 +49,22 @@ class Entry:
 # --- looking --------------------------------------------------------------------------------------
 
 
-def entries(folder: Path) -> list[Entry]:
-    """What lies directly in a folder, sorted by name. The folder itself is not a link.
+def entries(folder: Path, *, links: bool = False) -> list[Entry]:
+    """What lies directly in a folder, sorted by name.
+
+    links : the folder itself may be a link, since the person who runs this named it.
 
     Raises
     ------
     ArtifactError : it is a link, or holds more than `MOST_ENTRIES`. OSError : it cannot be read.
     """
-    if folder.is_symlink():
+    if not links and folder.is_symlink():
         raise ArtifactError(f"{folder}: a link, and links are not followed here")
     return sorted(_scanned(folder, ""), key=lambda entry: entry.name)
 
 
-def walk(folder: Path) -> Iterator[Entry]:
-    """All that lies below a folder, except folders themselves; in no order.
+def walk(folder: Path, *, folders: bool = False) -> Iterator[Entry]:
+    """All that lies below a folder, in no order; folders themselves only where they are asked for.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def walk(folder: Path) -> Iterator[Entry]:
             _refuse_many(folder, seen)
             if entry.kind == "folder":
                 waiting.append((entry.path, f"{entry.name}/", level + 1))
-            else:
+            if folders or entry.kind != "folder":
                 yield entry
 
 
@@ -100,10 +102,13 @@ def files_below(folder: Path, ending: str = "") -> list[Path]:
     return sorted(e.path for e in walk(folder) if e.kind == "file" and e.name.endswith(ending))
 
 
-def folders_in(folder: Path) -> list[Path]:
-    """The folders directly in a folder, sorted, without links; none where it cannot be read."""
+def folders_in(folder: Path, *, links: bool = False) -> list[Path]:
+    """The folders directly in a folder, sorted, without links; none where it cannot be read.
+
+    links : see `entries`.
+    """
     try:
-        return [entry.path for entry in entries(folder) if entry.kind == "folder"]
+        return [entry.path for entry in entries(folder, links=links) if entry.kind == "folder"]
     except (OSError, ArtifactError):
         return []
 
@@ -162,10 +167,10 @@ def _refuse_many(folder: Path, number: int) -> None:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def open_file(path: Path, *, below: Path | None = None, person: bool = False) -> io.BufferedReader:
+def open_file(path: Path, *, below: Path | None = None, links: bool = False) -> io.BufferedReader:
     """A regular file, opened to read bytes.
 
-    person : the person who runs this named the path, which may then be a link to a file.
+    links : it may be a link to a file, since the person who runs this or the package named it.
 
     Raises
     ------
@@ -174,7 +179,7 @@ def open_file(path: Path, *, below: Path | None = None, person: bool = False) ->
     if below is not None:
         refuse_links_on_way(below, path)
     try:
-        handle = os.open(path, _READING & ~os.O_NOFOLLOW if person else _READING)
+        handle = os.open(path, _READING & ~os.O_NOFOLLOW if links else _READING)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise ArtifactError(f"{path}: a link, and links are not followed here") from None
@@ -186,7 +191,7 @@ def open_file(path: Path, *, below: Path | None = None, person: bool = False) ->
 
 
 def read_bytes(
-    path: Path, most: int = 0, *, below: Path | None = None, person: bool = False
+    path: Path, most: int = 0, *, below: Path | None = None, links: bool = False
 ) -> bytes:
     """The content of a regular file of at most `most` bytes; 0: as many as an artifact may hold.
 
@@ -194,7 +199,7 @@ def read_bytes(
     ------
     ArtifactError : it has more, or see `open_file`. OSError : it cannot be read.
     """
-    with open_file(path, below=below, person=person) as stream:
+    with open_file(path, below=below, links=links) as stream:
         size = os.fstat(stream.fileno()).st_size
         _refuse_size(path, size, most)
         content = stream.read((most or most_bytes()) + 1)
@@ -209,9 +214,9 @@ def _refuse_size(path: Path, size: int, most: int) -> None:
         refuse_beyond(path, size)
 
 
-def read_text(path: Path, most: int = 0, *, below: Path | None = None, person: bool = False) -> str:
+def read_text(path: Path, most: int = 0, *, below: Path | None = None, links: bool = False) -> str:
     """The text of a regular file in UTF-8; see `read_bytes`."""
-    content = read_bytes(path, most, below=below, person=person)
+    content = read_bytes(path, most, below=below, links=links)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -225,9 +230,9 @@ def read_from(path: Path, start: int, most: int) -> bytes:
         return stream.read(most)
 
 
-def sha256_file(path: Path, *, person: bool = False) -> str:
+def sha256_file(path: Path, *, links: bool = False) -> str:
     """SHA-256 of a regular file, in hexadecimal; see `open_file`."""
-    with open_file(path, person=person) as stream:
+    with open_file(path, links=links) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -254,9 +259,12 @@ def empty_folder(path: Path) -> None:
     path.mkdir(parents=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Put a regular file in the place of whatever has this name."""
-    with new_file(path) as stream:
+def write_bytes(path: Path, content: bytes, *, links: bool = False) -> None:
+    """Put a regular file in the place of whatever has this name; makes its folder.
+
+    links : the folder may be a link, since the person who runs this named it.
+    """
+    with new_file(path, links=links) as stream:
         stream.write(content)
 
 
@@ -265,8 +273,10 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def new_file(path: Path) -> BinaryIO:
-    """A new regular file in the place of whatever has this name, opened to write bytes."""
+def new_file(path: Path, *, links: bool = False) -> BinaryIO:
+    """A new regular file in the place of whatever has this name, opened; see `write_bytes`."""
+    if not links:
+        make_folder(path.parent)
     remove(path)
     return path.open("xb")
 
@@ -294,7 +304,7 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
     durable : also across a power cut: the bytes are on the disk before the file gets its name, and
     the name before this returns. Not needed in a folder that is flushed as a whole later.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     mark = hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()[:16]
     temporary = path.with_name(f".{mark}{PART}")
     try:
@@ -320,13 +330,12 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def copy_file(source: Path, target: Path, *, person: bool = False) -> None:
-    """Copy the bytes of a regular file; makes the folder of the target.
+def copy_file(source: Path, target: Path, *, links: bool = False) -> None:
+    """Copy the bytes of a regular file; makes the folder of the copy.
 
-    person : the person who runs this named the source; see `open_file`.
+    links : whether the source may be a link; see `open_file`.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open_file(source, person=person) as stream, new_file(target) as copy:
+    with open_file(source, links=links) as stream, new_file(target) as copy:
         shutil.copyfileobj(stream, copy, 2**20)
 
 
@@ -343,7 +352,7 @@ def open_lock(path: Path, *, below: Path) -> IO[bytes]:
 
 def move(source: Path, target: Path) -> None:
     """Give a file or folder another name on the same disk; a file of that name is replaced."""
-    source.replace(target)
+    source.rename(target)
 
 
 def remove(path: Path) -> None:

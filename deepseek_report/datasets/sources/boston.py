@@ -182,7 +182,7 @@ class BostonMortgages(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the shipped file."""
-        return sha256_file(_FILE, person=True)
+        return sha256_file(_FILE, links=True)
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""

@@ -58,7 +58,7 @@ class TableFile(DeclaredTable, OwnFile):
         ------
         DataError : there is no such file.
         """
-        return sha256_file(self.existing(), person=True)
+        return sha256_file(self.existing(), links=True)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         named = [

@@ -77,7 +77,7 @@ class Histology(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the picture."""
-        return sha256_file(packaged_file(*_PACKAGE, _FILE), person=True)
+        return sha256_file(packaged_file(*_PACKAGE, _FILE), links=True)
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Cut the section, label, describe and check the patches; the seed only thins them out.

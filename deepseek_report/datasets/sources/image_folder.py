@@ -306,7 +306,7 @@ class ImageFolder(DescribedArrays):
 
 
 def _hash_or_dash(file: Path | None) -> str:
-    return sha256_file(file, person=True) if file is not None and file.is_file() else "-"
+    return sha256_file(file, links=True) if file is not None and file.is_file() else "-"
 
 
 def _below(file: Path, root: Path) -> str:

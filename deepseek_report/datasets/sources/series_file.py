@@ -132,7 +132,7 @@ class SeriesFile(DescribedArrays, OwnFile):
         ------
         DataError : there is no such file.
         """
-        return sha256_file(self.existing(), person=True)
+        return sha256_file(self.existing(), links=True)
 
     # --- load -------------------------------------------------------------------------------------
 

@@ -94,7 +94,7 @@ class SurfaceDefects(Shares):
         packaged_file(*_DEFECTS, "__init__.py")
         parts = [version(_DEFECTS[1])]
         parts += [
-            sha256_file(packaged_file(*_TEXTURES, f"data/{texture}.png"), person=True)
+            sha256_file(packaged_file(*_TEXTURES, f"data/{texture}.png"), links=True)
             for texture in self.textures
         ]
         return sha256("\n".join(parts).encode()).hexdigest()

@@ -102,7 +102,7 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         ------
         DataError : there is no such file.
         """
-        return self.digest(sha256_file(self.existing(), person=True))
+        return self.digest(sha256_file(self.existing(), links=True))
 
     def target_problems(self) -> list[str]:
         """Settings of the target that contradict one another."""

@@ -233,7 +233,7 @@ class Sklearn:
             code = {
                 dotted: code_of(dotted.rpartition(".")[0]) for dotted in self._trusted_in_file()
             }
-            return sha256_file(Path(self.file), person=True) + (str(code) if code else "")
+            return sha256_file(Path(self.file), links=True) + (str(code) if code else "")
         module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
         return version_of(library) if library in LIBRARIES else str(code_of(module))

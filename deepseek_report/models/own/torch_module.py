@@ -123,7 +123,7 @@ class TorchModule:
         library = self.module.partition(".")[0]
         own = library not in LIBRARIES
         code = str(code_of(self.module.rpartition(".")[0])) if own else version_of(library)
-        return code + (sha256_file(Path(self.weights), person=True) if self.weights else "")
+        return code + (sha256_file(Path(self.weights), links=True) if self.weights else "")
 
     def _class_problems(self, cls: type) -> list[str]:
         from torch import nn

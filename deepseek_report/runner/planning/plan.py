@@ -236,7 +236,7 @@ def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     refused = [refusal.artifact for refusal in experiment.refused]
     chosen = experiment.multiple["frameworks"].values()
     own = {
-        choice.id: sha256_file(choice.file, person=True)
+        choice.id: sha256_file(choice.file, links=True)
         for choice in chosen
         if choice.file is not None
     }

@@ -110,4 +110,4 @@ def test_a_model_that_must_not_see_race_is_still_compared_by_it() -> None:
 
 
 def test_the_digest_is_that_of_the_file() -> None:
-    assert BostonMortgages().source_digest() == sha256_file(FILE, person=True)
+    assert BostonMortgages().source_digest() == sha256_file(FILE, links=True)

@@ -182,6 +182,6 @@ def test_all_rows_load_in_time() -> None:
 
 def test_the_digest_is_that_of_the_file() -> None:
     plugin = TaiwanCredit()
-    assert plugin.source_digest() == sha256_file(FILE, person=True)
+    assert plugin.source_digest() == sha256_file(FILE, links=True)
     assert plugin.problems() == []
     assert TaiwanCredit(validation_share=0.7, test_share=0.5).problems()
