@@ -39,12 +39,12 @@ def command(arguments: list[str]) -> int:
     from deepseek_report.runner.streaming.open_stream import StreamRequest, open_stream
     from deepseek_report.runner.streaming.scored_batches import RowStream
     from deepseek_report.runner.streaming.stream_board import StreamBoard
+    from deepseek_report.store.run_folder import beside
     from deepseek_report.wording.of_results import words_of
 
-    home = options.run.absolute().parent.parent
     request = StreamRequest(
         options.run,
-        options.store or home / ".store",
+        options.store or beside(options.run, ".store"),
         tuple(options.trust),
         tuple(options.trust_type),
         options.explain,
@@ -53,7 +53,9 @@ def command(arguments: list[str]) -> int:
     with reading(options.run):
         opened = open_stream(request)
         words, name = words_of(opened.results), opened.stored.explainer
-    folder = Path(options.board or home / ".boards" / f"stream-{options.run.absolute().name}")
+    folder = Path(
+        options.board or beside(options.run, ".boards", f"stream-{options.run.absolute().name}")
+    )
     stream = RowStream(opened.scorer, options.batch, _where(options), options.decimal)
     with ExitStack() as stack:
         log = stack.enter_context(options.out.open("w", encoding="utf-8")) if options.out else None

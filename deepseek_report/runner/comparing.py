@@ -16,7 +16,13 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
-from deepseek_report.artifacts.storage.plain_files import entries, make_folder, remove, write_text
+from deepseek_report.artifacts.storage.plain_files import (
+    entries,
+    make_folder,
+    refuse_links_on_way,
+    remove,
+    write_text,
+)
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
@@ -119,7 +125,7 @@ def compare_runs(
     opened = [(opened_ahead or OpenedRuns()).open(folder) for folder in chosen]
     _refuse_twice(opened)
     identity = _identity(opened, options)
-    target = options.output or _reports_of(opened[0].folder) / COMPARISONS / identity
+    target = options.output or _beside(opened[0].folder, identity)
     _refuse_target(target, opened)
     with reading(*(run.folder for run in opened)):
         comparison = compare(Study(tuple(run.results for run in opened)), baseline, options.region)
@@ -146,18 +152,27 @@ def _reports_of(run: Path) -> Path:
     return (run if is_told else run.resolve()).parent.parent
 
 
+def _beside(run: Path, identity: str) -> Path:
+    """Where a comparison is written that nobody named a folder for; never through a link."""
+    reports = _reports_of(run)
+    target = reports / COMPARISONS / identity
+    refuse_links_on_way(reports, target)
+    return target
+
+
 @contextmanager
 def _work_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside the target, for one process at a time; a killed one leaves it behind.
 
     The next one removes it, be it of other runs, and the system lets go of what a killed one held.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.parent.is_dir():
+        make_folder(target.parent)
     work = target.with_name(f"{_WORK}{target.name}")
     place = os.open(target.parent, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
-        for left in entries(target.parent):
+        for left in entries(target.parent, links=True):
             if left.name.startswith(_WORK):
                 remove(left.path)
         make_folder(work)
@@ -178,7 +193,7 @@ def _refuse_twice(opened: Sequence[OpenRun]) -> None:
 
 def _refuse_target(target: Path, opened: Sequence[OpenRun]) -> None:
     """Overwrite a comparison alone, and add nothing to a run."""
-    is_free = not target.exists() or (target.is_dir() and not any(entries(target)))
+    is_free = not target.exists() or (target.is_dir() and not any(entries(target, links=True)))
     if not is_free and not (target / RECORD).is_file():
         raise ArtifactError(f"{target}: there is something else already; name another --output")
     for run in opened:

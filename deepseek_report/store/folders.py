@@ -71,7 +71,8 @@ def replace_folder(new: Path, final: Path) -> None:
     steps leaves the old folder beside its place, as `.old-<name>`.
     """
     flush_tree(new)
-    make_folder(final.parent)
+    if not final.parent.is_dir():
+        make_folder(final.parent)
     old = final.with_name(f".old-{final.name}")
     if final.exists() and exchange(new, final):
         old = new

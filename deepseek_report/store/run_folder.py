@@ -22,6 +22,7 @@ from deepseek_report.artifacts.storage.plain_files import (
     copy_file,
     is_file,
     read_bytes,
+    refuse_links_on_way,
     sha256_file,
     walk,
     write_bytes,
@@ -94,6 +95,19 @@ def look_into(folder: Path) -> Contents:
     except OSError as error:
         raise ArtifactError(f"{error.filename}: cannot be read ({error.strerror})") from None
     return Contents(tuple(sorted(files)), tuple(sorted(strange)))
+
+
+def beside(run: Path, *parts: str) -> Path:
+    """A place beside the experiments of a run folder, such as its store, which nobody named.
+
+    Raises
+    ------
+    ArtifactError : a part of it is a link, since who made the run folder may have made it too.
+    """
+    home = run.absolute().parent.parent
+    place = home.joinpath(*parts)
+    refuse_links_on_way(home, place)
+    return place
 
 
 def refuse_links(folder: Path, contents: Contents) -> None:

@@ -182,9 +182,7 @@ class _Thrift:
         """{number of a field: its value}."""
         self.structures -= 1
         if self.structures < 0 or level > _MOST_LEVELS:
-            raise ValueError(
-                "its list of contents has more entries than that of an artifact may hold"
-            )
+            raise ValueError("its list of contents is longer than that of an artifact may hold")
         fields: dict[int, Any] = {}
         number = 0
         while (head := self._byte()) & 15:

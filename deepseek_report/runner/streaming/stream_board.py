@@ -20,6 +20,7 @@ from deepseek_report.runner.streaming.batch_words import (
 )
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
 from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch
+from deepseek_report.runner.watching.board_folder import empty_board
 from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
 from deepseek_report.wording.words import Wording
@@ -52,8 +53,7 @@ class StreamBoard:
             warnings.simplefilter("ignore")
             from torch.utils.tensorboard import SummaryWriter
 
-        for path in folder.glob(f"{STREAM}/*tfevents*"):
-            path.unlink()
+        empty_board(folder, STREAM)
         self.folder, self.schema, self.words, self.explainer = folder, schema, words, explainer
         self.writer: Any = SummaryWriter(str(folder / STREAM))
         self.writer.add_custom_scalars(_LAYOUT)
