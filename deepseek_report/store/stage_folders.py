@@ -24,6 +24,7 @@ from deepseek_report.artifacts.storage.plain_files import (
     files_below,
     make_folder,
     open_lock,
+    refuse_links_on_way,
     remove,
 )
 from deepseek_report.errors import ArtifactError
@@ -128,8 +129,9 @@ class Store:
     def _read_manifest(self, stage: str, key: str) -> dict[str, Any] | None:
         """The manifest; None where it is missing or damaged, so that the stage is made again."""
         path = self.folder(stage, key) / MANIFEST
+        refuse_links_on_way(self.root, path)
         try:
-            content = load_json(path, below=self.root)
+            content = load_json(path)
         except (ArtifactError, OSError, ValueError, RecursionError):
             return None
         return content if _is_of(content, stage, key) else None

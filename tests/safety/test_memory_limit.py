@@ -16,6 +16,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.store import hash_folder
 from tests.real_runs import small_results
 
-from .conftest import reseal
-from .test_fuzz import DAMAGE, LONG
+from .conftest import LONG, reseal
+from .test_fuzz import DAMAGE
 
 #: Bytes of address space, as `ulimit -v` counts them: 3 GB, of which torch takes one.
 LIMIT = 3 * 10**9
@@ -376,3 +377,27 @@ def test_a_lock_of_a_store_is_not_emptied_through_a_link(tmp_path: Path) -> None
     with pytest.raises(ArtifactError, match="no regular file"), held(store.root):
         pass
     assert victim.read_text(encoding="utf-8") == "kept"
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("run/d", 0), ("run/big", 10**12), ("../../x", 1), ("run/../x", 1)]
+)
+def test_what_is_no_run_folder_is_not_fetched_from_mlflow(path: str, size: int) -> None:
+    from deepseek_report.runner.tracking import _refuse_large
+
+    def listed(identity: str, place: str) -> list[SimpleNamespace]:
+        inner = f"{place}/d" if path == "run/d" else path
+        return [SimpleNamespace(path=inner, file_size=size, is_dir=path == "run/d")]
+
+    with pytest.raises(ArtifactError, match="no folder of a run"):
+        _refuse_large(SimpleNamespace(list_artifacts=listed), "identity")
+
+
+def test_a_lack_of_memory_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    from deepseek_report.cli.dispatch import exit_code_of
+
+    def greedy() -> int:
+        raise MemoryError("64 GiB")
+
+    assert exit_code_of(greedy) == 1
+    assert capsys.readouterr().err.startswith("there is not enough memory (64 GiB)")
