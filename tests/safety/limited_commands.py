@@ -1,4 +1,4 @@
-"""A process with a limit on its memory that runs commands and tells what came of each.
+"""A process with a limit on its memory that runs commands, each in a copy of itself.
 
 Reads {"bytes": limit, "commands": [[word, …], …]} as JSON from standard input, and writes a list of
 {"code": exit code, "text": all that was printed, "raised": an error that left the command}.
@@ -31,8 +31,23 @@ def told(words: list[str]) -> dict[str, object]:
     return {"code": code, "text": text.getvalue(), "raised": raised}
 
 
+def apart(words: list[str]) -> dict[str, object]:
+    """The same in a process of its own, so that no command pays for another one's memory."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        with os.fdopen(writing, "w") as stream:
+            json.dump(told(words), stream)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        content = stream.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    ended = {"code": code, "text": "", "raised": f"the process ended with {code}"}
+    return dict(json.loads(content)) if content else ended
+
+
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
     resource.setrlimit(resource.RLIMIT_AS, (asked["bytes"], asked["bytes"]))
-    answers = [told(words) for words in asked["commands"]]
+    answers = [apart(words) for words in asked["commands"]]
     sys.stdout.write(json.dumps(answers))
