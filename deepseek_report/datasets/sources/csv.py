@@ -11,7 +11,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import (
     EncodedTable,
     TableSource,
@@ -70,7 +70,7 @@ class TableFile(DeclaredTable, OwnFile):
         ------
         DataError : there is no such file.
         """
-        return sha256_file(self.existing())
+        return sha256_file(self.existing(), links=True)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         named = [

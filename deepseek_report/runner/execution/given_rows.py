@@ -28,6 +28,7 @@ from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
@@ -230,7 +231,7 @@ class StoredModel:
         return paths
 
     def _save_data(self, test: Split, folder: Path) -> None:
-        folder.mkdir()
+        make_folder(folder)
         save_json(folder / "schema.json", self.dataset.schema.to_json())
         save_json(folder / "card.json", self.opened.results.card)
         save_json(folder / "issues.json", [])

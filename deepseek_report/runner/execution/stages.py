@@ -29,6 +29,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.cases.case_choice import choose_cases
@@ -261,7 +262,7 @@ def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
     plugin = job.plugin("visualizations")
     for picture in plugin.draw(results):
         picture.declared(plugin.section, plugin.needs).save(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
 
 
 _STAGES = {
