@@ -90,6 +90,7 @@ class OpenPlan(Generic[T]):
         self.order = [stage.id for stage in stages]
         if closing is not None:
             self.waiting[REPORT] = Stage(REPORT, "", tuple(self.order))
+        self._planned = dict(self.waiting)
         self.result: T | None = None
         self.error: Exception | None = None
         self._to_the_end: dict[str, float] = {}
@@ -245,7 +246,7 @@ class OpenPlan(Generic[T]):
         outcomes, roots = self.execution.outcomes, self.roots(lost)
         if any(outcomes[name].applicable for name in lost):
             broken = [{"stage": root, "reason": outcomes[root].reason} for root in roots]
-            reason: Text = message("refusals.lacks_input", inputs=lost, broken=broken)
+            reason: Text = message("refusals.lacks_input", broken=broken)
             return StageOutcome(stage.id, reason=reason, roots=tuple(roots))
         reason = all_reasons(outcomes[root].reason for root in roots)
         return StageOutcome(stage.id, reason=reason, applicable=False, roots=tuple(roots))
@@ -297,6 +298,16 @@ class OpenPlan(Generic[T]):
             self.stop(DataError(self.words.say(outcome.reason)))
         elif outcome.stage == "data" and outcome.folder is not None:
             self.check_against_data(outcome.folder)
+        elif outcome.stage == "data":
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Leave in the store what it had of a run whose data failed: nobody can read it without."""
+        outcomes = self.execution.outcomes
+        taken = [name for name, ended in outcomes.items() if ended.cached and name != "data"]
+        for name in taken:
+            del outcomes[name]
+        self.waiting = {n: stage for n, stage in self._planned.items() if n not in outcomes}
 
     def _news_of(self, outcome: StageOutcome) -> str:
         """Why there is no result, as far as it was not told of the stages that broke first.

@@ -17,17 +17,19 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
 from deepseek_report.compliance.forbidden_words import check_document
 from deepseek_report.compliance.people import prepare_people
 from deepseek_report.compliance.people_form import write_form
-from deepseek_report.errors import ArtifactError
+from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering import output
@@ -183,8 +185,9 @@ def _write(
     results = results.with_failures(document.failures)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
         rendered = background.submit(render, work, formats, options.engine or report.engine)
-        _write_compliance(document.path, results)
+        failed = _write_compliance(document.path, results)
         rendered.result()
+    results = results.with_failures(failed)
     return results, list(conclusions.verdicts)
 
 
@@ -206,12 +209,22 @@ def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, li
     return results, contents
 
 
-def _write_compliance(document: Path, results: Results) -> None:
-    """The evidence index for machines; and no word in the document that claims too much."""
-    evaluated = evaluate_results(results)
-    write_evidence(evaluated, results, document.parent)
-    write_form(evaluated, results, document.parent)
-    check_document(document, evaluated, results)
+def _write_compliance(document: Path, results: Results) -> dict[str, str]:
+    """The evidence index for machines; and no word in the document that claims too much.
+
+    Returns {its section: why it could not be made}; the report stands without it.
+    """
+    try:
+        evaluated = evaluate_results(results)
+        write_evidence(evaluated, results, document.parent)
+        write_form(evaluated, results, document.parent)
+        check_document(document, evaluated, results)
+    except (DeepseekReportError, OSError):
+        raise
+    except Exception as error:  # the section says it too, where the report has one
+        reason = without_local_paths(f"{type(error).__name__}: {error}")
+        return {ArtifactId.of("sections", "compliance"): reason}
+    return {}
 
 
 def report_options(config: Mapping[str, Any]) -> ReportOptions:
