@@ -255,6 +255,16 @@ class Store:
             anew = anew or self._is_to_replace(stage, key)
             save_json(mark, {"stage": stage, "key": key, "place": self.remote.url, "anew": anew})
 
+    def send_again(self, stage: str, key: str) -> None:
+        """Send all of a stage that is here, whatever the remote store has of it.
+
+        Raises
+        ------
+        UnreachableError : the place does not take it; it is marked, and sent later.
+        """
+        self._mark_unsent(stage, key, anew=True)
+        self._send(stage, key)
+
     def _is_to_replace(self, stage: str, key: str) -> bool:
         """Whether the remote store has this stage, damaged, so that all of it is sent anew."""
         try:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.cli import run as run_cli
 from deepseek_report.errors import ArtifactError, UnreachableError
 from deepseek_report.store import Store, remote_stages
 from deepseek_report.store.remote_stages import VARIABLE, RemoteStages, remote_of_environment
@@ -369,3 +370,45 @@ def test_a_large_file_may_take_as_long_as_something_of_it_arrives(tmp_path: Path
     assert remote_stages._in_time(0.4, slow, arrived) == "whole"
     with pytest.raises(remote_stages._NoAnswerError):
         remote_stages._in_time(0.2, lambda: time.sleep(2), remote_stages._Arrived())
+
+
+def test_clean_remote_tells_what_is_damaged_and_mends_it(
+    place: RemoteStages,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if place.url.startswith("s3"):
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+    monkeypatch.setenv(VARIABLE, place.url)
+    own = Store(tmp_path / "own", place)
+    make(own, b"here still")
+    work = own.work_folder(STAGE, "b" * 64)
+    (work / "values.bin").write_bytes(b"nowhere else")
+    shutil.rmtree(own.publish(STAGE, "b" * 64, work, {"inputs": []}))
+    clean = ["clean", "--remote", f"paths.store={own.root}", f"paths.reports={tmp_path}"]
+    assert run_cli(clean) == 0
+    assert "All of them are whole" in capsys.readouterr().out
+    for damage, content in (("changed", b"here still"), ("expired", b"nowhere else")):
+        DAMAGES[damage](*object_of(place, content))
+    before = objects(place)[1]
+    assert run_cli(clean) == 1
+    told = capsys.readouterr().out
+    assert "values.bin is not what it was" in told
+    assert "values.bin is missing" in told
+    assert objects(place)[1] == before
+    assert run_cli([*clean, "--yes"]) == 0
+    assert "Sent again: 1. Taken out: 1" in capsys.readouterr().out
+    assert run_cli(clean) == 0
+    other = Store(tmp_path / "other", place)
+    assert other.find(STAGE, KEY) is not None
+    assert other.find(STAGE, "b" * 64) is None
+    assert other.remote_news() == []
+
+
+def test_clean_remote_says_what_to_set_where_there_is_no_remote_store(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert run_cli(["clean", "--remote", f"paths.store={tmp_path}"]) == 2
+    assert f"set it to a URL such as {VARIABLE}=" in capsys.readouterr().err
