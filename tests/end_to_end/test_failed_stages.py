@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
+import io
 import json
 import os
 import shutil
@@ -15,6 +18,8 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.cli import run as run_cli
 from deepseek_report.runner.execution import computing
 from deepseek_report.runner.run_folders import writing
+from deepseek_report.runner.run_folders.verify import verify
+from deepseek_report.store.run_folder import WORK_PREFIX
 
 FEW = (
     "explainers=[input_x_gradient,random]",
@@ -75,8 +80,7 @@ def test_whatever_kind_of_stage_raises_there_is_a_report_that_says_what_failed(
     assert code == 1
     assert "Traceback" not in told.err + told.out
     assert "an error that nobody foresaw" not in told.err
-    if kind != "conclusions":
-        assert told.err.count("the details of what failed are in") == 1
+    assert told.err.count("the details of what failed are in") == 1
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert WHY in page
     assert "KeyError" not in page
@@ -130,3 +134,49 @@ def test_what_is_computed_for_the_page_alone_fails_alone(
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert WHY in page
     assert "Performance" in page
+
+
+@pytest.mark.parametrize("after", [0, 1, 40, 200])
+def test_a_disk_that_is_full_while_the_report_is_written_is_told_in_a_sentence(
+    after: int,
+    small_run: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """After so many files in the folder of the reports none can be written any more."""
+    reports, written = tmp_path / "reports", []
+    real = io.open
+
+    def opened(file: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
+        if set(mode) & set("wax") and str(file).startswith(str(reports)):
+            written.append(file)
+            if len(written) > after:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(file, mode, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(io, "open", opened)
+        patch.setattr(builtins, "open", opened)
+        assert run_cli(small_run.overrides(reports)) == 1
+    told = capsys.readouterr().err
+    assert len(written) > after
+    assert "No space left on device, so that the report was not written" in told
+    assert ".work-" not in told
+    assert "nobody foresaw" not in told
+    assert run_cli(small_run.overrides(reports)) == 0
+    assert verify(next((reports / "credit_risk").iterdir())).problems == []
+
+
+def test_an_error_of_render_names_the_file_of_the_person(
+    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(small_run.folder, folder)
+    (folder / "notes").mkdir()
+    note = folder / "notes" / "no_such_section.qmd"
+    note.write_text("words", encoding="utf-8")
+    assert run_cli(["render", str(folder)]) == 1
+    told = capsys.readouterr().err
+    assert str(note) in told
+    assert WORK_PREFIX not in told

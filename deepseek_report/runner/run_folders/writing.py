@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +57,8 @@ from deepseek_report.store.run_folder import WORK_PREFIX, look_into
 CONCLUSIONS = "findings.json"
 #: How the report is cited, as BibTeX.
 CITATION = "citation.bib"
+#: Errors after which nothing more can be written.
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,41 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     """
     options = options or WriteOptions()
     _drop_leftovers(folder)
+    with telling_of(folder):
+        return _write_documents(folder, options)
+
+
+@contextmanager
+def telling_of(folder: Path, work: Path | None = None) -> Iterator[None]:
+    """Errors name the files of a person's folder, and a full disk is told in a sentence.
+
+    work : where the folder is made; without it, the folders in `folder` in which documents are.
+
+    Raises
+    ------
+    ArtifactError : nothing more can be written, since the disk is full, broken or read-only.
+    """
+    made_in = re.compile(re.escape(str(work or folder / WORK_PREFIX)) + ("" if work else r"\w*"))
+
+    def shown(text: Any) -> Any:
+        return made_in.sub(lambda _: str(folder), text) if isinstance(text, str) else text
+
+    try:
+        yield
+    except DeepseekReportError as error:
+        error.args = tuple(map(shown, error.args))
+        raise
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise ArtifactError(
+            f"{shown(str(error.filename or folder))}: {error.strerror}, so that the report was not "
+            "written. Make room there, or name another place by paths.reports, and run the same "
+            "command again; what was computed is kept in the store"
+        ) from None
+
+
+def _write_documents(folder: Path, options: WriteOptions) -> Written:
     opened = open_run(folder)
     if options.people is not None:
         prepare_people(opened.results, options.people)
