@@ -8,9 +8,9 @@ whose manifest cannot be read is not there: it is made again.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ from deepseek_report.store.folders import (
     hash_folder,
     remove,
     replace_folder,
+    take_mode,
+    take_modes,
 )
+from deepseek_report.store.holding import locked
 from deepseek_report.store.remote_stages import RemoteStages
 
 #: {URL of a remote store: {stage: why it could not be fetched whole}}, as this process found.
@@ -118,7 +121,7 @@ class Store:
         work.mkdir(parents=True)
         remote.fetch(manifest, work)
         save_json(work / MANIFEST, manifest)
-        replace_folder(work, self.folder(stage, key))
+        self._put_in_place(work, self.folder(stage, key))
         return True
 
     def remote_news(self) -> list[str]:
@@ -168,11 +171,14 @@ class Store:
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        path = self.root / ".locks" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+        with locked(self.root / ".locks" / name):
             yield
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether stages can be made here, as far as the system's rights tell."""
+        there = next(path for path in (self.root, *self.root.parents) if path.exists())
+        return os.access(there, os.W_OK)
 
     def work_folder(self, stage: str, key: str, *, resume: bool = False) -> Path:
         """An empty folder to write into; with `resume`, what a killed run left there is kept.
@@ -206,11 +212,19 @@ class Store:
         save_json(
             work / MANIFEST, {**facts, "stage": stage, "key": key, "files": hash_folder(work)}
         )
-        replace_folder(work, final)
+        self._put_in_place(work, final)
         if self.remote is not None and not self.remote.rests:
             with suppress(ArtifactError):  # it is whole here, and its mark stays
                 self._send(stage, key)
         return final
+
+    def _put_in_place(self, work: Path, final: Path) -> None:
+        """With the rights of the store's folder, so that all who share it can read all of it."""
+        final.parent.mkdir(parents=True, exist_ok=True)
+        take_modes(work, self.root)
+        for above in (above for above in final.parents if above.is_relative_to(self.root)):
+            take_mode(above, self.root)
+        replace_folder(work, final)
 
     # --- what is still to be sent -----------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import DataError, DeepseekReportError
+from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
 from deepseek_report.runner.execution.computing import kept_outcome, run_locked
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
 from deepseek_report.runner.execution.run_events import REPORT, Reporter, event_name
@@ -111,6 +111,15 @@ class OpenPlan(Generic[T]):
                 break
             if (folder := stage.folder(self.store)) is not None:
                 self.done(kept_outcome(self.store, stage, folder))
+        left = [name for name in self.waiting if name != REPORT]
+        if left and self.error is None and not self.store.is_writable:
+            self.stop(
+                ArtifactError(
+                    f"{self.store.root}: this store can only be read, and {len(left)} stages "
+                    f"of the run are not in it, {left[0]} among them; name one that you may write by "
+                    "paths.store=DIR"
+                )
+            )
 
     def startable(self) -> Iterator[WorkItem]:
         """The pieces of work that have all of their inputs, the most urgent first.
