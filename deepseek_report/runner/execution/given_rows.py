@@ -123,11 +123,17 @@ class StoredModel:
 
     def predictions_of(self, inputs: Floats) -> Predictions:
         """What the model says of rows (row, feature) alone, decided by the run's threshold."""
-        threshold = self.opened.results.predictions.threshold
         rows = _unlabelled(self.dataset.test, inputs)
-        any_row = self.dataset.validation.take(np.zeros(1, np.int64))
-        rule = ThresholdRule("declared", threshold)
-        return predict(self._classifier, any_row, rows, rule)["test"]
+        return predict(self._classifier, self._any_row, rows, self._decided)["test"]
+
+    @cached_property
+    def _any_row(self) -> Split:
+        return self.dataset.validation.take(np.zeros(1, np.int64))
+
+    @cached_property
+    def _decided(self) -> ThresholdRule:
+        """The threshold that the run found, as a declared one."""
+        return ThresholdRule("declared", self.opened.results.predictions.threshold)
 
     def explanation_of(self, inputs: Floats, predictions: Predictions) -> Explanation:
         """What the method of the run's reasons says of rows (row, feature) and of these alone."""
