@@ -116,8 +116,8 @@ class OpenPlan(Generic[T]):
             self.stop(
                 ArtifactError(
                     f"{self.store.root}: this store can only be read, and {len(left)} stages "
-                    f"of the run are not in it, {left[0]} among them; name one that you may write by "
-                    "paths.store=DIR"
+                    f"of the run are not in it, {left[0]} among them; name one that you may write "
+                    "by paths.store=DIR"
                 )
             )
 
