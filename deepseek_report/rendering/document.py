@@ -318,6 +318,7 @@ class _DocumentWriter:
         return self.options.interactive and picture.interactive is not None
 
     def _write_picture(self, picture: Picture) -> None:
+        picture.check()
         folder = self.folder / "figures"
         name = markdown.slug(picture.name)
         (folder / f"{name}.svg").write_text(picture.svg, encoding="utf-8", newline="\n")

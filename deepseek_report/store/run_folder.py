@@ -34,6 +34,9 @@ SOURCE = "report.qmd"
 #: Where a render works until its documents are whole.
 WORK_PREFIX = ".rendering-"
 
+#: A run writes folders five deep; those deeper than this are not looked into.
+_DEEPEST = 32
+
 FileClass = Literal["result", "record", "document", "people", "manifest"]
 
 _CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
@@ -60,7 +63,8 @@ def class_of(name: str) -> FileClass | None:
 class Contents:
     """What lies in a folder: plain files by relative path, sorted, and all that is none.
 
-    strange : links, devices, pipes; none of them is ever opened.
+    strange : links, devices, pipes, and folders deeper than a run writes any (these end in `/`);
+    none of them is ever opened.
     """
 
     files: tuple[str, ...]
@@ -82,29 +86,36 @@ def look_into(folder: Path) -> Contents:
     files: list[str] = []
     strange: list[str] = []
     try:
-        for name, plain in _walk(folder, ""):
+        for name, plain in _walk(folder):
             (files if plain else strange).append(name)
     except OSError as error:
         raise ArtifactError(f"{error.filename}: cannot be read ({error.strerror})") from None
     return Contents(tuple(sorted(files)), tuple(sorted(strange)))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, bool]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{name}/")
-            else:
-                yield name, entry.is_file(follow_symlinks=False)
+def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
+    """(relative path, whether it is a plain file) of all that is no folder, or lies too deep."""
+    waiting = [(folder, "", 0)]
+    while waiting:
+        place, prefix, depth = waiting.pop()
+        with os.scandir(place) as entries:
+            for entry in entries:
+                name = f"{prefix}{entry.name}"
+                if not entry.is_dir(follow_symlinks=False):
+                    yield name, entry.is_file(follow_symlinks=False)
+                elif depth + 1 < _DEEPEST:
+                    waiting.append((Path(entry.path), f"{name}/", depth + 1))
+                else:
+                    yield f"{name}/", False
 
 
 def refuse_links(folder: Path, contents: Contents) -> None:
     """Raise ArtifactError if anything but plain files and folders lies in a run folder."""
     if contents.strange:
         raise ArtifactError(
-            f"{folder}: {', '.join(contents.strange[:5])}: a link or a device. A run folder holds "
-            "plain files alone; remove it, or take the folder from its source again"
+            f"{folder}: {', '.join(contents.strange[:5])}: a link or a device, or a folder too "
+            "deep. A run folder holds plain files alone; remove it, or take the folder from its "
+            "source again"
         )
 
 
