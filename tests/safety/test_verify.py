@@ -180,19 +180,20 @@ def test_a_file_that_is_added_to_results_is_named_as_added(
 def test_a_very_deep_folder_is_never_called_a_match(
     received: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deep = received / "figures"
+    made = [received / "figures"]
     for _ in range(1200):  # deeper than Python calls itself
-        deep = deep / "d"
-        try:
-            deep.mkdir()
-        except OSError:  # longer than a path may be
-            break
-    code, first, others = verified(capsys, received)
-    assert code == 1
-    assert "Added: figures/d/" in first
-    assert any("so deep that it was not looked into" in line for line in others)
-    assert command(["render", str(received)]) == 1
-    assert "a folder too deep" in capsys.readouterr().err
+        made.append(made[-1] / "d")
+        made[-1].mkdir()
+    try:
+        code, first, others = verified(capsys, received)
+        assert code == 1
+        assert "Added: figures/d/" in first
+        assert any("so deep that it was not looked into" in line for line in others)
+        assert command(["render", str(received)]) == 1
+        assert "a folder too deep" in capsys.readouterr().err
+    finally:
+        for folder in reversed(made[1:]):  # no function of Python removes so deep a folder
+            folder.rmdir()
 
 
 def test_results_that_cannot_be_read_are_not_compared_and_not_praised(
