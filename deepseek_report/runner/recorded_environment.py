@@ -140,7 +140,7 @@ def build(
         wanted = [*named, *recorded.direct(direct_requirements())]
         _run([*pip, "--constraint", constraints.name, *wanted])
     _use_present([*([] if package else [PACKAGE]), *trust], place)
-    version = _run([str(python), "-m", "deepseek_report", "--version"]).split()
+    version = _run([str(python), "-P", "-m", PACKAGE, "--version"]).split()
     if recorded.package not in version:
         raise ArtifactError(
             f"--package {package}: this is version {' '.join(version)}, and the run was made by "

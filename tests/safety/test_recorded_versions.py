@@ -135,3 +135,17 @@ def test_a_dry_run_says_what_it_compared_and_nothing_of_a_changed_path(
 def test_a_version_of_no_number_is_within_nothing() -> None:
     assert not recorded_environment._is_within("latest", SpecifierSet(">=0"))
     assert recorded_environment._is_within(deepseek_report.__version__, SpecifierSet(">=0"))
+
+
+@pytest.mark.usefixtures("no_libraries")
+def test_what_lies_in_the_folder_where_the_command_is_given_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    path = wheel(tmp_path / "named", "0.0.9")
+    planted = tmp_path / "here" / "deepseek_report"
+    planted.mkdir(parents=True)
+    (planted / "__init__.py").write_text(f"open({str(tmp_path / 'touched')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path / "here")
+    build(other, tmp_path / "env", package=str(path))
+    assert not (tmp_path / "touched").exists()

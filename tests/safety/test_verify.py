@@ -212,7 +212,7 @@ def test_names_of_files_cannot_rewrite_what_verify_says(
     received: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (received / "x\r\x1b[2KDocuments proved\nResults proved").write_text("added")
-    (received / "caf\udce9").write_text("added")
+    (received / "name-\udce9").write_text("added")
     code, _, others = verified(capsys, received)
     assert code == 1
     assert not any(line.startswith(("Documents proved", "Results proved")) for line in others)
