@@ -69,14 +69,14 @@ def test_without_a_digest_nothing_is_called_proved(
 
 
 @pytest.mark.parametrize("name", ["report.html", "findings.json", "figures/roc-curve.svg"])
-@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("digest", [True, False])
 def test_a_forged_document_that_is_listed_anew_is_not_praised(
-    given: bool, name: str, received: Path, capsys: pytest.CaptureFixture[str]
+    digest: bool, name: str, received: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (received / name).open("a", encoding="utf-8") as stream:
         stream.write("<!-- approved -->")
     relist(received)
-    words = ["--expect", run_digest(received)] if given else []
+    words = ["--expect", run_digest(received)] if digest else []
     code, first, others = verified(capsys, received, *words)
     assert code == 1
     assert "Documents not proved: 1 thing is not what the results give." in first
@@ -127,14 +127,14 @@ def test_the_digest_of_the_documents_proves_both(
     received: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(["render", str(received)]) == 0
-    told = dict(line.split() for line in _digests(capsys.readouterr().err))
-    code, first, _ = verified(capsys, received, "--expect", told["document"])
+    digests = dict(line.split() for line in _digests(capsys.readouterr().err))
+    code, first, _ = verified(capsys, received, "--expect", digests["document"])
     assert code == 0
     assert first.startswith("Results proved: they belong to the document digest that you gave.")
     assert "Documents proved: they belong to that digest too." in first
     (received / "report.html").write_text("approved")
     relist(received)
-    code, first, _ = verified(capsys, received, "--expect", told["document"])
+    code, first, _ = verified(capsys, received, "--expect", digests["document"])
     assert code == 1
     assert first.startswith("Results not proved: 1 thing is not as the run wrote it.")
 

@@ -49,7 +49,7 @@ def remade(opened: OpenRun, record: Mapping[str, Any], trust: Sequence[str] = ()
     opened : a run whose results are as the run wrote them. record : the content of
     `documents.json`; it may be anybody's, and decides no more than the language and the reasons.
     """
-    there = hash_files(opened.folder, opened.contents.of_class("document"))
+    present = hash_files(opened.folder, opened.contents.of_class("document"))
     language = record.get("language")
     language = language if language in languages() else _recorded_language(opened, record)
     options = WriteOptions(engine="embedded", trust=trust, language=language)
@@ -60,11 +60,11 @@ def remade(opened: OpenRun, record: Mapping[str, Any], trust: Sequence[str] = ()
             make_documents(opened, work, options)
         except Exception as error:  # whatever it is: nothing was compared
             text = f"they cannot be made again here ({type(error).__name__}: {error})"
-            return Remade(different=sorted(there), reasons=[text])
+            return Remade(different=sorted(present), reasons=[text])
         made = hash_files(work, look_into(work).of_class("document"))
-    names = sorted(there.keys() | made.keys())
-    same = [name for name in names if there.get(name) == made.get(name)]
-    different = [name for name in names if there.get(name) != made.get(name)]
+    names = sorted(present.keys() | made.keys())
+    same = [name for name in names if present.get(name) == made.get(name)]
+    different = [name for name in names if present.get(name) != made.get(name)]
     return Remade(same, different, reasons)
 
 

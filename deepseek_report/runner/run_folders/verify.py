@@ -139,8 +139,8 @@ def verify(
     if recompute and not verified.results:
         _compare_contents(folder, run, verified)
     verified.expected = _expectation(verified, expected)
-    told = verified.expected == "document digest"
-    if recompute and verified.has_sound_results and not (told or contents.strange):
+    vouched = verified.expected == "document digest"
+    if recompute and verified.has_sound_results and not (vouched or contents.strange):
         _make_again(OpenRun(folder, run, contents, verified.run_digest), verified, trust)
     return verified
 
@@ -309,11 +309,11 @@ def _make_again(opened: OpenRun, verified: Verified, trust: Sequence[str]) -> No
     verified.remade = made
     if made.reasons:
         return
-    told = {problem.split(" ", 1)[0] for problem in verified.documents}
+    known = {problem.split(" ", 1)[0] for problem in verified.documents}
     verified.documents += [
         f"{name} is not what the results give: made again here, it has other bytes"
         for name in made.different
-        if name not in told
+        if name not in known
     ]
 
 
