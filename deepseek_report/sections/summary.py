@@ -18,6 +18,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.findings.conclude import all_findings, conclusions_of
+from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
 from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_failures import applicable, by_reason
@@ -58,6 +59,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
     """What stands in view."""
     results, words = draft.results, draft.words
     return {
+        "effect": [words.say(sentence) for sentence in decision_effect(results)],
         "verdict": [words.say(sentence) for sentence in page.verdict],
         "promises": [_promise(draft, promise, page) for promise in page.promises],
         "shown": [_short(words.finding(finding)) for finding in page.gravest],

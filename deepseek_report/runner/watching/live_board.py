@@ -16,6 +16,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.records import is_share, promise_name
 from deepseek_report.findings.thresholds import judge
+from deepseek_report.runner.watching.board_folder import begin_board
 from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.runner.watching.following import FollowedRun
 from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
@@ -41,9 +42,7 @@ class LiveBoard:
             from torch.utils.tensorboard import SummaryWriter
 
         self.folder = folder
-        for path in [*folder.glob(f"{TRAINING}/*tfevents*"), *folder.glob(f"{RUN}/*tfevents*")]:
-            path.unlink()
-        (folder / TRAINING).mkdir(parents=True, exist_ok=True)
+        begin_board(folder, [TRAINING, RUN])
         self.writer: Any = SummaryWriter(str(folder / RUN))
         self._copied: dict[str, int] = {}
         self._promises = ""
