@@ -322,6 +322,7 @@ class _DocumentWriter:
         return self.options.interactive and picture.interactive is not None
 
     def _write_picture(self, picture: Picture) -> None:
+        picture.check()
         folder = self.folder / "figures"
         name = markdown.slug(picture.name)
         plain_files.write_text(folder / f"{name}.svg", picture.svg)

@@ -150,32 +150,52 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
     if options.people is not None:
         prepare_people(opened.results, options.people)
         opened = replace(opened, contents=look_into(folder))
-    stored, opened = opened.language, opened.in_language(options.language or opened.language)
-    report = report_options(opened.run["config"]["report"])
-    formats = tuple(options.formats) or report.formats
-    others = [name for name in _formats_there(opened) if name not in formats]
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
     try:
-        _copy_people(opened, work)
-        results = opened.results
-        with tempfile.TemporaryDirectory() as drawn:
-            if opened.language != stored:
-                results = drawn_again(results, Path(drawn), options.trust)
-            pages = (*formats, *others)
-            results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
-        problems = _write_conclusions(work, opened, results, verdicts)
-        write_text(work / CITATION, _citation(opened))
-        kept, sealed = publish(work, opened)
+        made = make_documents(opened, work, options)
+        kept, sealed = publish(work, made.opened, made.engine)
     finally:
         remove(work)
     return Written(
-        pages=[folder / page_of(name) for name in formats],
-        verdicts=verdicts,
-        problems=problems,
+        pages=[folder / page_of(name) for name in made.formats],
+        verdicts=made.verdicts,
+        problems=made.problems,
         kept=kept,
         run_digest=opened.run_digest,
         document_digest=sealed,
     )
+
+
+@dataclass(frozen=True)
+class MadeDocuments:
+    """Documents in a folder of their own. opened : the run, in the language of the documents.
+
+    formats, engine : those that they were made in and by. verdicts, problems : as in `Written`.
+    """
+
+    opened: OpenRun
+    formats: Sequence[Format]
+    engine: Engine
+    verdicts: list[Verdict]
+    problems: list[dict[str, str]]
+
+
+def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDocuments:
+    """Make every document of a run in the folder `work`, which is empty; reads the run alone."""
+    stored, opened = opened.language, opened.in_language(options.language or opened.language)
+    report = report_options(opened.run["config"]["report"])
+    formats = tuple(options.formats) or report.formats
+    others = [name for name in _formats_there(opened) if name not in formats]
+    _copy_people(opened, work)
+    results = opened.results
+    with tempfile.TemporaryDirectory() as drawn:
+        if opened.language != stored:
+            results = drawn_again(results, Path(drawn), options.trust)
+        pages = (*formats, *others)
+        results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
+    problems = _write_conclusions(work, opened, results, verdicts)
+    write_text(work / CITATION, _citation(opened))
+    return MadeDocuments(opened, formats, options.engine or report.engine, verdicts, problems)
 
 
 def _citation(opened: OpenRun) -> str:
