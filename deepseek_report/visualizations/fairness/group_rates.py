@@ -12,7 +12,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.findings.records import Row
+from deepseek_report.findings.records import Row, SurestPair
 from deepseek_report.findings.rules_errors import told_gap
 from deepseek_report.findings.rules_groups import declared_ratio, is_beyond_chance, told_pair
 from deepseek_report.tasks import task_of
@@ -259,9 +259,8 @@ class NamedPair:
     def _of_gap(cls, row: Row | None) -> NamedPair | None:
         if row is None:
             return None
-        names = (str(row[key]) for key in ("attribute", "widest_level", "narrowest_level"))
-        attribute, first, other = names
-        return cls(attribute, first, other, "", not is_beyond_chance(row))
+        pair = SurestPair.of(row)
+        return cls(str(row["attribute"]), pair.highest, pair.lowest, "", not is_beyond_chance(row))
 
 
 def _title(view: _View) -> Message:
