@@ -53,6 +53,28 @@ class RateTable:
         out = np.zeros_like(apart)
         return np.asarray(np.divide(apart, spread, out=out, where=spread > 0))
 
+    def widest(self, rates: Floats) -> Floats:
+        """(draw, level) rates -> (draw,) the largest of `distances`, also of very many levels.
+
+        Of levels of one size only the highest and the lowest rate can lie furthest apart, and there
+        are no more than √(2 n) different sizes of n cases.
+        """
+        order = np.argsort(self.trials, kind="stable")
+        sizes, firsts = np.unique(self.trials[order], return_index=True)
+        highest, lowest = (
+            extreme.reduceat(rates[:, order], firsts, axis=1)
+            for extreme in (np.maximum, np.minimum)
+        )
+        overall = self.hits.sum() / max(int(self.trials.sum()), 1)
+        each = overall * (1 - overall) / np.maximum(sizes, 1)
+        largest = np.zeros(len(rates))
+        for size in range(len(sizes)):
+            spread = np.sqrt(each[size] + each)
+            apart = highest[:, size, None] - lowest
+            standardised = np.divide(apart, spread, out=np.zeros_like(apart), where=spread > 0)
+            largest = np.maximum(largest, standardised.max(axis=1))
+        return largest
+
     def enough(self, min_cell: int, min_events: int) -> Bools:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
         overall = self.hits.sum() / max(int(self.trials.sum()), 1)
@@ -95,10 +117,7 @@ class PairwiseTests:
             for table in tables
         ]
         distances = [table.distances(table.rates[None])[0] for table in tables]
-        null = [
-            table.distances(rates).max(axis=(1, 2), initial=0.0)
-            for table, rates in zip(tables, dealt, strict=True)
-        ]
+        null = [table.widest(rates) for table, rates in zip(tables, dealt, strict=True)]
         return cls(distances, np.max(null, axis=0), dealt)
 
     def p_value(self, table: int, level: int, other: int) -> float:

@@ -37,12 +37,12 @@ def skill_worlds(monkeypatch):
 def test_skill_is_shown_where_the_whole_interval_is_above_a_constant(
     run, score, value, low, high, skilled
 ):
-    run.measure("roc_auc", score("roc_auc", value, low, high))
+    run.predictions().measure("roc_auc", score("roc_auc", value, low, high))
     assert has_skill(run.results()) is skilled
 
 
 def test_the_skill_of_a_number_is_that_it_beats_the_mean(number):
-    number.measure("r2", number.score("r2", 0.02, -0.03, 0.06))
+    number.measure("r2", number.score("r2", 0.02, -0.03, 0.04))
     number.measure("baselines", number.score("mae_gain", 3.0, 2.0, 4.0, predictor="mean"))
     assert has_skill(number.results()) is False
     findings = measured_findings(number.results())
@@ -78,7 +78,7 @@ def test_what_is_found_of_groups_in_a_model_without_skill_is_marked_as_of_no_use
 
 
 def test_too_few_cases_of_a_class_leave_skill_open_and_condemn_nothing(run, score, say):
-    run.measure("roc_auc", score("roc_auc", 0.8, 0.4, 1.0))
+    run.predictions().measure("roc_auc", score("roc_auc", 0.8, 0.4, 1.0))
     run.tests_of(shap={})
     run.data(favourable=None)
     results = run.results()
@@ -99,7 +99,7 @@ def test_too_few_cases_of_a_class_leave_skill_open_and_condemn_nothing(run, scor
 
 
 def test_many_cases_that_show_no_skill_are_no_want_of_cases(run, score):
-    run.measure("roc_auc", score("roc_auc", 0.55, 0.45, 0.65))
+    run.predictions().measure("roc_auc", score("roc_auc", 0.55, 0.45, 0.65))
     results = run.results()
     results.__dict__["predicted"] = replace(results.predicted, n=10_000)
     assert has_skill(results) is False

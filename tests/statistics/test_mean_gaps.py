@@ -27,7 +27,7 @@ def group_means(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def sample(seed: int, n_groups: int) -> tuple[Floats, Ints]:
     rng = np.random.default_rng(seed)
     codes = np.sort(rng.integers(0, n_groups, 40 * n_groups))
-    return rng.gamma(2.0, 1.0 + codes) + 0.3 * (seed % 3) * codes, codes
+    return (rng.gamma(2.0, 1.0, len(codes)) - 2) * (1 + codes) + 0.8 * (seed % 3) * codes, codes
 
 
 def test_the_distance_of_two_groups_is_welchs() -> None:
