@@ -18,7 +18,15 @@ from performance_page import write_block
 from worlds.trials import Plan
 
 PARTS = (
-    *("groups", "group_means", "stand_ins", "cases", "explainers", "explained_groups"),
+    *(
+        "groups",
+        "group_means",
+        "many_groups",
+        "stand_ins",
+        "cases",
+        "explainers",
+        "explained_groups",
+    ),
     *("data", "skill", "failures", "advice"),
     *("numbers", "interactions", "patterns", "streams", "studies", "whole"),
 )
