@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ Side = Literal["at_least", "at_most"]
 _FILE = "conclusions.json"
 #: Of what is stored. One more wherever a finding gets a value that its sentences need: what an
 #: earlier version concluded is then concluded anew, since its values would leave gaps.
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 
 #: What a method may be used for.
 #: amounts, order : the reasons of each case, with their amounts or in their order alone.
@@ -43,6 +43,12 @@ Use = Literal[
 ]
 #: The reasons of single cases may be told.
 TRUSTED: frozenset[Use] = frozenset({"amounts", "order"})
+#: What a method may be quoted for in single cases: the order and the amounts of its reasons, their
+#: order alone, or merely which of the reasons count.
+Scope = Literal["amounts", "order", "members"]
+#: The share of the reachable gain under which a method misses more of what the model uses than it
+#: finds, so that the order of its reasons is not quoted.
+LEAST_REACH_OF_ORDER = 0.5
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,9 @@ class ExplainerVerdict:
     either. own_case : its order for a case is better than that of another case, likewise. learnt :
     it depends on what the model has learnt. steady : it gives the same again. adds_up : its
     attributions add up to the prediction. missing : the metrics without which it is not judged.
+    reach : share of the gain of the best order known over a random one, the smaller of deletion and
+    insertion. sampling_error : half a 95 % interval of one attribution on average, in the unit of
+    the output; 0 for a method that does not sample.
     """
 
     explainer: str
@@ -98,11 +107,42 @@ class ExplainerVerdict:
     steady: bool | None = None
     adds_up: bool | None = None
     missing: tuple[str, ...] = ()
+    reach: float | None = None
+    sampling_error: float = 0.0
 
     @property
     def is_trusted(self) -> bool:
         """Whether the reasons that it gives for single cases may be told."""
         return self.use in TRUSTED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was judged and did not pass, so that no reasons of single cases are listed."""
+        return not self.is_trusted and self.use not in {"few", "untested"}
+
+    @property
+    def scope(self) -> Scope | None:
+        """What it may be quoted for in single cases; None where it may not be quoted at all."""
+        if self.use not in TRUSTED:
+            return None
+        if self.reach is not None and self.reach < LEAST_REACH_OF_ORDER:
+            return "members"
+        return "amounts" if self.use == "amounts" else "order"
+
+    def standing(self, quoted: ExplainerVerdict | None) -> str:
+        """By which key its row, its sentence and its title are worded: a scope, a check, or a use.
+
+        quoted : the verdict on the one method that may be quoted; another that passes is a check.
+        """
+        if self.scope is None:
+            return self.use
+        return self.scope if quoted is None or quoted.explainer == self.explainer else "check"
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Of the tests on single cases, those that it failed: against chance, another case's."""
+        tests = {"chance": self.beats_random, "another_case": self.own_case}
+        return tuple(name for name, passed in tests.items() if passed is False)
 
 
 @dataclass(frozen=True)
@@ -122,6 +162,16 @@ class Conclusions:
     leading_for_cases: str | None = None
     explainers: tuple[ExplainerVerdict, ...] = ()
     format_version: int = FORMAT_VERSION
+
+    @property
+    def quoted(self) -> ExplainerVerdict | None:
+        """The verdict on the one method that may be quoted for single cases; None without any."""
+        return quoted_of(self.explainers, self.leading_for_cases)
+
+    @property
+    def has_no_reasons(self) -> bool:
+        """Whether the method that leads for cases was judged and failed, so that none is listed."""
+        return any(v.explainer == self.leading_for_cases and v.has_failed for v in self.explainers)
 
     @property
     def is_current(self) -> bool:
@@ -153,6 +203,11 @@ class Conclusions:
             ),
             format_version=int(content.get("format_version", 1)),
         )
+
+
+def quoted_of(judged: Iterable[ExplainerVerdict], leading: str | None) -> ExplainerVerdict | None:
+    """The verdict on the method that leads for cases, where it may be quoted for them."""
+    return next((v for v in judged if v.explainer == leading and v.scope is not None), None)
 
 
 def _finding(entry: Mapping[str, Any]) -> Finding:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from deepseek_report.artifacts.conclusions import TRUSTED, ExplainerVerdict
+from deepseek_report.artifacts.conclusions import TRUSTED, ExplainerVerdict, quoted_of
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_verdicts import USES, verdicts
+from deepseek_report.findings.explainer_verdicts import USES, verdict_of, verdicts
 
 #: Share of attributions that are 0 by construction from which a method does not lead.
 ZEROS_ALLOWED = 0.1
@@ -58,6 +58,17 @@ def leading_for_cases(results: Results) -> str | None:
         return (zeros, not judged[name].adds_up, not readable, -_effect(results, name))
 
     return min(usable, key=place)
+
+
+def quoted(results: Results) -> ExplainerVerdict | None:
+    """The verdict on the one method that may be quoted for single cases; None without any."""
+    return quoted_of(verdicts(results).values(), leading_for_cases(results))
+
+
+def listed_for_cases(results: Results) -> str | None:
+    """The method whose reasons stand on the pages of cases; None where it was judged and failed."""
+    name = leading_for_cases(results)
+    return None if name is None or verdict_of(results, name).has_failed else name
 
 
 def _place(results: Results, verdict: ExplainerVerdict) -> tuple[object, ...]:

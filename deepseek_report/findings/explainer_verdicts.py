@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from deepseek_report.artifacts.conclusions import ExplainerVerdict, Use
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.skill import has_skill
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.statistics.intervals import Z95
 from deepseek_report.wording.estimates import ends
 
 #: It was judged, and the reasons of single cases may not be told.
@@ -71,6 +75,8 @@ def verdict_of(results: Results, name: str) -> ExplainerVerdict:
         steady=steady(results, name),
         adds_up=adds_up(results, name),
         missing=_missing(results, name),
+        reach=_reach(results, name),
+        sampling_error=_sampling_error(results, name),
     )
     uses = _uses(results, verdict)
     return replace(verdict, use=next(use for use, holds in uses if holds))
@@ -118,6 +124,23 @@ def _score(results: Results, metric: str, name: str) -> Score | None:
 def _effects(results: Results, name: str) -> list[Score]:
     scores = (_score(results, f"{mode}_effect", name) for mode in ("deletion", "insertion"))
     return [score for score in scores if score is not None]
+
+
+def _reach(results: Results, name: str) -> float | None:
+    """The smaller share of the reachable gain, of deletion and insertion; None if one is open."""
+    effects = _effects(results, name)
+    return min(effect.value for effect in effects) if len(effects) == 2 else None
+
+
+def _sampling_error(results: Results, name: str) -> float:
+    """Half a 95 % interval of one attribution on average; 0 without sampling."""
+    explanation = results.explanations[name]
+    if explanation.standard_error is None or not len(explanation):
+        return 0.0
+    kind = kind_of(results.schema)
+    errors = kind.by_player(explanation.standard_error, explanation.inputs)
+    known = errors[np.isfinite(errors)]
+    return Z95 * float(known.mean()) if known.size else 0.0
 
 
 def _beats_random(results: Results, name: str) -> bool | None:

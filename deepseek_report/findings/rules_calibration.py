@@ -24,6 +24,7 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.severity import severity, size_of
+from deepseek_report.findings.thresholds import judge
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
@@ -54,6 +55,8 @@ def calibration(results: Results) -> list[Finding]:
     least = ends(error)[0] if message == "calibration_off" else 0.0
     size, p = size_of(least, *CALIBRATION), finite(error.p_value)
     grade = severity("decision", size, certain=p is None or not SURE <= p < SIGNIFICANT)
+    if grade in {"high", "medium"} and _is_within_its_promise(results):
+        grade = "low"
     return [
         Finding(
             id="calibration",
@@ -70,6 +73,16 @@ def calibration(results: Results) -> list[Finding]:
             touches=1.0,
         )
     ]
+
+
+def _is_within_its_promise(results: Results) -> bool:
+    """Whether somebody declared how large the error may be, and it surely is no larger.
+
+    What a declared bound allows does not lead the report, whatever its size.
+    """
+    verdicts = [v for v in judge(results) if v.metric == "expected_calibration_error"]
+    own = [v for v in verdicts if not (v.attribute or v.level or v.slice)]
+    return bool(own) and all(verdict.outcome == "met" for verdict in own)
 
 
 def calibration_verdict(error: Score) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepseek_report.artifacts.conclusions import TRUSTED, Use
+from deepseek_report.artifacts.conclusions import TRUSTED, ExplainerVerdict, Use
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_ranking import leading_explainer, quoted
 from deepseek_report.findings.explainer_verdicts import (
     CONDEMNED,
     GAP_ALLOWED,
@@ -23,6 +23,7 @@ from deepseek_report.findings.records import (
     explainer_label,
     feature_inline,
     rows,
+    unit_of,
 )
 from deepseek_report.wording import estimates
 
@@ -62,7 +63,7 @@ def uses(results: Results) -> list[Finding]:
 
 
 def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
-    leads = leading_explainer(results) in names
+    leads, best = leading_explainer(results) in names, quoted(results)
     severity: Severity = "medium" if use in {"faulty", "wrong", "nothing"} else "low"
     if leads and use in CONDEMNED:
         severity = "high"
@@ -73,11 +74,8 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
         values={
             "methods": [_numbers(results, name) for name in names],
             "leads": leads,
-            "passing": [
-                explainer_label(results, name)
-                for name, verdict in verdicts(results).items()
-                if verdict.is_trusted
-            ],
+            "passing": [] if best is None else [explainer_label(results, best.explainer)],
+            "faults": sorted({f for name in names for f in verdict_of(results, name).faults}),
         },
         evidence=(
             "measures/faithfulness_effect",
@@ -89,16 +87,46 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
 
 
 def _trusted(results: Results, names: Sequence[str]) -> Finding:
-    methods = [_numbers(results, name) for name in names]
-    best = sorted(methods, key=lambda method: -method["deletion_effect"].value)
+    """The one method to quote, then the others, which are checks on it."""
+    best = quoted(results)
+    methods = {name: _numbers(results, name) for name in names}
+    order = sorted(
+        names,
+        key=lambda name: (
+            best is None or name != best.explainer,
+            -methods[name]["deletion_effect"].value,
+        ),
+    )
     return Finding(
         id="explainers-trusted",
         severity="info",
         message="explainers_trusted",
-        values={"methods": best},
+        values={
+            "methods": [methods[name] for name in order],
+            "quoted": quotation(results, best or verdict_of(results, order[0])),
+        },
         evidence=("measures/faithfulness_effect",),
         section="trust",
     )
+
+
+def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, Any]:
+    """What every sentence on the use of a method is made of.
+
+    scope : what it may be quoted for. reach : share of the reachable gain. faults : tests on single
+    cases that it failed. error, space, unit : the sampling error of an attribution, and what it is
+    measured in.
+    """
+    name = verdict.explainer
+    return {
+        "explainer": explainer_label(results, name),
+        "scope": verdict.scope,
+        "reach": verdict.reach,
+        "faults": list(verdict.faults),
+        "error": verdict.sampling_error,
+        "space": results.explanations[name].output_space,
+        "unit": unit_of(results),
+    }
 
 
 def _numbers(results: Results, name: str) -> dict[str, Any]:

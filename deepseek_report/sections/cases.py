@@ -14,7 +14,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_ranking import leading_for_cases
+from deepseek_report.findings.explainer_ranking import leading_for_cases, listed_for_cases
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections.shared.draft import Draft
@@ -43,7 +43,7 @@ class CasesSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("cases", results)
-        explainer = leading_for_cases(results)
+        explainer = listed_for_cases(results)
         cases = explained_cases(results)
         paged = [case for case in cases if case.has_page]
         if paged:
@@ -58,10 +58,12 @@ def given_cases(results: Results, explainer: str) -> SectionContent:
     cases = [case for case in explained_cases(results) if case.has_page]
     draft.answer("given", n=len(cases), run=results.run_id)
     verdict = verdict_of(results, explainer)
-    if not verdict.is_trusted:
+    if verdict.has_failed:
+        draft.answer("no_reasons", no_skill=verdict.use == "no_skill")
+    elif not verdict.is_trusted:
         label = explainer_label(results, explainer)
         draft.caveat("not_trusted", explainer=label, use=verdict.use)
-    _browse(Pages(draft, explainer), cases)
+    _browse(Pages(draft, None if verdict.has_failed else explainer), cases)
     return draft.content(CasesSection.needs)
 
 
@@ -70,9 +72,12 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
     draft = pages.draft
     results = draft.results
     paged = [case for case in cases if case.has_page]
-    if not kind_of(results.schema).named_columns:
+    kind = kind_of(results.schema)
+    if kind.quotes:
         draft.caveat("masked")
-    elif not task_of(results.schema.target).decides or _found_changes(results):
+    elif kind.named_columns and (
+        not task_of(results.schema.target).decides or _found_changes(results)
+    ):
         draft.caveat("not_advice")
     if _assumed_changeable(draft):
         draft.caveat("assumed_changeable")
@@ -128,6 +133,10 @@ def _answer(draft: Draft, table: list[Row], n_explained: int, explainer: str | N
     draft.answer(
         "count", n=len(table), of=n_explained, wrong=sum(not row["correct"] for row in table)
     )
+    leading = leading_for_cases(draft.results)
+    if not explainer and leading:
+        use = verdict_of(draft.results, leading).use
+        draft.answer("no_reasons", no_skill=use == "no_skill")
     if explainer:
         space = draft.results.explanations[explainer].output_space
         verdict = verdict_of(draft.results, explainer)
@@ -144,7 +153,7 @@ def _answer(draft: Draft, table: list[Row], n_explained: int, explainer: str | N
             draft.caveat("not_trusted", explainer=label, use=verdict.use)
     answer_codes(draft, explainer)
     caveat_codes(draft)
-    if changes and not kind_of(draft.results.schema).named_columns:
+    if changes and kind_of(draft.results.schema).quotes:
         draft.answer("masked", n=len(changed), total=len(table))
     elif kind_of(draft.results.schema).named_columns:
         _answer_changes(draft, changes, len(table))

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of, verdicts
+from deepseek_report.findings.explainer_ranking import quoted
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdicts
 from deepseek_report.findings.records import (
     Row,
     explainer_label,
     rows,
 )
+from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.findings.rules_localisation import hits, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.group_explanations import quality
@@ -77,7 +80,7 @@ class TrustSection:
             "verdicts": draft.table(
                 "use",
                 _VERDICTS,
-                [_verdict(draft, name) for name in results.explanations if name != CONTROL],
+                _verdicts(draft),
             ),
         }
         return draft.content(self.needs, _USES)
@@ -86,15 +89,16 @@ class TrustSection:
 def _answer(draft: Draft) -> None:
     judged = verdicts(draft.results)
     if judged:
-        uses = {name: verdict.use for name, verdict in judged.items()}
+        best = quoted(draft.results)
+        uses = {name: verdict.standing(best) for name, verdict in judged.items()}
 
         def labels(*chosen: str) -> list[str]:
             return [explainer_label(draft.results, n) for n, use in uses.items() if use in chosen]
 
         draft.answer(
             "uses",
-            amounts=labels("amounts"),
-            order=labels("order"),
+            quoted=None if best is None else quotation(draft.results, best),
+            checks=labels("check"),
             overall=labels("overall"),
             condemned=labels(*CONDEMNED),
             no_skill=labels("no_skill"),
@@ -212,13 +216,28 @@ _VERDICTS = TableType(
 )
 
 
-def _verdict(draft: Draft, name: str) -> dict[str, str]:
-    """What one method can be relied on for, and the outcome of each test behind that."""
-    verdict = verdict_of(draft.results, name)
-    missing = [draft.words.label("metrics", metric) for metric in verdict.missing]
+def _verdicts(draft: Draft) -> list[dict[str, str]]:
+    """What each method may be quoted for, the one to quote first."""
+    best = quoted(draft.results)
+    judged = sorted(verdicts(draft.results).values(), key=lambda verdict: verdict != best)
+    return [_verdict(draft, verdict, best) for verdict in judged]
+
+
+def _verdict(
+    draft: Draft, verdict: ExplainerVerdict, best: ExplainerVerdict | None
+) -> dict[str, str]:
+    """What one method may be quoted for, and the outcome of each test behind that.
+
+    best : the verdict on the method that is quoted; None without any.
+    """
     return {
-        "explainer": name,
-        "use": draft.words.text(f"explainer_uses.{verdict.use}", missing=missing),
+        "explainer": verdict.explainer,
+        "use": draft.words.text(
+            f"explainer_uses.{verdict.standing(best)}",
+            **quotation(draft.results, verdict),
+            missing=[draft.words.label("metrics", metric) for metric in verdict.missing],
+            quoted=None if best is None else explainer_label(draft.results, best.explainer),
+        ),
         "faithful": _mark(draft, verdict.beats_random),
         "own_case": _mark(draft, verdict.own_case),
         "learnt": _mark(draft, verdict.learnt),

@@ -79,7 +79,7 @@
       block("span", { class: "case-item-text" },
         block("span", { class: "case-name" }, one.glance?.text || sentence(one.name)), " ",
         block("span", { class: "case-stated" }, stated(one.probability)), " ",
-        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase("off_by", { number: measured(one.error) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
+        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase(one.error < 0 ? "off_low" : "off_high", { number: measured(Math.abs(one.error)) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
     const list = (moved) => {
       listed = data.cases.filter(passes);
       count.textContent = phrase("count", { shown: number(listed.length, 0), all: number(data.cases.length, 0) });
@@ -226,6 +226,7 @@
       return fold(phrase("way"), paragraph(told.head), table([phrase("part"), phrase("adds"), phrase("added")], rows, phrase("way"), "waterfall way"), told.path.length ? [paragraph(told.path_head), block("ol", {}, told.path.map((step) => block("li", {}, step)))] : []);
     };
     const reasons = (page) => {
+      if (!data.method) return data.no_reasons ? block("p", { class: "case-warning" }, phrase("no_reasons")) : null;
       if (page.codes) return part(phrase("codes"), doubt(), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items));
       if (!page.reasons.length) return null;
       return part(phrase("reasons"), doubt(), block("p", { class: "case-by" }, phrase("reasons_by", { method: page.reasons_by, start: page.start ? `, ${page.start}` : "" })), bullets(page.reasons));

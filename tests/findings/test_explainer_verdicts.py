@@ -124,6 +124,46 @@ def test_cases_are_told_by_log_odds_that_add_up_before_probabilities_that_do_not
     assert explainer_ranking.leading_for_cases(run.results()) == leading
 
 
+@pytest.mark.parametrize(
+    ("changes", "scope"),
+    [
+        ({}, "amounts"),
+        ({"completeness_gap": (0.3, 0.2, 0.4)}, "order"),
+        ({"deletion_effect": (0.35, 0.3, 0.4)}, "members"),
+        ({"deletion_effect": LOW}, None),
+    ],
+)
+def test_what_misses_more_than_it_finds_is_not_quoted_for_an_order(
+    run: Any, changes: dict[str, Any], scope: str | None
+) -> None:
+    run.tests_of(shap=changes)
+    assert verdict_of(run.results(), "shap").scope == scope
+
+
+def test_one_method_is_quoted_and_the_others_that_pass_are_checks_on_it(run: Any, say: Any) -> None:
+    run.tests_of(shap={}, lime={"deletion_effect": (0.99, 0.98, 1.0)})
+    results = run.results()
+    best = explainer_ranking.quoted(results)
+    assert best is not None
+    standings = {v.explainer: v.standing(best) for v in conclude(results).explainers}
+    assert sorted(standings.values()) == ["amounts", "check"]
+    assert conclude(results).quoted == best
+    (finding,) = rules_explanations.uses(results)
+    label = {"shap": "SHAP", "lime": "LIME"}[best.explainer]
+    assert f"Quote {label} alone, for the order of its reasons" in say(finding)
+
+
+@pytest.mark.parametrize(
+    ("changes", "listed"),
+    [({}, True), ({"deletion_effect": LOW}, False), ({"deletion_effect": (0.3, -0.1, 0.7)}, False)],
+)
+def test_only_what_did_not_fail_stands_on_the_pages_of_cases(
+    run: Any, changes: dict[str, Any], listed: bool
+) -> None:
+    run.tests_of(shap=changes)
+    assert (explainer_ranking.listed_for_cases(run.results()) is not None) == listed
+
+
 def test_methods_with_one_fault_are_one_finding_and_grave_only_if_the_leading_has_it(
     run: Any, say: Any
 ) -> None:
@@ -132,7 +172,7 @@ def test_methods_with_one_fault_are_one_finding_and_grave_only_if_the_leading_ha
     fault, trusted = rules_explanations.uses(run.results())
     assert (fault.id, fault.severity) == ("explainers-nothing", "medium")
     assert say(fault).startswith("LIME and input × gradient say nothing about the model.")
-    assert say(trusted).startswith("SHAP shows what the model uses, case by case.")
+    assert say(trusted).startswith("SHAP may be quoted for the reasons of single cases.")
     run.tests_of(shap=blind)
     (fault,) = (f for f in rules_explanations.uses(run.results()) if "SHAP" in say(f))
     assert fault.severity == "high"

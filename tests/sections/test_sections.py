@@ -15,6 +15,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.findings.explainer_verdicts import verdicts
+from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.report_options import ReportOptions
@@ -339,14 +340,16 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full):
 
 
 def test_the_table_says_the_verdict_that_the_conclusions_hold(full):
-    words = words_of(full)
+    words, best = words_of(full), full.conclusions.quoted
     uses = {
         row["explainer"]: row["use"] for row in TrustSection().content(full).values["verdicts"].rows
     }
     expected = {
         words.label("explainers", verdict.explainer): words.text(
-            f"explainer_uses.{verdict.use}",
+            f"explainer_uses.{verdict.standing(best)}",
+            **quotation(full, verdict),
             missing=[words.label("metrics", metric) for metric in verdict.missing],
+            quoted=best and words.label("explainers", best.explainer),
         )
         for verdict in full.conclusions.explainers
     }

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.schema import Attribute, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
@@ -35,6 +35,8 @@ Kind = Literal["scratch", "crack", "stain", "pits"]
 #: A defect of fewer pixels is drawn anew; some fall off the edge of the crop.
 _FEWEST_PIXELS = 6
 _MOST_TRIES = 50
+#: Shares of a crop from which a defect is of middle size, and large.
+_SIZES = (0.03, 0.08)
 
 DESCRIPTION = shipped_description(
     "surface_defects",
@@ -84,7 +86,9 @@ class SurfaceDefects(Shares):
     @property
     def nature(self) -> DataTraits:
         many = 1 + len(self.kinds) if self.label == "kind" else 2
-        return DataTraits("image", "classification", truth=True, groups=frozenset(), classes=many)
+        return DataTraits(
+            "image", "classification", truth=True, groups=frozenset({"other"}), classes=many
+        )
 
     def source_digest(self) -> str:
         """Hash of the textures and of the drawing package's version."""
@@ -137,6 +141,8 @@ class SurfaceDefects(Shares):
         shape = (self.size, self.size, 1)
         several = self.label == "kind"
         classes = ("sound", *self.kinds) if several else ("sound", "defective")
+        texture = np.repeat(np.arange(len(crops)), [len(each) for each in crops])
+        attributes, groups = self._parts(texture, drawn, masks)
         title = "Kind of defect" if several else "Surface"
         return Arrays(
             values=images[..., None],
@@ -144,6 +150,8 @@ class SurfaceDefects(Shares):
             target=Target("surface", title, classes, favourable=0),
             features=pixels(shape, CHANNELS[shape[2]], None),
             layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            attributes=attributes,
+            groups=groups,
             truth=masks,
             together=GroupConstraint(
                 parts=np.concatenate([c.parts for c in cuts]),
@@ -151,6 +159,31 @@ class SurfaceDefects(Shares):
             ),
             notes=self._notes(masks),
         )
+
+    def _parts(
+        self, texture: Ints, drawn: Ints, masks: Bools
+    ) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
+        """What is known of every crop: its surface, and the kind and size of its defect.
+
+        A sound crop is of no kind and no size, so that only defects are compared by these. Where
+        the kind is what is predicted, it is no attribute.
+        """
+        covered = masks.mean(axis=(1, 2))
+        size = np.where(drawn < 0, -1, np.searchsorted(_SIZES, covered, side="right"))
+        low, high = (f"{100 * share:.0f}" for share in _SIZES)
+        sizes = (f"under {low} % of the crop", f"{low}–{high} % of the crop", f"{high} % or more")
+        parts: dict[str, tuple[str, tuple[str, ...], Ints]] = {
+            "texture": ("Texture", tuple(self.textures), texture),
+            "defect": ("Kind of defect", tuple(self.kinds), drawn),
+            "size": ("Size of the defect", sizes, size),
+        }
+        if self.label == "kind":
+            del parts["defect"]
+        attributes = tuple(
+            Attribute(name, label, levels, kind="other")
+            for name, (label, levels, _) in parts.items()
+        )
+        return attributes, {name: codes.astype(np.int64) for name, (_, _, codes) in parts.items()}
 
     def _notes(self, masks: Bools) -> tuple[Message, ...]:
         return (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.findings.explainer_ranking import leading_for_cases
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases import case_sentences
@@ -40,6 +41,7 @@ def browser(
         "favourable": target.favourable,
         "threshold": _threshold(draft, cases),
         "method": _method(pages),
+        "no_reasons": pages.explainer is None and leading_for_cases(draft.results) is not None,
         "groups": _groups(draft),
         "what_if": what_if.shared() if what_if else None,
         "cases": [_entry(pages, glances, case) for case in cases],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.case_sentences import Pages, featured
@@ -23,8 +25,8 @@ def codes(pages: Pages, case: Row) -> dict[str, Any] | None:
     accepted = method_of(draft) == "shortfall_from_accepted"
     return {
         "by": draft.text("codes.by", method=pages.label(pages.explainer), accepted=accepted),
-        "items": [_sentence(draft, row) for row in chosen],
-        "limits": _limits(draft, chosen, [row for row in mine if row["role"] == "protected"]),
+        "items": [_sentence(pages, row) for row in chosen],
+        "limits": _limits(pages, chosen, [row for row in mine if row["role"] == "protected"]),
     }
 
 
@@ -74,20 +76,21 @@ def _judged(pages: Pages) -> bool:
     )
 
 
-def _sentence(draft: Draft, row: Row) -> str:
-    feature, display = featured(draft, row, row["display"])
-    return draft.text(
+def _sentence(pages: Pages, row: Row) -> str:
+    feature, display = featured(pages, row, row["display"])
+    return pages.draft.text(
         f"codes.{row['output_space']}",
         feature=feature,
         display=display,
         size=float(row["shortfall"]),
-        favourable=favourable_class(draft),
+        factor=math.exp(min(float(row["shortfall"]), 50.0)),
+        favourable=favourable_class(pages.draft),
     )
 
 
-def _limits(draft: Draft, chosen: list[Row], protected: list[Row]) -> str:
+def _limits(pages: Pages, chosen: list[Row], protected: list[Row]) -> str:
     """What the list does not say for certain, and what may not stand on it."""
-    names = [draft.words.inline(draft.words.name(row["label"])) for row in chosen]
+    draft, names = pages.draft, [_inside(pages, row) for row in chosen]
     unordered: list[list[str]] = []
     for at, row in enumerate(chosen[:-1]):
         if row["order_certain"]:
@@ -97,7 +100,15 @@ def _limits(draft: Draft, chosen: list[Row], protected: list[Row]) -> str:
         else:
             unordered.append(names[at : at + 2])
     last = names[-1] if chosen and not chosen[-1]["order_certain"] else ""
-    hidden = [draft.words.inline(draft.words.name(row["label"])) for row in protected]
+    hidden = [_inside(pages, row) for row in protected]
     return draft.text(
         "codes.limits", n=len(chosen), unordered=unordered, last=last, protected=hidden
     )
+
+
+def _inside(pages: Pages, row: Row) -> str:
+    """What a reason is called inside of a sentence."""
+    words, kind = pages.draft.words, kind_of(pages.draft.results.schema)
+    if kind.named_columns or kind.quotes:
+        return words.inline(words.name(row["label"]))
+    return words.inline(featured(pages, row, row["display"])[0])

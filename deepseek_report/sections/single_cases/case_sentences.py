@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
+from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.certain_attributions import base_of
+from deepseek_report.findings.listed_reasons import REASONS, is_readable, region_numbers
 from deepseek_report.findings.records import (
     Row,
     explainer_inline,
@@ -23,13 +25,10 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.sections.single_cases.stated_bands import StatedBands
-from deepseek_report.statistics.intervals import Z95
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 
-#: How many reasons are told as sentences; the picture shows the rest.
-REASONS = 4
 #: How many reasons against the second class are told.
 CONTRASTS = 3
 #: How many features are named in the list of cases.
@@ -59,6 +58,11 @@ class Pages:
         return StatedBands(results.predictions)
 
     @cached_property
+    def numbers(self) -> Mapping[tuple[int, str], int]:
+        """{(case, label): number in the picture} of regions and spans."""
+        return region_numbers(self.draft.results, self.explainer)
+
+    @cached_property
     def cases(self) -> list[Row]:
         """The cases that have a page."""
         return rows(self.draft.results, "cases", "cases")
@@ -86,11 +90,17 @@ def can_change(draft: Draft) -> bool:
     return any(feature.can_move for feature in draft.results.schema.features)
 
 
-def featured(draft: Draft, row: Row, display: str) -> tuple[str, str]:
-    """What a player is called in a sentence, and what stands beside it in brackets."""
-    kind = kind_of(draft.results.schema)
+def featured(pages: Pages, row: Row, display: str) -> tuple[str, str]:
+    """What a player is called in a sentence, and what stands beside it in brackets.
+
+    A region of an image, or a span of a series, goes by the number that it bears in the picture.
+    """
+    draft, kind = pages.draft, kind_of(pages.draft.results.schema)
     name, beside = kind.mention(row["label"], display)
-    return draft.text(f"player.{kind.name}", label=name), draft.words.name(beside)
+    number = pages.numbers.get((int(row["case"]), str(row["label"])))
+    if not (kind.named_columns or kind.quotes):
+        beside = ""
+    return draft.text(f"player.{kind.name}", label=name, number=number), draft.words.name(beside)
 
 
 def row_of(draft: Draft, row: Row) -> str:
@@ -142,9 +152,9 @@ def counted(pages: Pages, case: Row) -> str:
     table = against or pages.rows("reasons", case["case"])
     mine = [row for row in table if row["explainer"] == pages.explainer]
     mine.sort(key=lambda row: row["rank"])
-    shown = [row for row in mine if against or _is_reason(row)][:_NAMED]
+    shown = [row for row in mine if against or is_readable(row)][:_NAMED]
     return pages.draft.words.numbers.listing(
-        [featured(pages.draft, row, row["display"])[0] for row in shown]
+        [featured(pages, row, row["display"])[0] for row in shown]
     )
 
 
@@ -152,18 +162,18 @@ def change_in_short(pages: Pages, case: Row) -> str:
     """What would change the decision, in a few words; empty where nothing was looked for."""
     steps = pages.rows("counterfactuals", case["case"])
     kind = kind_of(pages.draft.results.schema)
-    if not steps or (kind.named_columns and not can_change(pages.draft)):
+    if not steps or not (kind.named_columns or kind.quotes):
+        return ""
+    if kind.named_columns and not can_change(pages.draft):
         return ""
     changed = [
         {
-            "feature": featured(pages.draft, row, row["from_display"])[0],
+            "feature": featured(pages, row, row["from_display"])[0],
             "after": row["to_display"],
         }
         for row in steps
         if row["status"] == "found"
     ]
-    if changed and not (kind.named_columns or kind.quotes):
-        return pages.draft.text("change.masked_parts", n=len(changed), after=changed[0]["after"])
     return pages.draft.text("change.short", steps=changed)
 
 
@@ -194,52 +204,51 @@ def reasons(pages: Pages, case: Row) -> list[str]:
     """The main reasons as sentences."""
     ranked = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
     ranked.sort(key=lambda row: row["rank"])
-    return [_reason(pages.draft, row) for row in ranked[:REASONS] if _is_reason(row)]
-
-
-def _is_reason(row: Row) -> bool:
-    """Whether an attribution is beyond its sampling error, and large enough to be read."""
-    error = finite(row.get("error")) or 0.0
-    least = LEAST_READABLE[row["output_space"]]
-    return abs(float(row["attribution"])) > max(Z95 * error, least)
+    return [_reason(pages, row) for row in ranked[:REASONS] if is_readable(row)]
 
 
 def contrasts(pages: Pages, case: Row) -> dict[str, Any] | None:
     """What speaks for the decided class and against the second one; None of two classes."""
     mine = [r for r in pages.rows("contrasts", case["case"]) if r["explainer"] == pages.explainer]
     mine.sort(key=lambda row: row["rank"])
-    main = [row for row in mine[:CONTRASTS] if _is_reason(row)]
+    main = [row for row in mine[:CONTRASTS] if is_readable(row)]
     if not main or main[0]["output_space"] == "none":
         return None
     text, decided = pages.draft.text, main[0]["class_name"]
     return {
         "head": text("contrast.head", decided=decided, second=main[0]["against"]),
-        "items": [_contrast(pages.draft, row) for row in main],
+        "items": [_contrast(pages, row) for row in main],
     }
 
 
-def _attributed(draft: Draft, row: Row) -> dict[str, Any]:
+def _attributed(pages: Pages, row: Row) -> dict[str, Any]:
     """What every sentence on an attribution names: the feature, and which way and how far."""
     value = float(row["attribution"])
-    feature, display = featured(draft, row, row["display"])
-    return {"feature": feature, "display": display, "up": value > 0, "size": abs(value)}
+    feature, display = featured(pages, row, row["display"])
+    return {
+        "feature": feature,
+        "display": display,
+        "up": value > 0,
+        "size": abs(value),
+        "factor": math.exp(min(abs(value), 50.0)),
+    }
 
 
-def _contrast(draft: Draft, row: Row) -> str:
-    return draft.text(
+def _contrast(pages: Pages, row: Row) -> str:
+    return pages.draft.text(
         f"contrast.{row['output_space']}",
-        **_attributed(draft, row),
+        **_attributed(pages, row),
         decided=row["class_name"],
         second=row["against"],
     )
 
 
-def _reason(draft: Draft, row: Row) -> str:
+def _reason(pages: Pages, row: Row) -> str:
+    draft = pages.draft
     return draft.text(
         f"reason.{row['output_space']}",
-        **_attributed(draft, row),
+        **_attributed(pages, row),
         unit=unit_of(draft.results),
-        factor=math.exp(min(abs(float(row["attribution"])), 50.0)),
         target=row.get("class_name") or draft.results.schema.target.explained_class,
         rank=int(row["rank"]),
     )
@@ -349,8 +358,9 @@ def neighbours(pages: Pages, case: Row) -> str:
 def change(pages: Pages, case: Row) -> str:
     """The smallest change that alters the decision, as a sentence."""
     draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
-    if not kind_of(draft.results.schema).named_columns:
-        return _masked(draft, case, steps) if steps else ""
+    kind = kind_of(draft.results.schema)
+    if not kind.named_columns:
+        return _masked(pages, case, steps) if steps and kind.quotes else ""
     if not can_change(draft):
         decides = task_of(draft.results.schema.target).decides
         return draft.text("answer.unchangeable") if decides else ""
@@ -381,20 +391,24 @@ def change(pages: Pages, case: Row) -> str:
     )
 
 
-def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
-    """Which words, patches or windows carry the decision, as a sentence."""
+def _masked(pages: Pages, case: Row, steps: list[Row]) -> str:
+    """Which words carry the decision, as a sentence.
+
+    Of an image or a series a list of places is no answer to a person: without a picture of what
+    would be changed it is left out.
+    """
+    draft = pages.draft
     if steps[0]["status"] != "found":
         within = str(steps[0]["status"]).removeprefix("none within ")
         return draft.text("change.unmasked", within=within)
-    named = [featured(draft, row, row["from_display"]) for row in steps]
-    repeats = kind_of(draft.results.schema).quotes
+    named = [featured(pages, row, row["from_display"]) for row in steps]
     after = _apart(
         draft.words.numbers, finite(steps[-1]["probability_after"]), finite(case["threshold"])
     )
     return draft.text(
         "change.masked",
         steps=[
-            {"name": f"{name} ({beside})" if repeats else name, "after": row["to_display"]}
+            {"name": f"{name} ({beside})", "after": row["to_display"]}
             for row, (name, beside) in zip(steps, named, strict=True)
         ],
         probability=after["probability"],

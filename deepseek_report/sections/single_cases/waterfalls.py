@@ -52,13 +52,19 @@ class Waterfall:
 
 
 def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | None:
-    """None where the method gives an order alone, or the folder does not hold what it said."""
-    results = draft.results
+    """None where the method gives an order alone, or the folder does not hold what it said.
+
+    Nor of an image or a series: their pictures show what each place adds, and names of places say
+    little beside that.
+    """
+    results, kind = draft.results, kind_of(draft.results.schema)
     explanation = results.explanations[explainer]
+    if not (kind.named_columns or kind.quotes):
+        return None
     if explanation.output_space == "none" or case.place is None or not explanation.values.size:
         return None
     instance = explanation.of_case(case.place)
-    target, kind = results.schema.target, kind_of(results.schema)
+    target = results.schema.target
     values = kind.by_player(instance.values, instance.inputs)[0]
     base = base_of(instance)
     end, about = float(instance.predictions[0]), instance.target

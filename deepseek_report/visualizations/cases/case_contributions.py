@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.cases.case_bars import BarView, bar_view
 from deepseek_report.visualizations.cases.case_views import CasePicture
 from deepseek_report.visualizations.drawing.captions import caption
@@ -55,6 +56,8 @@ class CaseContributionsPicture(CasePicture):
     most: Annotated[int, Field(ge=1, le=20)] = 8
 
     def draw(self, results: Results) -> Sequence[Picture]:
+        if not self.explainer and results.conclusions.has_no_reasons:
+            raise NotApplicableError(message("refusals.no_reasons"))
         name = named_or(results, self.explainer, leading_for_cases)
         places = list(results.cases.roles.values())[: self.cases]
         views = [bar_view(results, name, place, self.most) for place in places]

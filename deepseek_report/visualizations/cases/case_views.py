@@ -12,6 +12,7 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.findings.listed_reasons import region_numbers
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption
 from deepseek_report.visualizations.drawing.labels import short
@@ -30,6 +31,7 @@ class CasePicture(PicturePart):
     needs: ClassVar[frozenset[str]] = frozenset(
         {"cases", "explanations", "predictions", "conclusions"}
     )
+    also: ClassVar[frozenset[str]] = frozenset({"measures/cases"})
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def _outcome(results: Results, position: int) -> Message:
 def shown_explainers(results: Results, first: str, most: int) -> list[str]:
     """Explainers to draw, at most so many: the one asked for or the leading one, then the others.
 
+    None where no method of the run may give reasons of single cases, unless one is asked for: the
+    picture then shows the input alone.
+
     Raises
     ------
     NotApplicableError : no explainer but the control has explained anything.
@@ -101,6 +106,8 @@ def shown_explainers(results: Results, first: str, most: int) -> list[str]:
     names = [name for name in results.explanations if name != CONTROL]
     if not names:
         raise NotApplicableError(message("refusals.no_attributions"))
+    if not first and results.conclusions.has_no_reasons:
+        return []
     signed = [name for name in names if results.explanations[name].signed]
     leading = named_or(results, first, leading_for_cases) if signed or first else names[0]
     rest = [*signed, *(name for name in names if name not in signed)]
@@ -127,8 +134,17 @@ def unit_of(results: Results, explainer: str, place: int) -> Message:
     return caption(f"common.unit.{known}", class_name=name, unit=target.unit or "")
 
 
-def title_of(results: Results, case: Case, explainer: str) -> Message:
-    """What the picture of a case finds: the player with the greatest attribution."""
+def title_of(results: Results, case: Case, explainer: str | None) -> Message:
+    """What the picture of a case finds: the player with the greatest attribution.
+
+    explainer : None where the picture shows the input alone. A place of an image or a series is
+    told by its number in the picture, so that the title names none.
+    """
+    kind = kind_of(results.schema)
+    if explainer is None or not (kind.named_columns or kind.quotes):
+        return caption(
+            "common.case_title_input", case=case.identity, explainer=explainer, kind=kind.name
+        )
     values = by_players(results, explainer, case.place)
     if np.isnan(values).all() or not np.nanmax(np.abs(values)):
         return caption("common.case_title_nothing", case=case.identity, explainer=explainer)
@@ -142,6 +158,13 @@ def title_of(results: Results, case: Case, explainer: str) -> Message:
         effect=attribution(values[top], explanation.output_space),
         signed=explanation.signed,
     )
+
+
+def numbered(results: Results, case: Case, explainer: str | None) -> dict[int, int]:
+    """{number: player} of the regions or spans that the page of a case lists as its reasons."""
+    labels = results.schema.player_labels
+    told = region_numbers(results, explainer)
+    return {n: labels.index(label) for (at, label), n in told.items() if at == case.number}
 
 
 def strongest(results: Results, case: Case, explainer: str) -> Message:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -19,6 +20,7 @@ from deepseek_report.visualizations.cases.case_views import (
     CasePicture,
     by_players,
     cases_of,
+    numbered,
     shown_explainers,
     strongest,
     title_of,
@@ -37,6 +39,15 @@ if TYPE_CHECKING:
 
 _LEFT, _BETWEEN, _HEAD, _FOOT = 0.08, 0.14, 0.5, 0.62
 _LARGEST, _ABREAST_NARROW = 2.4, 2
+#: A number on a region, readable on any picture.
+_MARK: dict[str, Any] = {
+    "fontsize": SMALL,
+    "fontweight": "bold",
+    "color": LIGHT["ink"],
+    "ha": "center",
+    "va": "center_baseline",
+    "bbox": {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
+}
 #: Words beside the scale of colours.
 _LEGEND = ("lowers", "raises")
 
@@ -67,7 +78,11 @@ def _picture(
     shape = kind_of(results.schema).shape
     grey = rasters.colours(case.inputs.reshape(shape), scale)
     truth = None if case.truth is None else np.any(case.truth.reshape(shape), axis=2)
-    panels = [rasters.outlined(rasters.enlarged(grey), truth)]
+    regions = numbered(results, case, names[0] if names else None)
+    plain = rasters.outlined(rasters.enlarged(grey), truth)
+    for player in regions.values():
+        plain = rasters.framed(plain, _cells(results, player, shape))
+    panels = [plain]
     for name in names:
         explanation = results.explanations[name].of_case(case.place)
         values = explanation.values[0].reshape(shape).sum(axis=2)
@@ -75,46 +90,74 @@ def _picture(
         shaded = rasters.enlarged(rasters.shaded(grey, values, signed=explanation.signed))
         panels.append(rasters.framed(rasters.outlined(shaded, truth), top))
     words, marked = words_of(results), truth is not None
-    first = words.text("pictures.image_heatmaps.image")
+    first = words.text("pictures.image_heatmaps.image", numbered=bool(regions))
+    marks = {n: _centre(_cells(results, player, shape)) for n, player in regions.items()}
     heads = [first, *(_head(results, case, name) for name in names)]
     name = f"image_heatmaps_{case.number}"
     return Picture(
         name=name,
-        svg=_drawn(name, panels, heads, words, WIDTH, marked=marked),
-        narrow=_drawn(name, panels, heads, words, NARROW, marked=marked),
-        title=title_of(results, case, names[0]),
+        svg=_drawn(name, _Panels(panels, heads, marks), words, WIDTH, marked=marked),
+        narrow=_drawn(name, _Panels(panels, heads, marks), words, NARROW, marked=marked),
+        title=title_of(results, case, names[0] if names else None),
         alt=_alt(results, case, names),
         how_to_read=caption(
-            "image_heatmaps.how_to_read", signed=_all_signed(results, names), marked=marked
+            "image_heatmaps.how_to_read",
+            signed=_all_signed(results, names),
+            marked=marked,
+            methods=len(names),
         ),
     )
 
 
+@dataclass(frozen=True)
+class _Panels:
+    """What is drawn side by side, with the head of each.
+
+    marks : {number: its place on the first one, as shares of width and height from the upper left}.
+    """
+
+    images: Sequence[rasters.Image]
+    heads: Sequence[str]
+    marks: Mapping[int, tuple[float, float]]
+
+
+def _cells(results: Results, player: int, shape: tuple[int, ...]) -> Bools:
+    """(row, column) the pixels of a player."""
+    return np.asarray((results.schema.owners == player).reshape(shape).any(axis=2))
+
+
+def _centre(cells: Bools) -> tuple[float, float]:
+    """Of the marked cells, as shares of width and height."""
+    rows, columns = np.nonzero(cells)
+    return (columns.mean() + 0.5) / cells.shape[1], (rows.mean() + 0.5) / cells.shape[0]
+
+
 def _drawn(
     name: str,
-    panels: Sequence[rasters.Image],
-    heads: Sequence[str],
+    panels: _Panels,
     words: Wording,
     width: float,
     *,
     marked: bool,
 ) -> str:
     """The panels in as many lines as the width asks for, each with its head, and the key below."""
-    abreast = len(panels) if width == WIDTH else min(len(panels), _ABREAST_NARROW)
+    images = panels.images
+    abreast = len(images) if width == WIDTH else min(len(images), _ABREAST_NARROW)
     side = min(_LARGEST, (width - 2 * _LEFT - _BETWEEN * (abreast - 1)) / abreast)
-    tall = side * panels[0].shape[0] / panels[0].shape[1]
+    tall = side * images[0].shape[0] / images[0].shape[1]
     boxes = [
         (_LEFT + column * (side + _BETWEEN), _HEAD + line * (tall + _HEAD), side, tall)
-        for line, column in (divmod(at, abreast) for at in range(len(panels)))
+        for line, column in (divmod(at, abreast) for at in range(len(images)))
     ]
     low = boxes[-1][1] + tall
     key = (_LEFT + 1.3, low + 0.2, 1.5, 0.13)
     height = low + _FOOT + (0.2 if width < WIDTH and marked else 0.0)
-    legend = (*_LEGEND, "marked") if marked else _LEGEND
+    shades = _LEGEND if len(images) > 1 else ()
+    legend = (*shades, "marked") if marked else shades
     texts = {part: words.text(f"pictures.image_heatmaps.{part}") for part in legend}
-    drawn = draw_svg(name, height, lambda fig: _paint(fig, boxes, heads, low, texts), width)
-    images = [*zip(panels, boxes, strict=True), (rasters.scale_bar(), key)]
-    return rasters.with_images(drawn, images)
+    drawn = draw_svg(name, height, lambda fig: _paint(fig, boxes, panels, low, texts), width)
+    scale = [(rasters.scale_bar(), key)] if shades else []
+    return rasters.with_images(drawn, [*zip(images, boxes, strict=True), *scale])
 
 
 def _all_signed(results: Results, names: Sequence[str]) -> bool:
@@ -143,7 +186,7 @@ def _head(results: Results, case: Case, name: str) -> str:
 def _paint(
     figure: Figure,
     boxes: Sequence[rasters.Box],
-    heads: Sequence[str],
+    panels: _Panels,
     below: float,
     legend: Mapping[str, str],
 ) -> None:
@@ -155,13 +198,18 @@ def _paint(
         "va": "bottom",
         "linespacing": 1.3,
     }
-    for (left, top, _, _), head in zip(boxes, heads, strict=True):
+    for (left, top, _, _), head in zip(boxes, panels.heads, strict=True):
         lines = "\n".join(wrapped(line, 26, 1) for line in head.split("\n"))
         figure.text(left / width, 1 - (top - 0.06) / height, lines, **text)
+    left, top, side, tall = boxes[0]
+    for number, (across, down) in panels.marks.items():
+        place = ((left + across * side) / width, 1 - (top + down * tall) / height)
+        figure.text(*place, str(number), **_MARK)
     low = 1 - (below + 0.28) / height
     quiet: dict[str, Any] = {"fontsize": SMALL, "color": LIGHT["muted"], "va": "center"}
-    figure.text(_LEFT / width, low, legend["lowers"], **{**quiet, "ha": "left"})
-    figure.text((_LEFT + 2.88) / width, low, legend["raises"], **quiet)
+    if "lowers" in legend:
+        figure.text(_LEFT / width, low, legend["lowers"], **{**quiet, "ha": "left"})
+        figure.text((_LEFT + 2.88) / width, low, legend["raises"], **quiet)
     if "marked" in legend:
         x, y = (_LEFT + 3.75, low) if width == WIDTH else (_LEFT, low - 0.25 / height)
         figure.text(x / width, y, legend["marked"], **quiet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +20,7 @@ from deepseek_report.visualizations.cases.case_views import (
     CasePicture,
     by_players,
     cases_of,
+    numbered,
     shown_explainers,
     strongest,
     title_of,
@@ -59,24 +60,28 @@ class SeriesAttributionsPicture(CasePicture):
     channels: Annotated[int, Field(ge=1, le=8)] = 4
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        name = shown_explainers(results, self.explainer, 1)[0]
+        name = next(iter(shown_explainers(results, self.explainer, 1)), None)
         return [_picture(results, case, name, self.channels) for case in cases_of(results)]
 
 
 @dataclass(frozen=True)
 class _Channel:
-    """One channel of a case; `windows` are (first step, last step, attribution)."""
+    """One channel of a case; `windows` are (first step, last step, attribution).
+
+    numbers : {number of a listed reason: position in `windows`}.
+    """
 
     label: str
     curve: Floats
     windows: list[tuple[int, int, float]]
     truth: Bools | None
+    numbers: dict[int, int]
 
 
-def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture:
+def _picture(results: Results, case: Case, explainer: str | None, most: int) -> Picture:
     shown, left_out = _channels(results, case, explainer, most)
     name = f"series_attributions_{case.number}"
-    height = len(shown) * (_TITLE + _CURVE + _BARS + 0.12) + _FOOT
+    height = len(shown) * (_TITLE + _CURVE + (_BARS if explainer else 0.0) + 0.12) + _FOOT
     words = words_of(results)
     return Picture(
         name=name,
@@ -87,7 +92,7 @@ def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture
         how_to_read=caption(
             "series_attributions.how_to_read",
             explainer=explainer,
-            unit=unit_of(results, explainer, case.place),
+            unit=unit_of(results, explainer, case.place) if explainer else None,
             left_out=left_out,
             marked=case.truth is not None,
         ),
@@ -95,17 +100,21 @@ def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture
 
 
 def _channels(
-    results: Results, case: Case, explainer: str, most: int
+    results: Results, case: Case, explainer: str | None, most: int
 ) -> tuple[list[_Channel], int]:
     """The channels with the most attribution in their own order, and how many are left out."""
     schema = results.schema
     steps, count_ = kind_of(schema).shape
-    values = by_players(results, explainer, case.place)
     windows: list[list[tuple[int, int, float]]] = [[] for _ in range(count_)]
-    for player in range(len(schema.player_labels)):
+    numbers: list[dict[int, int]] = [{} for _ in range(count_)]
+    listed = {player: n for n, player in numbered(results, case, explainer).items()}
+    values = by_players(results, explainer, case.place) if explainer else np.zeros(0)
+    for player in range(len(values)):
         columns = np.flatnonzero(schema.owners == player).tolist()
         for channel in sorted({column % count_ for column in columns}):
             mine = [column // count_ for column in columns if column % count_ == channel]
+            if player in listed:
+                numbers[channel][listed[player]] = len(windows[channel])
             windows[channel].append((min(mine), max(mine), float(values[player])))
     sizes = [sum(abs(value) for _, _, value in spans) for spans in windows]
     kept = sorted(sorted(range(count_), key=lambda c: (-sizes[c], c))[:most])
@@ -117,6 +126,7 @@ def _channels(
             curve=curves[:, channel],
             windows=windows[channel],
             truth=None if truth is None else truth[:, channel],
+            numbers=numbers[channel],
         )
         for channel in kept
     ]
@@ -138,10 +148,16 @@ def _paint(figure: Figure, channels: Sequence[_Channel], words: Wording) -> None
     for at, channel in enumerate(channels):
         top -= _TITLE
         curve = panel(figure, _LEFT, top - _CURVE, right, top)
-        bars = panel(figure, _LEFT, top - _CURVE - _BARS - 0.06, right, top - _CURVE - 0.06)
         _curve(curve, channel, most, words)
-        _bars(bars, channel, most, words, last=at == len(channels) - 1)
-        top -= _CURVE + _BARS + 0.12
+        top -= _CURVE
+        lowest = curve
+        if channel.windows:
+            lowest = panel(figure, _LEFT, top - _BARS - 0.06, right, top - 0.06)
+            _bars(lowest, channel, most, words)
+            top -= _BARS
+        if at == len(channels) - 1:
+            _steps(lowest, words)
+        top -= 0.12
 
 
 def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
@@ -157,6 +173,17 @@ def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
     axes.set_xlim(0.5, len(channel.curve) + 0.5)
     axes.set_xticks([])
     axes.set_title(channel.label, fontsize=9.5, pad=5)
+    for number, at in channel.numbers.items():
+        first, last, _ = channel.windows[at]
+        middle, edges = (first + last) / 2 + 1, (first + 0.5, last + 1.5)
+        for edge in edges:
+            axes.axvline(edge, color=LIGHT["muted"], linewidth=0.7, linestyle=(0, (2, 2)))
+        place: dict[str, Any] = {
+            "ha": "center",
+            "va": "top",
+            "transform": axes.get_xaxis_transform(),
+        }
+        axes.text(middle, 0.98, str(number), fontsize=9, fontweight="bold", **place)
     if channel.truth is not None:
         _mark(axes, channel.truth)
 
@@ -186,7 +213,13 @@ def _thinned(curve: Floats) -> tuple[Ints, Floats]:
     return np.array(kept), curve[kept]
 
 
-def _bars(axes: Axes, channel: _Channel, most: float, words: Wording, *, last: bool) -> None:
+def _steps(axes: Axes, words: Wording) -> None:
+    """Number the steps below the last panel."""
+    count_ticks(axes, "x", words, round(float(axes.get_window_extent().width) / 55))
+    axes.set_xlabel(words.text("pictures.series_attributions.step"))
+
+
+def _bars(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
     for raises in (True, False):
         mine = [window for window in channel.windows if (window[2] > 0) == raises]
         tone = LIGHT["raises"] if raises else LIGHT["lowers"]
@@ -200,18 +233,14 @@ def _bars(axes: Axes, channel: _Channel, most: float, words: Wording, *, last: b
     axes.set_xlim(0.5, len(channel.curve) + 0.5)
     ends = [words.text(f"pictures.series_attributions.{way}") for way in ("lowers", "raises")]
     axes.set_yticks([-most / 2, most / 2], ends)
-    if last:
-        count_ticks(axes, "x", words, round(float(axes.get_window_extent().width) / 55))
-        axes.set_xlabel(words.text("pictures.series_attributions.step"))
-    else:
-        axes.set_xticks([])
+    axes.set_xticks([])
 
 
-def _alt(results: Results, case: Case, explainer: str) -> Message:
+def _alt(results: Results, case: Case, explainer: str | None) -> Message:
     return caption(
         "series_attributions.alt",
         case=case.outcome,
         steps=kind_of(results.schema).shape[0],
-        strongest=strongest(results, case, explainer),
+        strongest=strongest(results, case, explainer) if explainer else "",
         truth=0 if case.truth is None else case.truth.sum(),
     )

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.token_texts import gaps, legible
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases.case_views import (
     Case,
     CasePicture,
@@ -72,6 +73,7 @@ class TextHighlightsPicture(CasePicture):
         def drawn(width: float) -> tuple[list[_TextBlock], str]:
             limits = Limits(self.words, self.numbered, 72 * width - _LEFT)
             blocks = [_block(results, case, method, limits) for method in names]
+            blocks = blocks or [_bare(results, case, limits)]
             height = (sum(block.height for block in blocks) + 44) / 72
             words = words_of(results)
             return blocks, draw_svg(name, height, lambda fig: _paint(fig, blocks, words), width)
@@ -82,9 +84,11 @@ class TextHighlightsPicture(CasePicture):
             name=name,
             svg=wide,
             narrow=drawn(NARROW)[1],
-            title=title_of(results, case, names[0]),
+            title=title_of(results, case, names[0] if names else None),
             alt=_alt(case, blocks),
-            how_to_read=caption("text_highlights.how_to_read", cut=blocks[0].cut),
+            how_to_read=caption(
+                "text_highlights.how_to_read", cut=blocks[0].cut, methods=len(names)
+            ),
         )
 
 
@@ -131,6 +135,7 @@ class _TextBlock:
 
 
 def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _TextBlock:
+    """The text as one method shades it."""
     values = by_players(results, explainer, case.place)
     present = np.flatnonzero(~np.isnan(values))
     shown = present[: limits.words]
@@ -171,6 +176,30 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
             if shown[at] in strongest
         ],
     )
+
+
+def _bare(results: Results, case: Case, limits: Limits) -> _TextBlock:
+    """The text alone."""
+    present = np.flatnonzero(kind_of(results.schema).present(case.inputs[None])[0])
+    shown = present[: limits.words]
+    placed = _placed(results, case, shown, limits.right)
+    words = [
+        _Word(
+            text=text,
+            x=x,
+            line=line,
+            width=_width(text, _SIZE),
+            level=0,
+            raises=False,
+            number="",
+            framed=_framed(results, case, player),
+        )
+        for player, (text, x, line) in zip(shown, placed, strict=True)
+    ]
+    cut = None
+    if len(shown) < len(present):
+        cut = caption("text_highlights.cut_input", shown=len(shown), n=len(present))
+    return _TextBlock("", "", words, cut, [])
 
 
 def _cut(shown: int, n_words: int, share: float) -> Message | None:
@@ -254,7 +283,8 @@ def _paint(figure: Figure, blocks: Sequence[_TextBlock], words: Wording) -> None
         _shades(axes, block, top)
         top += block.height
     framed = any(word.framed for block in blocks for word in block.words)
-    _legend(axes, top + 12, words, framed=framed)
+    if any(word.level for block in blocks for word in block.words) or framed:
+        _legend(axes, top + 12, words, framed=framed)
 
 
 def _baseline(word: _Word, top: float) -> float:

@@ -73,7 +73,7 @@ class DeletionCurvesPicture(PicturePart):
 class _View:
     """{metric: its curves}, and {metric: {explainer: gain over the control}}.
 
-    trusted : explainers that may be trusted for single cases.
+    beats : {explainer: whether it beats a random order}, as its verdict says; None is open.
     has_skill : whether the model is shown to beat a constant, so that its explanations are of use.
     """
 
@@ -81,7 +81,7 @@ class _View:
     gains: dict[str, dict[str, Score]]
     names: list[str]
     is_share: bool
-    trusted: frozenset[str]
+    beats: dict[str, bool | None]
     has_skill: bool
     words: Wording
 
@@ -99,10 +99,10 @@ class _View:
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
         judged = results.conclusions.explainers
-        trusted = frozenset(verdict.explainer for verdict in judged if verdict.is_trusted)
+        beats = {verdict.explainer: verdict.beats_random for verdict in judged}
         is_share = task_of(results.schema.target).decides
         has_skill = all(verdict.use != "no_skill" for verdict in judged)
-        return cls(curves, gains, names, is_share, trusted, has_skill, words_of(results))
+        return cls(curves, gains, names, is_share, beats, has_skill, words_of(results))
 
     @property
     def judged(self) -> list[str]:
@@ -188,11 +188,12 @@ def _title(view: _View) -> Message:
         return caption("deletion_curves.title_no_gain")
     if not view.has_skill:
         return caption("deletion_curves.title_no_skill")
-    trusted = [name for name in view.judged if name in gains and name in view.trusted]
-    if not trusted:
-        return caption("deletion_curves.title_none_trusted")
-    others = [name for name in view.judged if name in gains and name not in trusted]
-    return caption("deletion_curves.title", best=trusted[0], others=others)
+    outcomes = {True: "beat", False: "failed", None: "open"}
+    named: dict[str, list[str]] = {outcome: [] for outcome in outcomes.values()}
+    for name in view.judged:
+        if name in gains:
+            named[outcomes[view.beats.get(name)]].append(name)
+    return caption("deletion_curves.title", **named)
 
 
 def _alt(view: _View) -> Message:

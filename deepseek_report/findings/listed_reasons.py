@@ -1,0 +1,59 @@
+"""Which reasons of a case are listed, and by which number its picture and its page call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.explanation import LEAST_READABLE
+from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.records import Row, rows
+from deepseek_report.statistics.intervals import Z95
+
+#: How many reasons of a case are listed; the picture shows the rest.
+REASONS = 4
+
+
+def is_readable(row: Row) -> bool:
+    """Whether an attribution is beyond its sampling error, and large enough to be read."""
+    error = finite(row.get("error")) or 0.0
+    least = LEAST_READABLE[row["output_space"]]
+    return abs(float(row["attribution"])) > max(Z95 * error, least)
+
+
+def region_numbers(results: Results, explainer: str | None) -> Mapping[tuple[int, str], int]:
+    """{(case, label): number} of the regions of an image, or spans of a series, that are listed.
+
+    Where a case was decided against, they are its reason codes, else the greatest attributions.
+    Parts of other data have names of their own, and no numbers.
+    """
+    kind = kind_of(results.schema)
+    if explainer is None or kind.named_columns or kind.quotes:
+        return {}
+    against = _by_case(results, "reason_codes", explainer)
+    greatest = _by_case(results, "reasons", explainer)
+    coded = results.score("reason_codes_kept", explainer=explainer) is not None
+    numbers: dict[tuple[int, str], int] = {}
+    for case in rows(results, "cases", "cases"):
+        place = int(case["case"])
+        if coded and _is_against(results, case):
+            told = [row for row in against.get(place, ()) if row["role"] == "reason"]
+        else:
+            told = [row for row in greatest.get(place, ())[:REASONS] if is_readable(row)]
+        numbers |= {(place, str(row["label"])): at for at, row in enumerate(told, 1)}
+    return numbers
+
+
+def _by_case(results: Results, table: str, explainer: str) -> dict[int, list[Row]]:
+    """The rows of one method, by case, in their order."""
+    mine = [row for row in rows(results, "cases", table) if row["explainer"] == explainer]
+    by_case: dict[int, list[Row]] = {}
+    for row in sorted(mine, key=lambda row: row["rank"]):
+        by_case.setdefault(int(row["case"]), []).append(row)
+    return by_case
+
+
+def _is_against(results: Results, case: Row) -> bool:
+    target = results.schema.target
+    return target.favourable is not None and case["decision"] != target.classes[target.favourable]
