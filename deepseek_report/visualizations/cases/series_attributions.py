@@ -183,7 +183,8 @@ def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
             "va": "top",
             "transform": axes.get_xaxis_transform(),
         }
-        axes.text(middle, 0.98, str(number), fontsize=9, fontweight="bold", **place)
+        across = axes.get_xaxis_transform()
+        axes.text(middle, 0.98, str(number), fontsize=9, weight="bold", transform=across, **place)
     if channel.truth is not None:
         _mark(axes, channel.truth)
 
