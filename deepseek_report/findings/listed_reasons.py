@@ -8,6 +8,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import LEAST_READABLE
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.readers.tokenizing import UNKNOWN
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.statistics.intervals import Z95
 
@@ -16,7 +17,12 @@ REASONS = 4
 
 
 def is_readable(row: Row) -> bool:
-    """Whether an attribution is beyond its sampling error, and large enough to be read."""
+    """Whether an attribution is beyond its sampling error, and large enough to be read.
+
+    A word that the model does not know is none: nobody can read what it was.
+    """
+    if row.get("display") == UNKNOWN:
+        return False
     error = finite(row.get("error")) or 0.0
     least = LEAST_READABLE[row["output_space"]]
     return abs(float(row["attribution"])) > max(Z95 * error, least)

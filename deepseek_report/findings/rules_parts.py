@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
@@ -98,6 +99,7 @@ def _part_gap(results: Results, row: Row) -> Finding:
             "best": best,
             "gap": pair.gap,
             "rates": _rates(results, row, worst, best) if is_share else [],
+            "wrongly": _wrongly(results, pair, str(row["attribute"]), (worst, best)),
             "is_share": is_share,
             "lean": row["metric"] == "mean_error_gap",
             "p": finite(row["p_adjusted"]),
@@ -125,6 +127,35 @@ def _severity(gap: Estimate, is_share: bool, unforeseen: bool | None) -> Severit
     """
     size = size_of(gap.low or 0.0, *GAPS) if is_share else "moderate"
     return severity("decision", size, certain=unforeseen is not False)
+
+
+def _wrongly(
+    results: Results, pair: SurestPair, attribute: str, ends: tuple[str, str]
+) -> dict[str, Any] | None:
+    """Of which class more is decided for the other in the worst part than in the best.
+
+    ends : the worst and the best part. Returned are `label` and `decided`, the two classes, and
+    `worst` and `best`, shares. None of more classes, where either part has too few of a class, and
+    where the shares differ less than the tested gap at least does, so that they do not show what
+    the gap consists in.
+    """
+    target = results.schema.target
+    parts = {
+        row["level"]: row
+        for row in rows(results, _METRIC, "parts")
+        if row["attribute"] == attribute and row["level"] in ends
+    }
+    if len(target.classes) != 2 or len(parts) < 2:
+        return None
+    least, told = pair.gap.low or 0.0, None
+    for name, about in (("missed_rate", target.explained), ("flagged_rate", 1 - target.explained)):
+        worst, best = (finite(parts[level].get(name)) for level in ends)
+        if worst is None or best is None or worst - best < max(least, 1e-9):
+            continue
+        least = worst - best
+        labels = {"label": target.classes[about], "decided": target.classes[1 - about]}
+        told = {**labels, "worst": worst, "best": best}
+    return told
 
 
 def _rates(results: Results, row: Row, worst: str, best: str) -> list[object]:

@@ -20,7 +20,8 @@ CONFIG = {
 
 def claim(worst: str, best: str, attribute: str) -> str:
     words = wording("en").for_cases({"group_names": CaseWords.of(CONFIG).group_names(LABELS)})
-    return words.text("findings.part_gap.claim", worst=worst, best=best, attribute=attribute)
+    parts = {"worst": worst, "best": best, "attribute": attribute}
+    return words.text("findings.part_gap.claim", **parts, wrongly=None)
 
 
 @pytest.mark.parametrize(

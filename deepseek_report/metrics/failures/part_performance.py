@@ -10,8 +10,9 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PARTS, AttributeKind
+from deepseek_report.artifacts.schema import PARTS, AttributeKind, Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.metrics.fairness.gap_tables import GAPS
@@ -22,6 +23,9 @@ from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 
+#: Rows of a class in a part without which no rate of errors is told of them.
+FEWEST_OF_A_CLASS = 20
+
 
 @dataclass(frozen=True)
 class PartPerformance(ModelMetric):
@@ -31,7 +35,9 @@ class PartPerformance(ModelMetric):
     rightly: 0 means alike. Of numbers it is `mae_gap` and `mean_error_gap`, in the unit of the
     number. Parts differ in how hard they are, so that a gap is no fault by itself: `unforeseen` is
     by how much more a part is decided wrongly, against all others, than the model's own
-    probabilities let expect, and `unforeseen_p` its one-sided p-value, corrected for the parts.
+    probabilities let expect, and `unforeseen_p` its one-sided p-value, corrected for the parts. Of
+    two classes `missed_rate` is the share of the explained class that is decided otherwise, and
+    `flagged_rate` the share of the other class that is decided for it.
 
     min_cell : a part with fewer test rows is not judged. min_events : nor is one where equal rates
     would give fewer right decisions. n_resamples : draws for interval and null.
@@ -47,6 +53,8 @@ class PartPerformance(ModelMetric):
                 Column("n", "count"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
                 Column("too_few", "yes_no", shown=False),
+                Column("missed_rate", "share", shown=False),
+                Column("flagged_rate", "share", shown=False),
                 Column("unforeseen", "number", shown=False),
                 Column("unforeseen_p", "p_value", shown=False),
             ),
@@ -103,12 +111,24 @@ class PartPerformance(ModelMetric):
                 "level": level,
                 "n": int((part.codes == k).sum()),
                 **task.part_facts(p, part.codes == k),
+                **_kinds_of_error(p, context.dataset.schema.target, part.codes == k),
                 "too_few": level not in judged,
                 "unforeseen": more[k][0] if k in more else math.nan,
                 "unforeseen_p": float(p_values[k]) if k in more else math.nan,
             }
             for k, level in enumerate(part.levels)
         ]
+
+
+def _kinds_of_error(p: Predictions, target: Target, inside: Bools) -> dict[str, float]:
+    """Of two classes the share of each that is decided for the other; NaN where one is too rare."""
+    rates = {"missed_rate": math.nan, "flagged_rate": math.nan}
+    if len(target.classes) != 2 or not task_of(target).decides:
+        return rates
+    for name, members in zip(rates, (inside & p.truths, inside & ~p.truths), strict=True):
+        if members.sum() >= FEWEST_OF_A_CLASS:
+            rates[name] = float(1 - p.correct[members].mean())
+    return rates
 
 
 def _more(losses: Floats, expected: Floats | None, inside: Bools) -> tuple[float, float]:
