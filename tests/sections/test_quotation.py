@@ -24,14 +24,15 @@ OPEN = (0.3, -0.1, 0.7)
 WORLDS: dict[str, dict[str, dict[str, Any]]] = {
     "all pass": {"shap": {}, "lime": {}},
     "the second gains less than half": {"shap": {}, "lime": {"deletion_effect": (0.35, 0.3, 0.4)}},
-    "both gain less than half": dict.fromkeys(
-        ("shap", "lime"), {"insertion_effect": (0.35, 0.3, 0.4)}
-    ),
+    "both gain less than half": {
+        "shap": {"insertion_effect": (0.35, 0.3, 0.4)},
+        "lime": {"insertion_effect": (0.35, 0.3, 0.4)},
+    },
     "the second is its own but no better than chance": {
         "shap": {},
         "lime": {"deletion_effect": LOW},
     },
-    "none passes": dict.fromkeys(("shap", "lime"), {"deletion_effect": LOW}),
+    "none passes": {"shap": {"deletion_effect": LOW}, "lime": {"deletion_effect": LOW}},
     "one is open": {"shap": {"deletion_effect": OPEN}, "lime": {}},
     "amounts do not add up": {"shap": {"completeness_gap": (0.3, 0.2, 0.4)}, "lime": {}},
 }

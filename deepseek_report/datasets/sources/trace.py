@@ -14,11 +14,14 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.datasets.assembly.arrays import Arrays
+from deepseek_report.datasets.assembly.column_declarations import error_text
 from deepseek_report.datasets.assembly.layouts import moments, series_layout
 from deepseek_report.datasets.card.data_card import Description, shipped_description
 from deepseek_report.datasets.sources.packages import PackagedArrays
 from deepseek_report.datasets.split.shares import Share
 from deepseek_report.datasets.split.splitting import GroupConstraint, draw_rows
+
+_CLASSES = 4
 
 DESCRIPTION = shipped_description(
     "trace",
@@ -40,6 +43,8 @@ class Trace(PackagedArrays):
         "drawn" shares all 200 series out anew.
     explained : number of the class whose probability is explained.
     window : steps that are explained as one.
+    class_names : what the four classes are called, in the order of their numbers; the source names
+        none, and without names they are "class 1" to "class 4".
     rows : keep only so many series, drawn at random within each class.
     validation_share, test_share : see `splitting.SplitRule`; test_share is for "drawn" alone.
     duplicates : what happens to equal series, see `splitting.SplitRule`.
@@ -52,12 +57,28 @@ class Trace(PackagedArrays):
     split: Literal["archive", "drawn"] = "archive"
     explained: Annotated[int, Field(ge=1, le=4)] = 2
     window: Annotated[int, Field(ge=1, le=275)] = 11
+    class_names: tuple[str, ...] = ()
     rows: Annotated[int, Field(ge=80)] | None = None
     test_share: Share = 0.25
 
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        named = len(set(self.class_names))
+        wrong = []
+        if self.class_names and named != _CLASSES:
+            wrong = [
+                error_text(
+                    "dataset",
+                    f"`dataset.class_names` holds {named} different names",
+                    f"{_CLASSES}, one a class, or none",
+                    "name each class, or leave it empty",
+                )
+            ]
+        return [*super().problems(), *wrong]
+
     @property
     def nature(self) -> DataTraits:
-        return DataTraits("series", "classification", groups=frozenset(), classes=4)
+        return DataTraits("series", "classification", groups=frozenset(), classes=_CLASSES)
 
     def _arrays(self, raw: bytes, seed: int) -> Arrays:
         series, labels, published = _read(raw)
@@ -68,7 +89,8 @@ class Trace(PackagedArrays):
             target=Target(
                 name="failure",
                 label="Kind of failure",
-                classes=tuple(f"class {number}" for number in range(1, 5)),
+                classes=self.class_names
+                or tuple(f"class {number}" for number in range(1, _CLASSES + 1)),
                 explained=self.explained - 1,
             ),
             features=moments(steps, ("reading",), (None,)),
