@@ -48,7 +48,7 @@ def undeclared_values(draft: Draft) -> dict[str, Any]:
         len(np.unique(p.groups[attribute.name])) < 2 for attribute in schema.attributes_of("person")
     ):
         return {}
-    grouped = groupings(schema, dict(p.groups), crossings=False, min_cell=1)
+    grouped = groupings(schema, p, crossings=False, min_cell=1)
     classes = {} if len(schema.target.classes) > 2 else dict(enumerate(schema.target.classes))
     heads = (
         Column(

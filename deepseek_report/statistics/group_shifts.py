@@ -11,7 +11,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.recalibrating import log_odds, recalibrated
-from deepseek_report.statistics.resampling import permutation_p_value
+from deepseek_report.statistics.resampling import Resampling, permutation_p_value
 
 #: Draws that are held in memory at once.
 _CHUNK = 200
@@ -39,7 +39,13 @@ class GroupShifts:
 
     @classmethod
     def of(
-        cls, happened: Bools, stated: Floats, groups: Sequence[Bools], n_draws: int, seed: int
+        cls,
+        happened: Bools,
+        stated: Floats,
+        groups: Sequence[Bools],
+        n_draws: int,
+        seed: int,
+        resampling: Resampling | None = None,
     ) -> GroupShifts:
         """Test all groups at once.
 
@@ -48,6 +54,8 @@ class GroupShifts:
         happened, stated : (instance,) outcomes, and the probability stated of each.
         groups : (instance,) whether in it, of each group; they may overlap.
         n_draws, seed : of the null.
+        resampling : what the rows are of. What entities add to a score is then added up first,
+            errors are those of these sums, and the null turns their signs by chance.
         """
         if not groups:
             return cls(np.zeros(0), np.zeros(n_draws))
@@ -56,6 +64,11 @@ class GroupShifts:
         weights = _efficient(chances, stated, members)
         errors = np.sqrt(np.maximum((weights**2 * _variances(chances)[:, None]).sum(axis=0), 1e-12))
         rng, null = np.random.default_rng(seed), []
+        if resampling is not None and resampling.units is not None:
+            sums = resampling.sums(((happened - chances)[:, None] * weights).T)  # (group, unit)
+            errors = np.sqrt(np.maximum((sums**2).sum(axis=1), 1e-12))
+            signs = rng.integers(0, 2, size=(n_draws, sums.shape[1])) * 2.0 - 1
+            return cls(sums.sum(axis=1) / errors, np.abs(signs @ sums.T / errors).max(axis=1))
         for start in range(0, n_draws, _CHUNK):
             drawn = rng.random((min(_CHUNK, n_draws - start), len(chances))) < chances
             null.append(np.abs((drawn - chances) @ weights / errors).max(axis=1))

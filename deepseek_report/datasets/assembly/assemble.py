@@ -222,7 +222,7 @@ def assemble(
     DataError : too few rows of a class for three parts.
     """
     chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
-    drawn = table.rows.take(chosen)
+    drawn = replace(table.rows, entities=table.together.units).take(chosen)
     repeat = is_repeat(row_identity(drawn.inputs, *_all_labels(drawn)))
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = drawn.take(kept), table.together.take(chosen[kept])

@@ -23,9 +23,9 @@ from deepseek_report.statistics.classification_errors import (
     brier_estimate,
     require_both,
 )
-from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
-from deepseek_report.statistics.resampling import as_one, bootstrap
+from deepseek_report.statistics.resampling import Resampling, bootstrap
 from deepseek_report.tasks.decisions import tally
 
 _CURVE_ROWS = 200
@@ -47,8 +47,8 @@ class Accuracy(ClassMetric):
     reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        right = context.predictions.correct
-        estimate = rate(int(right.sum()), len(right))
+        p = context.predictions
+        estimate = Resampling.of(p).rate(p.correct)
         return Measurement(
             (estimate.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
         )
@@ -67,7 +67,9 @@ class BalancedAccuracy(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         require_both(p.labels)
-        estimate = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
+        estimate = balanced_accuracy(
+            p.labels, p.decisions, self.n_resamples, context.seed, Resampling.of(p)
+        )
         score = estimate.score(
             "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
         )
@@ -89,7 +91,7 @@ class BrierScore(ClassMetric):
         errors = brier_errors(p.labels, p.probabilities, p.explained)
         replicates = bootstrap(
             lambda weights: weights @ errors / weights.sum(axis=1),
-            as_one(len(p)),
+            Resampling.of(p),
             self.n_resamples,
             np.random.default_rng(context.seed),
         )
@@ -130,7 +132,7 @@ class RocAuc(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         require_both(p.labels)
-        estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained)
+        estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained, Resampling.of(p))
         score = estimate.score(
             "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
         )
@@ -179,7 +181,8 @@ class AveragePrecision(ClassMetric):
         p = context.predictions
         require_both(p.labels)
         estimate, _ = average_precision_and_brier(
-            p.labels, p.probabilities, p.explained, self.n_resamples, context.seed
+            *(p.labels, p.probabilities, p.explained, self.n_resamples, context.seed),
+            Resampling.of(p),
         )
         note = message("notes.average_precision.guessing", share=float(p.truths.mean()))
         score = estimate.score(
