@@ -14,7 +14,6 @@ from deepseek_report.findings.records import attribute_label, setting
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import own_table
-from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import sentence_case
 
@@ -89,9 +88,7 @@ def _rows(draft: Draft, grouping: Grouping, classes: list[int]) -> Iterator[dict
         inside = grouping.codes == k
         size = int(inside.sum())
         row: dict[str, Any] = {"level": level, "n": size, "too_few": size < floor}
-        row["right"] = rate(int(p.correct[inside].sum()), size)
+        row["right"] = grouping.drawn.rate(p.correct, inside)
         for actual in classes:
-            labelled = inside & (p.labels == actual)
-            wrong = int((labelled & ~p.correct).sum())
-            row[f"wrong_{actual}"] = rate(wrong, int(labelled.sum()))
+            row[f"wrong_{actual}"] = grouping.drawn.rate(~p.correct, inside & (p.labels == actual))
         yield row

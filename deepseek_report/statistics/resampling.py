@@ -216,7 +216,9 @@ class Resampling:
     @property
     def rate_method(self) -> Message:
         """How the interval of a rate is made."""
-        return message(f"interval_methods.blaker{'' if self.units is None else '_effective'}")
+        if self.units is None:
+            return message("interval_methods.blaker")
+        return message("interval_methods.blaker_effective")
 
     def mean(
         self, values: Floats, method: Text, level: float = 0.95, among: Floats | None = None

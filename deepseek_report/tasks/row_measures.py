@@ -35,6 +35,11 @@ class RowMeasure(ABC):
     def of(self, predictions: Predictions) -> tuple[float, Floats]:
         """The value, and the (instance,) influences whose squares add up to its variance."""
 
+    def by_observation(self, predictions: Predictions) -> tuple[float, Floats]:
+        """The value, and the influences of entities where rows are of some, else of rows."""
+        value, influence = self.of(predictions)
+        return value, Resampling.of(predictions).influences(influence)
+
     def difference(self, first: Predictions, other: Predictions) -> tuple[Estimate, float]:
         """First − other on the same rows with its 95 % interval, and the two-sided p-value."""
         return influence_difference(self.of(first), self.of(other), Resampling.of(first))

@@ -248,6 +248,8 @@ def assemble(
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
         n_torn=_torn_entities(whole, parts, together),
+        entity=together.entity,
+        possible_entity=together.possible,
     )
     return Dataset(
         schema, **parts, card=make_card(facts), issues=find_issues(facts), read=source.sha256

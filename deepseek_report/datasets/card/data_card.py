@@ -30,6 +30,7 @@ from deepseek_report.datasets.checks.correlations import (
     correlated_pairs,
     most_telling,
 )
+from deepseek_report.datasets.split.splitting import PossibleEntity
 from deepseek_report.tasks import task_of
 
 _SHOWN_CORRELATIONS = 30
@@ -102,6 +103,7 @@ class DataFacts:
     (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
     n_torn : rows of validation and test of an entity that the training part has rows of too.
     texts : what is known of texts. dates : columns of dates, which were left out.
+    entity : the declared column of entities. possible_entity : one that nobody declares.
     """
 
     schema: Schema
@@ -120,6 +122,8 @@ class DataFacts:
     texts: TextFacts | None = None
     dates: tuple[str, ...] = ()
     n_torn: int = 0
+    entity: str = ""
+    possible_entity: PossibleEntity | None = None
 
     @property
     def text_facts(self) -> TextFacts:
@@ -170,6 +174,7 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
         "rows": len(whole),
         "features": len(schema.features),
         "duplicates": facts.n_duplicates,
+        "observations": _observations(facts),
         **_outcomes(facts),
         "leakage": {
             "duplicates_across": facts.n_shared,
@@ -183,6 +188,19 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
         "preparation": list(facts.preparation),
         "limits": list(facts.description.limits),
     }
+
+
+def _observations(facts: DataFacts) -> dict[str, Any]:
+    """What counts as one observation: the column of entities, the rows and those that are tested,
+    and of how many entities these are (`…_of`); None where rows are taken as independent.
+    """
+    parts = {"rows": facts.whole, "tested": facts.parts["test"]}
+    entities = {
+        f"{name}_of": None if part.entities is None else len(np.unique(part.entities))
+        for name, part in parts.items()
+    }
+    sizes = {name: len(part) for name, part in parts.items()}
+    return {"entity": facts.entity or None, **sizes, **entities}
 
 
 def _outcomes(facts: DataFacts) -> dict[str, Any]:

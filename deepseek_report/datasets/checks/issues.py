@@ -16,6 +16,7 @@ Check = Callable[[DataFacts], list[DataIssue]]
 
 _ALWAYS: tuple[Check, ...] = (
     coverage_checks.entities_across_parts,
+    coverage_checks.possible_entity,
     coverage_checks.label_balance,
     coverage_checks.small_group,
     coverage_checks.population_limits,

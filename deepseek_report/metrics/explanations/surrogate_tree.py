@@ -46,6 +46,7 @@ class SurrogateTree(ModelMetric):
     Reference: Craven & Shavlik 1995 (trees extracted from networks).
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     tables: ClassVar[TableTypes] = {

@@ -74,6 +74,7 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "suspects": TableType(

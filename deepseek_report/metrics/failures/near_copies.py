@@ -40,6 +40,7 @@ class NearCopies(ModelMetric):
     be right about it, so the error that counts is that on the other rows.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "comparison": TableType(

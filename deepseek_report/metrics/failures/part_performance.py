@@ -38,6 +38,7 @@ class PartPerformance(ModelMetric):
     would give fewer right decisions. n_resamples : draws for interval and null.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "parts": TableType(

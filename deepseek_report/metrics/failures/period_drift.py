@@ -41,6 +41,7 @@ class PeriodDrift(ModelMetric):
     Kruskal & Wallis 1952, doi:10.1080/01621459.1952.10483441.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "periods": TableType(

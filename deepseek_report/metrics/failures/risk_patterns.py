@@ -59,6 +59,7 @@ class RiskPatterns(ClassMetric):
     searched for.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     tables: ClassVar[TableTypes] = {

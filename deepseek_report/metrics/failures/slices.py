@@ -144,6 +144,7 @@ class Slices(ModelMetric):
     share of the test part. alpha : level of the test. most : how many slices of a kind are listed.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "slices": TableType(

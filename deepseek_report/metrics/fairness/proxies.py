@@ -112,6 +112,7 @@ def _sample(
 class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "features": TableType(

@@ -210,6 +210,7 @@ def _widened_to_whole(error: Estimate, share: Estimate, scores: Floats) -> Estim
 class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "bins": TableType(

@@ -41,6 +41,7 @@ def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
 class Accuracy(ClassMetric):
     """Share of decisions that agree with the label."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"accuracy": SHARE}
     category: ClassVar[Category] = "performance"
@@ -58,6 +59,7 @@ class Accuracy(ClassMetric):
 class BalancedAccuracy(ClassMetric):
     """Mean over the classes of the share decided correctly, so that rare classes count alike."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"balanced_accuracy": SHARE}
     category: ClassVar[Category] = "performance"
@@ -80,6 +82,7 @@ class BalancedAccuracy(ClassMetric):
 class BrierScore(ClassMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"brier_score": (0.0, 2.0)}
     category: ClassVar[Category] = "performance"
@@ -111,6 +114,7 @@ class BrierScore(ClassMetric):
 class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "curve": TableType(
@@ -161,6 +165,7 @@ def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
 class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "curve": TableType(

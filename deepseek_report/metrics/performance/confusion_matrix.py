@@ -36,6 +36,7 @@ class ConfusionMatrix(ClassMetric):
     The share of favourable decisions is left out where nobody declares the favourable class.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "matrix": TableType(

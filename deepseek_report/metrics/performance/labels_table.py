@@ -85,6 +85,7 @@ class LabelsTable(LabelsMetric):
     validation part; each label has its own.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "labels": TableType(

@@ -21,6 +21,7 @@ _FEW = 300
 class ErrorMetric(NumberMetric):
     """Defaults of one measure of the errors; `name` is one of `MEASURES`."""
 
+    counts_entities: ClassVar[bool] = True
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     name: ClassVar[str] = ""

@@ -101,6 +101,7 @@ class PredictionIntervals(NumberMetric):
     table. min_cell : a group with fewer test rows is not judged.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "coverage": TableType(

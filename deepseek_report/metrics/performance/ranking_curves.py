@@ -35,6 +35,7 @@ class RankingCurves(ClassMetric):
     points : of precision, evenly over the share found. n_resamples : draws for bootstrap intervals.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "gain": TableType(
