@@ -421,12 +421,12 @@ class Cells:
 def _gap_covered(cells: Cells, seed: int) -> tuple[bool, bool]:
     """Whether the interval of the largest gap holds it, and that of the surest pair its own."""
     gap = largest_gap(cells.draw(seed), 1000, seed)
-    own = cells.apart(gap.surest) if gap.surest else math.nan
+    own = cells.apart(gap.surest)
     return _holds(gap.estimate, cells.gap), _holds(gap.surest_gap, own)
 
 
-def _holds(estimate: Estimate | None, truth: float) -> bool:
-    low, high = (estimate and estimate.ends) or (math.nan, math.nan)
+def _holds(estimate: Estimate, truth: float) -> bool:
+    low, high = estimate.ends or (math.nan, math.nan)
     return low - 1e-12 <= truth <= high + 1e-12
 
 

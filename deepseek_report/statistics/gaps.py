@@ -1,4 +1,4 @@
-"""The largest gap between levels: of a rate or a mean, with what chance alone would give."""
+"""The largest gap of a rate between levels, with what chance alone would give."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import (
     SHARE,
     any_pair,
-    difference_of_means,
     enough_events,
     level_within,
-    mean_interval,
     rate_difference,
 )
 from deepseek_report.statistics.resampling import (
@@ -26,8 +24,6 @@ from deepseek_report.statistics.resampling import (
     permutation_p_value,
     permuted_counts,
 )
-
-_CHUNK = 100
 
 
 @dataclass(frozen=True)
@@ -93,6 +89,28 @@ class RateTable:
         out = np.zeros_like(apart)
         return np.asarray(np.divide(apart, spread, out=out, where=spread > 0))
 
+    def widest(self, rates: Floats) -> Floats:
+        """(draw, level) rates -> (draw,) the largest of `distances`, also of very many levels.
+
+        Of levels of one size only the highest and the lowest rate can lie furthest apart, and there
+        are no more than √(2 n) different sizes of n cases.
+        """
+        order = np.argsort(self.trials, kind="stable")
+        sizes, firsts = np.unique(self.trials[order], return_index=True)
+        highest, lowest = (
+            extreme.reduceat(rates[:, order], firsts, axis=1)
+            for extreme in (np.maximum, np.minimum)
+        )
+        overall = self.hits.sum() / max(int(self.trials.sum()), 1)
+        each = overall * (1 - overall) / np.maximum(sizes, 1)
+        largest = np.zeros(len(rates))
+        for size in range(len(sizes)):
+            spread = np.sqrt(each[size] + each)
+            apart = highest[:, size, None] - lowest
+            standardised = np.divide(apart, spread, out=np.zeros_like(apart), where=spread > 0)
+            largest = np.maximum(largest, standardised.max(axis=1))
+        return largest
+
     def enough(self, min_cell: int, min_events: int) -> Bools:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
         overall = self.hits.sum() / max(int(self.trials.sum()), 1)
@@ -135,10 +153,7 @@ class PairwiseTests:
             for table in tables
         ]
         distances = [table.distances(table.rates[None])[0] for table in tables]
-        null = [
-            table.distances(rates).max(axis=(1, 2), initial=0.0)
-            for table, rates in zip(tables, dealt, strict=True)
-        ]
+        null = [table.widest(rates) for table, rates in zip(tables, dealt, strict=True)]
         return cls(distances, np.max(null, axis=0), dealt)
 
     def p_value(self, table: int, level: int, other: int) -> float:
@@ -161,7 +176,7 @@ class Gap:
     highest, lowest : the levels of the largest gap; table : the position of its table.
     p_value : that any two levels differ as surely as the surest pair does, where all have one rate.
     surest : that pair, which need not be the one that lies furthest apart, and surest_gap its
-    difference, with an interval that holds for all pairs at once; None of a mean.
+    difference, with an interval that holds for all pairs at once.
     """
 
     estimate: Estimate
@@ -170,8 +185,8 @@ class Gap:
     p_value: float
     highest: int
     lowest: int
-    surest: Pair | None = None
-    surest_gap: Estimate | None = None
+    surest: Pair
+    surest_gap: Estimate
     table: int = 0
 
 
@@ -290,64 +305,3 @@ def _resampled(
     method = bootstrap_method(replicates.method, n_resamples, seed, "cases_within_groups")
     n = sum(table.n() for table in tables)
     return Estimate(float(replicates.value), float(low), float(high), n, method)
-
-
-def widest_means(values: Floats, codes: Ints, levels: Ints) -> Floats:
-    """(draw,) largest difference between the means of the groups.
-
-    Parameters
-    ----------
-    values : (draw, instance). codes : (instance,). levels : the groups that are compared.
-    """
-    member = (codes[:, None] == levels).astype(np.float64)
-    means = values @ member / member.sum(axis=0)
-    return np.asarray(means.max(axis=1) - means.min(axis=1))
-
-
-def _null_means(
-    values: Floats, codes: Ints, levels: Ints, n_permutations: int, rng: np.random.Generator
-) -> Floats:
-    """(permutation,) the largest gap where the values are dealt out to the groups by chance."""
-    chunks = []
-    for first in range(0, n_permutations, _CHUNK):
-        rows = min(_CHUNK, n_permutations - first)
-        shuffled = rng.permuted(np.tile(values, (rows, 1)), axis=1)
-        chunks.append(widest_means(shuffled, codes, levels))
-    return np.concatenate(chunks)
-
-
-def largest_mean_gap(
-    values: Floats, codes: Ints, n_permutations: int, rng: np.random.Generator
-) -> Gap:
-    """Greatest difference of a mean between two groups, tested by dealing out the values by chance.
-
-    Parameters
-    ----------
-    values : (instance,). codes : (instance,) group 0, 1, …; −1 is in none and is left out.
-
-    Returns
-    -------
-    Gap. The interval is that of two groups named in advance, not below 0: those of both means are
-    joined (`difference_of_means`). `null_high` is the null's 95 % quantile.
-    """
-    values, codes = values[codes >= 0], codes[codes >= 0]
-    levels = np.unique(codes)
-    null = _null_means(values, codes, levels, n_permutations, rng)
-    parts = [values[codes == level] for level in levels]
-    means = np.array([part.mean() for part in parts])
-    highest, lowest = _ends(means)
-    gap, low, high = difference_of_means(*(_mean_of(parts[k], values) for k in (highest, lowest)))
-    method = message("interval_methods.students_of_furthest")
-    return Gap(
-        estimate=Estimate(gap, max(low, 0.0), high, len(values), method),
-        null_mean=float(null.mean()),
-        null_high=float(np.quantile(null, 0.95)),
-        p_value=permutation_p_value(null, gap),
-        highest=int(levels[highest]),
-        lowest=int(levels[lowest]),
-    )
-
-
-def _mean_of(part: Floats, among: Floats) -> Estimate:
-    mean, low, high = map(float, mean_interval(part, among=among))
-    return Estimate(mean, low, high, len(part), message("interval_methods.students"))

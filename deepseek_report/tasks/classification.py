@@ -131,6 +131,8 @@ class Classification(Task):
     )
     skill = Measure("roc_auc", "higher", SHARE)
     skill_of_constant = 0.5
+    useful_skill = 0.6
+    cases_for_skill = 100
     gain = Measure("roc_auc_gain", "higher", (-1.0, 1.0))
     gain_reference = "doi:10.2307/2531595"
     held = Measure("roc_auc", "higher", SHARE)

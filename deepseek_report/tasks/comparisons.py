@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap, largest_mean_gap
+from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap
 from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.mean_gaps import largest_mean_gap
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.loss import Limits
 
@@ -97,7 +98,8 @@ class MeanErrorGap(GapStatistic):
     ) -> Gap:
         rng = np.random.default_rng([seed, len(self.name)])
         gap = largest_mean_gap(*resampling.per_unit_and_level(values, codes), n_resamples, rng)
-        estimate = replace(gap.estimate, n=int((codes >= 0).sum()))
+        told, n = resampling.told(gap.estimate.method), int((codes >= 0).sum())
+        estimate = replace(gap.estimate, n=n, method=told)
         return replace(gap, estimate=estimate)
 
 

@@ -83,6 +83,8 @@ class Regression(Task):
     )
     skill = Measure("r2", "higher", (None, 1.0))
     skill_of_constant = 0.0
+    useful_skill = 0.05
+    cases_for_skill = 1000
     gain = Measure("mae_gain", "higher", in_unit=True)
     held = Measure("mae", "lower", (0.0, None), in_unit=True)
     moved = Measure("change", "lower", (0.0, None), in_unit=True)

@@ -12,11 +12,11 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Attribute, AttributeKind, TaskName
+from deepseek_report.datasets.assembly.attribute_levels import MOST_GROUPS, too_many_groups
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
     config_problems,
-    data_error,
     default_label,
     readable_name,
 )
@@ -36,8 +36,6 @@ from deepseek_report.datasets.split.splitting import GroupConstraint
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_MOST_LEVELS = 12
 
 
 _DECISIONS = message("card.labels_are_decisions")
@@ -209,14 +207,8 @@ def attribute_of(
     name = str(column.name)
     cells = read_cells(column, name, decimal)
     codes = observed(cells)
-    if len(codes) > _MOST_LEVELS:
-        raise data_error(
-            where,
-            f"column `{name}` has {len(codes)} different values",
-            f"at most {_MOST_LEVELS} groups",
-            "leave it out of `dataset.groups` and `dataset.compare_by`, or merge its values in the "
-            "file",
-        )
+    if len(codes) > MOST_GROUPS:
+        raise too_many_groups(where, name, len(codes))
     place = {code: i for i, code in enumerate(codes)}
     table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
     levels = tuple(default_label(code) for code in codes)

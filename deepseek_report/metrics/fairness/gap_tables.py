@@ -109,7 +109,7 @@ def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
     place = np.where(kept, np.cumsum(kept) - 1, -1)
     levels = tuple(level for level, keep in zip(grouping.levels, kept, strict=True) if keep)
     codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
-    return replace(grouping, levels=levels, codes=codes)
+    return replace(grouping, levels=levels, codes=codes, pooled=())
 
 
 def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFrame:

@@ -33,6 +33,9 @@ from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 
+#: Between the names of the levels that a row takes together.
+POOLED = "; "
+
 
 @dataclass(frozen=True)
 class GroupRates(PeopleMetric):
@@ -43,7 +46,8 @@ class GroupRates(PeopleMetric):
 
     crossings : also compare the crossings of two attributes. min_cell : a group with fewer people
     is not judged. min_events : nor is one where equal rates would give fewer favourable decisions.
-    n_resamples : how often errors are dealt out to the groups by chance.
+    Groups with fewer than `min_cell` people are judged together, where there are two of them.
+    n_resamples : how often the errors of each group are redrawn for intervals and tests.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -57,6 +61,7 @@ class GroupRates(PeopleMetric):
                 *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
                 Column("too_few", "yes_no", shown=False),
                 Column("crossing", "yes_no", shown=False),
+                Column("pooled", shown=False, optional=True),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         ),
@@ -79,6 +84,7 @@ class GroupRates(PeopleMetric):
             context.predictions,
             crossings=self.crossings,
             min_cell=self.min_cell,
+            pool=True,
         )
         table = group_table(context, groups, (self.min_cell, self.min_events))
         rates = Measurement(
@@ -86,19 +92,20 @@ class GroupRates(PeopleMetric):
             {"groups": table},
             notes=tuple(self._notes(table, groups)),
         )
-        gaps = self._gaps(context, [grouping for grouping in groups if not grouping.crossing])
+        gaps = self._gaps(context)
         return Measurement(
             (*rates.scores, *gaps.scores),
             {**rates.tables, **gaps.tables},
             notes=(*rates.notes, *gaps.notes),
         )
 
-    def _gaps(self, context: MeasureContext, groups: list[Grouping]) -> Measurement:
+    def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
         target, p = context.dataset.schema.target, context.predictions
         statistics = task_of(target).group_gaps
         if not statistics:
             return Measurement(())
+        groups = groupings(context.dataset.schema, p, crossings=False, min_cell=self.min_cell)
         gaps = PartGaps(
             statistics, (self.min_cell, self.min_events), self.n_resamples, context.seed
         )
@@ -111,6 +118,17 @@ class GroupRates(PeopleMetric):
         )
 
     def _notes(self, table: pd.DataFrame, groups: list[Grouping]) -> Iterator[Text]:
+        pools = [grouping for grouping in groups if grouping.pooled]
+        if pools:
+            taken = [
+                message(
+                    "notes.group_rates.pooled_levels",
+                    attribute=grouping.label,
+                    levels=list(grouping.pooled),
+                )
+                for grouping in pools
+            ]
+            yield message("notes.group_rates.pooled", people=self.min_cell, levels=taken)
         few = table.loc[table["too_few"], "level"].tolist()
         if few and "n_favourable" in table:
             yield message(
@@ -168,6 +186,7 @@ def _group_row(
         **task.group_facts(p, target, inside),
         "too_few": task.is_too_few(p, target, inside, floor),
         "crossing": grouping.crossing,
+        "pooled": "" if grouping.named[k] else POOLED.join(grouping.pooled),
     }
 
 

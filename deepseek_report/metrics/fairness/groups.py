@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Annotated
@@ -17,6 +18,8 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.resampling import Resampling
 
 UNKNOWN = "unknown"
+#: So many names of small levels stand in the name of their pool.
+_NAMED = 3
 #: Why nothing can be compared by attributes of these kinds.
 _ONE_LEVEL = {
     PEOPLE: message("refusals.one_level.people"),
@@ -34,6 +37,7 @@ class Grouping:
     codes : (instance,) position in `levels`, -1 where the instance is in none of them. An unknown
         attribute is a level of its own.
     resampling : what the instances are of; None where they are independent.
+    pooled : names of the levels that the last one holds, where they are too small alone.
     """
 
     name: str
@@ -42,11 +46,17 @@ class Grouping:
     codes: Ints
     crossing: bool = False
     resampling: Resampling | None = None
+    pooled: tuple[str, ...] = ()
 
     @property
     def drawn(self) -> Resampling:
         """What the instances are of."""
         return self.resampling or Resampling(len(self.codes))
+
+    @property
+    def named(self) -> Bools:
+        """(level,) whether it is one group of people, and no pool of several."""
+        return np.arange(len(self.levels)) < len(self.levels) - bool(self.pooled)
 
     @property
     def sizes(self) -> Ints:
@@ -65,11 +75,14 @@ def groupings(
     crossings: bool,
     min_cell: int,
     kinds: frozenset[AttributeKind] = PEOPLE,
+    pool: bool = False,
+    apart: Collection[str] = (),
 ) -> list[Grouping]:
     """Every attribute of these kinds with at least two levels, then the crossings of two.
 
-    Of a crossing only the levels with at least `min_cell` instances are kept; a crossing with
-    fewer than two of them is left out.
+    With `pool`, levels of fewer than `min_cell` instances are taken together where there are two of
+    them, but for an unknown one and those named in `apart`. Of a crossing only the levels with at
+    least `min_cell` instances are kept; a crossing with fewer than two of them is left out.
 
     Raises
     ------
@@ -85,15 +98,32 @@ def groupings(
     if not single:
         raise NotApplicableError(_ONE_LEVEL[kinds])
     single = [replace(grouping, resampling=drawn) for grouping in single]
+    told = [_with_pool(grouping, min_cell, apart) for grouping in single] if pool else single
     if not crossings:
-        return single
+        return told
     crossed = [_cross(first, other, min_cell) for first, other in combinations(single, 2)]
-    return single + [grouping for grouping in crossed if len(grouping.levels) > 1]
+    return told + [grouping for grouping in crossed if len(grouping.levels) > 1]
 
 
 def _single(name: str, label: str, levels: tuple[str, ...], codes: Ints) -> Grouping:
     codes = np.where(codes < 0, len(levels), codes)
     return _only_present(Grouping(name, label, (*levels, UNKNOWN), codes), 1)
+
+
+def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Grouping:
+    """The grouping with its small levels as one, the last, that bears their names."""
+    kept_names = {UNKNOWN, *apart}
+    is_small = (grouping.sizes < min_cell) & [name not in kept_names for name in grouping.levels]
+    if is_small.sum() < 2:
+        return grouping
+    place = np.where(is_small, int((~is_small).sum()), np.cumsum(~is_small) - 1)
+    names = np.array(grouping.levels, object)
+    pooled = tuple(names[is_small])
+    more = f"; … ({len(pooled)})" if len(pooled) > _NAMED else ""
+    together = "; ".join(pooled[:_NAMED]) + more
+    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
+    levels = (*names[~is_small], together)
+    return replace(grouping, levels=levels, codes=codes, pooled=pooled)
 
 
 def _cross(first: Grouping, other: Grouping, min_cell: int) -> Grouping:

@@ -107,8 +107,12 @@ class Rates:
 
     @property
     def highest(self) -> int:
-        """The level with the highest rate among those that can be judged, else among all."""
-        rates = np.where(self.judged | ~self.judged.any(), self.table.rates, -1.0)
+        """The level with the highest rate among those that can be judged, else among all.
+
+        A pool of small levels is no group of people, and never the reference of others.
+        """
+        judged = self.judged & self.grouping.named
+        rates = np.where((judged | ~judged.any()) & self.grouping.named, self.table.rates, -1.0)
         return int(np.argmax(rates))
 
     def compare(self, reference: int) -> Iterator[dict[str, Any]]:
@@ -217,7 +221,14 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         p = context.predictions
-        compared = groupings(schema, p, crossings=self.crossings, min_cell=self.min_cell)
+        compared = groupings(
+            schema,
+            p,
+            crossings=self.crossings,
+            min_cell=self.min_cell,
+            pool=True,
+            apart=frozenset(self.reference.values()),
+        )
         outcomes = Outcomes.of(p, schema.target.declared_favourable)
         attributes = self._rates(compared, outcomes, context.seed)
         references = [self._reference(rates) for rates in attributes]
