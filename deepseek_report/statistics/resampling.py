@@ -255,6 +255,12 @@ class Resampling:
         drawn = np.asarray(rng.integers(0, 2, size=(n_draws, self.n_units)) * 2.0 - 1, np.float64)
         return drawn if self.units is None else drawn[:, self.units]
 
+    def one_each(self, order: Ints) -> Ints:
+        """Of rows in an order the first of each observation."""
+        if self.units is None:
+            return order
+        return order[np.sort(np.unique(self.units[order], return_index=True)[1])]
+
     def halves(self, order: Ints) -> tuple[Ints, Ints]:
         """The rows of every second observation in an order of all rows, and those of the others.
 

@@ -110,7 +110,8 @@ class DescribedArrays(OwnDataDeclarations):
 
     task : what is predicted; several target columns are several labels.
     target : the column to predict, or several. entity : column that names what several of them
-        are of (a patient, a machine), which never falls in several parts.
+        are of (a patient, a machine), which never falls in several parts and counts as one
+        observation.
     groups : columns to compare groups of people by. compare_by : columns that cut the data into
         parts that are no groups of people, such as a site or a machine.
     """

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.predictions import FURTHER, Cases, Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.cases.group_cases import GroupCases
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: The sample of a number is stratified by bands of equal size.
@@ -104,9 +105,9 @@ def _one_an_entity(sample: Ints, chosen: Ints, predictions: Predictions) -> Ints
     """The first case of each entity of a sample, in its order, but of those of chosen cases."""
     if predictions.entities is None:
         return sample
-    own = predictions.entities[sample]
-    first = np.sort(np.unique(own, return_index=True)[1])
-    return sample[first][~np.isin(own[first], predictions.entities[chosen])]
+    first = Resampling.of(predictions).one_each(sample)
+    own, taken = (predictions.entities[rows] for rows in (first, chosen))
+    return first[~np.isin(own, taken)]
 
 
 def _roles(predictions: Predictions, schema: Schema, inputs: Floats) -> dict[str, int]:

@@ -92,7 +92,7 @@ class SurrogateTree(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         data, p = context.dataset, context.predictions
         schema, target = data.schema, data.schema.target
-        sample = sampled(data.train.inputs, self.rows, context.seed)
+        sample = sampled(data.train, self.rows, context.seed)
         outputs = context.classifier.probabilities(sample)[:, target.explained]
         of_test = p.scores if task_of(target).decides else p.values
         if not (np.ptp(outputs) > 0 and np.ptp(of_test) > 0):

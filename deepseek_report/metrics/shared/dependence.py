@@ -29,8 +29,9 @@ def measured(metric: MetricPlugin, context: MeasureContext) -> Measurement:
 def _rows_of(metric: MetricPlugin, context: MeasureContext) -> Resampling:
     """The test part, or the explained cases that were drawn at random, by their entities."""
     test = Resampling.of(context.dataset.test)
-    if traits_of(metric, MetricPart).scope == "model" or context.cases is None:
-        return test
     cases = context.cases
+    of_cases = traits_of(metric, MetricPart).scope != "model" or "cases" in metric.reads
+    if cases is None or not of_cases:
+        return test
     drawn = np.delete(cases.explained, sorted(cases.picked))
     return test.take(drawn)
