@@ -100,6 +100,7 @@ class Row:
     asks : paraphrase in one sentence. evidence : kinds that could serve; need : those without which
     the ceiling is not reached. ceiling : best status that a run may give by itself. verified :
     whether the text, or a faithful quotation, was read. applies : to which data it speaks.
+    concerns : kinds that could not serve as evidence, and whose findings bear on it all the same.
     """
 
     id: str
@@ -115,6 +116,7 @@ class Row:
     verify_note: str = ""
     source: str = ""
     applies: Scope = field(default_factory=Scope)
+    concerns: tuple[str, ...] = ()
 
     @property
     def machine(self) -> tuple[str, ...]:

@@ -338,7 +338,7 @@ def _together(results: Results) -> list[Finding]:
     pools = [row for row in rows(results, "group_rates", "groups") if row.get("pooled")]
     if not pools:
         return []
-    groups = [
+    groups: list[dict[str, Any]] = [
         {
             "attribute": attribute_label(results, row["attribute"]),
             "levels": str(row["pooled"]).split(POOLED),

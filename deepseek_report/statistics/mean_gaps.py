@@ -19,6 +19,8 @@ from deepseek_report.statistics.resampling import draw_weights, permutation_p_va
 _FARTHEST = 1e6
 #: Share of the largest value below which a spread is rounding.
 _ROUNDING = 1e-9
+#: Over the number of cases of the smallest group, what is added to the factor of p-values.
+_CAUTION = 5.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class GroupMoments:
             np.add.reduceat(weights * values**power, starts, axis=1) / n for power in (1, 2, 3)
         )
         squares = (second - means**2) / np.maximum(n - 1, 1)
-        cubes = (third - 3 * means * second + 2 * means**3) / n**2
+        cubes = (third - 3 * means * second + 2 * means**3) / np.maximum((n - 1) * (n - 2), 1)
         rounding = (_ROUNDING * float(np.abs(values).max(initial=0.0))) ** 2
         alone = squares.max(axis=1, keepdims=True)  # a single case shows no spread of its own
         squares = np.where(n > 1, squares, alone)
@@ -89,7 +91,8 @@ class StudentisedNull:
     the plain one and the one corrected for skewness, the larger p-value counts.
 
     plain, unskewed : (draw,), see `GroupMoments.widest`. gaps : (draw,) largest difference of two
-    means, in the unit of the values.
+    means, in the unit of the values. caution : at least 1, by which p-values are multiplied: some
+    tens of cases tell little of a tail (see docs/conclusions.md).
 
     References
     ----------
@@ -101,6 +104,7 @@ class StudentisedNull:
     plain: Floats
     unskewed: Floats
     gaps: Floats
+    caution: float
 
     @classmethod
     def of(
@@ -116,22 +120,25 @@ class StudentisedNull:
             plain.append(widest[0])
             unskewed.append(widest[1])
             gaps.append(np.ptp(moments.means, axis=1))
-        return cls(*(np.concatenate(parts) for parts in (plain, unskewed, gaps)))
+        caution = 1 + _CAUTION / float(np.bincount(codes).min())
+        return cls(np.concatenate(plain), np.concatenate(unskewed), np.concatenate(gaps), caution)
 
     @property
     def critical(self) -> tuple[float, float]:
         """The values that both statistics of a pair must exceed for its p-value to be below .05."""
-        return _critical(self.plain), _critical(self.unskewed)
+        level = 0.05 / self.caution
+        return _critical(self.plain, level), _critical(self.unskewed, level)
 
     def p_value(self, plain: float, unskewed: float) -> float:
         """Chance of any two groups so far apart, if all means were equal, by both; in (0, 1]."""
         nulls = ((self.plain, plain), (self.unskewed, unskewed))
-        return max(permutation_p_value(null, distance) for null, distance in nulls)
+        p_value = max(permutation_p_value(null, distance) for null, distance in nulls)
+        return min(1.0, self.caution * p_value)
 
 
-def _critical(null: Floats) -> float:
-    """The value that a distance must exceed for its p-value to be below 0.05."""
-    allowed = max(math.ceil(0.05 * (1 + len(null))) - 2, 0)
+def _critical(null: Floats, level: float) -> float:
+    """The value that a distance must exceed for its p-value to be below the level."""
+    allowed = max(math.ceil(level * (1 + len(null))) - 2, 0)
     return max(float(np.sort(null)[::-1][min(allowed, len(null) - 1)]), _ROUNDING)
 
 

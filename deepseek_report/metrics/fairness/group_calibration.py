@@ -30,11 +30,13 @@ class GroupCalibration(PeopleMetric, ClassMetric):
 
     With two classes it is the probability of the explained class, else that of the most probable
     one. A group is tested for a shift of its own, beyond a shift and a stretch that all people
-    share (these are judged by `expected_calibration_error`). p-values and intervals hold for all
-    groups of all attributes at once.
+    share (these are judged by `expected_calibration_error`). So is a crossing of two attributes:
+    probabilities that are right for each of the two may be off for those who are in both. p-values
+    and intervals hold for all groups of all attributes and crossings at once.
 
-    min_cell : a group with fewer people is not judged. min_events : nor is one whose probabilities
-    leave fewer outcomes open, counted as the sum of p (1 − p). n_resamples : draws of outcomes.
+    crossings : also judge the crossings of two attributes. min_cell : a group with fewer people is
+    not judged. min_events : nor is one whose probabilities leave fewer outcomes open, counted as
+    the sum of p (1 − p). n_resamples : draws of outcomes.
 
     References
     ----------
@@ -64,13 +66,14 @@ class GroupCalibration(PeopleMetric, ClassMetric):
     bounds: ClassVar[Bounds] = {"stated_off": (-1.0, 1.0)}
     needs_favourable: ClassVar[bool] = False
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
-        compared = groupings(schema, p, crossings=False, min_cell=self.min_cell)
+        compared = groupings(schema, p, crossings=self.crossings, min_cell=self.min_cell, pool=True)
         happened, stated = calibration_subject(p)
         chances = recalibrated(happened, stated)
         levels = [
@@ -95,7 +98,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             mean = float(stated[inside].mean())
             groups.append(StatedToGroup(grouping, k, mean, observed, off, p_value))
         return Measurement(
-            tuple(group.score() for group in groups if not group.too_few),
+            tuple(g.score() for g in groups if not (g.too_few or g.grouping.crossing)),
             {"groups": _frame([group.row() for group in groups])},
             notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
         )
