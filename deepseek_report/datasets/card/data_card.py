@@ -31,6 +31,7 @@ from deepseek_report.datasets.checks.correlations import (
     most_telling,
 )
 from deepseek_report.datasets.split.splitting import PossibleEntity
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 _SHOWN_CORRELATIONS = 30
@@ -131,6 +132,11 @@ class DataFacts:
         if self.texts is None:
             raise TypeError("these data are not texts")
         return self.texts
+
+    @cached_property
+    def one_each(self) -> Ints:
+        """Positions in `whole` of one row of each entity; of all rows where none is declared."""
+        return Resampling.of(self.whole).one_each(np.arange(len(self.whole)))
 
     @property
     def n_measured(self) -> int:
