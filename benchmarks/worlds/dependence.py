@@ -41,6 +41,7 @@ from deepseek_report.metrics.performance.classification_scores import (
 )
 from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
 from deepseek_report.metrics.shared.dependence import measured
+from deepseek_report.statistics.ranking import auc_influence
 
 from . import groups
 from .trials import Plan, Table, repeat, share
@@ -52,7 +53,7 @@ ROWS = (2, 3, 10, 0)
 _PERSON, _ROW = 1.5, 0.5
 ATTRIBUTES: Mapping[str, tuple[float, ...]] = {"sex": (0.6, 0.4), "status": (0.5, 0.35, 0.15)}
 #: Features of people that nothing depends on, and rows of which the true scores are computed.
-_IDLE, _TRUTH = 4, 60_000
+_IDLE, _TRUTH = 4, 1_000_000
 SCHEMA = Schema(
     tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(_IDLE)),
     Target("paid", "Paid", ("no", "yes"), favourable=1, explained=1),
@@ -119,7 +120,7 @@ def _tail(z: Floats) -> Floats:
 #: What a run measures on the whole, whose intervals are to hold.
 _MEASURED: tuple[Any, ...] = (
     *(Accuracy(), BalancedAccuracy(n_resamples=500), BrierScore(), RocAuc()),
-    *(AveragePrecision(n_resamples=500), ConfusionMatrix()),
+    *(AveragePrecision(n_resamples=250), ConfusionMatrix()),
     ExpectedCalibrationError(n_resamples=100),
 )
 #: What findings are drawn from.
@@ -178,16 +179,25 @@ def _scores(predictions: Predictions, metrics: tuple[Any, ...], seed: int) -> di
 
 
 @cache
-def _truth(rows: int) -> dict[str, float]:
-    """What the scores are of very many people; calibration is right by construction."""
-    whole = replace(World(rows, _TRUTH // max(rows, 6)).draw(987_654), entities=None)
-    known = _scores(whole, (Accuracy(), RocAuc(), ConfusionMatrix()), 0)
-    truth = {name: score.value for name, score in known.items()}
-    rate = whole.decisions == whole.labels
-    truth["balanced_accuracy"] = float(np.mean([rate[whole.labels == k].mean() for k in (0, 1)]))
-    truth["brier_score"] = float(((whole.scores - whole.labels) ** 2).mean())
-    truth["average_precision"] = _average_precision(whole)
-    return truth | {"calibration_slope": 1.0, "calibration_intercept": 0.0}
+def _truth() -> dict[str, float]:
+    """What the scores are of very many people with one row each, as it is of those with more.
+
+    Whether a person is decided for and has the label is symmetric, and calibration is right by
+    construction.
+    """
+    whole = World(1, _TRUTH).draw(987_654)
+    right = float((whole.decisions == whole.labels).mean())
+    hits = dict.fromkeys(
+        ("accuracy", "balanced_accuracy", "true_positive_rate", "precision"), right
+    )
+    return hits | {
+        "false_positive_rate": 1 - right,
+        "brier_score": float(((whole.scores - whole.labels) ** 2).mean()),
+        "roc_auc": auc_influence(whole.truths, whole.scores)[0],
+        "average_precision": _average_precision(whole),
+        "calibration_slope": 1.0,
+        "calibration_intercept": 0.0,
+    }
 
 
 def _average_precision(p: Predictions) -> float:
@@ -231,7 +241,7 @@ def _is_major(predictions: Predictions, seed: int) -> bool:
 
 
 def _trial(rows: int, seed: int) -> Outcome:
-    drawn, truth = World(rows).draw(seed), _truth(rows)
+    drawn, truth = World(rows).draw(seed), _truth()
     by_rows = replace(drawn, entities=None)
     return Outcome(
         _holds(_scores(drawn, _MEASURED, seed), truth),

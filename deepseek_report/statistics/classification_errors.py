@@ -51,7 +51,7 @@ def balanced_accuracy(
         successes, tried = np.array(effective).T
         joined = mean_of_rates(successes, tried)
         value = float(np.mean(right / trials))
-        return replace(joined, value=value, n=len(labels), method=drawn.told(joined.method))
+        return replace(joined, value=value, n=len(labels), method=drawn.describe(joined.method))
     rng = np.random.default_rng(seed)
     if drawn.units is None:
         replicates = bootstrap_rates(
@@ -117,7 +117,7 @@ def average_precision_and_brier(
     ranked = bootstrapped(replicates.of(0), n, seed)
     if ranked.value == 1.0:
         fewest = drawn.smallest_class(labels)
-        method = drawn.told(message("interval_methods.blaker_smaller_class"))
+        method = drawn.describe(message("interval_methods.blaker_smaller_class"))
         ranked = replace(rate(fewest, fewest), n=n, method=method)
     return ranked, brier_estimate(replicates.of(1), errors, seed, (0.0, worst))
 

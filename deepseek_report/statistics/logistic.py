@@ -59,7 +59,7 @@ def last_coefficient(
         expected = 1 / (1 + np.exp(-np.clip(design @ fitted.coefficients + start, -500, 500)))
         each = drawn.influences((design @ fitted.covariance)[:, -1] * (happened - expected))
         half = drawn.critical * math.sqrt(float(each @ each))
-    return Estimate(value, value - half, value + half, len(happened), drawn.told(method))
+    return Estimate(value, value - half, value + half, len(happened), drawn.describe(method))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,10 @@ def influence_difference(
     """
     value, spread = first[0] - other[0], first[1] - other[1]
     drawn = resampling or Resampling(len(spread))
-    method, each = drawn.told(message("interval_methods.paired_student")), drawn.influences(spread)
+    method, each = (
+        drawn.describe(message("interval_methods.paired_student")),
+        drawn.influences(spread),
+    )
     return judged(value, math.sqrt(float(each @ each)), drawn.n, method, max(len(each) - 1, 1))
 
 
@@ -110,7 +113,7 @@ def _share_difference_of_entities(
     first: Bools, other: Bools, resampling: Resampling
 ) -> tuple[Estimate, float]:
     """The same by entities; where no row differs, as far as a rate of 0 of so many may reach."""
-    method = resampling.told(message("interval_methods.paired_student"))
+    method = resampling.describe(message("interval_methods.paired_student"))
     if not (first != other).any():
         reach = float(blaker(0, resampling.n_units)[1])
         return Estimate(0.0, -reach, reach, len(first), method), 1.0

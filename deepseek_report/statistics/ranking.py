@@ -180,7 +180,7 @@ def delong(
     fewest = drawn.smallest_class(labels)
     if auc in (0.0, 1.0):
         ends = [float(end) for end in blaker(auc * fewest, fewest)]
-        method = drawn.told(message("interval_methods.blaker_smaller_class"))
+        method = drawn.describe(message("interval_methods.blaker_smaller_class"))
         return Estimate(auc, ends[0], ends[1], n, method)
     each = drawn.influences(influence)
     half = _critical(fewest) * math.sqrt(float(each @ each)) / (auc * (1 - auc))
@@ -188,9 +188,11 @@ def delong(
     low, high = ((1 + math.tanh(end / 2)) / 2 for end in (middle - half, middle + half))
     counts = _effective_counts(labels, drawn.design_effect(influence))
     if len(counts) > 2:
-        return Estimate(auc, low, high, n, drawn.told(message("interval_methods.delong_student")))
+        return Estimate(
+            auc, low, high, n, drawn.describe(message("interval_methods.delong_student"))
+        )
     lowest, highest = _hanley_mcneil(auc, (counts[0], counts[1]))
-    method = drawn.told(message("interval_methods.delong_and_hanley_mcneil"))
+    method = drawn.describe(message("interval_methods.delong_and_hanley_mcneil"))
     return Estimate(auc, min(low, lowest), max(high, highest), n, method)
 
 
@@ -274,7 +276,7 @@ def paired_difference(
         by_areas = _paired_variance(first, other, (counts[0], counts[1]))
         borrowed = _BORROWED / (_BORROWED + fewest)
         variance += borrowed * max(by_areas - variance, 0.0)
-    method = drawn.told(message("interval_methods.delong_paired_student"))
+    method = drawn.describe(message("interval_methods.delong_paired_student"))
     error = math.sqrt(variance)
     return judged(first[0] - other[0], error, len(spread), method, max(fewest - 1, 1))
 

@@ -53,9 +53,9 @@ class Replicates:
         low, high = bca(self)
         return np.clip(low, least, greatest), np.clip(high, least, greatest)
 
-    def told(self, method: Text) -> Text:
+    def describe(self, method: Text) -> Text:
         """How an interval of them was made; see `Resampling.told`."""
-        return method if self.resampling is None else self.resampling.told(method)
+        return method if self.resampling is None else self.resampling.describe(method)
 
     @property
     def method(self) -> str:
@@ -210,7 +210,7 @@ class Resampling:
         if rows.units is None:
             return rate(x, n, level)
         low, high = blaker(*self.counts(hits, among), level)
-        value, method = x / n, rows.told(rows.rate_method)
+        value, method = x / n, rows.describe(rows.rate_method)
         return Estimate(value, min(float(low), value), max(float(high), value), n, method)
 
     @property
@@ -225,9 +225,9 @@ class Resampling:
     ) -> Estimate:
         """The mean of (row,) values with its interval; see `mean_interval`."""
         mean, low, high = map(float, mean_interval(self.per_unit(values), 0, level, among))
-        return Estimate(mean, low, high, self.n, self.told(method))
+        return Estimate(mean, low, high, self.n, self.describe(method))
 
-    def told(self, method: Text) -> Text:
+    def describe(self, method: Text) -> Text:
         """How an interval was made, with the number of entities where rows depend."""
         if self.units is None:
             return method
@@ -472,7 +472,7 @@ def bootstrapped(
 ) -> Estimate:
     """A value with its interval, and how it was made."""
     low, high = replicates.interval(*bounds)
-    method = replicates.told(
+    method = replicates.describe(
         bootstrap_method(replicates.method, len(replicates.resamples), seed, drawn)
     )
     return Estimate(float(replicates.value), float(low), float(high), n, method)

@@ -98,8 +98,8 @@ class MeanErrorGap(GapStatistic):
     ) -> Gap:
         rng = np.random.default_rng([seed, len(self.name)])
         gap = largest_mean_gap(*resampling.per_unit_and_level(values, codes), n_resamples, rng)
-        told, n = resampling.told(gap.estimate.method), int((codes >= 0).sum())
-        estimate = replace(gap.estimate, n=n, method=told)
+        method, n = resampling.describe(gap.estimate.method), int((codes >= 0).sum())
+        estimate = replace(gap.estimate, n=n, method=method)
         return replace(gap, estimate=estimate)
 
 

@@ -188,6 +188,6 @@ def test_errors_of_numbers_vary_by_entity() -> None:
 
 
 def test_the_method_tells_rows_and_entities() -> None:
-    told = DRAWN.told(message("interval_methods.blaker"))
-    assert told.values["rows"] == N
-    assert told.values["entities"] == PEOPLE
+    method = DRAWN.describe(message("interval_methods.blaker"))
+    assert method.values["rows"] == N
+    assert method.values["entities"] == PEOPLE

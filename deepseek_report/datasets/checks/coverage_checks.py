@@ -126,8 +126,8 @@ def possible_entity(facts: DataFacts) -> list[DataIssue]:
         text, do = message("data.rows_alike.text", **values), message("data.rows_alike.do")
     else:
         text = message("data.possible_entity.text", **values)
-        told = override("dataset.entity", possible.column)
-        do = message("data.possible_entity.do", override=told)
+        command = override("dataset.entity", possible.column)
+        do = message("data.possible_entity.do", override=command)
     return [DataIssue("possible_entity", "low", text, values, do)]
 
 

@@ -209,8 +209,8 @@ def share_out(
         together = GroupConstraint(units=None if own is None else own[places])
         part[places] = assign_parts(rows.take(places), _shares(rule, lacking), seed, together)
     counts = {name: str((part == i).sum()) for i, name in enumerate(PARTS)}
-    given = GroupConstraint(units=own, parts=part, method=_DRAWN[lacking].format(**counts))
-    return metadata.named(given)
+    drawn = GroupConstraint(units=own, parts=part, method=_DRAWN[lacking].format(**counts))
+    return metadata.named(drawn)
 
 
 def _shares(rule: SplitRule, lacking: frozenset[int]) -> SplitRule:

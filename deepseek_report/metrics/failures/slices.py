@@ -399,7 +399,7 @@ def _scores(
     loss, by_errors = task.loss, table[table["kind"] == "errors"]
     worst = (table if by_errors.empty else by_errors).iloc[0]
     value, low, high = (float(worst[name]) for name in (loss.key, "low", "high"))
-    score = Estimate(value, low, high, int(worst["n"]), drawn.told(loss.interval)).score(
+    score = Estimate(value, low, high, int(worst["n"]), drawn.describe(loss.interval)).score(
         f"worst_slice_{loss.key}",
         "slices",
         "lower",

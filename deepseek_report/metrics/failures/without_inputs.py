@@ -188,7 +188,7 @@ class WithoutInputs(ModelMetric):
         ]
         size, low, high = difference_of_means(*changes)
         n = changes[0].n + changes[1].n
-        method = grouping.drawn.told(message("interval_methods.difference_paired"))
+        method = grouping.drawn.describe(message("interval_methods.difference_paired"))
         return GapsOfRefit(
             levels=(grouping.levels[pair.highest], grouping.levels[pair.lowest]),
             without=pair.gap(grouping, favoured[0]),

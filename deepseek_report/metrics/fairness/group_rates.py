@@ -196,7 +196,7 @@ def _selection(table: pd.DataFrame, drawn: Resampling) -> Iterator[Score]:
         return
     for row in table[~table["crossing"]].to_dict("records"):
         value, low, high = (row[f"selection_{end}"] for end in ("rate", "low", "high"))
-        yield Estimate(value, low, high, row["n"], drawn.told(drawn.rate_method)).score(
+        yield Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)).score(
             "selection_rate",
             "fairness",
             "none",

@@ -43,4 +43,4 @@ class WidestPair:
         value = float(table.rates[self.highest] - table.rates[self.lowest])
         method = message("interval_methods.difference")
         n = table.n([self.highest, self.lowest])
-        return Estimate(value, float(low), float(high), n, grouping.drawn.told(method))
+        return Estimate(value, float(low), float(high), n, grouping.drawn.describe(method))

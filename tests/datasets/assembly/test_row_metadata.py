@@ -133,7 +133,7 @@ def test_a_column_that_seems_to_name_people_is_asked_about(tmp_path: Path, kind:
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "found"),
+    ("name", "values", "is_asked"),
     [
         ("customer_id", np.arange(400) // 4, True),
         ("PatientID", np.arange(400) // 2, True),
@@ -144,10 +144,10 @@ def test_a_column_that_seems_to_name_people_is_asked_about(tmp_path: Path, kind:
     ],
 )
 def test_a_name_and_repeated_values_make_a_column_look_like_entities(
-    name: str, values: np.ndarray, found: bool
+    name: str, values: np.ndarray, is_asked: bool
 ) -> None:
     table = pd.DataFrame({"x": np.random.default_rng(0).normal(size=400), name: values})
-    assert (possible_entity(table, None) is not None) == found
+    assert (possible_entity(table, None) is not None) == is_asked
 
 
 def test_rows_alike_in_all_but_their_time_are_asked_about() -> None:
