@@ -178,13 +178,13 @@ def _direct_use(draft: Draft) -> dict[str, ShownTable]:
 def _with_not_found(draft: Draft, split: ShownTable) -> ShownTable:
     """The parts of gaps, with words where no stand-ins were found: that is no part of 0 points."""
     measured = rows(draft.results, "direct_use", "split")
-    told = tuple(
+    worded = tuple(
         cells | {"stand_ins": draft.text("answer.stand_ins_not_found")}
         if finite(row["stand_ins"]) is None and finite(row["gap"]) is not None
         else cells
         for cells, row in zip(split.rows, measured, strict=False)
     )
-    return replace(split, rows=told)
+    return replace(split, rows=worded)
 
 
 _OF_DIRECT_USE = {

@@ -25,6 +25,8 @@ _CHUNK = 100
 #: Numbers in one chunk of weights, so that counting them does not leave the processor's caches.
 _MOST_WEIGHTS = 2**18
 _JACKKNIFE_BLOCKS = 200
+#: Numbers in the weights of one jackknife; those of more instances are made in several parts.
+_MOST_OF_JACKKNIFE = 2**21
 #: Beyond this median bias, in standard units, BCa covers too little and the basic interval is used.
 _MOST_BIAS = 0.25
 
@@ -286,12 +288,13 @@ class Resampling:
         for drawn in draw_weights(self._strata, n_resamples, rng):
             yield drawn if self.units is None else drawn[:, self.units]
 
-    def left_out(self, rng: np.random.Generator) -> Floats:
-        """(block, row) 0 where a row is left out with its seeded block of observations, else 1."""
-        n = self.n_units
-        blocks = rng.permutation(n) % min(_JACKKNIFE_BLOCKS, n)
-        kept: Floats = (blocks[None, :] != np.arange(blocks.max() + 1)[:, None]).astype(np.float64)
-        return kept if self.units is None else kept[:, self.units]
+    def left_out(self, rng: np.random.Generator) -> Iterator[Floats]:
+        """(block, row) 0 where a row is left out with its seeded block of observations, else 1.
+
+        In chunks; the blocks are drawn at once.
+        """
+        blocks = rng.permutation(self.n_units) % min(_JACKKNIFE_BLOCKS, self.n_units)
+        return (kept if self.units is None else kept[:, self.units] for kept in _leave_out(blocks))
 
 
 def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
@@ -333,15 +336,24 @@ def bootstrap(
     -------
     Replicates; its jackknife leaves out one of at most 200 seeded blocks at a time.
     """
-    left_out = resampling.left_out(rng)
+    kept = resampling.left_out(rng)
     resampled = [statistic(chunk) for chunk in resampling.weights(n_resamples, rng)]
+    left_out = [statistic(chunk) for chunk in kept]
     return Replicates(
         value=statistic(np.ones((1, resampling.n)))[0],
         resamples=np.concatenate(resampled),
-        jackknife=statistic(left_out),
-        blocks=np.ones(len(left_out)),
+        jackknife=np.concatenate(left_out),
+        blocks=np.ones(sum(map(len, left_out))),
         resampling=resampling,
     )
+
+
+def _leave_out(blocks: Ints) -> Iterator[Floats]:
+    """(block, instance) weights that leave out one block each, as many blocks as memory allows."""
+    numbers, size = np.arange(blocks.max() + 1), max(1, _MOST_OF_JACKKNIFE // len(blocks))
+    for start in range(0, len(numbers), size):
+        left_out = numbers[start : start + size, None]
+        yield (blocks[None, :] != left_out).astype(np.float64)
 
 
 def bootstrap_rates(

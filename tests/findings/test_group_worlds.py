@@ -84,15 +84,15 @@ def test_probabilities_that_are_off_in_every_crossing_alone_are_told(
 def test_a_crossing_is_not_told_beside_the_group_that_explains_it(groups: ModuleType) -> None:
     metrics = {"group_calibration": groups.GroupCalibration()}
     findings = groups.concluded(*groups.World(6000, lean=1.0).draw(1), 1, metrics)
-    told = {group["attribute"] for finding in findings for group in finding.values["groups"]}
-    assert told == {"sex"}
+    attributes = {group["attribute"] for finding in findings for group in finding.values["groups"]}
+    assert attributes == {"sex"}
 
 
 def test_each_of_very_many_groups_is_judged_and_no_pool_is_a_reference(
     many_groups: ModuleType,
 ) -> None:
     for name, nations in many_groups.NATIONS.items():
-        found, wrong, pool = many_groups.told_of_nations(nations, 1)
-        assert found is (nations.low is not None), name
+        is_below, wrong, pool = many_groups.told_of_nations(nations, 1)
+        assert is_below is (nations.low is not None), name
         assert not wrong, name
         assert not pool, name

@@ -106,12 +106,12 @@ def test_many_cases_that_show_no_skill_are_no_want_of_cases(run, score):
 
 
 @pytest.mark.parametrize(
-    ("area", "rare", "n", "told"),
+    ("area", "rare", "n", "messages"),
     [
         (0.89, 0.01, 300, {"skill_open", ""}),
         (0.89, 0.01, 3000, {""}),
         (0.5, 0.3, 3000, {"no_skill"}),
     ],
 )
-def test_no_good_model_is_called_useless_for_want_of_cases(skill_worlds, area, rare, n, told):
-    assert {skill_worlds.told(area, rare, n, seed) for seed in range(4, 16)} == told
+def test_no_good_model_is_called_useless_for_want_of_cases(skill_worlds, area, rare, n, messages):
+    assert {skill_worlds.told(area, rare, n, seed) for seed in range(4, 16)} == messages

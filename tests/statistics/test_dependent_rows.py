@@ -70,7 +70,9 @@ def test_resamples_hold_whole_entities() -> None:
         per_row = weights.reshape(len(weights), PEOPLE, ROWS)
         assert (per_row == per_row[:, :, :1]).all()
         assert (weights.sum(axis=1) == N).all()
-    left_out = DRAWN.left_out(np.random.default_rng(2)).reshape(-1, PEOPLE, ROWS)
+    left_out = np.concatenate(list(DRAWN.left_out(np.random.default_rng(2)))).reshape(
+        -1, PEOPLE, ROWS
+    )
     assert (left_out.sum(axis=(1, 2)) == N - ROWS).all()
 
 

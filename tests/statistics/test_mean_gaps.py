@@ -87,17 +87,17 @@ def test_redrawn_groups_keep_their_sizes_and_have_equal_means() -> None:
 
 @pytest.mark.parametrize("n_groups", [2, 5])
 def test_the_interval_of_a_gap_leaves_0_out_just_where_the_test_does(n_groups: int) -> None:
-    told = []
+    beyond_chance = []
     for seed in range(30):
         values, codes = sample(seed, n_groups)
         gap = largest_mean_gap(values, codes, 200, np.random.default_rng(seed))
         assert gap.estimate.ends is not None
         assert gap.surest_gap.ends is not None
-        told.append(gap.p_value < 0.05)
-        assert told[-1] == (gap.estimate.ends[0] > 0) == (gap.surest_gap.ends[0] > 0)
+        beyond_chance.append(gap.p_value < 0.05)
+        assert beyond_chance[-1] == (gap.estimate.ends[0] > 0) == (gap.surest_gap.ends[0] > 0)
         low, high = gap.estimate.ends
         assert low <= gap.estimate.value <= high
-    assert {*told} == {True, False}
+    assert {*beyond_chance} == {True, False}
 
 
 def test_groups_that_do_not_vary_differ_where_their_values_do() -> None:

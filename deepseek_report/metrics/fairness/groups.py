@@ -98,11 +98,11 @@ def groupings(
     if not single:
         raise NotApplicableError(_ONE_LEVEL[kinds])
     single = [replace(grouping, resampling=drawn) for grouping in single]
-    told = [_with_pool(grouping, min_cell, apart) for grouping in single] if pool else single
+    listed = [_with_pool(grouping, min_cell, apart) for grouping in single] if pool else single
     if not crossings:
-        return told
+        return listed
     crossed = [_cross(first, other, min_cell) for first, other in combinations(single, 2)]
-    return told + [grouping for grouping in crossed if len(grouping.levels) > 1]
+    return listed + [grouping for grouping in crossed if len(grouping.levels) > 1]
 
 
 def _single(name: str, label: str, levels: tuple[str, ...], codes: Ints) -> Grouping:

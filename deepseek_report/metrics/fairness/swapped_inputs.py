@@ -157,8 +157,8 @@ def _together(
     halves, inputs = (rows[::2], rows[1::2]), train.inputs[:, columns]
     features, areas, falls = [schema.features[j] for j in columns], [], []
     for learnt, tested in (halves, halves[::-1]):
-        told = (features, inputs[learnt], labels[learnt], 2, seed)
-        predict = fit_predictor(TASKS["classification"], "gradient_boosting", *told)
+        learning = (features, inputs[learnt], labels[learnt], 2, seed)
+        predict = fit_predictor(TASKS["classification"], "gradient_boosting", *learning)
         areas.append(auc_estimate(train.first[tested], predict(inputs[tested])[:, 1]).value)
         falls.append(permutation_importance(predict, inputs[tested], labels[tested], 1, rng))
     if np.mean(areas) < least:

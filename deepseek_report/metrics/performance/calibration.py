@@ -30,6 +30,9 @@ from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import calibration_subject
 
+#: Numbers in the outcomes that are drawn at a time; of more instances fewer are drawn at once.
+_MOST_GAPS = 2**23
+
 
 def reliability_table(
     happened: Bools, scores: Floats, n_bins: int, resampling: Resampling | None = None
@@ -99,12 +102,17 @@ class ByChance:
     ) -> ByChance:
         """N draws for (instance,) outcomes and probabilities in their bins."""
         member = (bins[:, None] == np.arange(bins.max() + 1)).astype(np.float64)
-        if resampling is None or resampling.units is None:
-            gaps = np.stack([(rng.random(len(scores)) < scores) - scores for _ in range(n)])
-        else:
-            gaps = resampling.signs(n, rng) * (happened - scores)
-        errors = np.abs(gaps @ member).sum(axis=1) / len(scores)
-        return cls(errors, departure(gaps, scores))
+        size = max(1, _MOST_GAPS // len(scores))
+        errors, departures = list[Floats](), list[Floats]()
+        for start in range(0, n, size):
+            draws = range(start, min(start + size, n))
+            if resampling is None or resampling.units is None:
+                gaps = np.stack([(rng.random(len(scores)) < scores) - scores for _ in draws])
+            else:
+                gaps = resampling.signs(len(draws), rng) * (happened - scores)
+            errors.append(np.abs(gaps @ member).sum(axis=1) / len(scores))
+            departures.append(departure(gaps, scores))
+        return cls(np.concatenate(errors), np.concatenate(departures))
 
     def p_value(self, error: float, depart: float) -> float:
         """Chance that right probabilities look as wrong by either number as the observed do.
