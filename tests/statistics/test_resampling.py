@@ -49,8 +49,7 @@ def test_a_jackknife_in_parts_leaves_out_the_same_and_holds_less(
         return weights @ values / weights.sum(axis=1, keepdims=True)
 
     def replicates() -> Replicates:
-        strata = np.zeros(500, dtype=np.int64)
-        return bootstrap(means, strata, 20, np.random.default_rng(0))
+        return bootstrap(means, Resampling(500), 20, np.random.default_rng(0))
 
     whole = replicates()
     assert max(sizes) == 200 * 500
