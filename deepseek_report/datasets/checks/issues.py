@@ -17,6 +17,7 @@ from deepseek_report.datasets.checks import (
 )
 from deepseek_report.datasets.checks.code_book import undocumented_codes
 from deepseek_report.datasets.checks.leaks import row_order
+from deepseek_report.datasets.checks.missing_codes import missing_codes
 
 Check = Callable[[DataFacts], list[DataIssue]]
 
@@ -45,6 +46,7 @@ CHECKS: Mapping[Structure, tuple[Check, ...]] = {
         undocumented_codes,
         table_checks.correlated_features,
         table_checks.missing_values,
+        missing_codes,
         table_checks.rare_categories,
         table_checks.constant_feature,
         table_checks.left_out_dates,
