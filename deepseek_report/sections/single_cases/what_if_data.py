@@ -46,12 +46,18 @@ class WhatIfData:
                     "unit": _around(self.draft.words, features[j].unit),
                     "points": compact_list(_known(answers.points[at])),
                     "texts": [self._display(j, value) for value in _known(answers.points[at])],
+                    "support": compact_list(answers.support[at][np.isfinite(answers.points[at])]),
                     "grid": compact_list(_known(answers.grid[at])),
                 }
                 for at, j in enumerate(answers.columns)
             ],
             "asked": self.draft.text("what_if.asked", n=answers.model_rows),
             "adds_up": answers.adds_up,
+            "real": answers.n_train,
+            "relations": [
+                self.draft.text("what_if.relation", relation=relation)
+                for relation in self.draft.results.schema.relations
+            ],
         }
 
     def of_case(self, place: int, steps: list[Row]) -> dict[str, Any] | None:
