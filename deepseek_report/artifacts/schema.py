@@ -67,8 +67,9 @@ class Feature:
     place in a text: its categories are the vocabulary, one tuple that all places share, and NaN
     means that the text has ended.
 
-    mutable : it is declared that the person concerned can change it. direction : which way, as values are stored.
-    step : the smallest change that makes sense, in the feature's unit, or None where nobody says.
+    mutable : it is declared that the person concerned can change it. direction : which way, as
+    values are stored. step : the smallest change that makes sense, in the feature's unit, or None
+    where nobody says.
     """
 
     name: str

@@ -15,7 +15,7 @@ from deepseek_report.data_kinds.row_conditions import ConditionError, RowConditi
 
 
 @dataclass(frozen=True)
-class Relation:
+class ColumnRelation:
     """One declared relation between columns of a table.
 
     text : as it is declared, in the grammar of `row_conditions`. condition : what it says.
@@ -40,7 +40,7 @@ class Relation:
 class Relations:
     """All declared relations of a table."""
 
-    parts: tuple[Relation, ...]
+    parts: tuple[ColumnRelation, ...]
 
     @classmethod
     def of(cls, schema: Schema, texts: Sequence[str] | None = None) -> Relations:
@@ -50,7 +50,9 @@ class Relations:
         ------
         ConditionError : a text is no relation between features that there are.
         """
-        return cls(tuple(_read(schema, text) for text in (schema.relations if texts is None else texts)))
+        return cls(
+            tuple(_read(schema, text) for text in (schema.relations if texts is None else texts))
+        )
 
     def allowed(self, row: Floats, changed: Floats) -> Bools:
         """(change,) whether each changed copy (change, feature) of a row keeps what it touches.
@@ -66,8 +68,8 @@ class Relations:
         return allowed
 
 
-def _read(schema: Schema, text: str) -> Relation:
-    relation = Relation(schema, text, read_condition(text))
+def _read(schema: Schema, text: str) -> ColumnRelation:
+    relation = ColumnRelation(schema, text, read_condition(text))
     relation.condition.holds(schema, _unlabelled(np.zeros((0, len(schema.features)))))
     if not relation.columns:
         raise ConditionError(f"`{text}` names no column of the inputs")

@@ -342,7 +342,9 @@ def _number(subject: Feature | Attribute, comparison: ColumnComparison) -> float
             f"`{comparison.column}` has categories without an order; compare it by ==, != or in"
         )
     if text.lower() not in levels:
-        raise ConditionError(f"`{comparison.column}` is never `{text[:60]}`; {_nearest(text, shown)}")
+        raise ConditionError(
+            f"`{comparison.column}` is never `{text[:60]}`; {_nearest(text, shown)}"
+        )
     return float(levels[text.lower()])
 
 

@@ -176,9 +176,9 @@ class CasePages(ExplanationMetric):
     ones that a person can change, in the directions and steps that are declared, within the range
     of the training part, with all declared relations between columns kept, and not farther from
     real cases than is usual. Where none is found, or nothing is declared changeable, the nearest
-    test case that was decided otherwise is told instead. Every answer is checked with the model, and must hold by
-    the margin `change_margin`. Where the favourable class is declared it is looked for in decisions
-    against the person alone, and for how many of these there is one is the score
+    test case that was decided otherwise is told instead. Every answer is checked with the model,
+    and must hold by the margin `change_margin`. Where the favourable class is declared it is looked
+    for in decisions against the person alone, and for how many of these there is one is the score
     `counterfactual_share`. In texts, images and series nobody could change a place alone; there it
     is a set of at most `mask_at_most` words, patches or windows without which the decision is
     another one.

@@ -37,8 +37,10 @@ def nearest_accepted_rows(context: MeasureContext, inputs: Floats, cases: Ints) 
     rows: list[Row] = []
     for case in cases.tolist():
         decided = predictions.decisions[positions[case]]
-        others = predictions.decisions == wanted if wanted is not None else (
-            predictions.decisions != decided
+        others = (
+            predictions.decisions == wanted
+            if wanted is not None
+            else (predictions.decisions != decided)
         )
         candidates = np.flatnonzero(others)
         if not len(candidates):

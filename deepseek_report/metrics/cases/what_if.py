@@ -38,8 +38,8 @@ class WhatIf(ModelMetric):
     Every feature that a person can change, and those that move the output most, are set to values
     along the range of the training part, one at a time; the strongest are set two at a time. Values
     follow the declared steps, and what would break a declared relation between columns is not
-    asked. How many training rows have such a value is told with each. Nothing is fitted to the answers: a page reads them at these points,
-    and says where it reads between them.
+    asked. How many training rows have such a value is told with each. Nothing is fitted to the
+    answers: a page reads them at these points, and says where it reads between them.
 
     most : features. points : values of each. strongest : features whose pairs are asked about, by
     the range of the answers to each alone; those that can change go first. grid : values of each in

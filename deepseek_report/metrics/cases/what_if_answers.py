@@ -61,7 +61,9 @@ class WhatIfAnswers:
         for name in ("columns", "places", "pairs"):
             known[name] = known[name].astype(np.int64)
         known["can_move"] = known["can_move"].astype(bool)
-        known.setdefault("support", np.full(known["points"].shape, np.nan))  # runs of older versions
+        known.setdefault(
+            "support", np.full(known["points"].shape, np.nan)
+        )  # runs of older versions
         known["n_train"] = int(known.get("n_train", 0))
         known["model_rows"] = int(known["model_rows"])
         known["adds_up"] = bool(known["adds_up"])
