@@ -10,11 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.artifacts.storage.bounded_yaml import read_text
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code, rules, threshold_checks
 from deepseek_report.config.allowed_values import Misfit, misfits, shown_value
@@ -114,8 +112,6 @@ class _Checker:
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}
         plain = {key: value for key, value in self.composed.raw.items() if key in fields}
-        if _expects_of_other_data(self.composed):
-            plain["behaviour"] = []
         built: Settings | None = self.build(Settings, plain, ())
         return built
 
@@ -248,22 +244,6 @@ class _Checker:
 
     def where(self, path: Sequence[str]) -> str:
         return locate(self.composed, path)
-
-
-def _expects_of_other_data(composed: Composed) -> bool:
-    """Whether a shipped experiment says what is expected, and other data were chosen instead.
-
-    What a person declares is never left out: it is a problem where it does not fit the data.
-    """
-    name = composed.choices.get("experiment")
-    if not composed.roots or any(text.startswith("behaviour") for text in composed.overrides):
-        return False
-    *own, package = (root / "experiment" / f"{name}.yaml" for root in composed.roots)
-    if any(file.is_file() for file in own) or not package.is_file():
-        return False
-    defaults = (yaml.safe_load(read_text(package)) or {}).get("defaults", [])
-    named = [entry["override /dataset"] for entry in defaults if "override /dataset" in entry]
-    return composed.choices.get("dataset") not in named
 
 
 def _forbid_extra(cls: Any) -> None:

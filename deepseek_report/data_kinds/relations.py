@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,6 +67,14 @@ class Relations:
             touched = (apart & ~both_missing).any(axis=1)
             allowed &= ~(touched & relation.broken(changed))
         return allowed
+
+
+def relation_in_words(schema: Schema, text: str) -> str:
+    """A relation with the columns called as people call them: `Amount paid ≤ Bill`."""
+    labels = {feature.name: feature.label for feature in schema.features}
+    for name in sorted(labels, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w`]){re.escape(name)}(?![\w`])", lambda _, n=name: labels[n], text)
+    return text.replace("<=", "≤").replace(">=", "≥")
 
 
 def _read(schema: Schema, text: str) -> ColumnRelation:

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.data_kinds.relations import Relations
+from deepseek_report.data_kinds.relations import Relations, relation_in_words
 from deepseek_report.data_kinds.row_conditions import ConditionError
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
@@ -314,7 +314,7 @@ def _related(
     kept = [
         message(
             "preparation.relation",
-            relation=relation.text,
+            relation=relation_in_words(schema, relation.text),
             kept=float(1 - relation.broken(rows.inputs).mean()),
             n=len(rows),
         )

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.relations import relation_in_words
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import (
     Breaches,
@@ -273,7 +274,8 @@ def _row(
         "kind": expectation.kind,
         "says": expectation.says,
         "weight": expectation.weight,
-        "subject": _SEPARATOR.join(labels or expectation.columns) or expectation.relation,
+        "subject": _SEPARATOR.join(labels or expectation.columns)
+        or relation_in_words(schema, expectation.relation),
         "about": expectation.where or _SEPARATOR.join(expectation.contains),
         "effect": expectation.effect,
         "outcome": outcome,

@@ -16,10 +16,14 @@ from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
 from deepseek_report.statistics.intervals import mean_interval, rate
 
 #: A turn is told from this movement on, as a probability or in standard deviations of the labels,
-#: and from this share of the whole effect of the feature on.
-_LEAST_TURN, _TURN_SHARE = 0.03, 0.15
-#: The same of a jump, which must keep this share of its size while its place is halved so often.
-_LEAST_JUMP, _JUMP_SHARE, _KEPT, _HALVINGS = 0.08, 0.4, 0.8, 5
+#: from this share of the whole effect of the feature on, and where at most this share of the
+#: training rows lies: elsewhere the data have taught it.
+_LEAST_TURN, _TURN_SHARE, _RARE = 0.05, 0.25, 0.05
+#: An effect below this has no direction that could turn.
+_LEAST_EFFECT = 0.1
+#: The same of a jump, which must keep this share of its size while its place is halved so often,
+#: and this share of the training rows must lie around it.
+_LEAST_JUMP, _JUMP_SHARE, _KEPT, _HALVINGS, _AROUND = 0.1, 0.4, 0.8, 5, 0.01
 #: A number has a jump only where it has more levels than this.
 _FEWEST_LEVELS = 8
 #: From fewer training rows on, of whose share, the end of a range has little support; the movement
@@ -108,11 +112,14 @@ class FeatureCurve:
         surely = -self.direction * moved.value
         least = max(_LEAST_TURN * self.scale, _TURN_SHARE * self.spread)
         away = moved.high if self.direction > 0 else moved.low
-        if surely < least or away is None or -self.direction * float(away) <= 0:
+        sure = away is not None and -self.direction * float(away) > 0
+        if surely < least or not sure or self.spread < _LEAST_EFFECT * self.scale:
             return None
         above = self.own > self.levels[high]
         below = self.own < self.levels[low]
         rare, place = (above, high) if above.sum() <= below.sum() else (below, low)
+        if rare.sum() > _RARE * (~np.isnan(self.own)).sum():
+            return None
         edges = (self.levels[1:] + self.levels[:-1]) / 2
         at = np.searchsorted(edges, self.own) == place
         at &= ~np.isnan(self.own) & ~rare
@@ -150,11 +157,13 @@ class FeatureCurve:
             middle = float(np.mean(ends))
             own = answers.at(self.column, np.array([middle]))[:, 0, target]
             left = abs(own.mean() - outputs[0].mean()) >= abs(outputs[1].mean() - own.mean())
-            ends[left], outputs[left] = middle, own
+            replaced = 1 if left else 0  # the half with the larger step is kept
+            ends[replaced], outputs[replaced] = middle, own
         moved = mean_over_rows(outputs[1] - outputs[0])
-        if abs(moved.value) < _KEPT * steps[at]:
-            return None
         inside = (self.own >= self.levels[at]) & (self.own <= self.levels[at + 1])
+        around = inside.sum() >= _AROUND * (~np.isnan(self.own)).sum()
+        if abs(moved.value) < _KEPT * steps[at] or not around:
+            return None
         low, high = (
             (self.own >= self.levels[at]) & (self.own <= ends[0]),
             inside & (self.own >= ends[1]),

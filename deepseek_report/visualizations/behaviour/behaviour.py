@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
-#: Levels whose labels stand below a panel.
-_LABELS = 4
-
 
 @dataclass(frozen=True)
 class BehaviourPicture(PicturePart):
@@ -110,14 +107,20 @@ class _View:
             axes.plot(at[turned], part["answer"][turned], color=SERIES[1], linewidth=2.4)
         axes.set_ylim(low, high)
         axes.set_xlim(-0.6, len(part) - 0.4)
-        shown = np.unique(
-            np.linspace(0, len(part) - 1, min(_LABELS, len(part))).round().astype(int)
-        )
-        labels = [
-            f"{short(part['display'][k], 14)}\nn = {self.words.numbers.count(int(part['n'][k]))}"
-            for k in shown
-        ]
-        axes.set_xticks(shown, labels, fontsize=SMALL - 2.5, color=LIGHT["ink"])
+        axes.set_xticks([])
+        for k, side in ((0, "left"), (len(part) - 1, "right")):
+            rows = self.words.numbers.count(int(part["n"][k]))
+            axes.annotate(
+                f"{short(part['display'][k], 15)}\nn = {rows}",
+                (k, 0),
+                (0, -3),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha=side,
+                va="top",
+                fontsize=SMALL - 1.5,
+                color=LIGHT["ink"],
+            )
         grid(axes, "y")
         (value_ticks if self.is_number else percent_ticks)(axes, "y", self.words, 4)
 
