@@ -104,7 +104,7 @@ def fitted(name: str, train: Split) -> Fitted:
 
     boosting = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.08, random_state=0)
     linear = make_pipeline(StandardScaler(), LogisticRegression())
-    kept = clone(boosting).set_params(monotonic_cst=[1, -1, 1, 0])
+    kept = clone(boosting).set_params(monotonic_cst=[1, -1, 1, 1])
     models = {"boosting": boosting, "monotone": kept, "logistic": linear}
     return Fitted(models[name], train)
 

@@ -72,8 +72,12 @@ class Relations:
 def relation_in_words(schema: Schema, text: str) -> str:
     """A relation with the columns called as people call them: `Amount paid ≤ Bill`."""
     labels = {feature.name: feature.label for feature in schema.features}
-    for name in sorted(labels, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w`]){re.escape(name)}(?![\w`])", lambda _, n=name: labels[n], text)
+    names = "|".join(map(re.escape, sorted(labels, key=len, reverse=True)))
+
+    def labelled(match: re.Match[str]) -> str:
+        return labels[match[0]]
+
+    text = re.sub(rf"(?<![\w`])(?:{names})(?![\w`])", labelled, text)
     return text.replace("<=", "≤").replace(">=", "≥")
 
 

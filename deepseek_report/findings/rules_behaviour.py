@@ -122,7 +122,7 @@ def relations(results: Results) -> list[Finding]:
 
 def questions(results: Results) -> list[Finding]:
     """What an expert should be asked, of features whose direction nobody declares."""
-    table = asked(results)
+    table = open_questions(results)
     if not table:
         return []
     return [
@@ -140,7 +140,7 @@ def questions(results: Results) -> list[Finding]:
     ]
 
 
-def asked(results: Results) -> list[Row]:
+def open_questions(results: Results) -> list[Row]:
     """The questions that the data do not answer by themselves, the largest movement first.
 
     That an answer still moves where hardly a row lies is true of most models, and stands in the

@@ -8,7 +8,7 @@ from typing import ClassVar
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import rows
-from deepseek_report.findings.rules_behaviour import asked, claim, question
+from deepseek_report.findings.rules_behaviour import claim, open_questions, question
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 
@@ -30,17 +30,19 @@ class BehaviourSection:
             _answer(draft, table)
         says = {row["place"]: draft.words.say(claim(row)) for row in table}
         for name, kept in (("expectations", table), ("worst", rows(results, "behaviour", "worst"))):
-            told = [{**row, "says": says[row["place"]]} for row in kept]
-            draft.values[name] = draft.metric_table("behaviour", name, told) if told else None
-        found = rows(results, "behaviour", "questions")
-        named = [{**row, "question": draft.text(f"kinds.{row['question']}")} for row in found]
+            worded = [{**row, "says": says[row["place"]]} for row in kept]
+            draft.values[name] = draft.metric_table("behaviour", name, worded) if worded else None
+        question_rows = rows(results, "behaviour", "questions")
+        named = [
+            {**row, "question": draft.text(f"kinds.{row['question']}")} for row in question_rows
+        ]
         draft.values["questions_table"] = (
             draft.metric_table("behaviour", "questions", named) if named else None
         )
         draft.values["questions"] = [
-            draft.words.say(question(results, row)) for row in asked(results)[:_LISTED]
+            draft.words.say(question(results, row)) for row in open_questions(results)[:_LISTED]
         ]
-        if found:
+        if question_rows:
             draft.caveat("all_else_as_it_is")
         draft.notes(["behaviour"])
         return draft.content(self.needs, _USES)
@@ -62,4 +64,4 @@ def _answer(draft: Draft, table: list[dict[str, object]]) -> None:
             ],
             without=[draft.words.say(claim(row)) for row in without],
         )
-    draft.answer("questions", n=len(asked(draft.results)))
+    draft.answer("questions", n=len(open_questions(draft.results)))

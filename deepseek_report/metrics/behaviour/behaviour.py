@@ -151,8 +151,8 @@ class Behaviour(ModelMetric):
             raise NotApplicableError(message("refusals.no_expectation"))
         context.progress.start("expectations", len(expectations))
         judged = [test.breaches(expectation) for expectation in expectations]
-        told = _told_columns(expectations, schema)
-        asked = [
+        directed = _directed_features(expectations, schema)
+        questions_of = [
             (curve, list(curve.questions(answers, target))) for curve, answers, target in curves
         ]
         decides = task_of(schema.target).decides
@@ -172,15 +172,15 @@ class Behaviour(ModelMetric):
             ),
             "questions": _frame(
                 [
-                    _question_row(question, curve, decides, told)
-                    for curve, questions in asked
+                    _question_row(question, curve, decides, directed)
+                    for curve, questions in questions_of
                     for question in questions
                 ],
                 self.tables["questions"],
                 decides,
             ),
             "curves": _frame(
-                [row for curve, questions in asked for row in _curve_rows(curve, questions)],
+                [row for curve, questions in questions_of for row in _curve_rows(curve, questions)],
                 self.tables["curves"],
                 decides,
             ),
@@ -239,7 +239,7 @@ def declared_of(context: MeasureContext) -> list[Expectation]:
     return [*context.expectations, *relations]
 
 
-def _told_columns(expectations: Sequence[Expectation], schema: Any) -> frozenset[str]:
+def _directed_features(expectations: Sequence[Expectation], schema: Any) -> frozenset[str]:
     """Names of the features whose direction somebody declares."""
     named = {
         name.lower()
@@ -302,7 +302,7 @@ def _worst_rows(
 
 
 def _question_row(
-    question: Question, curve: FeatureCurve, decides: bool, told: frozenset[str]
+    question: Question, curve: FeatureCurve, decides: bool, directed: frozenset[str]
 ) -> dict[str, Any]:
     shared = row_of(question, curve.feature)
     estimates = {
@@ -315,7 +315,7 @@ def _question_row(
         **shared,
         **{name: cell for key, own in estimates.items() for name, cell in _ends(key, own)},
         "of": known,
-        "declared": curve.feature.name in told,
+        "declared": curve.feature.name in directed,
     }
 
 

@@ -23,7 +23,7 @@ _LEAST_TURN, _TURN_SHARE, _RARE = 0.05, 0.25, 0.05
 _LEAST_EFFECT = 0.1
 #: The same of a jump, which must keep this share of its size while its place is halved so often,
 #: and this share of the training rows must lie around it.
-_LEAST_JUMP, _JUMP_SHARE, _KEPT, _HALVINGS, _AROUND = 0.1, 0.4, 0.8, 5, 0.01
+_LEAST_JUMP, _JUMP_SHARE, _KEPT, _HALVINGS, _AROUND = 0.1, 0.5, 0.8, 5, 0.01
 #: A number has a jump only where it has more levels than this.
 _FEWEST_LEVELS = 8
 #: From fewer training rows on, of whose share, the end of a range has little support; the movement

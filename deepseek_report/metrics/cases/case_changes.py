@@ -60,8 +60,8 @@ def changes_of(context: MeasureContext, inputs: Floats, bounds: SearchBounds) ->
     for case, change in zip(against.tolist(), search.smallest(inputs[against]), strict=True):
         rows += _change_rows(case, inputs[case], change, schema, search)
     context.progress.advance(len(inputs))
-    found = {row[0] for row in rows if row[1] == "found"}
-    without = np.array([case for case in against.tolist() if case not in found], dtype=np.int64)
+    changed = {row[0] for row in rows if row[1] == "found"}
+    without = np.array([case for case in against.tolist() if case not in changed], dtype=np.int64)
     nearest = nearest_accepted_rows(context, inputs, without)
     return CaseChanges(rows, nearest, _counted(context, search, predictions))
 

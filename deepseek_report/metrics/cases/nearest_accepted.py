@@ -12,7 +12,7 @@ from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.metrics.cases.case_tables import Row
 
 #: Features in which the two differ that are told, the farthest apart first.
-_TOLD = 4
+_NAMED = 4
 #: Differences of a number below this share of its range are not counted.
 _LEAST = 0.01
 COLUMNS = (
@@ -54,7 +54,7 @@ def nearest_accepted_rows(context: MeasureContext, inputs: Floats, cases: Ints) 
                 for j, feature in enumerate(schema.features)
             ]
         )
-        told = [
+        named = [
             int(j)
             for j in np.argsort(-sizes, kind="stable")
             if sizes[j] > 0 and not schema.features[j].sensitive
@@ -72,7 +72,7 @@ def nearest_accepted_rows(context: MeasureContext, inputs: Floats, cases: Ints) 
                 schema.features[j].display(other[j]),
                 int((sizes > 0).sum()),
             )
-            for rank, j in enumerate(told[:_TOLD], start=1)
+            for rank, j in enumerate(named[:_NAMED], start=1)
         ]
     return rows
 

@@ -55,12 +55,12 @@ def proposed_relations(dataset: Dataset) -> list[str]:
     """`a <= b` for pairs of numbers of which nearly all rows keep it, and not by their ranges."""
     schema, rows = dataset.schema, dataset.train.inputs
     numeric = [j for j, feature in enumerate(schema.features) if feature.is_numeric][:_COMPARED]
-    found: list[tuple[float, str]] = []
+    holding: list[tuple[float, str]] = []
     for a, b in permutations(numeric, 2):
         first, other = schema.features[a], schema.features[b]
         if first.unit == other.unit and (share := _keeps(rows[:, a], rows[:, b])):
-            found.append((share, f"{_quoted(first.name)} <= {_quoted(other.name)}"))
-    return [text for _, text in sorted(found, key=lambda pair: -pair[0])[:_MOST_RELATIONS]]
+            holding.append((share, f"{_quoted(first.name)} <= {_quoted(other.name)}"))
+    return [text for _, text in sorted(holding, key=lambda pair: -pair[0])[:_MOST_RELATIONS]]
 
 
 def _keeps(first: Floats, other: Floats) -> float:

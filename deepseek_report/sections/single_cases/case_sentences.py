@@ -385,23 +385,23 @@ def change(pages: Pages, case: Row) -> str:
 
 def nearest(pages: Pages, case: Row) -> str:
     """The real case most like this one that was decided otherwise; empty where none is known."""
-    told = pages.rows("nearest_accepted", case["case"])
-    if not told:
+    differences = pages.rows("nearest_accepted", case["case"])
+    if not differences:
         return ""
     draft = pages.draft
     return draft.text(
         "change.nearest",
-        row=row_of(draft, told[0]),
-        probability=float(told[0]["probability"]),
+        row=row_of(draft, differences[0]),
+        probability=float(differences[0]["probability"]),
         target=draft.results.schema.target.explained_class,
-        others=int(told[0]["differing"]) - len(told),
+        others=int(differences[0]["differing"]) - len(differences),
         steps=[
             {
                 "feature": row["label"],
                 "before": draft.words.name(row["from_display"]),
                 "after": draft.words.name(row["to_display"]),
             }
-            for row in told
+            for row in differences
         ],
     )
 

@@ -49,14 +49,14 @@ def test_nobody_is_told_to_pay_more_than_is_owed() -> None:
     related = replace(SCHEMA, relations=("paid <= owed",))
     rows = [[owed, 5.0, 1.0] for owed in (10.0, 30.0, 60.0, 90.0)]
     relation = Relations.of(related)
-    found = 0
+    n_changed = 0
     for row, change in zip(np.array(rows), changes(related, rows), strict=True):
         after = row.copy()
         for feature, value in change.changes:
             after[feature] = value
         assert relation.allowed(row, after[None])[0]
-        found += bool(change.changes)
-    assert found >= 2
+        n_changed += bool(change.changes)
+    assert n_changed >= 2
     free = changes(SCHEMA, rows)
     assert dict(free[0].changes).get(1, 0) > 10  # without the relation: pay more than the bill
 
