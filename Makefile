@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup report test fuzz check settings docs wheel bench clean
+.PHONY: help setup report test fuzz kills check settings docs wheel bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,8 +17,14 @@ report: $(VENV)/.run ## run the default experiment and print the report's path
 test: $(VENV)/.test ## set up and pass the tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
-fuzz: $(VENV)/.test ## the long form of the tests that damage and kill, an hour or more
-	DEEPSEEK_REPORT_FUZZ=long $(BIN)/python -m pytest -n 2 tests/safety $(ARGS)
+MINUTES ?= 30
+fuzz: $(VENV)/.test ## damage run folders for MINUTES (30), every command on each, with 3 GB of memory
+	DEEPSEEK_REPORT_FUZZ=long DEEPSEEK_REPORT_FUZZ_MINUTES=$(MINUTES) $(BIN)/python -m pytest -n 2 \
+		tests/safety/test_fuzz.py tests/safety/test_memory_limit.py $(ARGS)
+
+kills: $(VENV)/.test ## the long form of the tests that kill runs, an hour or more
+	DEEPSEEK_REPORT_FUZZ=long $(BIN)/python -m pytest -n 2 tests/safety/test_kill.py \
+		tests/safety/test_kill_sweep.py $(ARGS)
 
 check: $(VENV)/.dev ## lint, types, import direction, spelling
 	$(BIN)/ruff check .

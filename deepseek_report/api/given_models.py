@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepseek_report.api.argument_problems import refuse
+from deepseek_report.api.argument_problems import ArgumentProblems, refuse
 from deepseek_report.api.rows import Rows, digest_of_numbers
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError
@@ -70,13 +71,14 @@ def recognise(model: Any, rows: Rows, hints: Hints) -> Recognised:
     return recognised
 
 
-def hold(recognised: Recognised, rows: Rows) -> HeldModel:
-    """The model with the form of the table that it reads."""
+def hold(recognised: Recognised, rows: Rows, identity: str) -> HeldModel:
+    """The model with the form of the table that it reads, and what tells it from others."""
     estimator = recognised.estimator
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
     numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.features.dtypes)
     walks = numbers and walkable(type(estimator).__name__, params)
-    return HeldModel(estimator, rows.form, walks_trees=walks and _reads_all(estimator, rows))
+    walks = walks and _reads_all(estimator, rows)
+    return HeldModel(estimator, rows.form, walks_trees=walks, identity=identity)
 
 
 def _reads_all(estimator: Any, rows: Rows) -> bool:
@@ -218,7 +220,7 @@ def _function(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
 
 
 def answers_digest(recognised: Recognised, rows: Rows, *, number: bool) -> str:
-    """SHA-256 of what the model answers on all rows, and on rows whose cells are mixed.
+    """SHA-256 of what the model answers on all rows, on rows whose cells are mixed, and between.
 
     Raises
     ------
@@ -234,7 +236,26 @@ def answers_digest(recognised: Recognised, rows: Rows, *, number: bool) -> str:
             "a model whose answer depends on the rows alone",
             "fix its random draws (dropout, sampling), or give its predictions instead",
         )
-    return digest_of_numbers(np.concatenate(answers))
+    try:
+        between = digest_of_numbers(_ask(recognised, rows, _between(mixed), number=number))
+    except ArgumentProblems:  # it reads whole numbers alone, or refuses what nobody has seen
+        between = "not asked"
+    return hashlib.sha256(
+        f"{digest_of_numbers(np.concatenate(answers))} {between}".encode()
+    ).hexdigest()
+
+
+def _between(features: pd.DataFrame) -> pd.DataFrame:
+    """The rows with each number moved by a share of the way to that of another row."""
+    random = np.random.default_rng(_PROBE_SEED + 1)
+    moved = features.copy()
+    for place, kind in enumerate(features.dtypes):
+        if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+            values = features.iloc[:, place].to_numpy(dtype=np.float64, na_value=np.nan)
+            share = random.random(len(values))
+            values = values + share * (values[random.permutation(len(values))] - values)
+            moved.isetitem(place, values)
+    return moved
 
 
 def _mixed(features: pd.DataFrame) -> pd.DataFrame:

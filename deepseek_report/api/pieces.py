@@ -11,7 +11,8 @@ import pandas as pd
 from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.composing import Pieces
 from deepseek_report.api.given_models import Hints, answers_digest, hold, recognise
-from deepseek_report.api.rows import Rows, digest_of, digest_of_numbers
+from deepseek_report.api.model_identity import identity_of
+from deepseek_report.api.rows import Rows, digest_of, digest_of_array
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.datasets.assembly.targets import MOST_CLASSES
@@ -89,11 +90,13 @@ def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> tuple[Piece, T
     number = recognised.task == "regression" if recognised.task else number
     config: dict[str, Any] = {"_target_": _MODEL, "called": recognised.called}
     config["classes"] = [_plain(name) for name in options.get("classes") or ()]
+    identity = ""
     if (model_id := options.get("model_id")) is not None:
         config["model_id"] = str(model_id)
     else:
+        identity = identity_of(model, hints.encoder)
         config["answers"] = answers_digest(recognised, rows, number=number)
-    return (config, hold(recognised, rows)), recognised.task
+    return (config, hold(recognised, rows, identity)), recognised.task
 
 
 def _answers(
@@ -120,7 +123,7 @@ def _answers(
             "one a row of X, in the same order",
             "give both whole",
         )
-    config = {"_target_": _ANSWERS, "sha256": digest_of_numbers(values)}
+    config = {"_target_": _ANSWERS, "sha256": digest_of_array(values)}
     task: TaskName | None = "regression" if is_number(rows, options) else None
     return (config, HeldAnswers(values, classes)), task
 

@@ -213,6 +213,8 @@ def _cells(frame: pd.DataFrame) -> Iterator[bytes]:
     for name in frame.columns:
         column = frame[name]
         yield f"{name}\0{column.dtype}\0".encode()
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            yield repr((column.cat.ordered, column.cat.categories.tolist())).encode()
         if isinstance(column.dtype, np.dtype) and column.dtype != np.dtype(object):
             yield np.ascontiguousarray(column.to_numpy()).tobytes()
         else:
@@ -220,7 +222,16 @@ def _cells(frame: pd.DataFrame) -> Iterator[bytes]:
             yield "\0".join(texts).encode("utf-8", "surrogatepass")
 
 
+def digest_of_array(values: Any) -> str:
+    """SHA-256 of numbers as they are."""
+    numbers = np.ascontiguousarray(values)
+    described = f"{numbers.dtype}{numbers.shape}"
+    return hashlib.sha256(described.encode() + numbers.tobytes()).hexdigest()
+
+
 def digest_of_numbers(values: Any) -> str:
-    """SHA-256 of numbers, rounded so that the order of a sum does not count."""
-    numbers = np.round(np.asarray(values, dtype=np.float64), 10) + 0.0
-    return hashlib.sha256(str(numbers.shape).encode() + numbers.tobytes()).hexdigest()
+    """SHA-256 of numbers to ten digits each, so that the order of a sum does not count."""
+    numbers = np.asarray(values, dtype=np.float64)
+    sizes = np.where(np.isfinite(numbers) & (numbers != 0), np.abs(numbers), 1.0)
+    unit = 10.0 ** np.clip(np.floor(np.log10(sizes)) - 9, -300, 300)
+    return digest_of_array(np.round(numbers / unit) * unit + 0.0)

@@ -31,6 +31,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split
 from deepseek_report.artifacts.storage.files import load_json, load_table
+from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.artifacts.table import Table, TableType
 
 
@@ -286,7 +287,7 @@ class Results:
             path.stem: Picture.load(folder, path.stem)
             for name in self.names("pictures")
             for folder in [self.paths[ArtifactId.picture(name)]]
-            for path in sorted(folder.glob("*.svg"))
+            for path in files_in(folder, ".svg")
         }
 
 

@@ -22,6 +22,7 @@ from deepseek_report.artifacts.storage.files import (
     save_table,
 )
 from deepseek_report.artifacts.storage.path_names import check_name
+from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.artifacts.table import TableType, TableTypes
 from deepseek_report.errors import ArtifactError
 
@@ -125,7 +126,7 @@ class Measurement:
         arrays = folder / "arrays.npz"
         measurement = cls(
             scores=tuple(_score(record) for record in load_json(folder / "scores.json")),
-            tables={path.stem: load_table(path) for path in sorted(folder.glob("*.parquet"))},
+            tables={path.stem: load_table(path) for path in files_in(folder, ".parquet")},
             arrays=load_arrays(arrays) if arrays.exists() else {},
             notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),
         )

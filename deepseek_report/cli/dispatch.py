@@ -70,6 +70,9 @@ def _say_unexpected(error: Exception) -> None:
     if isinstance(error, OSError) and error.filename is not None:
         happened = f"{error.filename}: {error.strerror}"
         todo = "check the path, its rights and the free space"
+    elif isinstance(error, MemoryError):
+        happened = f"there is not enough memory ({error})"
+        todo = "give the process more, or let it have less to read"
     else:
         happened = f"an error that nobody foresaw ({type(error).__name__}: {error})"
         todo = "please report it with that file and the command"

@@ -18,8 +18,9 @@ from deepseek_report.errors import ConfigError
 if TYPE_CHECKING:
     from deepseek_report.runner.streaming.incoming_lines import Idle
     from deepseek_report.runner.streaming.open_stream import OpenStream
-    from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch
+    from deepseek_report.runner.streaming.scored_batches import Explained, RowStream, ScoredBatch
     from deepseek_report.runner.streaming.stream_board import StreamBoard
+    from deepseek_report.runner.watching.board_folder import BOARDS
 
 #: Seconds between two looks into a file that grows.
 _EVERY = 0.5
@@ -39,12 +40,13 @@ def command(arguments: list[str]) -> int:
     from deepseek_report.runner.streaming.open_stream import StreamRequest, open_stream
     from deepseek_report.runner.streaming.scored_batches import RowStream
     from deepseek_report.runner.streaming.stream_board import StreamBoard
+    from deepseek_report.runner.watching.board_folder import BOARDS
+    from deepseek_report.store.run_folder import beside
     from deepseek_report.wording.of_results import words_of
 
-    home = options.run.absolute().parent.parent
     request = StreamRequest(
         options.run,
-        options.store or home / ".store",
+        options.store or beside(options.run, ".store"),
         tuple(options.trust),
         tuple(options.trust_type),
         options.explain,
@@ -52,13 +54,15 @@ def command(arguments: list[str]) -> int:
     )
     with reading(options.run):
         opened = open_stream(request)
-        words, name = words_of(opened.results), opened.stored.explainer
-    folder = Path(options.board or home / ".boards" / f"stream-{options.run.absolute().name}")
+        words = words_of(opened.results)
+    folder = Path(
+        options.board or beside(options.run, BOARDS, f"stream-{options.run.absolute().name}")
+    )
     stream = RowStream(opened.scorer, options.batch, _where(options), options.decimal)
     with ExitStack() as stack:
-        log = stack.enter_context(options.out.open("w", encoding="utf-8")) if options.out else None
-        board = StreamBoard(folder, opened.scorer.schema, words, name)
+        board = StreamBoard(folder, opened.scorer, words)
         stack.callback(board.close)
+        log = stack.enter_context(_opened_log(options.out)) if options.out else None
         if not options.once:
             say(f"TensorBoard: {serve(folder, options.port)}")
         shown = _Shown(opened, board, stream, log)
@@ -66,7 +70,33 @@ def command(arguments: list[str]) -> int:
     say(f"board: {folder}")
     if not options.once and not stopped:
         keep_serving("the stream has ended")
-    return 0
+    return _exit_code(stream, stopped=stopped)
+
+
+def _exit_code(stream: RowStream, *, stopped: bool) -> int:
+    """0 where a case came, 1 where every line was rejected, 2 where there was no line at all."""
+    if stream.n_scored or stopped:
+        return 0
+    return 1 if stream.n_rejected else 2
+
+
+def _opened_log(path: Path) -> IO[str]:
+    """The file of `--out`, which may lie beside what somebody else sent.
+
+    Raises
+    ------
+    ConfigError : it is a link to a file, or cannot be written.
+    """
+    if path.is_symlink() and (path.is_file() or not path.exists()) and path.parent != Path("/dev"):
+        raise ConfigError(
+            f"--out {path}: a link, through which nothing is written; name the file itself"
+        )
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"--out {path}: the file cannot be written ({error.strerror}); name another one"
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,10 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--explain",
-        type=_most_explained,
+        type=_explained,
         default=10,
-        metavar="N|all",
-        help="cases of a batch to explain, drawn at random (default 10)",
+        metavar="N|refused|all|none",
+        help="cases of a batch to explain: so many drawn at random (default 10), all, none, or "
+        "those that are not decided for the favourable class",
     )
     parser.add_argument(
         "--out",
@@ -188,6 +219,9 @@ class _Shown:
         scored, rejected = self.stream.n_scored, self.stream.n_rejected
         values = {"scored": scored, "rejected": rejected, "lines": scored + rejected}
         words = self.board.words
+        if not scored + rejected:
+            say(words.text("board.stream.no_rows"))
+            return
         drift = self.drift or words.text("board.stream.drift_not_asked")
         say(words.text("board.stream.end", **values, drift=drift))
 
@@ -218,9 +252,12 @@ def _positive(text: str) -> int:
     return number
 
 
-def _most_explained(text: str) -> int | None:
-    if text == "all":
-        return None
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of cases nor all")
+def _explained(text: str) -> Explained:
+    words: dict[str, Explained] = {"all": "all", "refused": "refused", "none": 0}
+    if text in words:
+        return words[text]
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a number of cases nor one of refused, all and none"
+        )
     return int(text)

@@ -10,6 +10,7 @@ from deepseek_report.cli.output.board_server import add_board, keep_serving, ser
 from deepseek_report.cli.parsing import compose_experiment, make_parser
 
 if TYPE_CHECKING:
+    from deepseek_report.runner.watching.board_folder import BOARDS
     from deepseek_report.runner.watching.following import FollowedRun
     from deepseek_report.runner.watching.live_board import LiveBoard
 
@@ -35,7 +36,7 @@ def command(arguments: list[str]) -> int:
     store = Store(Path(experiment.settings.paths.store).absolute())
     run = FollowedRun(stages, store, experiment.raw)
     name = run_id(experiment, stages)
-    folder = Path(options.board or experiment.reports / ".boards" / f"{experiment.name}-{name}")
+    folder = Path(options.board or experiment.reports / BOARDS / f"{experiment.name}-{name}")
     board = LiveBoard(folder)
     try:
         if not options.once:

@@ -19,6 +19,7 @@ from deepseek_report.compliance.evidence import Evidence, counting, evidence_ind
 from deepseek_report.compliance.framework import Framework, FrameworkChoice, framework_ids
 from deepseek_report.compliance.people import read_people
 from deepseek_report.compliance.run_facts import NO_TIME, measures_time, record_of
+from deepseek_report.compliance.sources import load_sources
 from deepseek_report.compliance.statements import HumanInput, Statement
 from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
 from deepseek_report.wording.of_results import words_of
@@ -42,8 +43,8 @@ class EvaluateOptions:
 class FrameworkReport:
     """One framework against this run.
 
-    shown : the framework in the language of the report. bearing : {row id: findings whose evidence
-    it asks for}.
+    shown : the framework in the language of the report. bearing : {row id: findings on what it
+    asks for}.
     """
 
     framework: Framework
@@ -200,19 +201,15 @@ class _Evaluation:
         )
 
     def bearing(self, judgement: Judgement) -> tuple[Finding, ...]:
-        """Findings, notes aside, that rest on what counts as evidence for this row."""
+        """Findings, notes aside, on what this row asks for, see `_sources.yaml`."""
         if judgement.status in {"not_applicable", "out_of_scope"}:
             return ()
-        kinds = [
-            kind for kind in (*judgement.row.evidence, *judgement.row.machine) if kind in self.index
-        ]
-        artifacts = {
-            item.artifact for kind in kinds for item in self.index[kind].items if item.counts
-        }
+        row, sources = judgement.row, load_sources()
+        kinds = {*row.evidence, *row.machine, *row.concerns}
         return tuple(
             finding
             for finding in self.findings
-            if finding.severity != "info" and artifacts & set(finding.evidence)
+            if finding.severity != "info" and kinds & sources.kinds_of(finding)
         )
 
 

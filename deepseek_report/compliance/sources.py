@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.compliance.framework import (
     frameworks_folder,
     read_yaml,
@@ -143,9 +144,14 @@ class Kind(_Strict):
 
 @dataclass(frozen=True)
 class Sources(_Strict):
-    """The whole map: {evidence kind: how it is made}."""
+    """The whole map: {evidence kind: how it is made}, {message of a finding: kinds it bears on}."""
 
     kinds: dict[str, Kind]
+    findings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def kinds_of(self, finding: Finding) -> frozenset[str]:
+        """The kinds of evidence that a finding bears on."""
+        return frozenset(self.findings.get(finding.message, ()))
 
 
 @cache
@@ -159,6 +165,11 @@ def load_sources(path: Path | None = None) -> Sources:
     path = path or frameworks_folder() / "_sources.yaml"
     sources = _parse(path)
     problems = [f"{name}: {text}" for name, kind in sources.kinds.items() for text in _gaps(kind)]
+    problems += [
+        f"findings, {name}: no such kind: {kind}"
+        for name, kinds in sources.findings.items()
+        for kind in sorted({*kinds} - {*sources.kinds})
+    ]
     if problems:
         raise ConfigError(f"{path.name}: {'; '.join(problems)}")
     return sources

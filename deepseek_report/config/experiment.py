@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
+from deepseek_report.tasks.decisions import DecisionCosts, ThresholdRule
 
 
 def _plain(name: str) -> str:
@@ -43,13 +44,25 @@ PlainName = Annotated[str, AfterValidator(_plain)]
 class DeclaredDecision:
     """Turns a probability into a decision.
 
-    `rule` "declared" takes `threshold` as it is; the others choose it on the validation part.
+    rule : "declared" takes `threshold` as it is; "costs" the one with the least expected cost by
+        `costs`; the others choose it on the validation part too. null: by what is declared, the
+        costs or the threshold, and with neither "base_rate".
+    threshold : a probability of the explained class.
+    costs : what a false alarm and a missed case of the explained class cost.
     """
 
-    rule: Literal["declared", "balanced_accuracy", "f1", "accuracy", "base_rate"] = (
-        "balanced_accuracy"
-    )
+    rule: (
+        Literal["declared", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate"] | None
+    ) = None
     threshold: Share | None = None
+    costs: DecisionCosts | None = None
+
+    @property
+    def threshold_rule(self) -> ThresholdRule:
+        """The rule by which the threshold is found."""
+        by_what_is_declared = "costs" if self.costs else "declared" if self.threshold else ""
+        name = self.rule or by_what_is_declared or "base_rate"
+        return ThresholdRule(name, self.threshold, self.costs)
 
 
 @dataclass(frozen=True)

@@ -125,10 +125,14 @@ def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     if rule.rule == "declared" and rule.threshold is None:
         where = locate(composed, ("decision", "rule"))
         yield Problem(where, "no threshold is declared", todo="set decision.threshold=0.3, say")
-    if rule.rule != "declared" and rule.threshold is not None:
+    if rule.rule == "costs" and rule.costs is None:
+        where = locate(composed, ("decision", "rule"))
+        todo = "set decision.costs={false_alarm: 1, missed: 5}, say (in quotes on the command line)"
+        yield Problem(where, "no costs are declared", todo=todo)
+    if rule.threshold_rule.name != "declared" and rule.threshold is not None:
         where = locate(composed, ("decision", "threshold"))
         yield Problem(
             where,
-            f'rule "{rule.rule}" chooses the threshold itself',
+            f'rule "{rule.threshold_rule.name}" chooses the threshold itself',
             todo="set decision.rule=declared, or remove the threshold",
         )

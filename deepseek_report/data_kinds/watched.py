@@ -24,9 +24,14 @@ class Quantity:
     feature: Feature
     values: Floats
 
+    @property
+    def known(self) -> Floats:
+        """The values that are not missing."""
+        return self.values[~np.isnan(self.values)]
+
     def outside(self, reference: Floats) -> int:
         """How many values lie outside of those of a reference, or are categories it has not."""
-        known = self.values[~np.isnan(self.values)]
+        known = self.known
         seen = reference[~np.isnan(reference)]
         if not len(seen):
             return len(known)

@@ -17,10 +17,11 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.rendering import markdown, output, page_parts, pipe_tables
+from deepseek_report.rendering import markdown, page_parts, pipe_tables
 from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
@@ -69,9 +70,9 @@ def write_qmd(
     """
     writer = _DocumentWriter(results, contents, options, folder, templates)
     _clear(folder)
-    output.write_text(folder / STYLESHEET, quarto_stylesheet())
+    plain_files.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
-    output.write_text(path, writer.document())
+    plain_files.write_text(path, writer.document())
     return Document(path, writer.failures)
 
 
@@ -90,14 +91,14 @@ def write_brief(
     """
     writer = _DocumentWriter(results, [], options, folder, templates)
     path = folder / BRIEF
-    output.write_text(path, writer.brief(first, run_digest))
+    plain_files.write_text(path, writer.brief(first, run_digest))
     return path
 
 
 def _clear(folder: Path) -> None:
     """Leave no picture or table of an earlier document."""
     for name in ("figures", "tables"):
-        output.empty_folder(folder / name)
+        plain_files.empty_folder(folder / name)
 
 
 @dataclass
@@ -320,15 +321,11 @@ class _DocumentWriter:
     def _write_picture(self, picture: Picture) -> None:
         folder = self.folder / "figures"
         name = markdown.slug(picture.name)
-        (folder / f"{name}.svg").write_text(picture.svg, encoding="utf-8", newline="\n")
+        plain_files.write_text(folder / f"{name}.svg", picture.svg)
         if picture.narrow is not None:
-            (folder / "narrow").mkdir(exist_ok=True)
-            path = folder / "narrow" / f"{name}.svg"
-            path.write_text(picture.narrow, encoding="utf-8", newline="\n")
+            plain_files.write_text(folder / "narrow" / f"{name}.svg", picture.narrow)
         if self._has_twin(picture):
-            (folder / f"{name}.json").write_text(
-                dump_json(picture.interactive), encoding="utf-8", newline="\n"
-            )
+            plain_files.write_text(folder / f"{name}.json", dump_json(picture.interactive))
 
     def table(
         self,
@@ -428,8 +425,7 @@ class _DocumentWriter:
         """
         if not cases["cases"]:
             return Markdown("")
-        path = self.folder / "tables" / "cases.json"
-        path.write_text(dump_json(cases), encoding="utf-8", newline="\n")
+        plain_files.write_text(self.folder / "tables" / "cases.json", dump_json(cases))
         return Markdown("\n\n::: {.case-browser}\n:::\n\n")
 
     def measured_table(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import empty_folder, remove
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import CALL, PortablePaths
@@ -202,8 +202,7 @@ def _write(
     trust: Sequence[str],
 ) -> Finished:
     work = folder.with_name(f".work-{folder.name}")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
+    empty_folder(work)
     gather(work)
     save_json(work / PROVENANCE, record)
     seal_results(work)
@@ -275,4 +274,4 @@ def _drop_if_damaged(store: Store, stage: Stage) -> None:
     try:
         store.verify(stage.id, stage.key)
     except ArtifactError:
-        shutil.rmtree(store.folder(stage.id, stage.key))
+        remove(store.folder(stage.id, stage.key))

@@ -5,6 +5,14 @@ exchangeable, these are independent and uniform, whatever their distribution and
 earlier ones are. A test martingale bets that they are not. Its capital is at least 1/α at any time
 with probability at most α (Ville), so that it may be looked at after every batch, for ever.
 
+Nothing of the stream is kept but counts. Some values of the reference, those at ranks that depend
+on its size alone, part all numbers into intervals between them and points on them, and values of
+one part count as ties. The p-values stay exact: to exchange two members of a part, be they of the
+reference or of the stream, changes neither the values at these ranks nor any count, so given the
+parts of all values every order within a part is as likely as any other. The rank of a new value
+among those of its part is then uniform, and so are ties broken. What is lost is power against
+changes within one part, which holds about 1 / `MOST_POINTS` of the reference.
+
 References
 ----------
 Vovk, Gammerman & Shafer 2022, Algorithmic Learning in a Random World, chapter 8,
@@ -14,13 +22,12 @@ Holm 1979, jstor.org/stable/4615733.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 
 #: Legendre polynomials are bet on with these slopes: shifts, changes of spread and of skew.
 _SLOPES = (-0.8, -0.4, 0.4, 0.8)
@@ -31,6 +38,10 @@ _ODDS = (1 / 3, 3.0, 12.0)
 _EQUAL, _TAIL = 8, 1 / 64
 #: At most so many different values have an interval each.
 MOST_VALUES = 16
+#: At most so many values of the reference part all others.
+MOST_POINTS = 1024
+#: So many values are ranked at once.
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -45,21 +56,24 @@ class Bets:
     weights: Floats
 
     @classmethod
-    def on(cls, reference: Floats) -> Bets:
+    def on(cls, pilot: Floats | None = None) -> Bets:
         """Half of the capital on smooth changes, half on intervals of the p-values.
 
         Parameters
         ----------
-        reference : (value,) NaN is missing. Of at most `MOST_VALUES` different values each has an
-            interval, as a category needs; else there are `_EQUAL` equal ones. Both ends, and
-            missing values, have one besides.
+        pilot : (value,) of cases that are neither in the reference nor in the stream, NaN is
+            missing: bets that were chosen by the values that they judge would not be fair. Of at
+            most `MOST_VALUES` different values each has an interval, as a category needs; else, and
+            without a pilot, there are `_EQUAL` equal ones. Both ends, and missing values, have one
+            besides.
         """
-        values, counts = np.unique(_ranked(reference), return_counts=True)
-        if len(values) <= MOST_VALUES:
+        values = np.zeros(0) if pilot is None else _ranked(pilot)
+        distinct, counts = np.unique(values, return_counts=True)
+        if 0 < len(distinct) <= MOST_VALUES:
             ends = np.concatenate([[0.0], np.cumsum(counts[::-1]) / counts.sum()])
         else:
             ends = np.linspace(0, 1, _EQUAL + 1)
-        missing = float(np.isnan(reference).mean())
+        missing = float(np.isinf(values).mean()) if len(values) else 0.0
         low = np.concatenate([ends[:-1], [0.0, 1 - _TAIL, 0.0]])
         high = np.concatenate([ends[1:], [_TAIL, 1.0, missing]])
         kept = (high - low > 1e-9) & (high - low < 1 - 1e-9)
@@ -92,26 +106,33 @@ class Monitor:
     Fresh capital enters with every batch, of the k-th a share of 1 / k(k + 1), so that a change is
     bet on from any batch on; what has not entered yet lies idle. The capital is a martingale.
 
+    points : (point,) values that part all others, ascending: some of the reference, and what stands
+    for missing. counts : (part,) of
+    all values so far, by parts: below the first point, on it, between it and the second, and so on.
     highest : the largest capital after any value so far, of 1 at the start.
     """
 
     bets: Bets
     rng: np.random.Generator
+    points: Floats = field(repr=False)
+    counts: Ints = field(repr=False)
     highest: float = 1.0
     n_batches: int = 0
-    _sorted: list[float] = field(default_factory=list, repr=False)
     _stakes: Floats = field(default_factory=lambda: np.zeros(0), repr=False)
 
     @classmethod
-    def of(cls, reference: Floats, seed: Sequence[int]) -> Monitor:
+    def of(cls, reference: Floats, seed: Sequence[int], pilot: Floats | None = None) -> Monitor:
         """A monitor that has seen the reference (value,); NaN is missing, and larger than any.
 
-        seed : of the random numbers by which ties are broken.
+        seed : of the random numbers by which ties are broken. pilot : (value,) see `Bets.on`.
         """
-        bets = Bets.on(reference)
-        known = np.sort(_ranked(reference)).tolist()
+        bets = Bets.on(pilot)
+        known = np.sort(_ranked(reference))
+        ranks = np.linspace(0, len(known) - 1, min(len(known), MOST_POINTS)).round()
+        points = np.unique(np.append(known[ranks.astype(np.int64)], np.inf))
+        counts = np.bincount(_parts(known, points), minlength=2 * len(points) + 1)
         stakes = np.zeros(len(bets.weights))
-        return cls(bets, np.random.default_rng(seed), 1.0, 0, known, stakes)
+        return cls(bets, np.random.default_rng(seed), points, counts, _stakes=stakes)
 
     @property
     def p_value(self) -> float:
@@ -125,18 +146,27 @@ class Monitor:
         self.n_batches += 1
         self._stakes = self._stakes + self.bets.weights / (self.n_batches * (self.n_batches + 1))
         idle = 1 / (self.n_batches + 1)
-        p = np.array([self._conformal(value) for value in _ranked(values).tolist()])
-        stakes = self._stakes * np.cumprod(self.bets.densities(p), axis=0)
-        self.highest = max(self.highest, float(stakes.sum(axis=1).max()) + idle)
-        self._stakes = stakes[-1]
+        for start in range(0, len(values), _AT_ONCE):
+            p = self._conformal(_ranked(values[start : start + _AT_ONCE]))
+            stakes = self._stakes * np.cumprod(self.bets.densities(p), axis=0)
+            self.highest = max(self.highest, float(stakes.sum(axis=1).max()) + idle)
+            self._stakes = stakes[-1]
 
-    def _conformal(self, value: float) -> float:
-        """Rank of a value from above among all so far, ties broken at random; then it is one."""
-        first, last = bisect_left(self._sorted, value), bisect_right(self._sorted, value)
-        above, alike = len(self._sorted) - last, last - first + 1
-        p = (above + float(self.rng.random()) * alike) / (len(self._sorted) + 1)
-        self._sorted.insert(last, value)
+    def _conformal(self, values: Floats) -> Floats:
+        """(value,) rank of each from above among all before it, ties broken at random."""
+        parts, before = _parts(values, self.points), np.tri(len(values), k=-1, dtype=bool)
+        n_above = self.counts.sum() - np.cumsum(self.counts)
+        above = n_above[parts] + (before & (parts > parts[:, None])).sum(axis=1)
+        alike = self.counts[parts] + (before & (parts == parts[:, None])).sum(axis=1) + 1
+        n_before = self.counts.sum() + np.arange(len(values))
+        self.counts += np.bincount(parts, minlength=len(self.counts))
+        p: Floats = (above + self.rng.random(len(values)) * alike) / (n_before + 1)
         return p
+
+
+def _parts(values: Floats, points: Floats) -> Ints:
+    """(value,) the part of each: 2 k + 1 on the k-th point from 0, 2 k just below it."""
+    return np.searchsorted(points, values, "left") + np.searchsorted(points, values, "right")
 
 
 def _ranked(values: Floats) -> Floats:
@@ -144,51 +174,79 @@ def _ranked(values: Floats) -> Floats:
     return np.where(np.isnan(values), np.inf, np.asarray(values, np.float64))
 
 
-def stability_index(
-    reference: Floats, values: Floats, ordered: bool, bins: int = 10
-) -> tuple[float, float]:
-    """How far a sample is from another one, and how far chance alone takes it.
+@dataclass(frozen=True)
+class StabilityIndex:
+    """How far samples are from a reference by the population stability index Σ (q − p) ln(q / p).
 
-    The population stability index Σ (q − p) ln(q / p) over `bins` parts of the reference of like
-    size, or over the values where they are categories; missing values are a part of their own.
-    Half a case is added to each part. Where both samples come from one distribution the index is
-    near a χ² variable times the sum of 1 / n of both, and below that where parts hold few cases.
+    It is taken over parts of the reference of like size, or over its values where they are
+    categories; missing values are a part of their own, and so is each category that the reference
+    has not. Half a case is added to each part. Where both samples come from one distribution the
+    index is near a χ² variable times the sum of 1 / n of both, and below that where parts hold few
+    cases.
 
-    Parameters
-    ----------
-    reference, values : (value,) NaN is missing. ordered : whether they are numbers.
-
-    Returns
-    -------
-    The index, 0 where shares are equal, and its 95 % quantile without any difference.
+    cuts : (part - 1,) where parts of numbers begin; None for categories. values : (part,) the
+    categories. counts : (part,) of the reference, missing values last.
 
     References
     ----------
     Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227.
+    """
+
+    cuts: Floats | None
+    values: Floats
+    counts: Ints
+
+    @classmethod
+    def of(cls, reference: Floats, ordered: bool, bins: int = 10) -> StabilityIndex:
+        """From the reference (value,), NaN is missing; ordered : whether its values are numbers."""
+        known = reference[~np.isnan(reference)]
+        distinct, counts = np.unique(known, return_counts=True)
+        n_missing = len(reference) - len(known)
+        if not ordered or len(distinct) <= bins:
+            return cls(None, distinct, np.append(counts, n_missing))
+        quantiles = np.quantile(known, np.arange(1, bins) / bins, method="higher")
+        cuts = np.unique(quantiles)
+        counts = np.bincount(np.searchsorted(cuts, known, side="right"), minlength=len(cuts) + 1)
+        return cls(cuts, distinct[:0], np.append(counts, n_missing))
+
+    def __call__(self, sample: Floats) -> tuple[float, float]:
+        """The index of a sample (value,), 0 where shares are equal, and what chance rarely exceeds.
+
+        The second is the 95 % quantile where both come from one distribution.
+        """
+        from scipy.special import gammaincinv
+
+        known = sample[~np.isnan(sample)]
+        before, now = self.counts, self._counts(known)
+        new = np.unique(known[~np.isin(known, self.values)], return_counts=True)[1]
+        if self.cuts is None and len(new):
+            before = np.concatenate([np.zeros(len(new), np.int64), before])
+            now = np.concatenate([new, now])
+        now = np.append(now, len(sample) - len(known))
+        some = before + now > 0
+        p, q = ((count[some] + 0.5) / (count[some] + 0.5).sum() for count in (before, now))
+        index = float(((q - p) * np.log(q / p)).sum())
+        scale = 1 / max(int(self.counts.sum()), 1) + 1 / max(len(sample), 1)
+        degrees = max(int(some.sum()) - 1, 1)
+        return index, float(2 * gammaincinv(degrees / 2, 0.95) * scale)
+
+    def _counts(self, known: Floats) -> Ints:
+        """(part,) of values without missing ones, in the parts that the reference has."""
+        if self.cuts is not None:
+            places = np.searchsorted(self.cuts, known, side="right")
+            return np.bincount(places, minlength=len(self.cuts) + 1)
+        inside = known[np.isin(known, self.values)]
+        return np.bincount(np.searchsorted(self.values, inside), minlength=len(self.values))
+
+
+def stability_index(
+    reference: Floats, values: Floats, ordered: bool, bins: int = 10
+) -> tuple[float, float]:
+    """The `StabilityIndex` of values (value,) from a reference (value,).
 
     >>> rng = np.random.default_rng(1)
     >>> index, chance = stability_index(rng.normal(size=5000), rng.normal(size=100), True)
     >>> round(index, 2), round(chance, 2)
     (0.03, 0.17)
     """
-    from scipy.stats import chi2
-
-    known = reference[~np.isnan(reference)]
-    distinct = np.unique(known)
-    if ordered and len(distinct) > bins:
-        inner = np.unique(np.quantile(known, np.arange(1, bins) / bins, method="higher"))
-        places = [np.searchsorted(inner, sample, side="right") for sample in (reference, values)]
-        n_parts = len(inner) + 1
-    else:
-        distinct = np.unique(np.concatenate([known, values[~np.isnan(values)]]))
-        places = [np.searchsorted(distinct, sample) for sample in (reference, values)]
-        n_parts = max(len(distinct), 1)
-    counts = [
-        np.bincount(np.where(np.isnan(sample), n_parts, place), minlength=n_parts + 1)
-        for sample, place in zip((reference, values), places, strict=True)
-    ]
-    some = counts[0] + counts[1] > 0
-    p, q = ((count[some] + 0.5) / (count[some] + 0.5).sum() for count in counts)
-    index = float(((q - p) * np.log(q / p)).sum())
-    scale = 1 / max(len(reference), 1) + 1 / max(len(values), 1)
-    return index, float(chi2.ppf(0.95, max(int(some.sum()) - 1, 1)) * scale)
+    return StabilityIndex.of(reference, ordered, bins)(values)

@@ -22,6 +22,8 @@ _CHUNK = 100
 #: Numbers in one chunk of weights, so that counting them does not leave the processor's caches.
 _MOST_WEIGHTS = 2**18
 _JACKKNIFE_BLOCKS = 200
+#: Numbers in the weights of one jackknife; those of more instances are made in several parts.
+_MOST_OF_JACKKNIFE = 2**21
 #: Beyond this median bias, in standard units, BCa covers too little and the basic interval is used.
 _MOST_BIAS = 0.25
 
@@ -108,14 +110,22 @@ def bootstrap(
     """
     n = len(strata)
     blocks = rng.permutation(n) % min(_JACKKNIFE_BLOCKS, n)
-    left_out = (blocks[None, :] != np.arange(blocks.max() + 1)[:, None]).astype(np.float64)
     resampled = [statistic(chunk) for chunk in draw_weights(strata, n_resamples, rng)]
+    left_out = [statistic(chunk) for chunk in _leave_out(blocks)]
     return Replicates(
         value=statistic(np.ones((1, n)))[0],
         resamples=np.concatenate(resampled),
-        jackknife=statistic(left_out),
-        blocks=np.ones(len(left_out)),
+        jackknife=np.concatenate(left_out),
+        blocks=np.ones(int(blocks.max()) + 1),
     )
+
+
+def _leave_out(blocks: Ints) -> Iterator[Floats]:
+    """(block, instance) weights that leave out one block each, as many blocks as memory allows."""
+    numbers, size = np.arange(blocks.max() + 1), max(1, _MOST_OF_JACKKNIFE // len(blocks))
+    for start in range(0, len(numbers), size):
+        left_out = numbers[start : start + size, None]
+        yield (blocks[None, :] != left_out).astype(np.float64)
 
 
 def bootstrap_rates(

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deepseek_report.artifacts.storage.plain_files import open_lock, remove
+
 _NAME = "in-use"
 
 
@@ -17,8 +19,7 @@ def held(root: Path) -> Iterator[None]:
     The system frees it if the process is killed.
     """
     path = root / ".locks" / _NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
+    with open_lock(path, below=root) as stream:
         fcntl.flock(stream, fcntl.LOCK_SH)
         yield
 
@@ -26,7 +27,7 @@ def held(root: Path) -> Iterator[None]:
 @contextmanager
 def alone(root: Path) -> Iterator[bool]:
     """Whether no run holds the store; if so, none starts before this is over."""
-    with (root / ".locks" / _NAME).open("a") as stream:
+    with open_lock(root / ".locks" / _NAME, below=root) as stream:
         yield _taken(stream.fileno())
 
 
@@ -34,11 +35,11 @@ def alone(root: Path) -> Iterator[bool]:
 def stage_alone(root: Path, stage: str, key: str) -> Iterator[bool]:
     """Whether nobody is making this stage; if so, nobody starts to before this is over."""
     path = root / ".locks" / f"{stage.replace('/', '.')}-{key}"
-    with path.open("a") as stream:
+    with open_lock(path, below=root) as stream:
         free = _taken(stream.fileno())
         yield free
         if free:
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def _taken(file: int) -> bool:

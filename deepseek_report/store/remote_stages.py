@@ -14,7 +14,6 @@ Where the place is, the environment says and no configuration: what is computed 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -24,7 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import load_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.artifacts.storage.json_bounds import parse
+from deepseek_report.artifacts.storage.plain_files import make_folder, sha256_file
 from deepseek_report.errors import ArtifactError, UnreachableError
 
 #: The variable that names the place, by a URL that fsspec knows.
@@ -33,6 +34,8 @@ _INSTALL = "pip install 'deepseek-report[remote]', and what fsspec needs for thi
 _HASH = re.compile(r"[0-9a-f]{64}")
 #: Seconds in which a place that did not answer is left alone: each question may wait for minutes.
 _REST = 60.0
+#: Bytes of the manifest of a stage, which lists its files.
+_MOST_MANIFEST = 2**24
 #: {URL: when it last failed to answer this process}, by the clock that never goes back.
 _FAILED: dict[str, float] = {}
 
@@ -57,8 +60,8 @@ class RemoteStages:
         """
         with self._place() as (files, root):
             try:
-                manifest = json.loads(files.cat_file(f"{root}/stages/{stage}/{key}.json"))
-            except (FileNotFoundError, ValueError):
+                manifest = _manifest(files, f"{root}/stages/{stage}/{key}.json")
+            except (FileNotFoundError, ValueError, ArtifactError):
                 return None
         return manifest if isinstance(manifest, dict) else None
 
@@ -73,7 +76,7 @@ class RemoteStages:
         for name, sha256 in manifest["files"].items():
             self._refuse_strange(name, sha256)
             target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent, below=folder)
             with self._place() as (files, root):
                 files.get_file(_object(root, sha256), str(target))
             if sha256_file(target) != sha256:
@@ -138,6 +141,14 @@ def remote_of_environment() -> RemoteStages | None:
 
 def _object(root: str, sha256: str) -> str:
     return f"{root}/files/{sha256[:2]}/{sha256}"
+
+
+def _manifest(files: Any, path: str) -> Any:
+    """The content of a JSON object of at most `_MOST_MANIFEST` bytes."""
+    content = files.cat_file(path, end=_MOST_MANIFEST + 1)
+    if len(content) > _MOST_MANIFEST:
+        raise ArtifactError(f"{path}: larger than the manifest of a stage can be")
+    return parse(Path(path), content)
 
 
 def _is_there(files: Any, path: str, size: int) -> bool:

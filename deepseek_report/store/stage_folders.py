@@ -17,15 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import PART, load_json, save_json
+from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.path_names import check_name
+from deepseek_report.artifacts.storage.plain_files import (
+    PART,
+    files_below,
+    make_folder,
+    open_lock,
+    refuse_links_on_way,
+    remove,
+)
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import (
     MANIFEST,
     compare,
     files_of,
     hash_folder,
-    remove,
     replace_folder,
 )
 from deepseek_report.store.remote_stages import RemoteStages
@@ -100,7 +107,7 @@ class Store:
                 return False
             work = self.root / ".fetching" / stage / key[:32]
             remove(work)
-            work.mkdir(parents=True)
+            make_folder(work, below=self.root)
             self.remote.fetch(manifest, work)
             save_json(work / MANIFEST, manifest)
             replace_folder(work, self.folder(stage, key))
@@ -122,6 +129,7 @@ class Store:
     def _read_manifest(self, stage: str, key: str) -> dict[str, Any] | None:
         """The manifest; None where it is missing or damaged, so that the stage is made again."""
         path = self.folder(stage, key) / MANIFEST
+        refuse_links_on_way(self.root, path)
         try:
             content = load_json(path)
         except (ArtifactError, OSError, ValueError, RecursionError):
@@ -136,9 +144,7 @@ class Store:
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        path = self.root / ".locks" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as stream:
+        with open_lock(self.root / ".locks" / name, below=self.root) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
@@ -150,8 +156,8 @@ class Store:
         work = self._work(stage, key)
         if not (resume and work.is_dir()):
             remove(work)
-        work.mkdir(parents=True, exist_ok=True)
-        for half_written in sorted(work.rglob(f"*{PART}")):
+        make_folder(work, below=self.root)
+        for half_written in files_below(work, PART):
             remove(half_written)
         return work
 
@@ -200,7 +206,7 @@ class Store:
 
     def _waiting(self) -> Iterator[tuple[str, str]]:
         """(stage, key) of what is marked to be sent to this remote store, and is here."""
-        for path in sorted((self.root / _UNSENT).rglob("*.json")):
+        for path in files_below(self.root / _UNSENT, ".json"):
             try:
                 mark = load_json(path)
                 stage, key, place = (str(mark[name]) for name in ("stage", "key", "place"))
@@ -217,14 +223,14 @@ class Store:
         """Beside the stages, so that it outlives a process that is killed while it sends."""
         if self.remote is not None:
             mark = self._mark(stage, key)
-            mark.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(mark.parent, below=self.root)
             save_json(mark, {"stage": stage, "key": key, "place": self.remote.url})
 
     def _send(self, stage: str, key: str) -> None:
         final = self.folder(stage, key)
         if self.remote is not None:
             self.remote.put(stage, key, final, final / MANIFEST)
-            self._mark(stage, key).unlink(missing_ok=True)
+            remove(self._mark(stage, key))
 
     def verify(self, stage: str, key: str) -> None:
         """Raise ArtifactError if a stored file is not what its manifest says, or not in it."""

@@ -286,8 +286,8 @@ class Classification(Task):
     def gain_note(self, reference: Text, n: int) -> Text:
         return message("notes.baselines.gain_in_auc", reference=reference, n=n)
 
-    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
-        trained = message("notes.baselines.trained", n=n_rows)
+    def reference_notes(self, n_rows: int, of: int, n_classes: int) -> tuple[Text, ...]:
+        trained = message("notes.baselines.trained", n=n_rows, of=of)
         if n_classes != 2:
             return trained, message("notes.baselines.most_probable")
         return trained, message("notes.baselines.matched_threshold")

@@ -195,8 +195,8 @@ class Regression(Task):
     def gain_note(self, reference: Text, n: int) -> Text:
         return message("notes.baselines.gain_in_error", reference=reference, n=n)
 
-    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
-        return (message("notes.baselines.trained_but_ridge", n=n_rows),)
+    def reference_notes(self, n_rows: int, of: int, n_classes: int) -> tuple[Text, ...]:
+        return (message("notes.baselines.trained_but_ridge", n=n_rows, of=of),)
 
     # --- perturbed inputs -------------------------------------------------------------------------
 

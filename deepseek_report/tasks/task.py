@@ -270,8 +270,8 @@ class Task(ABC):
         """What the gain over this predictor is, in a sentence."""
 
     @abstractmethod
-    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
-        """How the simple predictors were trained, and how they decide."""
+    def reference_notes(self, n_rows: int, of: int, n_classes: int) -> tuple[Text, ...]:
+        """How the simple predictors were trained, on how many of the training rows, and decide."""
 
     # --- perturbed inputs -------------------------------------------------------------------------
 

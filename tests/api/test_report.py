@@ -123,7 +123,7 @@ def test_the_same_call_is_answered_from_the_folder_and_another_model_is_not(
     calls = len(sizes)
     second = report(model, numbers, labels)
     assert second.path == first.path
-    assert len(sizes) - calls == 3  # all rows, mixed rows, a few again: for the key alone
+    assert len(sizes) - calls == 4  # all rows, mixed ones, a few again, and between: for the key
     other = report(lambda table: model(table, 0.2), numbers, labels)
     assert other.path != first.path
 

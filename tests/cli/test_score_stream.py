@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,12 @@ import numpy as np
 import pytest
 
 from deepseek_report.cli.dispatch import run
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.streamed_rows import header_of, line_of
-from deepseek_report.runner.streaming import incoming_lines
+from deepseek_report.findings.stream_drift import DriftVerdict
+from deepseek_report.runner.streaming import incoming_lines, stream_board
+from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference
+from deepseek_report.statistics.exchangeability import stability_index
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
 
@@ -152,6 +159,7 @@ def test_another_model_than_the_runs_is_refused(
         (("--replay", "--plant", "nothing=1"), "no numeric feature or channel is called so"),
         (("--replay", "--plant", "nothing"), "not NAME=SHIFT"),
         (("--rows", "nowhere.csv"), "cannot be read"),
+        (("--replay", "--out", "nowhere/log.jsonl"), "cannot be written"),
     ],
 )
 def test_what_cannot_be_scored_is_told(
@@ -164,3 +172,143 @@ def test_what_cannot_be_scored_is_told(
     places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
     assert run(["score-stream", str(small_run.folder), *places, *options]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "header"], ids=["nothing", "a header alone"])
+def test_a_stream_without_rows_says_so_and_ends_with_2(
+    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    rows = tmp_path / "rows.csv"
+    if content:
+        written(small_run, rows, 0)
+    else:
+        rows.write_text("", "utf-8")
+    places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
+    assert run(["score-stream", str(small_run.folder), *places, "--rows", str(rows)]) == 2
+    assert "no rows" in capsys.readouterr().out
+
+
+def test_a_stream_of_which_every_line_is_rejected_ends_with_1(
+    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.csv"
+    lines = written(small_run, rows, 0)
+    rows.write_text(f"{lines[0]}\nnonsense\n", "utf-8")
+    places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
+    assert run(["score-stream", str(small_run.folder), *places, "--rows", str(rows)]) == 1
+    assert "0 scored, 1 rejected of 1 line" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", ["1_000", "١٢", "0x10", "1 000", "nan?", "infinity"])
+def test_what_only_python_takes_for_a_number_is_rejected(
+    small_run: SmallRun, tmp_path: Path, number: str
+) -> None:
+    rows = tmp_path / "rows.csv"
+    lines = written(small_run, rows, 2)
+    numeric = [f.is_numeric for f in small_results(small_run).schema.features].index(True)
+    cells = lines[1].split(",")
+    cells[numeric] = number
+    rows.write_text("\n".join([lines[0], ",".join(cells), lines[2]]) + "\n", "utf-8")
+    log = scored(small_run, tmp_path, "--rows", str(rows), "--explain", "none")
+    assert ["rejected" in record for record in log] == [True, False]
+    assert number in log[0]["rejected"]
+
+
+def test_those_that_are_refused_are_explained_and_no_others(
+    small_run: SmallRun, tmp_path: Path
+) -> None:
+    target = small_results(small_run).schema.target
+    log = scored(small_run, tmp_path, "--replay", "--explain", "refused", "--batch", "40")
+    refused = [record["decided"] != target.favourable_class for record in log]
+    assert ["attributions" in record for record in log] == refused
+    assert 0 < sum(refused) < len(log)
+
+
+def test_where_nobody_says_which_class_is_favourable_no_case_is_known_to_be_refused(
+    small_run: SmallRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from deepseek_report.artifacts.results import Results
+
+    schema = small_results(small_run).schema
+    unjudged = replace(schema, target=replace(schema.target, favourable=None))
+    monkeypatch.setattr(Results, "schema", unjudged)
+    places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
+    arguments = [str(small_run.folder), *places, "--replay", "--explain", "refused"]
+    assert run(["score-stream", *arguments]) == 2
+    assert "nothing says which class is favourable" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("link", ["boards", "board", "stream", "events", "out"])
+def test_nothing_is_deleted_or_written_through_a_link_beside_the_run(
+    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], link: str
+) -> None:
+    home, outside = tmp_path / "reports", tmp_path / "outside"
+    folder = home / "name" / "run"
+    shutil.copytree(small_run.folder, folder)
+    name = "events.out.tfevents.1.somebody"
+    kept = outside / "stream" / name
+    kept.parent.mkdir(parents=True)
+    kept.write_text("theirs", "utf-8")
+    boards = home / ".boards"
+    board = boards / "stream-run"
+    places = {
+        "boards": (boards, outside),
+        "board": (board, outside),
+        "stream": (board / "stream", outside / "stream"),
+        "events": (board / "stream" / name, kept),
+        "out": (tmp_path / "log.jsonl", kept),
+    }
+    place, leads_to = places[link]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(leads_to)
+    before = sorted(outside.rglob("*"))
+    arguments = [str(folder), "--store", str(small_run.store), "--once", "--replay"]
+    arguments += ["--out", str(tmp_path / "log.jsonl")] if link == "out" else []
+    assert run(["score-stream", *arguments]) == 2
+    assert "a link, through which nothing is" in capsys.readouterr().err
+    assert sorted(outside.rglob("*")) == before
+    assert kept.read_text("utf-8") == "theirs"
+    assert place.is_symlink()
+
+
+def test_a_long_stream_is_shown_ever_more_seldom_and_its_last_batch_always(
+    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_board, "_EACH", 4)
+    rows = tmp_path / "rows.csv"
+    written(small_run, rows, 23)
+    scored(small_run, tmp_path, "--rows", str(rows), "--batch", "1", "--explain", "none")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "board" / "stream"))
+    events.Reload()
+    steps = [event.step for event in events.Scalars("lines/rejected")]
+    assert steps == [1, 2, 3, 4, 6, 8, 12, 16, 23]
+
+
+def test_what_a_stream_is_watched_by_does_not_grow_with_it(small_run: SmallRun) -> None:
+    schema, results = small_results(small_run).schema, small_results(small_run)
+    predictions, inputs = results.predictions, results.test.inputs
+    watch = DriftWatch.of(schema, inputs, inputs[:40], [predictions], 1)
+    for number in (1, 2):
+        watch.take(schema, inputs, predictions, number)
+    size = len(pickle.dumps(watch))
+    for number in range(3, 40):
+        watch.take(schema, inputs, predictions, number)
+    assert len(pickle.dumps(watch)) < 1.02 * size + 1000
+
+
+def test_a_reference_says_of_a_batch_what_its_values_say(small_run: SmallRun) -> None:
+    """A slow rewrite from the values themselves."""
+    results = small_results(small_run)
+    schema, inputs = results.schema, results.test.inputs
+    kind = kind_of(schema)
+    for whole, part in zip(kind.watched(inputs), kind.watched(inputs[:30] * 1.0), strict=True):
+        row = Reference.of(whole).row(part, DriftVerdict(1.0, None))
+        numeric = whole.feature.is_numeric
+        assert (row.index, row.chance) == stability_index(whole.values, part.values, numeric)
+        assert row.outside == part.outside(whole.values) == 0
+        assert row.missing == int(np.isnan(part.values).sum())

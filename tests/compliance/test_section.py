@@ -133,11 +133,11 @@ def test_what_people_wrote_wrongly_is_shown_with_file_line_and_reason(run: Run) 
     assert "1 problem in what people wrote" in " ".join(english(content(run).caveats))
 
 
-def test_a_finding_is_linked_from_the_rows_that_its_evidence_serves(run: Run) -> None:
+def test_a_finding_is_linked_from_the_rows_that_ask_for_what_it_is_about(run: Run) -> None:
     findings = (
         Finding("a", "high", "impact_below", {}, ("measures/group_rates",), "bias"),
         Finding("b", "info", "impact_below", {}, ("measures/group_rates",), "bias"),
-        Finding("c", "high", "impact_below", {}, ("measures/none",), "bias"),
+        Finding("c", "high", "training_unfinished", {}, ("measures/group_rates",), "model"),
     )
     results = replace(run.results(), findings=findings)
     report = evaluate_results(results)

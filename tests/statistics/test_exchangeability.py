@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from deepseek_report.statistics import exchangeability
 from deepseek_report.statistics.exchangeability import Bets, Monitor, stability_index
 
 
-def alarms(reference: np.ndarray, batches: list[np.ndarray], seed: int, alpha: float = 0.05) -> int:
+def alarms(
+    reference: np.ndarray,
+    batches: list[np.ndarray],
+    seed: int,
+    alpha: float = 0.05,
+    pilot: np.ndarray | None = None,
+) -> int:
     """The batch, from 1, with which the p-value falls below the level; 0 where it never does."""
-    monitor = Monitor.of(reference, (seed,))
+    monitor = Monitor.of(reference, (seed,), pilot)
     for number, batch in enumerate(batches, start=1):
         monitor.batch(batch)
         if monitor.p_value < alpha:
@@ -39,17 +47,24 @@ def test_capital_is_the_weighted_sum_over_starts_that_it_says_it_is() -> None:
     rng = np.random.default_rng(5)
     reference, batches = rng.normal(size=40), [rng.normal(size=3) + 1 for _ in range(4)]
     monitor = Monitor.of(reference, (3,))
-    twin, seen = np.random.default_rng((3,)), sorted(reference.tolist())
+    twin, points = np.random.default_rng((3,)), reference.tolist()
+
+    def part(value: float) -> tuple[int, int]:
+        """Values that are ties: those that lie above and on the same points."""
+        return sum(value > point for point in points), sum(value == point for point in points)
+
+    seen = [part(value) for value in points]
     ranks: list[list[float]] = []
     for batch in batches:
         ranks.append([])
         for value in batch.tolist():
-            alike = seen.count(value) + 1
-            above = sum(other > value for other in seen)
+            own = part(value)
+            alike = seen.count(own) + 1
+            above = sum(other > own for other in seen)
             ranks[-1].append((above + twin.random() * alike) / (len(seen) + 1))
-            seen.append(value)
+            seen.append(own)
     highest = 1.0
-    bets = Bets.on(reference)
+    bets = monitor.bets
     for number in range(1, len(batches) + 1):
         for until in range(1, len(batches[number - 1]) + 1):
             capital = 1 / (number + 1)  # what has not entered yet
@@ -70,10 +85,10 @@ def test_nothing_that_stays_as_it_was_is_called_drift_more_often_than_stated() -
     rng, false = np.random.default_rng(0), 0
     for seed in range(150):
         if seed % 2:
-            draws = rng.normal(size=(13, 30))
+            draws = rng.normal(size=(14, 30))
         else:
-            draws = rng.choice(3, (13, 30), p=[0.7, 0.2, 0.1]).astype(float)
-        false += alarms(draws[0], list(draws[1:]), seed, 0.2) > 0
+            draws = rng.choice(3, (14, 30), p=[0.7, 0.2, 0.1]).astype(float)
+        false += alarms(draws[0], list(draws[1:-1]), seed, 0.2, draws[-1]) > 0
     assert false <= 0.2 * 150
 
 
@@ -102,6 +117,61 @@ def test_a_change_from_the_11th_batch_on_is_found_soon(
 
 def test_a_value_that_was_always_the_same_and_changes_is_found() -> None:
     assert alarms(np.zeros(100), [np.zeros(20), np.ones(20)], 0) == 2
+
+
+@pytest.mark.parametrize("n", [7, 5000], ids=["every value a point", "values between points"])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, n: rng.normal(size=n),
+        lambda rng, n: rng.choice(4, n, p=[0.6, 0.3, 0.08, 0.02]).astype(float),
+        lambda rng, n: rng.geometric(0.002, n).astype(float),
+        lambda rng, n: np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n)),
+    ],
+    ids=["numbers", "categories", "counts", "missing"],
+)
+def test_ranks_are_uniform_and_independent_whatever_the_distribution(
+    draw: Callable[[np.random.Generator, int], np.ndarray],
+    n: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over many references: each rank has 8 like shares, and so has each pair of ranks 4 × 4."""
+    from scipy.stats import chisquare
+
+    monkeypatch.setattr(exchangeability, "MOST_POINTS", 16)
+    rng, ranks = np.random.default_rng(4), list[np.ndarray]()
+    for seed in range(400):
+        monitor = Monitor.of(draw(rng, n), (seed,))
+        ranks.append(monitor._conformal(exchangeability._ranked(draw(rng, 6))))
+    p = np.array(ranks)
+    for k in range(6):
+        assert chisquare(np.histogram(p[:, k], 8, (0, 1))[0]).pvalue > 1e-4
+        pairs = np.histogram2d(p[:, k], p[:, k - 1], 4, [(0, 1), (0, 1)])[0]
+        assert chisquare(pairs.ravel()).pvalue > 1e-4
+
+
+def test_ranks_are_the_same_however_a_stream_is_cut_into_batches() -> None:
+    rng = np.random.default_rng(6)
+    reference, values = rng.normal(size=3000), rng.normal(size=1000)
+    whole, pieces = Monitor.of(reference, (1,)), Monitor.of(reference, (1,))
+    ranks = [
+        np.concatenate([monitor._conformal(part) for part in np.split(values, cuts)])
+        for monitor, cuts in ((whole, [500]), (pieces, [1, 2, 7, 100, 101, 640]))
+    ]
+    np.testing.assert_allclose(*ranks, rtol=1e-12)
+    np.testing.assert_array_equal(whole.counts, pieces.counts)
+
+
+def test_a_monitor_holds_as_much_after_many_values_as_before() -> None:
+    rng = np.random.default_rng(7)
+    monitor = Monitor.of(rng.normal(size=20_000), (1,), rng.normal(size=100))
+    sizes = [monitor.points.size, monitor.counts.size, len(pickle.dumps(monitor))]
+    for _ in range(200):
+        monitor.batch(rng.normal(size=500))
+    assert monitor.counts.sum() == 120_000
+    assert sizes[0] <= exchangeability.MOST_POINTS + 1
+    assert [monitor.points.size, monitor.counts.size] == sizes[:2]
+    assert len(pickle.dumps(monitor)) <= sizes[2] + 1000
 
 
 def test_the_stability_index_is_0_for_the_same_shares_and_stated_by_its_formula() -> None:

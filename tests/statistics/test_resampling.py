@@ -38,6 +38,29 @@ def test_smaller_chunks_draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
+def test_a_jackknife_in_parts_leaves_out_the_same_and_holds_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values, sizes = np.random.default_rng(3).normal(size=(500, 2)), list[int]()
+
+    def means(weights: np.ndarray) -> np.ndarray:
+        sizes.append(weights.size)
+        return weights @ values / weights.sum(axis=1, keepdims=True)
+
+    def replicates() -> Replicates:
+        strata = np.zeros(500, dtype=np.int64)
+        return bootstrap(means, strata, 20, np.random.default_rng(0))
+
+    whole = replicates()
+    assert max(sizes) == 200 * 500
+    sizes.clear()
+    monkeypatch.setattr(resampling, "_MOST_OF_JACKKNIFE", 20_000)
+    in_parts = replicates()
+    assert max(sizes) == 20_000
+    np.testing.assert_allclose(in_parts.jackknife, whole.jackknife, rtol=1e-12)
+    assert len(in_parts.blocks) == len(in_parts.jackknife) == 200
+
+
 def test_weights_have_the_mean_and_spread_of_draws_with_replacement() -> None:
     weights = next(draw_weights(np.zeros(400, int), 100, np.random.default_rng(1)))
     assert weights.mean() == 1

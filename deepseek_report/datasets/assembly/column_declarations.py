@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict
 
-from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.schema import AttributeKind, Direction, Kind
 from deepseek_report.errors import DataError
@@ -20,6 +20,7 @@ Code = str | bool | int | float
 
 _SHOWN = 5
 _PLAIN = {"true": "yes", "false": "no"}
+_YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,12 @@ def default_label(code: str) -> str:
     return _PLAIN.get(code.lower(), code)
 
 
+def truth_of(code: str) -> bool | None:
+    """Whether a code says yes or no, in one of the usual ways; None where it says neither."""
+    text = code.lower()
+    return True if text in _YES else False if text in _NO else None
+
+
 def match_code(declared: str, codes: Sequence[str]) -> str:
     """The code in the file that a declared one means: YAML reads a bare `no` as false."""
     truth = declared.lower()
@@ -147,12 +154,19 @@ def config_problems(*cases: tuple[bool, str, str, str]) -> list[str]:
     return [error_text("dataset", *texts) for holds, *texts in cases if holds]
 
 
-def rows_text(mask: Bools, values: Sequence[Any] | None = None) -> str:
-    """The first rows where the mask holds, counted from 1 without the header."""
+def rows_text(mask: Bools, values: Sequence[Any] | None = None, rows: Ints | None = None) -> str:
+    """The first rows where the mask holds, counted from 1 without the header.
+
+    Parameters
+    ----------
+    values : (row,) what is shown beside the number of a row. rows : (row,) positions in the file,
+        where only some of its rows were read.
+    """
     positions = np.flatnonzero(mask)
+    numbers = positions if rows is None else rows[positions]
     shown = [
-        f"{count(p + 1)} ({str(values[p])[:40]!r})" if values is not None else count(p + 1)
-        for p in positions[:_SHOWN]
+        f"{count(n + 1)} ({str(values[p])[:40]!r})" if values is not None else count(n + 1)
+        for p, n in zip(positions[:_SHOWN].tolist(), numbers[:_SHOWN].tolist(), strict=True)
     ]
     more = ", …" if len(positions) > _SHOWN else ""
     return f"{'row' if len(positions) == 1 else 'rows'} {', '.join(shown)}{more}"

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
 from deepseek_report.datasets.assembly.column_declarations import data_error, readable_name
-from deepseek_report.datasets.readers.cells import is_date, read_cells
+from deepseek_report.datasets.readers.cells import date_forms, is_date, read_cells
 from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ class RowMoments:
     """When each row comes from.
 
     column : that says it. values : (row,) dates in seconds since 1970, or numbers; NaN is missing.
+    forms : one date in each form that they are written in.
     """
 
     column: str
     values: Floats
     are_dates: bool
+    forms: tuple[str, ...] = ()
 
     def periods(self) -> tuple[Attribute, Ints] | None:
         """Two to six periods with about equally many rows, and the period of each row.
@@ -93,10 +95,11 @@ def moments_of(column: pd.Series, decimal: str) -> RowMoments:
 
     cells = read_cells(column, str(column.name), decimal)
     if not (is_date(cells) or cells.not_numbers.any()):
-        return RowMoments(cells.name, cells.numbers, are_dates=False)
+        finite = np.where(np.isfinite(cells.numbers), cells.numbers, np.nan)
+        return RowMoments(cells.name, finite, are_dates=False)
     dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
     seconds = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
-    return RowMoments(cells.name, seconds, are_dates=True)
+    return RowMoments(cells.name, seconds, are_dates=True, forms=date_forms(cells))
 
 
 @dataclass(frozen=True)
@@ -144,12 +147,14 @@ def read_metadata(
     time: str | None,
     split_by: SplitBy,
     where: tuple[str, str],
+    rows: Ints | None = None,
 ) -> RowMetadata:
     """Entities and moments of the rows of a table.
 
     Parameters
     ----------
-    where : name of the file, and its decimal sign.
+    where : name of the file, and its decimal sign. rows : (row,) positions in the file, where only
+    some of its rows were read.
 
     Raises
     ------
@@ -159,7 +164,7 @@ def read_metadata(
     units = None if entity is None else units_of(frame[entity], file)
     moments = None if time is None else moments_of(frame[time], decimal)
     if moments is not None and split_by == "time":
-        _check_moments(moments, file)
+        _check_moments(moments, file, rows)
     return RowMetadata(entity, units, moments, split_by)
 
 
@@ -184,14 +189,16 @@ def units_of(column: pd.Series, file: str) -> Ints:
     return units
 
 
-def _check_moments(moments: RowMoments, file: str) -> None:
+def _check_moments(moments: RowMoments, file: str, rows: Ints | None) -> None:
     where = f"{file}, column `{moments.column}`"
     missing = np.isnan(moments.values)
     if missing.any():
+        first = int(np.argmax(missing))
+        number = first if rows is None else int(rows[first])
         raise data_error(
             where,
             f"{plural(int(missing.sum()), 'moment is', 'moments are')} missing or neither a number "
-            f"nor a date, first in row {int(np.argmax(missing)) + 1}",
+            f"nor a date, first in row {number + 1}",
             "a number or a date in every row",
             "correct these rows, or set `dataset.split_by=random`",
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.schema import AttributeKind, TaskName
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, config_problems
 from deepseek_report.datasets.assembly.data_declarations import (
@@ -54,14 +55,20 @@ class TableDeclarations(OwnDataDeclarations):
         named = {"entity": self.entity, "time": self.time}
         return {role: column for role, column in named.items() if column is not None}
 
-    def metadata(self, frame: pd.DataFrame, file: str, decimal: str) -> RowMetadata:
+    def metadata(
+        self, frame: pd.DataFrame, file: str, decimal: str, rows: Ints | None = None
+    ) -> RowMetadata:
         """Entities and moments of the rows, as far as columns are named for them.
+
+        Parameters
+        ----------
+        rows : (row,) positions in the file, where only some of its rows were read.
 
         Raises
         ------
         DataError : too few entities, or a split by time with moments missing.
         """
-        return read_metadata(frame, self.entity, self.time, self.split_by, (file, decimal))
+        return read_metadata(frame, self.entity, self.time, self.split_by, (file, decimal), rows)
 
     @property
     def targets(self) -> tuple[str, ...]:

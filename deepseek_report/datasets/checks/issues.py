@@ -8,7 +8,13 @@ from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
 from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.datasets.checks import array_checks, coverage_checks, table_checks, text_checks
+from deepseek_report.datasets.checks import (
+    array_checks,
+    coverage_checks,
+    spelling_checks,
+    table_checks,
+    text_checks,
+)
 from deepseek_report.datasets.checks.code_book import undocumented_codes
 from deepseek_report.datasets.checks.leaks import row_order
 
@@ -16,6 +22,7 @@ Check = Callable[[DataFacts], list[DataIssue]]
 
 _ALWAYS: tuple[Check, ...] = (
     coverage_checks.entities_across_parts,
+    spelling_checks.classes_spelled_twice,
     coverage_checks.label_balance,
     coverage_checks.small_group,
     coverage_checks.population_limits,
@@ -40,6 +47,7 @@ CHECKS: Mapping[Structure, tuple[Check, ...]] = {
         table_checks.rare_categories,
         table_checks.constant_feature,
         table_checks.left_out_dates,
+        spelling_checks.mixed_dates,
     ),
     "tokens": text_checks.CHECKS,
     "grid": _ARRAYS,

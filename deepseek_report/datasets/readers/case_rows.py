@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,6 +28,8 @@ from deepseek_report.errors import DataError
 MOST_ROWS = 50
 #: Categories that a message lists.
 _LISTED = 12
+#: A number as text; Python itself would take `1_000` and digits of other scripts, too.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -170,10 +174,10 @@ def read_value(feature: Feature, cell: Any, path: Path | str, row: str) -> float
 
 
 def _number(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
-    try:
-        number = float(cell)
-    except ValueError:
-        number = math.nan
+    number = math.nan
+    if not isinstance(cell, str) or _NUMBER.fullmatch(cell.strip()):
+        with suppress(OverflowError):  # a whole number of JSON beyond all floats
+            number = float(cell)
     if not math.isfinite(number):
         raise _bad_cell(feature, cell, path, row, "a finite number, or an empty cell")
     return number

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Direction
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.column_declarations import Code, ColumnDeclaration
 from deepseek_report.datasets.assembly.known_tables import load_table
@@ -185,7 +185,7 @@ class TaiwanCredit(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the shipped file."""
-        return sha256_file(_FILE)
+        return sha256_file(_FILE, links=True)
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
@@ -306,7 +306,7 @@ class ImageFolder(DescribedArrays):
 
 
 def _hash_or_dash(file: Path | None) -> str:
-    return sha256_file(file) if file is not None and file.is_file() else "-"
+    return sha256_file(file, links=True) if file is not None and file.is_file() else "-"
 
 
 def _below(file: Path, root: Path) -> str:

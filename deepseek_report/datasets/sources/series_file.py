@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import (
     data_error,
@@ -132,7 +132,7 @@ class SeriesFile(DescribedArrays, OwnFile):
         ------
         DataError : there is no such file.
         """
-        return sha256_file(self.existing())
+        return sha256_file(self.existing(), links=True)
 
     # --- load -------------------------------------------------------------------------------------
 

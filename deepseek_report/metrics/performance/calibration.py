@@ -30,6 +30,9 @@ from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import calibration_subject
 
+#: Numbers in the outcomes that are drawn at a time; of more instances fewer are drawn at once.
+_MOST_GAPS = 2**23
+
 
 def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
     """Per bin: its edges, how many, mean prediction, observed share with its interval."""
@@ -82,9 +85,14 @@ class ByChance:
     def of(cls, scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> ByChance:
         """N draws for (instance,) probabilities in their bins."""
         member = (bins[:, None] == np.arange(bins.max() + 1)).astype(np.float64)
-        gaps = np.stack([(rng.random(len(scores)) < scores) - scores for _ in range(n)])
-        errors = np.abs(gaps @ member).sum(axis=1) / len(scores)
-        return cls(errors, departure(gaps, scores))
+        size = max(1, _MOST_GAPS // len(scores))
+        errors, departures = list[Floats](), list[Floats]()
+        for start in range(0, n, size):
+            draws = range(start, min(start + size, n))
+            gaps = np.stack([(rng.random(len(scores)) < scores) - scores for _ in draws])
+            errors.append(np.abs(gaps @ member).sum(axis=1) / len(scores))
+            departures.append(departure(gaps, scores))
+        return cls(np.concatenate(errors), np.concatenate(departures))
 
     def p_value(self, error: float, depart: float) -> float:
         """Chance that right probabilities look as wrong by either number as the observed do.

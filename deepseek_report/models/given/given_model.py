@@ -29,12 +29,14 @@ class HeldModel:
     """A fitted model and the form of the table that it reads.
 
     estimator : with `predict_proba` or `predict`. walks_trees : whether its trees read
-    the columns of that table as they are.
+    the columns of that table as they are. identity : what two models share only if one may have
+    what was computed for the other.
     """
 
     estimator: Any
     form: TableForm
     walks_trees: bool = False
+    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class GivenModel(GivenInPython):
     """A model that was given in Python (`deepseek_report.report`), fitted already.
 
     called : the class of the model, or the name of the function. answers : SHA-256 of what it
-    answered on all rows and on rows mixed from them. model_id : what the person calls this state of
-    it, which then stands for its answers. classes : in the order of the model's own, where named.
+    answered on all rows, on rows mixed from them and on rows between them. model_id : what the
+    person calls this state of it, which then stands for it in the keys of stages. classes : in the
+    order of the model's own, where named.
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
@@ -71,8 +74,10 @@ class GivenModel(GivenInPython):
         return [not_held("the model", instead=_INSTEAD)] if self.held is None else []
 
     def source_digest(self) -> str:
-        """What stands for the model in the keys of stages: its id, or the hash of its answers."""
-        return self.answers if self.model_id is None else f"model_id {self.model_id}"
+        """What stands for the model in the keys of stages: its id, or its identity and answers."""
+        if self.model_id is not None:
+            return f"model_id {self.model_id}"
+        return f"{self.answers} {self.held.identity if self.held is not None else ''}"
 
     def build(self, schema: Schema, train: Split, seed: int) -> Fitted:
         """The model behind the table that it reads; nothing is fitted."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.storage.plain_files import entries
 from deepseek_report.errors import (
     DataError,
     DeepseekReportError,
@@ -108,7 +109,7 @@ def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], No
 def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
-    resumed = any(work.iterdir())
+    resumed = any(entries(work))
     try:
         _run_stage(job, work, StageProgress(stage.id, send))
     except DeepseekReportError:

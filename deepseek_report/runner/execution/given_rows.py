@@ -28,6 +28,7 @@ from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
@@ -40,7 +41,7 @@ from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.decision_way import DecisionWay
 from deepseek_report.metrics.cases.what_if import WhatIf
-from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.runner.execution.stages import (
     StageJob,
@@ -50,6 +51,7 @@ from deepseek_report.runner.execution.stages import (
 )
 from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.store import Store, digest, hash_folder
+from deepseek_report.tasks.decisions import ThresholdRule
 
 #: What is measured of a case, and by what where the run's config does not say.
 _METRICS = {"cases": CasePages(), "what_if": WhatIf(), "decision_way": DecisionWay()}
@@ -123,11 +125,17 @@ class StoredModel:
 
     def predictions_of(self, inputs: Floats) -> Predictions:
         """What the model says of rows (row, feature) alone, decided by the run's threshold."""
-        threshold = self.opened.results.predictions.threshold
         rows = _unlabelled(self.dataset.test, inputs)
-        any_row = self.dataset.validation.take(np.zeros(1, np.int64))
-        rule = ThresholdRule("declared", threshold)
-        return predict(self._classifier, any_row, rows, rule)["test"]
+        return predict(self._classifier, self._any_row, rows, self._decided)["test"]
+
+    @cached_property
+    def _any_row(self) -> Split:
+        return self.dataset.validation.take(np.zeros(1, np.int64))
+
+    @cached_property
+    def _decided(self) -> ThresholdRule:
+        """The threshold that the run found, as a declared one."""
+        return ThresholdRule("declared", self.opened.results.predictions.threshold)
 
     def explanation_of(self, inputs: Floats, predictions: Predictions) -> Explanation:
         """What the method of the run's reasons says of rows (row, feature) and of these alone."""
@@ -143,8 +151,7 @@ class StoredModel:
         """
         test = _extended(self.dataset.test, inputs)
         dataset = dataclasses.replace(self.dataset, test=test)
-        decision = self.experiment.settings.decision
-        rule = ThresholdRule(decision.rule, decision.threshold)
+        rule = self.experiment.settings.decision.threshold_rule
         job, classifier = self._job, self._classifier
         predicted = predict(classifier, dataset.validation, test, rule)
         new = np.arange(len(self.dataset.test), len(test))
@@ -224,7 +231,7 @@ class StoredModel:
         return paths
 
     def _save_data(self, test: Split, folder: Path) -> None:
-        folder.mkdir()
+        make_folder(folder)
         save_json(folder / "schema.json", self.dataset.schema.to_json())
         save_json(folder / "card.json", self.opened.results.card)
         save_json(folder / "issues.json", [])

@@ -29,11 +29,12 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
-from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.wording.of_results import in_words
 
@@ -118,7 +119,7 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     """
     dataset, classifier = _dataset(job.inputs["data"]), fresh_classifier(job)
     settings = job.experiment.settings
-    rule = ThresholdRule(settings.decision.rule, settings.decision.threshold)
+    rule = settings.decision.threshold_rule
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
     for part, predicted in predictions.items():
         predicted.save(folder / part)
@@ -262,7 +263,7 @@ def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
     plugin = job.plugin("visualizations")
     for picture in plugin.draw(results):
         picture.declared(plugin.section, plugin.needs).save(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
 
 
 _STAGES = {

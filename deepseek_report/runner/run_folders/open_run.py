@@ -123,7 +123,9 @@ def run_schema_problems(run: Any) -> list[str]:
 def _validator(version: int) -> Any:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(load_json(shipped("templates") / "schemas" / _SCHEMAS[version]))
+    return Draft202012Validator(
+        load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True)
+    )
 
 
 def results_of(folder: Path, run: Mapping[str, Any]) -> Results:

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import make_folder, move, remove, sha256_file
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.run_folders.open_run import OpenRun
@@ -33,13 +34,13 @@ def publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
     folder = opened.folder
     kept = _keep_edited_source(work, opened)
     old = look_into(folder)
-    (folder / DOCUMENTS_MANIFEST).unlink(missing_ok=True)
+    remove(folder / DOCUMENTS_MANIFEST)
     made = look_into(work).of_class("document")
     for name in made:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (work / name).replace(folder / name)
+        make_folder((folder / name).parent, below=folder)
+        move(work / name, folder / name)
     for name in set(old.of_class("document")) - set(made):
-        (folder / name).unlink()
+        remove(folder / name)
     return kept, seal_documents(folder, opened.run_digest, opened.language)
 
 

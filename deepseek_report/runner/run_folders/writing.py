@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import copy_file, folders_in, remove, write_text
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
 from deepseek_report.compliance.forbidden_words import check_document
@@ -30,7 +30,6 @@ from deepseek_report.compliance.people_form import write_form
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
-from deepseek_report.rendering import output
 from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
@@ -123,10 +122,10 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
             pages = (*formats, *others)
             results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
         problems = _write_conclusions(work, opened, results, verdicts)
-        output.write_text(work / CITATION, _citation(opened))
+        write_text(work / CITATION, _citation(opened))
         kept, sealed = publish(work, opened)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        remove(work)
     return Written(
         pages=[folder / page_of(name) for name in formats],
         verdicts=verdicts,
@@ -149,15 +148,14 @@ def _citation(opened: OpenRun) -> str:
 def _copy_people(opened: OpenRun, work: Path) -> None:
     """What people wrote, where the report is made."""
     for name in opened.contents.of_class("people"):
-        (work / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(opened.folder / name, work / name)
+        copy_file(opened.folder / name, work / name)
 
 
 def _drop_leftovers(folder: Path) -> None:
     """Remove what a killed render left."""
-    for path in folder.glob(f"{WORK_PREFIX}*"):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+    for path in folders_in(folder):
+        if path.name.startswith(WORK_PREFIX):
+            remove(path)
 
 
 def _formats_there(opened: OpenRun) -> list[Format]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.watched import Quantity
 from deepseek_report.findings.stream_drift import DriftVerdict, drift_verdicts
-from deepseek_report.statistics.exchangeability import Monitor, stability_index
+from deepseek_report.statistics.exchangeability import Monitor, StabilityIndex
 from deepseek_report.tasks import task_of
 
 
@@ -38,24 +38,102 @@ class DriftRow:
     change: Text
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What of the run a watched quantity is compared with, in so few numbers as are needed.
+
+    seen : the lowest and the highest of numbers, or every category that occurs. typical : the
+    median, or (category,) shares. index : how far batches are from the run.
+    """
+
+    key: str
+    label: Text
+    feature: Feature
+    seen: Floats
+    typical: Floats
+    index: StabilityIndex
+
+    @classmethod
+    def of(cls, quantity: Quantity) -> Reference:
+        """From a quantity of the cases of the run."""
+        known, feature = quantity.known, quantity.feature
+        if feature.is_numeric:
+            seen = np.array([known.min(), known.max()]) if len(known) else known
+        else:
+            seen = np.unique(known)
+        index = StabilityIndex.of(quantity.values, feature.is_numeric)
+        return cls(quantity.key, quantity.label, feature, seen, _typical(quantity), index)
+
+    def row(self, batch: Quantity, verdict: DriftVerdict) -> DriftRow:
+        """The quantity in a batch, beside that of the run."""
+        index, chance = self.index(batch.values)
+        return DriftRow(
+            key=self.key,
+            label=self.label,
+            verdict=verdict,
+            index=index,
+            chance=chance,
+            outside=batch.outside(self.seen),
+            missing=len(batch.values) - len(batch.known),
+            change=self._change(_typical(batch)),
+        )
+
+    def _change(self, now: Floats) -> Text:
+        """Medians, or the shares of the category whose share is most unlike."""
+        before = self.typical
+        if self.feature.is_numeric:
+            shown = [self.feature.display(float(median)) for median in (before, now)]
+            return message("board.stream.medians", before=shown[0], now=shown[1])
+        most = int(np.abs(now - before).argmax())
+        return message(
+            "board.stream.shares",
+            category=self.feature.categories[most].label,
+            before=float(before[most]),
+            now=float(now[most]),
+        )
+
+
+def _typical(quantity: Quantity) -> Floats:
+    """The median of numbers, of shape (), or the (category,) shares."""
+    if quantity.feature.is_numeric:
+        return np.array(np.median(quantity.known) if len(quantity.known) else np.nan)
+    n = len(quantity.feature.categories)
+    counts = np.bincount(quantity.known.astype(np.int64), minlength=n)
+    shares: Floats = counts / max(len(quantity.values), 1)
+    return shares
+
+
 @dataclass
 class DriftWatch:
     """Monitors of every quantity, one false alarm rate for all of them and for all time.
 
-    schema : in the words of the reader. inputs : of the training part (row, column).
-    scores : predictions of rows that the model was not fitted to.
+    Neither the cases of the run nor those of the stream are kept; memory does not grow.
+
+    references : of the outputs and of the inputs. monitors : one each.
     """
 
-    schema: Schema
-    inputs: Floats
-    scores: Sequence[Predictions]
-    seed: int
+    references: Sequence[Reference]
+    monitors: Sequence[Monitor]
     verdicts: Sequence[DriftVerdict] = ()
-    reference: list[Quantity] = field(init=False)
-    _monitors: list[Monitor] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        by_part = [outputs(part, self.schema.target) for part in self.scores]
+    @classmethod
+    def of(
+        cls,
+        schema: Schema,
+        inputs: Floats,
+        pilot: Floats,
+        scores: Sequence[Predictions],
+        seed: int,
+    ) -> DriftWatch:
+        """A watch that has seen the cases of the run.
+
+        Parameters
+        ----------
+        schema : in the words of the reader. inputs : of the training part (row, column).
+        pilot : of the validation part (row, column); they say which values have a bet of their own.
+        scores : predictions of rows that the model was not fitted to.
+        """
+        by_part = [outputs(part, schema.target) for part in scores]
         together = [
             Quantity(
                 parts[0].key,
@@ -65,24 +143,34 @@ class DriftWatch:
             )
             for parts in zip(*by_part, strict=True)
         ]
-        self.reference = [*together, *kind_of(self.schema).watched(self.inputs)]
-        self._monitors = [
-            Monitor.of(quantity.values, (self.seed, place))
-            for place, quantity in enumerate(self.reference)
+        kind = kind_of(schema)
+        quantities = [*together, *kind.watched(inputs)]
+        pilots = [None] * len(together) + [part.values for part in kind.watched(pilot)]
+        monitors = [
+            Monitor.of(quantity.values, (seed, place), values)
+            for place, (quantity, values) in enumerate(zip(quantities, pilots, strict=True))
         ]
+        return cls([Reference.of(quantity) for quantity in quantities], monitors)
 
-    def take(self, inputs: Floats, predictions: Predictions, number: int) -> list[DriftRow]:
+    def take(
+        self, schema: Schema, inputs: Floats, predictions: Predictions, number: int
+    ) -> list[DriftRow]:
         """What is known after a batch of inputs (row, column) and their predictions.
 
         number : of the batch, by which drift is dated.
         """
-        watched = kind_of(self.schema).watched(inputs)
-        batch = [*outputs(predictions, self.schema.target), *watched]
-        for monitor, quantity in zip(self._monitors, batch, strict=True):
+        watched = kind_of(schema).watched(inputs)
+        batch = [*outputs(predictions, schema.target), *watched]
+        for monitor, quantity in zip(self.monitors, batch, strict=True):
             monitor.batch(quantity.values)
-        p_values = [monitor.p_value for monitor in self._monitors]
+        p_values = [monitor.p_value for monitor in self.monitors]
         self.verdicts = drift_verdicts(p_values, number, self.verdicts)
-        return [_row(*parts) for parts in zip(self.reference, batch, self.verdicts, strict=True)]
+        return [
+            reference.row(quantity, verdict)
+            for reference, quantity, verdict in zip(
+                self.references, batch, self.verdicts, strict=True
+            )
+        ]
 
 
 def outputs(predictions: Predictions, target: Target) -> list[Quantity]:
@@ -103,44 +191,3 @@ def outputs(predictions: Predictions, target: Target) -> list[Quantity]:
         )
         for k in ([predictions.explained] if n_classes == 2 else range(n_classes))
     ]
-
-
-def _row(reference: Quantity, batch: Quantity, verdict: DriftVerdict) -> DriftRow:
-    numeric = reference.feature.is_numeric
-    index, chance = stability_index(reference.values, batch.values, numeric)
-    return DriftRow(
-        key=reference.key,
-        label=reference.label,
-        verdict=verdict,
-        index=index,
-        chance=chance,
-        outside=batch.outside(reference.values),
-        missing=int(np.isnan(batch.values).sum()),
-        change=_medians(reference, batch) if numeric else _shares(reference, batch),
-    )
-
-
-def _medians(reference: Quantity, batch: Quantity) -> Text:
-    before, now = (
-        quantity.feature.display(float(np.median(known)) if len(known) else float("nan"))
-        for quantity in (reference, batch)
-        for known in [quantity.values[~np.isnan(quantity.values)]]
-    )
-    return message("board.stream.medians", before=before, now=now)
-
-
-def _shares(reference: Quantity, batch: Quantity) -> Text:
-    """Of the category whose share is most unlike."""
-    n = len(reference.feature.categories)
-    before, now = (
-        np.bincount(quantity.values[~np.isnan(quantity.values)].astype(np.int64), minlength=n)
-        / max(len(quantity.values), 1)
-        for quantity in (reference, batch)
-    )
-    most = int(np.abs(now - before).argmax())
-    return message(
-        "board.stream.shares",
-        category=reference.feature.categories[most].label,
-        before=float(before[most]),
-        now=float(now[most]),
-    )

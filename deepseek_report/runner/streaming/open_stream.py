@@ -20,15 +20,15 @@ from deepseek_report.runner.execution.given_rows import (
 )
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.streaming.drift_watch import DriftWatch
-from deepseek_report.runner.streaming.scored_batches import Scorer
+from deepseek_report.runner.streaming.scored_batches import Explained, Scorer
 from deepseek_report.wording.of_results import in_words
 
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """What is asked: the run, its store, what the person trusts, how many of a batch to explain.
+    """What is asked: the run, its store, what the person trusts, which cases to explain.
 
-    most_explained : None explains every case. replays : whether the cases are the run's own test
+    replays : whether the cases are the run's own test
     part, so that their scores are compared with those of the validation part alone.
     """
 
@@ -36,7 +36,7 @@ class StreamRequest:
     store: Path
     trust: tuple[str, ...] = ()
     trust_types: tuple[str, ...] = ()
-    most_explained: int | None = 10
+    explain: Explained = 10
     replays: bool = False
 
 
@@ -68,13 +68,20 @@ def open_stream(request: StreamRequest) -> OpenStream:
             "lines of named cells; score-stream reads tables and series"
         )
     refuse_private(opened)
+    if request.explain == "refused" and schema.target.favourable is None:
+        raise DataError(
+            f"{opened.folder}: nothing says which class is favourable, so no case is known to be "
+            "refused; declare it by dataset.favourable, or name another --explain"
+        )
     stored = stored_model(opened, request.store, request.trust, request.trust_types)
     results = in_words(opened.results)
     seed = stored.experiment.seeds.measure
     parts = ["validation"] if request.replays else ["validation", "test"]
     scores = [Predictions.load(opened.results.paths[f"predictions/{part}"]) for part in parts]
-    watch = DriftWatch(results.schema, stored.dataset.train.inputs, scores, seed)
-    scorer = Scorer(stored, results.schema, watch, request.most_explained, seed)
+    data = stored.dataset
+    inputs, pilot = data.train.inputs, data.validation.inputs
+    watch = DriftWatch.of(results.schema, inputs, pilot, scores, seed)
+    scorer = Scorer(stored, results.schema, watch, request.explain, seed)
     return OpenStream(stored, results, scorer)
 
 

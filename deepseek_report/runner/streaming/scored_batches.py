@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from deepseek_report.datasets.readers.file_form import Decimal
 from deepseek_report.datasets.readers.streamed_rows import ReadRow, RejectedRow, RowReader
 from deepseek_report.runner.execution.given_rows import StoredModel
 from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch
+
+#: Which cases of a batch are explained: so many at random, all, or those decided otherwise than for
+#: the favourable class.
+Explained = int | Literal["all", "refused"]
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,14 @@ class ScoredBatch:
 class Scorer:
     """Scores batches by the stored model of a run.
 
-    schema : in the words of the reader. watch : of drift. most_explained : cases of a batch that
-    are explained, drawn at random, each as likely as any other; None explains all.
+    schema : in the words of the reader. watch : of drift. explain : which cases of a batch are
+    explained; of a number each case is as likely as any other.
     """
 
     stored: StoredModel
     schema: Schema
     watch: DriftWatch
-    most_explained: int | None
+    explain: Explained
     seed: int
     n_batches: int = 0
 
@@ -76,8 +81,8 @@ class Scorer:
             return ScoredBatch(self.n_batches, rows, rejected)
         inputs = np.array([row.cells for row in rows])
         predictions = self.stored.predictions_of(inputs)
-        drift = self.watch.take(inputs, predictions, self.n_batches)
-        chosen = self._chosen(len(rows))
+        drift = self.watch.take(self.schema, inputs, predictions, self.n_batches)
+        chosen = self._chosen(predictions)
         return ScoredBatch(
             self.n_batches,
             rows,
@@ -88,11 +93,16 @@ class Scorer:
             drift,
         )
 
-    def _chosen(self, n: int) -> Ints:
-        if self.most_explained is None or self.most_explained >= n:
+    def _chosen(self, predictions: Predictions) -> Ints:
+        """(case,) positions of those to explain, ascending."""
+        n = len(predictions.decisions)
+        if self.explain == "refused":
+            refused = predictions.decisions != self.schema.target.declared_favourable
+            return np.flatnonzero(refused).astype(np.int64)
+        if self.explain == "all" or self.explain >= n:
             return np.arange(n, dtype=np.int64)
         rng = np.random.default_rng([self.seed, self.n_batches])
-        return np.sort(rng.choice(n, self.most_explained, replace=False)).astype(np.int64)
+        return np.sort(rng.choice(n, self.explain, replace=False)).astype(np.int64)
 
     def _attributions(self, inputs: Floats, predictions: Predictions) -> Floats:
         if not len(inputs):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.schema import Schema
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.runner.streaming.batch_words import (
     batch_line,
@@ -19,7 +18,8 @@ from deepseek_report.runner.streaming.batch_words import (
     importance,
 )
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
-from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch
+from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch, Scorer
+from deepseek_report.runner.watching.board_folder import empty_board
 from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
 from deepseek_report.wording.words import Wording
@@ -28,6 +28,8 @@ from deepseek_report.wording.words import Wording
 STREAM = "stream"
 #: Players that a picture shows, quantities of drift, and rejected lines that are told in full.
 _MOST, _MOST_DRIFT, _MOST_REJECTED = 12, 16, 10
+#: So many batches are shown each on their own, and of later ones half as many with each doubling.
+_EACH = 64
 #: P-values below this are drawn as this.
 _LEAST_P = 1e-6
 #: What the tab of custom scalars draws in one chart each.
@@ -44,22 +46,32 @@ _LAYOUT: dict[str, dict[str, list[Any]]] = {
 class StreamBoard:
     """Writes event files below `folder`; steps are batches, counted from 1.
 
-    What an earlier stream wrote there is taken away: a board shows one stream.
+    What an earlier stream wrote there is taken away: a board shows one stream. Of a long stream
+    the first `_EACH` batches are shown, of later ones every second, then every fourth and so on,
+    and besides each in which drift is found and the last one: a board grows ever more slowly.
     """
 
-    def __init__(self, folder: Path, schema: Schema, words: Wording, explainer: str) -> None:
+    def __init__(self, folder: Path, scorer: Scorer, words: Wording) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from torch.utils.tensorboard import SummaryWriter
 
-        for path in folder.glob(f"{STREAM}/*tfevents*"):
-            path.unlink()
-        self.folder, self.schema, self.words, self.explainer = folder, schema, words, explainer
+        empty_board(folder, STREAM)
+        self.folder, self.schema, self.words = folder, scorer.schema, words
+        self.explainer, self._explain = scorer.stored.explainer, scorer.explain
         self.writer: Any = SummaryWriter(str(folder / STREAM))
         self.writer.add_custom_scalars(_LAYOUT)
+        self._passed_over: tuple[ScoredBatch, RowStream] | None = None
 
     def show(self, batch: ScoredBatch, stream: RowStream) -> None:
-        """Put a batch on the board; stream : as it is after the batch."""
+        """Put a batch on the board, if it is one of those shown; stream : as it is after it."""
+        if batch.fresh or is_shown(batch.number):
+            self._passed_over = None
+            self._show(batch, stream)
+        else:
+            self._passed_over = batch, stream
+
+    def _show(self, batch: ScoredBatch, stream: RowStream) -> None:
         step, words = batch.number, self.words
         status = words.text(
             "board.stream.status",
@@ -77,6 +89,9 @@ class StreamBoard:
         self.writer.flush()
 
     def close(self) -> None:
+        """Show the last batch, and end."""
+        if self._passed_over is not None:
+            self._show(*self._passed_over)
         self.writer.close()
 
     def _show_scores(self, batch: ScoredBatch, predictions: Predictions) -> None:
@@ -116,6 +131,7 @@ class StreamBoard:
         caption = self.words.text(
             "board.stream.explained",
             n=len(batch.explained),
+            refused=self._explain == "refused",
             sampled=len(batch.explained) < len(batch.rows),
             explainer=self.words.explainer(self.explainer),
         )
@@ -143,6 +159,12 @@ class StreamBoard:
         if more := len(rejected) - len(lines):
             lines.append(plain_text(self.words.text("board.stream.rejected_more", more=more)))
         return "\n".join(f"- {line}" for line in lines)
+
+
+def is_shown(number: int) -> bool:
+    """Whether the batch of that number, from 1, is one that every board shows."""
+    doublings = max((number - 1) // _EACH, 0).bit_length()
+    return number % (1 << doublings) == 0
 
 
 def _by_verdict(row: DriftRow) -> tuple[float, float]:
