@@ -280,7 +280,7 @@ def assemble(
     DataError : too few rows of a class for three parts.
     """
     chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
-    drawn = _taken(table.rows, chosen)
+    drawn = _taken(replace(table.rows, entities=table.together.units), chosen)
     draw = None
     if len(drawn) < (n_source := table.n_source or len(table.rows)):
         draw = RowDraw(len(drawn), n_source, seed)
@@ -310,6 +310,8 @@ def assemble(
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
         n_torn=_torn_entities(whole, parts, together),
+        entity=together.entity,
+        possible_entity=together.possible,
         draw=draw,
         mixed_dates=table.mixed_dates,
     )

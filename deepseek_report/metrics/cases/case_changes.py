@@ -19,7 +19,7 @@ from deepseek_report.metrics.cases.counterfactuals import (
     SearchBounds,
 )
 from deepseek_report.metrics.cases.nearest_accepted import nearest_accepted_rows
-from deepseek_report.statistics.intervals import rate
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.telling import most_telling
 
 #: Rows of the model that counting for how many cases there is a change may cost.
@@ -80,8 +80,9 @@ def _counted(
         return ()
     evenly = np.linspace(0, len(unfavourable) - 1, n).round().astype(np.int64)
     changes = search.first(context.dataset.test.inputs[unfavourable[evenly]])
-    altered = sum(bool(change.changes) for change in changes)
-    share = rate(altered, n)
+    altered = np.array([bool(change.changes) for change in changes])
+    asked = Resampling.of(context.dataset.test).take(unfavourable[evenly])
+    share = asked.rate(altered)
     return (
         Score(
             metric="counterfactual_share",

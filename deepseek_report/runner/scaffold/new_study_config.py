@@ -115,6 +115,7 @@ def _dataset(path: str, dataset: Dataset, codes: Sequence[str]) -> Iterator[str]
     yield f"  task: {schema.target.task}"
     yield from _target(schema.target, codes)
     yield from _sensitive(schema.features)
+    yield from _entity(dataset)
     for note in dataset.card.get("preparation", ()):
         sentence = wording().say(note)
         if "dataset.favourable" not in sentence:  # asked for above
@@ -137,6 +138,14 @@ def _target(target: Target, codes: Sequence[str]) -> Iterator[str]:
     yield "  # Which class is good for the person concerned? Until this is said, it is not judged"
     yield "  # how groups of people fare."
     yield f"  # favourable: …  # one of {', '.join(map(scalar, codes))}"
+
+
+def _entity(dataset: Dataset) -> Iterator[str]:
+    yield "  # Column that names what several rows are of (a person, a machine): they count as one."
+    columns = [i.values["column"] for i in dataset.issues if i.check == "possible_entity"]
+    if any(columns):
+        yield f"  # By its name and values this may be {scalar(columns[0])}"
+    yield "  entity: null"
 
 
 def _sensitive(features: Sequence[Feature]) -> Iterator[str]:
