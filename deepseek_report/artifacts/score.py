@@ -36,6 +36,7 @@ Category = Literal[
     "slices",
     "data",
     "robustness",
+    "behaviour",
 ]
 #: {score: (least, greatest)} possible value of each score that a metric may give; None: no limit.
 Bounds = Mapping[str, tuple[float | None, float | None]]

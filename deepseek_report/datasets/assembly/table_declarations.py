@@ -165,11 +165,15 @@ class DeclaredTable(TableDeclarations):
 
     use_sensitive : whether the model is given the columns that groups are compared by.
     id_column, drop : columns that are not features.
+    relations : what holds between the columns of every row, such as `paid <= owed`, in the grammar
+        of `row_conditions`; counted in the data, and kept by every change that is proposed or
+        asked about.
     """
 
     use_sensitive: bool = True
     id_column: str | None = None
     drop: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
     max_categories: Annotated[int, Field(ge=2, le=MOST_CATEGORIES)] = 100
 
     @property

@@ -189,6 +189,7 @@ class GivenTable(HoldsRows, DeclaredTable):
             target=self.target_rule,
             max_categories=self.max_categories,
             notes=(f"Left out as asked: {left_out}.",) if left_out else (),
+            relations=self.relations,
         )
 
 

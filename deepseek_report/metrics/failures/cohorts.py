@@ -20,13 +20,13 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.errors import DataError, NotApplicableError
-from deepseek_report.metrics.explanations.explanation_plugin import without_control
-from deepseek_report.metrics.failures.cohort_conditions import (
-    CohortCondition,
-    CohortError,
+from deepseek_report.data_kinds.row_conditions import (
+    ConditionError,
+    RowCondition,
     read_condition,
 )
+from deepseek_report.errors import DataError, NotApplicableError
+from deepseek_report.metrics.explanations.explanation_plugin import without_control
 from deepseek_report.metrics.failures.slices import Slices, SliceSearch
 from deepseek_report.metrics.fairness.groups import MinCell
 from deepseek_report.metrics.shared.plugin import ModelMetric
@@ -66,7 +66,7 @@ class Cohorts(ModelMetric):
     of numbers, two-sided), corrected for the declared cohorts.
     What matters most is the mean |attribution| among the explained cases of a cohort.
 
-    declared : {name: condition}, see `cohort_conditions`. min_cell : a cohort with fewer test rows
+    declared : {name: condition}, see `row_conditions`. min_cell : a cohort with fewer test rows
     is not compared. least_explained : nor are its attributions with fewer explained cases.
     """
 
@@ -112,7 +112,7 @@ class Cohorts(ModelMetric):
         for name, condition in self.declared.items():
             try:
                 read_condition(condition)
-            except CohortError as error:
+            except ConditionError as error:
                 raise ValueError(f"cohort `{name}`: {error}") from None
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -154,10 +154,10 @@ class Cohorts(ModelMetric):
         drawn = Resampling.of(context.predictions)
         cohorts, problems = list[_Cohort](), list[str]()
         for name, text in self.declared.items():
-            condition: CohortCondition = read_condition(text)
+            condition: RowCondition = read_condition(text)
             try:
                 members = condition.holds(schema, test)
-            except CohortError as error:
+            except ConditionError as error:
                 problems.append(f"cohort `{name}` ({text}): {error}")
                 continue
             p_value = math.nan

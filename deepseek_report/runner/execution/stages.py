@@ -237,6 +237,7 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         explanations=explanations,
         measured=measured,
         explain=_again(job, subject) if subject else None,
+        expectations=job.experiment.settings.behaviour,
         progress=progress,
     )
 
