@@ -111,6 +111,16 @@ class VariedRun:
                     self.measure(f"{key}/{name}", *own)
         return self.measure("faithfulness_effect", *effects)
 
+    def tested_like(self, other: VariedRun) -> VariedRun:
+        """The explanations that `other` tests, of this run, with the outcomes of its tests."""
+        for name in other.real.explanations.keys() & {
+            key.partition("/")[2] for key in other.paths if key.startswith("explanations/")
+        }:
+            self.explanation(name)
+        self._measured |= other._measured
+        self.paths |= dict.fromkeys(other._measured, self.paths["data"])
+        return self
+
     def score(
         self, metric: str, value: float, low: Any = None, high: Any = None, **fields: Any
     ) -> Score:

@@ -40,10 +40,12 @@ KINDS = ("trees", "number", "text", "image", "series")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_table_answer_and_findings_agree(kind: str, tiny_runs: TinyRuns, tmp_path: Path) -> None:
+def test_table_answer_and_findings_agree(
+    kind: str, run: VariedRun, tiny_runs: TinyRuns, tmp_path: Path
+) -> None:
     for world, methods in WORLDS.items():
-        run = VariedRun(tiny_runs(kind), tiny_runs, tmp_path / world)
-        assert_same(run.tests_of(**methods).results())
+        own = VariedRun(tiny_runs(kind), tiny_runs, tmp_path / world)
+        assert_same(own.tested_like(run.tests_of(**methods)).results())
 
 
 def test_the_title_names_those_that_the_table_marks(full: Results) -> None:
