@@ -79,7 +79,7 @@
       block("span", { class: "case-item-text" },
         block("span", { class: "case-name" }, one.glance?.text || sentence(one.name)), " ",
         block("span", { class: "case-stated" }, stated(one.probability)), " ",
-        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase(one.error < 0 ? "off_low" : "off_high", { number: measured(Math.abs(one.error)) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
+        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? one.error < 0 ? phrase("off_low", { number: measured(-one.error) }) : phrase("off_high", { number: measured(one.error) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
     const list = (moved) => {
       listed = data.cases.filter(passes);
       count.textContent = phrase("count", { shown: number(listed.length, 0), all: number(data.cases.length, 0) });
