@@ -165,16 +165,17 @@ class SurfaceDefects(Shares):
     ) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
         """What is known of every crop: its surface, and the kind and size of its defect.
 
+        A sound crop is of no kind and no size: as a part of the data it would be its own label.
         Where the kind is what is predicted, it is no attribute.
         """
         covered = masks.mean(axis=(1, 2))
-        size = np.where(drawn < 0, 0, 1 + np.searchsorted(_SIZES, covered, side="right"))
+        size = np.where(drawn < 0, -1, np.searchsorted(_SIZES, covered, side="right"))
         low, high = (f"{100 * share:.0f}" for share in _SIZES)
-        covers = (f"under {low} % of the crop", f"{low}–{high} % of the crop", f"{high} % or more")
+        sizes = (f"under {low} % of the crop", f"{low}–{high} % of the crop", f"{high} % or more")
         parts: dict[str, tuple[str, tuple[str, ...], Ints]] = {
             "texture": ("Texture", tuple(self.textures), texture),
-            "defect": ("Kind of defect", ("no defect", *self.kinds), drawn + 1),
-            "size": ("Size of the defect", ("no defect", *covers), size),
+            "defect": ("Kind of defect", tuple(self.kinds), drawn),
+            "size": ("Size of the defect", sizes, size),
         }
         if self.label == "kind":
             del parts["defect"]
