@@ -322,7 +322,7 @@ def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon()
     from deepseek_report.visualizations.cases.case_bars import Bar
 
     label = "Repayment status in September 2005"
-    status = "revolving (undocumented code 0)"
+    status = "revolving (code 0)"
     assert Bar(label, status, 0.1, "").lines == f"{label}:\n{status}"
     assert Bar("Age", "34 years", 0.1, "").lines == "Age: 34 years"
 

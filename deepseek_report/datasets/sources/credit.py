@@ -48,8 +48,8 @@ _STATUS: dict[Code, str] = {
     9: "9 or more months late",
 }
 _STATUS_UNDOCUMENTED: dict[Code, str] = {
-    -2: "no spending (undocumented code −2)",
-    0: "revolving (undocumented code 0)",
+    -2: "no spending (code −2)",
+    0: "revolving (code 0)",
 }
 
 _PERSON = {

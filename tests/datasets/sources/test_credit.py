@@ -104,9 +104,9 @@ def test_people_read_names_and_units(credit: Dataset) -> None:
     assert status.label == "Repayment status in September 2005"
     labels = [category.label for category in status.categories]
     assert labels[:5] == [
-        "no spending (undocumented code −2)",
+        "no spending (code −2)",
         "paid duly",
-        "revolving (undocumented code 0)",
+        "revolving (code 0)",
         "1 month late",
         "2 months late",
     ]
