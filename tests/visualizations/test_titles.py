@@ -301,7 +301,7 @@ def test_a_case_is_drawn_by_the_method_that_tells_cases_and_not_by_the_leading_o
     build: Build,
 ) -> None:
     full = build()
-    known = replace(full.conclusions, leading="shap", leading_for_cases="lime")
+    known = replace(full.conclusions, leading="shap", leading_for_cases="lime", explainers=())
     results = copy_with(full, conclusions=known)
     assert (leading(results), leading_for_cases(results)) == ("shap", "lime")
     assert "LIME" in draw(CaseContributionsPicture(), results)[0].how_to_read
