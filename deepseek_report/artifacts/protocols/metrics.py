@@ -26,10 +26,11 @@ class ExplainAgain(Protocol):
         self,
         classifier: Classifier,
         inputs: NDArray[np.float64],
-        positions: NDArray[np.int64] | None = None,
+        drawn_as: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        """(instance, feature) values. Inputs of one position get the same random draws; without
-        positions they are numbered.
+        """(instance, feature) values.
+
+        drawn_as : (instance, feature) rows whose random draws the inputs get; their own without.
         """
 
 

@@ -94,8 +94,7 @@ class Players:
         )
         if self.algorithm == "exact":
             return player_orders.all_coalitions(len(players), self.rounds, ask)
-        position = int(self.context.positions[index])
-        rng = np.random.default_rng(seed_of(self.context.seed, position))
+        rng = np.random.default_rng(seed_of(self.context.seed, self.context.draws[index]))
         if self.algorithm == "permutation":
             drawn = player_orders.random_orders(len(players), self.rounds, rng)
             return player_orders.every_share(drawn, ends, ask)

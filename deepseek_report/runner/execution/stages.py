@@ -188,7 +188,7 @@ def explain_context(
     positions: NDArray[np.int64],
     progress: Progress,
 ) -> ExplainContext:
-    """What an explainer is handed; positions : (row,) which draws each row gets."""
+    """What an explainer is handed; positions : (row,) where each row stands in the test part."""
     dataset = _dataset(job.inputs["data"])
     target = dataset.schema.target.explained
     background = background_rows(job, dataset)
@@ -246,10 +246,11 @@ def _again(job: StageJob, subject: str) -> ExplainAgain:
     def explain(
         classifier: Classifier,
         inputs: NDArray[np.float64],
-        positions: NDArray[np.int64] | None = None,
+        drawn_as: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        positions = np.arange(len(inputs)) if positions is None else positions
+        positions = np.arange(len(inputs))
         context = explain_context(job, explainer, classifier, inputs, positions, Silent())
+        context = dataclasses.replace(context, drawn_as=drawn_as)
         values: NDArray[np.float64] = explainer.explain(context).values
         return values
 
