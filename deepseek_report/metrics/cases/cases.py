@@ -38,7 +38,12 @@ from deepseek_report.metrics.cases.case_choice import (
 )
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
-from deepseek_report.metrics.cases.reason_codes import CodesOfCases, ReasonCodeRule, codes_of
+from deepseek_report.metrics.cases.reason_codes import (
+    CodesOfCases,
+    ReasonCodeRule,
+    codes_of,
+    told_of,
+)
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
@@ -169,8 +174,8 @@ class CasePages(ExplanationMetric):
 
     Against a person at most four reason codes are given, each a feature that adds less for the
     person than for those compared with, beyond the sampling error, and none that groups of people
-    are made of. What share of them another seed of the method would give too is
-    `reason_codes_kept`.
+    are made of. Of those that count about equally no order is claimed. How often another seed of
+    the method would find the same certain reasons to be the largest is `reason_codes_kept`.
 
     reason_codes : how they are chosen. change_margin : probability beyond the threshold, or lead
         over the second class.
@@ -214,6 +219,7 @@ class CasePages(ExplanationMetric):
         explanations = without_control(dict(context.explanations))
         changes = self._changes(context, inputs)
         codes = self._codes(context, explanations)
+        told = {name: self._told(context, each) for name, each in explanations.items()}
         nearest = pages.NearestRows.of(inputs, context.dataset, self.neighbours)
         return Measurement(
             arrays={"neighbour_inputs": nearest.inputs(context.dataset)},
@@ -230,7 +236,7 @@ class CasePages(ExplanationMetric):
                     "probability_after movable margin near",
                 ),
                 "reasons": pages.frame(
-                    self._each(pages.reason_rows, chosen, explanations, context.dataset.schema),
+                    self._each(pages.reason_rows, chosen, told, context.dataset.schema),
                     _REASONS,
                 ),
                 "contrasts": pages.frame(
@@ -243,7 +249,7 @@ class CasePages(ExplanationMetric):
                     "order_certain output_space",
                 ),
                 "agreement": pages.frame(
-                    pages.agreement_rows(explanations, chosen, context.dataset.schema),
+                    pages.agreement_rows(told, chosen, context.dataset.schema),
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },
@@ -297,6 +303,12 @@ class CasePages(ExplanationMetric):
         if not (task_of(schema.target).decides and kind_of(schema).named_columns):
             return CodesOfCases([], ())
         return codes_of(context, explanations, self.reason_codes)
+
+    def _told(self, context: MeasureContext, explanation: Explanation) -> Explanation:
+        schema = context.dataset.schema
+        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
+            return explanation
+        return told_of(context.predictions, explanation, schema, self.reason_codes)
 
     def _maskings(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of
+from deepseek_report.findings.certain_attributions import base_of, told
 from deepseek_report.findings.records import (
     Row,
     explainer_inline,
@@ -258,8 +258,10 @@ def _reference(schema: Schema, explanation: Explanation) -> str:
 
 def start(draft: Draft, case: Row, explainer: str | None) -> str:
     """What the reasons start from: the output at the reference."""
-    explanation = draft.results.explanations.get(explainer or "")
-    if explanation is None or explanation.base_values is None:
+    if explainer not in draft.results.explanations:
+        return ""
+    explanation = told(draft.results, explainer)
+    if explanation.base_values is None:
         return ""
     place = int(case["position"])
     if not 0 <= place < len(explanation) or explanation.output_space == "none":
@@ -270,9 +272,14 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
         return ""
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
+    from_people = base_of(draft.results.explanations[explainer].of_case(place)) != base_of(instance)
+    reference = "shortfall" if from_people else _reference(draft.results.schema, explanation)
+    metric = (draft.results.config.get("metrics") or {}).get("cases") or {}
+    method = (metric.get("reason_codes") or {}).get("method", "")
     return draft.text(
-        f"start.{_reference(draft.results.schema, explanation)}",
+        f"start.{reference}",
         base=base,
+        accepted=method == "shortfall_from_accepted",
         target=_class_told(draft.results.schema, explanation, instance),
         unit=unit_of(draft.results),
     )

@@ -9,6 +9,7 @@ import pytest
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.metrics.cases.case_tables import SharedErrors
 from deepseek_report.metrics.cases.cases import CasePages, role_label
+from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, told_of
 from tests.metrics.attributions import attributed
 from tests.worded import refused
 
@@ -68,7 +69,9 @@ def test_reasons_are_ordered_by_magnitude_and_leave_the_control_out(toy) -> None
     table = CasePages(reasons=2).measure(context).tables["reasons"]
     assert set(table["explainer"]) == {"shap", "lime"}
     reasons = table.query("case == 0 and explainer == 'shap'")
-    values = context.explanations["shap"].values[4]
+    explanation, schema = context.explanations["shap"], context.dataset.schema
+    told = told_of(context.predictions, explanation, schema, ReasonCodeRule())
+    values = told.values[4]
     order = np.argsort(-np.abs(values))[:2]
     np.testing.assert_array_equal(reasons["attribution"], values[order])
     assert list(reasons["feature"]) == [context.dataset.schema.names[j] for j in order]
