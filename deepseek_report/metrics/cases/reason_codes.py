@@ -24,11 +24,12 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.metrics.cases.case_tables import Row
 from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
-from deepseek_report.statistics.intervals import Z95
 from deepseek_report.tasks.decisions import effective_threshold
 
 #: Chance that any reason of a case rests on sampling alone.
 _CHANCE = 0.05
+#: Chance that another seed would turn reasons around whose rank is called certain.
+_TURNED = 0.1
 #: Share of the accepted cases that count as barely accepted, and the least number of these.
 _BARELY, _LEAST_ACCEPTED = 0.25, 10
 #: How often the sampling error is drawn anew to see which reasons stay.
@@ -87,23 +88,26 @@ class Shortfalls:
     def parted(self, most: int) -> Bools:
         """(case, rank) whether the reasons up to this rank are certainly larger than all others.
 
-        Every feature that may be a reason is compared with every one behind the rank, by the
-        standard error of their difference. Between two such ranks the reasons are of equal rank;
-        behind the last one another feature may count as much.
+        Every feature that may be a reason is compared with every one behind the rank. Certain is
+        what by another seed would be turned around in at most a tenth of the cases: the chances,
+        by the standard errors of the differences, are summed over all pairs (Boole). Between two
+        such ranks the reasons are of equal rank; behind the last one another may count as much.
         """
+        from scipy.special import ndtr
+
         chosen, values = self.chosen(most), np.where(self.allowed, self.values, -np.inf)
         order = np.argsort(-values, axis=1, kind="stable")
         ranked = np.take_along_axis(values, order, axis=1)
-        errors = np.take_along_axis(self.errors, order, axis=1)
-        first, columns = min(most, ranked.shape[1]), np.arange(ranked.shape[1])
-        with np.errstate(invalid="ignore"):
-            apart = ranked[:, :first, None] - ranked[:, None, :]
-        certain = apart > Z95 * np.hypot(errors[:, :first, None], errors[:, None, :])
+        errors = np.take_along_axis(self.own_errors, order, axis=1)
+        first = min(most, ranked.shape[1])
         parted = np.zeros((len(values), most), dtype=bool)
         for rank in range(first):
-            behind = (columns > rank) & np.isfinite(ranked)
-            own = (certain[:, : rank + 1] | ~behind[:, None]).all(axis=(1, 2))
-            parted[:, rank] = own & (chosen.sum(axis=1) > rank)
+            front, behind = np.s_[:, : rank + 1, None], np.s_[:, None, rank + 1 :]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                apart = (ranked[front] - ranked[behind]) / np.hypot(errors[front], errors[behind])
+            known = np.isfinite(ranked[behind]) & np.isfinite(ranked[front])
+            turned = np.where(known, ndtr(-np.nan_to_num(apart) / np.sqrt(2)), 0.0)
+            parted[:, rank] = (turned.sum(axis=(1, 2)) <= _TURNED) & (chosen.sum(axis=1) > rank)
         return parted
 
     def stated(self, most: int) -> Bools:

@@ -133,7 +133,7 @@ def test_the_last_reason_is_not_ordered_before_a_fifth_that_is_as_large() -> Non
 
 def test_codes_are_kept_as_often_as_another_seed_gives_them() -> None:
     truth = np.random.default_rng(5).normal(0, 0.05, (N, WIDTH))
-    error = np.full((N, WIDTH), 0.02)
+    error = np.full((N, WIDTH), 0.01)
     allowed = np.ones(WIDTH, dtype=bool)
     runs = [
         Shortfalls(truth + np.random.default_rng(k).normal(0, error), error, error, allowed, 5e-4)
