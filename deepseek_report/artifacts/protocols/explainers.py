@@ -107,6 +107,14 @@ class SuitsModel(Protocol):
         """The same explainer with its choice made; its `planned_calls` are those of the run."""
 
 
+@runtime_checkable
+class HasCheapForm(Protocol):
+    """The optional part of an ExplainerPlugin that can give rough values for far fewer answers."""
+
+    def cheapest(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPlugin:
+        """The same question to the model, answered as cheaply as the method can."""
+
+
 class Turn(IntEnum):
     """When a recommender pays for an offer: from what an analysis cannot do without to what is
     spent where much may be spent.

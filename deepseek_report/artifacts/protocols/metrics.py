@@ -34,6 +34,16 @@ class ExplainAgain(Protocol):
         """
 
 
+class ExplainRows(Protocol):
+    """An explainer of the run, in full or in its cheapest form, for other rows of the test part."""
+
+    def planned_calls(self, rows: int, cheaply: bool) -> int:
+        """How many rows the model evaluates at most for so many."""
+
+    def explained(self, positions: NDArray[np.int64], cheaply: bool) -> Explanation:
+        """Explain rows of the test part; positions : (row,)."""
+
+
 @dataclass(frozen=True)
 class MeasureContext:
     """What a metric may use. A metric names the fields it reads in its `reads`; where these are
@@ -41,6 +51,7 @@ class MeasureContext:
 
     explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
     explanations : all of them (scope "explainers"). explain : see `ExplainAgain`.
+    explainers : {name: how it explains further rows} (scope "explainers").
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     """
 
@@ -56,6 +67,7 @@ class MeasureContext:
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
     measured: Mapping[str, Measurement] = field(default_factory=dict)
     explain: ExplainAgain | None = None
+    explainers: Mapping[str, ExplainRows] = field(default_factory=dict)
     progress: Progress = field(default_factory=Silent)
 
 

@@ -144,5 +144,7 @@ def about_regression(settings: ShapSettings, engine: ShapleyEngine) -> tuple[Mes
     if engine.surrogate is not None:
         rows, fidelity = settings.surrogate_rows, engine.surrogate.fidelity
         notes.append(message("explainer_notes.regression.surrogate", rows=rows, fidelity=fidelity))
+    if settings.algorithm == "surrogate":
+        return tuple(notes)
     pairs = float(np.mean(engine.pairs))
     return (*notes, message("explainer_notes.regression.pairs", pairs=pairs))

@@ -126,6 +126,11 @@ class ShapleyEngine:
         pairs = [all_pairs(players) for players in self.present.sum(axis=1).tolist()]
         return bool((self.pairs == self.background_rows * np.array(pairs)).all())
 
+    @property
+    def samples(self) -> bool:
+        """Whether the values are estimates whose error is known."""
+        return self.settings.algorithm != "surrogate" and not self.is_complete
+
     def explain(self, part: slice) -> None:
         """Estimate the instances of the slice, together."""
         waiting = [self._begin(index) for index in range(part.start, part.stop)]

@@ -44,6 +44,7 @@ from deepseek_report.metrics.cases.reason_codes import (
     codes_of,
     told_of,
 )
+from deepseek_report.metrics.cases.refused_reasons import REFUSED, RefusedReasons
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
@@ -121,6 +122,7 @@ _TABLES = {
         ),
         release=OF_CASES,
     ),
+    "refused": REFUSED,
     "counterfactuals": TableType(
         (
             _CASE,
@@ -177,6 +179,9 @@ class CasePages(ExplanationMetric):
     are made of. Of those that count about equally no order is claimed. How often another seed of
     the method would find the same certain reasons to be the largest is `reason_codes_kept`.
 
+    All other test rows that were decided against a person get reason codes too, rough ones where
+    full ones cost more than `refused_evaluations` rows of the model, and none where these do too.
+
     reason_codes : how they are chosen. change_margin : probability beyond the threshold, or lead
         over the second class.
     change_near : number of nearest real cases whose mean distance is compared.
@@ -190,6 +195,7 @@ class CasePages(ExplanationMetric):
     tables: ClassVar[TableTypes] = _TABLES
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     reason_codes: ReasonCodeRule = field(default_factory=ReasonCodeRule)
+    refused_evaluations: Annotated[int, Field(ge=0)] = 10_000
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
     change_margin: Annotated[float, Field(ge=0, le=0.25)] = 0.02
@@ -247,6 +253,9 @@ class CasePages(ExplanationMetric):
                     codes.rows,
                     "case explainer role rank feature label display shortfall error "
                     "order_certain output_space",
+                ),
+                "refused": RefusedReasons(self.reason_codes, self.refused_evaluations).table(
+                    context, explanations
                 ),
                 "agreement": pages.frame(
                     pages.agreement_rows(told, chosen, context.dataset.schema),

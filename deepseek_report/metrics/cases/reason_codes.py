@@ -7,7 +7,7 @@ of these was decided; the explanations must be about that class.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import NormalDist
 from typing import Annotated, ClassVar, Literal
@@ -61,6 +61,8 @@ class Shortfalls:
     own_errors : (case, feature) the first of the two alone, 0 where the method has none.
     allowed : (feature,) whether it may be a reason: no feature that groups of people are made of.
     least : shortfalls no larger than this would read as 0.
+    toward : 1 where attributions raise the favourable class, else -1. mean, mean_variance :
+        (feature,) what the features add toward it for those compared with: mean, and its variance.
     """
 
     values: Floats
@@ -68,6 +70,27 @@ class Shortfalls:
     own_errors: Floats
     allowed: Bools
     least: float
+    toward: int = 1
+    mean: Floats = field(default_factory=lambda: np.zeros(0))
+    mean_variance: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def at(self, cases: Bools) -> Shortfalls:
+        """Those of some of the cases."""
+        arrays = {name: getattr(self, name)[cases] for name in ("values", "errors", "own_errors")}
+        return replace(self, **arrays)
+
+    def of_others(self, attributions: Floats, error: Floats | None) -> Shortfalls:
+        """Those of cases that are not among these, against the same people.
+
+        attributions, error : (case, feature) as the method gives them; error is None without one.
+        """
+        own = np.zeros_like(attributions) if error is None else error
+        return replace(
+            self,
+            values=self.mean - self.toward * attributions,
+            errors=np.sqrt(own**2 + self.mean_variance),
+            own_errors=own,
+        )
 
     @property
     def certain(self) -> Bools:
@@ -196,6 +219,9 @@ def shortfalls_of(
         own_errors=own,
         allowed=np.array([not feature.sensitive for feature in schema.features]),
         least=LEAST_READABLE[explanation.output_space],
+        toward=toward,
+        mean=mean,
+        mean_variance=variance,
     )
 
 

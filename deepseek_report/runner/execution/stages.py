@@ -19,7 +19,12 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
+from deepseek_report.artifacts.protocols.explainers import (
+    ExplainContext,
+    ExplainerPlugin,
+    HasCheapForm,
+    SuitsModel,
+)
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
@@ -235,6 +240,7 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         explanations=explanations,
         measured=measured,
         explain=_again(job, subject) if subject else None,
+        explainers={name: _FurtherRows(job, name) for name in explanations},
         progress=progress,
     )
 
@@ -255,6 +261,38 @@ def _again(job: StageJob, subject: str) -> ExplainAgain:
         return values
 
     return explain
+
+
+@dataclass(frozen=True)
+class _FurtherRows:
+    """An explainer of the run for further rows of the test part; see `ExplainRows`."""
+
+    job: StageJob
+    name: str
+
+    def planned_calls(self, rows: int, cheaply: bool) -> int:
+        dataset = _dataset(self.job.inputs["data"])
+        players = len(dataset.schema.player_labels)
+        background = len(background_rows(self.job, dataset))
+        return self._explainer(cheaply).planned_calls(rows, players, background)
+
+    def explained(self, positions: NDArray[np.int64], cheaply: bool) -> Explanation:
+        job, explainer = self.job, self._explainer(cheaply)
+        inputs = _dataset(job.inputs["data"]).test.inputs[positions]
+        classifier = fresh_classifier(job)
+        context = explain_context(job, explainer, classifier, inputs, positions, Silent())
+        explanation: Explanation = explainer.explain(context)
+        return explanation
+
+    def _explainer(self, cheaply: bool) -> ExplainerPlugin:
+        explainer: ExplainerPlugin = self.job.experiment.multiple["explainers"][self.name]
+        schema = _dataset(self.job.inputs["data"]).schema
+        capabilities = fresh_classifier(self.job).capabilities
+        if cheaply and isinstance(explainer, HasCheapForm):
+            return explainer.cheapest(capabilities, schema)
+        if isinstance(explainer, SuitsModel):
+            return explainer.suited_to(capabilities, schema)
+        return explainer
 
 
 def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
