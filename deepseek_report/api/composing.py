@@ -91,8 +91,10 @@ def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:
         "explain.background": options.get("background"),
         "decision.threshold": options.get("threshold"),
     }
-    texts += [f"{key}={_text(value)}" for key, value in plain.items() if value is not None]
-    return texts + (["decision.rule=declared"] if options.get("threshold") is not None else [])
+    if costs := options.get("costs"):
+        named = ",".join(f"{kind}:{_text(cost)}" for kind, cost in costs.items())
+        plain["decision.costs"] = f"{{{named}}}"
+    return texts + [f"{key}={_text(value)}" for key, value in plain.items() if value is not None]
 
 
 def _text(value: Any) -> str:

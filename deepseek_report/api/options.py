@@ -76,7 +76,8 @@ class Options(TypedDict, total=False):
     max_length: int  # most tokens of a text
     text: str  # the column of texts, where X is a table that holds more
     model_id: str  # stands for what the model answers, in the keys of stages
-    threshold: float  # of the explained class's probability; left out: chosen on validation rows
+    threshold: float  # of the explained class's probability; left out: by `costs`, or as many
+    costs: Mapping[str, float]  # {"false_alarm": 1, "missed": 5}: chooses the threshold
     # attributions
     attribution_space: Literal["probability", "logit"]
     # what is done

@@ -12,6 +12,7 @@ import pandas as pd
 from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.finished import Run
 from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.storage.plain_files import folders_in
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.runner.comparing import CompareOptions, compare_runs
 
@@ -34,7 +35,7 @@ class Comparison:
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table by `<part>/<name>`, such as `compared_performance/fitted`."""
-        parts = sorted((self.path / "artifacts" / "measures").iterdir())
+        parts = folders_in(self.path / "artifacts" / "measures")
         return {
             f"{part.name}/{name}": table
             for part in parts

@@ -11,6 +11,8 @@ from deepseek_report.artifacts.estimate import restored
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.path_names import check_name
+from deepseek_report.artifacts.storage.plain_files import read_text, write_text
+from deepseek_report.artifacts.svg_rules import check_svg
 
 #: The fields that a person reads.
 _TEXTS = ("title", "alt", "how_to_read")
@@ -48,21 +50,25 @@ class Picture:
         """The picture with what the plug-in that drew it declares."""
         return replace(self, section=section, shows=tuple(sorted(shows)))
 
+    def check(self) -> None:
+        """Raise ArtifactError if a drawing does more than draw, as a stranger's may."""
+        for svg in (self.svg, self.narrow):
+            if svg is not None:
+                check_svg(svg, self.name)
+
     def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{self.name}.svg").write_text(self.svg, encoding="utf-8", newline="\n")
+        self.check()
+        write_text(folder / f"{self.name}.svg", self.svg)
         if self.narrow is not None:
-            (folder / "narrow").mkdir(exist_ok=True)
-            path = folder / "narrow" / f"{self.name}.svg"
-            path.write_text(self.narrow, encoding="utf-8", newline="\n")
+            write_text(folder / "narrow" / f"{self.name}.svg", self.narrow)
         fields = {k: plain(v) for k, v in vars(self).items() if k not in {"svg", "narrow"}}
         save_json(folder / f"{self.name}.json", fields)
 
     @classmethod
     def load(cls, folder: Path, name: str) -> Picture:
-        svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
+        svg = read_text(folder / f"{name}.svg")
         small = folder / "narrow" / f"{name}.svg"
-        narrow = small.read_text(encoding="utf-8") if small.exists() else None
+        narrow = read_text(small) if small.exists() else None
         fields = load_json(folder / f"{name}.json")
         stored = {key: fields.pop(key) for key in _TEXTS if key in fields}
         texts: dict[str, Any] = {key: text_of(restored(value)) for key, value in stored.items()}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.storage.json_bounds import parse
+from deepseek_report.artifacts.storage.plain_files import read_bytes
+from deepseek_report.errors import ArtifactError
 
 PROVENANCE = "provenance.json"
 _MOST_BYTES = 1_000_000
@@ -41,16 +43,14 @@ def read_record(folder: Path) -> RunRecord:
             return RunRecord(problem=message("compliance.record.link", file=PROVENANCE))
         return RunRecord(problem=message("compliance.record.missing", file=PROVENANCE))
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
+        if path.lstat().st_size > _MOST_BYTES:
             too_large = message("compliance.record.too_large", file=PROVENANCE, most=_MOST_BYTES)
             return RunRecord(problem=too_large)
-        return _parse(json.loads(content.decode("utf-8")))
+        return _parse(parse(path, read_bytes(path, _MOST_BYTES)))
     except OSError as error:
         unreadable = message("compliance.record.unreadable", file=PROVENANCE, reason=error.strerror)
         return RunRecord(problem=unreadable)
-    except (ValueError, RecursionError):
+    except (ValueError, ArtifactError):
         return RunRecord(problem=message("compliance.record.malformed", file=PROVENANCE))
 
 

@@ -22,6 +22,7 @@ from deepseek_report.artifacts.storage.files import (
     save_table,
 )
 from deepseek_report.artifacts.storage.path_names import check_name
+from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.artifacts.table import TableType, TableTypes
 from deepseek_report.errors import ArtifactError
 
@@ -35,6 +36,7 @@ Category = Literal[
     "slices",
     "data",
     "robustness",
+    "behaviour",
 ]
 #: {score: (least, greatest)} possible value of each score that a metric may give; None: no limit.
 Bounds = Mapping[str, tuple[float | None, float | None]]
@@ -106,6 +108,27 @@ class Measurement:
             declared.validate(name, self.tables[name])
         return replace(self, types=known)
 
+    def without_intervals(self, note: Text) -> Measurement:
+        """The same without ends of intervals and p-values in scores and typed tables.
+
+        note : why, which stands behind the other notes where something was left out.
+        """
+        bare = replace(
+            self,
+            scores=tuple(
+                replace(score, low=None, high=None, interval_method="", p_value=None)
+                for score in self.scores
+            ),
+            tables={
+                name: self.types[name].without_intervals(table) if name in self.types else table
+                for name, table in self.tables.items()
+            },
+        )
+        same = bare.scores == self.scores and all(
+            bare.tables[name].equals(table) for name, table in self.tables.items()
+        )
+        return self if same else replace(bare, notes=(*self.notes, note))
+
     def save(self, folder: Path) -> None:
         save_json(folder / "scores.json", [vars(score) for score in self.scores])
         save_json(folder / "notes.json", list(self.notes))
@@ -124,7 +147,7 @@ class Measurement:
         arrays = folder / "arrays.npz"
         measurement = cls(
             scores=tuple(_score(record) for record in load_json(folder / "scores.json")),
-            tables={path.stem: load_table(path) for path in sorted(folder.glob("*.parquet"))},
+            tables={path.stem: load_table(path) for path in files_in(folder, ".parquet")},
             arrays=load_arrays(arrays) if arrays.exists() else {},
             notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),
         )

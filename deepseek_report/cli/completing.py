@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from deepseek_report.cli.parsing import COMMANDS
 
@@ -14,7 +13,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "init": ("--data", "--target", "--name", "--copy", "--help"),
     "check": _COMPOSING,
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
-    "verify": ("--expect", "--help"),
+    "verify": ("--expect", "--trust", "--help"),
     "watch": (*_COMPOSING, "--board", "--port", "--once"),
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
@@ -27,7 +26,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),
     "list": ("--config-dir", "--help"),
     "reproduce": (
-        *("--store", "--output", "--jobs", "--env", "--dry-run"),
+        *("--store", "--output", "--jobs", "--env", "--package", "--dry-run"),
         *("--trust", "--trust-type", "--help"),
     ),
     "compare": ("--baseline", "--region", "--output", "--help"),
@@ -114,14 +113,14 @@ def _config_dir(words: Sequence[str]) -> str | None:
 
 def _run_folders(current: str) -> list[str]:
     """Run folders below the folder of reports, as paths from here."""
+    from deepseek_report.artifacts.storage.plain_files import folders_in, is_file
     from deepseek_report.config.places import find_places
 
     reports = find_places().reports
     folders = [
-        str(path.parent)
-        for path in sorted(reports.glob("*/*/run.json"))
-        if not path.parent.parent.name.startswith(".")
+        str(folder)
+        for experiment in folders_in(reports, links=True)
+        for folder in folders_in(experiment)
+        if not experiment.name.startswith(".") and is_file(folder / "run.json")
     ]
-    return [
-        folder for folder in folders if folder.startswith(current) and not Path(folder).is_symlink()
-    ]
+    return [folder for folder in folders if folder.startswith(current)]

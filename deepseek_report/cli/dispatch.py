@@ -55,10 +55,13 @@ def details_file(text: str) -> str:
     """The path of a new file with what a person needs who mends the program."""
     import tempfile
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="deepseek-report-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as details:
-        details.write(text)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="deepseek-report-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as details:
+            details.write(text)
+    except OSError as error:
+        return f"no file, since none can be written ({error.strerror})"
     return details.name
 
 
@@ -70,6 +73,9 @@ def _say_unexpected(error: Exception) -> None:
     if isinstance(error, OSError) and error.filename is not None:
         happened = f"{error.filename}: {error.strerror}"
         todo = "check the path, its rights and the free space"
+    elif isinstance(error, MemoryError):
+        happened = f"there is not enough memory ({error})"
+        todo = "give the process more, or let it have less to read"
     else:
         happened = f"an error that nobody foresaw ({type(error).__name__}: {error})"
         todo = "please report it with that file and the command"

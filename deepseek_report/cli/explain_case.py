@@ -34,8 +34,9 @@ def command(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     from deepseek_report.runner.given_case_page import CaseRequest, write_case_page
     from deepseek_report.runner.run_folders.open_run import reading
+    from deepseek_report.store.run_folder import beside
 
-    store = options.store or options.run.absolute().parent.parent / ".store"
+    store = options.store or beside(options.run, ".store")
     page = options.out or Path(f"{options.row.stem}-explained.html")
     request = CaseRequest(
         options.run, options.row, store, tuple(options.trust), tuple(options.trust_type)

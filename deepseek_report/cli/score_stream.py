@@ -40,12 +40,12 @@ def command(arguments: list[str]) -> int:
     from deepseek_report.runner.streaming.scored_batches import RowStream
     from deepseek_report.runner.streaming.stream_board import StreamBoard
     from deepseek_report.runner.watching.board_folder import BOARDS
+    from deepseek_report.store.run_folder import beside
     from deepseek_report.wording.of_results import words_of
 
-    home = options.run.absolute().parent.parent
     request = StreamRequest(
         options.run,
-        options.store or home / ".store",
+        options.store or beside(options.run, ".store"),
         tuple(options.trust),
         tuple(options.trust_type),
         options.explain,
@@ -54,7 +54,9 @@ def command(arguments: list[str]) -> int:
     with reading(options.run):
         opened = open_stream(request)
         words = words_of(opened.results)
-    folder = Path(options.board or home / BOARDS / f"stream-{options.run.absolute().name}")
+    folder = Path(
+        options.board or beside(options.run, BOARDS, f"stream-{options.run.absolute().name}")
+    )
     stream = RowStream(opened.scorer, options.batch, _where(options), options.decimal)
     with ExitStack() as stack:
         board = StreamBoard(folder, opened.scorer, words)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance import run_facts
 from deepseek_report.compliance.integrity import (
     STATES,

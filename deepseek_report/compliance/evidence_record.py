@@ -64,7 +64,7 @@ def check_record(record: Mapping[str, Any]) -> None:
 
     from jsonschema import Draft202012Validator
 
-    schema = load_json(frameworks_folder() / "_evidence_schema.json")
+    schema = load_json(frameworks_folder() / "_evidence_schema.json", links=True)
     errors = Draft202012Validator(schema).iter_errors(json.loads(dump_json(record)))
     problems = sorted(
         f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors

@@ -11,6 +11,7 @@ from typing import Any
 
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.plain_files import files_in, read_text
 from deepseek_report.compliance.evaluate import ComplianceReport
 from deepseek_report.compliance.framework import Framework, frameworks_folder, read_yaml
 from deepseek_report.compliance.statements import Exemption, HumanInput, Opinion, Statement
@@ -18,7 +19,7 @@ from deepseek_report.errors import RenderError
 
 #: What a person wrote beside the report, see `rendering.notes`: no words of the report.
 _PERSONS_NOTE = re.compile(r"^::: \{[^}\n]*\.persons-note\}$.*?^:::$", re.DOTALL | re.MULTILINE)
-_TABLES = "tables/compliance-*.csv"
+_TABLES = ("tables", "compliance-", ".csv")
 _MARKUP = re.compile(r"\\(?=[^\w\s])|[*`~]")
 
 
@@ -122,11 +123,14 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     if results.has("data"):
         card = plain(results.card)
         quoted += [*_texts(results.schema.to_json()), *_texts(card), *_cases(results)]
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     own = _PERSONS_NOTE.sub(lambda note: "\n" * note[0].count("\n"), text)
     refuse_forbidden(own, quoted, path.name)
-    for table in sorted(path.parent.glob(_TABLES)):
-        rows = table.read_text(encoding="utf-8").replace('""', '"')
+    folder, start, ending = _TABLES
+    for table in files_in(path.parent / folder, ending):
+        if not table.name.startswith(start):
+            continue
+        rows = read_text(table).replace('""', '"')
         refuse_forbidden(rows, quoted, table.name)
 
 

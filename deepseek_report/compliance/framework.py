@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.compliance.applicability import Scope, read_scope
 from deepseek_report.errors import ConfigError
@@ -236,7 +236,7 @@ def load_framework(path: Path) -> Framework:
     data = read_yaml(path)
     if problems := _schema_problems(data):
         raise ConfigError(f"{path.name}: {'; '.join(problems)}")
-    framework = _build(data, hashlib.sha256(path.read_bytes()).hexdigest())
+    framework = _build(data, sha256_file(path, links=True))
     if problems := _meaning_problems(framework):
         raise ConfigError(f"{path.name}: {'; '.join(problems)}")
     return framework

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.artifacts.training_files import model_digest
 
 _TRAINING = "training/"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.plain_files import entries, open_file, write_bytes
 from deepseek_report.compliance.people_entries import Context, ReadEntries, read_entries
 from deepseek_report.compliance.people_yaml import MOST_BYTES, parse
 from deepseek_report.compliance.statements import (
@@ -77,9 +78,7 @@ def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput
     if gathered.problems:
         raise PeopleProblems([problem.in_english() for problem in gathered.problems])
     for new in added:
-        target = folder / new.shown
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(new.content)
+        write_bytes(folder / new.shown, new.content)
     return gathered
 
 
@@ -107,7 +106,7 @@ def _to_add(
     if not source.is_file():
         problems.append(wrong(str(source), "no_file"))
         return None
-    new = PeopleFile(f"{PEOPLE}/{name}", _bounded(source))
+    new = PeopleFile(f"{PEOPLE}/{name}", _bounded(source, links=True))
     if (old := present.get(new.shown)) is None:
         return new
     if old.content != new.content:
@@ -115,8 +114,8 @@ def _to_add(
     return None
 
 
-def _bounded(path: Path) -> bytes:
-    with path.open("rb") as stream:
+def _bounded(path: Path, *, links: bool = False) -> bytes:
+    with open_file(path, links=links) as stream:
         return stream.read(MOST_BYTES + 1)
 
 
@@ -125,7 +124,7 @@ def _files(run: Path, problems: list[PeopleProblem]) -> Iterator[PeopleFile]:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         problems.append(wrong(PEOPLE, "no_folder"))
         return
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    paths = [entry.path for entry in entries(folder)] if folder.is_dir() else []
     if len(paths) > _MOST_FILES:
         problems.append(wrong(PEOPLE, "files", n=len(paths), most=_MOST_FILES))
         return

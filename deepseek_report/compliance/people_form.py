@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.plain_files import write_text
 from deepseek_report.compliance.evaluate import ComplianceReport, OpenField
 from deepseek_report.compliance.framework import Row
 from deepseek_report.wording.of_results import words_of
@@ -23,10 +24,9 @@ _WIDTH = 98
 def write_form(report: ComplianceReport, results: Results, folder: Path) -> Path:
     """Write the form into a run folder; return its path."""
     path = folder / FORM
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = _lines(report, results.run_id, words_of(results))
     text = "".join(f"{line}\n" for line in lines)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, text)
     return path
 
 

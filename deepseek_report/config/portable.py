@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.artifacts.storage.local_paths import without_known_folders, without_local_paths
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 
 PROGRAM = "deepseek-report"
 #: Stands for the program where rows or a model were given in Python.
@@ -164,7 +164,7 @@ def _divided(shown: str) -> tuple[str, str]:
 
 def _sha256(path: Path) -> str:
     """Of a file; "" for a folder."""
-    return sha256_file(path) if path.is_file() else ""
+    return sha256_file(path, links=True) if path.is_file() else ""
 
 
 def shell_line(command: Mapping[str, Any]) -> str:

@@ -41,7 +41,8 @@ class FirstPage:
     """What stands on the first page.
 
     verdict : sentences, to be said in this order. promises : every promise with its outcome.
-    gravest : the gravest findings that say more than a promise does, and no mere note.
+    gravest : the gravest finding of each of the gravest stories (`story_of`) that say more than a
+    promise does, and no mere note. with_it : {id of one of them: the other findings of its story}.
     others : all further findings, gravest first. picture : the name of the picture that carries
     the gravest finding; empty where there is none.
     """
@@ -49,8 +50,14 @@ class FirstPage:
     verdict: tuple[Message, ...]
     promises: tuple[Verdict, ...]
     gravest: tuple[Finding, ...]
+    with_it: Mapping[str, tuple[Finding, ...]]
     others: tuple[Finding, ...]
     picture: str = ""
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """The findings that stand on the page, story by story."""
+        return tuple(f for lead in self.gravest for f in (lead, *self.with_it[lead.id]))
 
     @property
     def on_promises(self) -> int:
@@ -78,23 +85,34 @@ def first_page(
     promises : the verdict on each promise. findings : all of the run, gravest first.
     pictures : those of the report by name, in its order. shown : how many findings it tells.
     """
-    gravest = _different(_beyond_promises(promises, findings))[:shown]
-    others = tuple(f for f in findings if f not in gravest and f.message != ALL_MET)
+    stories: dict[str, list[Finding]] = {}
+    for finding in _beyond_promises(promises, findings):
+        stories.setdefault(story_of(finding), []).append(finding)
+    chosen = list(stories.values())[:shown]
+    gravest = tuple(story[0] for story in chosen)
+    told = {id(finding) for story in chosen for finding in story}
     return FirstPage(
         verdict=verdict_sentences(promises, findings),
         promises=tuple(promises),
         gravest=gravest,
-        others=others,
+        with_it={story[0].id: tuple(story[1:]) for story in chosen},
+        others=tuple(f for f in findings if id(f) not in told and f.message != ALL_MET),
         picture=picture_of(gravest, pictures),
     )
 
 
-def _different(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The gravest finding of each kind, so that one fault of several parts is told once."""
-    firsts: dict[str, Finding] = {}
-    for finding in findings:
-        firsts.setdefault(finding.message, finding)
-    return tuple(firsts.values())
+def story_of(finding: Finding) -> str:
+    """What a finding is about: of people the attribute by which they differ, else what it claims.
+
+    More often refused, more often wrongly, and turned by the attribute itself: of one attribute,
+    that is one story, and the first page tells it once.
+    """
+    if finding.section != "bias":
+        return finding.message
+    rows = (rows for rows in finding.values.values() if isinstance(rows, (list, tuple)))
+    about = [finding.values, *(row for few in rows for row in few[:1] if isinstance(row, Mapping))]
+    named = (str(each["attribute"]) for each in about if each.get("attribute"))
+    return f"people: {next(named, finding.message)}"
 
 
 def verdict_sentences(
@@ -168,7 +186,7 @@ def repeats_promise(finding: Finding, promises: Sequence[Verdict]) -> bool:
 def finding_of(promise: Verdict, page: FirstPage) -> Finding | None:
     """The finding that says why a promise is not kept, where there is one."""
     cause = cause_of(promise.metric, *subject(promise))
-    for finding in (*page.gravest, *page.others):
+    for finding in (*page.told, *page.others):
         causes = {finding.cause, *(named.get("cause") for named in _named_promises(finding))}
         if promise.outcome != "met" and cause in causes:
             return finding

@@ -25,6 +25,7 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.severity import severity_of_gap
 from deepseek_report.findings.thresholds import judge, severity_of_promise
+from deepseek_report.metrics.fairness.group_rates import POOLED
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
@@ -37,6 +38,8 @@ RATES = ("measures/group_rates",)
 #: Scores of how evenly favourable decisions fall: one gap, seen in two ways.
 _OF_DECISIONS = frozenset({"impact_ratio", "demographic_parity_difference"})
 _IMPACT = ("measures/impact_ratio", *RATES)
+#: Of more levels of an attribute a page shows the worst and the best.
+MOST_LEVELS_SHOWN = 12
 
 
 def not_judged(results: Results) -> list[Finding]:
@@ -65,7 +68,8 @@ def impact(results: Results) -> list[Finding]:
     findings = [_impact(results, row) for row in clear]
     if unsure:
         findings.append(_impact_uncertain(results, sorted(unsure, key=_least_sure)))
-    return findings + ([_impact_fine(results, fine)] if fine else []) + _too_few(results, pairs)
+    findings += [_impact_fine(results, fine)] if fine else []
+    return findings + _too_few(results, pairs) + _together(results)
 
 
 def gravest_pairs(results: Results) -> list[Row]:
@@ -327,6 +331,40 @@ def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:
         evidence=_IMPACT,
         section="bias",
     )
+
+
+def _together(results: Results) -> list[Finding]:
+    """The groups that are too small alone and so are judged together, by name."""
+    pools = [row for row in rows(results, "group_rates", "groups") if row.get("pooled")]
+    if not pools:
+        return []
+    groups: list[dict[str, Any]] = [
+        {
+            "attribute": attribute_label(results, row["attribute"]),
+            "levels": str(row["pooled"]).split(POOLED),
+            "n": int(row["n"]),
+        }
+        for row in pools
+    ]
+    values = {"groups": groups, "n": sum(len(group["levels"]) for group in groups)}
+    return [Finding("groups_together", "low", "groups_together", values, RATES, "bias")]
+
+
+def worst_and_best(levels: Sequence[Row], key: str) -> list[Row]:
+    """The rows of each attribute; of one with many levels those with the least and most of `key`.
+
+    Groups that cannot be judged come after the others. What is left out stands in the files.
+    """
+    kept: list[Row] = []
+    for name in dict.fromkeys(row["attribute"] for row in levels):
+        own = [row for row in levels if row["attribute"] == name]
+        if len(own) > MOST_LEVELS_SHOWN:
+            judged = [r for r in own if not r.get("too_few") and finite(r.get(key)) is not None]
+            judged = sorted(judged or own, key=lambda row: float(row[key]))
+            half = MOST_LEVELS_SHOWN // 2
+            own = judged[:half] + judged[half:][-half:]
+        kept += own
+    return kept
 
 
 def _too_few(results: Results, pairs: Sequence[Row]) -> list[Finding]:

@@ -19,7 +19,7 @@ from deepseek_report.wording.words import wording
 _AS_THEY_ARE = (
     *("name", "title", "description", "source", "licence", "citation", "doi", "period"),
     *("population", "decision", "file", "sha256", "rows", "features", "positive_class"),
-    *("modality", "correlations"),
+    *("modality", "correlations", "draw"),
 )
 #: Sentences on all rows together; one that names a rare value is left out.
 _SENTENCES = ("preparation", "limits", "limited")
@@ -30,6 +30,7 @@ RARE_WORD = "…"
 
 #: {check: the keys in its values that count instances}. What another check says is withheld.
 _COUNTED: Mapping[str, frozenset[str]] = {
+    "classes_spelled_twice": frozenset({"n"}),
     "constant_feature": frozenset(),
     "contradictions": frozenset({"n"}),
     "correlated_features": frozenset(),

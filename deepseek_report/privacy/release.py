@@ -7,7 +7,6 @@ store.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from deepseek_report.artifacts.message import plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import copy_file, make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.card_release import released_card, released_issues, released_schema
 from deepseek_report.privacy.measures import released_measurement, without_private
@@ -108,10 +108,10 @@ def _data(stage: _Stage, source: RunSource) -> None:
 
 
 def _training(stage: _Stage, source: RunSource) -> None:
-    stage.target.mkdir(parents=True, exist_ok=True)
+    make_folder(stage.target)
     for name in _OF_TRAINING:
         if (stage.source / name).is_file():
-            shutil.copyfile(stage.source / name, stage.target / name)
+            copy_file(stage.source / name, stage.target / name)
     facts = stage.target / "training.json"
     if facts.is_file():
         recorded = load_json(facts)

@@ -10,17 +10,18 @@ from types import MappingProxyType
 from typing import Any
 
 import yaml
-from jinja2 import TemplateError, TemplateNotFound
+from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.rendering import markdown, output, page_parts, pipe_tables
+from deepseek_report.rendering import markdown, page_parts, pipe_tables
 from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
@@ -69,9 +70,9 @@ def write_qmd(
     """
     writer = _DocumentWriter(results, contents, options, folder, templates)
     _clear(folder)
-    output.write_text(folder / STYLESHEET, quarto_stylesheet())
+    plain_files.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
-    output.write_text(path, writer.document())
+    plain_files.write_text(path, writer.document())
     return Document(path, writer.failures)
 
 
@@ -90,14 +91,14 @@ def write_brief(
     """
     writer = _DocumentWriter(results, [], options, folder, templates)
     path = folder / BRIEF
-    output.write_text(path, writer.brief(first, run_digest))
+    plain_files.write_text(path, writer.brief(first, run_digest))
     return path
 
 
 def _clear(folder: Path) -> None:
     """Leave no picture or table of an earlier document."""
     for name in ("figures", "tables"):
-        output.empty_folder(folder / name)
+        plain_files.empty_folder(folder / name)
 
 
 @dataclass
@@ -180,20 +181,19 @@ class _DocumentWriter:
         values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
             return Markdown(self._render("sections/_generic.qmd.j2", values))
-        before, tables_before = set(self.used), set(self.measured)
-        explained_before = set(self.explained)
+        before = (set(self.used), set(self.measured), set(self.explained))
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
             # Where its template has no footer:
             return body + self.further_pictures(content.name) + self.further_tables(content.name)
         except TemplateNotFound as error:
-            if error.name != f"sections/{content.name}.qmd.j2":
-                raise
+            if error.name != f"sections/{content.name}.qmd.j2":  # a part of that template
+                return self._failed(content, error, before)
             return Markdown(self._render("sections/_generic.qmd.j2", values))
-        except (TemplateError, TypeError, ValueError, KeyError) as error:
-            self.used, self.measured = before, tables_before  # what it had placed is lost
-            self.explained = explained_before
-            return self._failed(content, error)
+        except OSError:
+            raise  # the folder cannot be written, which is no fault of this section
+        except Exception as error:  # a broken section must not take the others with it
+            return self._failed(content, error, before)
 
     def _further_findings(self, content: SectionContent, body: str) -> Markup:
         """The findings of a section that its template does not show."""
@@ -210,7 +210,11 @@ class _DocumentWriter:
             return Markdown("")
         return Markdown(self.macros["persons_note"](self.notes[section]))
 
-    def _failed(self, content: SectionContent, error: Exception) -> Markdown:
+    def _failed(
+        self, content: SectionContent, error: Exception, before: tuple[set[Any], ...]
+    ) -> Markdown:
+        """A section whose template failed, with the reason; what it had placed is lost."""
+        self.used, self.measured, self.explained = before
         cause = without_local_paths(f"{type(error).__name__}: {error}")
         reason = self._text("template_failed", reason=cause)
         self.failures[ArtifactId.of("sections", content.name)] = reason
@@ -318,17 +322,14 @@ class _DocumentWriter:
         return self.options.interactive and picture.interactive is not None
 
     def _write_picture(self, picture: Picture) -> None:
+        picture.check()
         folder = self.folder / "figures"
         name = markdown.slug(picture.name)
-        (folder / f"{name}.svg").write_text(picture.svg, encoding="utf-8", newline="\n")
+        plain_files.write_text(folder / f"{name}.svg", picture.svg)
         if picture.narrow is not None:
-            (folder / "narrow").mkdir(exist_ok=True)
-            path = folder / "narrow" / f"{name}.svg"
-            path.write_text(picture.narrow, encoding="utf-8", newline="\n")
+            plain_files.write_text(folder / "narrow" / f"{name}.svg", picture.narrow)
         if self._has_twin(picture):
-            (folder / f"{name}.json").write_text(
-                dump_json(picture.interactive), encoding="utf-8", newline="\n"
-            )
+            plain_files.write_text(folder / f"{name}.json", dump_json(picture.interactive))
 
     def table(
         self,
@@ -428,8 +429,7 @@ class _DocumentWriter:
         """
         if not cases["cases"]:
             return Markdown("")
-        path = self.folder / "tables" / "cases.json"
-        path.write_text(dump_json(cases), encoding="utf-8", newline="\n")
+        plain_files.write_text(self.folder / "tables" / "cases.json", dump_json(cases))
         return Markdown("\n\n::: {.case-browser}\n:::\n\n")
 
     def measured_table(

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.storage import plain_files
+from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.errors import RenderError
-from deepseek_report.rendering import long_document, output, page_parts, svg_parts
+from deepseek_report.errors import ArtifactError, RenderError
+from deepseek_report.rendering import long_document, page_parts, svg_parts
 from deepseek_report.rendering.page_words import page_template, words_of_document
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
@@ -32,8 +34,8 @@ def render_html(document: Path) -> Path:
     """Write `report.html` beside the document; the same document gives the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
         template = Path(folder) / "page.html"
-        words = words_of_document(document.read_text(encoding="utf-8"))
-        template.write_text(page_template(page_parts.part("page.html"), words), encoding="utf-8")
+        words = words_of_document(plain_files.read_text(document))
+        plain_files.write_text(template, page_template(page_parts.part("page.html"), words))
         arguments = (
             "--standalone",
             "--toc",
@@ -46,7 +48,7 @@ def render_html(document: Path) -> Path:
         page = long_document.convert(document, template, arguments)
         page = with_doors(page, words.text("page.audit"))
     path = document.with_suffix(".html")
-    output.write_text(path, assemble(page, document.parent))
+    plain_files.write_text(path, assemble(page, document.parent))
     return path
 
 
@@ -93,7 +95,7 @@ def _canvas(match: re.Match[str], folder: Path, times: Counter[str]) -> str:
     if not path.resolve().is_relative_to(folder.resolve()) or path.suffix != ".svg":
         raise RenderError(f"{source}: a picture must be an SVG file below {folder}")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain_files.read_text(path, below=folder)
     except FileNotFoundError:
         raise RenderError(f"{path}: the picture is missing; render the run again") from None
     alt = html.unescape(match[3])
@@ -103,7 +105,7 @@ def _canvas(match: re.Match[str], folder: Path, times: Counter[str]) -> str:
     small = path.parent / "narrow" / path.name
     if not small.exists():
         return f"{match[1]}>{wide}"
-    narrow = svg_parts.inline_svg(small.read_text(encoding="utf-8"), f"{name}-narrow", alt)
+    narrow = svg_parts.inline_svg(plain_files.read_text(small, below=folder), f"{name}-narrow", alt)
     return f'{match[1]}><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
 
 
@@ -136,8 +138,8 @@ def _cases(path: Path) -> str:
 
 def _json(path: Path, what: str) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return load_json(path)
+    except ArtifactError as error:
         raise RenderError(f"{path}: {what} cannot be read ({error})") from None
 
 

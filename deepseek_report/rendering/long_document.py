@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from deepseek_report.artifacts.storage.plain_files import read_text, write_text
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import pandoc
 from deepseek_report.rendering.page_words import label_arguments, words_of_document
@@ -48,11 +49,11 @@ class DocumentPart:
 
 def convert(document: Path, template: Path, arguments: Sequence[str]) -> str:
     """The document as HTML in a page template that ends its contents and its body with marks."""
-    text = document.read_text(encoding="utf-8")
+    text = read_text(document)
     first, *rest = cut(text)
     labels = label_arguments(words_of_document(text))
     plain = template.with_name("part.html")
-    plain.write_text(f"$toc$\n{_CUT}\n$body$", encoding="utf-8")
+    write_text(plain, f"$toc$\n{_CUT}\n$body$")
     templates = [template, *(plain for _ in rest)]
     with ThreadPoolExecutor(2) as pool:
         pages = list(

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import stat
 import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from deepseek_report.errors import RenderError
+from deepseek_report.artifacts.storage.plain_files import entries, open_file
+from deepseek_report.errors import ArtifactError, RenderError
 from deepseek_report.rendering import markdown, pandoc
 from deepseek_report.rendering.markdown import Markdown
 
@@ -54,7 +53,7 @@ def read_notes(folder: Path, sections: Collection[str]) -> dict[str, Note]:
         raise RenderError(f"{notes}: is a link; notes are read from a folder of the run alone")
     if not notes.is_dir():
         return {}
-    paths = sorted(path for path in notes.iterdir() if path.suffix == ".qmd")
+    paths = [entry.path for entry in entries(notes) if entry.path.suffix == ".qmd"]
     return {path.stem: _read(path, sections) for path in paths}
 
 
@@ -75,18 +74,11 @@ def _read(path: Path, sections: Collection[str]) -> Note:
 def _bytes(path: Path) -> bytes:
     """The content of a regular file of at most `LIMIT` bytes, through no link."""
     try:
-        if path.is_symlink():
-            raise OSError(0, "it is a link")
-        flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # not on Windows
-        handle = os.open(path, os.O_RDONLY | flags)
-    except OSError as error:
-        raise RenderError(
-            f"{path}: cannot be read as a file of its own: {error.strerror}"
-        ) from None
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise RenderError(f"{path}: no regular file")
-        data = stream.read(LIMIT + 1)
+        with open_file(path) as stream:
+            data = stream.read(LIMIT + 1)
+    except (ArtifactError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RenderError(f"{path}: cannot be read as a file of its own: {reason}") from None
     if len(data) > LIMIT:
         raise RenderError(f"{path}: more than {LIMIT // 1024} KiB; shorten the note")
     return data

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from deepseek_report.artifacts.storage.plain_files import read_bytes
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering.page_words import label_arguments, words_of_document
@@ -31,7 +32,7 @@ def convert(source: Path, writer: str, arguments: Sequence[str] = ()) -> str:
 
 def convert_binary(source: Path, writer: str, arguments: Sequence[str]) -> bytes:
     """The same as bytes, and with access to the pictures that `arguments` name."""
-    text = source.read_bytes()
+    text = read_bytes(source)
     labels = label_arguments(words_of_document(text.decode("utf-8")))
     return _run(_command(writer, [*labels, *arguments]), source.parent, text)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.rendering import output, typeset
+from deepseek_report.artifacts.storage import plain_files
+from deepseek_report.rendering import typeset
 
 #: {what a picture is for: its width in mm}, of one and of two columns of most journals.
 WIDTHS: Mapping[str, int] = {"one-column": 86, "two-columns": 178}
@@ -93,7 +94,7 @@ def _row(cells: Iterable[object]) -> str:
 def picture_pdfs(figures: Path) -> list[Path]:
     """Each picture of a folder as PDF, once for each of `WIDTHS`, beside it."""
     written = []
-    for picture in sorted(figures.glob("*.svg")):
+    for picture in plain_files.files_in(figures, ".svg"):
         for name, width in WIDTHS.items():
             source = (
                 "#set page(width: auto, height: auto, margin: 0pt)\n"
@@ -101,7 +102,7 @@ def picture_pdfs(figures: Path) -> list[Path]:
                 f'#image("/{picture.name}", width: {width}mm)\n'
             )
             path = picture.with_name(f"{picture.stem}-{name}.pdf")
-            output.write_bytes(path, typeset.compile_pdf(source, figures))
+            plain_files.write_bytes(path, typeset.compile_pdf(source, figures))
             written.append(path)
     return written
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import output
 
 #: Our format names in Quarto's words, and the ending of what it writes.
 FORMATS = {"html": ("html", ".html"), "pdf": ("typst", ".pdf"), "docx": ("docx", ".docx")}
@@ -103,7 +103,7 @@ def render(document: Path, formats: Sequence[str]) -> list[Path]:
 
 
 def _check_converter(document: Path) -> None:
-    if shutil.which(CONVERTER) is None and _PICTURE.search(document.read_text(encoding="utf-8")):
+    if shutil.which(CONVERTER) is None and _PICTURE.search(plain_files.read_text(document)):
         raise RenderError(
             f"engine quarto: DOCX needs the program `{CONVERTER}` on PATH for its pictures; "
             "install it (librsvg, on Debian the package librsvg2-bin), or take "
@@ -126,18 +126,14 @@ def _copy(document: Path, head: Mapping[str, Any], work: Path) -> Path:
     """The document in `work` with its pictures, its tables, and the files that its head names."""
     source = document.parent
     for name in _FOLDERS:
-        if (source / name).is_dir() and not (source / name).is_symlink():
-            shutil.copytree(source / name, work / name, ignore=_links)
+        for path in plain_files.files_below(source / name):
+            plain_files.copy_file(path, work / path.relative_to(source))
     for name in sorted(set(_named_files(head))):
         path = source / name
         if path.is_file() and path.resolve().is_relative_to(source.resolve()):
-            (work / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, work / name)
-    return Path(shutil.copyfile(document, work / document.name))
-
-
-def _links(folder: str, names: Sequence[str]) -> list[str]:
-    return [name for name in names if Path(folder, name).is_symlink()]
+            plain_files.copy_file(path, work / name)
+    plain_files.copy_file(document, work / document.name)
+    return work / document.name
 
 
 def _named_files(value: Any, named: bool = False) -> Iterator[str]:
@@ -168,7 +164,7 @@ def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
         )
     path = document.with_suffix(ending)
     _check_output(copy.with_suffix(ending), path, log, name)
-    output.write_bytes(path, copy.with_suffix(ending).read_bytes())
+    plain_files.write_bytes(path, plain_files.read_bytes(copy.with_suffix(ending)))
     return path
 
 
@@ -178,7 +174,9 @@ def _check_output(made: Path, path: Path, log: str, name: str) -> None:
         raise RenderError(f"engine quarto: exit code 0, but {path} was not written")
     problems = [line.strip() for line in _TROUBLE.findall(log) if _HARMLESS not in line]
     if name == "html":
-        text = re.sub(r"<(script|style)\b.*?</\1>", "", made.read_text("utf-8"), flags=re.DOTALL)
+        text = re.sub(
+            r"<(script|style)\b.*?</\1>", "", plain_files.read_text(made), flags=re.DOTALL
+        )
         problems += sorted(set(_UNRESOLVED.findall(text)))
     if problems:
         raise RenderError(
@@ -189,7 +187,7 @@ def _check_output(made: Path, path: Path, log: str, name: str) -> None:
 
 def _front_matter(document: Path) -> dict[str, Any]:
     """The head of the document; RenderError where it is no YAML or has a key that nobody knows."""
-    text = document.read_text(encoding="utf-8")
+    text = plain_files.read_text(document)
     if not text.startswith("---\n"):
         return {}
     try:

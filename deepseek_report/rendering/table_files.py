@@ -13,7 +13,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from deepseek_report.rendering import output, page_parts
+from deepseek_report.artifacts.storage import plain_files
+from deepseek_report.rendering import page_parts
 from deepseek_report.rendering.pipe_tables import RenderedColumn, csv_text, plain_cell
 from deepseek_report.wording.words import Wording
 
@@ -48,7 +49,7 @@ class FiledTable:
 
     def write_csv(self, folder: Path) -> None:
         keys = [column.key for column in self.columns]
-        output.write_text(folder / self.csv, csv_text(self.rows, keys))
+        plain_files.write_text(folder / self.csv, csv_text(self.rows, keys))
 
     def write_page(self, folder: Path, words: Wording, language: str) -> None:
         """Write the table as a page of its own."""
@@ -66,7 +67,7 @@ class FiledTable:
                 for row in self.rows
             ],
         )
-        output.write_text(folder / self.page, page)
+        plain_files.write_text(folder / self.page, page)
 
 
 _ENVIRONMENT = Environment(

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import output, pandoc
+from deepseek_report.rendering import pandoc
 
 _POINTS_PER_INCH = 200.0
 #: The standard for PDFs that screen readers can read, ISO 14289-1, by Typst's name; and how the
@@ -28,7 +29,7 @@ def render_pdf(document: Path) -> Path:
         document, "typst", (f"--template={template}", "--standalone", "--wrap=none")
     )
     path = document.with_suffix(".pdf")
-    output.write_bytes(path, _accessible_pdf(source, document.parent))
+    plain_files.write_bytes(path, _accessible_pdf(source, document.parent))
     return path
 
 

@@ -9,8 +9,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.rendering import output, pandoc
+from deepseek_report.rendering import pandoc
 from deepseek_report.rendering.page_words import words_of_document
 from deepseek_report.rendering.typeset import rasterise
 
@@ -41,10 +42,10 @@ _CHANGES = (
 def render_docx(document: Path) -> Path:
     """Write `report.docx` beside the document."""
     path = document.with_suffix(".docx")
-    words = words_of_document(document.read_text(encoding="utf-8"))
+    words = words_of_document(plain_files.read_text(document))
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.docx"
-        reference.write_bytes(styled(pandoc.data_file("reference.docx")))
+        plain_files.write_bytes(reference, styled(pandoc.data_file("reference.docx")))
         _write_pictures(document, Path(folder))
         made = pandoc.convert_binary(
             document,
@@ -59,19 +60,18 @@ def render_docx(document: Path) -> Path:
                 "--output=-",
             ),
         )
-    output.write_bytes(path, made)
+    plain_files.write_bytes(path, made)
     return path
 
 
 def _write_pictures(document: Path, folder: Path) -> None:
-    text = document.read_text(encoding="utf-8")
-    (folder / "figures" / "narrow").mkdir(parents=True)
+    text = plain_files.read_text(document)
     names = sorted(set(_PICTURE.findall(text)), key=lambda name: (name.count("/"), name))
     for _, alike in itertools.groupby(names, key=lambda name: name.rpartition("/")[0]):
         own = list(alike)
         pictures = rasterise([document.parent / f"{name}.svg" for name in own])
         for name, picture in zip(own, pictures, strict=True):
-            (folder / f"{name}.png").write_bytes(picture)
+            plain_files.write_bytes(folder / f"{name}.png", picture)
 
 
 def styled(reference: bytes) -> bytes:

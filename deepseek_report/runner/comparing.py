@@ -16,20 +16,26 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
+from deepseek_report.artifacts.storage.plain_files import (
+    entries,
+    make_folder,
+    refuse_links_on_way,
+    remove,
+    write_text,
+)
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.markdown import slug
-from deepseek_report.rendering.output import write_text
 from deepseek_report.rendering.paper import latex_table, picture_pdfs
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import Format, ReportOptions, page_of
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
 from deepseek_report.sections.studies.compared import Compared, contents
-from deepseek_report.store.folders import remove, replace_folder
+from deepseek_report.store.folders import replace_folder
 from deepseek_report.visualizations.studies.methods_picture import methods_picture
 from deepseek_report.visualizations.studies.ranks_picture import ranks_picture
 from deepseek_report.wording.of_results import words_of
@@ -119,7 +125,7 @@ def compare_runs(
     opened = [(opened_ahead or OpenedRuns()).open(folder) for folder in chosen]
     _refuse_twice(opened)
     identity = _identity(opened, options)
-    target = options.output or _reports_of(opened[0].folder) / COMPARISONS / identity
+    target = options.output or _beside(opened[0].folder, identity)
     _refuse_target(target, opened)
     with reading(*(run.folder for run in opened)):
         comparison = compare(Study(tuple(run.results for run in opened)), baseline, options.region)
@@ -146,20 +152,30 @@ def _reports_of(run: Path) -> Path:
     return (run if is_told else run.resolve()).parent.parent
 
 
+def _beside(run: Path, identity: str) -> Path:
+    """Where a comparison is written that nobody named a folder for; never through a link."""
+    reports = _reports_of(run)
+    target = reports / COMPARISONS / identity
+    refuse_links_on_way(reports, target)
+    return target
+
+
 @contextmanager
 def _work_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside the target, for one process at a time; a killed one leaves it behind.
 
     The next one removes it, be it of other runs, and the system lets go of what a killed one held.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.parent.is_dir():
+        make_folder(target.parent)
     work = target.with_name(f"{_WORK}{target.name}")
     place = os.open(target.parent, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
-        for left in target.parent.glob(f"{_WORK}*"):
-            remove(left)
-        work.mkdir()
+        for left in entries(target.parent, links=True):
+            if left.name.startswith(_WORK):
+                remove(left.path)
+        make_folder(work)
         yield work
     finally:
         remove(work)
@@ -177,7 +193,7 @@ def _refuse_twice(opened: Sequence[OpenRun]) -> None:
 
 def _refuse_target(target: Path, opened: Sequence[OpenRun]) -> None:
     """Overwrite a comparison alone, and add nothing to a run."""
-    is_free = not target.exists() or (target.is_dir() and not any(target.iterdir()))
+    is_free = not target.exists() or (target.is_dir() and not any(entries(target, links=True)))
     if not is_free and not (target / RECORD).is_file():
         raise ArtifactError(f"{target}: there is something else already; name another --output")
     for run in opened:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.message import plain
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.datasets.readers.case_rows import read_case_rows
-from deepseek_report.rendering import output
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import ReportOptions
@@ -55,16 +55,16 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
     refuse_unreadable(opened)
     rows = read_case_rows(request.rows, opened.results.schema)
     stored = stored_model(opened, request.store, request.trust, request.trust_types)
-    (work / "measured").mkdir()
+    plain_files.make_folder(work / "measured")
     results = in_words(stored.results_of(rows.inputs, work / "measured"))
     content = given_cases(results, stored.explainer)
     if page is not None:
-        (work / "page").mkdir()
+        plain_files.make_folder(work / "page")
         title = words_of(results).text("sections.cases.given_title", run=opened.run["run_id"])
         options = ReportOptions(title=title, language=opened.language)
         write_qmd(results, [content], options, work / "page")
         (html,) = render(work / "page", ("html",), "embedded")
-        output.write_bytes(page, html.read_bytes())
+        plain_files.write_bytes(page, plain_files.read_bytes(html), links=True)
     browser = content.values["browser"]
     worded = [
         {**case, **shown} for case, shown in zip(browser["cases"], browser["pages"], strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import empty_folder, remove
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import CALL, PortablePaths
@@ -33,6 +33,7 @@ from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     WriteOptions,
     concluded_record,
+    telling_of,
     write_report,
 )
 from deepseek_report.store import Store, replace_folder
@@ -180,7 +181,8 @@ def write_run(run: PreparedRun, execution: Execution) -> Finished:
     with run.store.lock("report", identity):
         gather = partial(assemble, experiment, run.stages, execution, run.store, identity=names)
         record = _record(experiment, run.started)
-        return _write(folder, gather, execution, record, experiment.trusted)
+        with telling_of(folder, _work_folder(folder)):
+            return _write(folder, gather, execution, record, experiment.trusted)
 
 
 def _command(
@@ -194,6 +196,11 @@ def _command(
     return {**command, "program": [CALL], "overrides": []} if experiment.is_given else command
 
 
+def _work_folder(folder: Path) -> Path:
+    """Where a run folder is made before it is put in its place."""
+    return folder.with_name(f".work-{folder.name}")
+
+
 def _write(
     folder: Path,
     gather: Callable[[Path], None],
@@ -201,9 +208,8 @@ def _write(
     record: Mapping[str, Any],
     trust: Sequence[str],
 ) -> Finished:
-    work = folder.with_name(f".work-{folder.name}")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
+    work = _work_folder(folder)
+    empty_folder(work)
     gather(work)
     save_json(work / PROVENANCE, record)
     seal_results(work)
@@ -275,4 +281,4 @@ def _drop_if_damaged(store: Store, stage: Stage) -> None:
     try:
         store.verify(stage.id, stage.key)
     except ArtifactError:
-        shutil.rmtree(store.folder(stage.id, stage.key))
+        remove(store.folder(stage.id, stage.key))

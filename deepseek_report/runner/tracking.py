@@ -19,6 +19,8 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.files import load_table
+from deepseek_report.artifacts.storage.plain_files import MOST_ENTRIES, MOST_LEVELS, make_folder
 from deepseek_report.artifacts.study import flat_config
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.run_folders.open_run import open_run
@@ -32,6 +34,8 @@ SCHEME = "mlflow:"
 _FOLDER, _DIGEST = "run", "deepseek_report.run_digest"
 #: How often MLflow asks a server again that does not answer, each time later: some 15 s in all.
 _RETRIES = "3"
+#: The most bytes that are fetched of a run.
+_MOST_BYTES = 16 * 2**30
 _STRANGE = re.compile(r"[^\w\-. /:]")
 _LONGEST_KEY, _LONGEST_VALUE = 250, 6000
 _PARAMETERS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000
@@ -85,8 +89,9 @@ class Tracker:
         with self._client() as client:
             if _DIGEST not in client.get_run(identity).data.tags:
                 raise ArtifactError(f"{SCHEME}{identity}: deepseek-report did not log this run")
+            _refuse_large(client, identity)
             place = target / identity
-            place.mkdir(parents=True)
+            make_folder(place)
             return Path(client.download_artifacts(identity, _FOLDER, str(place)))
 
     @contextmanager
@@ -116,6 +121,27 @@ def tracker_of_environment() -> Tracker | None:
     return Tracker(uri) if uri else None
 
 
+def _refuse_large(client: Any, identity: str) -> None:
+    """Raise ArtifactError where what lies there is no run folder by its size, depth or names."""
+    waiting, entries, size = [(_FOLDER, 1)], 0, 0
+    while waiting:
+        place, level = waiting.pop()
+        for entry in client.list_artifacts(identity, place):
+            entries, size = entries + 1, size + int(entry.file_size or 0)
+            plain = entry.path.startswith(f"{place}/") and ".." not in entry.path.split("/")
+            if (
+                not plain
+                or max(level / MOST_LEVELS, entries / MOST_ENTRIES, size / _MOST_BYTES) > 1
+            ):
+                raise ArtifactError(
+                    f"{SCHEME}{identity}: what lies there is no folder of a run: at most "
+                    f"{MOST_ENTRIES} files of {_MOST_BYTES // 2**30} GiB together, in "
+                    f"{MOST_LEVELS} levels of folders, are fetched"
+                )
+            if entry.is_dir:
+                waiting.append((entry.path, level + 1))
+
+
 def _experiment(client: Any, name: str) -> str:
     known = client.get_experiment_by_name(name)
     return str(known.experiment_id if known is not None else client.create_experiment(name))
@@ -142,7 +168,7 @@ def _log_numbers(client: Any, identity: str, results: Results, folder: Path) -> 
 def _scores(folder: Path) -> Iterator[tuple[str, float, int]]:
     """(name, value, step) of each score and of the ends of its interval."""
     columns = ["predictor", "explainer", "attribute", "level", "slice"]
-    for row in pd.read_parquet(folder / SCORES).to_dict("records"):
+    for row in load_table(folder / SCORES).to_dict("records"):
         of = [str(row[column]) for column in columns if row[column] not in {"", "model"}]
         name = _key(".".join([str(row["metric"]), *of]))
         yield name, float(row["value"]), 0

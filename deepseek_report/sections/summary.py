@@ -18,13 +18,14 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.findings.conclude import all_findings, conclusions_of
+from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
 from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
-from deepseek_report.wording.words import WordedFinding, first_sentence
+from deepseek_report.wording.words import first_sentence
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
     """What stands in view."""
     results, words = draft.results, draft.words
     return {
+        "effect": [words.say(sentence) for sentence in decision_effect(results)],
         "verdict": [words.say(sentence) for sentence in page.verdict],
         "promises": [_promise(draft, promise, page) for promise in page.promises],
-        "shown": [_short(words.finding(finding)) for finding in page.gravest],
+        "shown": [_card(draft, page, finding) for finding in page.gravest],
         "others": [words.finding(finding) for finding in page.others],
         "findings": [words.finding(finding) for finding in _without_section(results, page)],
         "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
@@ -70,15 +72,19 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
     }
 
 
-def _short(finding: WordedFinding) -> WordedFinding:
-    """A finding with the first thing to do alone; its card says the rest."""
-    return replace(finding, do=first_sentence(finding.do))
+def _card(draft: Draft, page: FirstPage, finding: Finding) -> dict[str, Any]:
+    """A finding with the first thing to do alone, and what else its story holds."""
+    worded = draft.words.finding(finding)
+    return {
+        "finding": replace(worded, do=first_sentence(worded.do)),
+        "also": [draft.words.finding(other) for other in page.with_it[finding.id]],
+    }
 
 
 def _without_section(results: Results, page: FirstPage) -> list[Finding]:
     """The findings whose section the report does not have: their cards stand here."""
     sections = set(results.config.get("sections") or {}) - {"summary"}
-    return [finding for finding in (*page.gravest, *page.others) if finding.section not in sections]
+    return [finding for finding in (*page.told, *page.others) if finding.section not in sections]
 
 
 def _behind(draft: Draft) -> dict[str, Any]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
-from deepseek_report.artifacts.storage.files import flush, sha256_file
+from deepseek_report.artifacts.storage.plain_files import (
+    copy_file,
+    files_below,
+    flush,
+    is_file,
+    make_folder,
+    move,
+    remove,
+    sha256_file,
+    walk,
+)
 from deepseek_report.store.exchange import exchange
 
 MANIFEST = "manifest.json"
@@ -21,8 +31,7 @@ def hash_folder(folder: Path) -> dict[str, str]:
 
 def files_of(folder: Path) -> list[Path]:
     """Every file below a folder but its manifest, sorted."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [path for path in files if path != folder / MANIFEST]
+    return [path for path in files_below(folder) if path != folder / MANIFEST]
 
 
 def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
@@ -30,7 +39,7 @@ def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
     problems = []
     for name, sha256 in sorted(expected.items()):
         path = folder / name
-        if not path.is_file():
+        if not is_file(path):
             problems.append(f"{name} is missing")
         elif sha256_file(path) != sha256:
             problems.append(f"{name} was changed: its SHA-256 is not the one in the manifest")
@@ -38,11 +47,29 @@ def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy a folder without its manifest; files share their disk blocks where they can."""
+    """Copy a folder without its manifest."""
     for path in files_of(source):
-        copy = target / path.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        copy_file(path, target / path.relative_to(source))
+
+
+def take_mode(path: Path, root: Path) -> None:
+    """Give a file or folder the rights of a folder above it; nothing where it is another person's.
+
+    A file gets those to read and write. So whoever may use a shared folder may use all in it,
+    whatever their own `umask`.
+    """
+    mode = root.stat().st_mode & (0o777 if path.is_dir() else 0o666)
+    if path.stat().st_mode & 0o777 != mode:
+        with suppress(PermissionError):
+            path.chmod(mode)
+
+
+def take_modes(folder: Path, root: Path) -> None:
+    """The same for a folder, all that lies below it, and the folders between it and the root."""
+    between = [above for above in folder.parents if above.is_relative_to(root) and above != root]
+    lying = (entry for entry in walk(folder, folders=True) if entry.kind != "strange")
+    for path in (*between, folder, *(entry.path for entry in lying)):
+        take_mode(path, root)
 
 
 def flush_tree(folder: Path) -> None:
@@ -51,17 +78,10 @@ def flush_tree(folder: Path) -> None:
     All of it is flushed at once: the system then brings it to the disk together, in a tenth of the
     time that it takes file by file.
     """
-    paths = [folder, *(path for path in folder.rglob("*") if not path.is_symlink())]
+    lying = (entry for entry in walk(folder, folders=True) if entry.kind != "strange")
+    paths = [folder, *(entry.path for entry in lying)]
     with ThreadPoolExecutor(min(len(paths), _FLUSHED_AT_ONCE)) as threads:
         list(threads.map(flush, paths))
-
-
-def remove(path: Path) -> None:
-    """Remove what is there: a folder with all that it holds, a file, a link, or nothing."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def replace_folder(new: Path, final: Path) -> None:
@@ -72,14 +92,15 @@ def replace_folder(new: Path, final: Path) -> None:
     steps leaves the old folder beside its place, as `.old-<name>`.
     """
     flush_tree(new)
-    final.parent.mkdir(parents=True, exist_ok=True)
+    if not final.parent.is_dir():
+        make_folder(final.parent)
     old = final.with_name(f".old-{final.name}")
     if final.exists() and exchange(new, final):
         old = new
     else:
         if final.exists() or final.is_symlink():
             remove(old)
-            final.rename(old)
-        new.rename(final)
+            move(final, old)
+        move(new, final)
     flush(final.parent)
     remove(old)

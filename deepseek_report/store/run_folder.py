@@ -12,13 +12,21 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import (
+    copy_file,
+    is_file,
+    read_bytes,
+    refuse_links_on_way,
+    sha256_file,
+    walk,
+    write_bytes,
+)
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare
 from deepseek_report.store.stage_folders import digest
@@ -33,6 +41,7 @@ DOCUMENTS_MANIFEST = "documents.json"
 SOURCE = "report.qmd"
 #: Where a render works until its documents are whole.
 WORK_PREFIX = ".rendering-"
+
 
 FileClass = Literal["result", "record", "document", "people", "manifest"]
 
@@ -60,7 +69,8 @@ def class_of(name: str) -> FileClass | None:
 class Contents:
     """What lies in a folder: plain files by relative path, sorted, and all that is none.
 
-    strange : links, devices, pipes; none of them is ever opened.
+    strange : links, devices, pipes, and folders deeper than a run writes any (these end in `/`);
+    none of them is ever opened.
     """
 
     files: tuple[str, ...]
@@ -82,29 +92,33 @@ def look_into(folder: Path) -> Contents:
     files: list[str] = []
     strange: list[str] = []
     try:
-        for name, plain in _walk(folder, ""):
-            (files if plain else strange).append(name)
+        for entry in walk(folder, deep="told"):
+            (files if entry.kind == "file" else strange).append(entry.name)
     except OSError as error:
         raise ArtifactError(f"{error.filename}: cannot be read ({error.strerror})") from None
     return Contents(tuple(sorted(files)), tuple(sorted(strange)))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, bool]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{name}/")
-            else:
-                yield name, entry.is_file(follow_symlinks=False)
+def beside(run: Path, *parts: str) -> Path:
+    """A place beside the experiments of a run folder, such as its store, which nobody named.
+
+    Raises
+    ------
+    ArtifactError : a part of it is a link, since who made the run folder may have made it too.
+    """
+    home = run.absolute().parent.parent
+    place = home.joinpath(*parts)
+    refuse_links_on_way(home, place)
+    return place
 
 
 def refuse_links(folder: Path, contents: Contents) -> None:
     """Raise ArtifactError if anything but plain files and folders lies in a run folder."""
     if contents.strange:
         raise ArtifactError(
-            f"{folder}: {', '.join(contents.strange[:5])}: a link or a device. A run folder holds "
-            "plain files alone; remove it, or take the folder from its source again"
+            f"{folder}: {', '.join(contents.strange[:5])}: a link or a device, or a folder too "
+            "deep. A run folder holds plain files alone; remove it, or take the folder from its "
+            "source again"
         )
 
 
@@ -197,15 +211,15 @@ def keep_edited(folder: Path, name: str, target: Path) -> str:
     -------
     The new name, such as `report.qmd.edited`; one that already holds the same bytes is taken.
     """
-    content = (folder / name).read_bytes()
+    content = read_bytes(folder / name)
     number = 1
     while True:
         kept = f"{name}.edited" + (f"-{number}" if number > 1 else "")
         path = target / kept
-        if not path.exists():
-            path.write_bytes(content)
+        if not os.path.lexists(path):
+            write_bytes(path, content)
             return kept
-        if path.read_bytes() == content:
+        if is_file(path) and read_bytes(path) == content:
             return kept
         number += 1
 
@@ -224,8 +238,7 @@ def carry_over(old: Path, new: Path) -> list[str]:
         return []
     contents = look_into(old)
     for name in contents.of_class("people"):
-        (new / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(old / name, new / name)
+        copy_file(old / name, new / name)
     kept = []
     for name, manifest in ((SOURCE, DOCUMENTS_MANIFEST), (CONFIG, MANIFEST)):
         known = readable_manifest(old / manifest)

@@ -140,6 +140,9 @@ class Task(ABC):
     #: By what a model is shown to do better than the best constant answer, and what that gets.
     skill: ClassVar[Measure]
     skill_of_constant: ClassVar[float]
+    #: What a useful model gets at least; cases (of the rarest class) that would have shown it.
+    useful_skill: ClassVar[float]
+    cases_for_skill: ClassVar[int]
     gain: ClassVar[Measure]
     gain_reference: ClassVar[str] = ""
     #: Measures under perturbed inputs: what should hold, and what should not move.
@@ -270,8 +273,8 @@ class Task(ABC):
         """What the gain over this predictor is, in a sentence."""
 
     @abstractmethod
-    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
-        """How the simple predictors were trained, and how they decide."""
+    def reference_notes(self, n_rows: int, of: int, n_classes: int) -> tuple[Text, ...]:
+        """How the simple predictors were trained, on how many of the training rows, and decide."""
 
     # --- perturbed inputs -------------------------------------------------------------------------
 

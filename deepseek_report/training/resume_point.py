@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.storage.files import write_whole
+from deepseek_report.artifacts.storage.plain_files import write_whole
 from deepseek_report.training.adamw import AdamW
 
 CHECKPOINT = "checkpoint.safetensors"

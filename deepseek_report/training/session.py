@@ -18,6 +18,7 @@ from torch import Tensor
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.tasks import task_of
 from deepseek_report.training.adamw import AdamW
 from deepseek_report.training.board import open_board
@@ -79,7 +80,7 @@ class Session:
     def run(self, progress: Progress) -> None:
         """Train and write the folder; the checkpoint of an earlier attempt is taken up."""
         started = time.perf_counter()
-        self.place.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.place.folder)
         with torch.random.fork_rng(), _deterministic(self.place.device):
             state = self._start_or_resume()
             self._train(state, started - state.seconds, progress)

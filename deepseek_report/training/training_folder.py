@@ -10,6 +10,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.artifacts.storage.plain_files import remove
 from deepseek_report.artifacts.training_files import HISTORY
 from deepseek_report.training.precision import Precision
 from deepseek_report.training.resume_point import CHECKPOINT, State, save_tensors
@@ -46,7 +47,7 @@ def write_outputs(folder: Path, module: Any, state: State, facts: TrainingFacts)
     summary = _summary(state, facts, architecture["parameters"])
     save_json(folder / "training.json", plain(summary))
     save_json(folder / "timing.json", _timing(state, facts))
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    remove(folder / CHECKPOINT)
 
 
 def _history(state: State) -> pd.DataFrame:

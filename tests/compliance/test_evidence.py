@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.integrity import dig

@@ -13,7 +13,8 @@ import pytest
 
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord, read_record
-from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, evidence_index
 from deepseek_report.compliance.evidence_record import evidence_record

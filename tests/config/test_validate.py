@@ -166,7 +166,11 @@ def test_a_threshold_needs_exactly_one_bound() -> None:
 
 def test_a_declared_rule_needs_its_threshold_and_a_chosen_one_has_none() -> None:
     assert "no threshold is declared" in problems("decision.rule=declared")
-    assert "chooses the threshold itself" in problems("decision.threshold=0.4")
+    assert "no costs are declared" in problems("decision.rule=costs")
+    assert "chooses the threshold itself" in problems(
+        "decision.rule=base_rate", "decision.threshold=0.4"
+    )
+    assert "greater than 0" in problems("decision.costs={false_alarm:0,missed:5}")
     rule = validate(compose(["decision.rule=declared", "decision.threshold=0.3"])).settings.decision
     assert rule.threshold == 0.3
 
@@ -199,7 +203,7 @@ def test_every_default_is_written_out_in_the_resolved_config() -> None:
     raw = validate(compose()).raw
     assert raw["model"]["size"] == "tiny"
     assert raw["trainer"]["warmup"] == 0.1
-    assert raw["decision"] == {"rule": "balanced_accuracy", "threshold": None}
+    assert raw["decision"] == {"rule": None, "threshold": None, "costs": None}
     assert raw["explainers"]["shap"]["_target_"].startswith("deepseek_report.")
 
 

@@ -124,7 +124,7 @@ def test_a_finding_on_more_attributes_than_were_promised_says_more() -> None:
     assert not repeats_promise(Finding("x", "high", "impact_below", {"attribute": "Age"}), promises)
 
 
-def test_three_findings_of_different_kinds_are_shown_and_no_note() -> None:
+def test_three_stories_are_shown_each_with_what_else_it_holds_and_no_note() -> None:
     findings = [
         *(replace(finding("high", f"{kind}{k}"), message=kind) for kind in "am" for k in (0, 1)),
         replace(finding("medium", "m2"), message="m"),
@@ -133,9 +133,27 @@ def test_three_findings_of_different_kinds_are_shown_and_no_note() -> None:
     notes = [finding("info", "n")]
     page = first_page([], [*findings, *notes], {})
     assert [entry.id for entry in page.gravest] == ["a0", "m0", "z"]
-    assert [entry.id for entry in page.others] == ["a1", "m1", "m2", "n"]
-    assert (page.counts, page.on_promises) == ({"high": 2, "medium": 1, "info": 1}, 0)
+    told_with = {lead: [entry.id for entry in others] for lead, others in page.with_it.items()}
+    assert told_with == {"a0": ["a1"], "m0": ["m1", "m2"], "z": []}
+    assert [entry.id for entry in page.others] == ["n"]
+    assert (page.counts, page.on_promises) == ({"info": 1}, 0)
     assert first_page([], notes, {}).gravest == ()
+
+
+def test_what_is_found_of_one_attribute_is_one_story() -> None:
+    by_sex = [
+        Finding("decided", "high", "impact_below", {"attribute": "sex"}, section="bias"),
+        Finding(
+            "wrong", "medium", "errors_apart", {"gaps": [{"attribute": "sex"}]}, section="bias"
+        ),
+        Finding("used", "medium", "direct_use", {"used": [{"attribute": "sex"}]}, section="bias"),
+    ]
+    by_age = Finding(
+        "older", "medium", "errors_apart", {"gaps": [{"attribute": "age"}]}, section="bias"
+    )
+    page = first_page([], [*by_sex, by_age, finding("medium", "z")], {})
+    assert [entry.id for entry in page.gravest] == ["decided", "older", "z"]
+    assert [entry.id for entry in page.with_it["decided"]] == ["wrong", "used"]
 
 
 def picture(name: str, section: str, *shows: str) -> Picture:

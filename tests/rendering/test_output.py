@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.rendering import output
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.rendering.render import render
 
 
@@ -14,13 +14,13 @@ def test_a_file_is_written_in_the_place_of_a_link_and_not_through_it(tmp_path: P
     outside.write_text("kept", encoding="utf-8")
     link = tmp_path / "report.html"
     link.symlink_to(outside)
-    output.write_text(link, "new\n")
+    plain_files.write_text(link, "new\n")
     assert outside.read_text(encoding="utf-8") == "kept"
     assert not link.is_symlink()
     assert link.read_bytes() == b"new\n"
     link.unlink()
     link.symlink_to(tmp_path / "nowhere")
-    output.write_text(link, "again")
+    plain_files.write_text(link, "again")
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -28,7 +28,7 @@ def test_a_folder_that_is_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "kept").touch()
     (tmp_path / "figures").symlink_to(tmp_path / "outside")
-    output.empty_folder(tmp_path / "figures")
+    plain_files.empty_folder(tmp_path / "figures")
     assert (tmp_path / "outside" / "kept").exists()
     assert not (tmp_path / "figures").is_symlink()
     assert list((tmp_path / "figures").iterdir()) == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,27 @@ from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.sealing import seal_documents
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import hash_files, look_into, seal_results
+
+#: Whether the long form runs, and for how long: `make fuzz` says both.
+LONG = os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long"
+_SECONDS = 60 * float(os.environ.get("DEEPSEEK_REPORT_FUZZ_MINUTES", "0"))
+_STARTED = time.monotonic()
+
+
+def _number(item: pytest.Item) -> int:
+    call = getattr(item, "callspec", None)
+    return int(call.params.get("number", 0)) if call is not None else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the long form every kind of damage has its turn before any has a second one."""
+    if LONG:
+        items.sort(key=_number)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if LONG and _SECONDS and _number(item) and time.monotonic() - _STARTED > _SECONDS:
+        pytest.skip("the minutes of the fuzz are over")
 
 
 def forge(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.errors import ConfigError
 
 #: What is fetched of a checkpoint: its configuration, tokenizer and safe weights.
@@ -188,7 +188,7 @@ def _from_hub(name: str, revision: str, fetch: bool) -> Path:
 def _hash_of(file: Path, size: int, changed: int) -> str:
     """Hash of a file, once for each of its states in this process."""
     del size, changed
-    return sha256_file(file)
+    return sha256_file(file, links=True)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -11,21 +10,29 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.storage.array_bounds import read_arrays
+from deepseek_report.artifacts.storage.json_bounds import parse
+from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond
+from deepseek_report.artifacts.storage.parquet_bounds import (
+    check_footer,
+    expanded,
+    holds_texts,
+    refuse_types,
+    unpacked,
+)
+from deepseek_report.artifacts.storage.plain_files import open_file, read_bytes, write_whole
 from deepseek_report.errors import ArtifactError
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-#: The environment variable that raises the bound on what one artifact may hold in memory.
-BOUND = "DEEPSEEK_REPORT_ARTIFACT_MIB"
-_MOST_MIB = 2048
-#: What a cell of a table takes at least: a number, or the reference to a text.
-_BYTES_A_CELL = 8
+#: What a cell of a table takes once it is an object of Python, as it is where rows are written.
+_BYTES_A_CELL = 64
 #: What numpy, zipfile, zlib and pyarrow (whose errors are ValueErrors) raise of damaged files.
 _MALFORMED = (
     *(ValueError, TypeError, KeyError, EOFError, NotImplementedError, AttributeError),
@@ -56,64 +63,19 @@ def dump_json(value: Any) -> str:
     return json.dumps(finite, ensure_ascii=False, indent=1) + "\n"
 
 
-#: Ending of a file that is still being written; what a killed process leaves has it.
-PART = ".part"
-
-
-def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write a file in one step: if this is interrupted, it stays as it was; makes the folder.
-
-    durable : also across a power cut: the bytes are on the disk before the file gets its name, and
-    the name before this returns. Not needed in a folder that is flushed as a whole later.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mark = hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()[:16]
-    temporary = path.with_name(f".{mark}{PART}")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            if durable:
-                stream.flush()
-                os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if durable:
-        flush(path.parent)
-
-
-def flush(path: Path) -> None:
-    """Wait until a file, or the list of names in a folder, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def save_json(path: Path, value: Any) -> None:
     """Write `value` as JSON; makes the folder."""
     write_whole(path, dump_json(value).encode())
 
 
-def load_json(path: Path) -> Any:
-    """Read JSON; raises ArtifactError if the file is missing, malformed or beyond the bound."""
+def load_json(path: Path, most: int = 0, *, below: Path | None = None, links: bool = False) -> Any:
+    """Read JSON; raises ArtifactError if the file is missing, malformed or beyond a bound.
+
+    most : the most bytes of the file; 0: what an artifact may hold. below, links : see
+    `plain_files.open_file`.
+    """
     with _reading(path):
-        _bound(path, path.stat().st_size)
-        return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _most_bytes() -> int:
-    return int(os.environ.get(BOUND, "") or _MOST_MIB) * 2**20
-
-
-def _bound(path: Path, size: int) -> None:
-    if size > _most_bytes():
-        raise ArtifactError(
-            f"{path}: holds {size / 2**20:,.0f} MiB, and an artifact may hold "
-            f"{_most_bytes() / 2**20:,.0f}. If you trust it, set {BOUND} to a greater number of MiB"
-        )
+        return parse(path, read_bytes(path, most, below=below, links=links))
 
 
 @contextmanager
@@ -150,11 +112,8 @@ def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
 
 def load_arrays(path: Path) -> dict[str, Any]:
     """All arrays of an npz file by name; raises ArtifactError if it is missing or malformed."""
-    with _reading(path):
-        with zipfile.ZipFile(path) as archive:
-            _bound(path, sum(entry.file_size for entry in archive.infolist()))
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+    with _reading(path), open_file(path) as stream:
+        return dict(read_arrays(path, stream))
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
@@ -165,18 +124,28 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def load_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table; raises ArtifactError if it is missing or malformed."""
+    """Read a Parquet table; raises ArtifactError if it is missing, malformed or too large."""
+    with _reading(path), open_file(path) as stream:
+        return _table(path, stream)
+
+
+def _table(path: Path, stream: BinaryIO) -> pd.DataFrame:
+    """A table whose size has been counted; a repeated text is there once until it has been."""
     import pyarrow.parquet as pq
 
-    with _reading(path), pq.ParquetFile(path) as file:
-        about = file.metadata
-        groups = (about.row_group(number) for number in range(about.num_row_groups))
-        plain = sum(group.total_byte_size for group in groups)
-        _bound(path, max(plain, about.num_rows * about.num_columns * _BYTES_A_CELL))
-        return file.read(use_threads=False).to_pandas()
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    refuse_beyond(path, size := os.fstat(stream.fileno()).st_size)
+    check_footer(stream, size)
+    with pq.ParquetFile(stream) as file:
+        about, schema = file.metadata, file.schema_arrow
+        refuse_types(schema)
+        refuse_beyond(path, about.num_rows * about.num_columns * _BYTES_A_CELL)
+        held = unpacked(stream, about)
+        refuse_beyond(path, max(held.size, held.values * _BYTES_A_CELL))
+        if held.size + held.values * held.longest <= most_bytes():
+            return file.read(use_threads=False).to_pandas()
+    texts = [field.name for field in schema if holds_texts(field.type)]
+    stream.seek(0)
+    with pq.ParquetFile(stream, metadata=about, read_dictionary=texts) as file:
+        table = file.read(use_threads=False)
+    refuse_beyond(path, held.size + expanded(table))
+    return table.cast(schema).to_pandas()

@@ -86,6 +86,8 @@ def _say_data(data: DataSeen, texts: Wording) -> None:
         say(f"  – {texts.say(note)}")
     if len(notes) > _MOST_NOTES:
         say(f"  – and {len(notes) - _MOST_NOTES} more, which the report lists")
+    for limit in data.card.get("limited", ()):
+        say(f"  – {texts.say(limit)}")
 
 
 def _target(data: DataSeen) -> list[str]:

@@ -14,6 +14,8 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.data_kinds.relations import Relations, relation_in_words
+from deepseek_report.data_kinds.row_conditions import ConditionError
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
@@ -23,10 +25,22 @@ from deepseek_report.datasets.assembly.column_declarations import (
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
-from deepseek_report.datasets.card.data_card import DataFacts, Description, make_card
+from deepseek_report.datasets.card.data_card import (
+    DataFacts,
+    Description,
+    MixedDates,
+    RowDraw,
+    make_card,
+)
 from deepseek_report.datasets.card.text_card import Copies, TextFacts
 from deepseek_report.datasets.checks.issues import find_issues
-from deepseek_report.datasets.readers.cells import Cells, is_date, is_identifier, read_cells
+from deepseek_report.datasets.readers.cells import (
+    Cells,
+    date_forms,
+    is_date,
+    is_identifier,
+    read_cells,
+)
 from deepseek_report.datasets.split.splitting import (
     GroupConstraint,
     SplitRule,
@@ -50,7 +64,7 @@ if TYPE_CHECKING:
 class TableSource:
     """Where a table comes from, and what is declared about it; `notes` go to the card.
 
-    sha256 : of the bytes that were read.
+    sha256 : of the bytes that were read. relations : between features, see `Schema.relations`.
     """
 
     file: str
@@ -61,6 +75,7 @@ class TableSource:
     max_categories: int = 100
     decimal: str = "."
     notes: tuple[Text, ...] = ()
+    relations: tuple[str, ...] = ()
 
 
 class RowEncoder(Protocol):
@@ -84,6 +99,8 @@ class EncodedTable:
     tokens of texts); until then the only column says which rows count as the same.
     copies : the copies in the source, where they were counted and left out before.
     dates : columns of dates, which are left out without being named.
+    n_source : how many rows the source has, where some of them were drawn while it was read.
+    mixed_dates : columns of dates in several forms.
     """
 
     schema: Schema
@@ -93,98 +110,139 @@ class EncodedTable:
     learn: Callable[[Split], RowEncoder] | None = None
     copies: Copies | None = None
     dates: tuple[str, ...] = ()
+    n_source: int | None = None
+    mixed_dates: tuple[MixedDates, ...] = ()
 
 
 # --- encode ---------------------------------------------------------------------------------------
 
 
-def encode(frame: pd.DataFrame, source: TableSource) -> EncodedTable:
+def encode(
+    frame: pd.DataFrame,
+    source: TableSource,
+    rows: Ints | None = None,
+    answer: EncodedTarget | None = None,
+) -> EncodedTable:
     """The table in the units that people know; every column that cannot be used is named at once.
+
+    A column is taken out of the frame once it is encoded, so that one of texts need not stay.
+
+    Parameters
+    ----------
+    rows : (row,) positions in the source, where only some of its rows are given.
+    answer : the target of these rows, where it is known; else the frame holds it.
 
     Raises
     ------
     DataError : one message with all the columns that cannot be used.
     """
-    cells, problems = _read_columns(frame, source)
-    kept, dates, notes = _without_useless(cells, source)
-    columns: list[tuple[Feature, Floats]] = []
-    for column in kept:
-        try:
-            columns.append(_encode_one(column, source))
-        except DataError as error:
-            problems.append(str(error))
-    answer = _target_or_problem(cells, source, problems)
-    if not columns and not problems:
+    read = _EncodedColumns(source, rows)
+    for name in list(frame.columns):
+        series = frame.pop(name)
+        if answer is None or name not in source.target.columns:
+            read.add(series, str(name))
+    problems = [*read.unreadable, *read.problems]
+    answer = answer or _target_or_problem(read.target_cells, source, problems)
+    if not read.values and not problems:
         problems.append(error_text(source.file, "no feature is left", "at least one", "drop fewer"))
     if problems or answer is None:
         raise DataError("\n".join(problems))
-    attributes, groups = _group(columns, source)
-    schema = Schema(tuple(feature for feature, _ in columns), answer.target, attributes)
-    inputs = np.column_stack([values for _, values in columns])
+    attributes, groups = _group(read, source)
+    schema = Schema(tuple(read.features), answer.target, attributes)
+    inputs = _side_by_side(read.values)
     ids = np.arange(len(inputs))
-    rows = Split(inputs, answer.labels, ids, groups, answer.all_labels)
-    return EncodedTable(schema, rows, (*source.notes, *notes, *answer.notes), dates=dates)
+    whole = Split(inputs, answer.labels, ids, groups, answer.all_labels)
+    notes = (*source.notes, *read.notes, *answer.notes)
+    return EncodedTable(
+        schema, whole, notes, dates=tuple(read.dates), mixed_dates=tuple(read.mixed_dates)
+    )
+
+
+def _side_by_side(columns: list[Floats]) -> Floats:
+    """(row, column) of columns (row,), each of which is let go of once it is copied."""
+    inputs = np.empty((len(columns[0]), len(columns)))
+    for place in reversed(range(len(columns))):
+        inputs[:, place] = columns.pop()
+    return inputs
 
 
 def with_metadata(table: EncodedTable, metadata: RowMetadata, rule: SplitRule) -> EncodedTable:
     """The table with the periods as an attribute, and what its split must respect."""
     schema, rows = metadata.with_periods(table.schema, table.rows)
-    return replace(table, schema=schema, rows=rows, together=metadata.constraint(rule))
+    mixed = table.mixed_dates
+    if metadata.moments is not None and len(metadata.moments.forms) > 1:
+        mixed = (*mixed, MixedDates(metadata.moments.column, metadata.moments.forms, True))
+    together = metadata.constraint(rule)
+    return replace(table, schema=schema, rows=rows, together=together, mixed_dates=mixed)
 
 
 def _where(source: TableSource, name: str) -> str:
     return f"{source.file}, column `{name}`"
 
 
-def _read_columns(frame: pd.DataFrame, source: TableSource) -> tuple[list[Cells], list[str]]:
-    cells, problems = [], []
-    for name in frame.columns:
+@dataclass
+class _EncodedColumns:
+    """What was made of the columns of a table so far.
+
+    rows : as in `encode`. features, values : those of the columns that are used. target_cells :
+    {column: cells} of the target. dates, mixed_dates : columns of dates. Dates and row numbers are
+    left out with a note, unless something is declared of them. unreadable, problems : why columns
+    cannot be used, by their types and by their values.
+    """
+
+    source: TableSource
+    rows: Ints | None = None
+    features: list[Feature] = field(default_factory=list)
+    values: list[Floats] = field(default_factory=list)
+    target_cells: dict[str, Cells] = field(default_factory=dict)
+    dates: list[str] = field(default_factory=list)
+    mixed_dates: list[MixedDates] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, series: pd.Series, name: str) -> None:
+        """Encode one more column, or note why it is not used."""
         try:
-            cells.append(read_cells(frame[name], str(name), source.decimal))
+            cells = replace(read_cells(series, name, self.source.decimal), rows=self.rows)
         except TypeError as error:
-            where = _where(source, str(name))
-            problems.append(
+            self.unreadable.append(
                 error_text(
-                    where,
+                    _where(self.source, name),
                     f"it {error}",
                     "numbers, texts or booleans",
-                    f"drop it: `{override('dataset.drop', [str(name)])}`",
+                    f"drop it: `{override('dataset.drop', [name])}`",
                 )
             )
-    return cells, problems
-
-
-def _without_useless(
-    cells: list[Cells], source: TableSource
-) -> tuple[list[Cells], tuple[str, ...], list[Message]]:
-    """The features, the columns of dates, and notes.
-
-    Dates and row numbers are left out, unless something is declared of them.
-    """
-    kept, dates, notes = [], [], []
-    for column in cells:
-        if column.name in source.target.columns:
-            continue
-        declared = column.name in source.columns
-        if not declared and is_date(column):
-            dates.append(column.name)
-            notes.append(message("preparation.dates", column=column.name))
-        elif not declared and is_identifier(column):
-            notes.append(message("preparation.identifier", column=column.name))
+            return
+        declared = name in self.source.columns
+        if name in self.source.target.columns:
+            self.target_cells[name] = cells
+        elif not declared and is_date(cells):
+            self.dates.append(name)
+            if len(forms := date_forms(cells)) > 1:
+                self.mixed_dates.append(MixedDates(name, forms))
+            self.notes.append(message("preparation.dates", column=name))
+        elif not declared and is_identifier(cells):
+            self.notes.append(message("preparation.identifier", column=name))
         else:
-            kept.append(column)
-    return kept, tuple(dates), notes
+            self._encode(cells)
 
-
-def _encode_one(cells: Cells, source: TableSource) -> tuple[Feature, Floats]:
-    column = source.columns.get(cells.name, ColumnDeclaration())
-    return encode_feature(cells, column, _where(source, cells.name), source.max_categories)
+    def _encode(self, cells: Cells) -> None:
+        column = self.source.columns.get(cells.name, ColumnDeclaration())
+        where, most = _where(self.source, cells.name), self.source.max_categories
+        try:
+            feature, values = encode_feature(cells, column, where, most)
+        except DataError as error:
+            self.problems.append(str(error))
+        else:
+            self.features.append(feature)
+            self.values.append(values)
 
 
 def _target_or_problem(
-    cells: list[Cells], source: TableSource, problems: list[str]
+    by_name: Mapping[str, Cells], source: TableSource, problems: list[str]
 ) -> EncodedTarget | None:
-    by_name = {column.name: column for column in cells}
     target_cells = [by_name[name] for name in source.target.columns if name in by_name]
     if len(target_cells) < len(source.target.columns):
         return None
@@ -197,11 +255,11 @@ def _target_or_problem(
 
 
 def _group(
-    columns: list[tuple[Feature, Floats]], source: TableSource
+    read: _EncodedColumns, source: TableSource
 ) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
     grouped = [
         group_by(feature, values, source.columns.get(feature.name, ColumnDeclaration()))
-        for feature, values in columns
+        for feature, values in zip(read.features, read.values, strict=True)
         if source.columns.get(feature.name, ColumnDeclaration()).groups is not None
     ]
     return tuple(attribute for attribute, _ in grouped), {
@@ -222,11 +280,15 @@ def assemble(
     DataError : too few rows of a class for three parts.
     """
     chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
-    drawn = table.rows.take(chosen)
+    drawn = _taken(replace(table.rows, entities=table.together.units), chosen)
+    draw = None
+    if len(drawn) < (n_source := table.n_source or len(table.rows)):
+        draw = RowDraw(len(drawn), n_source, seed)
     repeat = is_repeat(row_identity(drawn.inputs, *_all_labels(drawn)))
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
-    whole, together = drawn.take(kept), table.together.take(chosen[kept])
+    whole, together = _taken(drawn, kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
+    schema, related = _related(schema, whole, source.relations)
     names = schema.target.classes if task_of(schema.target).decides else ()
     parts = split_rows(whole, rule, seed, names, together)
     counts = _count_copies(table, whole, parts, int(repeat.sum()))
@@ -241,17 +303,26 @@ def assemble(
         file=source.file,
         sha256=source.sha256,
         **counts,
-        n_same_inputs=shared_between(parts),
+        n_same_inputs=counts["n_shared"] if encoder is None else shared_between(parts),
         dropped=rule.duplicates == "drop",
         split_method=describe_rule(rule, counts["n_duplicates"], together, schema.target.task),
-        preparation=_preparation(table, rule, len(drawn), use_sensitive),
+        preparation=(*_preparation(table, draw, use_sensitive), *related),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
         n_torn=_torn_entities(whole, parts, together),
+        entity=together.entity,
+        possible_entity=together.possible,
+        draw=draw,
+        mixed_dates=table.mixed_dates,
     )
     return Dataset(
         schema, **parts, card=make_card(facts), issues=find_issues(facts), read=source.sha256
     )
+
+
+def _taken(rows: Split, positions: Ints) -> Split:
+    """The rows at these ascending positions; no copy where they are all."""
+    return rows if len(positions) == len(rows) else rows.take(positions)
 
 
 def _count_copies(
@@ -289,6 +360,36 @@ def _encoded(
     return encoder.schema, done, {name: done.take(rows) for name, rows in positions.items()}
 
 
+def _related(
+    schema: Schema, rows: Split, declared: tuple[str, ...]
+) -> tuple[Schema, tuple[Text, ...]]:
+    """The schema with its declared relations, and how many rows keep each.
+
+    Raises
+    ------
+    DataError : a text is no relation between features that there are.
+    """
+    try:
+        relations = Relations.of(schema, declared)
+    except ConditionError as error:
+        raise data_error(
+            "dataset.relations",
+            str(error),
+            "relations between columns that are features, such as `paid <= owed`",
+            "correct the relation, or remove it",
+        ) from None
+    kept = [
+        message(
+            "preparation.relation",
+            relation=relation_in_words(schema, relation.text),
+            kept=float(1 - relation.broken(rows.inputs).mean()),
+            n=len(rows),
+        )
+        for relation in relations.parts
+    ]
+    return replace(schema, relations=declared), tuple(kept)
+
+
 def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
     """Without the sensitive features; groups are still compared by them."""
     kept = [i for i, feature in enumerate(schema.features) if not feature.sensitive]
@@ -318,12 +419,12 @@ def _contradictions(rows: Split) -> int:
 
 
 def _preparation(
-    table: EncodedTable, rule: SplitRule, n_drawn: int, use_sensitive: bool
+    table: EncodedTable, draw: RowDraw | None, use_sensitive: bool
 ) -> tuple[Text, ...]:
     notes = list(table.notes)
-    if n_drawn < len(table.rows):
+    if draw is not None:
         task = table.schema.target.task
-        notes.append(message(f"preparation.drawn.{task}", n=n_drawn, of=len(table.rows)))
+        notes.append(message(f"preparation.drawn.{task}", n=draw.rows, of=draw.of, seed=draw.seed))
     sensitive = [feature.label for feature in table.schema.features if feature.sensitive]
     if sensitive:
         key = "given" if use_sensitive else "not_given"

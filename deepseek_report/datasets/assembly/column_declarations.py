@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict
 
-from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.schema import AttributeKind, Direction, Kind
 from deepseek_report.errors import DataError
@@ -20,6 +20,7 @@ Code = str | bool | int | float
 
 _SHOWN = 5
 _PLAIN = {"true": "yes", "false": "no"}
+_YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class ColumnDeclaration:
     undocumented : {code: label} for codes that are found but that the code book does not know.
     sensitive : compare groups of people by this column. compare_by : it cuts the data into parts
         that are no groups of people (a site, a topic), and these are compared.
-    mutable : the person concerned can change it; if left out, everything that is not sensitive.
+    mutable : the person concerned can change it; if left out, a column that is not sensitive and
+        has a `direction` or a `step`, and no other.
     direction : the way in which the person can change it: increase, decrease or either, for a
         category either alone; of ordinal columns an increase goes to later categories.
     step : the smallest change of a numeric column that makes sense, in its unit; whole multiples
@@ -78,7 +80,10 @@ class ColumnDeclaration:
 
     @property
     def can_change(self) -> bool:
-        return not self.sensitive if self.mutable is None else self.mutable
+        """Whether it is declared that a person can change it; nothing is assumed."""
+        if self.mutable is not None:
+            return self.mutable
+        return not self.sensitive and (self.direction is not None or self.step is not None)
 
 
 def code_text(value: Any) -> str:
@@ -93,6 +98,12 @@ def code_text(value: Any) -> str:
 def default_label(code: str) -> str:
     """What a person reads where no label is declared."""
     return _PLAIN.get(code.lower(), code)
+
+
+def truth_of(code: str) -> bool | None:
+    """Whether a code says yes or no, in one of the usual ways; None where it says neither."""
+    text = code.lower()
+    return True if text in _YES else False if text in _NO else None
 
 
 def match_code(declared: str, codes: Sequence[str]) -> str:
@@ -143,12 +154,19 @@ def config_problems(*cases: tuple[bool, str, str, str]) -> list[str]:
     return [error_text("dataset", *texts) for holds, *texts in cases if holds]
 
 
-def rows_text(mask: Bools, values: Sequence[Any] | None = None) -> str:
-    """The first rows where the mask holds, counted from 1 without the header."""
+def rows_text(mask: Bools, values: Sequence[Any] | None = None, rows: Ints | None = None) -> str:
+    """The first rows where the mask holds, counted from 1 without the header.
+
+    Parameters
+    ----------
+    values : (row,) what is shown beside the number of a row. rows : (row,) positions in the file,
+        where only some of its rows were read.
+    """
     positions = np.flatnonzero(mask)
+    numbers = positions if rows is None else rows[positions]
     shown = [
-        f"{count(p + 1)} ({str(values[p])[:40]!r})" if values is not None else count(p + 1)
-        for p in positions[:_SHOWN]
+        f"{count(n + 1)} ({str(values[p])[:40]!r})" if values is not None else count(n + 1)
+        for p, n in zip(positions[:_SHOWN].tolist(), numbers[:_SHOWN].tolist(), strict=True)
     ]
     more = ", …" if len(positions) > _SHOWN else ""
     return f"{'row' if len(positions) == 1 else 'rows'} {', '.join(shown)}{more}"

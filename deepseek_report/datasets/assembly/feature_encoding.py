@@ -123,11 +123,13 @@ def _numeric(cells: Cells, where: str) -> Floats:
 
 def _infinite(cells: Cells, where: str) -> str:
     infinite = np.isinf(cells.numbers)
+    first = rows_text(infinite, rows=cells.rows)
     return error_text(
         where,
-        f"{plural(int(infinite.sum()), 'infinite value')}, first in {rows_text(infinite)}",
+        f"{plural(int(infinite.sum()), 'infinite value')}, first in {first}",
         "finite numbers and empty cells",
-        "leave the cells empty if the value is unknown",
+        "leave the cells empty if the value is unknown, or list what a text file has there in "
+        "`dataset.missing_values`",
     )
 
 
@@ -138,7 +140,7 @@ def _not_numbers(cells: Cells, where: str) -> str:
     texts = cells.texts()
     return error_text(
         where,
-        f"{count(int(bad.sum()))} {cell}, first in {rows_text(bad, list(texts))}",
+        f"{count(int(bad.sum()))} {cell}, first in {rows_text(bad, list(texts), cells.rows)}",
         "numbers and empty cells",
         f"correct them, list the text in `dataset.missing_values` if it means missing "
         f"({example!r}), or declare `{column_override(cells.name, 'kind', 'categorical')}`",

@@ -24,6 +24,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
     match_code,
     readable_name,
     rows_text,
+    truth_of,
 )
 from deepseek_report.datasets.assembly.feature_encoding import categories_of, positions_of
 from deepseek_report.datasets.readers.cells import Cells, observed
@@ -32,8 +33,6 @@ from deepseek_report.datasets.readers.cells import Cells, observed
 MOST_CLASSES = 20
 #: `dataset.max_classes` cannot be raised beyond this.
 MOST_DECLARED = 1000
-_GIVEN = {"1", "true", "yes"}
-_NOT_GIVEN = {"0", "false", "no"}
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,8 @@ def _several(
 
 def _given(cells: Cells, where: str) -> Ints:
     """(instance,) 1 where the label is given, from 0 and 1, no and yes, or false and true."""
-    known = np.array([_truth(code) for code in cells.codes], dtype=np.int64)
+    truths = [truth_of(code) for code in cells.codes]
+    known = np.array([-1 if truth is None else int(truth) for truth in truths], dtype=np.int64)
     bad = known[cells.positions] < 0
     if bad.any():
         problem = f"a label must be given or not, and {rows_text(bad, list(cells.texts()))} "
@@ -219,26 +219,21 @@ def _given(cells: Cells, where: str) -> Ints:
     return present
 
 
-def _truth(code: str) -> int:
-    text = code.lower()
-    return 1 if text in _GIVEN else 0 if text in _NOT_GIVEN else -1
-
-
 def _favourable_label(
     classes: tuple[str, str], rule: TargetRule, where: str
 ) -> tuple[int | None, tuple[Message, ...]]:
     if rule.favourable is None:
         note = message("preparation.no_favourable_label", given=classes[1], without=classes[0])
         return None, (note,)
-    truth = _truth(code_text(rule.favourable))
-    if truth < 0:
+    truth = truth_of(code_text(rule.favourable))
+    if truth is None:
         raise data_error(
             where,
             f"`dataset.favourable` is {rule.favourable!r}",
             "0 or 1",
             "write 1 where having the label is good, else 0",
         )
-    return truth, ()
+    return int(truth), ()
 
 
 # --- classes --------------------------------------------------------------------------------------
@@ -269,8 +264,13 @@ def _classes(
 def _speaking(
     categories: tuple[Category, ...], column: ColumnDeclaration, label: str
 ) -> tuple[Category, ...]:
-    """Classes called “yes” or “1” get the target's name: “deny: yes”."""
+    """Classes called “yes” or “1” get the target's name: “deny: yes”.
+
+    Where “true” and “yes” are two classes, each is called as it is written.
+    """
     names = [category.label for category in categories]
+    if column.categories is None and len(set(names)) < len(names):
+        categories = tuple(replace(category, label=category.code) for category in categories)
     mute = all(name.lower() in {"yes", "no"} or is_number(name) for name in names)
     if column.categories is not None or not mute:
         return categories

@@ -30,6 +30,13 @@ from deepseek_report.datasets.checks.correlations import (
     correlated_pairs,
     most_telling,
 )
+from deepseek_report.datasets.checks.sampled_rows import (
+    MOST_COMPARED_ROWS,
+    compared_rows,
+    rows_searched,
+)
+from deepseek_report.datasets.split.splitting import PossibleEntity
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 _SHOWN_CORRELATIONS = 30
@@ -92,6 +99,27 @@ def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> D
 
 
 @dataclass(frozen=True)
+class RowDraw:
+    """Rows that were drawn of the source's, and the seed that they were drawn by."""
+
+    rows: int
+    of: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class MixedDates:
+    """A column whose dates are written in several forms.
+
+    examples : one date in each of them. orders_rows : it says when the rows come from.
+    """
+
+    name: str
+    examples: tuple[str, ...]
+    orders_rows: bool = False
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What the card and the checks read.
 
@@ -102,6 +130,9 @@ class DataFacts:
     (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
     n_torn : rows of validation and test of an entity that the training part has rows of too.
     texts : what is known of texts. dates : columns of dates, which were left out.
+    entity : the declared column of entities. possible_entity : one that nobody declares.
+    mixed_dates : columns of dates in several forms. draw : None where all rows of the source are
+    used.
     """
 
     schema: Schema
@@ -120,6 +151,10 @@ class DataFacts:
     texts: TextFacts | None = None
     dates: tuple[str, ...] = ()
     n_torn: int = 0
+    entity: str = ""
+    possible_entity: PossibleEntity | None = None
+    draw: RowDraw | None = None
+    mixed_dates: tuple[MixedDates, ...] = ()
 
     @property
     def text_facts(self) -> TextFacts:
@@ -127,6 +162,11 @@ class DataFacts:
         if self.texts is None:
             raise TypeError("these data are not texts")
         return self.texts
+
+    @cached_property
+    def one_each(self) -> Ints:
+        """Positions in `whole` of one row of each entity; of all rows where none is declared."""
+        return Resampling.of(self.whole).one_each(np.arange(len(self.whole)))
 
     @property
     def n_measured(self) -> int:
@@ -145,19 +185,30 @@ class DataFacts:
         ]
         if not kind_of(self.schema).named_columns:
             kept = []
-        return most_telling(self.whole, np.array(kept, dtype=np.int64), MOST_COMPARED)
+        return most_telling(self._rows_compared, np.array(kept, dtype=np.int64), MOST_COMPARED)
+
+    @cached_property
+    def _rows_compared(self) -> Split:
+        return compared_rows(self.whole)
 
     @cached_property
     def correlations(self) -> list[dict[str, Any]]:
-        return correlated_pairs(self.schema, self.whole, self.compared)
+        return correlated_pairs(self.schema, self._rows_compared, self.compared)
 
     @property
     def limited(self) -> list[Message]:
         """What was not searched in full, one sentence each."""
-        n = len(self.schema.features)
-        if not kind_of(self.schema).named_columns or n <= MOST_COMPARED:
+        if not kind_of(self.schema).named_columns:
             return []
-        return [message("card.limited", features=n, compared=len(self.compared))]
+        n, sentences = len(self.schema.features), []
+        if n > MOST_COMPARED:
+            sentences.append(message("card.limited", features=n, compared=len(self.compared)))
+        if (rows := len(self.whole)) > MOST_COMPARED_ROWS:
+            sentences.append(message("card.limited_rows.compared", n=MOST_COMPARED_ROWS, of=rows))
+        train, searched = len(self.parts["train"]), rows_searched(n)
+        if task_of(self.schema.target).decides and train > searched:
+            sentences.append(message("card.limited_rows.searched", n=searched, of=train))
+        return sentences
 
 
 def make_card(facts: DataFacts) -> dict[str, Any]:
@@ -168,8 +219,10 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
         "file": facts.file,
         "sha256": facts.sha256,
         "rows": len(whole),
+        "draw": None if facts.draw is None else vars(facts.draw),
         "features": len(schema.features),
         "duplicates": facts.n_duplicates,
+        "observations": _observations(facts),
         **_outcomes(facts),
         "leakage": {
             "duplicates_across": facts.n_shared,
@@ -183,6 +236,19 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
         "preparation": list(facts.preparation),
         "limits": list(facts.description.limits),
     }
+
+
+def _observations(facts: DataFacts) -> dict[str, Any]:
+    """What counts as one observation: the column of entities, the rows and those that are tested,
+    and of how many entities these are (`…_of`); None where rows are taken as independent.
+    """
+    parts = {"rows": facts.whole, "tested": facts.parts["test"]}
+    entities = {
+        f"{name}_of": None if part.entities is None else len(np.unique(part.entities))
+        for name, part in parts.items()
+    }
+    sizes = {name: len(part) for name, part in parts.items()}
+    return {"entity": facts.entity or None, **sizes, **entities}
 
 
 def _outcomes(facts: DataFacts) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts
+from deepseek_report.datasets.checks.sampled_rows import rows_searched
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.scorecards import (
     BinnedPart,
@@ -37,8 +38,6 @@ TOGETHER, ONLY_TOGETHER = 0.10, 0.25
 _Z = 1.645
 #: Columns of the scorecard of all others, the strongest; columns among which pairs are searched.
 _STRONGEST, MOST_PAIRED = 40, 64
-#: Cells and rows of each part that are looked at; of more, rows at even distances.
-_MOST_CELLS, _MOST_ROWS, _FEWEST_ROWS = 4_000_000, 20_000, 1_000
 _ROWS_OF_PAIRS = 4_000
 #: Classes with fewer judged rows are not looked at, and no more than these, the largest.
 _FEWEST_OF_CLASS, _MOST_CLASSES = 10, 10
@@ -231,7 +230,7 @@ class ColumnSearch:
 
 
 def _sampled(values: Floats, labels: Ints) -> tuple[Floats, Ints]:
-    most = min(max(_MOST_CELLS // max(values.shape[1], 1), _FEWEST_ROWS), _MOST_ROWS)
+    most = rows_searched(values.shape[1])
     if len(labels) <= most:
         return values, labels
     rows = thin(len(labels), most)

@@ -17,9 +17,15 @@ from deepseek_report.datasets.assembly.column_declarations import code_text, sor
 if TYPE_CHECKING:
     import pandas as pd
 
-_DATE = re.compile(
-    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4})([T ]\d{1,2}:\d{2}.*)?"
+_MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+#: The forms that dates are written in: 2020-01-31, 31/01/2020, 31 Jan 2020, Jan 31, 2020.
+_DATE_FORMS = (
+    r"\d{4}(?P<year_first>[-/.])\d{1,2}[-/.]\d{1,2}",
+    r"\d{1,2}(?P<year_last>[./])\d{1,2}[./]\d{4}",
+    rf"\d{{1,2}}\.?(?P<day_month>[ -]){_MONTH}[ -]\d{{4}}",
+    rf"{_MONTH}(?P<month_day> )\d{{1,2}},? \d{{4}}",
 )
+_DATE = re.compile(rf"(?:{'|'.join(_DATE_FORMS)})(?:[T ]\d{{1,2}}:\d{{2}}.*)?")
 _IDENTIFIER = re.compile(r"(.*[_ -])?(id|uuid|guid|index|row|unnamed \d+)", re.IGNORECASE)
 _MOST_ORDINAL = 10
 _LOOKED_AT = 200
@@ -53,6 +59,7 @@ class Cells:
     codes : the different values as text; positions : (row,) index in `codes`, -1 where missing.
     numbers : (row,) the values as numbers, NaN where missing or not a number.
     ordered : the file itself gives the codes an order. is_date : the file's type is a date.
+    rows : (row,) positions in the file, where only some of its rows were read.
     """
 
     name: str
@@ -61,6 +68,7 @@ class Cells:
     numbers: Floats
     ordered: bool = False
     is_date: bool = False
+    rows: Ints | None = None
 
     @property
     def missing(self) -> Bools:
@@ -137,10 +145,12 @@ def parse_numbers(texts: pd.Series, decimal: str = ".") -> Floats:
 
     plain = texts if decimal == "." else texts.str.replace(decimal, ".", regex=False)
     numbers = _plain_numbers(plain)
-    if numbers is None:
-        coerced = pd.Series(pd.to_numeric(plain, errors="coerce"))
-        numbers = np.asarray(coerced.to_numpy(np.float64, na_value=np.nan))
-    return numbers
+    if numbers is not None:
+        return numbers
+    positions, different = pd.factorize(plain)  # looking at each text takes long
+    coerced = pd.Series(pd.to_numeric(pd.Series(different), errors="coerce"))
+    known = np.append(coerced.to_numpy(np.float64, na_value=np.nan), np.nan)
+    return np.asarray(known[positions])
 
 
 def _plain_numbers(texts: pd.Series) -> Floats | None:
@@ -195,7 +205,28 @@ def infer_kind(cells: Cells) -> Kind:
 def is_date(cells: Cells) -> bool:
     """Whether every cell that was looked at is a date."""
     seen = cells.codes[:_LOOKED_AT]
-    return cells.is_date or bool(seen and all(_DATE.fullmatch(code) for code in seen))
+    return cells.is_date or bool(seen and all(map(looks_like_date, seen)))
+
+
+def looks_like_date(text: str) -> bool:
+    """Whether a text is written as a date, with or without a time.
+
+    >>> looks_like_date("2026-11-28"), looks_like_date("28")
+    (True, False)
+    """
+    return _DATE.fullmatch(text) is not None
+
+
+def date_forms(cells: Cells) -> tuple[str, ...]:
+    """One date in each form in which the dates of a column are written, as the column has them."""
+    if cells.is_date:
+        return ()
+    examples: dict[object, str] = {}
+    for code in cells.codes:
+        match = _DATE.fullmatch(code)
+        form = None if match is None else (match.lastgroup, match[str(match.lastgroup)])
+        examples.setdefault(form, code)
+    return tuple(examples.values())
 
 
 def is_identifier(cells: Cells) -> bool:

@@ -41,7 +41,7 @@ def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
     unclear: list[str] = []
     for place, name in enumerate(names):
         column = frame.iloc[:, place]
-        if _has(column, ",") and _all(column, f"{_COMMA}|{_GROUPED}"):
+        if has_sign(column, ",") and _all(column, f"{_COMMA}|{_GROUPED}"):
             commas = column[column.str.contains(",", regex=False, na=False)]
             (unclear if _all(commas, _THOUSANDS) else with_comma).append(name)
     if not with_comma:
@@ -49,7 +49,7 @@ def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
     with_point = [
         name
         for place, name in enumerate(names)
-        if _has(column := frame.iloc[:, place], ".") and _is_pointed(column)
+        if has_sign(column := frame.iloc[:, place], ".") and _is_pointed(column)
     ]
     if with_point:
         return Decimals(".", (_both(with_comma, with_point),))
@@ -66,7 +66,7 @@ def without_groups(
     grouped = []
     for place, name in enumerate(names):
         column = frame.iloc[:, place]
-        sure = _has(column, ".") and _all(column, f"{_COMMA}|{_GROUPED}")
+        sure = has_sign(column, ".") and _all(column, f"{_COMMA}|{_GROUPED}")
         if sure and column.str.fullmatch(_SURELY_GROUPED).fillna(value=False).any():
             frame.isetitem(place, column.str.replace(".", "", regex=False))
             grouped.append(name)
@@ -75,7 +75,8 @@ def without_groups(
     return frame, (_about("grouped", grouped),)
 
 
-def _has(column: pd.Series, sign: str) -> bool:
+def has_sign(column: pd.Series, sign: str) -> bool:
+    """Whether a cell holds the sign."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

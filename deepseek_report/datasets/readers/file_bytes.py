@@ -12,10 +12,11 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.limits import ReadLimits
@@ -36,6 +37,13 @@ _BROKEN = (
 )
 
 
+class Readable(Protocol):
+    """A file that bytes are read from."""
+
+    def read(self, size: int = ..., /) -> bytes | None:
+        """At most so many bytes; none at the end."""
+
+
 @dataclass(frozen=True)
 class FileBytes:
     """What a file holds, unpacked, and the SHA-256 of the file as it lies on the disk."""
@@ -43,6 +51,10 @@ class FileBytes:
     path: Path
     content: bytes
     sha256: str
+
+    def open(self) -> BinaryIO:
+        """The content from its first byte on."""
+        return io.BytesIO(self.content)
 
 
 def read_bytes(path: Path, limits: ReadLimits) -> FileBytes:
@@ -103,14 +115,25 @@ def check_archive(archive: zipfile.ZipFile, where: str, limits: ReadLimits) -> N
 
 
 def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
+    with readable(path), path.open("rb") as stream:
+        raw = read_open(stream, str(path), limits)
+    return raw, hashlib.sha256(raw).hexdigest()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What is read inside is a regular file that can be read, or the error says why not.
+
+    Raises
+    ------
+    DataError : it is none, or cannot be read.
+    """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise data_error(
                 str(path), "this is not a regular file", "a file on a disk", "copy it to one"
             )
-        with path.open("rb") as stream:
-            raw = read_open(stream, str(path), limits)
+        yield
     except OSError as error:
         raise data_error(
             str(path),
@@ -118,18 +141,43 @@ def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
             "a file that can be read",
             "correct its rights, or copy it",
         ) from None
-    return raw, hashlib.sha256(raw).hexdigest()
 
 
 def _unpack(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
     suffix = path.suffix.lower()
     if suffix not in PACKED_SUFFIXES:
         return raw
-    try:
-        if suffix == ".zip":
-            return _only_member(path, raw, limits)
-        with _OPEN[suffix](io.BytesIO(raw)) as stream:
+    if suffix != ".zip":
+        with unpacked(path, io.BytesIO(raw)) as stream:
             return _bounded(stream, str(path), limits)
+    with _whole(path):
+        return _only_member(path, raw, limits)
+
+
+@contextmanager
+def unpacked(path: Path, packed: Readable) -> Iterator[Readable]:
+    """What a `.gz`, `.bz2` or `.xz` file holds; of another file what is given.
+
+    Raises
+    ------
+    DataError : it cannot be unpacked, also where that shows while it is read inside.
+    """
+    opener = _OPEN.get(path.suffix.lower())
+    if opener is None:
+        yield packed
+        return
+    with _whole(path), opener(packed) as stream:
+        yield stream
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """An error that a broken packed file brings up says so."""
+    suffix = path.suffix.lower()
+    try:
+        yield
+    except UnicodeError:  # of what is made of the content
+        raise
     except (*_BROKEN, RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise data_error(
@@ -156,7 +204,7 @@ def _only_member(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
             return _bounded(stream, str(path), limits)
 
 
-def _bounded(stream: IO[bytes], where: str, limits: ReadLimits) -> bytes:
+def _bounded(stream: Readable, where: str, limits: ReadLimits) -> bytes:
     """Everything that comes, unless it is more than is allowed."""
     pieces, size = [], 0
     while piece := stream.read(_PIECE):
@@ -169,7 +217,7 @@ def _bounded(stream: IO[bytes], where: str, limits: ReadLimits) -> bytes:
 class _Xz(io.RawIOBase):
     """The streams of an xz file, unpacked within bounded memory (`lzma.open` knows no bound)."""
 
-    def __init__(self, packed: IO[bytes]) -> None:
+    def __init__(self, packed: Readable) -> None:
         self._packed, self._rest = packed, b""
         self._unpacker = self._new()
 
@@ -180,12 +228,14 @@ class _Xz(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         while True:
             if self._unpacker.eof:
-                self._rest = self._unpacker.unused_data.lstrip(b"\0") or self._packed.read(_PIECE)
+                self._rest = (
+                    self._unpacker.unused_data.lstrip(b"\0") or self._packed.read(_PIECE) or b""
+                )
                 if not self._rest:
                     return b""
                 self._unpacker = self._new()
             elif self._unpacker.needs_input and not self._rest:
-                self._rest = self._packed.read(_PIECE)
+                self._rest = self._packed.read(_PIECE) or b""
                 if not self._rest:
                     raise EOFError("it ends before its end")
             piece = self._unpacker.decompress(self._rest, max_length=size)
@@ -194,7 +244,7 @@ class _Xz(io.RawIOBase):
                 return piece
 
 
-_OPEN: dict[str, Callable[[IO[bytes]], Any]] = {
+_OPEN: dict[str, Callable[[Any], Any]] = {
     ".gz": lambda packed: gzip.GzipFile(fileobj=packed),
     ".bz2": bz2.BZ2File,
     ".xz": _Xz,

@@ -18,6 +18,7 @@ class FileForm:
 
     missing_values : texts that mean missing, besides `text_table.MISSING`.
     sheet : of a workbook, by name or counted from 1; None is the first.
+    drawn : only some of the rows are kept, so that a text file is read piece by piece.
     """
 
     separator: str | None = None
@@ -26,6 +27,7 @@ class FileForm:
     missing_values: tuple[str, ...] = ()
     sheet: str | int | None = None
     limits: ReadLimits = field(default_factory=ReadLimits)
+    drawn: bool = False
 
 
 @dataclass(frozen=True)

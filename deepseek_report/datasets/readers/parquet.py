@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.file_bytes import FileBytes
 from deepseek_report.datasets.readers.limits import ReadLimits
@@ -36,9 +39,12 @@ def parquet_names(path: Path, limits: ReadLimits, content: bytes | None = None) 
 
 
 def read_parquet(
-    file: FileBytes, limits: ReadLimits, only: Sequence[str] | None = None
+    file: FileBytes,
+    limits: ReadLimits,
+    only: Sequence[str] | None = None,
+    rows: Ints | None = None,
 ) -> pd.DataFrame:
-    """The columns with their own types.
+    """The columns with their own types; of the rows at these ascending positions alone, if any.
 
     Raises
     ------
@@ -56,7 +62,8 @@ def read_parquet(
             schema = pa.schema([opened.schema_arrow.field(name) for name in names])
         # a repeated text is kept once while reading, so that counting needs no room
         with pq.ParquetFile(pa.BufferReader(file.content), read_dictionary=texts) as opened:
-            batches = list(_counted(opened, names, where, limits))
+            counted = _counted(opened, names, where, limits)
+            batches = list(counted if rows is None else _at(rows, counted))
         table = pa.Table.from_batches(batches) if batches else schema.empty_table()
         return table.cast(schema).to_pandas(ignore_metadata=True)
 
@@ -102,6 +109,15 @@ def _counted(file: Any, names: list[str], where: str, limits: ReadLimits) -> Ite
         size += sum(map(_unpacked, batch.columns))
         limits.check("bytes", size, where, at_least=True)
         yield batch
+
+
+def _at(rows: Ints, batches: Iterator[Any]) -> Iterator[Any]:
+    """Of each batch the rows that are among these positions."""
+    first = 0
+    for batch in batches:
+        ends = np.searchsorted(rows, [first, first + batch.num_rows])
+        yield batch.take(rows[slice(*ends)] - first)
+        first += batch.num_rows
 
 
 def _unpacked(array: Any) -> int:

@@ -1,27 +1,26 @@
-"""A table in a text file: its encoding and separator, its header, its rows."""
+"""A table in a text file: its encoding and separator, and its header."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.encodings import Unclear, first_word, is_known, recognise
-from deepseek_report.datasets.readers.file_bytes import FileBytes, inner_suffix
+from deepseek_report.datasets.readers.file_bytes import FileBytes, inner_suffix, read_bytes
 from deepseek_report.datasets.readers.file_form import FileForm
+from deepseek_report.datasets.readers.file_stream import FileStream
 from deepseek_report.datasets.readers.limits import ReadLimits
 from deepseek_report.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: What means missing in a text file; `None` does not, as it is a category in many tables.
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
@@ -34,7 +33,7 @@ _LOOKED_AT = 200
 class Decoded:
     """The bytes of a text, the codec that reads them, and what is said of it."""
 
-    file: FileBytes
+    file: FileBytes | FileStream
     codec: str
     limits: ReadLimits
     notes: tuple[Message, ...] = ()
@@ -43,6 +42,36 @@ class Decoded:
     def path(self) -> Path:
         return self.file.path
 
+    def open(self) -> BinaryIO:
+        """The bytes as they are written."""
+        return self.file.open()
+
+    def whole(self) -> BinaryIO:
+        """The same from memory.
+
+        Raises
+        ------
+        DataError : the file holds more bytes than are allowed.
+        """
+        if isinstance(self.file, FileBytes):
+            return self.file.open()
+        return read_bytes(self.path, self.limits).open()
+
+    def utf8(self, size: int) -> Iterator[bytes]:
+        """The text in UTF-8 without a byte-order mark, in blocks of about so many bytes.
+
+        Raises
+        ------
+        UnicodeError : it is of another encoding.
+        """
+        decoder = codecs.getincrementaldecoder(self.codec)()
+        with self.open() as stream:
+            while block := stream.read(size):
+                if text := decoder.decode(block):
+                    yield text.encode()
+            if text := decoder.decode(b"", final=True):
+                yield text.encode()
+
     def lines(self) -> Iterator[str]:
         """Line by line, with their ends.
 
@@ -50,7 +79,7 @@ class Decoded:
         ------
         DataError : a line is longer than is allowed. UnicodeError : of another encoding.
         """
-        stream = io.TextIOWrapper(io.BytesIO(self.file.content), self.codec, newline="")
+        stream = io.TextIOWrapper(self.open(), self.codec, newline="")
         number = 0
         while line := stream.readline(self.limits.line + 1):
             number += 1
@@ -72,13 +101,15 @@ class TextTable:
 # --- encoding -------------------------------------------------------------------------------------
 
 
-def decode(file: FileBytes, form: FileForm) -> Decoded:
+def decode(file: FileBytes | FileStream, form: FileForm) -> Decoded:
     """By the declared encoding, else by the one that is recognised.
 
     Raises
     ------
     DataError : the text is not of the declared encoding, or none is recognised.
     """
+    if isinstance(file, FileStream):  # it has been decoded before
+        return Decoded(file, _codec(form.encoding or "utf-8"), form.limits)
     if form.encoding is not None:
         return _declared(file, form.encoding, form.limits)
     encoding = recognise(file.content)
@@ -103,12 +134,17 @@ def _declared(file: FileBytes, encoding: str, limits: ReadLimits) -> Decoded:
             "utf-8, cp1252, gb18030, utf-16, …",
             "correct `dataset.encoding`, or leave it out",
         )
-    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
+    codec = _codec(encoding)
     try:
         file.content.decode(codec)
     except UnicodeError as error:
         raise DataError(_other_encoding(file, encoding, error)) from None
     return Decoded(file, codec, limits)
+
+
+def _codec(encoding: str) -> str:
+    """The codec that reads the encoding, without the byte-order mark of UTF-8."""
+    return "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
 
 
 def _other_encoding(file: FileBytes, encoding: str, error: UnicodeError) -> str:
@@ -146,7 +182,7 @@ def _unclear(path: Path, unclear: Unclear) -> str:
 # --- separator and header -------------------------------------------------------------------------
 
 
-def open_table(file: FileBytes, form: FileForm) -> TextTable:
+def open_table(file: FileBytes | FileStream, form: FileForm) -> TextTable:
     """The text with the separator that is declared or recognised.
 
     Raises
@@ -237,67 +273,3 @@ def header_of(table: TextTable) -> list[str]:
             "export the table with its column names",
         )
     return [name.strip() or f"unnamed {i + 1}" for i, name in enumerate(first)]
-
-
-# --- rows -----------------------------------------------------------------------------------------
-
-
-def read_rows(
-    table: TextTable, form: FileForm, width: int, only: int | None = None
-) -> pd.DataFrame:
-    """All rows as text, missing cells as NaN; of one column only, where `only` says which.
-
-    Raises
-    ------
-    DataError : a line has another number of cells than the header, or there are too many.
-    """
-    import pandas as pd
-
-    if only is None:
-        _check_lines(table, width)
-    return pd.read_csv(
-        io.BytesIO(table.text.file.content),
-        sep=table.separator,
-        encoding=table.text.codec,
-        dtype=str,
-        keep_default_na=False,
-        na_values=[*MISSING, *form.missing_values],
-        header=0,
-        names=list(range(width)),
-        index_col=False,
-        usecols=None if only is None else [only],
-        on_bad_lines="error" if only is None else "skip",
-    )
-
-
-def _check_lines(table: TextTable, width: int) -> None:
-    """Every line has as many cells as the header; says which line does not."""
-    path, limits = table.text.path, table.text.limits
-    csv.field_size_limit(limits.line)
-    reader = csv.reader(table.text.lines(), delimiter=table.separator, strict=True)
-    rows = -1
-    try:
-        for cells in reader:
-            if cells and len(cells) != width:
-                raise DataError(_width_problem(path, reader.line_num, len(cells), width))
-            rows += 1
-            limits.check("cells", rows * width, str(path), at_least=True)
-    except csv.Error as error:
-        if "field limit" in str(error):
-            where = f"{path}, line {count(reader.line_num)}"
-            raise limits.exceeded("line", limits.line + 1, where, at_least=True) from None
-        raise data_error(
-            str(path),
-            f"line {count(reader.line_num)} cannot be read ({error})",
-            "one record a line",
-            "correct the quotes there, or declare `dataset.separator`",
-        ) from None
-
-
-def _width_problem(path: Path, line: int, n: int, width: int) -> str:
-    return error_text(
-        str(path),
-        f"line {count(line)} has {n} cells, the header has {width}",
-        "as many cells in every line as in the header",
-        "quote cells that contain the separator, or declare `dataset.separator`",
-    )

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.column_declarations import Code, ColumnDeclaration
 from deepseek_report.datasets.assembly.dropping import drop_note, drop_problems
@@ -108,7 +108,9 @@ _FINANCES = {
         mutable=False,
         description="An insurer decides it, often while the lender decides on the loan.",
     ),
-    "condomin": ColumnDeclaration(kind="categorical", label="Condominium", categories=_YES_NO),
+    "condomin": ColumnDeclaration(
+        kind="categorical", label="Condominium", categories=_YES_NO, mutable=True
+    ),
 }
 
 _PERSON = {
@@ -182,7 +184,7 @@ class BostonMortgages(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the shipped file."""
-        return sha256_file(_FILE)
+        return sha256_file(_FILE, links=True)
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Direction
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.column_declarations import Code, ColumnDeclaration
 from deepseek_report.datasets.assembly.known_tables import load_table
@@ -167,10 +167,12 @@ class TaiwanCredit(Shares):
     duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
     use_sensitive : give sex, age and marital status to the model, as the published studies do;
         groups are compared by them either way.
+    relations : what holds between the columns of every row, see `DeclaredTable`.
     """
 
     rows: Annotated[int, Field(ge=100)] | None = None
     use_sensitive: bool = True
+    relations: tuple[str, ...] = ("PAY_AMT1 <= BILL_AMT1",)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""
@@ -183,13 +185,21 @@ class TaiwanCredit(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the shipped file."""
-        return sha256_file(_FILE)
+        return sha256_file(_FILE, links=True)
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""
         rule = TargetRule(_TARGET, favourable=0, positive=1)
         read = read_table(_FILE, FileForm())
-        source = TableSource(_FILE.name, read.sha256, DESCRIPTION, COLUMNS, rule, notes=_NOTES)
+        source = TableSource(
+            _FILE.name,
+            read.sha256,
+            DESCRIPTION,
+            COLUMNS,
+            rule,
+            notes=_NOTES,
+            relations=self.relations,
+        )
         return load_table(
             lambda: read.frame,
             source,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,15 +11,26 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
-from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode, with_metadata
+from deepseek_report.artifacts.storage.plain_files import sha256_file
+from deepseek_report.datasets.assembly.assemble import (
+    EncodedTable,
+    TableSource,
+    assemble,
+    encode,
+    with_metadata,
+)
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
 from deepseek_report.datasets.assembly.file_task import task_in_file
 from deepseek_report.datasets.assembly.own_file import OwnFile
 from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
+from deepseek_report.datasets.assembly.target_draw import TargetDraw
+from deepseek_report.datasets.assembly.targets import EncodedTarget
+from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.table_file import (
     ReadTable,
     read_column,
+    read_drawn,
+    read_header,
     read_table,
 )
 from deepseek_report.errors import DataError
@@ -33,7 +44,8 @@ class TableFile(DeclaredTable, OwnFile):
         `file_form.FileForm`; empty cells and the usual marks such as `NA` are missing in any case.
     bounds : how much the file may hold, see `limits.ReadLimits`.
 
-    The other fields, among them `target` and `task`, are those of `DeclaredTable`.
+    The other fields, among them `target` and `task`, are those of `DeclaredTable`. Where `rows` are
+    drawn, only these are encoded and checked: what the others hold is not looked at.
     """
 
     wanted: ClassVar[tuple[tuple[str, str], ...]] = (*OwnFile.wanted, ("target", "a column"))
@@ -58,7 +70,7 @@ class TableFile(DeclaredTable, OwnFile):
         ------
         DataError : there is no such file.
         """
-        return sha256_file(self.existing())
+        return sha256_file(self.existing(), links=True)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         named = [
@@ -88,6 +100,11 @@ class TableFile(DeclaredTable, OwnFile):
             for name in both
         ]
 
+    @property
+    def form(self) -> FileForm:
+        """How the file is written; where rows are drawn, it is read piece by piece."""
+        return replace(super().form, drawn=self.rows is not None)
+
     # --- load -------------------------------------------------------------------------------------
 
     def load(self, seed: int, progress: Progress) -> Dataset:
@@ -98,27 +115,44 @@ class TableFile(DeclaredTable, OwnFile):
         DataError : the file or what is declared about it cannot be used.
         """
         progress.start("Load the data", 3)
-        path = self.existing()
-        read = read_table(path, self.form)
-        frame = read.frame
-        names = [str(name) for name in frame.columns]
-        problems = [
-            *self._rules(),
-            *self._unknown_columns(names),
-        ]
-        if problems:
-            raise DataError("\n".join(problems))
+        read, answer = self._read(self.existing(), seed)
         progress.advance()
-        source = self._source(path, read)
-        table = encode(frame.drop(columns=self.left_out), source)
-        metadata = self.metadata(frame, path.name, read.decimal)
-        table = with_metadata(table, metadata, self.rule)
+        table = self._encoded(read, answer)
         progress.advance()
-        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
+        dataset = assemble(table, self._source(read), self.rule, seed, self.use_sensitive)
         progress.advance()
         return dataset
 
-    def _source(self, path: Path, read: ReadTable) -> TableSource:
+    def _read(self, path: Path, seed: int) -> tuple[ReadTable, EncodedTarget | None]:
+        """All rows, or those that are drawn and their target."""
+        if self.rows is None:
+            read = read_table(path, self.form)
+            self._check_columns(read.frame.columns)
+            return read, None
+        self._check_columns(read_header(path, self.form))
+        target = TargetDraw(self.target_rule, self.declared_columns, path.name, self.rows, seed)
+        read = read_drawn(path, self.form, self.targets, target.draw)
+        return read, target.answers[0]
+
+    def _check_columns(self, names: Iterable[object]) -> None:
+        known = [str(name) for name in names]
+        if problems := [*self._rules(), *self._unknown_columns(known)]:
+            raise DataError("\n".join(problems))
+
+    def _encoded(self, read: ReadTable, answer: EncodedTarget | None) -> EncodedTable:
+        """The table, with what is known of its rows beside their features; uses the frame up."""
+        metadata = self.metadata(read.frame, self.existing().name, read.decimal, read.rows)
+        for name in self.left_out:
+            read.frame.pop(name)
+        table = encode(read.frame, self._source(read), read.rows, answer)
+        table = with_metadata(table, metadata, self.rule)
+        if read.rows is None:
+            return table
+        rows = replace(table.rows, instance_ids=read.rows)
+        return replace(table, rows=rows, n_source=read.n_rows)
+
+    def _source(self, read: ReadTable) -> TableSource:
+        path = self.existing()
         return TableSource(
             file=path.name,
             sha256=read.sha256,
@@ -128,6 +162,7 @@ class TableFile(DeclaredTable, OwnFile):
             max_categories=self.max_categories,
             decimal=read.decimal,
             notes=(*read.notes, *self._notes()),
+            relations=self.relations,
         )
 
     def _notes(self) -> tuple[Message, ...]:

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.assembly.regions import bands, cut
@@ -77,7 +77,7 @@ class Histology(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the picture."""
-        return sha256_file(packaged_file(*_PACKAGE, _FILE))
+        return sha256_file(packaged_file(*_PACKAGE, _FILE), links=True)
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Cut the section, label, describe and check the patches; the seed only thins them out.

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
@@ -47,7 +47,7 @@ class ImageFolder(DescribedArrays):
     image_column, target : columns of that table; several targets are several labels.
     groups, compare_by : columns of that table, see `DescribedArrays`. entity : column
         that names what several images are of (a patient, a piece); images of one entity never
-        fall in different parts.
+        fall in different parts and count as one observation.
     masks : folder with black and white images of the same relative paths, whose white pixels are
         known to make the label.
     bounds : how much there may be, see `limits.ReadLimits`.
@@ -306,7 +306,7 @@ class ImageFolder(DescribedArrays):
 
 
 def _hash_or_dash(file: Path | None) -> str:
-    return sha256_file(file) if file is not None and file.is_file() else "-"
+    return sha256_file(file, links=True) if file is not None and file.is_file() else "-"
 
 
 def _below(file: Path, root: Path) -> str:

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import (
     data_error,
@@ -49,7 +49,7 @@ class SeriesFile(DescribedArrays, OwnFile):
     column to predict, the same in all rows of a series; several are several labels.
     groups, compare_by : see `DescribedArrays`; the same in all rows of a series.
     entity : column that names what several series are of (a machine, a patient), which never falls
-    in several parts.
+    in several parts and counts as one observation.
     irregular : moments that are not evenly spaced are an error, or are "resampled" to the usual
     distance by straight lines. step : that distance in the time's own unit (seconds for dates);
     None takes the median.
@@ -132,7 +132,7 @@ class SeriesFile(DescribedArrays, OwnFile):
         ------
         DataError : there is no such file.
         """
-        return sha256_file(self.existing())
+        return sha256_file(self.existing(), links=True)
 
     # --- load -------------------------------------------------------------------------------------
 

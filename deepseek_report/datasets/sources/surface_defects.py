@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import error_text
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
@@ -94,7 +94,7 @@ class SurfaceDefects(Shares):
         packaged_file(*_DEFECTS, "__init__.py")
         parts = [version(_DEFECTS[1])]
         parts += [
-            sha256_file(packaged_file(*_TEXTURES, f"data/{texture}.png"))
+            sha256_file(packaged_file(*_TEXTURES, f"data/{texture}.png"), links=True)
             for texture in self.textures
         ]
         return sha256("\n".join(parts).encode()).hexdigest()

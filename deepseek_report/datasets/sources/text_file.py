@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
@@ -102,7 +102,7 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         ------
         DataError : there is no such file.
         """
-        return self.digest(sha256_file(self.existing()))
+        return self.digest(sha256_file(self.existing(), links=True))
 
     def target_problems(self) -> list[str]:
         """Settings of the target that contradict one another."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -56,34 +56,80 @@ class SplitRule:
 
 
 @dataclass(frozen=True)
+class PossibleEntity:
+    """That several rows may be of one entity, which nobody declares.
+
+    column : that seems to name it; empty where rows are alike in all but their time. n : different
+    values of the column, or rows that are like an earlier one. rows : of the source.
+    """
+
+    column: str
+    n: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class GroupConstraint:
     """What the split must respect beyond the labels; empty: nothing.
 
     units : (instance,) rows of one unit (a machine, a patient) never fall in different parts.
     parts : (instance,) the part that the source gives each row, as a position in `PARTS`.
     method : how the units or the parts came about, one whole sentence for the card.
+    entity : the column that names the units. possible : a column that may name some, where none is
+        declared.
     """
 
     units: Ints | None = None
     parts: Ints | None = None
     method: Text = ""
+    entity: str = ""
+    possible: PossibleEntity | None = None
 
     def take(self, positions: Ints) -> GroupConstraint:
         """Of the rows at these positions."""
         units = None if self.units is None else self.units[positions]
         parts = None if self.parts is None else self.parts[positions]
-        return GroupConstraint(units, parts, self.method)
+        return replace(self, units=units, parts=parts)
 
 
 def row_identity(inputs: Floats, *more: Ints) -> Ints:
-    """(instance,) the same number for rows that are the same in every column; NaN equals NaN."""
-    columns = [inputs, *(labels[:, None].astype(np.float64) for labels in more)]
-    whole = np.ascontiguousarray(np.concatenate(columns, axis=1)) + 0.0
-    whole[np.isnan(whole)] = np.nan
-    if not whole.shape[1]:
-        return np.zeros(len(whole), dtype=np.int64)
-    rows = whole.view(np.dtype((np.void, whole.itemsize * whole.shape[1]))).ravel()
-    return np.unique(rows, return_inverse=True)[1].astype(np.int64)
+    """(instance,) the same number for rows that are the same in every column; NaN equals NaN.
+
+    Rows are numbered as the bytes of their columns would be sorted. Columns are looked at one after
+    the other, and only in rows that are still the same, so that little memory is needed.
+
+    >>> row_identity(np.array([[3.0, 1.0], [3.0, np.nan], [3.0, 1.0]])).tolist()
+    [0, 1, 0]
+    """
+    return _identity([*inputs.T, *(labels.astype(np.float64) for labels in more)], len(inputs))
+
+
+def _identity(columns: Iterable[Floats], n: int) -> Ints:
+    """As `row_identity`, of columns (instance,) that are given one by one.
+
+    The place of a row is how many rows come before all those that are still the same as it.
+    """
+    place, tied = np.zeros(n, dtype=np.int64), np.arange(n)
+    for column in columns:
+        if not len(tied):
+            break
+        order = np.lexsort((_byte_order(column[tied]), place[tied]))
+        rows = tied[order]
+        keys, own = _byte_order(column[rows]), place[rows]
+        is_new_set = np.append(True, own[1:] != own[:-1])
+        is_new = is_new_set | np.append(True, keys[1:] != keys[:-1])
+        starts = np.flatnonzero(is_new)
+        sizes = np.diff(np.append(starts, len(rows)))
+        start_of_set = np.flatnonzero(is_new_set)[np.cumsum(is_new_set) - 1]
+        place[rows] = own + np.repeat(starts, sizes) - start_of_set
+        tied = rows[np.repeat(sizes > 1, sizes)]
+    return np.unique(place, return_inverse=True)[1].astype(np.int64)
+
+
+def _byte_order(values: Floats) -> NDArray[np.uint64]:
+    """(instance,) whole numbers in the order of the bytes of the values; one for each NaN and 0."""
+    plain = np.where(np.isnan(values), np.nan, values + 0.0)
+    return np.asarray(plain.view(np.uint64).byteswap())
 
 
 def is_repeat(identity: Ints) -> Bools:
@@ -288,9 +334,11 @@ def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
 
 def shared_between(parts: Mapping[str, Split]) -> int:
     """How many rows of validation and test have the same inputs as a row of another part."""
-    inputs = np.concatenate([part.inputs for part in parts.values()])
     where = np.repeat(range(len(parts)), [len(part) for part in parts.values()])
-    return int((disagrees(row_identity(inputs), where) & (where > 0)).sum())
+    inputs = [part.inputs for part in parts.values()]
+    width = inputs[0].shape[1]
+    columns = (np.concatenate([rows[:, place] for rows in inputs]) for place in range(width))
+    return int((disagrees(_identity(columns, len(where)), where) & (where > 0)).sum())
 
 
 def describe_rule(

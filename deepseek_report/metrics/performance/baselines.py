@@ -29,8 +29,12 @@ from deepseek_report.metrics.performance.reference_predictors import (
     limits_of,
 )
 from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.task import REFERENCES
+
+#: Training rows that the plain predictors are fitted to; of more, so many at even distances.
+MOST_FITTED = 100_000
 
 _Estimates = Mapping[str, Estimate]
 
@@ -43,6 +47,7 @@ class Baselines(ModelMetric):
     for logistic regression. n_resamples : draws for bootstrap intervals.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "comparison": TableType(
@@ -82,6 +87,14 @@ class Baselines(ModelMetric):
         )
 
 
+def fitted_rows(n_rows: int) -> Ints:
+    """Positions of the training rows that a baseline is fitted to: all, or so many at distances.
+
+    With ten times as many a plain predictor hardly gets better.
+    """
+    return thin(n_rows, MOST_FITTED)
+
+
 def reference_predictions(
     kind: Predictor,
     context: MeasureContext,
@@ -91,13 +104,14 @@ def reference_predictions(
     """The answers of a baseline for the test part; see `Task.as_predictions`.
 
     columns, rows : positions of the inputs that it sees, and of the training rows that it is fitted
-    to; all of them by default.
+    to; by default all columns and `fitted_rows`.
     """
     data = context.dataset
     task = task_of(data.schema.target)
     n_outputs = len(data.schema.target.classes)
     columns = np.arange(len(data.schema.features)) if columns is None else columns
-    train = data.train if rows is None else data.train.take(rows)
+    rows = fitted_rows(len(data.train)) if rows is None else rows
+    train = data.train if len(rows) == len(data.train) else data.train.take(rows)
     features = [data.schema.features[column] for column in columns]
     learnt = fit_predictor(
         task, kind, features, train.inputs[:, columns], train.labels, n_outputs, context.seed
@@ -163,5 +177,6 @@ def _notes(task: Task, context: MeasureContext, kinds: tuple[Predictor, ...]) ->
     schema = context.dataset.schema
     n_classes = len(schema.target.classes)
     limits = (limits_of(task, kind, schema.features, n_classes) for kind in kinds)
-    trained = task.reference_notes(len(context.dataset.train), n_classes)
+    n_rows = len(context.dataset.train)
+    trained = task.reference_notes(len(fitted_rows(n_rows)), n_rows, n_classes)
     return (*trained, *(limit for limit in limits if limit))

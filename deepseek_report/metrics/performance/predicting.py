@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
@@ -14,18 +12,10 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.performance.softmax import softmax
 from deepseek_report.metrics.performance.threshold_choice import choose_threshold
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.decisions import ThresholdRule, decide
 
 MOST_PROBABLE = "most_probable"
 NO_DECISION = "none"
-
-
-@dataclass(frozen=True)
-class ThresholdRule:
-    """How a threshold is found: one of `threshold_choice.RULES`, and the threshold if declared."""
-
-    name: str
-    declared: float | None
 
 
 def predict(
@@ -52,6 +42,7 @@ def predict(
             groups=part.groups,
             all_labels=part.all_labels,
             all_probabilities=_of_labels(classifier, part),
+            entities=part.entities,
         )
         for name, part in parts.items()
     }
@@ -80,6 +71,7 @@ def _numbers(classifier: Classifier, part: Split) -> Predictions:
         rule=NO_DECISION,
         explained=0,
         groups=part.groups,
+        entities=part.entities,
     )
 
 
@@ -96,6 +88,5 @@ def _threshold(
         return None
     if rule.name == "declared":
         return rule.declared
-    return choose_threshold(
-        rule.name, probabilities[:, target.explained], labels == target.explained
-    )
+    scores, truths = probabilities[:, target.explained], labels == target.explained
+    return choose_threshold(rule.name, scores, truths, rule.costs)

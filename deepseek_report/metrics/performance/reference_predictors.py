@@ -23,6 +23,8 @@ Result = TypeVar("Result")
 Predict = Callable[[Floats], Floats]
 #: Columns that gradient boosting sees, so that wide data stay affordable.
 MOST_BOOSTED = 200
+#: Rows that are encoded and predicted at a time.
+_BLOCK = 50_000
 #: Texts by which the words for boosting are chosen.
 _MOST_WEIGHED = 5000
 #: scikit-learn bins a category code into at most this many.
@@ -60,7 +62,20 @@ def fit_predictor(
         answer = task.constant(labels, n_outputs)
         return lambda rows: np.tile(answer, (len(rows), 1))
     fit = _fit_linear if kind == "logistic_regression" else _fit_boosting
-    return _on_one_thread(_on_one_thread(fit)(task, features, inputs, labels, n_outputs, seed))
+    predict = _on_one_thread(fit)(task, features, inputs, labels, n_outputs, seed)
+    return _on_one_thread(_in_blocks(predict))
+
+
+def _in_blocks(predict: Predict) -> Predict:
+    """The same answers without the codes of all rows in memory at once."""
+
+    def by_blocks(rows: Floats) -> Floats:
+        if len(rows) <= _BLOCK:
+            return predict(rows)
+        starts = range(0, len(rows), _BLOCK)
+        return np.concatenate([predict(rows[start : start + _BLOCK]) for start in starts])
+
+    return by_blocks
 
 
 def _on_one_thread(function: Callable[..., Result]) -> Callable[..., Result]:

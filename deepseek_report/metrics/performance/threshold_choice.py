@@ -5,16 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.tasks.decisions import DecisionCosts
+
 #: The rules of `decision.rule`; `threshold_rules` of the catalogs says what each means.
-RULES = ("declared", "balanced_accuracy", "f1", "accuracy", "base_rate")
+RULES = ("declared", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate")
 
 
-def choose_threshold(rule: str, scores: NDArray[np.float64], truths: NDArray[np.bool_]) -> float:
+def choose_threshold(
+    rule: str,
+    scores: NDArray[np.float64],
+    truths: NDArray[np.bool_],
+    costs: DecisionCosts | None = None,
+) -> float:
     """The threshold that a rule gives on validation data.
 
     Parameters
     ----------
-    rule : one of `RULES` but "declared".
+    rule : one of `RULES` but "declared"; "costs" takes the least expected cost by `costs`.
     scores : (instance,) probability of the explained class. truths : (instance,) whether it is it.
 
     Returns
@@ -30,7 +37,11 @@ def choose_threshold(rule: str, scores: NDArray[np.float64], truths: NDArray[np.
     negatives = np.sort(scores[~truths])
     true_positives = len(positives) - np.searchsorted(positives, cuts)
     false_positives = len(negatives) - np.searchsorted(negatives, cuts)
-    gains = _gain(rule, true_positives, false_positives, (len(positives), len(negatives)))
+    if rule == "costs" and costs is not None:
+        missed = len(positives) - true_positives
+        gains = -(costs.false_alarm * false_positives + costs.missed * missed)
+    else:
+        gains = _gain(rule, true_positives, false_positives, (len(positives), len(negatives)))
     best = np.flatnonzero(gains >= gains.max() - 1e-12)
     return float(cuts[best[np.argmin(np.abs(cuts[best] - 0.5))]])
 

@@ -227,13 +227,13 @@ class Sklearn:
 
     def source_digest(self) -> str:
         """Hash of the file, or of the version and the code of the estimator's library."""
-        from deepseek_report.artifacts.storage.files import sha256_file
+        from deepseek_report.artifacts.storage.plain_files import sha256_file
 
         if self.file is not None:
             code = {
                 dotted: code_of(dotted.rpartition(".")[0]) for dotted in self._trusted_in_file()
             }
-            return sha256_file(Path(self.file)) + (str(code) if code else "")
+            return sha256_file(Path(self.file), links=True) + (str(code) if code else "")
         module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
         return version_of(library) if library in LIBRARIES else str(code_of(module))

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.message import Message, message, plain
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.artifacts.training_files import HISTORY, untrained_facts
 
 #: What a reader must know of a model that was trained elsewhere.
@@ -41,7 +42,7 @@ class KeepWeights:
 
         del device, dataset
         progress.start("training", 1)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
         save_file(tensors, folder / WEIGHTS)
         write_folder(folder, module.architecture(), seed)

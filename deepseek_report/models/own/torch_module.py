@@ -118,12 +118,12 @@ class TorchModule:
 
     def source_digest(self) -> str:
         """Hash of the module's code and of the weights."""
-        from deepseek_report.artifacts.storage.files import sha256_file
+        from deepseek_report.artifacts.storage.plain_files import sha256_file
 
         library = self.module.partition(".")[0]
         own = library not in LIBRARIES
         code = str(code_of(self.module.rpartition(".")[0])) if own else version_of(library)
-        return code + (sha256_file(Path(self.weights)) if self.weights else "")
+        return code + (sha256_file(Path(self.weights), links=True) if self.weights else "")
 
     def _class_problems(self, cls: type) -> list[str]:
         from torch import nn

@@ -11,12 +11,12 @@ from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.storage.plain_files import entries
 from deepseek_report.errors import (
     DataError,
     DeepseekReportError,
     NotApplicableError,
     UnknownCaseError,
-    UnreachableError,
 )
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
@@ -55,21 +55,13 @@ def _find_or_compute(
     store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
 ) -> StageOutcome:
     started = time.perf_counter()
-    if (stored := _find(store, stage)) is not None:
+    if (stored := stage.folder(store)) is not None:
         return kept_outcome(store, stage, stored)
     try:
         folder = _compute(store, stage, job, send)
     except NotApplicableError as error:
         return _refuse(store, stage, error.reason)
     return StageOutcome(stage.id, folder, time.perf_counter() - started)
-
-
-def _find(store: Store, stage: Stage) -> Path | None:
-    """What the store has; where a remote one does not answer in mid-run, the stage is made here."""
-    try:
-        return store.find(stage.id, stage.key)
-    except UnreachableError:
-        return None
 
 
 def _is_bad_data(stage: Stage, error: DataError) -> bool:
@@ -108,7 +100,7 @@ def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], No
 def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
-    resumed = any(work.iterdir())
+    resumed = any(entries(work))
     try:
         _run_stage(job, work, StageProgress(stage.id, send))
     except DeepseekReportError:

@@ -24,10 +24,10 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import OnlyAnswered
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
@@ -40,7 +40,8 @@ from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.decision_way import DecisionWay
 from deepseek_report.metrics.cases.what_if import WhatIf
-from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.metrics.performance.predicting import predict
+from deepseek_report.metrics.shared.dependence import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.runner.execution.stages import (
     StageJob,
@@ -50,6 +51,7 @@ from deepseek_report.runner.execution.stages import (
 )
 from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.store import Store, digest, hash_folder
+from deepseek_report.tasks.decisions import ThresholdRule
 
 #: What is measured of a case, and by what where the run's config does not say.
 _METRICS = {"cases": CasePages(), "what_if": WhatIf(), "decision_way": DecisionWay()}
@@ -149,8 +151,7 @@ class StoredModel:
         """
         test = _extended(self.dataset.test, inputs)
         dataset = dataclasses.replace(self.dataset, test=test)
-        decision = self.experiment.settings.decision
-        rule = ThresholdRule(decision.rule, decision.threshold)
+        rule = self.experiment.settings.decision.threshold_rule
         job, classifier = self._job, self._classifier
         predicted = predict(classifier, dataset.validation, test, rule)
         new = np.arange(len(self.dataset.test), len(test))
@@ -222,15 +223,15 @@ class StoredModel:
         for name, default in _METRICS.items():
             metric = self.experiment.multiple["metrics"].get(name, default)
             try:
-                measured = metric.measure(context).typed(table_types(metric))
+                measurement = measured(metric, context)
             except NotApplicableError:
                 continue
-            measured.save(folder / name)
+            measurement.save(folder / name)
             paths[str(ArtifactId.measure(name))] = folder / name
         return paths
 
     def _save_data(self, test: Split, folder: Path) -> None:
-        folder.mkdir()
+        make_folder(folder)
         save_json(folder / "schema.json", self.dataset.schema.to_json())
         save_json(folder / "card.json", self.opened.results.card)
         save_json(folder / "issues.json", [])

@@ -29,16 +29,18 @@ from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, table_types, traits_of
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
-from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.metrics.performance.predicting import predict
+from deepseek_report.metrics.shared.dependence import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.wording.of_results import in_words
 
@@ -123,7 +125,7 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     """
     dataset, classifier = _dataset(job.inputs["data"]), fresh_classifier(job)
     settings = job.experiment.settings
-    rule = ThresholdRule(settings.decision.rule, settings.decision.threshold)
+    rule = settings.decision.threshold_rule
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
     for part, predicted in predictions.items():
         predicted.save(folder / part)
@@ -205,7 +207,7 @@ def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
     metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
     seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     context = _measure_context(job, subject, seed, progress)
-    metric.measure(context).typed(table_types(metric)).save(folder)
+    measured(metric, context).save(folder)
 
 
 def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress) -> MeasureContext:
@@ -241,6 +243,7 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         measured=measured,
         explain=_again(job, subject) if subject else None,
         explainers={name: _FurtherRows(job, name) for name in explanations},
+        expectations=job.experiment.settings.behaviour,
         progress=progress,
     )
 
@@ -300,7 +303,7 @@ def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
     plugin = job.plugin("visualizations")
     for picture in plugin.draw(results):
         picture.declared(plugin.section, plugin.needs).save(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
 
 
 _STAGES = {

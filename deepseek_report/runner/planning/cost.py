@@ -32,9 +32,9 @@ _TYPICAL: Mapping[str, float] = {
     "pictures": 0.3,
     "report": 3.0,
 }
-#: MiB of a process that has the libraries of a run loaded, and how many copies of the data it holds
-#: at a time: one that is read, and one that is worked on.
-_BARE, _COPIES = 450.0, 2
+#: MiB of a process that has the libraries of a run loaded, and how many times it holds the numbers
+#: of the data at its peak: as texts and numbers while they are read, as parts and codes later.
+_BARE, _COPIES = 450.0, 5
 _NUMBER = 8 / 2**20
 #: A process that had so much or little more work before is told of by its memory then.
 _NEAR = 1.25
@@ -150,13 +150,19 @@ def memory_of(works: Mapping[Stage, Work | None], past: PastTimes, size: Size | 
     if peaks["measured"]:
         most = max(peaks["measured"])
         return Span(0.8 * most, most, 1.3 * most, "measured")
+    usual = _usual_memory(size)
     if peaks["similar"]:
-        most = max(peaks["similar"])
+        most = max(*peaks["similar"], usual if size is not None else 0.0)
         return Span(0.6 * most, most, 2 * most, "similar")
-    data = 0.0 if size is None else size.rows * len(size.schema.features) * _NUMBER
-    return Span(
-        0.6 * _BARE + data, _BARE + _COPIES * data, 2 * _BARE + 3 * _COPIES * data, "typical"
-    )
+    return Span(0.7 * usual, usual, 1.3 * usual + _BARE, "typical")
+
+
+def _usual_memory(size: Size | None) -> float:
+    """MiB of a process that has the libraries loaded and works on data of this size."""
+    if size is None:
+        return _BARE
+    data = size.rows * len(size.schema.features) * _NUMBER
+    return _BARE + _COPIES * data
 
 
 def _is_near(earlier: Past, work: Work | None) -> bool:

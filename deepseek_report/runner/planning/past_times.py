@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.runner.run_folders.past_runs import real_folders
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.artifacts.storage.plain_files import folders_in
+from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST
 
 #: So many finished stages of one name are looked at, the newest ones.
+_MOST_BYTES = 2**24
 _LOOKED_AT = 8
 
 
@@ -48,13 +50,13 @@ class PastTimes:
         if not artifact.subject:
             return []
         family = ArtifactId.of(artifact.kind, artifact.name)
-        names = [folder.name for folder in real_folders(self.root / family)]
+        names = [folder.name for folder in folders_in(self.root / family)]
         return [past for name in names if len(name) != 32 for past in self.of(f"{family}/{name}")]
 
 
 def _read(folder: Path) -> Iterator[Past]:
     dated = []
-    for path in (inner / MANIFEST for inner in real_folders(folder)):
+    for path in (inner / MANIFEST for inner in folders_in(folder)):
         try:
             dated.append((path.lstat().st_mtime, path))
         except OSError:
@@ -67,13 +69,13 @@ def _read(folder: Path) -> Iterator[Past]:
 def _past(path: Path) -> Past | None:
     """What a manifest tells; None where it tells no time or cannot be read."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = load_json(path, _MOST_BYTES)
         seconds = float(facts["seconds"])
         work = facts.get("work") or {}
         units = float(work["units"]) if "units" in work else None
         like = str(work.get("like", ""))
         memory = float(facts.get("peak_memory", 0.0))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ArtifactError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if not math.isfinite(seconds) or seconds < 0:
         return None

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.traits import (
     PicturePart,
     traits_of,
 )
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import PortablePaths
@@ -153,6 +153,8 @@ class _Planner:
         plugin = self.experiment.multiple["metrics"][name]
         traits = traits_of(plugin, MetricPart)
         config = self.config["metrics"][name]
+        if "expectations" in plugin.reads:
+            config = {"metric": config, "expectations": self.config["behaviour"]}
         target = self.target("metrics", name)
         seed = self.seeds.measure if "seed" in plugin.reads else None
         base: tuple[str, ...] = ("data", "training", "predictions")
@@ -235,7 +237,11 @@ def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     plan = {stage.id: stage.key for stage in stages}
     refused = [refusal.artifact for refusal in experiment.refused]
     chosen = experiment.multiple["frameworks"].values()
-    own = {choice.id: sha256_file(choice.file) for choice in chosen if choice.file is not None}
+    own = {
+        choice.id: sha256_file(choice.file, links=True)
+        for choice in chosen
+        if choice.file is not None
+    }
     return _identity(experiment.name, plan, recorded_config(experiment), refused, own)
 
 

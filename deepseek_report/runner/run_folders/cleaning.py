@@ -11,15 +11,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from deepseek_report.artifacts.storage.plain_files import entries, folders_in, remove, remove_empty
 from deepseek_report.runner.launchers.outbox import SENT
-from deepseek_report.runner.run_folders.past_runs import past_runs, real_folders, size_of
+from deepseek_report.runner.run_folders.past_runs import past_runs, size_of
 from deepseek_report.store.folders import MANIFEST
 from deepseek_report.store.holding import alone, stage_alone
 
@@ -122,13 +121,13 @@ def _remove(root: Path, stored: Stored) -> str:
     """Why it could not be removed, or ""."""
     try:
         if not stored.stage:
-            shutil.rmtree(stored.path)
+            remove(stored.path)
             return ""
         with stage_alone(root, stored.stage, stored.key) as free:
             if not free:
                 return "a run is making it now"
-            (stored.path / MANIFEST).unlink(missing_ok=True)  # invisible first, then gone
-            shutil.rmtree(stored.path)
+            remove(stored.path / MANIFEST)  # invisible first, then gone
+            remove(stored.path)
     except OSError as error:
         return f"it cannot be removed: {error.strerror}"
     _remove_empty(stored.path.parent, root)
@@ -137,10 +136,8 @@ def _remove(root: Path, stored: Stored) -> str:
 
 def _remove_empty(folder: Path, root: Path) -> None:
     """Remove the folders of a stage that hold nothing any more."""
-    with suppress(OSError):
-        while folder != root and folder.name != ".work":
-            folder.rmdir()
-            folder = folder.parent
+    inside = root / ".work" if root / ".work" in folder.parents else root
+    remove_empty(folder, below=inside)
 
 
 def _stages(root: Path, used: Collection[tuple[str, str]]) -> Iterator[Stored]:
@@ -151,7 +148,7 @@ def _stages(root: Path, used: Collection[tuple[str, str]]) -> Iterator[Stored]:
 def _need(stage: str, path: Path, used: Collection[tuple[str, str]]) -> Need:
     if not (path / MANIFEST).is_file():
         return "leftover"
-    if [file.name for file in path.iterdir()] == [MANIFEST]:
+    if [entry.name for entry in entries(path)] == [MANIFEST]:
         return "used"  # a recorded refusal, which run folders do not name
     return "used" if (stage, path.name) in used else "unused"
 
@@ -166,13 +163,13 @@ def _leftovers(root: Path) -> Iterator[Stored]:
 def _sent(root: Path) -> Iterator[Stored]:
     """Outboxes of killed commands; those of living ones are younger, or hold the store."""
     if not (place := root / SENT).is_symlink():
-        outboxes = (path for path in real_folders(place) if _OUTBOX.fullmatch(path.name))
+        outboxes = (path for path in folders_in(place) if _OUTBOX.fullmatch(path.name))
         yield from _settled(outboxes)
 
 
 def _asides(reports: Path) -> Iterator[Stored]:
-    for experiment in real_folders(reports):
-        yield from _settled(p for p in real_folders(experiment) if _ASIDE.fullmatch(p.name))
+    for experiment in folders_in(reports, links=True):
+        yield from _settled(p for p in folders_in(experiment) if _ASIDE.fullmatch(p.name))
 
 
 def _settled(paths: Iterable[Path]) -> Iterator[Stored]:
@@ -186,13 +183,13 @@ def _settled(paths: Iterable[Path]) -> Iterator[Stored]:
 
 def _folders_of_stages(place: Path) -> Iterator[tuple[str, Path]]:
     """(stage id, folder) of everything that is named as a stage is."""
-    for kind in real_folders(place):
+    for kind in folders_in(place):
         if kind.name in KINDS:
             yield from _below(kind, kind.name, 1)
 
 
 def _below(folder: Path, stage: str, depth: int) -> Iterator[tuple[str, Path]]:
-    for path in real_folders(folder):
+    for path in folders_in(folder):
         if _KEY.fullmatch(path.name):
             yield stage, path
         elif depth < _DEEPEST:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,15 @@ from deepseek_report.artifacts.protocols.traits import (
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.artifacts.storage.plain_files import (
+    copy_file,
+    files_below,
+    files_in,
+    make_folder,
+    move,
+    remove,
+    write_text,
+)
 from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
@@ -78,7 +86,7 @@ def assemble(
     privacy = experiment.privacy
     config = recorded_config(experiment)
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
-    (folder / CONFIG).write_text(text, encoding="utf-8", newline="\n")
+    write_text(folder / CONFIG, text)
     artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
     run = {
         "format": "deepseek-report/run",
@@ -110,8 +118,9 @@ def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
     else:
         release(execution.folders, experiment, folder / ARTIFACTS)
     if not experiment.settings.measure_time:
-        for timing in (folder / ARTIFACTS).rglob("timing.json"):
-            timing.unlink()
+        for path in files_below(folder / ARTIFACTS, "timing.json"):
+            if path.name == "timing.json":
+                remove(path)
 
 
 def _copy_whole(execution: Execution, folder: Path, measure_time: bool) -> None:
@@ -120,19 +129,19 @@ def _copy_whole(execution: Execution, folder: Path, measure_time: bool) -> None:
         copy_tree(source, target)
         for name in _NOT_COPIED:
             if stage == "data":
-                (target / name).unlink(missing_ok=True)
+                remove(target / name)
     events = folder / ARTIFACTS / "training" / EVENTS
     if events.is_dir():
         if measure_time:
             _copy_events(events, folder / EVENTS)
-        shutil.rmtree(events)
+        remove(events)
 
 
 def _copy_events(events: Path, target: Path) -> None:
     """TensorBoard's files, which carry the clock, under names that do not hold the host's."""
-    target.mkdir()
-    for number, path in enumerate(sorted(events.iterdir())):
-        path.rename(target / f"events.out.tfevents.{number}")
+    make_folder(target)
+    for number, path in enumerate(files_in(events)):
+        move(path, target / f"events.out.tfevents.{number}")
 
 
 def _volatile(experiment: Experiment) -> Iterator[str]:
@@ -171,8 +180,7 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
     for choice in experiment.multiple["frameworks"].values():
         if choice.file is not None:
             target = folder / ARTIFACTS / "frameworks" / choice.id
-            target.mkdir(parents=True)
-            shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
+            copy_file(choice.file, target / FRAMEWORK_FILE, links=True)
             copies[ArtifactId.of("frameworks", choice.id)] = {
                 "path": target.relative_to(folder).as_posix(),
                 "files": hash_folder(target),

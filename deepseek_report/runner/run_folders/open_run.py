@@ -123,7 +123,9 @@ def run_schema_problems(run: Any) -> list[str]:
 def _validator(version: int) -> Any:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(load_json(shipped("templates") / "schemas" / _SCHEMAS[version]))
+    return Draft202012Validator(
+        load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True)
+    )
 
 
 def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
@@ -166,9 +168,9 @@ def reading(*folders: Path) -> Iterator[None]:
         named = next((folder for folder in folders if not _is_readable(folder)), None)
         where = named or ", ".join(map(str, folders))
         raise ArtifactError(
-            f"{where}: results cannot be read ({type(error).__name__}: {error}). They match "
-            "their manifest, so another version of the package wrote them, or somebody else did; "
-            "run the experiment again"
+            f"{where}: results cannot be read ({type(error).__name__}: {error}). They are damaged, "
+            "or another version of the package wrote them, or somebody else did; run the "
+            "experiment again"
         ) from error
 
 

@@ -8,14 +8,18 @@ that cannot be read is a row that says so.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from deepseek_report.artifacts.storage.json_bounds import parse
+from deepseek_report.artifacts.storage.plain_files import folders_in, read_bytes, walk
+from deepseek_report.errors import ArtifactError
 
 _RUN, _FINDINGS, _PROVENANCE = "run.json", "findings.json", "provenance.json"
 #: The largest record that is read, in bytes; that of a run with 1 500 columns has some 3 MB.
@@ -47,8 +51,8 @@ def past_runs(reports: Path) -> list[PastRun]:
     """Every run below a folder of reports, newest first; those without a date come last."""
     runs = [
         past_run(folder)
-        for experiment in _shown_folders(reports)
-        for folder in _shown_folders(experiment)
+        for experiment in _shown(folders_in(reports, links=True))
+        for folder in _shown(folders_in(experiment))
         if os.path.lexists(folder / _RUN)
     ]
     oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -84,28 +88,15 @@ def past_run(folder: Path) -> PastRun:
 def size_of(folder: Path) -> int:
     """Bytes of all regular files below a folder; links are counted as nothing."""
     total = 0
-    for place, _, names in os.walk(folder, followlinks=False):
-        for name in names:
-            try:
-                facts = os.lstat(os.path.join(place, name))  # noqa: PTH118 - a path each is slow
-            except OSError:
-                continue
-            total += facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+    with suppress(OSError, ArtifactError):  # deeper than any run, or going away
+        for entry in walk(folder):
+            with suppress(OSError):
+                total += entry.path.lstat().st_size if entry.kind == "file" else 0
     return total
 
 
-def real_folders(place: Path) -> list[Path]:
-    """The folders in a folder, sorted; links are none, and one that cannot be read holds none."""
-    try:
-        with os.scandir(place) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return []
-    return [place / name for name in names]
-
-
-def _shown_folders(place: Path) -> list[Path]:
-    return [folder for folder in real_folders(place) if not folder.name.startswith(".")]
+def _shown(folders: Sequence[Path]) -> list[Path]:
+    return [folder for folder in folders if not folder.name.startswith(".")]
 
 
 def _read(path: Path) -> tuple[Any, str]:
@@ -116,10 +107,12 @@ def _read(path: Path) -> tuple[Any, str]:
             return None, f"{path.name} is no regular file"
         if facts.st_size > MOST_BYTES:
             return None, f"{path.name} is larger than {MOST_BYTES // 2**20} MB"
-        return json.loads(path.read_text(encoding="utf-8")), ""
+        return parse(path, read_bytes(path, MOST_BYTES)), ""
     except OSError as error:
         return None, f"{path.name} cannot be read: {error.strerror}"
-    except (ValueError, RecursionError):
+    except ArtifactError as error:
+        return None, str(error).replace(str(path), path.name)
+    except ValueError:
         return None, f"{path.name} is not valid JSON"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.runner.planning.plan import CONCLUSIONS
 from deepseek_report.runner.run_folders.section_plugins import UntrustedPartError, load_picture
@@ -44,6 +45,6 @@ def drawn_again(results: Results, folder: Path, trust: Sequence[str] = ()) -> Re
 
 def _draw(results: Results, entry: Mapping[str, Any], folder: Path, trust: Sequence[str]) -> None:
     plugin = load_picture(entry, trust)
-    folder.mkdir(parents=True)
+    make_folder(folder)
     for picture in plugin.draw(results):
         picture.declared(plugin.section, plugin.needs).save(folder)

@@ -19,7 +19,7 @@ from deepseek_report.runner.streaming.batch_words import (
 )
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
 from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch, Scorer
-from deepseek_report.runner.watching.board_folder import begin_board
+from deepseek_report.runner.watching.board_folder import empty_board
 from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
 from deepseek_report.wording.words import Wording
@@ -56,7 +56,7 @@ class StreamBoard:
             warnings.simplefilter("ignore")
             from torch.utils.tensorboard import SummaryWriter
 
-        begin_board(folder, [STREAM])
+        empty_board(folder, STREAM)
         self.folder, self.schema, self.words = folder, scorer.schema, words
         self.explainer, self._explain = scorer.stored.explainer, scorer.explain
         self.writer: Any = SummaryWriter(str(folder / STREAM))

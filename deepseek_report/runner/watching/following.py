@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.runner.execution.computing import kept_outcome
 from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.stages import artifact_paths
@@ -61,5 +62,5 @@ class FollowedRun:
             if stage.id == "training":
                 folders = [stage.folder(self.store), self.store.being_made(stage.id, stage.key)]
                 places = [folder / EVENTS for folder in folders if folder is not None]
-                return [path for place in places[:1] for path in sorted(place.glob("*"))]
+                return [path for place in places[:1] for path in files_in(place)]
         return []

@@ -12,11 +12,12 @@ import numpy as np
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.plain_files import append, read_from
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.records import is_share, promise_name
 from deepseek_report.findings.thresholds import judge
-from deepseek_report.runner.watching.board_folder import begin_board
+from deepseek_report.runner.watching.board_folder import empty_board
 from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.runner.watching.following import FollowedRun
 from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
@@ -26,6 +27,8 @@ from deepseek_report.wording.words import Wording
 
 #: Players that a picture of an explanation shows.
 _MOST = 12
+#: Bytes of a file of events that are copied at one look; the next look goes on from there.
+_MOST_AT_ONCE = 2**26
 #: The board's folders: what the training writes itself, and what is made of finished stages.
 TRAINING, RUN = "training", "run"
 
@@ -42,7 +45,7 @@ class LiveBoard:
             from torch.utils.tensorboard import SummaryWriter
 
         self.folder = folder
-        begin_board(folder, [TRAINING, RUN])
+        empty_board(folder, TRAINING, RUN)
         self.writer: Any = SummaryWriter(str(folder / RUN))
         self._copied: dict[str, int] = {}
         self._promises = ""
@@ -55,13 +58,10 @@ class LiveBoard:
         for path in events:
             start = self._copied.get(path.name, 0)
             try:
-                with path.open("rb") as source:
-                    source.seek(start)
-                    fresh = source.read()
+                fresh = read_from(path, start, _MOST_AT_ONCE)
             except FileNotFoundError:  # the stage was moved into place just now
                 continue
-            with (self.folder / TRAINING / path.name).open("ab") as target:
-                target.write(fresh)
+            append(self.folder / TRAINING / path.name, fresh)
             self._copied[path.name] = start + len(fresh)
 
     def show(self, run: FollowedRun, fresh: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import deepseek_report.datasets.sources.boston as module
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.sources.boston import BostonMortgages
 from tests.worded import say
 
@@ -110,4 +110,4 @@ def test_a_model_that_must_not_see_race_is_still_compared_by_it() -> None:
 
 
 def test_the_digest_is_that_of_the_file() -> None:
-    assert BostonMortgages().source_digest() == sha256_file(FILE)
+    assert BostonMortgages().source_digest() == sha256_file(FILE, links=True)

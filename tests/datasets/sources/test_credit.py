@@ -13,7 +13,7 @@ import pytest
 import deepseek_report.datasets.sources.credit as module
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import DataIssue, Dataset
-from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.sources.credit import TaiwanCredit
 from tests.worded import say
 
@@ -182,6 +182,6 @@ def test_all_rows_load_in_time() -> None:
 
 def test_the_digest_is_that_of_the_file() -> None:
     plugin = TaiwanCredit()
-    assert plugin.source_digest() == sha256_file(FILE)
+    assert plugin.source_digest() == sha256_file(FILE, links=True)
     assert plugin.problems() == []
     assert TaiwanCredit(validation_share=0.7, test_share=0.5).problems()

@@ -9,6 +9,7 @@ from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.data_kinds.encoding import Encoder
 from deepseek_report.metrics.failures.learning_curve import LearningCurve
 from deepseek_report.metrics.fairness.proxies import Proxies, permutation_importance
+from deepseek_report.metrics.performance import baselines, reference_predictors
 from deepseek_report.metrics.performance.baselines import Baselines, reference_predictions
 from deepseek_report.metrics.performance.reference_predictors import fit_predictor
 from deepseek_report.statistics.resampling import stratified_order
@@ -67,6 +68,41 @@ def test_baselines_are_compared_on_the_same_rows(toy, n_classes: int) -> None:
         assert gain.low < gain.value < gain.high
     assert auc["majority"] == 0.5
     assert gains["majority"].p_value < 1e-3
+
+
+def test_of_many_training_rows_a_declared_sample_is_fitted(
+    toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, fitted = toy(n=400), list[int]()
+    n_train = len(context.dataset.train)
+    assert f"on the {n_train} rows" in wording().say(Baselines().measure(context).notes[0])
+    fit = baselines.fit_predictor
+
+    def counted(*arguments):
+        fitted.append(len(arguments[3]))
+        return fit(*arguments)
+
+    monkeypatch.setattr(baselines, "fit_predictor", counted)
+    monkeypatch.setattr(baselines, "MOST_FITTED", 100)
+    notes = Baselines(n_resamples=100).measure(context).notes
+    assert set(fitted) == {100}
+    assert f"on 100 of the {n_train} rows of the training part, at even distances" in (
+        wording().say(notes[0]).replace("\u202f", "")
+    )
+
+
+def test_answers_by_blocks_of_rows_are_those_of_all_rows_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(100, 2))
+    labels = (rows[:, 0] > 0).astype(np.int64)
+    features = [Feature(name, name, "numeric") for name in "ab"]
+    task, kind = TASKS["classification"], "logistic_regression"
+    predict = fit_predictor(task, kind, features, rows, labels, 2, seed=0)
+    whole = predict(rows)
+    monkeypatch.setattr(reference_predictors, "_BLOCK", 7)
+    np.testing.assert_allclose(predict(rows), whole, rtol=1e-12)
 
 
 def test_a_baseline_decides_about_as_often_as_the_model(toy) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from deepseek_report.metrics.performance.threshold_choice import RULES, choose_threshold
+from deepseek_report.tasks.decisions import DecisionCosts
 
 ORACLES = {
     "accuracy": accuracy_score,
@@ -32,6 +33,27 @@ def test_no_other_cut_is_better(rule: str, seed: int) -> None:
     assert score(truths, scores >= chosen) == pytest.approx(best, abs=1e-12)
 
 
+@pytest.mark.parametrize("costs", [DecisionCosts(1, 5), DecisionCosts(4, 1), DecisionCosts(1, 1)])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_other_cut_costs_less(costs: DecisionCosts, seed: int) -> None:
+    scores, truths = sample(seed)
+
+    def cost(cut: float) -> float:
+        decided = scores >= cut
+        return costs.of(int((decided & ~truths).sum()), int((truths & ~decided).sum()))
+
+    chosen = choose_threshold("costs", scores, truths, costs)
+    assert cost(chosen) == min(cost(cut) for cut in [*scores, 1.01])
+
+
+def test_costs_of_one_kind_choose_the_threshold_of_theory_for_true_probabilities() -> None:
+    generator = np.random.default_rng(1)
+    scores = generator.random(200_000)
+    truths = generator.random(200_000) < scores
+    chosen = choose_threshold("costs", scores, truths, DecisionCosts(1, 4))
+    assert chosen == pytest.approx(1 / (1 + 4), abs=0.02)  # Elkan 2001: c_fp / (c_fp + c_fn)
+
+
 def test_base_rate_decides_as_often_as_the_class_occurs() -> None:
     scores = np.linspace(0.05, 0.95, 50)
     truths = np.arange(50) % 5 == 0
@@ -40,7 +62,7 @@ def test_base_rate_decides_as_often_as_the_class_occurs() -> None:
 
 def test_a_threshold_is_a_probability_between_two_scores() -> None:
     scores, truths = sample(3)
-    for rule in set(RULES) - {"declared"}:
+    for rule in set(RULES) - {"declared", "costs"}:
         chosen = choose_threshold(rule, scores, truths)
         assert 0 < chosen < 1
         assert chosen not in scores

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
@@ -237,3 +238,23 @@ def test_where_no_peak_is_known_memory_is_a_usual_value(tmp_path: Path, mib: Any
     span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), None)
     assert span.basis == "typical"
     assert span.low < span.expected < span.high
+
+
+@pytest.mark.parametrize(("rows", "seen"), [(50_000, 509), (200_000, 843)])
+def test_memory_of_a_table_is_foretold_within_30_percent_of_what_was_measured(
+    rows: int, seen: float, tmp_path: Path
+) -> None:
+    features = tuple(Feature(f"x{i}", f"x{i}", "numeric") for i in range(38))
+    target = Target("y", "y", ("a", "b"), explained=1)
+    size = Size(Schema(features, target), rows * 3 // 5, rows // 5, rows // 5)
+    span = memory_of({}, PastTimes(tmp_path), size)
+    assert span.expected == pytest.approx(seen, rel=0.3)
+    assert span.low < seen < span.high
+
+
+def test_a_larger_table_is_foretold_more_than_a_smaller_one_took(tmp_path: Path) -> None:
+    with_memory(tmp_path, SHAP.id, 500.0, units=10, like="a")
+    features = tuple(Feature(f"x{i}", f"x{i}", "numeric") for i in range(40))
+    size = Size(Schema(features, Target("y", "y", ("a", "b"), explained=1)), 10**6, 10, 10)
+    span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), size)
+    assert (span.basis, span.expected > 1500) == ("similar", True)

@@ -1,0 +1,73 @@
+"""How much one artifact may hold, by what the person allows and by what the process may have."""
+
+from __future__ import annotations
+
+import os
+import resource
+from functools import cache
+from pathlib import Path
+
+from deepseek_report.errors import ArtifactError
+
+#: The environment variable that raises the bound on what one artifact may hold in memory.
+BOUND = "DEEPSEEK_REPORT_ARTIFACT_MIB"
+_MOST_MIB = 2048
+_MIB = 2**20
+#: The share of the memory that a limited process may still take which one artifact may hold: it is
+#: read, converted and copied.
+_SHARE = 4
+_STATE = Path("/proc/self/statm")
+
+
+def most_bytes() -> int:
+    """Bytes that one artifact may hold in memory.
+
+    That is what `DEEPSEEK_REPORT_ARTIFACT_MIB` says, else 2 GiB; and where the process has a limit
+    (`ulimit -v`, `ulimit -d`), no more than a quarter of what is left of it.
+    """
+    told = int(os.environ.get(BOUND, "") or _MOST_MIB) * _MIB
+    left = _left()
+    return told if left is None else min(told, left // _SHARE)
+
+
+def refuse_beyond(path: Path, size: int, share: int = 1) -> None:
+    """Raise ArtifactError where a size in bytes is beyond what an artifact may hold.
+
+    share : only this part of it may be taken, such as a quarter for 4.
+    """
+    if size <= (most := most_bytes() // share):
+        return
+    limited = "" if _left() is None else ", and raise the limit of memory of this process"
+    raise ArtifactError(
+        f"{path}: holds {size / _MIB:,.0f} MiB, and such an artifact may hold {most / _MIB:,.0f}. "
+        f"If you trust it, set {BOUND} to more than {size * share // _MIB}{limited}"
+    )
+
+
+def refuse_longer(path: Path, size: int, most: int) -> None:
+    """Raise ArtifactError where a file has more bytes than are ever read of such a one."""
+    if size > most:
+        raise ArtifactError(f"{path}: has more than {most / _MIB:.3g} MiB, the most that is read")
+
+
+def _left() -> int | None:
+    """Bytes that this process may still take by its limits; None where it has none."""
+    limits = _limits()
+    if limits == (None, None):
+        return None
+    try:
+        pages = [int(number) for number in _STATE.read_text(encoding="ascii").split()]
+    except (OSError, ValueError):  # not Linux
+        pages = [0] * 6
+    unit = os.sysconf("SC_PAGE_SIZE")
+    taken = pages[0] * unit, pages[5] * unit  # all addresses; data and stack
+    left = [limit - used for limit, used in zip(limits, taken, strict=True) if limit is not None]
+    return max(0, min(left))
+
+
+@cache
+def _limits() -> tuple[int | None, int | None]:
+    """The limits on addresses and on data, in bytes; None where there is none."""
+    soft = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    address, data = (None if limit == resource.RLIM_INFINITY else limit for limit in soft)
+    return address, data

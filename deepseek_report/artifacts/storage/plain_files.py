@@ -1,0 +1,406 @@
+"""The one way to files that strangers may have written.
+
+That is everything in a run folder, a store, a comparison or a board, and what lies beside them. A
+folder is listed, and a file is opened, copied, written or removed, without following a link: a link
+in such a place may lead anywhere. Nothing but regular files is opened, so that no pipe is waited
+for. How deep folders lie in each other, and how many entries they have, is bounded, and so is what
+is read of a file.
+
+`below` is the folder up to which a path was named by the person who runs this; that part may lead
+through links. None of the parts after it may.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, Literal
+
+from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond, refuse_longer
+from deepseek_report.errors import ArtifactError
+
+#: The most levels of folders in each other, and entries below one folder, that are looked at.
+MOST_LEVELS = 32
+MOST_ENTRIES = 200_000
+#: Ending of a file that is still being written; what a killed process leaves has it.
+PART = ".part"
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+Kind = Literal["file", "folder", "strange"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What lies in a folder. name : its path from there. kind : "strange" is a link or a device."""
+
+    path: Path
+    name: str
+    kind: Kind
+
+
+# --- looking --------------------------------------------------------------------------------------
+
+
+def entries(folder: Path, *, links: bool = False) -> list[Entry]:
+    """What lies directly in a folder, sorted by name.
+
+    links : the folder itself may be a link, since the person who runs this named it.
+
+    Raises
+    ------
+    ArtifactError : it is a link, or holds more than `MOST_ENTRIES`. OSError : it cannot be read.
+    """
+    if not links and folder.is_symlink():
+        raise ArtifactError(f"{folder}: a link, and links are not followed here")
+    return sorted(_scanned(folder, ""), key=lambda entry: entry.name)
+
+
+def walk(
+    folder: Path, *, folders: bool = False, deep: Literal["refused", "told"] = "refused"
+) -> Iterator[Entry]:
+    """All that lies below a folder, in no order; folders themselves only where they are asked for.
+
+    deep : what happens to folders more than `MOST_LEVELS` deep in each other: they are refused, or
+    told as strange entries whose names end in `/`, and not looked into.
+
+    Raises
+    ------
+    ArtifactError : more than `MOST_ENTRIES`, or too deep. OSError : a folder cannot be read.
+    """
+    waiting, seen = [(folder, "", 1)], 0
+    while waiting:
+        place, prefix, level = waiting.pop()
+        if level > MOST_LEVELS and deep == "told":
+            yield Entry(place, prefix, "strange")
+            continue
+        if level > MOST_LEVELS:
+            raise ArtifactError(
+                f"{folder}: its folders lie more than {MOST_LEVELS} levels deep in each other; a "
+                "folder of this package is never that deep"
+            )
+        for entry in _scanned(place, prefix):
+            seen += 1
+            _refuse_many(folder, seen)
+            if entry.kind == "folder":
+                waiting.append((entry.path, f"{entry.name}/", level + 1))
+            if folders or entry.kind != "folder":
+                yield entry
+
+
+def files_in(folder: Path, ending: str = "") -> list[Path]:
+    """The regular files directly in a folder whose names end so, sorted; none without a folder."""
+    if not is_folder(folder):
+        return []
+    return [e.path for e in entries(folder) if e.kind == "file" and e.name.endswith(ending)]
+
+
+def files_below(folder: Path, ending: str = "") -> list[Path]:
+    """The regular files below a folder whose names end so, sorted; see `walk`."""
+    if not is_folder(folder):
+        return []
+    return sorted(e.path for e in walk(folder) if e.kind == "file" and e.name.endswith(ending))
+
+
+def folders_in(folder: Path, *, links: bool = False) -> list[Path]:
+    """The folders directly in a folder, sorted, without links; none where it cannot be read.
+
+    links : see `entries`.
+    """
+    try:
+        return [entry.path for entry in entries(folder, links=links) if entry.kind == "folder"]
+    except (OSError, ArtifactError):
+        return []
+
+
+def is_file(path: Path) -> bool:
+    """Whether this is a regular file, and no link to one."""
+    return _is(path, stat.S_ISREG)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder, and no link to one."""
+    return _is(path, stat.S_ISDIR)
+
+
+def refuse_links_on_way(below: Path, path: Path) -> None:
+    """Raise ArtifactError where a part of `path` after `below` is a link, or leads upwards."""
+    try:
+        parts = path.relative_to(below).parts
+    except ValueError:
+        raise ArtifactError(f"{path}: not in {below}, and nothing outside of it is read") from None
+    if ".." in parts:
+        raise ArtifactError(f"{path}: leads out of {below}, and nothing outside of it is read")
+    place = below
+    for part in parts:
+        place = place / part
+        if place.is_symlink():
+            raise ArtifactError(f"{place}: a link, and links are not followed here; {_INSTEAD}")
+
+
+_INSTEAD = "put what it leads to in its place, or name that yourself where the command takes a path"
+
+
+def _is(path: Path, kind: object) -> bool:
+    try:
+        return bool(kind(path.lstat().st_mode))  # type: ignore[operator]
+    except (OSError, ValueError):
+        return False
+
+
+def _scanned(folder: Path, prefix: str) -> Iterator[Entry]:
+    with os.scandir(folder) as found:
+        for number, entry in enumerate(found, start=1):
+            _refuse_many(folder, number)
+            kind: Kind = "file" if entry.is_file(follow_symlinks=False) else "strange"
+            if entry.is_dir(follow_symlinks=False):
+                kind = "folder"
+            yield Entry(folder / entry.name, f"{prefix}{entry.name}", kind)
+
+
+def _refuse_many(folder: Path, number: int) -> None:
+    if number > MOST_ENTRIES:
+        most = f"{MOST_ENTRIES:,}".replace(",", " ")
+        raise ArtifactError(f"{folder}: holds more than {most} files and folders that are read")
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def open_file(path: Path, *, below: Path | None = None, links: bool = False) -> io.BufferedReader:
+    """A regular file, opened to read bytes.
+
+    links : it may be a link to a file, since the person who runs this or the package named it.
+
+    Raises
+    ------
+    ArtifactError : it is a link, a device or a pipe. OSError : it cannot be opened.
+    """
+    if below is not None:
+        refuse_links_on_way(below, path)
+    try:
+        handle = os.open(path, _READING & ~os.O_NOFOLLOW if links else _READING)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ArtifactError(f"{path}: a link, and links are not followed here") from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ArtifactError(f"{path}: no regular file, and nothing else is read")
+    return io.open(handle, "rb")  # noqa: UP020 - of a handle, not of a path
+
+
+def read_bytes(
+    path: Path, most: int = 0, *, below: Path | None = None, links: bool = False
+) -> bytes:
+    """The content of a regular file of at most `most` bytes; 0: as many as an artifact may hold.
+
+    Raises
+    ------
+    ArtifactError : it has more, or see `open_file`. OSError : it cannot be read.
+    """
+    with open_file(path, below=below, links=links) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        _refuse_size(path, size, most)
+        content = stream.read((most or most_bytes()) + 1)
+    _refuse_size(path, len(content), most)
+    return content
+
+
+def _refuse_size(path: Path, size: int, most: int) -> None:
+    if most:
+        refuse_longer(path, size, most)
+    else:
+        refuse_beyond(path, size)
+
+
+def read_text(path: Path, most: int = 0, *, below: Path | None = None, links: bool = False) -> str:
+    """The text of a regular file in UTF-8; see `read_bytes`."""
+    content = read_bytes(path, most, below=below, links=links)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{path}: not a text in UTF-8 ({error.reason})") from None
+
+
+def read_from(path: Path, start: int, most: int) -> bytes:
+    """At most `most` bytes of a regular file that may still grow, from a place on."""
+    with open_file(path) as stream:
+        stream.seek(start)
+        return stream.read(most)
+
+
+def sha256_file(path: Path, *, links: bool = False) -> str:
+    """SHA-256 of a regular file, in hexadecimal; see `open_file`."""
+    with open_file(path, links=links) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def make_folder(path: Path, *, below: Path | None = None) -> None:
+    """Make a folder and those that it lies in, where they are not there yet.
+
+    Raises
+    ------
+    ArtifactError : a part after `below` is a link; without `below`, the folder itself is.
+    """
+    if below is not None:
+        refuse_links_on_way(below, path)
+    elif path.is_symlink():
+        raise ArtifactError(f"{path}: a link, and nothing is written through one; {_INSTEAD}")
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def empty_folder(path: Path) -> None:
+    """Make a folder that holds nothing; a link of this name is removed, not followed."""
+    remove(path)
+    path.mkdir(parents=True)
+
+
+def write_bytes(path: Path, content: bytes, *, links: bool = False) -> None:
+    """Put a regular file in the place of whatever has this name; makes its folder.
+
+    links : the folder may be a link, since the person who runs this named it.
+    """
+    with new_file(path, links=links) as stream:
+        stream.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text in UTF-8 with the line ends of Unix; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def new_file(path: Path, *, links: bool = False) -> BinaryIO:
+    """A new regular file in the place of whatever has this name, opened; see `write_bytes`."""
+    if not links:
+        make_folder(path.parent)
+    remove(path)
+    return path.open("xb")
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add bytes at the end of a regular file, which is made where it is not there.
+
+    Raises
+    ------
+    ArtifactError : it is a link, a device or a pipe.
+    """
+    if not is_file(path) and os.path.lexists(path):
+        raise ArtifactError(f"{path}: no regular file, and nothing is written through it")
+    with open(path, "ab", opener=_unlinked) as stream:
+        stream.write(content)
+
+
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write a file in one step: if this is interrupted, it stays as it was; makes the folder.
+
+    durable : also across a power cut: the bytes are on the disk before the file gets its name, and
+    the name before this returns. Not needed in a folder that is flushed as a whole later.
+    """
+    make_folder(path.parent)
+    mark = hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()[:16]
+    temporary = path.with_name(f".{mark}{PART}")
+    try:
+        with new_file(temporary) as stream:
+            stream.write(content)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, is on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def copy_file(source: Path, target: Path, *, links: bool = False) -> None:
+    """Copy the bytes of a regular file; makes the folder of the copy.
+
+    links : whether the source may be a link; see `open_file`.
+    """
+    with open_file(source, links=links) as stream, new_file(target) as copy:
+        shutil.copyfileobj(stream, copy, 2**20)
+
+
+def open_lock(path: Path, *, below: Path) -> IO[bytes]:
+    """A file to hold a lock on, made with its folder where it is not there, and never emptied."""
+    make_folder(path.parent, below=below)
+    if not is_file(path) and os.path.lexists(path):
+        raise ArtifactError(f"{path}: no regular file, so that nothing can be locked by it")
+    return open(path, "ab", opener=_unlinked)
+
+
+# --- moving and removing --------------------------------------------------------------------------
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file or folder another name on the same disk; a file of that name is replaced."""
+    source.rename(target)
+
+
+def remove(path: Path) -> None:
+    """Remove what is there: a folder with all that it holds, a file, a link, or nothing.
+
+    Links are removed and never followed, and a folder may be as deep as it likes.
+    """
+    if not is_folder(path):
+        path.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(path)
+    except (RecursionError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in {errno.ENAMETOOLONG, errno.EMFILE}:
+            raise
+        _remove_deep(path)
+
+
+def _remove_deep(folder: Path) -> None:
+    """Remove a folder that is too deep for paths and for recursion.
+
+    What lies two levels down is moved up by one until nothing does, so that no path is long.
+    """
+    number = 0
+    while inner := [entry for entry in _scanned(folder, "") if entry.kind == "folder"]:
+        for entry in inner:
+            for below in list(_scanned(entry.path, "")):
+                if below.kind == "folder":
+                    number += 1
+                    below.path.rename(folder / f".removing-{number}")
+                else:
+                    below.path.unlink()
+            entry.path.rmdir()
+    for entry in list(_scanned(folder, "")):
+        entry.path.unlink()
+    folder.rmdir()
+
+
+def remove_empty(folder: Path, *, below: Path) -> None:
+    """Remove a folder that holds nothing, and those above it that then do, up to `below`."""
+    with suppress(OSError):
+        while folder != below and below in folder.parents:
+            folder.rmdir()
+            folder = folder.parent

@@ -1,0 +1,129 @@
+"""What the decisions of a model do to the cases that it decides, in a few numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.predictions import ClassRates, PredictionSummary
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.findings.records import first, rows, unit_of
+from deepseek_report.statistics.intervals import rate
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import DecisionCosts
+
+_ALWAYS_THE_SAME = ("majority", "mean")
+
+
+def decision_effect(results: Results) -> tuple[Message, ...]:
+    """Sentences on what the decisions do, beside the simplest rule, and on who chose the threshold.
+
+    They are counts of the test part: they describe the rows that were decided, and conclude
+    nothing.
+    """
+    if not (results.has("data") and results.has("predictions/test")):
+        return ()
+    summary, target = results.predicted, results.schema.target
+    if not task_of(target).decides:
+        return _of_numbers(results)
+    if not summary.classes:
+        return ()
+    if len(target.classes) != 2:
+        return (_right(summary, target), *_simplest(summary))
+    sentences = (_who(summary, target), *_simplest(summary))
+    return sentences if summary.threshold is None else (*sentences, _threshold(results))
+
+
+def declared_costs(results: Results) -> DecisionCosts | None:
+    """What wrong decisions cost, where the config declares it."""
+    costs = _decision(results).get("costs")
+    return DecisionCosts(**costs) if costs else None
+
+
+def expected_cost(costs: DecisionCosts, rates: ClassRates) -> float:
+    """The cost of a case on average, by the rates of the explained class.
+
+    Rates that are NaN, as no case is of the class or every one is, cost nothing.
+    """
+    missed, flagged = (0.0 if math.isnan(r) else r for r in (rates.missed, rates.flagged))
+    return costs.of((1 - rates.base) * flagged, rates.base * missed)
+
+
+def is_declared(results: Results) -> bool:
+    """Whether somebody declared the threshold, its rule, or the costs that choose it."""
+    decision = _decision(results)
+    return any(decision.get(key) is not None for key in ("rule", "threshold", "costs"))
+
+
+def _decision(results: Results) -> Mapping[str, Any]:
+    return results.config.get("decision") or {}
+
+
+def _who(summary: PredictionSummary, target: Target) -> Message:
+    """How many are decided against, or for the explained class where no class is good for them."""
+    about = 1 - target.declared_favourable if target.is_judged else summary.explained
+    rates = summary.classes[about]
+    return message(
+        f"decision_effect.{'against' if target.is_judged else 'decided'}",
+        n=summary.n,
+        share=_share(rates.decided, summary.n),
+        wrongly=_share(1 - rates.right, summary.n * rates.decided),
+        found=_share(rates.recall, summary.n * rates.base),
+        label=target.classes[about],
+    )
+
+
+def _right(summary: PredictionSummary, target: Target) -> Message:
+    return message(
+        "decision_effect.right",
+        n=summary.n,
+        classes=len(target.classes),
+        share=_share(summary.accuracy, summary.n),
+    )
+
+
+def _simplest(summary: PredictionSummary) -> tuple[Message, ...]:
+    """How often one answer for every case would be right, beside the model."""
+    always = max(rates.base for rates in summary.classes)
+    model = _share(summary.accuracy, summary.n)
+    return (message("decision_effect.simplest", model=model, always=_share(always, summary.n)),)
+
+
+def _threshold(results: Results) -> Message:
+    summary, costs = results.predicted, declared_costs(results)
+    rates = summary.about_explained
+    values: dict[str, Any] = {"threshold": summary.threshold, "rule": summary.rule}
+    values["declared"] = is_declared(results)
+    if costs is not None:
+        values["cost"] = expected_cost(costs, rates)
+        values["cost_of_simplest"] = min(costs.of(1 - rates.base, 0), costs.of(0, rates.base))
+    return message("decision_effect.threshold", **values)
+
+
+def _of_numbers(results: Results) -> tuple[Message, ...]:
+    score = results.score("mae")
+    if score is None:
+        return ()
+    simple = first(
+        row
+        for row in rows(results, "baselines", "baselines")
+        if row["predictor"] in _ALWAYS_THE_SAME and row["metric"] == "mae"
+    )
+    return (
+        message(
+            "decision_effect.numbers",
+            n=results.predicted.n,
+            error=score.value,
+            always=None if simple is None else simple["value"],
+            unit=unit_of(results),
+        ),
+    )
+
+
+def _share(share: float, n: float) -> Estimate | None:
+    """A share of n cases, rounded in words by its interval; None where there is no case."""
+    return None if math.isnan(share) else rate(round(share * n), round(n))

@@ -1,0 +1,254 @@
+"""Rows cut by Arrow are those that pandas gives, and no more of them is held than is kept."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.datasets.readers import file_stream, text_rows
+from deepseek_report.datasets.readers.file_bytes import FileBytes
+from deepseek_report.datasets.readers.file_form import Decimal, FileForm
+from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.table_file import read_drawn, read_table
+from deepseek_report.datasets.readers.text_rows import MISSING, read_rows
+from deepseek_report.datasets.readers.text_table import Decoded, TextTable
+from deepseek_report.errors import DataError
+
+CELLS = st.sampled_from(
+    [
+        *("", "NA", " NA", "nan", "01", "1.0", " 2", "-999", "-999.0", "1e5", "a b", "年"),
+        *('say "x"', "two\nlines", "a,b", "'", "None", "\t", "3.141592653589793", "\u00a0"),
+    ]
+)
+ROWS = st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=30)
+
+
+def by_pandas(raw: bytes, form: FileForm) -> pd.DataFrame:
+    """The reader that this package had before."""
+    return pd.read_csv(
+        io.BytesIO(raw),
+        encoding="utf-8-sig",
+        dtype=str,
+        keep_default_na=False,
+        na_values=[*MISSING, *form.missing_values],
+        header=0,
+        names=[0, 1, 2],
+        index_col=False,
+    )
+
+
+def text_table(raw: bytes, codec: str = "utf-8-sig") -> TextTable:
+    return TextTable(Decoded(FileBytes(Path("a.csv"), raw, ""), codec, ReadLimits()), ",", ())
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=ROWS,
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quotes=st.booleans(),
+    codec=st.sampled_from(["utf-8-sig", "utf-16", "gb18030"]),
+    block=st.sampled_from([64, 300, 1 << 22]),
+)
+def test_every_cell_is_that_of_the_slow_reader(
+    rows: list[list[str]], end: str, quotes: bool, codec: str, block: int
+) -> None:
+    lines = [["x", "y\nz", "w"], *rows]
+    quoting = 1 if quotes or end == "\r" else 0  # pandas leaves other line ends bare
+    text = pd.DataFrame(lines).to_csv(
+        index=False, header=False, lineterminator=end, quoting=quoting
+    )
+    form = FileForm(missing_values=("-999", "1e5"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_rows, "_BLOCK", block)
+        table = read_rows(text_table(text.encode(codec), codec), form, 3)
+    pd.testing.assert_frame_equal(table, by_pandas(text.encode(), form), check_column_type=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,2\n\n3,4\n",
+        "a,b\n1,2\r\n\r\n3,4",
+        "a,b\n1,\0\n3,4\n",
+        "a\n1\n  \n2\n",
+        "a,b\n" + "x" * 10_000 + ",1\ny,2\n",
+    ],
+)
+def test_blank_lines_zeros_single_columns_and_long_lines_are_read_as_before(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_rows, "_BLOCK", 1000)
+    width = text.partition("\n")[0].count(",") + 1
+    expected = pd.read_csv(
+        io.StringIO(text), dtype=str, keep_default_na=False, names=range(width), header=0
+    )
+    table = read_rows(text_table(text.encode()), FileForm(), width)
+    pd.testing.assert_frame_equal(table, expected, check_column_type=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("1,2", "line 3 has 2 cells, the header has 3"),
+        ("1,2,3,4", "line 3 has 4 cells, the header has 3"),
+        ('"a"b,2,3', "line 3 cannot be read"),
+        (" ", "line 3 has 1 cells, the header has 3"),
+    ],
+)
+def test_a_broken_line_is_told_by_its_number(line: str, problem: str) -> None:
+    raw = f"a,b,c\n1,2,3\n{line}\n4,5,6\n".encode()
+    with pytest.raises(DataError, match=problem):
+        read_rows(text_table(raw), FileForm(), 3)
+
+
+# --- rows that are drawn while reading ------------------------------------------------------------
+
+
+def numbers(n: int) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {"x": random.normal(size=n).round(4), "word": "w", "y": random.integers(0, 2, n)}
+    )
+
+
+def every_seventh(frame: pd.DataFrame, _: Decimal) -> Ints:
+    return np.arange(0, len(frame), 7)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv.zip", "a.parquet", "a.xlsx"])
+def test_the_drawn_rows_are_those_of_the_whole_table(name: str, tmp_path: Path) -> None:
+    frame, path = numbers(100), tmp_path / name
+    if name.endswith("parquet"):
+        frame.to_parquet(path, row_group_size=13)
+    elif name.endswith("xlsx"):
+        pytest.importorskip("openpyxl")
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if "tsv" in name else ",")
+    whole = read_table(path, FileForm())
+    drawn = read_drawn(path, FileForm(drawn=True), ["y"], every_seventh)
+    expected = whole.frame.iloc[::7].reset_index(drop=True)
+    pd.testing.assert_frame_equal(drawn.frame, expected, check_column_type=False)
+    assert (drawn.sha256, drawn.n_rows) == (whole.sha256, 100)
+    assert drawn.rows is not None
+    assert drawn.rows.tolist() == list(range(0, 100, 7))
+
+
+@pytest.mark.parametrize("block", [50, 333, 1 << 20])
+def test_the_draw_does_not_depend_on_the_size_of_blocks(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers(200).to_csv(tmp_path / "a.csv", index=False)
+    form = FileForm(drawn=True)
+    usual = read_drawn(tmp_path / "a.csv", form, ["y"], every_seventh)
+    monkeypatch.setattr(text_rows, "_BLOCK", block)
+    monkeypatch.setattr(file_stream, "_PIECE", block)
+    again = read_drawn(tmp_path / "a.csv", form, ["y"], every_seventh)
+    pd.testing.assert_frame_equal(again.frame, usual.frame)
+
+
+def test_a_file_beyond_the_bounds_is_read_as_far_as_its_drawn_rows_are_within(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.csv"
+    numbers(3000).to_csv(path, index=False)
+    limits = ReadLimits(bytes=8_000, cells=3_000)
+    assert path.stat().st_size > 4 * limits.bytes
+    with pytest.raises(DataError, match="bytes"):
+        read_table(path, FileForm(limits=limits))
+    drawn = read_drawn(path, FileForm(limits=limits, drawn=True), ["y"], lambda *_: np.arange(50))
+    assert len(drawn.frame) == 50
+    with pytest.raises(DataError, match=r"dataset\.bounds\.cells"):
+        read_drawn(path, FileForm(limits=limits, drawn=True), ["y"], lambda *_: np.arange(1500))
+
+
+def test_a_packed_file_is_refused_once_it_unpacks_to_more_than_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"x,y\n" + b"0,1\n" * 100_000))
+    form = FileForm(limits=ReadLimits(bytes=100_000), drawn=True)
+    with pytest.raises(DataError, match="bytes once unpacked"):
+        read_drawn(path, form, ["y"], every_seventh)
+
+
+def test_while_rows_are_drawn_only_some_blocks_are_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, block = tmp_path / "a.csv", 4_000
+    numbers(20_000).to_csv(path, index=False)
+    monkeypatch.setattr(text_rows, "_BLOCK", block)
+    sizes: list[int] = []
+    taken = text_rows._kept
+
+    def counted(*arguments: Any) -> Iterator[Any]:
+        for batch in taken(*arguments):
+            sizes.append(batch.nbytes)
+            yield batch
+
+    monkeypatch.setattr(text_rows, "_kept", counted)
+    read_drawn(path, FileForm(drawn=True), ["y"], lambda *_: np.arange(0, 20_000, 400))
+    of_the_target = 20_000 * 9.5
+    assert sum(sizes) < of_the_target + 50 * 100
+    assert max(sizes) < 2 * block
+
+
+def test_a_file_that_changes_between_the_readings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    numbers(100).to_csv(path, index=False)
+
+    def draw(frame: pd.DataFrame, _: Decimal) -> Ints:
+        numbers(100).assign(x=1.0).to_csv(path, index=False)
+        return np.arange(10)
+
+    with pytest.raises(DataError, match="changed while it was read"):
+        read_drawn(path, FileForm(drawn=True), ["y"], draw)
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "cp1252"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_rows_are_drawn_of_files_in_other_encodings_too(
+    encoding: str, declared: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    word = {"cp1252": "Straße"}.get(encoding, "城市上海")
+    numbers(60).assign(word=word).to_csv(path, index=False, encoding=encoding)
+    form = FileForm(encoding=encoding if declared else None, drawn=True)
+    drawn = read_drawn(path, form, ["y"], every_seventh)
+    assert set(drawn.frame["word"]) == {word}
+
+
+def test_a_number_with_decimal_commas_is_drawn_by_what_the_other_columns_tell(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.csv"
+    numbers(60).to_csv(path, index=False, sep=";", decimal=",")
+    signs: list[str] = []
+
+    def draw(frame: pd.DataFrame, decimal: Decimal) -> Ints:
+        signs.append(decimal)
+        return np.arange(0, len(frame), 2)
+
+    drawn = read_drawn(path, FileForm(drawn=True), ["x"], draw)
+    assert (signs, drawn.decimal) == ([","], ",")
+
+
+def test_the_draw_sees_the_columns_that_it_asks_for_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    numbers(40).to_csv(path, index=False)
+    seen: list[list[str]] = []
+
+    def draw(frame: pd.DataFrame, _: Decimal) -> Ints:
+        seen.append(list(frame.columns))
+        return np.arange(10)
+
+    read_drawn(path, FileForm(drawn=True), ["y", "x"], draw)
+    assert seen == [["y", "x"]]

@@ -1,0 +1,53 @@
+"""A process with a limit on its memory that runs commands, each in a copy of itself.
+
+Reads {"bytes": limit, "commands": [[word, …], …]} as JSON from standard input, and writes a list of
+{"code": exit code, "text": all that was printed, "raised": an error that left the command}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import resource
+import sys
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+
+def told(words: list[str]) -> dict[str, object]:
+    from deepseek_report.cli import run
+
+    text, code, raised = io.StringIO(), -1, ""
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        try:
+            code = run(words)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        except BaseException as error:
+            raised = f"{type(error).__name__}: {error}"
+    return {"code": code, "text": text.getvalue(), "raised": raised}
+
+
+def apart(words: list[str]) -> dict[str, object]:
+    """The same in a process of its own, so that no command pays for another one's memory."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        with os.fdopen(writing, "w") as stream:
+            json.dump(told(words), stream)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        content = stream.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    ended = {"code": code, "text": "", "raised": f"the process ended with {code}"}
+    return dict(json.loads(content)) if content else ended
+
+
+if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    resource.setrlimit(resource.RLIMIT_AS, (asked["bytes"], asked["bytes"]))
+    answers = [apart(words) for words in asked["commands"]]
+    sys.stdout.write(json.dumps(answers))
