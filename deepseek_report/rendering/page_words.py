@@ -36,6 +36,7 @@ _CASES = {
     "refused_row": ("row", "stated"),
     **dict.fromkeys(("refused_rough", "refused_none", "elsewhere"), ()),
     "refused_certain": ("n",),
+    "item_luck": ("alike", "fits"),
     **dict.fromkeys(("find", "find_words"), ()),
     **dict.fromkeys(
         ("filter_outcome", "filter_decision", "filter_group", "filter_band", "filter_page"), ()

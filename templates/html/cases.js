@@ -79,7 +79,8 @@
       block("span", { class: "case-item-text" },
         block("span", { class: "case-name" }, one.glance?.text || sentence(one.name)), " ",
         block("span", { class: "case-stated" }, stated(one.probability)), " ",
-        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase("off_by", { number: measured(one.error) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
+        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? phrase("off_by", { number: measured(one.error) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth })),
+        one.alike ? block("span", { class: "case-luck" }, ` ${phrase("item_luck", { alike: number(one.alike[0], 0), fits: number(one.alike[1], 0) })}`) : null));
     const list = (moved) => {
       listed = data.cases.filter(passes);
       count.textContent = phrase("count", { shown: number(listed.length, 0), all: number(data.cases.length, 0) });

@@ -35,6 +35,21 @@ class ExplainAgain(Protocol):
         """
 
 
+class Refits(Protocol):
+    """Fits the run's model anew, as it was fitted, to rows of the training part.
+
+    is_network : whether that is a training over epochs. work : counted work of one fit, rows ×
+    trees of an estimator (one without trees counts as one), rows × parameters × epochs of a
+    network.
+    """
+
+    is_network: bool
+    work: int
+
+    def __call__(self, rows: NDArray[np.int64], seed: int) -> Classifier:
+        """The model of these (row,) positions in the training part, drawn by another seed."""
+
+
 class ExplainRows(Protocol):
     """An explainer of the run, in full or in its cheapest form, for other rows of the test part."""
 
@@ -53,6 +68,7 @@ class MeasureContext:
     explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
     explanations : all of them (scope "explainers"). explain : see `ExplainAgain`.
     explainers : {name: how it explains further rows} (scope "explainers").
+    refits : fits the model anew; None where it came fitted and nothing says how.
     expectations : declared by `behaviour:` in the config.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     """
@@ -70,6 +86,7 @@ class MeasureContext:
     measured: Mapping[str, Measurement] = field(default_factory=dict)
     explain: ExplainAgain | None = None
     explainers: Mapping[str, ExplainRows] = field(default_factory=dict)
+    refits: Refits | None = None
     expectations: Expectations = ()
     progress: Progress = field(default_factory=Silent)
 

@@ -42,6 +42,7 @@ from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.shared.dependence import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
+from deepseek_report.runner.execution.refitting import refits_of
 from deepseek_report.wording.of_results import in_words
 
 #: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
@@ -243,6 +244,7 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         measured=measured,
         explain=_again(job, subject) if subject else None,
         explainers={name: _FurtherRows(job, name) for name in explanations},
+        refits=refits_of(job.experiment, dataset, job.device),
         expectations=job.experiment.settings.behaviour,
         progress=progress,
     )

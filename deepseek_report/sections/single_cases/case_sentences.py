@@ -126,8 +126,11 @@ def sure(pages: Pages, case: ExplainedCase) -> str:
     if many and case.position is not None:
         stated = float(draft.results.predictions.probabilities[case.position].max())
     band = pages.bands.of(stated) if pages.bands else None
+    alike = fits_alike(draft.results, case)
     return draft.text(
         "sure",
+        alike=None if alike is None else alike[0],
+        fits=0 if alike is None else alike[1],
         beyond=None if threshold is None else stated - threshold,
         many=many,
         target=target.explained_class,
@@ -135,6 +138,14 @@ def sure(pages: Pages, case: ExplainedCase) -> str:
         low=None if band is None else band.low,
         high=None if band is None else band.high,
     )
+
+
+def fits_alike(results: Results, case: ExplainedCase) -> tuple[int, int] | None:
+    """How many equally good fits of the model decide a test case alike, and of how many."""
+    arrays = results.arrays("multiplicity")
+    if case.position is None or "alike" not in arrays or case.position >= len(arrays["alike"]):
+        return None
+    return int(arrays["alike"][case.position]), int(arrays["fits"][0])
 
 
 def counted(pages: Pages, case: Row) -> str:
