@@ -42,15 +42,17 @@ class Multiplicity(ClassMetric):
     """What of the decisions hangs on the luck of the training.
 
     The model is fitted again, by other seeds and to bootstrap samples of the training rows (of
-    whole entities where these are declared). Of these fits count those that are not shown to be
-    worse than the model on the validation part. Ambiguity is the share of test decisions that at
-    least one of them takes otherwise; self-consistency is the mean share of pairs of them that
+    whole entities where these are declared). A sample holds fewer different rows than the training
+    part, so of these fits count those whose ROC AUC on the validation part is not shown to be
+    lower than the model's by more than `tolerance`. Ambiguity is the share of test decisions that
+    at least one of them takes otherwise; self-consistency is the mean share of pairs of them that
     decide alike.
 
     An estimator is fitted ten times, or fewer where that would cost more than 100 million rows ×
     trees; with room for fewer than four it is not measured. A network is fitted as often as
     `refits` says, none by default, since each is a whole training.
 
+    tolerance : by how much less a fit may rank to be called equally good, in ROC AUC.
     refits : how often a network is fitted again, at least four; 0 measures none.
 
     Reference: Marx, Calmon & Ustun 2020, arXiv:1909.06677; Cooper et al. 2024, arXiv:2301.11562.
@@ -77,6 +79,7 @@ class Multiplicity(ClassMetric):
         {"dataset", "predictions", "validation_predictions", "classifier", "seed"}
     )
     refits: Annotated[int, Field(ge=0, le=200)] = 0
+    tolerance: Annotated[float, Field(ge=0, le=0.5)] = 0.01
 
     def measure(self, context: MeasureContext) -> Measurement:
         decisions = self._decisions(context)
@@ -88,7 +91,7 @@ class Multiplicity(ClassMetric):
         whole = {
             key: over_rows_and_fits(per_row, decisions, rows) for key, per_row in measures.items()
         }
-        note = message("notes.multiplicity.fits", n=len(decisions))
+        note = message("notes.multiplicity.fits", n=len(decisions), tolerance=self.tolerance)
         return Measurement(
             (
                 whole["ambiguity"].score(
@@ -125,12 +128,18 @@ class Multiplicity(ClassMetric):
         context.progress.start("refits", count)
         kept = []
         for predicted in self._fitted(context, refits, count):
-            if _is_as_good(predicted["validation"], context.validation_predictions, context):
+            if self._is_as_good(predicted["validation"], context):
                 kept.append(predicted["test"].decisions)
             context.progress.advance()
         if len(kept) < _FEWEST:
             raise NotApplicableError(
-                message("refusals.few_good_refits", n=len(kept), of=count, least=_FEWEST)
+                message(
+                    "refusals.few_good_refits",
+                    n=len(kept),
+                    of=count,
+                    least=_FEWEST,
+                    tolerance=self.tolerance,
+                )
             )
         return np.stack(kept)
 
@@ -154,6 +163,13 @@ class Multiplicity(ClassMetric):
             generator = np.random.default_rng([context.seed, 2020, fit])
             classifier = refits(drawn_rows(data.train, generator), int(generator.integers(2**31)))
             yield predict(classifier, data.validation, data.test, rule)
+
+    def _is_as_good(self, fit: Predictions, context: MeasureContext) -> bool:
+        """Whether the validation part does not show the fit to be worse by more than allowed."""
+        measure = task_of(context.dataset.schema.target).by_rows[0]
+        difference, _ = measure.difference(fit, context.validation_predictions)
+        high = difference.value if difference.ends is None else difference.ends[1]
+        return bool(high >= -self.tolerance)
 
     def _by_group(self, context: MeasureContext, decisions: Ints) -> list[dict[str, object]]:
         """The same of each group of people that is large enough."""
@@ -188,16 +204,6 @@ def drawn_rows(train: Split, generator: np.random.Generator) -> Ints:
     present, units = np.unique(train.entities, return_inverse=True)
     times = np.bincount(generator.integers(0, len(present), len(present)), minlength=len(present))
     return np.repeat(np.arange(len(train)), times[units])
-
-
-def _is_as_good(fit: Predictions, model: Predictions, context: MeasureContext) -> bool:
-    """Whether the validation part does not show the fit to be worse."""
-    measure = task_of(context.dataset.schema.target).by_rows[0]
-    difference, _ = measure.difference(fit, model)
-    if difference.ends is None:
-        return True
-    low, high = difference.ends
-    return bool(low <= 0 if measure.direction == "lower" else high >= 0)
 
 
 def _cells(name: str, size: Estimate) -> dict[str, float]:
