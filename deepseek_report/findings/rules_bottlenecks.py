@@ -41,8 +41,9 @@ ROUGH = 1.25
 #: Share of decisions flipped beyond that, moderate and large; how far predictions move beyond it,
 #: as a multiple of the mean absolute error.
 FLIPS, MOVED = (0.03, 0.1), (0.2, 0.5)
-#: Mean share of the decisions by which two equally good fits differ, moderate and large.
-LUCK = (0.05, 0.15)
+#: Mean share of the decisions by which two equally good fits differ that is told, and that is
+#: moderate and large.
+LUCK_TOLD, LUCK = 0.05, (0.1, 0.2)
 #: A mean loss beyond the expected one that is moderate, and large: of decisions a squared error of
 #: the probability, of numbers a multiple of the error elsewhere.
 _SURPLUS = {True: (0.02, 0.1), False: (0.25, 1.0)}
@@ -165,7 +166,7 @@ def luck(results: Results) -> list[Finding]:
     if alike is None or ambiguity is None:
         return []
     turned = Estimate.of_score(alike).complement()
-    if turned.low is None or turned.low < LUCK[0]:
+    if turned.low is None or turned.low < LUCK_TOLD:
         return []
     fits = results.arrays("multiplicity").get("fits")
     values = {
