@@ -43,7 +43,9 @@ class DecidedClasses:
     def without(self, places: NDArray[np.int64]) -> DecidedClasses | None:
         """Those of the other cases; None where none is left."""
         kept = ~np.isin(self.places, places)
-        arrays = {name: None if a is None else a[kept] for name, a in vars(self).items()}
+        arrays: dict[str, Any] = {
+            name: None if array is None else array[kept] for name, array in vars(self).items()
+        }
         return DecidedClasses(**arrays) if kept.any() else None
 
     def save(self, folder: Path) -> None:

@@ -28,7 +28,7 @@ def beyond_error(kind: DataKind, explanation: Explanation) -> Bools:
     return np.asarray(~(np.abs(values) <= Z95 * errors))
 
 
-def told(results: Results, explainer: str) -> Explanation:
+def case_explanation(results: Results, explainer: str) -> Explanation:
     """What a method says of the single cases, as every list and picture of them tells it."""
     explanation, schema = results.explanations[explainer], results.schema
     decides = task_of(schema.target).decides and kind_of(schema).named_columns

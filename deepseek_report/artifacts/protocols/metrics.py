@@ -36,15 +36,17 @@ class ExplainAgain(Protocol):
 
 
 class Refits(Protocol):
-    """Fits the run's model anew, as it was fitted, to rows of the training part.
+    """Fits the run's model anew, as it was fitted, to rows of the training part."""
 
-    is_network : whether that is a training over epochs. work : counted work of one fit, rows ×
-    trees of an estimator (one without trees counts as one), rows × parameters × epochs of a
-    network.
-    """
+    @property
+    def is_network(self) -> bool:
+        """Whether a fit is a training over epochs."""
 
-    is_network: bool
-    work: int
+    @property
+    def work(self) -> int:
+        """Counted work of one fit: rows × trees of an estimator, of which one without trees
+        counts as one, and rows × parameters × epochs of a network.
+        """
 
     def __call__(self, rows: NDArray[np.int64], seed: int) -> Classifier:
         """The model of these (row,) positions in the training part, drawn by another seed."""

@@ -241,7 +241,7 @@ class CasePages(ExplanationMetric):
         explanations = without_control(dict(context.explanations))
         changes = self._changes(context, inputs)
         codes = self._codes(context, explanations)
-        told = {name: self._told(context, each) for name, each in explanations.items()}
+        of_cases = {name: self._of_cases(context, each) for name, each in explanations.items()}
         nearest = pages.NearestRows.of(inputs, context.dataset, self.neighbours)
         return Measurement(
             arrays={"neighbour_inputs": nearest.inputs(context.dataset)},
@@ -261,7 +261,7 @@ class CasePages(ExplanationMetric):
                     changes.nearest if changes else [], NEAREST_COLUMNS
                 ),
                 "reasons": pages.frame(
-                    self._each(pages.reason_rows, chosen, told, context.dataset.schema),
+                    self._each(pages.reason_rows, chosen, of_cases, context.dataset.schema),
                     _REASONS,
                 ),
                 "contrasts": pages.frame(
@@ -277,7 +277,7 @@ class CasePages(ExplanationMetric):
                     context, explanations
                 ),
                 "agreement": pages.frame(
-                    pages.agreement_rows(told, chosen, context.dataset.schema),
+                    pages.agreement_rows(of_cases, chosen, context.dataset.schema),
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },
@@ -332,7 +332,7 @@ class CasePages(ExplanationMetric):
             return CodesOfCases([], ())
         return codes_of(context, explanations, self.reason_codes)
 
-    def _told(self, context: MeasureContext, explanation: Explanation) -> Explanation:
+    def _of_cases(self, context: MeasureContext, explanation: Explanation) -> Explanation:
         schema = context.dataset.schema
         if not (task_of(schema.target).decides and kind_of(schema).named_columns):
             return explanation

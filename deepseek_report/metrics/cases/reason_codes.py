@@ -136,7 +136,8 @@ class Shortfalls:
     def stated(self, most: int) -> Bools:
         """(case, feature) the largest set of reasons that are certainly the largest ones."""
         ends = self.parted(most) * np.arange(1, most + 1)
-        return self.chosen(most) & (self.ranks(self.values) < ends.max(axis=1, keepdims=True))
+        largest = self.ranks(self.values) < ends.max(axis=1, keepdims=True)
+        return np.asarray(self.chosen(most) & largest)
 
     def kept(self, most: int, seed: int) -> Floats:
         """(case,) chance that by another seed of the method the stated reasons are the largest too.

@@ -20,9 +20,9 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.shared.plugin import ClassMetric
-from deepseek_report.statistics.multiplicity import (
+from deepseek_report.statistics.agreeing_fits import (
     PerRow,
     ambiguity_of,
     over_rows_and_fits,
@@ -30,6 +30,7 @@ from deepseek_report.statistics.multiplicity import (
 )
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import ThresholdRule
 
 #: Fits of an estimator, the fewest that say anything, and the counted work that all may cost.
 _FITS, _FEWEST, _MOST_WORK = 10, 4, 100_000_000

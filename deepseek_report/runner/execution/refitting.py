@@ -40,7 +40,7 @@ class ModelRefits:
             return len(train) * _trees(built)
         parameters = sum(parameter.numel() for parameter in built.parameters())
         epochs = int(getattr(self.experiment.single["trainer"], "max_epochs", 1))
-        return len(train) * parameters * epochs
+        return int(len(train) * parameters * epochs)
 
     def __call__(self, rows: Ints, seed: int) -> Classifier:
         model, schema = self.experiment.single["model"], self.dataset.schema

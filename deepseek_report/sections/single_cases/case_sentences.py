@@ -12,7 +12,7 @@ from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of, told
+from deepseek_report.findings.certain_attributions import base_of, case_explanation
 from deepseek_report.findings.records import (
     Row,
     explainer_inline,
@@ -272,7 +272,7 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
     """What the reasons start from: the output at the reference."""
     if explainer not in draft.results.explanations:
         return ""
-    explanation = told(draft.results, explainer)
+    explanation = case_explanation(draft.results, explainer)
     if explanation.base_values is None:
         return ""
     place = int(case["position"])
@@ -292,7 +292,7 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
         f"start.{reference}",
         base=base,
         accepted=method == "shortfall_from_accepted",
-        target=_class_told(draft.results.schema, explanation, instance),
+        target=_class_case_explanation(draft.results.schema, explanation, instance),
         unit=unit_of(draft.results),
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of, beyond_error, told
+from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.compact_numbers import compact
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
@@ -54,7 +54,7 @@ class Waterfall:
 def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | None:
     """None where the method gives an order alone, or the folder does not hold what it said."""
     results = draft.results
-    explanation = told(results, explainer)
+    explanation = case_explanation(results, explainer)
     if explanation.output_space == "none" or case.place is None or not explanation.values.size:
         return None
     instance = explanation.of_case(case.place)

@@ -72,8 +72,8 @@ def test_reasons_are_ordered_by_magnitude_and_leave_the_control_out(toy) -> None
     assert set(table["explainer"]) == {"shap", "lime"}
     reasons = table.query("case == 0 and explainer == 'shap'")
     explanation, schema = context.explanations["shap"], context.dataset.schema
-    told = told_of(context.predictions, explanation, schema, ReasonCodeRule())
-    values = told.values[4]
+    of_case = told_of(context.predictions, explanation, schema, ReasonCodeRule())
+    values = of_case.values[4]
     order = np.argsort(-np.abs(values))[:2]
     np.testing.assert_array_equal(reasons["attribution"], values[order])
     assert list(reasons["feature"]) == [context.dataset.schema.names[j] for j in order]

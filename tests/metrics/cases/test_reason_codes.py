@@ -168,12 +168,12 @@ def test_only_a_set_that_is_apart_from_every_other_feature_is_stated() -> None:
 def test_the_amounts_that_a_case_is_told_by_are_those_of_its_reasons() -> None:
     explanation = replace(explained(), base_values=np.full(N, 0.5))
     made, schema = shortfalls(explanation), schema_of()
-    told = told_of(predicted(explanation), explanation, schema, ReasonCodeRule())
+    changed = told_of(predicted(explanation), explanation, schema, ReasonCodeRule())
     against = predicted(explanation).decisions == 1
-    np.testing.assert_array_equal(told.values[against], made.values[against])
-    np.testing.assert_array_equal(told.values[~against], explanation.values[~against])
-    np.testing.assert_allclose(told.completeness_gap, explanation.completeness_gap, atol=1e-12)
-    np.testing.assert_allclose(told.base_values[against], explanation.predictions.mean())
+    np.testing.assert_array_equal(changed.values[against], made.values[against])
+    np.testing.assert_array_equal(changed.values[~against], explanation.values[~against])
+    np.testing.assert_allclose(changed.completeness_gap, explanation.completeness_gap, atol=1e-12)
+    np.testing.assert_allclose(changed.base_values[against], explanation.predictions.mean())
 
 
 @pytest.mark.parametrize(
