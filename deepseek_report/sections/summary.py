@@ -93,14 +93,15 @@ def _behind(draft: Draft) -> dict[str, Any]:
     unfit, of_sets, private = _refused(results)
     never = list(words.table("not_assessed").values())
     not_measured = _not_measured(draft)
+    luck = _is_not_asked(results.refused.get("measures/multiplicity", ""))
     counted = {"failed": len(results.failures), "unfit": len(unfit), "private": len(private)}
     return {
         "not_assessed": draft.text(
             "not_assessed",
             **counted,
-            not_measured=len(not_measured),
+            not_measured=len(not_measured) - luck,
             never=len(never),
-            luck=_is_not_asked(results.refused.get("measures/multiplicity", "")),
+            luck=luck,
         ),
         "failed": by_reason(words, results.failures),
         "unfit": by_reason(words, unfit),

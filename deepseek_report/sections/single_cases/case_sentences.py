@@ -292,7 +292,7 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
         f"start.{reference}",
         base=base,
         accepted=method == "shortfall_from_accepted",
-        target=_class_case_explanation(draft.results.schema, explanation, instance),
+        target=_class_told(draft.results.schema, explanation, instance),
         unit=unit_of(draft.results),
     )
 
