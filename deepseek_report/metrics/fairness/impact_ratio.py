@@ -19,6 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness import over_thresholds
 from deepseek_report.metrics.fairness.gap_tables import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
@@ -204,6 +205,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 Column("verdict", "impact_verdict"),
                 Column("too_few", "yes_no", shown=False, optional=True),
                 Column("reference_too_few", "yes_no", shown=False, optional=True),
+                *over_thresholds.COLUMNS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
         )
@@ -232,7 +234,10 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         outcomes = Outcomes.of(p, schema.target.declared_favourable)
         attributes = self._rates(compared, outcomes, context.seed)
         references = [self._reference(rates) for rates in attributes]
-        pairs = self._judge(attributes, references)
+        favourable = schema.target.declared_favourable
+        pairs = over_thresholds.with_range(
+            self._judge(attributes, references), p, compared, favourable
+        )
         notes = (*self._undeclared(attributes, references), *_notes(pairs, attributes))
         scores = tuple(
             _smallest(pairs[pairs["attribute"] == rates.grouping.name])
