@@ -26,6 +26,8 @@ COLUMNS = {
     "probability_after movable margin near",
     "reason_codes": "case explainer role rank feature label display shortfall error "
     "order_certain output_space",
+    "refused": "instance_id explainer probability reason_1 reason_2 reason_3 reason_4 certain "
+    "rough",
     "agreement": "case explainer_a explainer_b spearman top3_overlap",
     "nearest_accepted": "case rank instance_id distance probability feature label from_display "
     "to_display differing",
