@@ -101,13 +101,13 @@ def reason_world(method: str, seed: int) -> Codes:
     rule = ReasonCodeRule(method)  # type: ignore[arg-type]
     shortfalls, again = (_shortfalls(predictions, one, schema, rule) for one in made)
     against = np.flatnonzero(predictions.decisions == 1)
-    codes, others = (one.chosen(rule.at_most)[against] for one in (shortfalls, again))
+    codes, stated = shortfalls.chosen(rule.at_most)[against], shortfalls.stated(rule.at_most)
+    largest = again.ranks(again.values) < stated.sum(axis=1, keepdims=True)
     writer = CodeWriter("shap", made[0], shortfalls, schema, rule.at_most)
     orders = [_orders(writer, place, truth[place]) for place in against]
     real = truth[against]
     kept = shortfalls.kept(rule.at_most, seed)[against]
-    with np.errstate(invalid="ignore"):
-        same = (codes & others).sum(axis=1) / codes.sum(axis=1)
+    same = (largest == stated).all(axis=1)[against][stated[against].any(axis=1)]
     earlier = np.argsort(-np.abs(made[0].values[against]), axis=1)[:, :5]
     return Codes(
         people=len(against),
@@ -120,7 +120,7 @@ def reason_world(method: str, seed: int) -> Codes:
         claimed=sum(certain for order in orders for certain, _ in order),
         reversed=sum(certain and wrong for order in orders for certain, wrong in order),
         kept=float(np.nanmean(kept)),
-        kept_by_seed=float(np.nanmean(same)),
+        kept_by_seed=float(same.mean()),
         earlier=earlier.size,
         earlier_favourable=int((np.take_along_axis(real, earlier, axis=1) < 0).sum()),
     )
@@ -227,8 +227,8 @@ def _reason_table(worlds: int, plan: Plan) -> Table:
             "codes about the protected feature",
             "orders claimed",
             "claimed orders that are wrong",
-            "kept by another seed, as stated",
-            "kept by another seed, in fact",
+            "certain reasons kept by another seed, as stated",
+            "certain reasons kept by another seed, in fact",
             "earlier: reasons that speak for the person",
         ),
         rows,

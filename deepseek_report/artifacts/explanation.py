@@ -40,6 +40,14 @@ class DecidedClasses:
     base_values: NDArray[np.float64] | None = None
     standard_error: NDArray[np.float64] | None = None
 
+    def without(self, places: NDArray[np.int64]) -> DecidedClasses | None:
+        """Those of the other cases; None where none is left."""
+        kept = ~np.isin(self.places, places)
+        arrays: dict[str, Any] = {
+            name: None if array is None else array[kept] for name, array in vars(self).items()
+        }
+        return DecidedClasses(**arrays) if kept.any() else None
+
     def save(self, folder: Path) -> None:
         known = {name: array for name, array in vars(self).items() if array is not None}
         save_arrays(folder / _DECIDED, **known)

@@ -8,8 +8,12 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import DataKind
+from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, told_of
 from deepseek_report.statistics.intervals import Z95
+from deepseek_report.tasks import task_of
 
 
 def beyond_error(kind: DataKind, explanation: Explanation) -> Bools:
@@ -22,6 +26,17 @@ def beyond_error(kind: DataKind, explanation: Explanation) -> Bools:
         return np.ones(len(values), dtype=bool)
     errors = kind.by_player(explanation.standard_error, explanation.inputs)[0]
     return np.asarray(~(np.abs(values) <= Z95 * errors))
+
+
+def case_explanation(results: Results, explainer: str) -> Explanation:
+    """What a method says of the single cases, as every list and picture of them tells it."""
+    explanation, schema = results.explanations[explainer], results.schema
+    decides = task_of(schema.target).decides and kind_of(schema).named_columns
+    if not (decides and results.has_rows and explanation.values.size):
+        return explanation
+    metric = (results.config.get("metrics") or {}).get("cases") or {}
+    rule = ReasonCodeRule(**(metric.get("reason_codes") or {}))
+    return told_of(results.predictions, explanation, schema, rule)
 
 
 def base_of(instance: Explanation) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import message
@@ -41,6 +41,9 @@ ROUGH = 1.25
 #: Share of decisions flipped beyond that, moderate and large; how far predictions move beyond it,
 #: as a multiple of the mean absolute error.
 FLIPS, MOVED = (0.03, 0.1), (0.2, 0.5)
+#: Mean share of the decisions by which two equally good fits differ that is told, and that is
+#: moderate and large.
+LUCK_TOLD, LUCK = 0.05, (0.1, 0.2)
 #: A mean loss beyond the expected one that is moderate, and large: of decisions a squared error of
 #: the probability, of numbers a multiple of the error elsewhere.
 _SURPLUS = {True: (0.02, 0.1), False: (0.25, 1.0)}
@@ -155,6 +158,33 @@ def _no_slice(results: Results) -> list[Finding]:
         return []
     values = {"examined": examined}
     return [Finding("no_slice", "info", "no_slice", values, ("measures/slices",), "bottlenecks")]
+
+
+def luck(results: Results) -> list[Finding]:
+    """How many decisions equally good fits of the same model take otherwise."""
+    alike, ambiguity = results.score("self_consistency"), results.score("ambiguity")
+    if alike is None or ambiguity is None:
+        return []
+    turned = Estimate.of_score(alike).complement()
+    if turned.low is None or turned.low < LUCK_TOLD:
+        return []
+    fits = results.arrays("multiplicity").get("fits")
+    values = {
+        "turned": turned,
+        "ambiguity": Estimate.of_score(ambiguity),
+        "fits": None if fits is None else int(fits[0]),
+    }
+    return [
+        Finding(
+            id="luck",
+            severity=severity("decision", size_of(turned.low, *LUCK)),
+            message="luck_of_training",
+            values=values,
+            evidence=("measures/multiplicity",),
+            section="robustness",
+            touches=float(turned.value),
+        )
+    ]
 
 
 def more_data(results: Results) -> list[Finding]:

@@ -33,6 +33,10 @@ _CASES = {
         ("all", "wrong", "right", "too_high", "too_low", "with_page", "near_threshold"), ()
     ),
     **dict.fromkeys(("filters", "list", "none", "previous", "next", "see_other", "compact"), ()),
+    "refused_row": ("row", "stated"),
+    **dict.fromkeys(("refused_rough", "refused_none", "elsewhere"), ()),
+    "refused_certain": ("n",),
+    "item_luck": ("alike", "fits"),
     **dict.fromkeys(("find", "find_words"), ()),
     **dict.fromkeys(
         ("filter_outcome", "filter_decision", "filter_group", "filter_band", "filter_page"), ()

@@ -25,6 +25,7 @@ from deepseek_report.sections.single_cases.case_pages import case_page
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, explained_cases
 from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
+from deepseek_report.sections.single_cases.refused_rows import refused_data, refused_rows
 from deepseek_report.tasks import task_of
 
 #: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
@@ -90,6 +91,9 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)
     ]
     draft.values["list_caption"] = draft.text("list_caption", banded=not results.privacy.is_full)
+    refused = refused_rows(pages)
+    draft.values["refused"] = draft.metric_table("cases", "refused", refused)
+    draft.values["browser"]["refused"] = refused_data(draft, refused)
     draft.values["is_number"] = not task_of(results.schema.target).decides
 
 

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.disclosure import is_left_out
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
@@ -93,10 +93,15 @@ def _behind(draft: Draft) -> dict[str, Any]:
     unfit, of_sets, private = _refused(results)
     never = list(words.table("not_assessed").values())
     not_measured = _not_measured(draft)
+    luck = _is_not_asked(results.refused.get("measures/multiplicity", ""))
     counted = {"failed": len(results.failures), "unfit": len(unfit), "private": len(private)}
     return {
         "not_assessed": draft.text(
-            "not_assessed", **counted, not_measured=len(not_measured), never=len(never)
+            "not_assessed",
+            **counted,
+            not_measured=len(not_measured) - luck,
+            never=len(never),
+            luck=luck,
         ),
         "failed": by_reason(words, results.failures),
         "unfit": by_reason(words, unfit),
@@ -188,10 +193,16 @@ def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> dict[str, Any]:
     }
 
 
+def _is_not_asked(why: Text) -> bool:
+    """Whether a part was refused only because the config does not ask for so costly a thing."""
+    return isinstance(why, Message) and why.id == "refusals.refits_not_asked"
+
+
 def _not_measured(draft: Draft) -> list[str]:
     """What this package can measure and the config did not ask for."""
     results = draft.results
-    known = {**results.failures, **results.refused}
+    refused = {part: why for part, why in results.refused.items() if not _is_not_asked(why)}
+    known = {**results.failures, **refused}
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()

@@ -79,7 +79,8 @@
       block("span", { class: "case-item-text" },
         block("span", { class: "case-name" }, one.glance?.text || sentence(one.name)), " ",
         block("span", { class: "case-stated" }, stated(one.probability)), " ",
-        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? one.error < 0 ? phrase("off_low", { number: measured(-one.error) }) : phrase("off_high", { number: measured(one.error) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth }))));
+        block("span", { class: `case-outcome ${data.number || one.truth === "" ? "" : one.right ? "is-right" : "is-wrong"}` }, data.number ? one.error < 0 ? phrase("off_low", { number: measured(-one.error) }) : phrase("off_high", { number: measured(one.error) }) : one.truth === "" ? one.decision : one.right ? phrase("item_right", { decision: one.decision }) : phrase("item_wrong", { decision: one.decision, truth: one.truth })),
+        one.alike ? block("span", { class: "case-luck" }, ` ${phrase("item_luck", { alike: number(one.alike[0], 0), fits: number(one.alike[1], 0) })}`) : null));
     const list = (moved) => {
       listed = data.cases.filter(passes);
       count.textContent = phrase("count", { shown: number(listed.length, 0), all: number(data.cases.length, 0) });
@@ -247,10 +248,24 @@
     };
     const jump = (one) => { if (!listed.includes(one)) { filters.forEach(({ select: choice }) => { choice.value = "0"; }); list(true); } select(one, true); };
 
+    /* A row without a page: its reasons where it was decided against the person, else how to explain it. */
+    const refusedRow = () => {
+      const id = wanted().replace(/\s/g, ""), row = data.refused?.rows[id];
+      if (!/^\d+$/.test(id)) return [paragraph(phrase("none"))];
+      if (!row) return [paragraph(phrase("none")), paragraph(phrase("elsewhere"))];
+      const [probability, certain, rough, reasons] = row;
+      return [
+        paragraph(phrase("refused_row", { row: number(Number(id), 0), stated: stated(probability) })),
+        reasons.length ? bullets(reasons.map((at) => sentence(data.refused.labels[at]))) : paragraph(phrase("refused_none")),
+        certain < reasons.length ? paragraph(phrase("refused_certain", { n: number(certain, 0) })) : null,
+        paragraph(`${rough ? `${phrase("refused_rough")} ` : ""}${phrase("elsewhere")}`),
+      ].filter(Boolean);
+    };
+
     const show = (one) => {
       giveBack();
       article.removeAttribute("id");
-      if (!one) { article.replaceChildren(paragraph(phrase("none"))); return; }
+      if (!one) { article.replaceChildren(...refusedRow()); return; }
       article.id = `case-${one.id}`;
       const page = pageOf(one.at), title = block("h3", { id: "case-title" }, sentence(one.name));
       article.setAttribute("aria-labelledby", "case-title");

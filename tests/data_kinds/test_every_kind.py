@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -234,7 +236,7 @@ def measured(sample, explanation: Explanation) -> MeasureContext:
 )
 def test_metrics_measure_every_kind_without_asking_which_it_is(metric, sample) -> None:
     context = explained(sample)
-    context = ExplainContext(**(vars(context) | {"inputs": sample.train[:6]}))
+    context = replace(context, inputs=sample.train[:6])
     measurement = metric.measure(measured(sample, Shap().explain(context)))
     assert measurement.scores or measurement.tables
     assert all("{" not in wording().say(note) for note in measurement.notes)

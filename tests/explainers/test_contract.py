@@ -75,6 +75,27 @@ def test_an_instance_is_explained_alike_whatever_else_is_explained(explainer, to
 
 
 @every
+def test_a_row_is_explained_alike_wherever_it_stands(explainer, to_explain) -> None:
+    whole = explainer.explain(to_explain)
+    order = np.arange(len(to_explain.inputs))[::-1]
+    moved = explainer.explain(
+        replace(to_explain, inputs=to_explain.inputs[order], positions=order + 5000)
+    )
+    np.testing.assert_allclose(moved.values, whole.values[order], rtol=1e-6, atol=1e-9)
+
+
+@every
+def test_a_moved_row_can_get_the_draws_of_the_row_before_the_move(explainer, to_explain) -> None:
+    before = to_explain.inputs
+    alike = replace(to_explain, inputs=before + 0.0, drawn_as=before)
+    np.testing.assert_array_equal(
+        explainer.explain(alike).values, explainer.explain(to_explain).values
+    )
+    assert alike.draws == to_explain.draws
+    assert replace(to_explain, inputs=before + 1).draws != to_explain.draws
+
+
+@every
 def test_leaves_the_model_and_the_global_generator_as_they_were(explainer, to_explain) -> None:
     module = to_explain.classifier.module.train()
     weights, state = module.weights.detach().clone(), np.random.get_state()[1].copy()  # noqa: NPY002

@@ -13,6 +13,7 @@ import pytest
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
+from deepseek_report.findings.certain_attributions import case_explanation
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.drawing.read_results import leading, leading_for_cases
 from deepseek_report.visualizations.explanations.agreement import AgreementPicture
@@ -243,7 +244,7 @@ def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_w
     results = build()
     first = draw(CaseContributionsPicture("shap"), results)[0]
     place = next(iter(results.cases.roles.values()))
-    values = results.explanations["shap"].values[place]
+    values = case_explanation(results, "shap").values[place]
     top = int(np.abs(values).argmax())
     feature = results.schema.features[top]
     shown = feature.display(results.explanations["shap"].inputs[place][top])
@@ -256,7 +257,7 @@ def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
 
     results = build()
     view = bar_view(results, "shap", 3, 8)
-    total = results.explanations["shap"].values[3].sum()
+    total = case_explanation(results, "shap").values[3].sum()
     assert sum(bar.effect for bar in view.bars) == pytest.approx(total)
 
 
@@ -365,7 +366,7 @@ def test_what_lies_within_the_sampling_error_has_no_bar_and_no_title(build: Buil
     from deepseek_report.visualizations.cases.case_bars import bar_view
 
     results = build()
-    values = results.explanations["shap"].values[3]
+    values = case_explanation(results, "shap").values[3]
     error = float(np.sort(np.abs(values))[-3]) / 1.9
     view = bar_view(with_error(results, error), "shap", 3, 8)
     assert len([bar for bar in view.bars if bar.value]) == 2

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.draws import content_keys
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -25,7 +27,11 @@ class ExplainContext:
 
     inputs : (instance, feature) to be explained; background : a seeded sample of training rows.
     target : position of the class to explain, 0 where the target is a number.
+    positions : (instance,) where the instances stand in the test part; nothing is drawn by them.
     instance_ids : (instance,) which rows of the source these are, None where they are other rows.
+    drawn_as : (instance, feature) rows whose random draws the instances get, None for their own.
+        A metric that moves an instance a little gives the row before the move, so that what
+        changes is the move and not the draws.
     """
 
     classifier: Classifier
@@ -36,6 +42,16 @@ class ExplainContext:
     seed: int
     progress: Progress = field(default_factory=Silent)
     instance_ids: NDArray[np.int64] | None = None
+    drawn_as: NDArray[np.float64] | None = None
+
+    @cached_property
+    def draws(self) -> tuple[int, ...]:
+        """One key an instance, of which alone its random draws are made, beside `seed`.
+
+        It comes from the content of the row: a row is explained alike by whatever command, and
+        whatever other rows are explained beside it.
+        """
+        return content_keys(self.inputs if self.drawn_as is None else self.drawn_as)
 
     @property
     def is_number(self) -> bool:
@@ -89,6 +105,14 @@ class SuitsModel(Protocol):
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPlugin:
         """The same explainer with its choice made; its `planned_calls` are those of the run."""
+
+
+@runtime_checkable
+class HasCheapForm(Protocol):
+    """The optional part of an ExplainerPlugin that can give rough values for far fewer answers."""
+
+    def cheapest(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPlugin:
+        """The same question to the model, answered as cheaply as the method can."""
 
 
 class Turn(IntEnum):

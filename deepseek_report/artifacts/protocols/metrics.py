@@ -27,11 +27,39 @@ class ExplainAgain(Protocol):
         self,
         classifier: Classifier,
         inputs: NDArray[np.float64],
-        positions: NDArray[np.int64] | None = None,
+        drawn_as: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        """(instance, feature) values. Inputs of one position get the same random draws; without
-        positions they are numbered.
+        """(instance, feature) values.
+
+        drawn_as : (instance, feature) rows whose random draws the inputs get; their own without.
         """
+
+
+class Refits(Protocol):
+    """Fits the run's model anew, as it was fitted, to rows of the training part."""
+
+    @property
+    def is_network(self) -> bool:
+        """Whether a fit is a training over epochs."""
+
+    @property
+    def work(self) -> int:
+        """Counted work of one fit: rows × trees of an estimator, of which one without trees
+        counts as one, and rows × parameters × epochs of a network.
+        """
+
+    def __call__(self, rows: NDArray[np.int64], seed: int) -> Classifier:
+        """The model of these (row,) positions in the training part, drawn by another seed."""
+
+
+class ExplainRows(Protocol):
+    """An explainer of the run, in full or in its cheapest form, for other rows of the test part."""
+
+    def planned_calls(self, rows: int, cheaply: bool) -> int:
+        """How many rows the model evaluates at most for so many."""
+
+    def explained(self, positions: NDArray[np.int64], cheaply: bool) -> Explanation:
+        """Explain rows of the test part; positions : (row,)."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +69,8 @@ class MeasureContext:
 
     explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
     explanations : all of them (scope "explainers"). explain : see `ExplainAgain`.
+    explainers : {name: how it explains further rows} (scope "explainers").
+    refits : fits the model anew; None where it came fitted and nothing says how.
     expectations : declared by `behaviour:` in the config.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     """
@@ -57,6 +87,8 @@ class MeasureContext:
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
     measured: Mapping[str, Measurement] = field(default_factory=dict)
     explain: ExplainAgain | None = None
+    explainers: Mapping[str, ExplainRows] = field(default_factory=dict)
+    refits: Refits | None = None
     expectations: Expectations = ()
     progress: Progress = field(default_factory=Silent)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,6 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.draws import content_keys
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -41,7 +41,7 @@ class Random(ExplainerPart):
         before = context.classifier.calls
         predictions = context.output(context.inputs)
         return Explanation(
-            values=_draw(context.inputs, context.seed),
+            values=_draw(context),
             predictions=predictions,
             method="random",
             variant=message("explainer_variants.random"),
@@ -61,7 +61,9 @@ class Random(ExplainerPart):
         return None
 
 
-def _draw(inputs: Floats, seed: int) -> Floats:
-    rows = [zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in inputs]
-    drawn = [np.random.default_rng([seed, row]).standard_normal(inputs.shape[1]) for row in rows]
-    return np.array(drawn).reshape(inputs.shape)
+def _draw(context: ExplainContext) -> Floats:
+    """By the content of the rows themselves, whatever draws others would get."""
+    shape, seed = context.inputs.shape, context.seed
+    keys = content_keys(context.inputs)
+    drawn = [np.random.default_rng([seed, key]).standard_normal(shape[1]) for key in keys]
+    return np.array(drawn).reshape(shape)

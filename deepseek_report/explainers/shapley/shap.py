@@ -56,6 +56,9 @@ class Shap(ShapSettings, ExplainerPart):
     until `max_evaluations` are spent: Owen values, against one background row a round. Which
     columns of a table stand together is decided by `screening` walks over training rows first.
 
+    "surrogate" takes the values of these trees alone, and shares what they miss alike: the model
+    is asked about `surrogate_rows` and the instances themselves, and the error is not estimated.
+
     For a model of decision trees "auto" takes "tree": the values follow exactly from the trees and
     all background rows, and the model is asked for its predictions alone. They explain what the
     trees add up to: the probability for forests, its log-odds for boosting.
@@ -85,7 +88,7 @@ class Shap(ShapSettings, ExplainerPart):
         suited = self.suited_to(context.classifier.capabilities, context.classifier.schema)
         if suited.algorithm == "tree":
             return suited._walked(context)
-        if suited.algorithm == "pairs":
+        if suited.algorithm in ("pairs", "surrogate"):
             return suited._of_pairs(context)
         players = len(context.classifier.schema.player_labels)
         if suited.algorithm == "exact" and players > _MOST_EXACT:
@@ -108,6 +111,17 @@ class Shap(ShapSettings, ExplainerPart):
             return replace(self, algorithm="tree", reference=reference)
         algorithm = self.resolved(len(schema.player_labels))
         return replace(self, algorithm=algorithm, reference=reference)
+
+    def cheapest(self, capabilities: frozenset[Capability], schema: Schema) -> Shap:
+        """The values of the trees that stand for most of the model, where a table must be sampled.
+
+        Where nothing has to be sampled the method stays as it is.
+        """
+        suited = self.suited_to(capabilities, schema)
+        sampled = len(schema.player_labels) > self.exact_up_to and suited.surrogate_rows > 0
+        if suited.algorithm == "pairs" and suited.reference == "background" and sampled:
+            return replace(suited, algorithm="surrogate")
+        return suited
 
     def _walked(self, context: ExplainContext) -> Explanation:
         from deepseek_report.explainers.shapley.shap_trees import tree_values
@@ -143,7 +157,7 @@ class Shap(ShapSettings, ExplainerPart):
             context.progress.advance(part.stop - part.start)
         return Explanation(
             values=engine.values,
-            standard_error=None if engine.is_complete else engine.standard_error,
+            standard_error=engine.standard_error if engine.samples else None,
             predictions=engine.predictions,
             base_values=engine.base,
             method="shap",
@@ -213,7 +227,7 @@ class Shap(ShapSettings, ExplainerPart):
         if self.algorithm == "tree":
             return n_instances
         algorithm = self.resolved(n_features)
-        if algorithm == "pairs":
+        if algorithm in ("pairs", "surrogate"):
             at_reference = n_instances if self.reference == "baseline" else n_background
             rows = 1 if self.reference == "baseline" else n_background
             fitted = self.surrogate_rows if self.has_surrogate(n_features, rows) else 0

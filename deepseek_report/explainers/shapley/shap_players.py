@@ -94,8 +94,7 @@ class Players:
         )
         if self.algorithm == "exact":
             return player_orders.all_coalitions(len(players), self.rounds, ask)
-        position = int(self.context.positions[index])
-        rng = np.random.default_rng(seed_of(self.context.seed, position))
+        rng = np.random.default_rng(seed_of(self.context.seed, self.context.draws[index]))
         if self.algorithm == "permutation":
             drawn = player_orders.random_orders(len(players), self.rounds, rng)
             return player_orders.every_share(drawn, ends, ask)
@@ -145,5 +144,7 @@ def about_regression(settings: ShapSettings, engine: ShapleyEngine) -> tuple[Mes
     if engine.surrogate is not None:
         rows, fidelity = settings.surrogate_rows, engine.surrogate.fidelity
         notes.append(message("explainer_notes.regression.surrogate", rows=rows, fidelity=fidelity))
+    if settings.algorithm == "surrogate":
+        return tuple(notes)
     pairs = float(np.mean(engine.pairs))
     return (*notes, message("explainer_notes.regression.pairs", pairs=pairs))

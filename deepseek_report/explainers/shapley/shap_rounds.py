@@ -110,16 +110,16 @@ class Rounds:
             return self._each(explainers, part)
 
     def _each(self, explainers: list[Any], part: slice) -> Floats:
-        rows = zip(self.context.inputs[part], self.context.positions[part], strict=True)
+        rows = zip(self.context.inputs[part], self.context.draws[part], strict=True)
         values = [
-            [self._one(explainer, round_, row, int(position)) for row, position in rows]
+            [self._one(explainer, round_, row, drawn) for row, drawn in rows]
             for rows in [list(rows)]
             for round_, explainer in enumerate(explainers)
         ]
         return np.array(values)
 
-    def _one(self, explainer: Any, round_: int, row: Floats, position: int) -> Floats:
-        np.random.seed(seed_of(self.context.seed, round_, position))  # noqa: NPY002
+    def _one(self, explainer: Any, round_: int, row: Floats, drawn: int) -> Floats:
+        np.random.seed(seed_of(self.context.seed, round_, drawn))  # noqa: NPY002
         options = {"main_effects": False, "error_bounds": False, "batch_size": None}
         evaluations = 2**row.size if self.algorithm == "exact" else 2 * row.size + 1
         more = {"interactions": 1} if self.algorithm == "exact" else {}

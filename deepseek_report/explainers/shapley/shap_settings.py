@@ -11,7 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.explainers.shapley.coalition_design import all_pairs
 
-Algorithm = Literal["auto", "tree", "pairs", "owen", "exact", "permutation"]
+Algorithm = Literal["auto", "tree", "pairs", "surrogate", "owen", "exact", "permutation"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class ShapSettings:
         The first level is that of `rounds` walks over all players, against `background_rows` each;
         of few players it is all coalitions as often.
         """
+        if self.algorithm == "surrogate":
+            return (0,)
         complete = n_background * all_pairs(n_players)
         walks = self.rounds * (1 if self.reference == "baseline" else self.background_rows)
         alone = all_pairs(n_players) if n_players <= self.exact_up_to else n_players - 1

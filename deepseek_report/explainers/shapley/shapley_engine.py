@@ -66,7 +66,7 @@ class ShapleyEngine:
     surrogate : what stands for most of the model, None where nothing does. The coalitions are asked
     about the rest, the model's output less the surrogate's; `_known` are the latter's values.
 
-    An instance's design depends on its position and the seed alone, so that it is explained alike
+    An instance's design depends on its content and the seed alone, so that it is explained alike
     whatever else is explained beside it.
     """
 
@@ -126,6 +126,11 @@ class ShapleyEngine:
         pairs = [all_pairs(players) for players in self.present.sum(axis=1).tolist()]
         return bool((self.pairs == self.background_rows * np.array(pairs)).all())
 
+    @property
+    def samples(self) -> bool:
+        """Whether the values are estimates whose error is known."""
+        return self.settings.algorithm != "surrogate" and not self.is_complete
+
     def explain(self, part: slice) -> None:
         """Estimate the instances of the slice, together."""
         waiting = [self._begin(index) for index in range(part.start, part.stop)]
@@ -138,7 +143,7 @@ class ShapleyEngine:
         """A case to which nothing is answered; its whole gain is shared alike."""
         players = np.flatnonzero(self.present[index])
         self._set(index, players, np.zeros(len(players)), np.zeros(len(players)))
-        design = seed_of(self.context.seed, int(self.context.positions[index])) % _DESIGNS
+        design = seed_of(self.context.seed, self.context.draws[index]) % _DESIGNS
         return _Case(
             index, players, design, self.settings.levels(len(players), self.background_rows)
         )

@@ -44,7 +44,7 @@ def of_table(near: CodedNeighbourhoods, num_samples: int, alpha: float) -> Surro
     explainer = _tabular_explainer(near)
     parts = []
     for index in range(len(near.context.inputs)):
-        seed = seed_of(near.context.seed, int(near.context.positions[index]))
+        seed = seed_of(near.context.seed, near.context.draws[index])
         explainer.random_state = np.random.RandomState(seed)
         ridge, outputs = RidgeRegressor(alpha), list[float]()
         explainer.explain_instance(

@@ -118,8 +118,8 @@ class Neighbourhoods(ABC):
         return chunks(n, max(1, MOST_CELLS // (num_samples * columns)))
 
     def uniform(self, part: slice, shape: tuple[int, ...]) -> Floats:
-        """(instance, *shape) in [0, 1); those of an instance hang on its position alone."""
-        seeds = (seed_of(self.context.seed, int(at)) for at in self.context.positions[part])
+        """(instance, *shape) in [0, 1); those of an instance hang on its content alone."""
+        seeds = (seed_of(self.context.seed, drawn) for drawn in self.context.draws[part])
         return np.stack([np.random.default_rng(seed).random(shape) for seed in seeds])
 
     def weights(self, part: slice, same: Floats) -> Floats:

@@ -39,7 +39,13 @@ from deepseek_report.metrics.cases.case_choice import (
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
 from deepseek_report.metrics.cases.nearest_accepted import COLUMNS as NEAREST_COLUMNS
-from deepseek_report.metrics.cases.reason_codes import CodesOfCases, ReasonCodeRule, codes_of
+from deepseek_report.metrics.cases.reason_codes import (
+    CodesOfCases,
+    ReasonCodeRule,
+    codes_of,
+    told_of,
+)
+from deepseek_report.metrics.cases.refused_reasons import REFUSED, RefusedReasons
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
@@ -117,6 +123,7 @@ _TABLES = {
         ),
         release=OF_CASES,
     ),
+    "refused": REFUSED,
     "counterfactuals": TableType(
         (
             _CASE,
@@ -185,8 +192,11 @@ class CasePages(ExplanationMetric):
 
     Against a person at most four reason codes are given, each a feature that adds less for the
     person than for those compared with, beyond the sampling error, and none that groups of people
-    are made of. What share of them another seed of the method would give too is
-    `reason_codes_kept`.
+    are made of. Of those that count about equally no order is claimed. How often another seed of
+    the method would find the same certain reasons to be the largest is `reason_codes_kept`.
+
+    All other test rows that were decided against a person get reason codes too, rough ones where
+    full ones cost more than `refused_evaluations` rows of the model, and none where these do too.
 
     reason_codes : how they are chosen. change_margin : probability beyond the threshold, or lead
         over the second class.
@@ -201,6 +211,7 @@ class CasePages(ExplanationMetric):
     tables: ClassVar[TableTypes] = _TABLES
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     reason_codes: ReasonCodeRule = field(default_factory=ReasonCodeRule)
+    refused_evaluations: Annotated[int, Field(ge=0)] = 10_000
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
     change_margin: Annotated[float, Field(ge=0, le=0.25)] = 0.02
@@ -230,6 +241,7 @@ class CasePages(ExplanationMetric):
         explanations = without_control(dict(context.explanations))
         changes = self._changes(context, inputs)
         codes = self._codes(context, explanations)
+        of_cases = {name: self._of_cases(context, each) for name, each in explanations.items()}
         nearest = pages.NearestRows.of(inputs, context.dataset, self.neighbours)
         return Measurement(
             arrays={"neighbour_inputs": nearest.inputs(context.dataset)},
@@ -249,7 +261,7 @@ class CasePages(ExplanationMetric):
                     changes.nearest if changes else [], NEAREST_COLUMNS
                 ),
                 "reasons": pages.frame(
-                    self._each(pages.reason_rows, chosen, explanations, context.dataset.schema),
+                    self._each(pages.reason_rows, chosen, of_cases, context.dataset.schema),
                     _REASONS,
                 ),
                 "contrasts": pages.frame(
@@ -261,8 +273,11 @@ class CasePages(ExplanationMetric):
                     "case explainer role rank feature label display shortfall error "
                     "order_certain output_space",
                 ),
+                "refused": RefusedReasons(self.reason_codes, self.refused_evaluations).table(
+                    context, explanations
+                ),
                 "agreement": pages.frame(
-                    pages.agreement_rows(explanations, chosen, context.dataset.schema),
+                    pages.agreement_rows(of_cases, chosen, context.dataset.schema),
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },
@@ -316,6 +331,12 @@ class CasePages(ExplanationMetric):
         if not (task_of(schema.target).decides and kind_of(schema).named_columns):
             return CodesOfCases([], ())
         return codes_of(context, explanations, self.reason_codes)
+
+    def _of_cases(self, context: MeasureContext, explanation: Explanation) -> Explanation:
+        schema = context.dataset.schema
+        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
+            return explanation
+        return told_of(context.predictions, explanation, schema, self.reason_codes)
 
     def _maskings(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""

@@ -7,7 +7,8 @@ of these was decided; the explanations must be about that class.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from statistics import NormalDist
 from typing import Annotated, ClassVar, Literal
 
@@ -25,11 +26,13 @@ from deepseek_report.metrics.cases.case_tables import Row
 from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
 from deepseek_report.tasks.decisions import effective_threshold
 
-#: Chance that any reason of a case rests on sampling alone, and that an order among them does.
+#: Chance that any reason of a case rests on sampling alone.
 _CHANCE = 0.05
+#: Chance that another seed would turn reasons around whose rank is called certain.
+_TURNED = 0.1
 #: Share of the accepted cases that count as barely accepted, and the least number of these.
 _BARELY, _LEAST_ACCEPTED = 0.25, 10
-#: How often the sampling error is drawn anew to see which codes stay.
+#: How often the sampling error is drawn anew to see which reasons stay.
 _REDRAWS = 40
 
 
@@ -58,6 +61,8 @@ class Shortfalls:
     own_errors : (case, feature) the first of the two alone, 0 where the method has none.
     allowed : (feature,) whether it may be a reason: no feature that groups of people are made of.
     least : shortfalls no larger than this would read as 0.
+    toward : 1 where attributions raise the favourable class, else -1. mean, mean_variance :
+        (feature,) what the features add toward it for those compared with: mean, and its variance.
     """
 
     values: Floats
@@ -65,6 +70,27 @@ class Shortfalls:
     own_errors: Floats
     allowed: Bools
     least: float
+    toward: int = 1
+    mean: Floats = field(default_factory=lambda: np.zeros(0))
+    mean_variance: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def at(self, cases: Bools) -> Shortfalls:
+        """Those of some of the cases."""
+        arrays = {name: getattr(self, name)[cases] for name in ("values", "errors", "own_errors")}
+        return replace(self, **arrays)
+
+    def of_others(self, attributions: Floats, error: Floats | None) -> Shortfalls:
+        """Those of cases that are not among these, against the same people.
+
+        attributions, error : (case, feature) as the method gives them; error is None without one.
+        """
+        own = np.zeros_like(attributions) if error is None else error
+        return replace(
+            self,
+            values=self.mean - self.toward * attributions,
+            errors=np.sqrt(own**2 + self.mean_variance),
+            own_errors=own,
+        )
 
     @property
     def certain(self) -> Bools:
@@ -72,39 +98,67 @@ class Shortfalls:
 
         The bound allows for having looked at every feature (Bonferroni).
         """
-        return self._certain(self.values)
+        bound = NormalDist().inv_cdf(1 - _CHANCE / max(int(self.allowed.sum()), 1))
+        return np.asarray((self.values > bound * self.errors) & (self.values > self.least))
 
-    def chosen(self, most: int, values: Floats | None = None) -> Bools:
+    def chosen(self, most: int) -> Bools:
         """(case, feature) whether it is among the largest shortfalls that may be reasons."""
-        values = self.values if values is None else values
-        usable = self.allowed & self._certain(values)
-        ranks = np.argsort(np.argsort(-np.where(usable, values, -np.inf), axis=1, kind="stable"))
+        usable = self.allowed & self.certain
+        shortfalls = np.where(usable, self.values, -np.inf)
+        ranks = np.argsort(np.argsort(-shortfalls, axis=1, kind="stable"), axis=1)
         return np.asarray(usable & (ranks < most))
 
-    def _certain(self, values: Floats) -> Bools:
-        bound = NormalDist().inv_cdf(1 - _CHANCE / max(int(self.allowed.sum()), 1))
-        return np.asarray((values > bound * self.errors) & (values > self.least))
+    def parted(self, most: int) -> Bools:
+        """(case, rank) whether the reasons up to this rank are certainly larger than all others.
 
-    def ordered(self, case: int, before: int, after: int) -> bool:
-        """Whether it is certain that one feature's shortfall is larger than another's."""
-        apart = self.values[case, before] - self.values[case, after]
-        error = np.hypot(self.errors[case, before], self.errors[case, after])
-        return bool(apart > NormalDist().inv_cdf(1 - _CHANCE / 8) * error)
+        Every feature that may be a reason is compared with every one behind the rank. Certain is
+        what by another seed would be turned around in at most a tenth of the cases: the chances,
+        by the standard errors of the differences, are summed over all pairs (Boole). Between two
+        such ranks the reasons are of equal rank; behind the last one another may count as much.
+        """
+        from scipy.special import ndtr
+
+        chosen, values = self.chosen(most), np.where(self.allowed, self.values, -np.inf)
+        order = np.argsort(-values, axis=1, kind="stable")
+        ranked = np.take_along_axis(values, order, axis=1)
+        errors = np.take_along_axis(self.own_errors, order, axis=1)
+        first = min(most, ranked.shape[1])
+        parted = np.zeros((len(values), most), dtype=bool)
+        for rank in range(first):
+            front, behind = np.s_[:, : rank + 1, None], np.s_[:, None, rank + 1 :]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                apart = (ranked[front] - ranked[behind]) / np.hypot(errors[front], errors[behind])
+            known = np.isfinite(ranked[behind]) & np.isfinite(ranked[front])
+            turned = np.where(known, ndtr(-np.nan_to_num(apart) / np.sqrt(2)), 0.0)
+            parted[:, rank] = (turned.sum(axis=(1, 2)) <= _TURNED) & (chosen.sum(axis=1) > rank)
+        return parted
+
+    def stated(self, most: int) -> Bools:
+        """(case, feature) the largest set of reasons that are certainly the largest ones."""
+        ends = self.parted(most) * np.arange(1, most + 1)
+        largest = self.ranks(self.values) < ends.max(axis=1, keepdims=True)
+        return np.asarray(self.chosen(most) & largest)
 
     def kept(self, most: int, seed: int) -> Floats:
-        """(case,) share of the reason codes that another seed of the method would give as well.
+        """(case,) chance that by another seed of the method the stated reasons are the largest too.
 
         The sampling error of a case is drawn twice, as it stands in both of two seeds; NaN where
-        there is no reason code.
+        no set of reasons is certain.
         """
         generator = np.random.default_rng([seed, 40_411])
-        codes = self.chosen(most)
-        shares = np.zeros(len(codes))
+        stated = self.stated(most)
+        n_stated = stated.sum(axis=1, keepdims=True)
+        kept = np.zeros(len(stated))
         for _ in range(_REDRAWS):
             noise = generator.normal(size=self.values.shape) * np.sqrt(2) * self.own_errors
-            shares += (codes & self.chosen(most, self.values + noise)).sum(axis=1)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(shares / (_REDRAWS * codes.sum(axis=1)))
+            largest = self.ranks(self.values + noise) < n_stated
+            kept += (largest == stated).all(axis=1)
+        return np.where(n_stated[:, 0] > 0, kept / _REDRAWS, np.nan)
+
+    def ranks(self, values: Floats) -> Ints:
+        """(case, feature) 0 for the largest shortfall of a feature that may be a reason."""
+        usable = np.where(self.allowed, values, -np.inf)
+        return np.argsort(np.argsort(-usable, axis=1, kind="stable"), axis=1)
 
 
 @dataclass(frozen=True)
@@ -166,7 +220,34 @@ def shortfalls_of(
         own_errors=own,
         allowed=np.array([not feature.sensitive for feature in schema.features]),
         least=LEAST_READABLE[explanation.output_space],
+        toward=toward,
+        mean=mean,
+        mean_variance=variance,
     )
+
+
+def told_of(
+    predictions: Predictions, explanation: Explanation, schema: Schema, rule: ReasonCodeRule
+) -> Explanation:
+    """The explanation as single cases are told by it: one list of amounts for each case.
+
+    Where a case was decided against the person and has reason codes, its amounts are those of the
+    codes: by how much each feature adds more or less than for those compared with, from their mean
+    output to that of the case. Of three and more classes they are about the favourable one. All
+    other cases stay as they were explained.
+    """
+    shortfalls = shortfalls_of(predictions, explanation, schema, rule)
+    toward = _toward_favourable(explanation, schema)
+    if shortfalls is None or toward is None:
+        return explanation
+    against = predictions.decisions[explanation.positions] != schema.target.favourable
+    values = np.where(against[:, None], -toward * shortfalls.values, explanation.values)
+    base, decided = explanation.base_values, explanation.decided
+    if base is not None:
+        base = base + (explanation.values - values).sum(axis=1)
+    if decided is not None:
+        decided = decided.without(np.flatnonzero(against))
+    return replace(explanation, values=values, base_values=base, decided=decided)
 
 
 def _toward_favourable(explanation: Explanation, schema: Schema) -> int | None:
@@ -223,15 +304,14 @@ class CodeWriter:
         usable = _descending(np.flatnonzero(certain & allowed), values)
         protected = _descending(np.flatnonzero(certain & ~allowed), values)
         rows = [
-            self._row(case, place, j, rank, self._before_next(place, usable, rank))
-            for rank, j in enumerate(usable[: self.most], start=1)
+            self._row(case, place, j, rank + 1, bool(self._parted[place, rank]))
+            for rank, j in enumerate(usable[: self.most])
         ]
         return [*rows, *(self._row(case, place, j, 0, certain=False) for j in protected)]
 
-    def _before_next(self, place: int, usable: list[int], rank: int) -> bool:
-        """Whether the reason of this rank is certainly larger than the one behind it."""
-        behind = usable[rank : rank + 1]
-        return not behind or self.shortfalls.ordered(place, usable[rank - 1], behind[0])
+    @cached_property
+    def _parted(self) -> Bools:
+        return self.shortfalls.parted(self.most)
 
     def _row(self, case: int, place: int, j: int, rank: int, certain: bool) -> Row:
         feature = self.schema.features[j]

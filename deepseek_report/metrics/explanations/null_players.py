@@ -120,7 +120,7 @@ class NullPlayers(ExplanationMetric):
         shares = np.zeros(len(chosen))
         for silent in halves(n_players(schema), context.seed):
             model = SilencedClassifier(context.classifier, context.dataset.train.inputs, silent)
-            values = context.explain(model, rows, explanation.positions[chosen])
+            values = context.explain(model, rows)
             sizes = np.nan_to_num(np.abs(kind.by_player(values, rows)))
             total = sizes.sum(axis=1)
             hidden = sizes[:, silent].sum(axis=1)

@@ -222,7 +222,7 @@ class SelfCheck(ExplanationMetric):
         middle = np.median(np.nan_to_num(background), axis=0)
         away = np.abs(np.concatenate([rows, background]) - middle)
         model = KnownFunction(context.classifier, middle, np.nan_to_num(away).max(axis=0))
-        values = explain(model, rows, explanation.positions[chosen])
+        values = explain(model, rows)
         if _is_of_rows(explanation):
             known = model.contributions(rows) - model.contributions(background).mean(axis=0)
         else:

@@ -78,9 +78,7 @@ class MaxSensitivity(ExplanationMetric):
         explanation = judged(context)
         chosen = evenly_spaced(len(explanation), self.instances)
         moved = self._moved(context, explanation.inputs[chosen])
-        again = _explain_together(
-            context, [*moved, explanation.inputs[chosen]], explanation.positions[chosen]
-        )
+        again = _explain_together(context, moved, explanation.inputs[chosen])
         values = np.concatenate([explanation.values[chosen][None], again])
         values = player_sums(values, context.dataset.schema.owners)
         changes = max_relative_change(values[0], values[1:-1])
@@ -285,13 +283,12 @@ def _explain(context: MeasureContext) -> ExplainAgain:
     return context.explain
 
 
-def _explain_together(context: MeasureContext, moved: list[Floats], positions: Ints) -> Floats:
-    """(move, instance, column) values; an instance gets the same random draws in every move.
+def _explain_together(context: MeasureContext, moved: list[Floats], rows: Floats) -> Floats:
+    """(move + 1, instance, column) values of the moved rows, and at last of the rows themselves.
 
-    The last of `moved` is explained with other draws than the rest, and than those of the run.
+    An instance gets the draws of the run in every move, and other ones at last.
     """
     explain = _explain(context)
-    drawn = np.tile(positions, (len(moved), 1))
-    drawn[-1] += len(context.dataset.test)
-    values = explain(context.classifier, np.concatenate(moved), drawn.ravel())
-    return values.reshape(len(moved), len(positions), -1)
+    inputs = np.concatenate([*moved, rows])
+    drawn_as = np.concatenate([*[rows] * len(moved), -1 - rows])
+    return explain(context.classifier, inputs, drawn_as).reshape(len(moved) + 1, *rows.shape)

@@ -19,7 +19,12 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
+from deepseek_report.artifacts.protocols.explainers import (
+    ExplainContext,
+    ExplainerPlugin,
+    HasCheapForm,
+    SuitsModel,
+)
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
@@ -37,6 +42,7 @@ from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.shared.dependence import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
+from deepseek_report.runner.execution.refitting import refits_of
 from deepseek_report.wording.of_results import in_words
 
 #: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
@@ -190,7 +196,7 @@ def explain_context(
     positions: NDArray[np.int64],
     progress: Progress,
 ) -> ExplainContext:
-    """What an explainer is handed; positions : (row,) which draws each row gets."""
+    """What an explainer is handed; positions : (row,) where each row stands in the test part."""
     dataset = _dataset(job.inputs["data"])
     target = dataset.schema.target.explained
     background = background_rows(job, dataset)
@@ -237,6 +243,8 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         explanations=explanations,
         measured=measured,
         explain=_again(job, subject) if subject else None,
+        explainers={name: _FurtherRows(job, name) for name in explanations},
+        refits=refits_of(job.experiment, dataset, job.device),
         expectations=job.experiment.settings.behaviour,
         progress=progress,
     )
@@ -249,14 +257,47 @@ def _again(job: StageJob, subject: str) -> ExplainAgain:
     def explain(
         classifier: Classifier,
         inputs: NDArray[np.float64],
-        positions: NDArray[np.int64] | None = None,
+        drawn_as: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        positions = np.arange(len(inputs)) if positions is None else positions
+        positions = np.arange(len(inputs))
         context = explain_context(job, explainer, classifier, inputs, positions, Silent())
+        context = dataclasses.replace(context, drawn_as=drawn_as)
         values: NDArray[np.float64] = explainer.explain(context).values
         return values
 
     return explain
+
+
+@dataclass(frozen=True)
+class _FurtherRows:
+    """An explainer of the run for further rows of the test part; see `ExplainRows`."""
+
+    job: StageJob
+    name: str
+
+    def planned_calls(self, rows: int, cheaply: bool) -> int:
+        dataset = _dataset(self.job.inputs["data"])
+        players = len(dataset.schema.player_labels)
+        background = len(background_rows(self.job, dataset))
+        return self._explainer(cheaply).planned_calls(rows, players, background)
+
+    def explained(self, positions: NDArray[np.int64], cheaply: bool) -> Explanation:
+        job, explainer = self.job, self._explainer(cheaply)
+        inputs = _dataset(job.inputs["data"]).test.inputs[positions]
+        classifier = fresh_classifier(job)
+        context = explain_context(job, explainer, classifier, inputs, positions, Silent())
+        explanation: Explanation = explainer.explain(context)
+        return explanation
+
+    def _explainer(self, cheaply: bool) -> ExplainerPlugin:
+        explainer: ExplainerPlugin = self.job.experiment.multiple["explainers"][self.name]
+        schema = _dataset(self.job.inputs["data"]).schema
+        capabilities = fresh_classifier(self.job).capabilities
+        if cheaply and isinstance(explainer, HasCheapForm):
+            return explainer.cheapest(capabilities, schema)
+        if isinstance(explainer, SuitsModel):
+            return explainer.suited_to(capabilities, schema)
+        return explainer
 
 
 def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:

@@ -108,6 +108,9 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
         }
     else:
         entry |= {"error": compact(float(row["error"]))}
+    alike = case_sentences.fits_alike(draft.results, case)
+    if alike is not None and alike[0] < alike[1]:
+        entry |= {"alike": list(alike)}
     if not case.has_page:
         entry |= {
             "summary": case_sentences.summary(draft, row),

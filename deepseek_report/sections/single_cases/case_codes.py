@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.records import Row
+from deepseek_report.findings.records import Row, rows
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.case_sentences import Pages, featured
 
@@ -25,7 +25,7 @@ def codes(pages: Pages, case: Row) -> dict[str, Any] | None:
     accepted = method_of(draft) == "shortfall_from_accepted"
     return {
         "by": draft.text("codes.by", method=pages.label(pages.explainer), accepted=accepted),
-        "items": [_sentence(pages, row) for row in chosen],
+        "items": [_item(pages, group) for group in equals(chosen)],
         "limits": _limits(pages, chosen, [row for row in mine if row["role"] == "protected"]),
     }
 
@@ -71,9 +71,25 @@ def _judged(pages: Pages) -> bool:
     """Whether the method whose reasons are told gives codes for any case."""
     results = pages.draft.results
     explainer = pages.explainer
-    return explainer is not None and (
-        results.score("reason_codes_kept", explainer=explainer) is not None
-    )
+    if explainer is None:
+        return False
+    codes = rows(results, "cases", "reason_codes")
+    return any(row["explainer"] == explainer for row in codes)
+
+
+def equals(chosen: Sequence[Row]) -> list[list[Row]]:
+    """The reasons in their order, those together whose order among them is not certain."""
+    groups: list[list[Row]] = [[]]
+    for row in chosen:
+        groups[-1].append(row)
+        if row["order_certain"]:
+            groups.append([])
+    return [group for group in groups if group]
+
+
+def _item(pages: Pages, group: list[Row]) -> str:
+    sentences = [_sentence(pages, row) for row in group]
+    return sentences[0] if len(group) == 1 else pages.draft.text("codes.equally", reasons=sentences)
 
 
 def _sentence(pages: Pages, row: Row) -> str:
@@ -90,19 +106,14 @@ def _sentence(pages: Pages, row: Row) -> str:
 
 def _limits(pages: Pages, chosen: list[Row], protected: list[Row]) -> str:
     """What the list does not say for certain, and what may not stand on it."""
-    draft, names = pages.draft, [_inside(pages, row) for row in chosen]
-    unordered: list[list[str]] = []
-    for at, row in enumerate(chosen[:-1]):
-        if row["order_certain"]:
-            continue
-        if at and not chosen[at - 1]["order_certain"]:
-            unordered[-1].append(names[at + 1])
-        else:
-            unordered.append(names[at : at + 2])
-    last = names[-1] if chosen and not chosen[-1]["order_certain"] else ""
+    draft, groups = pages.draft, equals(chosen)
+    is_open = bool(chosen) and not chosen[-1]["order_certain"]
     hidden = [_inside(pages, row) for row in protected]
     return draft.text(
-        "codes.limits", n=len(chosen), unordered=unordered, last=last, protected=hidden
+        "codes.limits",
+        n=len(chosen),
+        open=len(groups[-1]) if is_open else 0,
+        protected=hidden,
     )
 
 

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of
+from deepseek_report.findings.certain_attributions import base_of, case_explanation
 from deepseek_report.findings.listed_reasons import REASONS, is_readable, region_numbers
 from deepseek_report.findings.records import (
     Row,
@@ -136,8 +136,11 @@ def sure(pages: Pages, case: ExplainedCase) -> str:
     if many and case.position is not None:
         stated = float(draft.results.predictions.probabilities[case.position].max())
     band = pages.bands.of(stated) if pages.bands else None
+    alike = fits_alike(draft.results, case)
     return draft.text(
         "sure",
+        alike=None if alike is None else alike[0],
+        fits=0 if alike is None else alike[1],
         beyond=None if threshold is None else stated - threshold,
         many=many,
         target=target.explained_class,
@@ -145,6 +148,14 @@ def sure(pages: Pages, case: ExplainedCase) -> str:
         low=None if band is None else band.low,
         high=None if band is None else band.high,
     )
+
+
+def fits_alike(results: Results, case: ExplainedCase) -> tuple[int, int] | None:
+    """How many equally good fits of the model decide a test case alike, and of how many."""
+    arrays = results.arrays("multiplicity")
+    if case.position is None or "alike" not in arrays or case.position >= len(arrays["alike"]):
+        return None
+    return int(arrays["alike"][case.position]), int(arrays["fits"][0])
 
 
 def counted(pages: Pages, case: Row) -> str:
@@ -268,8 +279,10 @@ def _reference(schema: Schema, explanation: Explanation) -> str:
 
 def start(draft: Draft, case: Row, explainer: str | None) -> str:
     """What the reasons start from: the output at the reference."""
-    explanation = draft.results.explanations.get(explainer or "")
-    if explanation is None or explanation.base_values is None:
+    if explainer not in draft.results.explanations:
+        return ""
+    explanation = case_explanation(draft.results, explainer)
+    if explanation.base_values is None:
         return ""
     place = int(case["position"])
     if not 0 <= place < len(explanation) or explanation.output_space == "none":
@@ -280,9 +293,14 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
         return ""
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
+    from_people = base_of(draft.results.explanations[explainer].of_case(place)) != base_of(instance)
+    reference = "shortfall" if from_people else _reference(draft.results.schema, explanation)
+    metric = (draft.results.config.get("metrics") or {}).get("cases") or {}
+    method = (metric.get("reason_codes") or {}).get("method", "")
     return draft.text(
-        f"start.{_reference(draft.results.schema, explanation)}",
+        f"start.{reference}",
         base=base,
+        accepted=method == "shortfall_from_accepted",
         target=_class_told(draft.results.schema, explanation, instance),
         unit=unit_of(draft.results),
     )

@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of, beyond_error
+from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.compact_numbers import compact
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
@@ -58,7 +58,7 @@ def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | 
     little beside that.
     """
     results, kind = draft.results, kind_of(draft.results.schema)
-    explanation = results.explanations[explainer]
+    explanation = case_explanation(results, explainer)
     if not (kind.named_columns or kind.quotes):
         return None
     if explanation.output_space == "none" or case.place is None or not explanation.values.size:

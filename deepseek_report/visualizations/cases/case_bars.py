@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of, beyond_error
+from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import columns, short, wrapped
@@ -102,7 +102,7 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
 
     Of more than two classes it is about the one that was decided.
     """
-    explanation, predictions = results.explanations[name].of_case(place), results.predictions
+    explanation, predictions = case_explanation(results, name).of_case(place), results.predictions
     position, target = int(results.cases.explained[place]), results.schema.target
     if not task_of(target).decides:
         return _number_view(results, name, place, most)

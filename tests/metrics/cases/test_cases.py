@@ -9,6 +9,7 @@ import pytest
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.metrics.cases.case_tables import SharedErrors
 from deepseek_report.metrics.cases.cases import CasePages, role_label
+from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, told_of
 from tests.metrics.attributions import attributed
 from tests.worded import refused
 
@@ -25,6 +26,8 @@ COLUMNS = {
     "probability_after movable margin near",
     "reason_codes": "case explainer role rank feature label display shortfall error "
     "order_certain output_space",
+    "refused": "instance_id explainer probability reason_1 reason_2 reason_3 reason_4 certain "
+    "rough",
     "agreement": "case explainer_a explainer_b spearman top3_overlap",
     "nearest_accepted": "case rank instance_id distance probability feature label from_display "
     "to_display differing",
@@ -70,7 +73,9 @@ def test_reasons_are_ordered_by_magnitude_and_leave_the_control_out(toy) -> None
     table = CasePages(reasons=2).measure(context).tables["reasons"]
     assert set(table["explainer"]) == {"shap", "lime"}
     reasons = table.query("case == 0 and explainer == 'shap'")
-    values = context.explanations["shap"].values[4]
+    explanation, schema = context.explanations["shap"], context.dataset.schema
+    of_case = told_of(context.predictions, explanation, schema, ReasonCodeRule())
+    values = of_case.values[4]
     order = np.argsort(-np.abs(values))[:2]
     np.testing.assert_array_equal(reasons["attribution"], values[order])
     assert list(reasons["feature"]) == [context.dataset.schema.names[j] for j in order]

@@ -17,6 +17,7 @@ from deepseek_report.metrics.cases.reason_codes import (
     ReasonCodeRule,
     Shortfalls,
     shortfalls_of,
+    told_of,
 )
 
 N, WIDTH = 60, 8
@@ -132,23 +133,47 @@ def test_the_last_reason_is_not_ordered_before_a_fifth_that_is_as_large() -> Non
 
 def test_codes_are_kept_as_often_as_another_seed_gives_them() -> None:
     truth = np.random.default_rng(5).normal(0, 0.05, (N, WIDTH))
-    error = np.full((N, WIDTH), 0.02)
+    error = np.full((N, WIDTH), 0.01)
     allowed = np.ones(WIDTH, dtype=bool)
     runs = [
         Shortfalls(truth + np.random.default_rng(k).normal(0, error), error, error, allowed, 5e-4)
         for k in range(40)
     ]
-    codes = [run.chosen(4) for run in runs]
-    real = np.mean(
-        [
-            np.nanmean((a & b).sum(axis=1)[a.any(axis=1)] / a.sum(axis=1)[a.any(axis=1)])
-            for a, b in pairwise(codes)
-        ]
-    )
-    stated = np.mean([np.nanmean(run.kept(4, seed=1)) for run in runs])
-    assert stated == pytest.approx(real, abs=0.1)
+    real = np.mean([_kept_in_fact(run, other) for run, other in pairwise(runs)])
+    simulated = np.mean([np.nanmean(run.kept(4, seed=1)) for run in runs])
+    assert real >= 0.95
+    assert simulated == pytest.approx(real, abs=0.03)
     exact = Shortfalls(truth, error, np.zeros_like(error), allowed, 5e-4)
     assert np.nanmin(exact.kept(4, seed=1)) == 1
+
+
+def _kept_in_fact(run: Shortfalls, other: Shortfalls) -> float:
+    """Share of cases where the certain reasons of one seed are the largest by another one too."""
+    stated = run.stated(4)
+    largest = other.ranks(other.values) < stated.sum(axis=1, keepdims=True)
+    return float((largest == stated).all(axis=1)[stated.any(axis=1)].mean())
+
+
+def test_only_a_set_that_is_apart_from_every_other_feature_is_stated() -> None:
+    error = np.full((1, WIDTH), 0.005)
+    for values, n in (
+        ([0.5, 0.4, 0.3, 0.101, 0.1, 0, 0, 0], 3),
+        ([0.5, 0.4, 0.3, 0.2, 0.1, 0, 0, 0], 4),
+        ([0.101, 0.1, 0.1, 0.099, 0.1, 0, 0, 0], 0),
+    ):
+        made = Shortfalls(np.array([values]), error, error, np.ones(WIDTH, dtype=bool), 5e-4)
+        np.testing.assert_array_equal(made.stated(4)[0], np.arange(WIDTH) < n)
+
+
+def test_the_amounts_that_a_case_is_told_by_are_those_of_its_reasons() -> None:
+    explanation = replace(explained(), base_values=np.full(N, 0.5))
+    made, schema = shortfalls(explanation), schema_of()
+    changed = told_of(predicted(explanation), explanation, schema, ReasonCodeRule())
+    against = predicted(explanation).decisions == 1
+    np.testing.assert_array_equal(changed.values[against], made.values[against])
+    np.testing.assert_array_equal(changed.values[~against], explanation.values[~against])
+    np.testing.assert_allclose(changed.completeness_gap, explanation.completeness_gap, atol=1e-12)
+    np.testing.assert_allclose(changed.base_values[against], explanation.predictions.mean())
 
 
 @pytest.mark.parametrize(

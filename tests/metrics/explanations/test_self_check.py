@@ -19,14 +19,14 @@ def explained(toy: Any, classifier: Any = None, n: int = 30) -> Any:
     context = toy(n=200)
     classifier = classifier or context.classifier
 
-    def again(model: Any, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        return Shap().explain(to_explain(model, rows, positions)).values
+    def again(model: Any, rows: np.ndarray) -> np.ndarray:
+        return Shap().explain(to_explain(model, rows)).values
 
-    def to_explain(model: Any, rows: np.ndarray, positions: np.ndarray) -> ExplainContext:
-        return ExplainContext(model, rows, positions, context.background, 1, 0)
+    def to_explain(model: Any, rows: np.ndarray) -> ExplainContext:
+        return ExplainContext(model, rows, np.arange(len(rows)), context.background, 1, 0)
 
     rows = context.dataset.test.inputs[:n]
-    explanation = Shap().explain(to_explain(classifier, rows, np.arange(n)))
+    explanation = Shap().explain(to_explain(classifier, rows))
     return replace(context, classifier=classifier, explanation=explanation, explain=again)
 
 

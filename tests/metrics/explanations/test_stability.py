@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.draws import content_keys
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.explanations.stability import (
     MaxSensitivity,
@@ -60,33 +61,36 @@ def test_sensitivity_of_a_linear_explanation_is_bounded_by_the_radius(toy) -> No
 def test_categories_stay_as_they_are(toy) -> None:
     calls = []
 
-    def explain(_: Any, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        calls.append((x, positions))
+    def explain(_: Any, x: np.ndarray, drawn_as: np.ndarray) -> np.ndarray:
+        calls.append((x, drawn_as))
         return np.ones_like(x)
 
     context = context_of(toy, np.ones((20, 3)), explain)
     rows = MaxSensitivity(resamples=100).measure(context).arrays["rows"]
-    ((explained, positions),) = calls
+    ((explained, drawn_as),) = calls
     *moves, unmoved = explained.reshape(5, 8, 3)
     np.testing.assert_array_equal(unmoved, context.explanation.inputs[rows])
     for moved in moves:
         np.testing.assert_array_equal(moved[:, 1], context.explanation.inputs[rows, 1])
         assert (moved[:, 0] != context.explanation.inputs[rows, 0]).any()
-    *same, other = positions.reshape(5, 8)
-    np.testing.assert_array_equal(same, np.tile(rows, (4, 1)))
-    assert not set(other) & set(range(len(context.dataset.test)))
+    *same, other = drawn_as.reshape(5, 8, 3)
+    for draws in same:
+        np.testing.assert_array_equal(draws, context.explanation.inputs[rows])
+    assert not set(content_keys(other)) & set(content_keys(same[0]))
 
 
 def test_what_is_drawn_anew_is_told_apart_from_what_moves(toy) -> None:
     """Noise that hangs on the draws alone, which are the same for all moves of an instance."""
 
-    def explain(_: Any, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        drawn = [np.random.default_rng(int(position)).normal(size=3) for position in positions]
-        return np.array(drawn)
+    def explain(_: Any, x: np.ndarray, drawn_as: np.ndarray) -> np.ndarray:
+        keys = content_keys(drawn_as)
+        return np.array([np.random.default_rng(key).normal(size=3) for key in keys])
 
-    own = explain(None, np.ones((100, 3)), np.arange(100))
-    metric = MaxSensitivity(instances=100, resamples=200)
-    _, moved, repeated = metric.measure(context_of(toy, own, explain)).scores
+    context = context_of(toy, np.ones((20, 3)), explain)
+    inputs = context.explanation.inputs
+    context = context_of(toy, explain(None, inputs, inputs), explain)
+    metric = MaxSensitivity(instances=20, resamples=200)
+    _, moved, repeated = metric.measure(context).scores
     assert moved.value == 0
     assert repeated.low <= 1 <= repeated.high
 

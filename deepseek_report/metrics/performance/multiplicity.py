@@ -1,0 +1,212 @@
+"""Luck of training: how many decisions an equally good fit of the same model takes otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Refits
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.predicting import predict
+from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.statistics.agreeing_fits import (
+    PerRow,
+    ambiguity_of,
+    over_rows_and_fits,
+    self_consistency,
+)
+from deepseek_report.statistics.resampling import Resampling
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import ThresholdRule
+
+#: Fits of an estimator, the fewest that say anything, and the counted work that all may cost.
+_FITS, _FEWEST, _MOST_WORK = 10, 4, 100_000_000
+#: Rows that a group has at least.
+_LEAST_IN_GROUP = 30
+
+
+@dataclass(frozen=True)
+class Multiplicity(ClassMetric):
+    """What of the decisions hangs on the luck of the training.
+
+    The model is fitted again, by other seeds and to bootstrap samples of the training rows (of
+    whole entities where these are declared). A sample holds fewer different rows than the training
+    part, so of these fits count those whose ROC AUC on the validation part is not shown to be
+    lower than the model's by more than `tolerance`. Ambiguity is the share of test decisions that
+    at least one of them takes otherwise; self-consistency is the mean share of pairs of them that
+    decide alike.
+
+    An estimator is fitted ten times, or fewer where that would cost more than 100 million rows ×
+    trees; with room for fewer than four it is not measured. A network is fitted as often as
+    `refits` says, none by default, since each is a whole training.
+
+    tolerance : by how much less a fit may rank to be called equally good, in ROC AUC.
+    refits : how often a network is fitted again, at least four; 0 measures none.
+
+    Reference: Marx, Calmon & Ustun 2020, arXiv:1909.06677; Cooper et al. 2024, arXiv:2301.11562.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "by_group": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("level"),
+                Column("n", "count"),
+                estimate("ambiguity", "share", prefix="ambiguity"),
+                estimate("self_consistency", "share", prefix="self_consistency"),
+            ),
+            section="robustness",
+            folded=True,
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"ambiguity": (0.0, 1.0), "self_consistency": (0.0, 1.0)}
+    category: ClassVar[Category] = "robustness"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"dataset", "predictions", "validation_predictions", "classifier", "seed"}
+    )
+    refits: Annotated[int, Field(ge=0, le=200)] = 0
+    tolerance: Annotated[float, Field(ge=0, le=0.5)] = 0.01
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        decisions = self._decisions(context)
+        own, rows = context.predictions.decisions, Resampling.of(context.predictions)
+        measures: dict[str, PerRow] = {
+            "ambiguity": ambiguity_of(own),
+            "self_consistency": self_consistency,
+        }
+        whole = {
+            key: over_rows_and_fits(per_row, decisions, rows) for key, per_row in measures.items()
+        }
+        note = message("notes.multiplicity.fits", n=len(decisions), tolerance=self.tolerance)
+        return Measurement(
+            (
+                whole["ambiguity"].score(
+                    "ambiguity", self.category, "lower", unit="share", bounds=(0.0, 1.0), note=note
+                ),
+                whole["self_consistency"].score(
+                    "self_consistency",
+                    self.category,
+                    "higher",
+                    unit="share",
+                    bounds=(0.0, 1.0),
+                    note=note,
+                ),
+            ),
+            {"by_group": pd.DataFrame(self._by_group(context, decisions))},
+            arrays={
+                "alike": (decisions == own).sum(axis=0),
+                "fits": np.array([len(decisions)]),
+            },
+            notes=(note,),
+        )
+
+    def _decisions(self, context: MeasureContext) -> Ints:
+        """(fit, test row) those of the fits that are not shown to be worse than the model.
+
+        Raises
+        ------
+        NotApplicableError : it cannot be fitted again, is not to be, or too few fits are as good.
+        """
+        refits = context.refits
+        if refits is None:
+            raise NotApplicableError(message("refusals.cannot_refit"))
+        count = self._affordable(refits)
+        context.progress.start("refits", count)
+        kept = []
+        for predicted in self._fitted(context, refits, count):
+            if self._is_as_good(predicted["validation"], context):
+                kept.append(predicted["test"].decisions)
+            context.progress.advance()
+        if len(kept) < _FEWEST:
+            raise NotApplicableError(
+                message(
+                    "refusals.few_good_refits",
+                    n=len(kept),
+                    of=count,
+                    least=_FEWEST,
+                    tolerance=self.tolerance,
+                )
+            )
+        return np.stack(kept)
+
+    def _affordable(self, refits: Refits) -> int:
+        if refits.is_network:
+            if self.refits < _FEWEST:
+                raise NotApplicableError(message("refusals.refits_not_asked", least=_FEWEST))
+            return self.refits
+        count = min(max(self.refits, _FITS), _MOST_WORK // max(refits.work, 1))
+        if count < _FEWEST:
+            raise NotApplicableError(message("refusals.refits_dear", least=_FEWEST))
+        return int(count)
+
+    def _fitted(
+        self, context: MeasureContext, refits: Refits, count: int
+    ) -> Iterator[dict[str, Predictions]]:
+        """Predictions of each fit, which chooses its threshold as the model did."""
+        data, made = context.dataset, context.predictions
+        rule = ThresholdRule(made.rule, made.threshold)
+        for fit in range(count):
+            generator = np.random.default_rng([context.seed, 2020, fit])
+            classifier = refits(drawn_rows(data.train, generator), int(generator.integers(2**31)))
+            yield predict(classifier, data.validation, data.test, rule)
+
+    def _is_as_good(self, fit: Predictions, context: MeasureContext) -> bool:
+        """Whether the validation part does not show the fit to be worse by more than allowed."""
+        measure = task_of(context.dataset.schema.target).by_rows[0]
+        difference, _ = measure.difference(fit, context.validation_predictions)
+        high = difference.value if difference.ends is None else difference.ends[1]
+        return bool(high >= -self.tolerance)
+
+    def _by_group(self, context: MeasureContext, decisions: Ints) -> list[dict[str, object]]:
+        """The same of each group of people that is large enough."""
+        predictions = context.predictions
+        rows, table = Resampling.of(predictions), []
+        for attribute in context.dataset.schema.attributes_of("person"):
+            codes = predictions.groups.get(attribute.name)
+            for code, level in enumerate(attribute.levels if codes is not None else ()):
+                inside = np.flatnonzero(codes == code)
+                if len(inside) < _LEAST_IN_GROUP:
+                    continue
+                own = ambiguity_of(predictions.decisions[inside])
+                part, mine = decisions[:, inside], rows.take(inside)
+                table.append(
+                    {
+                        "attribute": attribute.name,
+                        "level": level,
+                        "n": len(inside),
+                        **_cells("ambiguity", over_rows_and_fits(own, part, mine)),
+                        **_cells(
+                            "self_consistency", over_rows_and_fits(self_consistency, part, mine)
+                        ),
+                    }
+                )
+        return table
+
+
+def drawn_rows(train: Split, generator: np.random.Generator) -> Ints:
+    """A bootstrap sample of the training rows, of whole entities where these are declared."""
+    if train.entities is None:
+        return np.sort(generator.integers(0, len(train), len(train)))
+    present, units = np.unique(train.entities, return_inverse=True)
+    times = np.bincount(generator.integers(0, len(present), len(present)), minlength=len(present))
+    return np.repeat(np.arange(len(train)), times[units])
+
+
+def _cells(name: str, size: Estimate) -> dict[str, float]:
+    low, high = size.ends or (np.nan, np.nan)
+    return {name: size.value, f"{name}_low": low, f"{name}_high": high}
