@@ -19,7 +19,7 @@ from worlds.trials import Plan
 
 PARTS = (
     *("groups", "stand_ins", "cases", "explainers", "explained_groups"),
-    *("data", "failures", "advice"),
+    *("data", "failures", "advice", "options"),
     *("numbers", "interactions", "patterns", "streams", "studies", "whole"),
 )
 HEAD = """# How often the conclusions are wrong

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
+from deepseek_report.findings.best_option import best_option, evidence_of_options
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.records import (
     Row,
@@ -199,8 +200,9 @@ def _impact(results: Results, row: Row) -> Finding:
         message="impact_below",
         values=_pair(results, row)
         | {"also": _also_below(results, row), "base": _label_rates(results, row)}
-        | {"promises": _promises(results, [row])},
-        evidence=_IMPACT,
+        | {"promises": _promises(results, [row])}
+        | best_option(results, row["attribute"]),
+        evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=_limits(results),
         touches=share_of_cases(results, row["n"]),
@@ -263,8 +265,10 @@ def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
         id="impact-uncertain",
         severity=gravest(_severity(results, row) for row in unsure),
         message="impact_uncertain",
-        values=_pairs(results, unsure) | {"promises": _promises(results, unsure)},
-        evidence=_IMPACT,
+        values=_pairs(results, unsure)
+        | {"promises": _promises(results, unsure)}
+        | best_option(results, unsure[0]["attribute"]),
+        evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=_limits(results),
         touches=max(share_of_cases(results, row["n"]) for row in unsure),

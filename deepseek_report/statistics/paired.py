@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.statistics.intervals import blaker
@@ -94,6 +94,37 @@ def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
         message("interval_methods.difference_paired"),
     )
     return estimate, mcnemar(gained, lost)
+
+
+def balanced_accuracy_difference(labels: Ints, first: Bools, other: Bools) -> Estimate:
+    """Mean over the classes of the share that is right by the first, less that by the other.
+
+    The paired intervals of the classes, which are independent, are joined in squares.
+
+    Parameters
+    ----------
+    labels : (row,) classes. first, other : (row,) whether the decisions of each are right.
+
+    References
+    ----------
+    Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
+
+    >>> labels = np.repeat([0, 1], 10)
+    >>> change = balanced_accuracy_difference(labels, np.ones(20, bool), labels == 0)
+    >>> change.value
+    0.5
+    """
+    gains = [
+        share_difference(first[labels == label], other[labels == label])[0]
+        for label in np.unique(labels)
+    ]
+    value = float(np.mean([gain.value for gain in gains]))
+    ends = [gain.ends or (gain.value, gain.value) for gain in gains]
+    pairs = list(zip(gains, ends, strict=True))
+    below = math.hypot(*(gain.value - low for gain, (low, _) in pairs)) / len(gains)
+    above = math.hypot(*(high - gain.value for gain, (_, high) in pairs)) / len(gains)
+    method = message("interval_methods.difference_paired")
+    return Estimate(value, value - below, value + above, len(labels), method)
 
 
 def _phi(both: int, gained: int, lost: int, neither: int) -> float:
