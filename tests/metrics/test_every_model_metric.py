@@ -37,14 +37,14 @@ KEYS = [
     "group_calibration",
     "direct_use",
     "proxies",
-    "threshold_tradeoff",
+    "options",
     "slices",
     "near_copies",
     "label_suspects",
     "learning_curve",
     "robustness",
 ]
-ONLY_TWO_CLASSES = {"threshold_sweep", "threshold_tradeoff"}
+ONLY_TWO_CLASSES = {"threshold_sweep"}
 
 
 def build(key: str, **fields):
