@@ -35,8 +35,10 @@ def best_option(results: Results, attribute: str) -> dict[str, Any]:
     if today is None:
         return dict(NO_OPTION)
     if better is None:
-        looked_at = [row for row in measured if row["option"] not in _NEVER_ADVISED]
-        return {"option": "", "no_option": message("advice.no_option", n=len(looked_at))}
+        n = sum(row["option"] not in _NEVER_ADVISED for row in measured)
+        chosen = first(row for row in measured if bool(row["is_chosen"]))
+        name = None if chosen is None else option_name(results, chosen)
+        return {"option": "", "no_option": message("advice.no_option", n=n, name=name)}
     return {"option": _told(results, better, today), "no_option": ""}
 
 

@@ -9,7 +9,12 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.best_option import evidence_of_options, without_attributes
+from deepseek_report.findings.best_option import (
+    NO_OPTION,
+    best_option,
+    evidence_of_options,
+    without_attributes,
+)
 from deepseek_report.findings.conclusion_limits import (
     DIRECT_USE,
     LARGE_DIRECT_USE,
@@ -57,9 +62,9 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
     scores = sorted(scores, key=lambda score: -ends(score)[0])
     used = [_use_of(results, score) for score in scores]
     attributes = [score.attribute for score in scores]
-    tried = NOTHING_TRIED
+    tried = {**NO_OPTION, **NOTHING_TRIED}
     if message == "direct_use":
-        tried = without_attributes(results, attributes)
+        tried |= best_option(results, attributes[0]) | without_attributes(results, attributes)
     return Finding(
         id=message,
         severity=gravest(_severity_of_use(score) for score in scores),

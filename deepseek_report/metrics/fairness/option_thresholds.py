@@ -55,7 +55,9 @@ def price(p: Predictions, costs: DecisionCosts | None) -> float:
 def case_costs(p: Predictions, costs: DecisionCosts) -> Floats:
     """(instance,) what the decision about each case costs; 0 where it is right."""
     decided = p.decisions == p.explained
-    return costs.false_alarm * (decided & ~p.truths) + costs.missed * (~decided & p.truths)
+    return np.asarray(
+        costs.false_alarm * (decided & ~p.truths) + costs.missed * (~decided & p.truths)
+    )
 
 
 def threshold_for_gap(

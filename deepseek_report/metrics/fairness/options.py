@@ -191,8 +191,12 @@ class Options(PeopleMetric, ClassMetric):
         for name, threshold in found.items():
             if threshold is not None and threshold not in seen:
                 seen.add(threshold)
-                parts = (at_threshold(p, threshold) for p in (validation, test))
-                yield Option(name, *parts, threshold=_written(threshold))
+                yield Option(
+                    name,
+                    at_threshold(validation, threshold),
+                    at_threshold(test, threshold),
+                    _written(threshold),
+                )
         own = equal_rate_thresholds(validation, groups.validation)
         yield Option(
             "threshold_per_group",
@@ -219,7 +223,9 @@ class Options(PeopleMetric, ClassMetric):
         trees = iterations(classes) * (classes if classes > 2 else 1)
         work = np.cumsum([len(refit.rows) * trees * len(refit.columns) for _, refit in wanted])
         kept = wanted[: int(np.count_nonzero(work <= self.most_work))]
-        options: dict[str, list[Option]] = {"": []} | {each.test.name: [] for each in compared}
+        options: dict[str, list[Option]] = {
+            name: [] for name in ("", *(each.test.name for each in compared))
+        }
         context.progress.start("options", len(kept))
         for attribute, refit in kept:
             answers = fitted_reference(refit.kind, context, refit.columns, refit.rows)
