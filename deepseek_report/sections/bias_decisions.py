@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.table import Column
 from deepseek_report.findings.best_option import best_option, option_name, options_of
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
@@ -38,7 +39,7 @@ def decision_values(draft: Draft) -> dict[str, Any]:
         ),
         **_declared(draft),
         "decides": task.decides,
-        "options": draft.metric_table("options", "options", _options(draft), _OPTIONS),
+        "options": draft.metric_table("options", "options", _options(draft), _option_view(draft)),
         "proposed": _proposed(draft),
     }
 
@@ -141,16 +142,6 @@ _PAIRED = (
     *(*_COMPARED, "reference", "verdict"),
     *("low", "high", "difference_low", "difference_high"),
 )
-_OPTIONS = View(
-    "bias-options",
-    "options.options",
-    (
-        *("attribute", Column("option"), "ratio", "gap", "gap_change"),
-        *("balanced_accuracy_change", "auc_change", "against", "cost_change", "n_changed"),
-    ),
-    folded=True,
-    aside=frozenset({"n_changed"}),
-)
 
 
 def _judged(row: Row) -> Row:
@@ -164,6 +155,24 @@ def _options(draft: Draft) -> list[Row]:
         row | {"option": sentence_case(draft.words.say(option_name(draft.results, row)))}
         for row in rows(draft.results, "options", "options")
     ]
+
+
+def _option_view(draft: Draft) -> View:
+    """What is shown of the options; expected costs where they are declared."""
+    measured = rows(draft.results, "options", "options")
+    costs = any(finite(row["cost"]) is not None for row in measured)
+    return View(
+        "bias-options",
+        "options.options",
+        (
+            *("attribute", Column("option"), "ratio", "gap", "gap_change"),
+            *("balanced_accuracy_change", "auc_change", "against"),
+            *(("cost", "cost_change") if costs else ()),
+            "n_changed",
+        ),
+        folded=True,
+        aside=frozenset({"n_changed", "cost"}),
+    )
 
 
 def _proposed(draft: Draft) -> list[str]:

@@ -835,7 +835,7 @@ def test_an_option_that_the_test_part_does_not_confirm_is_not_proposed(run, say)
     chosen = option("gradient_boosting", is_chosen=True, p_adjusted=0.4)
     run.measure("options", options=[TODAY, chosen, option("threshold_per_group")])
     (finding,) = rules_groups.impact(run.results())
-    best = "the best of the measured options (1), gradient boosting, is not shown to narrow the gap"
+    best = "of the 1 option measured the best, gradient boosting, is not shown to narrow the gap"
     assert best in say(finding)
     assert "Gradient boosting" not in say(finding)
 
