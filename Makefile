@@ -4,7 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup report test fuzz kills check settings docs wheel bench clean
+#: What development and CI install, by hash; torch is left out of it. LOCK= takes what the bounds allow instead.
+LOCK   ?= requirements.lock
+
+.PHONY: help setup report test fuzz kills check settings docs wheel lock bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,8 +44,19 @@ docs: $(VENV)/.docs ## build the documentation into build/docs; a warning is an 
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -d build/doctrees docs build/docs
 	@echo build/docs/index.html
 
-wheel: $(VENV)/.dev ## build the wheel into dist/
+wheel: $(VENV)/.dev ## build the wheel into dist/, with its bill of materials (CycloneDX) beside it
 	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python .ci/sbom.py dist/*.whl
+
+lock: ## write requirements.lock anew; needs uv. torch has builds for each machine, so it keeps its range
+	mkdir -p build
+	echo 'torch; python_version < "3"' >build/without.txt
+	echo 'numba>=0.60' >build/floors.txt
+	uv pip compile pyproject.toml --extra test --extra dev --extra docs --universal --python-version 3.11 \
+	--generate-hashes --override build/without.txt --constraint build/floors.txt \
+	--no-emit-index-url --no-header --no-annotate --quiet --upgrade --output-file build/requirements.lock
+	{ echo '# Written by make lock: what development and CI install, by hash. torch, and what it alone needs, is not in it.'; \
+	cat build/requirements.lock; } >requirements.lock
 
 bench: $(VENV)/.run ## overhead over calling shap and lime by hand, side by side
 	$(BIN)/python benchmarks/overhead.py
@@ -58,14 +72,18 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(BIN)/python
+$(VENV)/.locked: requirements.lock | $(BIN)/python
+	$(if $(LOCK),$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement $(LOCK))
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.locked | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(VENV)/.locked | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test,dev]'
 	@touch $@ $(VENV)/.test $(VENV)/.run
 
-$(VENV)/.docs: pyproject.toml | $(BIN)/python
+$(VENV)/.docs: pyproject.toml $(VENV)/.locked | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/.run

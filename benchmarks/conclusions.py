@@ -18,8 +18,9 @@ from performance_page import write_block
 from worlds.trials import Plan
 
 PARTS = (
-    *("groups", "stand_ins", "cases", "explainers", "explained_groups"),
-    *("data", "failures", "advice", "options"),
+    *("groups", "group_means", "many_groups", "stand_ins", "stand_in_sets"),
+    *("cases", "explainers", "explained_groups", "data", "skill", "failures", "advice"),
+    *("options", "dependence", "behaviour"),
     *("numbers", "interactions", "patterns", "streams", "studies", "whole"),
 )
 HEAD = """# How often the conclusions are wrong

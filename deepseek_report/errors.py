@@ -7,6 +7,8 @@ DeepseekReportError
 │   └── UnknownCaseError   a case that the config names is not in the test part
 ├── NotApplicableError     a method cannot be applied to this model or data; carries the reason
 ├── ArtifactError          a stored artifact is missing, malformed or fails its hash
+│   ├── MissingArtifactError   a part of a run that was not made, or failed
+│   ├── DamagedError       a stage of a remote store lacks an object, or one is not what it was
 │   └── UnreachableError   a remote store does not answer, or refuses
 └── RenderError            a renderer is missing or failed
 ```
@@ -48,6 +50,21 @@ class NotApplicableError(DeepseekReportError):
 
 class ArtifactError(DeepseekReportError):
     """A stored artifact is missing, malformed, or not what its manifest says."""
+
+
+class MissingArtifactError(ArtifactError):
+    """What reads a run asks for a part that the run does not have.
+
+    artifact : the id of that part.
+    """
+
+    def __init__(self, artifact: str) -> None:
+        super().__init__(f"this run has no {artifact}: it failed, or was not asked for")
+        self.artifact = artifact
+
+
+class DamagedError(ArtifactError):
+    """A stage of a remote store cannot be fetched whole; it can be made and sent again."""
 
 
 class UnreachableError(ArtifactError):

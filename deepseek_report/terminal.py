@@ -128,8 +128,6 @@ def _say_problems(console: Console, finished: Finished, texts: Wording) -> None:
     if unfit:
         console.print("\n" + escape(texts.text("terminal.unfit", n=len(unfit))))
         _say_some(console, texts, by_reason(texts, unfit), "[yellow]–[/]")
-    for stage, details in finished.details.items():
-        print(f"\n{stage}\n{details}", file=sys.stderr)
     console.print()
 
 

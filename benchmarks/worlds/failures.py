@@ -172,7 +172,8 @@ def context(test: World, validation: World, seed: int, rule: Rule = Rule()) -> M
 def results_of(about: MeasureContext, measured: Mapping[str, Measurement]) -> Results:
     """Results that hold measurements which were never written."""
     paths = {ArtifactId.measure(name): Path() for name in measured}
-    results = Results({"data": Path(), **paths}, {"report": {"language": "en"}})
+    paths |= {"data": Path(), "predictions/test": Path()}
+    results = Results(paths, {"report": {"language": "en"}})
     results.__dict__["schema"] = about.dataset.schema
     results.__dict__["predicted"] = PredictionSummary.of(about.predictions)
     results.__dict__["issues"], results.__dict__["card"] = [], {}

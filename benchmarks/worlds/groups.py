@@ -24,7 +24,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.schema import CROSS, Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import rules_calibration, rules_errors, rules_groups
@@ -79,12 +79,12 @@ class World:
         }
         name, shares = next(iter(self.attributes.items()))
         told = groups[name] == len(shares) - 1
-        favourable = _scores(rng, self.n, np.where(told, self.rate * self.ratio, self.rate))
+        favourable = scores(rng, self.n, np.where(told, self.rate * self.ratio, self.rate))
         labels = np.where(rng.random(self.n) < self.chances(favourable, told), FAVOURABLE, OTHER)
         chances = self.noise + self.flipped * (labels == FAVOURABLE)
         turned = told & (rng.random(self.n) < chances)
         labels = np.where(turned, FAVOURABLE + OTHER - labels, labels)
-        return _schema(self.attributes), _predictions(favourable, labels, groups)
+        return schema_of(self.attributes), predictions_of(favourable, labels, groups)
 
     def chances(self, stated: Floats, told: Bools) -> Floats:
         """(instance,) true chances of the favourable label, from the stated ones."""
@@ -94,14 +94,14 @@ class World:
         return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
-def _scores(rng: np.random.Generator, n: int, rates: Floats) -> Floats:
+def scores(rng: np.random.Generator, n: int, rates: Floats) -> Floats:
     """(instance,) chances of the favourable label, above one half for a share `rates` of people."""
     middle = np.array([NormalDist().inv_cdf(rate) for rate in np.unique(rates)])
     latent = rng.normal(size=n) + middle[np.searchsorted(np.unique(rates), rates)]
     return np.asarray(1 / (1 + np.exp(-1.5 * latent)))
 
 
-def _schema(attributes: Mapping[str, tuple[float, ...]]) -> Schema:
+def schema_of(attributes: Mapping[str, tuple[float, ...]]) -> Schema:
     return Schema(
         (Feature("x", "x", "numeric"),),
         Target("paid", "Paid", ("paid", "not paid"), favourable=FAVOURABLE, explained=OTHER),
@@ -112,7 +112,7 @@ def _schema(attributes: Mapping[str, tuple[float, ...]]) -> Schema:
     )
 
 
-def _predictions(favourable: Floats, labels: Ints, groups: dict[str, Ints]) -> Predictions:
+def predictions_of(favourable: Floats, labels: Ints, groups: dict[str, Ints]) -> Predictions:
     probabilities = np.column_stack([favourable, 1 - favourable])
     return Predictions(
         logits=np.log(probabilities),
@@ -140,20 +140,26 @@ def concluded(
     schema: Schema, predictions: Predictions, seed: int, metrics: Mapping[str, Any] = METRICS
 ) -> list[Finding]:
     """The findings on groups of people, drawn from what these metrics measure."""
-    context = _context(schema, predictions, seed)
+    about = context(schema, predictions, seed)
     with tempfile.TemporaryDirectory() as folder:
         paths = {"data": Path(folder) / "data"}
         save_json(paths["data"] / "schema.json", schema.to_json())
         for name, metric in metrics.items():
             paths[f"measures/{name}"] = Path(folder) / name
-            metric.measure(context).save(Path(folder) / name)
+            metric.measure(about).save(Path(folder) / name)
         results = Results(paths, {"report": {}})
         return [finding for rule in RULES for finding in rule(results)]
 
 
-def _context(schema: Schema, predictions: Predictions, seed: int) -> MeasureContext:
+def context(schema: Schema, predictions: Predictions, seed: int) -> MeasureContext:
     n = len(predictions)
-    part = Split(np.zeros((n, 1)), predictions.labels, predictions.instance_ids, predictions.groups)
+    part = Split(
+        np.zeros((n, 1)),
+        predictions.labels,
+        predictions.instance_ids,
+        predictions.groups,
+        entities=predictions.entities,
+    )
     return MeasureContext(
         dataset=Dataset(schema, part, part, part, card={}),
         predictions=predictions,
@@ -264,6 +270,9 @@ STATED: Mapping[str, tuple[float, float]] = {
 }
 
 
+_LEVEL = ("attribute", "level")
+
+
 def stated_trial(lean: float, stretch: float, n: int, seed: int) -> tuple[str, bool, bool, bool]:
     """Severity, whether the right group is named and no other, and what intervals hold.
 
@@ -274,14 +283,16 @@ def stated_trial(lean: float, stretch: float, n: int, seed: int) -> tuple[str, b
     told = predictions.groups["sex"] == len(ATTRIBUTES["sex"]) - 1
     truth = world.chances(predictions.probabilities[:, FAVOURABLE], told)
     metrics = {"group_calibration": GroupCalibration()}
-    measured = metrics["group_calibration"].measure(_context(schema, predictions, seed))
+    measured = metrics["group_calibration"].measure(context(schema, predictions, seed))
     table = measured.tables["groups"]
     # Stated of the explained class, so that its truth is that of the other one.
     off = predictions.probabilities[:, FAVOURABLE] - truth
     held = []
     for row in table[~table["too_few"]].to_dict("records"):
-        levels = schema.attribute(row["attribute"]).levels
-        inside = predictions.groups[row["attribute"]] == levels.index(row["level"])
+        inside = np.ones(n, bool)
+        for name, level in zip(*(row[key].split(CROSS) for key in _LEVEL), strict=True):
+            levels = schema.attribute(name).levels
+            inside &= predictions.groups[name] == levels.index(level)
         held.append(bool(row["off_low"] <= off[inside].mean() <= row["off_high"]))
     findings = concluded(schema, predictions, seed, metrics)
     named = {group["level"] for finding in findings for group in finding.values["groups"]}
@@ -328,9 +339,9 @@ def verdict_on(rate: float, ratio: float, sizes: tuple[int, int], seed: int) -> 
     code = np.repeat([0, 1], sizes)
     favoured = rng.random(len(code)) < np.where(code == 0, rate * ratio, rate)
     scores = np.where(favoured, 0.9, 0.1)
-    schema = _schema({"sex": (0.5, 0.5)})
-    p = _predictions(scores, np.where(favoured, FAVOURABLE, OTHER), {"sex": code})
-    pairs = ImpactRatio(n_resamples=100).measure(_context(schema, p, seed)).tables["pairs"]
+    schema = schema_of({"sex": (0.5, 0.5)})
+    p = predictions_of(scores, np.where(favoured, FAVOURABLE, OTHER), {"sex": code})
+    pairs = ImpactRatio(n_resamples=100).measure(context(schema, p, seed)).tables["pairs"]
     return str(pairs["verdict"].iloc[0])
 
 
@@ -415,12 +426,12 @@ class Cells:
 def _gap_covered(cells: Cells, seed: int) -> tuple[bool, bool]:
     """Whether the interval of the largest gap holds it, and that of the surest pair its own."""
     gap = largest_gap(cells.draw(seed), 1000, seed)
-    own = cells.apart(gap.surest) if gap.surest else math.nan
+    own = cells.apart(gap.surest)
     return _holds(gap.estimate, cells.gap), _holds(gap.surest_gap, own)
 
 
-def _holds(estimate: Estimate | None, truth: float) -> bool:
-    low, high = (estimate and estimate.ends) or (math.nan, math.nan)
+def _holds(estimate: Estimate, truth: float) -> bool:
+    low, high = estimate.ends or (math.nan, math.nan)
     return low - 1e-12 <= truth <= high + 1e-12
 
 
@@ -526,19 +537,19 @@ def _measured_split(model: ReadingClassifier, n: int, seed: int) -> dict[str, fl
     rng = np.random.default_rng([seed, n])
     train, part = (_skilled(rng, n) for _ in range(2))
     favourable = model.probabilities(part.inputs)[:, FAVOURABLE]
-    p = _predictions(favourable, part.labels, dict(part.groups))
+    p = predictions_of(favourable, part.labels, dict(part.groups))
     schema = Schema(
         tuple(Feature(name, name, "numeric") for name in ("sex", "job", "skill")),
-        _schema({}).target,
+        schema_of({}).target,
         (Attribute("sex", "sex", ("sex 0", "sex 1"), source="sex"),),
     )
-    context = replace(
-        _context(schema, p, seed),
+    about = replace(
+        context(schema, p, seed),
         dataset=Dataset(schema, train, part, part, card={}),
         classifier=model,
     )
     metric = DirectUse(max_rows=n, n_resamples=500 if n < 10_000 else 100)
-    row: dict[str, float] = metric.measure(context).tables["split"].iloc[0].to_dict()
+    row: dict[str, float] = metric.measure(about).tables["split"].iloc[0].to_dict()
     return row
 
 

@@ -14,8 +14,8 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
 from deepseek_report.statistics.classification_errors import cross_entropy
-from deepseek_report.statistics.gaps import largest_mean_gap
 from deepseek_report.statistics.intervals import blaker, mean_interval, rate_difference, rate_ratio
+from deepseek_report.statistics.mean_gaps import largest_mean_gap
 from deepseek_report.statistics.ranking import auc_influence, delong, paired_difference
 from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
 
@@ -140,7 +140,7 @@ def mean_covered(noise: str, n: int, seed: int) -> tuple[bool, bool, bool]:
         outcomes.append(bool(low <= mean <= high))
     codes = (np.arange(WHOLE) >= n).astype(np.int64)
     others = np.abs(np.where(codes == 1, errors / 2, errors))
-    gap = largest_mean_gap(others, codes, 1, np.random.default_rng(0))
+    gap = largest_mean_gap(others, codes, _RESAMPLES, np.random.default_rng(seed))
     return outcomes[0], outcomes[1], _holds(gap.estimate, distance / 2)
 
 

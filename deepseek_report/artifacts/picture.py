@@ -12,6 +12,7 @@ from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.path_names import check_name
 from deepseek_report.artifacts.storage.plain_files import read_text, write_text
+from deepseek_report.artifacts.svg_rules import check_svg
 
 #: The fields that a person reads.
 _TEXTS = ("title", "alt", "how_to_read")
@@ -49,7 +50,14 @@ class Picture:
         """The picture with what the plug-in that drew it declares."""
         return replace(self, section=section, shows=tuple(sorted(shows)))
 
+    def check(self) -> None:
+        """Raise ArtifactError if a drawing does more than draw, as a stranger's may."""
+        for svg in (self.svg, self.narrow):
+            if svg is not None:
+                check_svg(svg, self.name)
+
     def save(self, folder: Path) -> None:
+        self.check()
         write_text(folder / f"{self.name}.svg", self.svg)
         if self.narrow is not None:
             write_text(folder / "narrow" / f"{self.name}.svg", self.narrow)

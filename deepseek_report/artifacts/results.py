@@ -33,6 +33,7 @@ from deepseek_report.artifacts.split import DataIssue, Split
 from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.artifacts.table import Table, TableType
+from deepseek_report.errors import MissingArtifactError
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,53 +100,74 @@ class Results:
         return {need: self.why_missing(need) for need in sorted(needs) if not self.has(need)}
 
     def why_missing(self, artifact: str) -> Text:
-        for failed, reason in {**self.failures, **self.refused}.items():
-            if ArtifactId(failed).is_within(artifact):
+        """Why an artifact, all below its id, or the stage that would have made it, is not there."""
+        made_by = ArtifactId("predictions" if artifact == "cases" else artifact)
+        for missing, reason in {**self.failures, **self.refused}.items():
+            if ArtifactId(missing).is_within(artifact) or made_by.is_within(missing):
                 return reason
         return message("refusals.not_asked_for")
+
+    def path_of(self, artifact: str) -> Path:
+        """Where the artifact with exactly this id lies.
+
+        Raises
+        ------
+        MissingArtifactError : it is not there.
+        """
+        if artifact not in self.paths:
+            raise MissingArtifactError(artifact)
+        return self.paths[artifact]
+
+    def failed_below(self, artifact: str) -> dict[str, Text]:
+        """What was asked for and failed of this artifact, as {artifact id: reason}."""
+        return {
+            failed: reason
+            for failed, reason in self.failures.items()
+            if ArtifactId(failed).is_within(artifact)
+        }
 
     # --- data ---
     @cached_property
     def schema(self) -> Schema:
-        stored = Schema.from_json(load_json(self.paths["data"] / "schema.json"))
+        stored = Schema.from_json(load_json(self.path_of("data") / "schema.json"))
         return stored.renamed(self.naming) if self.naming else stored
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        return dict(from_plain(load_json(self.paths["data"] / "card.json")))
+        return dict(from_plain(load_json(self.path_of("data") / "card.json")))
 
     @cached_property
     def issues(self) -> list[DataIssue]:
         return [
-            DataIssue.from_json(issue) for issue in load_json(self.paths["data"] / "issues.json")
+            DataIssue.from_json(issue) for issue in load_json(self.path_of("data") / "issues.json")
         ]
 
     @cached_property
     def test(self) -> Split:
-        return Split.load(self.paths["data"] / "test.npz")
+        return Split.load(self.path_of("data") / "test.npz")
 
     # --- model ---
     @cached_property
     def history(self) -> pd.DataFrame:
-        return load_table(self.paths["training"] / "history.parquet")
+        return load_table(self.path_of("training") / "history.parquet")
 
     @cached_property
     def training(self) -> dict[str, Any]:
-        return dict(from_plain(load_json(self.paths["training"] / "training.json")))
+        return dict(from_plain(load_json(self.path_of("training") / "training.json")))
 
     @cached_property
     def training_time(self) -> dict[str, Any]:
         """Durations of the training; empty where the run was told not to measure time."""
-        timing = self.paths["training"] / "timing.json"
+        timing = self.path_of("training") / "timing.json"
         return dict(load_json(timing)) if timing.exists() else {}
 
     @cached_property
     def architecture(self) -> dict[str, Any]:
-        return dict(from_plain(load_json(self.paths["training"] / "architecture.json")))
+        return dict(from_plain(load_json(self.path_of("training") / "architecture.json")))
 
     @cached_property
     def predictions(self) -> Predictions:
-        return Predictions.load(self.paths["predictions/test"])
+        return Predictions.load(self.path_of("predictions/test"))
 
     @property
     def has_rows(self) -> bool:
@@ -158,7 +180,7 @@ class Results:
         """The predictions of the test part in numbers; also where their rows are not told."""
         if self.has_rows:
             return PredictionSummary.of(self.predictions)
-        return PredictionSummary.load(self.paths["predictions/test"])
+        return PredictionSummary.load(self.path_of("predictions/test"))
 
     @cached_property
     def privacy(self) -> Privacy:
@@ -167,13 +189,13 @@ class Results:
 
     @cached_property
     def cases(self) -> Cases:
-        return Cases.load(self.paths["cases"])
+        return Cases.load(self.path_of("cases"))
 
     # --- explanations and measurements ---
     @cached_property
     def explanations(self) -> dict[str, Explanation]:
         return {
-            name: Explanation.load(self.paths[ArtifactId.explanation(name)])
+            name: Explanation.load(self.path_of(ArtifactId.explanation(name)))
             for name in self.names("explanations")
         }
 
@@ -278,7 +300,7 @@ class Results:
     @cached_property
     def conclusions(self) -> Conclusions:
         """What was concluded before the pictures were drawn; older folders hold none."""
-        return Conclusions.load(self.paths["conclusions"])
+        return Conclusions.load(self.path_of("conclusions"))
 
     @cached_property
     def pictures(self) -> dict[str, Picture]:
@@ -286,7 +308,7 @@ class Results:
         return {
             path.stem: Picture.load(folder, path.stem)
             for name in self.names("pictures")
-            for folder in [self.paths[ArtifactId.picture(name)]]
+            for folder in [self.path_of(ArtifactId.picture(name))]
             for path in files_in(folder, ".svg")
         }
 

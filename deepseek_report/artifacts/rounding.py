@@ -10,8 +10,30 @@ MINUS = "\u2212"
 DASH = "\u2013"
 
 
+#: From here on a number is written with a power of ten.
+HUGE = 1e15
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def power_of_ten(value: float) -> tuple[float, str]:
+    """A huge number as a factor below ten, with two decimals, and the power of ten in small digits.
+
+    >>> power_of_ten(-3.4028e38)
+    (-3.4, '³⁸')
+    """
+    factor, _, power = f"{value:.2e}".partition("e")
+    return float(factor), str(int(power)).translate(_RAISED)
+
+
+def _huge(value: float) -> str:
+    factor, power = power_of_ten(value)
+    return f"{_signed(f'{factor:.2f}')}\u00a0×\u00a010{power}"
+
+
 def count(value: float) -> str:
     """A whole number with grouped digits: `30 000`."""
+    if abs(value) >= HUGE:
+        return _huge(value)
     return f"{round(value):,}".replace(",", THIN).replace("-", MINUS)
 
 
@@ -50,6 +72,8 @@ def number(value: float, low: float | None = None, high: float | None = None) ->
     """
     if value is None or not math.isfinite(value):
         return "not defined"
+    if abs(value) >= HUGE:
+        return _huge(value)
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
         digits = decimals_supported(low, high)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from pathlib import Path
 
 from deepseek_report.cli.parsing import make_parser
 from deepseek_report.config.problems import ConfigProblems
@@ -30,6 +31,11 @@ def command(arguments: list[str]) -> int:
         action="store_true",
         help="also stages that a run was made from; its report stays, computing again takes time",
     )
+    parser.add_argument(
+        "--remote",
+        action="store_true",
+        help="read the remote store instead, and mend with --yes what was lost or damaged there",
+    )
     parser.add_argument("--yes", "--apply", action="store_true", help="remove it")
     options = parser.parse_intermixed_args(arguments)
     age = _age(options.older_than)
@@ -38,6 +44,8 @@ def command(arguments: list[str]) -> int:
     from deepseek_report.runner.run_folders.cleaning import chosen, clean, take_inventory
 
     places = find_places(options.places, options.config_dir)
+    if options.remote:
+        return _remote(places.store, repairing=options.yes)
     inventory = take_inventory(places.store, places.reports)
     if inventory is None:
         say_no_store(places.store)
@@ -49,6 +57,31 @@ def command(arguments: list[str]) -> int:
     cleaned = clean(inventory, going)
     say_cleaned(cleaned)
     return 1 if cleaned.kept else 0
+
+
+def _remote(root: Path, *, repairing: bool) -> int:
+    """Check the remote store that the environment names; 1 where damage is left."""
+    from deepseek_report.cli.output.clean import say_remote, say_repaired
+    from deepseek_report.store import Store
+    from deepseek_report.store.remote_repair import check_remote, repair_remote
+    from deepseek_report.store.remote_stages import VARIABLE, remote_of_environment
+
+    remote = remote_of_environment()
+    if remote is None:
+        raise ConfigProblems.of(
+            "command line, --remote",
+            f"{VARIABLE} is not set, so there is no remote store",
+            f"set it to a URL such as {VARIABLE}=s3://bucket/folder",
+        )
+    store = Store(root.absolute(), remote)
+    inventory = check_remote(store, remote)
+    say_remote(remote.url, inventory, repairing=repairing)
+    if not inventory.damaged:
+        return 0
+    if not repairing:
+        return 1
+    say_repaired(repair_remote(store, remote, inventory.damaged))
+    return 0
 
 
 def _age(text: str) -> dt.timedelta:

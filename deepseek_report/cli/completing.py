@@ -13,7 +13,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "init": ("--data", "--target", "--name", "--copy", "--help"),
     "check": _COMPOSING,
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
-    "verify": ("--expect", "--help"),
+    "verify": ("--expect", "--trust", "--help"),
     "watch": (*_COMPOSING, "--board", "--port", "--once"),
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
@@ -26,7 +26,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),
     "list": ("--config-dir", "--help"),
     "reproduce": (
-        *("--store", "--output", "--jobs", "--env", "--dry-run"),
+        *("--store", "--output", "--jobs", "--env", "--package", "--dry-run"),
         *("--trust", "--trust-type", "--help"),
     ),
     "compare": ("--baseline", "--region", "--output", "--help"),

@@ -55,10 +55,13 @@ def details_file(text: str) -> str:
     """The path of a new file with what a person needs who mends the program."""
     import tempfile
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="deepseek-report-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as details:
-        details.write(text)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="deepseek-report-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as details:
+            details.write(text)
+    except OSError as error:
+        return f"no file, since none can be written ({error.strerror})"
     return details.name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,4 +153,7 @@ def _run_one(options: argparse.Namespace, overrides: Sequence[str]) -> Finished:
     with reporter() as shown:
         finished = run_experiment(experiment, shown, overrides, options.config_dir)
     say_finished(finished)
+    if finished.details:  # for who mends the program, or a plug-in
+        details = "\n".join(f"{stage}\n{text}" for stage, text in finished.details.items())
+        print(f"the details of what failed are in {details_file(details)}", file=sys.stderr)
     return finished

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deepseek_report.cli.dispatch import exit_code_of
 from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
+from deepseek_report.errors import ConfigError
 
 #: The exit code where there is nothing to compare: 1 and 3 say how far results moved.
 _NOT_MADE = 2
@@ -24,6 +25,8 @@ again; 3 something moved beyond its interval, or nothing says how far chance may
 def command(arguments: list[str]) -> int:
     """Make a run again by its recorded configuration and compare."""
     options = _parser().parse_args(arguments)
+    if options.package and not options.env:
+        raise ConfigError("reproduce: --package says what --env installs; add --env")
     make = _in_own_environment if options.env else _reproduce
     if options.dry_run:
         make = _intend
@@ -46,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
         "--env",
         action="store_true",
         help="first build a virtual environment with the recorded versions of the libraries",
+    )
+    parser.add_argument(
+        "--package",
+        default="",
+        metavar="WHERE",
+        help="with --env: take this package from a wheel, a folder, or the URL of an index",
     )
     parser.add_argument(
         "--dry-run",
@@ -89,8 +98,8 @@ def _in_own_environment(options: argparse.Namespace) -> int:
     recorded = Requirements.of(open_run(options.run).run)
     with tempfile.TemporaryDirectory(prefix="deepseek-report-env-") as place:
         say_environment(recorded)
-        python = build(recorded, Path(place), options.trust)
-        words = [str(python), "-m", "deepseek_report", "reproduce", str(options.run)]
+        python = build(recorded, Path(place), options.trust, options.package)
+        words = [str(python), "-P", "-m", "deepseek_report", "reproduce", str(options.run)]
         for name in ("store", "output", "jobs"):
             if (value := getattr(options, name)) is not None:
                 words += [f"--{name}", str(value)]

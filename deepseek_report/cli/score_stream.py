@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from deepseek_report.runner.streaming.open_stream import OpenStream
     from deepseek_report.runner.streaming.scored_batches import Explained, RowStream, ScoredBatch
     from deepseek_report.runner.streaming.stream_board import StreamBoard
-    from deepseek_report.runner.watching.board_folder import BOARDS
 
 #: Seconds between two looks into a file that grows.
 _EVERY = 0.5

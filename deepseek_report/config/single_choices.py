@@ -43,6 +43,11 @@ def _named_cases(experiment: Experiment, composed: Composed) -> Iterator[Problem
         )
 
 
+def _rights(name: str, *, is_there: bool) -> int:
+    """What must be allowed: a store that is there may be complete, and is then only read."""
+    return os.R_OK | os.X_OK if name == "store" and is_there else os.W_OK | os.X_OK
+
+
 def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Folders that cannot be written, which a run would notice only after its work."""
     for name, text in dataclasses.asdict(experiment.settings.paths).items():
@@ -51,7 +56,7 @@ def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         where, todo = locate(composed, ("paths", name)), f"set paths.{name}=… to another folder"
         if not existing.is_dir():
             yield Problem(where, f"{existing} is a file", "a folder", todo)
-        elif not os.access(existing, os.W_OK | os.X_OK):
+        elif not os.access(existing, _rights(name, is_there=path == existing)):
             yield Problem(where, f"{existing} cannot be written", "a folder of your own", todo)
 
 

@@ -12,14 +12,20 @@ from deepseek_report.findings.explainer_ranking import leading_explainer, leadin
 from deepseek_report.findings.explainer_verdicts import verdicts
 from deepseek_report.findings.find import measured_findings
 from deepseek_report.findings.rules_failures import failures
-from deepseek_report.findings.thresholds import judge
+from deepseek_report.findings.thresholds import judge, unjudged
 
+_STAGE = "conclusions"
 #: Settings of the report that decide a conclusion or its words; all of `dataset` and `metrics` may.
 _OF_REPORT = ("language", "thresholds")
 
 
 def conclude(results: Results) -> Conclusions:
-    """Findings, verdicts and the explainers to tell from, by what was measured."""
+    """Findings, verdicts and the explainers to tell from, by what was measured.
+
+    Without data nothing was measured, and there are only promises that nobody could judge.
+    """
+    if not results.has("data"):
+        return Conclusions(verdicts=tuple(judge(results)))
     return Conclusions(
         findings=measured_findings(results),
         verdicts=tuple(judge(results)),
@@ -30,8 +36,13 @@ def conclude(results: Results) -> Conclusions:
 
 
 def conclusions_of(results: Results) -> Conclusions:
-    """The conclusions that a run holds; drawn now where an older version made it."""
-    held = results.conclusions if results.has("conclusions") else None
+    """The conclusions that a run holds; drawn now where an older version made it.
+
+    Where drawing them failed in the run they are not drawn again: no promise counts as judged.
+    """
+    if _STAGE in results.failures and results.has("data"):
+        return Conclusions(verdicts=tuple(unjudged(results, results.failures[_STAGE])))
+    held = results.conclusions if results.has(_STAGE) else None
     return held if held is not None and held.is_current else conclude(results)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
+    rules_behaviour,
     rules_bottlenecks,
     rules_calibration,
     rules_data,
@@ -20,7 +21,7 @@ from deepseek_report.findings import (
     rules_sources,
 )
 from deepseek_report.findings.rules_performance import PROMISES
-from deepseek_report.findings.skill import has_skill
+from deepseek_report.findings.skill import SkillVerdict
 
 Rule = Callable[[Results], list[Finding]]
 
@@ -28,6 +29,7 @@ Rule = Callable[[Results], list[Finding]]
 RULES: tuple[Rule, ...] = (
     rules_performance.skill,
     rules_performance.thresholds,
+    rules_behaviour.broken,
     rules_data.labels,
     rules_groups.not_judged,
     rules_groups.impact,
@@ -51,6 +53,8 @@ RULES: tuple[Rule, ...] = (
     rules_explanations.overview,
     rules_sources.proxies,
     rules_sources.explanation_quality,
+    rules_behaviour.questions,
+    rules_behaviour.relations,
     rules_data.issues,
     rules_performance.training,
     rules_bottlenecks.more_data,
@@ -61,15 +65,16 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-#: Where findings stand that say nothing of use about a model without skill.
+#: Where findings stand that are worth nothing where a model has no skill.
 _OF_NO_USE = frozenset({"bias", "explanations", "trust", "cases"})
 
 
 def measured_findings(results: Results) -> tuple[Finding, ...]:
     """Every finding on what was measured, one a cause, the gravest and widest first."""
     findings = one_per_cause([finding for rule in RULES for finding in rule(results)])
-    if has_skill(results) is False:
-        findings = [_marked(finding) for finding in findings]
+    verdict = SkillVerdict.of(results)
+    if verdict is not None and verdict.kind != "shown":
+        findings = [_marked(finding, verdict) for finding in findings]
     return tuple(sorted(findings, key=lambda finding: (_rank(finding), -finding.touches)))
 
 
@@ -93,11 +98,14 @@ def _telling(alike: Sequence[Finding]) -> Finding:
     return replace(min(own, key=_rank), severity=gravest.severity) if own else gravest
 
 
-def _marked(finding: Finding) -> Finding:
-    """A finding on a model without skill, with the remark that it is of no use."""
+def _marked(finding: Finding, verdict: SkillVerdict) -> Finding:
+    """A finding on a model without skill, or of which that is open, with a remark that says so."""
     if finding.section not in _OF_NO_USE:
         return finding
-    return replace(finding, limits=(*finding.limits, "no_skill"))
+    if verdict.kind == "absent":
+        return replace(finding, limits=(*finding.limits, "no_skill"))
+    values = {**finding.values, "rarest": verdict.level, "rarest_cases": verdict.cases}
+    return replace(finding, values=values, limits=(*finding.limits, "skill_open"))
 
 
 def _rank(finding: Finding) -> int:

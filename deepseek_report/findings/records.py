@@ -47,7 +47,7 @@ class SurestPair:
     """The two levels that the test of a gap is about, and how far they lie apart.
 
     Of three and more levels those that lie furthest apart may be others, of which one is small: no
-    difference of theirs is shown. Runs of older versions, and gaps of means, have these alone.
+    difference of theirs is shown. Runs of older versions have these alone.
     """
 
     highest: str

@@ -9,12 +9,14 @@ from typing import Any
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT, SURE
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
     cause_of,
+    is_crossing,
     rows,
     setting,
     share_of_cases,
@@ -99,9 +101,12 @@ def within_groups(results: Results) -> list[Finding]:
     """Groups of people whose probabilities are off by an amount of their own, beyond chance.
 
     Named is a group whose shift is beyond chance and whose own interval, corrected for all groups,
-    leaves out that its probabilities are right: of two groups only one may be off.
+    leaves out that its probabilities are right: of two groups only one may be off. A crossing of
+    two attributes is told where it is off by more than its two groups are.
     """
-    apart = [row for row in rows(results, "group_calibration", "groups") if _is_off(row)]
+    off = [row for row in rows(results, "group_calibration", "groups") if _is_off(row)]
+    single = [row for row in off if not is_crossing(row)]
+    apart = [row for row in off if not (is_crossing(row) and _is_explained(row, single))]
     if not apart:
         return []
     apart.sort(key=lambda row: -_least_off(row))
@@ -127,6 +132,17 @@ def within_groups(results: Results) -> list[Finding]:
 
 def _is_off(row: Row) -> bool:
     return _is_sure(row) and _least_off(row) > 0
+
+
+def _is_explained(crossing: Row, single: Sequence[Row]) -> bool:
+    """Whether the interval of a crossing reaches what one of its groups is off by itself."""
+    names, levels = (str(crossing[key]).split(CROSS) for key in ("attribute", "level"))
+    within = set(zip(names, levels, strict=False))
+    return any(
+        crossing["off_low"] <= row["off"] <= crossing["off_high"]
+        for row in single
+        if (row["attribute"], row["level"]) in within
+    )
 
 
 def _least_off(row: Row) -> float:

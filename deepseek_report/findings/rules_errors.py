@@ -196,11 +196,12 @@ def told_gap(results: Results, metric: str) -> Row | None:
 
 
 def _mean_gap(row: Row) -> dict[str, Any]:
+    pair = SurestPair.of(row)
     return {
         "attribute": row["attribute_label"],
-        "widest": row["widest_level"],
-        "narrowest": row["narrowest_level"],
+        "widest": pair.highest,
+        "narrowest": pair.lowest,
         "size": row["metric"] == "mae_gap",
-        "gap": estimates.of_row(row, "value"),
+        "gap": pair.gap,
         "p": finite(row["p_adjusted"]),
     }

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
 from deepseek_report.findings.best_option import best_option, evidence_of_options
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.decision_effect import is_declared
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -26,6 +27,7 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.severity import severity_of_gap
 from deepseek_report.findings.thresholds import judge, severity_of_promise
+from deepseek_report.metrics.fairness.group_rates import POOLED
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
@@ -38,6 +40,8 @@ RATES = ("measures/group_rates",)
 #: Scores of how evenly favourable decisions fall: one gap, seen in two ways.
 _OF_DECISIONS = frozenset({"impact_ratio", "demographic_parity_difference"})
 _IMPACT = ("measures/impact_ratio", *RATES)
+#: Of more levels of an attribute a page shows the worst and the best.
+MOST_LEVELS_SHOWN = 12
 
 
 def not_judged(results: Results) -> list[Finding]:
@@ -66,7 +70,8 @@ def impact(results: Results) -> list[Finding]:
     findings = [_impact(results, row) for row in clear]
     if unsure:
         findings.append(_impact_uncertain(results, sorted(unsure, key=_least_sure)))
-    return findings + ([_impact_fine(results, fine)] if fine else []) + _too_few(results, pairs)
+    findings += [_impact_fine(results, fine)] if fine else []
+    return findings + _too_few(results, pairs) + _together(results)
 
 
 def gravest_pairs(results: Results) -> list[Row]:
@@ -200,6 +205,7 @@ def _impact(results: Results, row: Row) -> Finding:
         message="impact_below",
         values=_pair(results, row)
         | {"also": _also_below(results, row), "base": _label_rates(results, row)}
+        | {"worst": _worst(results, row), "range": threshold_range(results, row)}
         | {"promises": _promises(results, [row])}
         | best_option(results, row["attribute"]),
         evidence=(*_IMPACT, *evidence_of_options(results)),
@@ -231,15 +237,49 @@ def _severity(results: Results, row: Row) -> Severity:
 
     A ratio that lies above the declared one, and that chance explains, is a note: with some hundred
     people of a group the lower end of its interval lies below the declared ratio where nothing is
-    wrong as well.
+    wrong as well. What is below at some thresholds alone is not surely large where nobody declared
+    the one in use.
     """
+    tried = threshold_range(results, row)
+    rests_on_it = tried is not None and tried["most"] >= declared_ratio(results)
     own = severity_of_gap(
         beyond_chance=is_beyond_chance(row),
-        surely_large=row["verdict"] == "clear below",
+        surely_large=row["verdict"] == "clear below" and not rests_on_it,
         maybe_large=row["verdict"] == "below but uncertain" or is_beyond_chance(row),
     )
     promises = unkept(results, _OF_DECISIONS, row["attribute"])
     return gravest([own, *(severity_of_promise(promise) for promise in promises)])
+
+
+def threshold_range(results: Results, row: Row) -> dict[str, float] | None:
+    """The ratio of a pair over other thresholds, where nobody declared the one in use.
+
+    Returns
+    -------
+    The thresholds tried (`from`, `to`), and the `least` and the `most` that the ratio is at them.
+    """
+    keys = ("threshold_from", "threshold_to", "ratio_least", "ratio_most")
+    known = [row.get(key) for key in keys]
+    if is_declared(results) or any(finite(value) is None for value in known[:3]):
+        return None
+    return dict(zip(("from", "to", "least", "most"), map(float, known), strict=True))  # type: ignore[arg-type]
+
+
+def _worst(results: Results, row: Row) -> dict[str, Any] | None:
+    """The worst treated of the large groups that the attribute is part of, if it is another one.
+
+    Crossings count; only groups whose ratio is clearly below or beyond chance, after correction.
+    """
+    about = [
+        pair
+        for pair in rows(results, "impact_ratio", "pairs")
+        if row["attribute"] in str(pair["attribute"]).split(CROSS)
+        and pair["verdict"] != TOO_FEW
+        and _differs(pair)
+    ]
+    worst = min(about, key=lambda pair: float(pair["ratio"]), default=row)
+    is_told = (worst["attribute"], worst["level"]) == (row["attribute"], row["level"])
+    return None if is_told else _pair(results, worst)
 
 
 def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:
@@ -266,6 +306,7 @@ def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
         severity=gravest(_severity(results, row) for row in unsure),
         message="impact_uncertain",
         values=_pairs(results, unsure)
+        | {"worst": _worst(results, unsure[0]), "range": threshold_range(results, unsure[0])}
         | {"promises": _promises(results, unsure)}
         | best_option(results, unsure[0]["attribute"]),
         evidence=(*_IMPACT, *evidence_of_options(results)),
@@ -331,6 +372,40 @@ def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:
         evidence=_IMPACT,
         section="bias",
     )
+
+
+def _together(results: Results) -> list[Finding]:
+    """The groups that are too small alone and so are judged together, by name."""
+    pools = [row for row in rows(results, "group_rates", "groups") if row.get("pooled")]
+    if not pools:
+        return []
+    groups: list[dict[str, Any]] = [
+        {
+            "attribute": attribute_label(results, row["attribute"]),
+            "levels": str(row["pooled"]).split(POOLED),
+            "n": int(row["n"]),
+        }
+        for row in pools
+    ]
+    values = {"groups": groups, "n": sum(len(group["levels"]) for group in groups)}
+    return [Finding("groups_together", "low", "groups_together", values, RATES, "bias")]
+
+
+def worst_and_best(levels: Sequence[Row], key: str) -> list[Row]:
+    """The rows of each attribute; of one with many levels those with the least and most of `key`.
+
+    Groups that cannot be judged come after the others. What is left out stands in the files.
+    """
+    kept: list[Row] = []
+    for name in dict.fromkeys(row["attribute"] for row in levels):
+        own = [row for row in levels if row["attribute"] == name]
+        if len(own) > MOST_LEVELS_SHOWN:
+            judged = [r for r in own if not r.get("too_few") and finite(r.get(key)) is not None]
+            judged = sorted(judged or own, key=lambda row: float(row[key]))
+            half = MOST_LEVELS_SHOWN // 2
+            own = judged[:half] + judged[half:][-half:]
+        kept += own
+    return kept
 
 
 def _too_few(results: Results, pairs: Sequence[Row]) -> list[Finding]:

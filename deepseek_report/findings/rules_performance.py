@@ -13,7 +13,7 @@ from deepseek_report.findings.records import cause_of, is_share, subject, subjec
 from deepseek_report.findings.rules_errors import has_uneven_errors
 from deepseek_report.findings.rules_groups import has_doubtful_ratio
 from deepseek_report.findings.severity import severity, size_of
-from deepseek_report.findings.skill import has_skill, skill_score
+from deepseek_report.findings.skill import SkillVerdict
 from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -34,6 +34,7 @@ _HOMES = {
     "slices": "bottlenecks",
     "data": "data",
     "robustness": "robustness",
+    "behaviour": "behaviour",
 }
 #: The measure of parts of the data that is shown with the performance.
 _OF_PARTS = "measures/part_performance"
@@ -49,20 +50,28 @@ ALL_MET = "thresholds_met"
 
 
 def skill(results: Results) -> list[Finding]:
-    """A model that is not shown to do better than one answer for everyone: nothing else counts."""
-    score = skill_score(results)
-    if score is None or has_skill(results):
+    """A model that does no better than one answer for everyone: nothing else counts.
+
+    That too few cases leave it open is a minor finding: what is not shown is no harm.
+    """
+    verdict = SkillVerdict.of(results)
+    if verdict is None or verdict.kind == "shown":
         return []
-    task = task_of(results.schema.target)
+    task, score, is_open = task_of(results.schema.target), verdict.score, verdict.kind == "open"
+    name = "skill_open" if is_open else "no_skill"
     return [
         Finding(
-            id="no_skill",
-            severity=severity("decision", "large"),
-            message="no_skill",
+            id=name,
+            severity=severity("decision", "small" if is_open else "large"),
+            message=name,
             values={
                 "metric": words_of(results).label("metrics", score.metric),
                 "score": estimates.of_score(score),
                 "constant": task.skill_of_constant,
+                "useful": task.useful_skill,
+                "level": verdict.level,
+                "cases": verdict.cases,
+                "enough": task.cases_for_skill,
             },
             evidence=(ArtifactId.measure(score.metric),),
             section="performance",

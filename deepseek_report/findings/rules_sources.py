@@ -110,7 +110,7 @@ def _use_of(results: Results, score: Score) -> dict[str, Any]:
         "features": stand_ins_of(swap),
         "level": split.get("level"),
         "reference": split.get("reference"),
-        **(parts if parts["gap"].is_defined else dict.fromkeys(parts)),
+        **{name: part if part.is_defined else None for name, part in parts.items()},
     }
 
 

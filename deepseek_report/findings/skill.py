@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
+from deepseek_report.wording.estimates import ends
 
 #: By what a model is known where no threshold is declared, the first that is there.
 _MAIN = ("roc_auc", "balanced_accuracy", "accuracy", "mae", "r2")
 
 
-def has_skill(results: Results) -> bool | None:
-    """Whether the whole 95 % interval of the primary score is above what the best constant gets.
+@dataclass(frozen=True)
+class SkillVerdict:
+    """Whether a model is shown to beat every constant answer.
 
-    The score is the ROC AUC of a decision (0.5 for any constant) and R² of a number (0 for the
-    mean, which no constant beats). A model without any skill passes in 2.5 of 100 samples.
-
-    Returns
-    -------
-    False where that is not shown, whether the model is bad or the cases are few; None where the
-    score was not measured.
+    kind : shown, where the whole 95 % interval of `score` is above what the best constant gets (a
+    model without any skill passes in 2.5 of 100 samples); absent, where it is not, and a useful
+    skill is excluded, or cases are many enough to have shown one; open, where cases are too few.
+    level : the class with the fewest cases; empty of a number. cases : how many these are.
     """
-    score = skill_score(results)
-    if score is None:
-        return None
-    low = finite(score.low)
-    best = task_of(results.schema.target).skill_of_constant
-    return (score.value if low is None else low) > best
+
+    kind: Literal["shown", "absent", "open"]
+    score: Score
+    level: str
+    cases: int
+
+    @classmethod
+    def of(cls, results: Results) -> SkillVerdict | None:
+        """By the ROC AUC of a decision or the R² of a number; None where it was not measured."""
+        score = skill_score(results)
+        if score is None:
+            return None
+        task, (level, cases) = task_of(results.schema.target), _fewest(results, score)
+        low, high = ends(score)
+        kind: Literal["shown", "absent", "open"] = "open"
+        if low > task.skill_of_constant:
+            kind = "shown"
+        elif high < task.useful_skill or cases >= task.cases_for_skill:
+            kind = "absent"
+        return cls(kind, score, level, cases)
+
+
+def has_skill(results: Results) -> bool | None:
+    """Whether the model has skill; None where that is open or was not measured."""
+    verdict = SkillVerdict.of(results)
+    return None if verdict is None or verdict.kind == "open" else verdict.kind == "shown"
+
+
+def _fewest(results: Results, score: Score) -> tuple[str, int]:
+    """The class with the fewest cases in the test part, and how many; of a number all cases."""
+    known = results.predicted if results.has("predictions/test") else None
+    counts = [round(rates.base * known.n) for rates in known.classes] if known else []
+    if not counts:
+        return "", known.n if known else score.n or 0
+    rarest = min(range(len(counts)), key=counts.__getitem__)
+    return results.schema.target.classes[rarest], counts[rarest]
 
 
 def skill_score(results: Results) -> Score | None:

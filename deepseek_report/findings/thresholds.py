@@ -51,11 +51,23 @@ def outcome(
 
 def judge(results: Results) -> list[Verdict]:
     """Every promise of `report.thresholds`, one verdict for each subject that it covers."""
-    promises = (results.config.get("report") or {}).get("thresholds") or []
-    return [verdict for promise in promises for verdict in _judge_one(results, promise)]
+    return [verdict for promise in _promises(results) for verdict in _judge_one(results, promise)]
 
 
-def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
+def unjudged(results: Results, reason: Text) -> list[Verdict]:
+    """Every promise as one that was not measured, for this reason."""
+    return [
+        Verdict(**common, **about, outcome="not measured", reason=reason)
+        for common, about in map(_terms, _promises(results))
+    ]
+
+
+def _promises(results: Results) -> list[Mapping[str, Any]]:
+    return list((results.config.get("report") or {}).get("thresholds") or [])
+
+
+def _terms(promise: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is promised and by whom; and of which group, explainer or slice."""
     side: Side = "at_most" if promise.get("at_least") is None else "at_least"
     about: dict[str, Any] = {
         key: str(promise[key])
@@ -69,6 +81,11 @@ def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
         "set_by": str(promise.get("set_by") or ""),
         "why": str(promise.get("why") or ""),
     }
+    return common, about
+
+
+def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
+    common, about = _terms(promise)
     scores = [s for s in results.find(common["metric"], predictor="model", **about) if _judged(s)]
     if not scores:
         reason = _why_not_measured(results, common["metric"])

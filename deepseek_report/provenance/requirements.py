@@ -6,6 +6,10 @@ import importlib.metadata
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 DISTRIBUTION = "deepseek-report"
 #: Extras of this package whose libraries decide no result.
@@ -44,6 +48,18 @@ def direct_requirements() -> dict[str, str]:
     except importlib.metadata.PackageNotFoundError:
         return {}
     return {name: extra for name, extra in _parsed(required) if extra not in _ASIDE}
+
+
+def bounds() -> dict[str, SpecifierSet]:
+    """{distribution that this package names: the versions that it may have}."""
+    from packaging.requirements import Requirement
+
+    try:
+        required = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    parsed = map(Requirement, required)
+    return {normalised(requirement.name): requirement.specifier for requirement in parsed}
 
 
 def _names(requirements: Iterable[str]) -> list[str]:

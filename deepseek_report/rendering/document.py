@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import yaml
-from jinja2 import TemplateError, TemplateNotFound
+from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
 from deepseek_report.artifacts.ids import ArtifactId
@@ -181,20 +181,19 @@ class _DocumentWriter:
         values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
             return Markdown(self._render("sections/_generic.qmd.j2", values))
-        before, tables_before = set(self.used), set(self.measured)
-        explained_before = set(self.explained)
+        before = (set(self.used), set(self.measured), set(self.explained))
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
             # Where its template has no footer:
             return body + self.further_pictures(content.name) + self.further_tables(content.name)
         except TemplateNotFound as error:
-            if error.name != f"sections/{content.name}.qmd.j2":
-                raise
+            if error.name != f"sections/{content.name}.qmd.j2":  # a part of that template
+                return self._failed(content, error, before)
             return Markdown(self._render("sections/_generic.qmd.j2", values))
-        except (TemplateError, TypeError, ValueError, KeyError) as error:
-            self.used, self.measured = before, tables_before  # what it had placed is lost
-            self.explained = explained_before
-            return self._failed(content, error)
+        except OSError:
+            raise  # the folder cannot be written, which is no fault of this section
+        except Exception as error:  # a broken section must not take the others with it
+            return self._failed(content, error, before)
 
     def _further_findings(self, content: SectionContent, body: str) -> Markup:
         """The findings of a section that its template does not show."""
@@ -211,7 +210,11 @@ class _DocumentWriter:
             return Markdown("")
         return Markdown(self.macros["persons_note"](self.notes[section]))
 
-    def _failed(self, content: SectionContent, error: Exception) -> Markdown:
+    def _failed(
+        self, content: SectionContent, error: Exception, before: tuple[set[Any], ...]
+    ) -> Markdown:
+        """A section whose template failed, with the reason; what it had placed is lost."""
+        self.used, self.measured, self.explained = before
         cause = without_local_paths(f"{type(error).__name__}: {error}")
         reason = self._text("template_failed", reason=cause)
         self.failures[ArtifactId.of("sections", content.name)] = reason
@@ -319,6 +322,7 @@ class _DocumentWriter:
         return self.options.interactive and picture.interactive is not None
 
     def _write_picture(self, picture: Picture) -> None:
+        picture.check()
         folder = self.folder / "figures"
         name = markdown.slug(picture.name)
         plain_files.write_text(folder / f"{name}.svg", picture.svg)

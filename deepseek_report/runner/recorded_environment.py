@@ -1,7 +1,8 @@
 """A virtual environment with the versions of libraries that a run records.
 
 The record may be a stranger's, and installing a library runs its code: it decides versions alone,
-and of those libraries that this package needs.
+of those libraries that this package needs, and within the bounds that this package sets. The
+package itself comes from the place that a person names, never by its name alone.
 """
 
 from __future__ import annotations
@@ -16,18 +17,22 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report import __version__
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance.module_files import PACKAGE, find_module
 from deepseek_report.provenance.requirements import (
     DISTRIBUTION,
+    bounds,
     direct_requirements,
     normalised,
 )
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 _ABSENT = "not installed"
 #: Names and versions as pip takes them; whatever else stands in a file of pip's is an option of it.
@@ -38,11 +43,15 @@ _OF_PATHS = frozenset({"PYTHONHOME", "PYTHONPATH"})
 
 @dataclass(frozen=True)
 class Requirements:
-    """What pip is to install. pins : {library: version}, of those that are needed in turn too."""
+    """What pip is to install. pins : {library: version}, of those that are needed in turn too.
+
+    excluded : {library: why its recorded version is not installed}; pip takes one that is allowed.
+    """
 
     python: str
     package: str
     pins: Mapping[str, str]
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: Mapping[str, Any]) -> Requirements:
@@ -64,7 +73,12 @@ class Requirements:
                 )
         pins = {normalised(name): version.partition("+")[0] for name, version in known.items()}
         python, package = pins.pop("python"), pins.pop(DISTRIBUTION, __version__)
-        return cls(python, package, pins)
+        excluded = {
+            name: f"{pins.pop(name)} is not of {allowed}"
+            for name, allowed in bounds().items()
+            if name in pins and not _is_within(pins[name], allowed)
+        }
+        return cls(python, package, pins, excluded)
 
     def direct(self, needed: Mapping[str, str]) -> list[str]:
         """What pip is told to install; everything else comes because these need it.
@@ -72,14 +86,14 @@ class Requirements:
         needed : {library that this package names: its extra, or ""}.
 
         >>> run = {"versions": {"python": "3.11.7", "torch": "2.6.0+cpu"}, "lock": {"six": "1.17"}}
-        >>> Requirements.of(run).direct({"torch": "", "rich": "", "xgboost": "boosting"})
-        ['torch==2.6.0', 'rich']
+        >>> Requirements.of(run).direct({"torch": "", "other": "", "xgboost": "boosting"})
+        ['torch==2.6.0', 'other']
         """
-        own = [] if self.package == __version__ else [f"{DISTRIBUTION}=={self.package}"]
-        return own + [
-            f"{name}=={self.pins[name]}" if name in self.pins else name
+        allowed = bounds()
+        return [
+            f"{name}=={self.pins[name]}" if name in self.pins else f"{name}{allowed.get(name, '')}"
             for name, extra in needed.items()
-            if name in self.pins or not extra
+            if name in {*self.pins, *self.excluded} or not extra
         ]
 
     @property
@@ -88,29 +102,75 @@ class Requirements:
         return "".join(f"{name}=={version}\n" for name, version in self.pins.items())
 
 
-def build(recorded: Requirements, place: Path, trust: Sequence[str] = ()) -> Path:
+def _is_within(version: str, allowed: SpecifierSet) -> bool:
+    from packaging.version import InvalidVersion
+
+    try:
+        return allowed.contains(version, prereleases=True)
+    except InvalidVersion:
+        return False
+
+
+def build(
+    recorded: Requirements, place: Path, trust: Sequence[str] = (), package: str = ""
+) -> Path:
     """Build the environment in an empty folder and return the path of its Python.
 
-    This package comes from an index where the run records another version of it, and is the
-    present one otherwise. Packages that are trusted are the present ones.
+    package : where this package comes from: a wheel, a folder, or the URL of an index. Without it
+    it is the present one. Packages that are trusted are the present ones.
 
     Raises
     ------
-    ArtifactError : there is no such Python here, pip cannot get the libraries, or the package does
-        not start with them.
+    ArtifactError : there is no such Python here, pip cannot get the libraries, the run records
+        another version of this package than the one that is named, or it does not start.
     """
+    if not package and recorded.package != __version__:
+        raise ArtifactError(
+            f"the run was made by version {recorded.package} of this package, and this is "
+            f"{__version__}; say where that version comes from: --package WHEEL, FOLDER or the URL "
+            "of an index. Nobody's index is asked for it by name alone. Or leave --env out"
+        )
     _run([_python(recorded.python), "-m", "venv", "--without-pip", str(place)])
     python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as constraints:
         constraints.write(recorded.constraints)
         constraints.flush()
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
-        wanted = recorded.direct(direct_requirements())
+        named = [_named_package(package, recorded.package, place)] if package else []
+        wanted = [*named, *recorded.direct(direct_requirements())]
         _run([*pip, "--constraint", constraints.name, *wanted])
-    own = [PACKAGE] if recorded.package == __version__ else []
-    _use_present([*own, *trust], place)
-    _run([str(python), "-m", "deepseek_report", "--version"])
+    _use_present([*([] if package else [PACKAGE]), *trust], place)
+    version = _run([str(python), "-P", "-m", PACKAGE, "--version"]).split()
+    if recorded.package not in version:
+        raise ArtifactError(
+            f"--package {package}: this is version {' '.join(version)}, and the run was made by "
+            f"version {recorded.package}; name a place that has that one"
+        )
     return python
+
+
+def _named_package(package: str, version: str, place: Path) -> str:
+    """A path from which pip installs this package; from an index its wheel is fetched first.
+
+    That index alone is asked, whatever pip is told elsewhere.
+
+    Raises
+    ------
+    ArtifactError : nothing lies there, or the index does not have it.
+    """
+    if not package.startswith(("https://", "http://")):
+        path = Path(package).absolute()
+        if path.is_dir() or (path.is_file() and path.suffix == ".whl"):
+            return str(path)
+        raise ArtifactError(
+            f"--package {package}: neither a wheel (.whl) nor a folder. Name where this package "
+            "comes from: a wheel, the folder of a checkout, or the URL of an index (https://…)"
+        )
+    fetched = place / "fetched"
+    wheel = ["--no-deps", "--only-binary", ":all:", "--dest", str(fetched)]
+    command = [sys.executable, "-m", "pip", "--isolated", "download", "--quiet", *wheel]
+    _run([*command, "--index-url", package, f"{DISTRIBUTION}=={version}"], alone=True)
+    return str(next(fetched.glob("*.whl")))
 
 
 def _use_present(packages: Sequence[str], place: Path) -> None:
@@ -157,10 +217,15 @@ def variables() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name not in _OF_PATHS}
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables())
+def _run(command: list[str], *, alone: bool = False) -> str:
+    """What a command printed. alone : without pip's own variables and files of settings."""
+    known = variables()
+    if alone:
+        known = {name: text for name, text in known.items() if not name.startswith("PIP_")}
+        known["PIP_CONFIG_FILE"] = os.devnull
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=known)
     if done.returncode == 0:
-        return
+        return done.stdout
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     reason = "; ".join(dict.fromkeys(lines[-2:])) or f"exit code {done.returncode}"
     raise ArtifactError(

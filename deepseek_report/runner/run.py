@@ -33,6 +33,7 @@ from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     WriteOptions,
     concluded_record,
+    telling_of,
     write_report,
 )
 from deepseek_report.store import Store, replace_folder
@@ -180,7 +181,8 @@ def write_run(run: PreparedRun, execution: Execution) -> Finished:
     with run.store.lock("report", identity):
         gather = partial(assemble, experiment, run.stages, execution, run.store, identity=names)
         record = _record(experiment, run.started)
-        return _write(folder, gather, execution, record, experiment.trusted)
+        with telling_of(folder, _work_folder(folder)):
+            return _write(folder, gather, execution, record, experiment.trusted)
 
 
 def _command(
@@ -194,6 +196,11 @@ def _command(
     return {**command, "program": [CALL], "overrides": []} if experiment.is_given else command
 
 
+def _work_folder(folder: Path) -> Path:
+    """Where a run folder is made before it is put in its place."""
+    return folder.with_name(f".work-{folder.name}")
+
+
 def _write(
     folder: Path,
     gather: Callable[[Path], None],
@@ -201,7 +208,7 @@ def _write(
     record: Mapping[str, Any],
     trust: Sequence[str],
 ) -> Finished:
-    work = folder.with_name(f".work-{folder.name}")
+    work = _work_folder(folder)
     empty_folder(work)
     gather(work)
     save_json(work / PROVENANCE, record)

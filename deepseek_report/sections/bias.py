@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
@@ -171,8 +171,20 @@ def _direct_use(draft: Draft) -> dict[str, ShownTable]:
     )
     return {
         "swaps": draft.metric_table("direct_use", "swaps", swaps, swapped),
-        "split": draft.metric_table("direct_use", "split", view=split),
+        "split": _with_not_found(draft, draft.metric_table("direct_use", "split", view=split)),
     }
+
+
+def _with_not_found(draft: Draft, split: ShownTable) -> ShownTable:
+    """The parts of gaps, with words where no stand-ins were found: that is no part of 0 points."""
+    measured = rows(draft.results, "direct_use", "split")
+    worded = tuple(
+        cells | {"stand_ins": draft.text("answer.stand_ins_not_found")}
+        if finite(row["stand_ins"]) is None and finite(row["gap"]) is not None
+        else cells
+        for cells, row in zip(split.rows, measured, strict=False)
+    )
+    return replace(split, rows=worded)
 
 
 _OF_DIRECT_USE = {

@@ -9,7 +9,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.table import Column
 from deepseek_report.findings.best_option import best_option, option_name, options_of
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
-from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio
+from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio, worst_and_best
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View
 from deepseek_report.sections.shared.task_columns import gap_table
@@ -48,8 +48,11 @@ def _groups(draft: Draft, groups: list[Row]) -> dict[str, ShownTable]:
     """What each group gets, against its reference where there is one; crossings apart."""
     pairs = _pairs(draft)
     merged = [row | pairs.get((row["attribute"], row["level"]), {}) for row in groups]
-    single = [row for row in merged if not is_crossing(row)]
-    crossed = [row for row in merged if is_crossing(row)]
+    by = task_of(draft.results.schema.target).group_columns[0]
+    single, crossed = (
+        _foremost([row for row in merged if is_crossing(row) == crossing], by)
+        for crossing in (False, True)
+    )
     outcomes, errors = _views(draft)
     crossings = replace(outcomes, id="bias-crossings", words="group_rates.crossings")
     slots = {
@@ -63,6 +66,13 @@ def _groups(draft: Draft, groups: list[Row]) -> dict[str, ShownTable]:
         "errors": draft.metric_table("group_rates", "groups", single, errors, before=explained),
         "crossings": draft.metric_table("group_rates", "groups", crossed, crossings, **slots),
     }
+
+
+def _foremost(levels: list[Row], key: str) -> list[Row]:
+    """All rows; of an attribute with many levels the worst and the best come first."""
+    first = worst_and_best(levels, key)
+    shown = {(row["attribute"], row["level"]) for row in first}
+    return first + [row for row in levels if (row["attribute"], row["level"]) not in shown]
 
 
 def _views(draft: Draft) -> tuple[View, View]:

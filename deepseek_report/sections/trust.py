@@ -103,7 +103,8 @@ def _answer(draft: Draft) -> None:
     agreement = draft.results.score("agreement")
     if agreement is not None and finite(agreement.value) is not None:
         draft.answer("agreement", agreement=estimates.of_score(agreement))
-    if CONTROL not in draft.results.explanations:
+    lost = draft.results.failed_below(ArtifactId.explanation(CONTROL))
+    if CONTROL not in draft.results.explanations and not lost:
         draft.caveat("no_control")
 
 

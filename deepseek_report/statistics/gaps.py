@@ -1,4 +1,4 @@
-"""The largest gap between levels: of a rate or a mean, with what chance alone would give."""
+"""The largest gap of a rate between levels, with what chance alone would give."""
 
 from __future__ import annotations
 
@@ -13,32 +13,64 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import (
     SHARE,
     any_pair,
-    difference_of_means,
     enough_events,
     level_within,
-    mean_interval,
     rate_difference,
 )
 from deepseek_report.statistics.resampling import (
+    Resampling,
     bootstrap_method,
     bootstrap_rates,
     permutation_p_value,
     permuted_counts,
 )
 
-_CHUNK = 100
-
 
 @dataclass(frozen=True)
 class RateTable:
-    """Counts of one rate per level: `hits` of `trials`, each (level,)."""
+    """Counts of one rate per level: `hits` of `trials`, each (level,).
+
+    shares, rows : (level,) rates and numbers of the rows themselves, where the counts are effective
+    ones of dependent rows, see `Resampling.counts`; None where the counts are those of the rows.
+    """
 
     hits: Ints
     trials: Ints
+    shares: Floats | None = None
+    rows: Ints | None = None
+
+    @classmethod
+    def of(
+        cls, hits: Bools, among: Bools, codes: Ints, n_levels: int, resampling: Resampling
+    ) -> RateTable:
+        """Count the hits among some rows in each level; (row,) codes of −1 are in no level."""
+        inside = [among & (codes == k) for k in range(n_levels)]
+        x, n = (
+            np.array([int(rows.sum()) for rows in of])
+            for of in ([hits & r for r in inside], inside)
+        )
+        if resampling.units is None:
+            return cls(x, n)
+        effective = np.array([resampling.counts(hits, rows) for rows in inside]).reshape(-1, 2)
+        return cls(effective[:, 0], effective[:, 1], x / np.maximum(n, 1), n)
 
     @property
     def rates(self) -> Floats:
+        """(level,) share of hits."""
+        if self.shares is not None:
+            return self.shares
         return np.asarray(self.hits / np.maximum(self.trials, 1))
+
+    def take(self, levels: Bools) -> RateTable:
+        """Of some of the levels."""
+        shares = None if self.shares is None else self.shares[levels]
+        rows = None if self.rows is None else self.rows[levels]
+        return RateTable(self.hits[levels], self.trials[levels], shares, rows)
+
+    def n(self, levels: Sequence[int] | None = None) -> int:
+        """How many rows these levels hold, or all."""
+        rows = self.trials if self.rows is None else self.rows
+        return int(rows.sum() if levels is None else rows[list(levels)].sum())
 
     def counts(self, levels: Sequence[int]) -> list[int]:
         """Hits and trials of these levels, one after the other."""
@@ -56,6 +88,28 @@ class RateTable:
         apart = rates[:, :, None] - rates[:, None, :]
         out = np.zeros_like(apart)
         return np.asarray(np.divide(apart, spread, out=out, where=spread > 0))
+
+    def widest(self, rates: Floats) -> Floats:
+        """(draw, level) rates -> (draw,) the largest of `distances`, also of very many levels.
+
+        Of levels of one size only the highest and the lowest rate can lie furthest apart, and there
+        are no more than √(2 n) different sizes of n cases.
+        """
+        order = np.argsort(self.trials, kind="stable")
+        sizes, firsts = np.unique(self.trials[order], return_index=True)
+        highest, lowest = (
+            extreme.reduceat(rates[:, order], firsts, axis=1)
+            for extreme in (np.maximum, np.minimum)
+        )
+        overall = self.hits.sum() / max(int(self.trials.sum()), 1)
+        each = overall * (1 - overall) / np.maximum(sizes, 1)
+        largest = np.zeros(len(rates))
+        for size in range(len(sizes)):
+            spread = np.sqrt(each[size] + each)
+            apart = highest[:, size, None] - lowest
+            standardised = np.divide(apart, spread, out=np.zeros_like(apart), where=spread > 0)
+            largest = np.maximum(largest, standardised.max(axis=1))
+        return largest
 
     def enough(self, min_cell: int, min_events: int) -> Bools:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
@@ -99,10 +153,7 @@ class PairwiseTests:
             for table in tables
         ]
         distances = [table.distances(table.rates[None])[0] for table in tables]
-        null = [
-            table.distances(rates).max(axis=(1, 2), initial=0.0)
-            for table, rates in zip(tables, dealt, strict=True)
-        ]
+        null = [table.widest(rates) for table, rates in zip(tables, dealt, strict=True)]
         return cls(distances, np.max(null, axis=0), dealt)
 
     def p_value(self, table: int, level: int, other: int) -> float:
@@ -125,7 +176,7 @@ class Gap:
     highest, lowest : the levels of the largest gap; table : the position of its table.
     p_value : that any two levels differ as surely as the surest pair does, where all have one rate.
     surest : that pair, which need not be the one that lies furthest apart, and surest_gap its
-    difference, with an interval that holds for all pairs at once; None of a mean.
+    difference, with an interval that holds for all pairs at once.
     """
 
     estimate: Estimate
@@ -134,8 +185,8 @@ class Gap:
     p_value: float
     highest: int
     lowest: int
-    surest: Pair | None = None
-    surest_gap: Estimate | None = None
+    surest: Pair
+    surest_gap: Estimate
     table: int = 0
 
 
@@ -214,7 +265,8 @@ def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
     low, high = rate_difference(x, n, other, other_n, level_within(critical))
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
     method = message("interval_methods.difference_any_pair")
-    return Estimate(value, float(low), float(high), n + other_n, method)
+    rows = table.n([pair.highest, pair.lowest])
+    return Estimate(value, float(low), float(high), rows, method)
 
 
 def _widened(
@@ -235,9 +287,7 @@ def _folded(table: RateTable, value: float) -> Estimate:
     low, high = (float(end) for end in rate_difference(x, n, other, other_n))
     ends = (min(abs(low), abs(high)), max(abs(low), abs(high)))
     least = 0.0 if low <= 0 <= high else ends[0]
-    return Estimate(
-        value, least, ends[1], int(n + other_n), message("interval_methods.difference_folded")
-    )
+    return Estimate(value, least, ends[1], table.n(), message("interval_methods.difference_folded"))
 
 
 def _resampled(
@@ -249,68 +299,9 @@ def _resampled(
     hits = np.concatenate([table.hits for table in tables])
     trials = np.concatenate([table.trials for table in tables])
     rng = np.random.default_rng(seed)
-    replicates = bootstrap_rates(hits, trials, statistic, n_resamples, rng)
+    rates = np.concatenate([table.rates for table in tables])
+    replicates = bootstrap_rates(hits, trials, statistic, n_resamples, rng, rates)
     low, high = replicates.interval(*SHARE)
     method = bootstrap_method(replicates.method, n_resamples, seed, "cases_within_groups")
-    return Estimate(float(replicates.value), float(low), float(high), int(trials.sum()), method)
-
-
-def widest_means(values: Floats, codes: Ints, levels: Ints) -> Floats:
-    """(draw,) largest difference between the means of the groups.
-
-    Parameters
-    ----------
-    values : (draw, instance). codes : (instance,). levels : the groups that are compared.
-    """
-    member = (codes[:, None] == levels).astype(np.float64)
-    means = values @ member / member.sum(axis=0)
-    return np.asarray(means.max(axis=1) - means.min(axis=1))
-
-
-def _null_means(
-    values: Floats, codes: Ints, levels: Ints, n_permutations: int, rng: np.random.Generator
-) -> Floats:
-    """(permutation,) the largest gap where the values are dealt out to the groups by chance."""
-    chunks = []
-    for first in range(0, n_permutations, _CHUNK):
-        rows = min(_CHUNK, n_permutations - first)
-        shuffled = rng.permuted(np.tile(values, (rows, 1)), axis=1)
-        chunks.append(widest_means(shuffled, codes, levels))
-    return np.concatenate(chunks)
-
-
-def largest_mean_gap(
-    values: Floats, codes: Ints, n_permutations: int, rng: np.random.Generator
-) -> Gap:
-    """Greatest difference of a mean between two groups, tested by dealing out the values by chance.
-
-    Parameters
-    ----------
-    values : (instance,). codes : (instance,) group 0, 1, …; −1 is in none and is left out.
-
-    Returns
-    -------
-    Gap. The interval is that of two groups named in advance, not below 0: those of both means are
-    joined (`difference_of_means`). `null_high` is the null's 95 % quantile.
-    """
-    values, codes = values[codes >= 0], codes[codes >= 0]
-    levels = np.unique(codes)
-    null = _null_means(values, codes, levels, n_permutations, rng)
-    parts = [values[codes == level] for level in levels]
-    means = np.array([part.mean() for part in parts])
-    highest, lowest = _ends(means)
-    gap, low, high = difference_of_means(*(_mean_of(parts[k], values) for k in (highest, lowest)))
-    method = message("interval_methods.students_of_furthest")
-    return Gap(
-        estimate=Estimate(gap, max(low, 0.0), high, len(values), method),
-        null_mean=float(null.mean()),
-        null_high=float(np.quantile(null, 0.95)),
-        p_value=permutation_p_value(null, gap),
-        highest=int(levels[highest]),
-        lowest=int(levels[lowest]),
-    )
-
-
-def _mean_of(part: Floats, among: Floats) -> Estimate:
-    mean, low, high = map(float, mean_interval(part, among=among))
-    return Estimate(mean, low, high, len(part), message("interval_methods.students"))
+    n = sum(table.n() for table in tables)
+    return Estimate(float(replicates.value), float(low), float(high), n, method)

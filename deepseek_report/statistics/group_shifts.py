@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.recalibrating import log_odds, recalibrated
-from deepseek_report.statistics.resampling import permutation_p_value
+from deepseek_report.statistics.resampling import Resampling, permutation_p_value
 
 #: Draws that are held in memory at once.
 _CHUNK = 200
@@ -39,7 +40,13 @@ class GroupShifts:
 
     @classmethod
     def of(
-        cls, happened: Bools, stated: Floats, groups: Sequence[Bools], n_draws: int, seed: int
+        cls,
+        happened: Bools,
+        stated: Floats,
+        groups: Sequence[Bools],
+        n_draws: int,
+        seed: int,
+        resampling: Resampling | None = None,
     ) -> GroupShifts:
         """Test all groups at once.
 
@@ -48,19 +55,23 @@ class GroupShifts:
         happened, stated : (instance,) outcomes, and the probability stated of each.
         groups : (instance,) whether in it, of each group; they may overlap.
         n_draws, seed : of the null.
+        resampling : what the rows are of. What entities add to a score is then added up first,
+            errors are those of these sums, and the null turns their signs by chance.
         """
         if not groups:
             return cls(np.zeros(0), np.zeros(n_draws))
-        members = np.stack(groups, axis=1)
         chances = recalibrated(happened, stated)
-        weights = _efficient(chances, stated, members)
-        errors = np.sqrt(np.maximum((weights**2 * _variances(chances)[:, None]).sum(axis=0), 1e-12))
+        scores = _GroupScores.of(chances, stated, groups)
         rng, null = np.random.default_rng(seed), []
+        if resampling is not None and resampling.units is not None:
+            sums = resampling.sums(scores.weights * (happened - chances))  # (group, unit)
+            errors = np.sqrt(np.maximum((sums**2).sum(axis=1), 1e-12))
+            signs = rng.integers(0, 2, size=(n_draws, sums.shape[1])) * 2.0 - 1
+            return cls(sums.sum(axis=1) / errors, np.abs(signs @ sums.T / errors).max(axis=1))
         for start in range(0, n_draws, _CHUNK):
             drawn = rng.random((min(_CHUNK, n_draws - start), len(chances))) < chances
-            null.append(np.abs((drawn - chances) @ weights / errors).max(axis=1))
-        distances = (happened - chances) @ weights / errors
-        return cls(np.asarray(distances), np.concatenate(null))
+            null.append(np.abs(scores.distances(drawn - chances)).max(axis=1))
+        return cls(scores.distances((happened - chances)[None])[0], np.concatenate(null))
 
     def p_values(self) -> Floats:
         """(group,) chance that any group lies as far off, if none did; in (0, 1]."""
@@ -76,12 +87,44 @@ def _variances(chances: Floats) -> Floats:
     return chances * (1 - chances)
 
 
-def _efficient(chances: Floats, stated: Floats, members: Bools) -> Floats:
-    """(instance, group) membership, less what a shift and a stretch of all log-odds explain."""
-    design = np.column_stack([np.ones(len(stated)), log_odds(stated)])
-    weighted = design * _variances(chances)[:, None]
-    explained = np.linalg.pinv(design.T @ weighted) @ (weighted.T @ members.astype(np.float64))
-    return np.asarray(members - design @ explained)
+@dataclass(frozen=True)
+class _GroupScores:
+    """Membership of groups, less what a shift and a stretch of all log-odds explain of it.
+
+    members : (group, instance), sparse: an instance is in few of very many groups. design :
+    (instance, 2). explained : (2, group). errors : (group,) of the scores.
+    """
+
+    members: Any
+    design: Floats
+    explained: Floats
+    errors: Floats
+
+    @classmethod
+    def of(cls, chances: Floats, stated: Floats, groups: Sequence[Bools]) -> _GroupScores:
+        from scipy.sparse import csr_array
+
+        rows = [np.flatnonzero(group) for group in groups]
+        ends = np.cumsum([0, *map(len, rows)])
+        ones = np.ones(int(ends[-1]))
+        members = csr_array((ones, np.concatenate(rows), ends), shape=(len(rows), len(chances)))
+        design = np.column_stack([np.ones(len(stated)), log_odds(stated)])
+        variances = _variances(chances)
+        weighted = design * variances[:, None]
+        shared = (members @ weighted).T
+        explained = np.linalg.pinv(design.T @ weighted) @ shared
+        squares = members @ variances - (shared * explained).sum(axis=0)
+        return cls(members, design, explained, np.sqrt(np.maximum(squares, 1e-12)))
+
+    @property
+    def weights(self) -> Floats:
+        """(group, instance) what the residual of each instance adds to the score of each group."""
+        return np.asarray(self.members.toarray() - (self.design @ self.explained).T)
+
+    def distances(self, residuals: Floats) -> Floats:
+        """(draw, instance) outcomes less chances -> (draw, group) scores in standard errors."""
+        own = (self.members @ residuals.T).T
+        return np.asarray((own - (residuals @ self.design) @ self.explained) / self.errors)
 
 
 def share_off(happened: Bools, stated: Floats, chances: Floats, critical: float) -> Estimate:

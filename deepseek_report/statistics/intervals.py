@@ -430,7 +430,7 @@ def mean_interval(
         own, borrowed = n / (n + _BORROWED), _BORROWED / (n + _BORROWED)
         skew = own * skew + borrowed * skewness(among) / math.sqrt(n)
     critical = float(stdtrit(n - 1, 0.5 + level / 2))
-    below, above = (_unskewed(end, skew) * error for end in (critical, -critical))
+    below, above = (skewed_distance(end, skew) * error for end in (critical, -critical))
     return mean, mean - below, mean - above
 
 
@@ -447,9 +447,7 @@ def mean_p_value(values: Floats) -> float:
     mean = float(values.mean())
     if not error > 0:
         return 1.0 if mean == 0 else 0.0
-    t = mean / error
-    if abs(skew) > _STRAIGHT:
-        t = ((1 + skew * t / 3) ** 3 - 1) / skew + skew / 6
+    t = float(unskewed_distance(np.array(mean / error), np.array(skew)))
     return float(2 * stdtr(len(values) - 1, -abs(t)))
 
 
@@ -471,8 +469,25 @@ def _error_and_skewness(values: Floats, axis: int) -> tuple[Floats, Floats]:
     return np.sqrt(second / (n - 1)), skew / math.sqrt(n)
 
 
-def _unskewed(corrected: float, skew: Floats) -> Floats:
-    """The t whose corrected value this is, for skewness over √n; see `mean_interval`."""
+def unskewed_distance(t: Floats, skew: Floats) -> Floats:
+    """Distances of means in standard errors, corrected for the skewness of these means.
+
+    Parameters
+    ----------
+    t, skew : of like shape; without skewness a distance stays as it is. See `mean_interval`.
+    """
+    straight = np.abs(skew) <= _STRAIGHT
+    bent = np.where(straight, 1.0, skew)
+    return np.where(straight, t, ((1 + bent * t / 3) ** 3 - 1) / bent + bent / 6)
+
+
+def skewed_distance(corrected: float, skew: Floats) -> Floats:
+    """The distances whose corrected value this is: the inverse of `unskewed_distance`.
+
+    >>> skew = np.array([0.0, 0.3, -0.3])
+    >>> unskewed_distance(skewed_distance(2.0, skew), skew).round(6).tolist()
+    [2.0, 2.0, 2.0]
+    """
     straight = np.abs(skew) <= _STRAIGHT
     bent = np.where(straight, 1.0, skew)
     return np.where(

@@ -71,7 +71,7 @@ def cut(
 
     def binned(values: Floats, labels: Ints) -> BinnedPart:
         missing = np.isnan(values)
-        codes = np.where(missing, 0.0, values).astype(np.int64)
+        codes = np.where(missing | numbers, 0.0, values).astype(np.int64)
         codes[:, numbers] = _bins(values[:, numbers], edges)
         codes[missing] = width - 1
         return BinnedPart(codes, labels, width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from deepseek_report.artifacts.storage.plain_files import (
@@ -49,6 +50,26 @@ def copy_tree(source: Path, target: Path) -> None:
     """Copy a folder without its manifest."""
     for path in files_of(source):
         copy_file(path, target / path.relative_to(source))
+
+
+def take_mode(path: Path, root: Path) -> None:
+    """Give a file or folder the rights of a folder above it; nothing where it is another person's.
+
+    A file gets those to read and write. So whoever may use a shared folder may use all in it,
+    whatever their own `umask`.
+    """
+    mode = root.stat().st_mode & (0o777 if path.is_dir() else 0o666)
+    if path.stat().st_mode & 0o777 != mode:
+        with suppress(PermissionError):
+            path.chmod(mode)
+
+
+def take_modes(folder: Path, root: Path) -> None:
+    """The same for a folder, all that lies below it, and the folders between it and the root."""
+    between = [above for above in folder.parents if above.is_relative_to(root) and above != root]
+    lying = (entry for entry in walk(folder, folders=True) if entry.kind != "strange")
+    for path in (*between, folder, *(entry.path for entry in lying)):
+        take_mode(path, root)
 
 
 def flush_tree(folder: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from deepseek_report.artifacts.storage.plain_files import open_lock, remove
+from deepseek_report.store.folders import take_mode
 
 _NAME = "in-use"
+#: What the system says of a file that may be read alone.
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 @contextmanager
@@ -18,9 +22,28 @@ def held(root: Path) -> Iterator[None]:
 
     The system frees it if the process is killed.
     """
-    path = root / ".locks" / _NAME
-    with open_lock(path, below=root) as stream:
-        fcntl.flock(stream, fcntl.LOCK_SH)
+    with locked(root / ".locks" / _NAME, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def locked(path: Path, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold the lock of this file, for oneself alone or together with others.
+
+    A store that cannot be written needs none: nobody makes anything in it, or takes it out.
+    """
+    root = path.parent.parent
+    try:
+        stream = open_lock(path, below=root)
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
+        yield
+        return
+    with stream:
+        for made in (path.parent, path):
+            take_mode(made, root)
+        fcntl.flock(stream, kind)
         yield
 
 

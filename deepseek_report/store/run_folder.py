@@ -42,6 +42,7 @@ SOURCE = "report.qmd"
 #: Where a render works until its documents are whole.
 WORK_PREFIX = ".rendering-"
 
+
 FileClass = Literal["result", "record", "document", "people", "manifest"]
 
 _CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
@@ -68,7 +69,8 @@ def class_of(name: str) -> FileClass | None:
 class Contents:
     """What lies in a folder: plain files by relative path, sorted, and all that is none.
 
-    strange : links, devices, pipes; none of them is ever opened.
+    strange : links, devices, pipes, and folders deeper than a run writes any (these end in `/`);
+    none of them is ever opened.
     """
 
     files: tuple[str, ...]
@@ -90,7 +92,7 @@ def look_into(folder: Path) -> Contents:
     files: list[str] = []
     strange: list[str] = []
     try:
-        for entry in walk(folder):
+        for entry in walk(folder, deep="told"):
             (files if entry.kind == "file" else strange).append(entry.name)
     except OSError as error:
         raise ArtifactError(f"{error.filename}: cannot be read ({error.strerror})") from None
@@ -114,8 +116,9 @@ def refuse_links(folder: Path, contents: Contents) -> None:
     """Raise ArtifactError if anything but plain files and folders lies in a run folder."""
     if contents.strange:
         raise ArtifactError(
-            f"{folder}: {', '.join(contents.strange[:5])}: a link or a device. A run folder holds "
-            "plain files alone; remove it, or take the folder from its source again"
+            f"{folder}: {', '.join(contents.strange[:5])}: a link or a device, or a folder too "
+            "deep. A run folder holds plain files alone; remove it, or take the folder from its "
+            "source again"
         )
 
 

@@ -8,9 +8,9 @@ whose manifest cannot be read is not there: it is made again.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,20 +23,24 @@ from deepseek_report.artifacts.storage.plain_files import (
     PART,
     files_below,
     make_folder,
-    open_lock,
     refuse_links_on_way,
     remove,
 )
-from deepseek_report.errors import ArtifactError
+from deepseek_report.errors import ArtifactError, DamagedError, UnreachableError
 from deepseek_report.store.folders import (
     MANIFEST,
     compare,
     files_of,
     hash_folder,
     replace_folder,
+    take_mode,
+    take_modes,
 )
+from deepseek_report.store.holding import locked
 from deepseek_report.store.remote_stages import RemoteStages
 
+#: {URL of a remote store: {stage: why it could not be fetched whole}}, as this process found.
+_DAMAGED: dict[str, dict[str, str]] = {}
 #: Folder of a store that holds a mark for each stage that is still to be sent.
 _UNSENT = ".unsent"
 
@@ -85,12 +89,14 @@ class Store:
         return self._read_manifest(stage, key) is not None
 
     def find(self, stage: str, key: str) -> Path | None:
-        """The finished folder of a stage, fetched where it is elsewhere; None where it is nowhere.
+        """The finished folder of a stage, fetched where it is elsewhere.
+
+        None where it is nowhere, where what is elsewhere is damaged, and where the remote store
+        does not answer: then it is to be made here. `remote_news` tells of that.
 
         Raises
         ------
-        ArtifactError : it is elsewhere, and cannot be fetched whole.
-        UnreachableError : nobody knows whether it is, since the remote store does not answer.
+        ArtifactError : nothing is installed that knows the kind of the remote store.
         """
         here = self.holds(stage, key) or self._fetch(stage, key)
         return self.folder(stage, key) if here else None
@@ -100,18 +106,46 @@ class Store:
         if self.remote is None or self.remote.rests:
             return False
         with self._locked(f"fetch.{_checked(stage).replace('/', '.')}-{key[:32]}"):
-            if self.holds(stage, key):
-                return True
-            manifest = self.remote.manifest(stage, key)
-            if manifest is None or not _is_of(manifest, stage, key):
+            try:
+                return self.holds(stage, key) or self._bring(self.remote, stage, key)
+            except UnreachableError:
                 return False
-            work = self.root / ".fetching" / stage / key[:32]
-            remove(work)
-            make_folder(work, below=self.root)
-            self.remote.fetch(manifest, work)
-            save_json(work / MANIFEST, manifest)
-            replace_folder(work, self.folder(stage, key))
-            return True
+            except DamagedError as error:
+                _DAMAGED.setdefault(self.remote.url, {})[f"{stage}/{key}"] = str(error)
+                self._mark_unsent(stage, key, anew=True)
+                return False
+
+    def _bring(self, remote: RemoteStages, stage: str, key: str) -> bool:
+        """Bring a stage here; False where it is not elsewhere either."""
+        manifest = remote.manifest(stage, key)
+        if manifest is None:
+            return False
+        if not _is_of(manifest, stage, key):
+            raise DamagedError(f"{remote.url}: what is there as {stage} {key[:12]} is another one")
+        work = self.root / ".fetching" / stage / key[:32]
+        remove(work)
+        make_folder(work, below=self.root)
+        remote.fetch(manifest, work)
+        save_json(work / MANIFEST, manifest)
+        self._put_in_place(work, self.folder(stage, key))
+        return True
+
+    def remote_news(self) -> list[str]:
+        """What this process found out about the remote store and did not tell yet."""
+        if self.remote is None:
+            return []
+        news = []
+        if silence := self.remote.silence:
+            news.append(
+                f"the remote store is not used for now, and the run goes on here: {silence}"
+            )
+        if damaged := _DAMAGED.pop(self.remote.url, None):
+            stages = "1 stage" if len(damaged) == 1 else f"{len(damaged)} stages"
+            news.append(
+                f"{stages} of the remote store could not be fetched whole; the run makes what it "
+                f"needs of them and sends it again: {next(iter(damaged.values()))}"
+            )
+        return news
 
     def manifest(self, stage: str, key: str) -> dict[str, Any]:
         """What is known of a finished stage: facts of its making and the hash of each file.
@@ -144,9 +178,14 @@ class Store:
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        with open_lock(self.root / ".locks" / name, below=self.root) as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+        with locked(self.root / ".locks" / name):
             yield
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether stages can be made here, as far as the system's rights tell."""
+        there = next(path for path in (self.root, *self.root.parents) if path.exists())
+        return os.access(there, os.W_OK)
 
     def work_folder(self, stage: str, key: str, *, resume: bool = False) -> Path:
         """An empty folder to write into; with `resume`, what a killed run left there is kept.
@@ -180,11 +219,19 @@ class Store:
         save_json(
             work / MANIFEST, {**facts, "stage": stage, "key": key, "files": hash_folder(work)}
         )
-        replace_folder(work, final)
+        self._put_in_place(work, final)
         if self.remote is not None and not self.remote.rests:
             with suppress(ArtifactError):  # it is whole here, and its mark stays
                 self._send(stage, key)
         return final
+
+    def _put_in_place(self, work: Path, final: Path) -> None:
+        """With the rights of the store's folder, so that all who share it can read all of it."""
+        make_folder(final.parent, below=self.root)
+        take_modes(work, self.root)
+        for above in (above for above in final.parents if above.is_relative_to(self.root)):
+            take_mode(above, self.root)
+        replace_folder(work, final)
 
     # --- what is still to be sent -----------------------------------------------------------------
 
@@ -219,17 +266,42 @@ class Store:
     def _mark(self, stage: str, key: str) -> Path:
         return self.root / _UNSENT / _checked(stage) / f"{key[:32]}.json"
 
-    def _mark_unsent(self, stage: str, key: str) -> None:
-        """Beside the stages, so that it outlives a process that is killed while it sends."""
+    def _mark_unsent(self, stage: str, key: str, *, anew: bool = False) -> None:
+        """Beside the stages, so that it outlives a process that is killed while it sends.
+
+        anew : the remote store has the stage, damaged; that stays known until it was sent.
+        """
         if self.remote is not None:
             mark = self._mark(stage, key)
             make_folder(mark.parent, below=self.root)
-            save_json(mark, {"stage": stage, "key": key, "place": self.remote.url})
+            anew = anew or self._is_to_replace(stage, key)
+            save_json(mark, {"stage": stage, "key": key, "place": self.remote.url, "anew": anew})
+
+    def send_again(self, stage: str, key: str) -> None:
+        """Send all of a stage that is here, whatever the remote store has of it.
+
+        Raises
+        ------
+        UnreachableError : the place does not take it; it is marked, and sent later.
+        """
+        self._mark_unsent(stage, key, anew=True)
+        self._send(stage, key)
+
+    def _is_to_replace(self, stage: str, key: str) -> bool:
+        """Whether the remote store has this stage, damaged, so that all of it is sent anew."""
+        try:
+            mark = load_json(self._mark(stage, key))
+        except (ArtifactError, OSError, ValueError):
+            return False
+        if self.remote is None or not isinstance(mark, dict):
+            return False
+        return mark.get("place") == self.remote.url and mark.get("anew") is True
 
     def _send(self, stage: str, key: str) -> None:
         final = self.folder(stage, key)
         if self.remote is not None:
-            self.remote.put(stage, key, final, final / MANIFEST)
+            anew = self._is_to_replace(stage, key)
+            self.remote.put(stage, key, final, final / MANIFEST, anew=anew)
             remove(self._mark(stage, key))
 
     def verify(self, stage: str, key: str) -> None:

@@ -140,6 +140,9 @@ class Task(ABC):
     #: By what a model is shown to do better than the best constant answer, and what that gets.
     skill: ClassVar[Measure]
     skill_of_constant: ClassVar[float]
+    #: What a useful model gets at least; cases (of the rarest class) that would have shown it.
+    useful_skill: ClassVar[float]
+    cases_for_skill: ClassVar[int]
     gain: ClassVar[Measure]
     gain_reference: ClassVar[str] = ""
     #: Measures under perturbed inputs: what should hold, and what should not move.

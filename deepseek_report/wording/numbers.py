@@ -24,10 +24,12 @@ from babel.numbers import (
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.rounding import (
+    HUGE,
     MINUS,
     THIN,
     decimals_supported,
     digits_without_interval,
+    power_of_ten,
 )
 
 _CURRENCIES = frozenset("€£¥")
@@ -184,6 +186,8 @@ class NumberFormat:
 
     def declared(self, value: float, *, as_percent: bool = False) -> str:
         """A number as somebody declared it: `0.8`, `90 %`."""
+        if abs(value) >= HUGE:
+            return self._decimal(value, 0)
         text = f"{100 * value if as_percent else value:g}"
         if "e" in text:
             return text.replace("-", self._minus)
@@ -340,6 +344,10 @@ class NumberFormat:
         return str.maketrans({sign: self.symbols.get(name, sign) for name, sign in usual.items()})
 
     def _decimal(self, value: float, digits: int) -> str:
+        """A number with so many decimals; a huge one, such as -3.4e38, with a power of ten."""
+        if abs(value) >= HUGE:
+            factor, power = power_of_ten(value)
+            return self._fill("power", number=self._decimal(factor, 2), power=power)
         rounded = float(f"{value:.{digits}f}") or 0.0  # no sign before a zero
         return _written_decimal(rounded, digits, self.locale).translate(self._written)
 

@@ -33,7 +33,7 @@ def words_of(results: Results, language: str = "") -> Wording:
     own = CaseWords.of((results.config.get("report") or {}).get("words"))
     if not results.has("data"):
         return words_for(language, None, words=own)
-    has_card = (results.paths["data"] / "card.json").is_file()
+    has_card = (results.path_of("data") / "card.json").is_file()
     card = results.card if has_card else {}
     named = results.naming is not None
     return words_for(language, results.schema, card, named=named, words=own)

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -242,24 +241,42 @@ def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
     assert "explanations/occlusion" in checked.stdout
 
 
-def test_without_the_program_make_installs_it_into_the_folder(here: Path) -> None:
+def make_without_the_program(here: Path, *words: str) -> subprocess.CompletedProcess[str]:
     assert run(["init", "study"]) == 0
     tools = here / "tools"
     tools.mkdir()
-    for name in ("sh", "make", "dirname", "sed"):
+    for name in ("sh", "make", "dirname", "sed", "readlink"):
         program = next(
             Path(folder) / name
             for folder in os.environ["PATH"].split(":")
             if (Path(folder) / name).exists()
         )
         (tools / name).symlink_to(program)
-    finished: Any = subprocess.run(
-        [str(tools / "make"), "-C", str(here / "study"), "-n", "report"],
+    (tools / "python3").write_text("#!/bin/sh\nexit 7\n")
+    (tools / "python3").chmod(0o755)
+    return subprocess.run(
+        [str(tools / "make"), "-C", str(here / "study"), *words, "report"],
         env={"PATH": str(tools)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+
+
+@pytest.mark.parametrize("words", [[], ["PACKAGE=deepseek-report"]])
+def test_make_installs_nothing_by_its_name_alone(here: Path, words: list[str]) -> None:
+    finished = make_without_the_program(here, *words)
+    assert finished.returncode == 2
+    assert "Add PACKAGE=, a wheel, a folder, or the URL of an index" in finished.stderr
+    assert not (here / "study" / ".venv").exists()
+
+
+@pytest.mark.parametrize("place", ["https://packages.example/simple", "."])
+def test_without_the_program_make_installs_it_from_the_place_that_a_person_names(
+    here: Path, place: str
+) -> None:
+    finished = make_without_the_program(here, "-n", f"PACKAGE={place}")
     assert "-m venv .venv" in finished.stdout
-    assert "pip install --quiet deepseek-report" in finished.stdout
+    assert f'--index-url "{place}" deepseek-report' in finished.stdout
+    assert f'readlink -f "{place}"' in finished.stdout
     assert '".venv/bin/deepseek-report" --config-dir conf' in finished.stdout

@@ -18,6 +18,14 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.fixture
+def many_groups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from worlds import many_groups as module
+
+    return module
+
+
 @pytest.mark.parametrize("n", [300, 1000, 6000])
 def test_groups_without_any_difference_raise_no_alarm(groups: ModuleType, n: int) -> None:
     worlds = [groups.severities_of_null(n, seed) for seed in range(3)]
@@ -63,3 +71,28 @@ def test_probabilities_that_are_too_extreme_for_everybody_are_no_fault_of_a_grou
     groups: ModuleType,
 ) -> None:
     assert {groups.stated_trial(0.0, 0.6, 3000, seed)[0] for seed in range(3)} == {""}
+
+
+def test_probabilities_that_are_off_in_every_crossing_alone_are_told(
+    many_groups: ModuleType,
+) -> None:
+    for seed in range(4):
+        assert many_groups.told_of_crossings(0.11, 3000, seed) == (True, False)
+        assert many_groups.told_of_crossings(0.0, 1000, seed) == (False, False)
+
+
+def test_a_crossing_is_not_told_beside_the_group_that_explains_it(groups: ModuleType) -> None:
+    metrics = {"group_calibration": groups.GroupCalibration()}
+    findings = groups.concluded(*groups.World(6000, lean=1.0).draw(1), 1, metrics)
+    attributes = {group["attribute"] for finding in findings for group in finding.values["groups"]}
+    assert attributes == {"sex"}
+
+
+def test_each_of_very_many_groups_is_judged_and_no_pool_is_a_reference(
+    many_groups: ModuleType,
+) -> None:
+    for name, nations in many_groups.NATIONS.items():
+        is_below, wrong, pool = many_groups.told_of_nations(nations, 1)
+        assert is_below is (nations.low is not None), name
+        assert not wrong, name
+        assert not pool, name

@@ -59,7 +59,8 @@ def test_the_worst_slice_is_told_by_its_error_in_the_unit(number):
 def test_gaps_between_groups_are_beyond_chance_or_not(number, p, kind):
     test = {"metric": "mae_gap", "attribute": "sex", "attribute_label": "Sex", "value": 5.0}
     test |= {"low": 1.0, "high": 9.0, "n": 200, "p_adjusted": p}
-    test |= {"widest_level": "men", "narrowest_level": "women"}
+    test |= {"surest_highest": "men", "surest_lowest": "women"}
+    test |= {"surest_gap": 5.0, "surest_low": 1.0, "surest_high": 9.0}
     too_few = test | {"value": float("nan"), "p_adjusted": float("nan")}
     number.measure("group_rates", tests=[too_few, test])
     results = number.results()

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.find import measured_findings
-from deepseek_report.findings.skill import has_skill
+from deepseek_report.findings.skill import SkillVerdict, has_skill
 from deepseek_report.wording.words import wording
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def skill_worlds(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from worlds import skill
+
+    return skill
 
 
 @pytest.mark.parametrize(
@@ -15,19 +28,21 @@ from deepseek_report.wording.words import wording
     [
         (0.7, 0.6, 0.8, True),
         (0.49, 0.44, 0.54, False),
-        (0.6, 0.5, 0.7, False),
-        (0.8, 0.4, 1, False),
+        (0.55, 0.5, 0.59, False),
+        (0.49, 0.2, 0.59, False),
+        (0.6, 0.5, 0.7, None),
+        (0.8, 0.4, 1, None),
     ],
 )
 def test_skill_is_shown_where_the_whole_interval_is_above_a_constant(
     run, score, value, low, high, skilled
 ):
-    run.measure("roc_auc", score("roc_auc", value, low, high))
+    run.predictions().measure("roc_auc", score("roc_auc", value, low, high))
     assert has_skill(run.results()) is skilled
 
 
 def test_the_skill_of_a_number_is_that_it_beats_the_mean(number):
-    number.measure("r2", number.score("r2", 0.02, -0.03, 0.06))
+    number.measure("r2", number.score("r2", 0.02, -0.03, 0.04))
     number.measure("baselines", number.score("mae_gain", 3.0, 2.0, 4.0, predictor="mean"))
     assert has_skill(number.results()) is False
     findings = measured_findings(number.results())
@@ -60,3 +75,43 @@ def test_what_is_found_of_groups_in_a_model_without_skill_is_marked_as_of_no_use
     assert about_groups
     for finding in about_groups:
         assert any("of no use" in limit for limit in wording().finding(finding).limits)
+
+
+def test_too_few_cases_of_a_class_leave_skill_open_and_condemn_nothing(run, score, say):
+    run.predictions().measure("roc_auc", score("roc_auc", 0.8, 0.4, 1.0))
+    run.tests_of(shap={})
+    run.data(favourable=None)
+    results = run.results()
+    verdict = SkillVerdict.of(results)
+    assert (verdict.kind, has_skill(results)) == ("open", None)
+    assert verdict.cases < 100
+    findings = {finding.id: finding for finding in measured_findings(results)}
+    assert "no_skill" not in findings
+    assert findings["skill_open"].severity == "low"
+    assert f"Too few cases of “{verdict.level}” ({verdict.cases}) to judge" in say(
+        findings["skill_open"]
+    )
+    assert verdict_of(results, "shap").use == "amounts"
+    for finding in findings.values():
+        if finding.section in ("bias", "explanations", "trust"):
+            limits = wording().finding(finding).limits
+            assert any(f"Too few cases of “{verdict.level}”" in limit for limit in limits)
+
+
+def test_many_cases_that_show_no_skill_are_no_want_of_cases(run, score):
+    run.predictions().measure("roc_auc", score("roc_auc", 0.55, 0.45, 0.65))
+    results = run.results()
+    results.__dict__["predicted"] = replace(results.predicted, n=10_000)
+    assert has_skill(results) is False
+
+
+@pytest.mark.parametrize(
+    ("area", "rare", "n", "messages"),
+    [
+        (0.89, 0.01, 300, {"skill_open", ""}),
+        (0.89, 0.01, 3000, {""}),
+        (0.5, 0.3, 3000, {"no_skill"}),
+    ],
+)
+def test_no_good_model_is_called_useless_for_want_of_cases(skill_worlds, area, rare, n, messages):
+    assert {skill_worlds.told(area, rare, n, seed) for seed in range(4, 16)} == messages

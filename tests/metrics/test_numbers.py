@@ -26,7 +26,6 @@ from deepseek_report.metrics.performance.prediction_intervals import (
     half_width,
 )
 from deepseek_report.metrics.performance.residuals import Residuals
-from deepseek_report.statistics.gaps import widest_means
 from deepseek_report.statistics.regression_errors import (
     MEASURES,
     error_estimates,
@@ -204,11 +203,6 @@ def test_too_few_validation_rows_for_a_level_are_refused() -> None:
 
 
 # --- groups, parts --------------------------------------------------------------------------------
-
-
-def test_the_largest_gap_is_that_of_the_means() -> None:
-    values, codes = np.array([[1.0, 3.0, 10.0, 20.0, 7.0]]), np.array([0, 0, 1, 1, -1])
-    assert widest_means(values, codes, np.array([0, 1]))[0] == 13.0
 
 
 def test_a_group_that_is_predicted_worse_is_found_and_an_even_one_is_not() -> None:

@@ -57,7 +57,7 @@ def test_the_same_run_comes_out_of_a_new_store(
     out = tmp_path / "again"
     assert run(["reproduce", str(original[0]), "--jobs", "1", "--output", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "Config, data, code, versions and machine are those that the run records" in printed
+    assert "Data, code, versions and machine are those that the run records" in printed
     assert printed.splitlines()[-1] == "Reproduced: every result is the same."
     assert "not the same bytes" not in printed
     (again,) = (out / "credit_risk").iterdir()

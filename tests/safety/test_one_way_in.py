@@ -104,7 +104,8 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "datasets/readers/npz.py": (_DATA, {"ZipFile", "np.load", "open"}),
     "datasets/readers/parquet.py": (_DATA, {"ParquetFile"}),
     "datasets/readers/table_file.py": (_DATA, {"iterdir", "read_parquet"}),
-    "datasets/readers/text_table.py": (_DATA, {"read_csv"}),
+    "datasets/readers/text_rows.py": (_DATA, {"read_csv"}),
+    "datasets/readers/text_table.py": (_DATA, {"open"}),
     "datasets/sources/breast_cancer.py": (_DATA, {"read_bytes"}),
     "datasets/sources/diabetes.py": (_DATA, {"read_bytes"}),
     "datasets/sources/digits.py": (_DATA, {"read_csv"}),
@@ -201,7 +202,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "runner/run_folders/sealing.py": (_SHIPPED, {"read_bytes", "rglob"}),
     "runner/scaffold/new_study.py": (_NAMED, {"copyfile", "glob", "mkdir", "open", "read_text"}),
     "runner/streaming/incoming_lines.py": (_NAMED, {"open"}),
-    "store/remote_stages.py": (_REMOTE, {"makedirs"}),
+    "store/remote_stages.py": (_REMOTE, {"makedirs", "open"}),
     "training/resume_point.py": (_MODELS, {"json.loads", "safe_open"}),
     "wording/compiled_texts.py": (
         _SHIPPED,

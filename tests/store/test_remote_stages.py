@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.errors import ArtifactError
+from deepseek_report.cli import run as run_cli
+from deepseek_report.errors import ArtifactError, UnreachableError
 from deepseek_report.store import Store, remote_stages
 from deepseek_report.store.remote_stages import VARIABLE, RemoteStages, remote_of_environment
 
@@ -129,9 +133,10 @@ def test_a_place_that_failed_is_left_alone_for_a_minute_and_then_asked_again(
     make(own)
     make(own, b"again")
     assert failing.tried == 1
-    own.send_waiting()
     assert other.find(STAGE, KEY) is None
-    monkeypatch.setattr(remote_stages, "_REST", 0.0)
+    assert "503 Slow Down" in other.remote_news()[0]
+    own.send_waiting()  # asks whether it rests or not
+    assert not place.rests
     assert other.find(STAGE, KEY) is not None
 
 
@@ -171,20 +176,93 @@ def test_two_machines_that_make_the_same_stage_do_each_other_no_harm(
     assert (fetched / "below" / "values.bin").read_bytes() == b"1.0 s"
 
 
-def test_what_was_changed_there_is_refused_and_nothing_of_it_stays(
-    place: RemoteStages, tmp_path: Path
+DAMAGES = {
+    "changed": lambda files, path: files.pipe_file(path, b"changed"),
+    "cut short": lambda files, path: files.pipe_file(path, b"num"),
+    "expired": lambda files, path: files.rm(path),
+}
+
+
+def object_of(place: RemoteStages, content: bytes) -> tuple[Any, str]:
+    """The file system, and the path of the object with this content."""
+    files, sizes = objects(place)
+    (path,) = (path for path in sizes if files.cat_file(path) == content)
+    return files, path
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_there_is_not_taken_and_is_made_and_sent_again(
+    damage: str, place: RemoteStages, tmp_path: Path
 ) -> None:
     make(Store(tmp_path / "own", place))
-    files, sizes = objects(place)
-    (largest,) = (path for path, size in sizes.items() if size == len(b"numbers"))
-    files.pipe_file(largest, b"changed")
+    DAMAGES[damage](*object_of(place, b"numbers"))
     other = Store(tmp_path / "other", place)
-    with pytest.raises(ArtifactError, match="does not have the hash of its name"):
-        other.find(STAGE, KEY)
-    files.rm(largest)
-    with pytest.raises(ArtifactError, match=VARIABLE):
-        other.find(STAGE, KEY)
+    assert other.find(STAGE, KEY) is None
     assert not other.folder(STAGE, KEY).exists()
+    (news,) = other.remote_news()
+    assert "1 stage" in news
+    assert "is missing" in news or "is not what it was" in news
+    assert other.remote_news() == []
+    make(other, b"numbers")
+    third = Store(tmp_path / "third", place).find(STAGE, KEY)
+    assert third is not None
+    assert (third / "below" / "values.bin").read_bytes() == b"numbers"
+
+
+def test_a_damaged_stage_that_is_made_again_otherwise_replaces_what_was_there(
+    place: RemoteStages, tmp_path: Path
+) -> None:
+    """Its durations differ: the manifest that named the lost object must go with it."""
+    make(Store(tmp_path / "own", place), b"1.0 s")
+    DAMAGES["expired"](*object_of(place, b"1.0 s"))
+    other = Store(tmp_path / "other", place)
+    assert other.find(STAGE, KEY) is None
+    make(other, b"2.0 s")
+    third = Store(tmp_path / "third", place).find(STAGE, KEY)
+    assert third is not None
+    assert (third / "below" / "values.bin").read_bytes() == b"2.0 s"
+
+
+def test_a_place_that_expires_objects_by_age_loses_no_stage_for_good(
+    place: RemoteStages, tmp_path: Path
+) -> None:
+    """A later stage shares an old object, which was not sent again, and which then expires."""
+    first = Store(tmp_path / "first", place)
+    make(first)
+    files, sizes = objects(place)
+    old = set(sizes)
+    work = first.work_folder(STAGE, "b" * 64)
+    (work / "values.bin").write_bytes(b"numbers")
+    (work / "other.bin").write_bytes(b"other")
+    first.publish(STAGE, "b" * 64, work, {"inputs": []})
+    for path in old:  # the rule of the place: older than so many days
+        files.rm(path)
+    second = Store(tmp_path / "second", place)
+    assert [second.find(STAGE, key) for key in (KEY, "b" * 64)] == [None, None]
+    assert "is missing" in second.remote_news()[0]
+    for key in (KEY, "b" * 64):
+        work = second.work_folder(STAGE, key)
+        (work / "values.bin").write_bytes(b"numbers")
+        second.publish(STAGE, key, work, {"inputs": []})
+    third = Store(tmp_path / "third", place)
+    assert third.find(STAGE, KEY) is not None
+    assert third.find(STAGE, "b" * 64) is not None
+    assert third.remote_news() == []
+
+
+def test_what_was_found_damaged_is_sent_whole_also_by_a_later_command(
+    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(Store(tmp_path / "own", place))
+    DAMAGES["changed"](*object_of(place, b"numbers"))
+    other = Store(tmp_path / "other", place)
+    assert other.find(STAGE, KEY) is None
+    Failing(monkeypatch, times=1)
+    make(other)
+    assert place.rests
+    assert other.send_waiting() is None
+    assert not place.rests
+    assert Store(tmp_path / "third", place).find(STAGE, KEY) is not None
 
 
 def test_a_stage_whose_manifest_is_not_there_yet_is_not_there(
@@ -208,8 +286,9 @@ def test_no_manifest_leads_out_of_the_store(name: str, tmp_path: Path) -> None:
     manifest = json.loads(files.cat_file(path))
     manifest["files"] = {name: manifest["files"]["below/values.bin"]}
     files.pipe_file(path, json.dumps(manifest).encode())
-    with pytest.raises(ArtifactError, match="which is no file"):
-        Store(tmp_path / "other", place).find(STAGE, KEY)
+    other = Store(tmp_path / "other", place)
+    assert other.find(STAGE, KEY) is None
+    assert "which is no file" in other.remote_news()[0]
     assert not (tmp_path / "out").exists()
 
 
@@ -228,3 +307,108 @@ def test_a_place_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
     store = Store(tmp_path, RemoteStages("nosuchkind://x"))
     with pytest.raises(ArtifactError, match="nosuchkind"):
         store.find(STAGE, KEY)
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The address of a server that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_server_that_never_answers_is_left_alone_and_the_work_goes_on_here(
+    silent_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("s3fs", reason="s3:// needs s3fs")
+    monkeypatch.setattr(remote_stages, "_PATIENCE", 0.5)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", silent_server)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # of another server
+    place = RemoteStages(f"s3://{uuid.uuid4().hex}/shared")
+    store = Store(tmp_path / "own", place)
+    assert store.find(STAGE, KEY) is None
+    assert place.rests
+    (news,) = store.remote_news()
+    assert "does not answer within" in news
+    assert "the run goes on here" in news
+    assert pickle.loads(pickle.dumps(place)).rests  # noqa: S301 - what was dumped here
+    make(store)
+    unsent = store.send_waiting()
+    assert unsent is not None
+    assert unsent.stages == 1
+    assert store.find(STAGE, KEY) is not None
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+def test_a_place_that_keeps_silent_is_left_alone_ever_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = RemoteStages(f"memory://{uuid.uuid4().hex}")
+    monkeypatch.setattr(remote_stages, "_open_place", lambda url: 1 / 0)
+    rests = []
+    for _ in range(9):
+        with pytest.raises(UnreachableError):
+            place.manifest(STAGE, KEY)
+        rests.append(remote_stages._SILENT[place.url].rest)
+    assert rests[:4] == [60, 120, 240, 480]
+    assert rests[-1] == 3600
+    monkeypatch.undo()
+    assert place.manifest(STAGE, KEY) is None
+    assert not place.rests
+
+
+def test_a_large_file_may_take_as_long_as_something_of_it_arrives(tmp_path: Path) -> None:
+    arrived = remote_stages._Arrived()
+
+    def slow() -> str:
+        for _ in range(5):
+            time.sleep(0.15)
+            arrived.n += 1
+        return "whole"
+
+    assert remote_stages._in_time(0.4, slow, arrived) == "whole"
+    with pytest.raises(remote_stages._NoAnswerError):
+        remote_stages._in_time(0.2, lambda: time.sleep(2), remote_stages._Arrived())
+
+
+def test_clean_remote_tells_what_is_damaged_and_mends_it(
+    place: RemoteStages,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if place.url.startswith("s3"):
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+    monkeypatch.setenv(VARIABLE, place.url)
+    own = Store(tmp_path / "own", place)
+    make(own, b"here still")
+    work = own.work_folder(STAGE, "b" * 64)
+    (work / "values.bin").write_bytes(b"nowhere else")
+    shutil.rmtree(own.publish(STAGE, "b" * 64, work, {"inputs": []}))
+    clean = ["clean", "--remote", f"paths.store={own.root}", f"paths.reports={tmp_path}"]
+    assert run_cli(clean) == 0
+    assert "All of them are whole" in capsys.readouterr().out
+    for damage, content in (("changed", b"here still"), ("expired", b"nowhere else")):
+        DAMAGES[damage](*object_of(place, content))
+    before = objects(place)[1]
+    assert run_cli(clean) == 1
+    told = capsys.readouterr().out
+    assert "values.bin is not what it was" in told
+    assert "values.bin is missing" in told
+    assert objects(place)[1] == before
+    assert run_cli([*clean, "--yes"]) == 0
+    assert "Sent again: 1. Taken out: 1" in capsys.readouterr().out
+    assert run_cli(clean) == 0
+    other = Store(tmp_path / "other", place)
+    assert other.find(STAGE, KEY) is not None
+    assert other.find(STAGE, "b" * 64) is None
+    assert other.remote_news() == []
+
+
+def test_clean_remote_says_what_to_set_where_there_is_no_remote_store(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert run_cli(["clean", "--remote", f"paths.store={tmp_path}"]) == 2
+    assert f"set it to a URL such as {VARIABLE}=" in capsys.readouterr().err

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import multiprocessing
 import os
 import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.cli import run as run_cli
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store import Store, compare, digest, folders, hash_folder, replace_folder
 
@@ -214,3 +218,82 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     holder.join()
     with Store(tmp_path).lock("stage", "key"):
         pass
+
+
+class ReadOnly:
+    """A folder in which nothing can be written, also for the one who may write everywhere."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        real_open, real_mkdir, real_access = io.open, os.mkdir, os.access
+
+        def is_inside(path: Any) -> bool:
+            return isinstance(path, (str, Path)) and Path(path).is_relative_to(folder)
+
+        def opened(file: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
+            if set(mode) & set("wax+") and is_inside(file):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(file))
+            return real_open(file, mode, *rest, **named)
+
+        def mkdir(path: Any, *rest: Any, **named: Any) -> None:
+            if is_inside(path) and not Path(path).exists():
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+            real_mkdir(path, *rest, **named)
+
+        patch.setattr(io, "open", opened)
+        patch.setattr(os, "mkdir", mkdir)
+        patch.setattr(
+            os,
+            "access",
+            lambda path, mode: not (mode & os.W_OK and is_inside(path)) and real_access(path, mode),
+        )
+
+
+def test_a_complete_store_that_can_only_be_read_gives_the_report(
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hash_folder(small_run.store)
+    ReadOnly(small_run.store, monkeypatch)
+    assert run_cli(small_run.overrides(tmp_path)) == small_run.exit_code
+    (folder,) = (tmp_path / "credit_risk").iterdir()
+    assert hash_folder(folder).keys() == hash_folder(small_run.folder).keys()
+    assert hash_folder(small_run.store) == before
+
+
+def test_a_store_that_can_only_be_read_and_lacks_a_stage_is_told_before_anything_is_made(
+    small_run: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ReadOnly(small_run.store, monkeypatch)
+    more = ["explain.instances=11", "report.thresholds=[]"]
+    assert run_cli([*small_run.overrides(tmp_path), *more]) == 1
+    told = capsys.readouterr().err
+    assert "this store can only be read" in told
+    assert "paths.store=DIR" in told
+    assert not (tmp_path / "credit_risk").exists()
+
+
+@pytest.mark.parametrize(("mode", "of_files"), [(0o750, 0o640), (0o770, 0o660), (0o700, 0o600)])
+def test_all_of_a_store_has_the_rights_of_its_folder_whatever_the_umask(
+    mode: int, of_files: int, tmp_path: Path
+) -> None:
+    root = tmp_path / "store"
+    root.mkdir()
+    root.chmod(mode)
+    store = Store(root)
+    for k, mask in enumerate((0o022, 0o077, 0o002)):
+        before = os.umask(mask)
+        try:
+            work = store.work_folder("measures/roc_auc", f"{k}" * 64)
+            (work / "below").mkdir()
+            (work / "below" / "file.txt").touch()
+            with store.lock("measures/roc_auc", f"{k}" * 64):
+                store.publish("measures/roc_auc", f"{k}" * 64, work, {})
+        finally:
+            os.umask(before)
+    placed = [path for path in root.rglob("*") if ".work" not in path.parts]
+    modes = {path.stat().st_mode & 0o777 for path in placed if path.is_file()}
+    assert modes == {of_files}
+    kept = {path.stat().st_mode & 0o777 for path in (root / "measures").rglob("*") if path.is_dir()}
+    assert kept == {mode}

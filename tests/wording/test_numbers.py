@@ -144,3 +144,27 @@ def test_what_a_library_wrote_gets_the_signs_of_the_language() -> None:
     assert ENGLISH.library_text("-0.50") == "−0.50"
     assert NumberFormat("de").separators == ",."
     assert ENGLISH.separators == ".\u202f"
+
+
+@pytest.mark.parametrize("value", [-3.4028234663852886e38, 1e27, 1.7976931348623157e308, 9.996e15])
+def test_a_huge_number_is_written_with_a_power_of_ten_wherever_numbers_are(value: float) -> None:
+    factor, power = f"{value:.2e}".split("e+")
+    raised = str(int(power)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    expected = f"{factor.replace('-', '−')}\u00a0×\u00a010{raised}"
+    for written in (
+        ENGLISH.number(value),
+        ENGLISH.count(value),
+        ENGLISH.quantity(value, None),
+        ENGLISH.digits(value, 3),
+        ENGLISH.declared(value),
+        plain_numbers.number(value),
+        plain_numbers.count(value),
+    ):
+        assert written == expected
+    assert NumberFormat("de", {}, {**TEXTS, "power": "{number} × 10{power}"}).number(1e27) == (
+        "1,00 × 10²⁷"
+    )
+
+
+def test_the_largest_number_without_a_power_of_ten_has_fifteen_digits() -> None:
+    assert ENGLISH.count(999_999_999_999_999).replace("\u202f", "") == "999999999999999"

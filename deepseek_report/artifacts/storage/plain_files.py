@@ -63,17 +63,24 @@ def entries(folder: Path, *, links: bool = False) -> list[Entry]:
     return sorted(_scanned(folder, ""), key=lambda entry: entry.name)
 
 
-def walk(folder: Path, *, folders: bool = False) -> Iterator[Entry]:
+def walk(
+    folder: Path, *, folders: bool = False, deep: Literal["refused", "told"] = "refused"
+) -> Iterator[Entry]:
     """All that lies below a folder, in no order; folders themselves only where they are asked for.
+
+    deep : what happens to folders more than `MOST_LEVELS` deep in each other: they are refused, or
+    told as strange entries whose names end in `/`, and not looked into.
 
     Raises
     ------
-    ArtifactError : more than `MOST_ENTRIES`, or folders more than `MOST_LEVELS` deep in each other.
-    OSError : a folder cannot be read.
+    ArtifactError : more than `MOST_ENTRIES`, or too deep. OSError : a folder cannot be read.
     """
     waiting, seen = [(folder, "", 1)], 0
     while waiting:
         place, prefix, level = waiting.pop()
+        if level > MOST_LEVELS and deep == "told":
+            yield Entry(place, prefix, "strange")
+            continue
         if level > MOST_LEVELS:
             raise ArtifactError(
                 f"{folder}: its folders lie more than {MOST_LEVELS} levels deep in each other; a "

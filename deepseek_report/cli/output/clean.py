@@ -13,6 +13,7 @@ from deepseek_report.cli.output.terminal_text import printable
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run_folders.cleaning import Cleaned, Inventory, Stored
+    from deepseek_report.store.remote_repair import RemoteInventory, Repaired
 
 _MOST_LINES = 10
 
@@ -67,6 +68,36 @@ def _about_runs(inventory: Inventory) -> str:
     if inventory.unread:
         text += f" {inventory.unread} cannot be read, and what they were made from is not known."
     return text
+
+
+def say_remote(url: str, inventory: RemoteInventory, *, repairing: bool) -> None:
+    """How much the remote store holds, and what of it is damaged."""
+    stages = "1 stage" if inventory.stages == 1 else f"{inventory.stages} stages"
+    objects = "1 object" if inventory.objects == 1 else f"{inventory.objects} objects"
+    print(f"The remote store {printable(url)}: {stages} of {objects}, each read and hashed.")
+    damaged = inventory.damaged
+    if not damaged:
+        print("All of them are whole.")
+        return
+    print(f"{len(damaged)} cannot be fetched whole:")
+    for stage in damaged[:_MOST_LINES]:
+        print(f"  – {printable(stage.stage)} {stage.key[:12]}: {printable(stage.reason)}")
+    if len(damaged) > _MOST_LINES:
+        print(f"  – and {len(damaged) - _MOST_LINES} more")
+    if not repairing:
+        here = sum(stage.is_here for stage in damaged)
+        print(
+            f"Nothing was changed. --yes sends the {here} again that this store has, and takes the "
+            f"other {len(damaged) - here} out, which the next run then makes and sends again."
+        )
+
+
+def say_repaired(repaired: Repaired) -> None:
+    """What was sent again, and what the next run makes."""
+    print(
+        f"Sent again: {len(repaired.sent)}. Taken out: {len(repaired.taken_out)}; the next run "
+        "that needs them makes them and sends them again."
+    )
 
 
 def _parts(n: int) -> str:

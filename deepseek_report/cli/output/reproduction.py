@@ -31,11 +31,17 @@ def say_intended(plan: Intended) -> None:
         say(f"  {place} takes its code from {package}: it runs only with --trust {package}")
     for name in plan.needed:
         say(f"  needs {name}")
-    _say_differences(plan.differences)
+    _say_differences(plan.differences, "Versions of libraries and machine")
+    say("Not compared: config, data and code, which are read only when the run is made again.")
 
 
 def say_environment(recorded: Requirements) -> None:
     """What pip is about to install, which may take minutes; on standard error."""
+    for name, why in recorded.excluded.items():
+        print(
+            f"{name}: the recorded version {why}, which this package asks for; pip takes another",
+            file=sys.stderr,
+        )
     print(
         f"building an environment of Python {recorded.python} with the recorded versions of "
         f"{len(recorded.pins)} libraries …",
@@ -46,7 +52,8 @@ def say_environment(recorded: Requirements) -> None:
 
 def say_reproduction(made: Reproduction) -> None:
     """What differs, how far scores and attributions moved, and last what that comes to."""
-    _say_differences(made.differences)
+    _say_differences(made.differences, "Data, code, versions and machine")
+    say("The config is the recorded one; what its files hold is compared as data.")
     if made.files:
         say(f"\nFiles of results that are not the same bytes: {_some(made.files)}")
     if made.documents and not made.files:
@@ -65,9 +72,10 @@ def say_reproduction(made: Reproduction) -> None:
     say(_VERDICTS["unmoved" if unmoved else made.verdict])
 
 
-def _say_differences(differences: Sequence[Difference]) -> None:
+def _say_differences(differences: Sequence[Difference], compared: str) -> None:
+    """What is not as it was; else that all that was `compared` is."""
     if not differences:
-        say("Config, data, code, versions and machine are those that the run records.")
+        say(f"{compared} are those that the run records.")
         return
     table = plain_table("what differs", "", "when it was made", "now")
     for difference in differences:

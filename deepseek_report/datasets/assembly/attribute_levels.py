@@ -12,15 +12,24 @@ from deepseek_report.artifacts.schema import Attribute, Feature
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     code_text,
+    data_error,
     match_code,
 )
+from deepseek_report.errors import DataError
 
-_MOST_LEVELS = 12
-_OTHER = "all others"
+#: More groups than these cannot be compared.
+MOST_GROUPS = 2000
 
 
 def group_by(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple[Attribute, Ints]:
-    """The attribute, and for each row its level; -1 is unknown."""
+    """The attribute, and for each row its level; -1 is unknown.
+
+    Every level is kept, however small: which of them can be judged, a measurement decides.
+
+    Raises
+    ------
+    DataError : more levels than groups can be compared.
+    """
     levels, codes = (_bands if feature.is_numeric else _levels)(feature, values, column)
     name = column.attribute or (f"{feature.name}_band" if feature.is_numeric else feature.name)
     label = column.attribute_label or feature.label
@@ -35,17 +44,23 @@ def _levels(feature: Feature, values: Floats, column: ColumnDeclaration) -> tupl
         known = [category.code for category in feature.categories]
         declared = {match_code(code_text(c), known): name for c, name in column.levels.items()}
         names = [declared.get(category.code) for category in feature.categories]
-    elif sum(name is not None for name in names) > _MOST_LEVELS:
-        names = _keep_largest(names, values)
     levels = list(dict.fromkeys(name for name in names if name is not None))
-    place = np.array([levels.index(n) if n is not None else -1 for n in names] + [-1])
+    if len(levels) > MOST_GROUPS:
+        raise too_many_groups(f"column `{feature.name}`", feature.name, len(levels))
+    places = {name: place for place, name in enumerate(levels)}
+    place = np.array([places[name] if name is not None else -1 for name in names] + [-1])
     return levels, place[np.where(np.isnan(values), -1, values).astype(np.int64)]
 
 
-def _keep_largest(names: list[str | None], values: Floats) -> list[str | None]:
-    sizes = np.bincount(values[~np.isnan(values)].astype(np.int64), minlength=len(names))
-    kept = set(np.argsort(-sizes, kind="stable")[: _MOST_LEVELS - 1].tolist())
-    return [n if i in kept or n is None else _OTHER for i, n in enumerate(names)]
+def too_many_groups(where: str, column: str, n: int) -> DataError:
+    """The error on a column whose values are too many to be groups."""
+    return data_error(
+        where,
+        f"column `{column}` has {n} different values",
+        f"at most {MOST_GROUPS} groups",
+        "leave it out of `dataset.groups`, `dataset.sensitive` and `dataset.compare_by`, or merge "
+        "its values in the file",
+    )
 
 
 def _bands(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple[list[str], Ints]:

@@ -12,14 +12,15 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Attribute, AttributeKind, TaskName
+from deepseek_report.datasets.assembly.attribute_levels import MOST_GROUPS, too_many_groups
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
     config_problems,
-    data_error,
     default_label,
     readable_name,
 )
+from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.assembly.targets import (
     MOST_CLASSES,
     MOST_DECLARED,
@@ -35,8 +36,6 @@ from deepseek_report.datasets.split.splitting import GroupConstraint
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_MOST_LEVELS = 12
 
 
 _DECISIONS = message("card.labels_are_decisions")
@@ -111,7 +110,8 @@ class DescribedArrays(OwnDataDeclarations):
 
     task : what is predicted; several target columns are several labels.
     target : the column to predict, or several. entity : column that names what several of them
-        are of (a patient, a machine), which never falls in several parts.
+        are of (a patient, a machine), which never falls in several parts and counts as one
+        observation.
     groups : columns to compare groups of people by. compare_by : columns that cut the data into
         parts that are no groups of people, such as a site or a machine.
     """
@@ -134,10 +134,10 @@ class DescribedArrays(OwnDataDeclarations):
     def together(self, frame: pd.DataFrame, what: Literal["images", "series"]) -> GroupConstraint:
         """That what is of one entity stays in one part; nothing without entities."""
         if self.entity is None:
-            return GroupConstraint()
+            return GroupConstraint(possible=possible_entity(frame, None))
         units = np.unique(frame[self.entity].astype(str), return_inverse=True)[1]
         method = message(f"preparation.split.{what}_together", entity=self.entity)
-        return GroupConstraint(units=units.astype(np.int64), method=method)
+        return GroupConstraint(units=units.astype(np.int64), method=method, entity=self.entity)
 
     @property
     def compared(self) -> dict[str, AttributeKind]:
@@ -208,14 +208,8 @@ def attribute_of(
     name = str(column.name)
     cells = read_cells(column, name, decimal)
     codes = observed(cells)
-    if len(codes) > _MOST_LEVELS:
-        raise data_error(
-            where,
-            f"column `{name}` has {len(codes)} different values",
-            f"at most {_MOST_LEVELS} groups",
-            "leave it out of `dataset.groups` and `dataset.compare_by`, or merge its values in the "
-            "file",
-        )
+    if len(codes) > MOST_GROUPS:
+        raise too_many_groups(where, name, len(codes))
     place = {code: i for i, code in enumerate(codes)}
     table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
     levels = tuple(default_label(code) for code in codes)

@@ -17,11 +17,13 @@ from deepseek_report.datasets.checks import (
 )
 from deepseek_report.datasets.checks.code_book import undocumented_codes
 from deepseek_report.datasets.checks.leaks import row_order
+from deepseek_report.datasets.checks.missing_codes import missing_codes
 
 Check = Callable[[DataFacts], list[DataIssue]]
 
 _ALWAYS: tuple[Check, ...] = (
     coverage_checks.entities_across_parts,
+    coverage_checks.possible_entity,
     spelling_checks.classes_spelled_twice,
     coverage_checks.label_balance,
     coverage_checks.small_group,
@@ -44,6 +46,7 @@ CHECKS: Mapping[Structure, tuple[Check, ...]] = {
         undocumented_codes,
         table_checks.correlated_features,
         table_checks.missing_values,
+        missing_codes,
         table_checks.rare_categories,
         table_checks.constant_feature,
         table_checks.left_out_dates,

@@ -19,6 +19,8 @@ from deepseek_report.tasks import task_of
 _PAIR_FROM, _PAIR_AMONG = 80, 800
 #: The most typical cases of a group among which the one least like those before is taken.
 _TYPICAL = 20
+#: Levels of an attribute that have a case, the largest.
+_MOST_LEVELS = 12
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,17 @@ class GroupCases:
     typical: Floats
 
     def choose(self, attribute: Attribute, roles: dict[str, int]) -> None:
-        """Add {`pair:` or `group:<attribute>:<level>`: position} to the roles chosen before."""
+        """Add {`pair:` or `group:<attribute>:<level>`: position} to the roles chosen before.
+
+        Of very many levels the largest have a case.
+        """
         codes = self.predictions.groups[attribute.name]
         paired = self._pair(attribute, codes, roles)
         for code, position in paired.items():
             roles[f"pair:{attribute.name}:{attribute.levels[code]}"] = position
-        for code, level in enumerate(attribute.levels):
+        sizes = np.bincount(codes[codes >= 0], minlength=len(attribute.levels))
+        shown = np.sort(np.argsort(-sizes, kind="stable")[:_MOST_LEVELS])
+        for code, level in ((int(code), attribute.levels[code]) for code in shown):
             if code in paired:
                 continue
             varied = self._varied(codes == code, roles)

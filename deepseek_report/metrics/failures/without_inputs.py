@@ -47,6 +47,7 @@ class WithoutInputs(ModelMetric):
     max_rows : training rows that it is fitted to.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "refits": TableType(

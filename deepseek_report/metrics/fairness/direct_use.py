@@ -28,7 +28,8 @@ from deepseek_report.metrics.fairness.groups import (
 from deepseek_report.metrics.fairness.swapped_inputs import SwappedDecisions, TellingColumns
 from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples, Rows
-from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
 
 #: Between the names of features in a cell.
 SEPARATOR = "; "
@@ -46,15 +47,17 @@ class DirectUse(PeopleMetric, ClassMetric):
     direct : what goes away if everybody's sensitive input is that of a random person of all groups.
     labels : of what is left, the part that different shares of favourable labels give if people
     with the same label are decided alike. stand_ins : of what is left among people with the same
-    label, the part that goes away if their features that tell the groups apart are exchanged as
-    well. rest : what remains.
+    label, the part that goes away if their features that tell the groups apart, alone or together,
+    are exchanged as well; not a number where no such features are found, which does not say that
+    there are none. rest : what remains.
 
     The estimands are facts about this model on these people, not about causes in the world: the
     labels are taken as they are, and swapped inputs may be rarer than real ones. What direct use
     and another part do together counts as direct.
 
-    max_rows : people that are asked about. stand_in_auc : a feature stands in for an attribute
-    where it alone tells the two groups apart with this AUC. n_resamples : for the intervals.
+    max_rows : people that are asked about. stand_in_auc : features stand in for an attribute where
+    they tell the two groups apart with this AUC, alone or in a set. n_resamples : for the
+    intervals.
 
     References
     ----------
@@ -101,7 +104,7 @@ class DirectUse(PeopleMetric, ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema, p = context.dataset.schema, context.predictions
-        compared = groupings(schema, dict(p.groups), crossings=False, min_cell=self.min_cell)
+        compared = groupings(schema, p, crossings=False, min_cell=self.min_cell)
         context.progress.start("swapped attributes", len(compared))
         scores: list[Score] = []
         swaps, splits = [], []
@@ -132,7 +135,9 @@ class DirectUse(PeopleMetric, ClassMetric):
             grouping.codes[rows],
             (grouping.levels[pair.highest], grouping.levels[pair.lowest]),
         )
-        columns = TellingColumns.of(context.dataset, grouping.name, levels, self.stand_in_auc)
+        columns = TellingColumns.of(
+            context.dataset, grouping.name, levels, self.stand_in_auc, context.seed
+        )
         decisions = SwappedDecisions.of(context, rows, codes, columns, rng)
         favourable = context.dataset.schema.target.declared_favourable
         favoured = context.predictions.decisions == favourable
@@ -147,25 +152,29 @@ class DirectUse(PeopleMetric, ClassMetric):
             self.n_resamples,
             context.seed,
             self.min_events,
+            grouping.drawn.take(inside),
         )
+        drawn = grouping.drawn.take(rows)
         if split is not None:
             split = replace(split, gap=pair.gap(grouping, favoured))
+            if not columns.stand_ins:
+                split = replace(split, stand_ins=Estimate(math.nan, None, None, len(rows)))
         features = context.dataset.schema.features
         return Measured(
             pair=levels,
             is_read=columns.source is not None,
-            turned=_turned(decisions, columns),
+            turned=_turned(decisions, columns, drawn),
             stand_ins=tuple(features[j].label for j in columns.stand_ins),
-            exchanged=rate(int((decisions.exchanged != decisions.favoured).sum()), len(rows)),
+            exchanged=drawn.rate(decisions.exchanged != decisions.favoured),
             split=split,
         )
 
 
-def _turned(decisions: SwappedDecisions, columns: TellingColumns) -> Estimate:
+def _turned(decisions: SwappedDecisions, columns: TellingColumns, drawn: Resampling) -> Estimate:
     """Share of decisions that turn with the attribute; exactly 0 where it is not given."""
     if columns.source is None:
         return Estimate(0.0, n=len(decisions.favoured))
-    return rate(int((decisions.swapped != decisions.favoured).sum()), len(decisions.favoured))
+    return drawn.rate(decisions.swapped != decisions.favoured)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes, estim
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.group_shifts import GroupShifts, share_off
-from deepseek_report.statistics.intervals import rate
 from deepseek_report.statistics.recalibrating import recalibrated
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import calibration_subject
 
 
@@ -30,11 +30,13 @@ class GroupCalibration(PeopleMetric, ClassMetric):
 
     With two classes it is the probability of the explained class, else that of the most probable
     one. A group is tested for a shift of its own, beyond a shift and a stretch that all people
-    share (these are judged by `expected_calibration_error`). p-values and intervals hold for all
-    groups of all attributes at once.
+    share (these are judged by `expected_calibration_error`). So is a crossing of two attributes:
+    probabilities that are right for each of the two may be off for those who are in both. p-values
+    and intervals hold for all groups of all attributes and crossings at once.
 
-    min_cell : a group with fewer people is not judged. min_events : nor is one whose probabilities
-    leave fewer outcomes open, counted as the sum of p (1 − p). n_resamples : draws of outcomes.
+    crossings : also judge the crossings of two attributes. min_cell : a group with fewer people is
+    not judged. min_events : nor is one whose probabilities leave fewer outcomes open, counted as
+    the sum of p (1 − p). n_resamples : draws of outcomes.
 
     References
     ----------
@@ -64,13 +66,14 @@ class GroupCalibration(PeopleMetric, ClassMetric):
     bounds: ClassVar[Bounds] = {"stated_off": (-1.0, 1.0)}
     needs_favourable: ClassVar[bool] = False
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
-        compared = groupings(schema, dict(p.groups), crossings=False, min_cell=self.min_cell)
+        compared = groupings(schema, p, crossings=self.crossings, min_cell=self.min_cell, pool=True)
         happened, stated = calibration_subject(p)
         chances = recalibrated(happened, stated)
         levels = [
@@ -79,20 +82,23 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             for k in range(len(grouping.levels))
         ]
         judged = [grouping.codes == k for grouping, k, enough in levels if enough]
-        shifts = GroupShifts.of(happened, stated, judged, self.n_resamples, context.seed)
+        drawn = Resampling.of(p)
+        shifts = GroupShifts.of(happened, stated, judged, self.n_resamples, context.seed, drawn)
         p_values = iter(shifts.p_values())
         groups = []
         for grouping, k, enough in levels:
             inside = grouping.codes == k
             off, p_value = Estimate(math.nan, math.nan, math.nan, int(inside.sum())), math.nan
             if enough:
-                off = share_off(happened[inside], stated[inside], chances[inside], shifts.critical)
+                effect = drawn.take(inside).design_effect((happened - chances)[inside])
+                critical = shifts.critical * math.sqrt(effect)
+                off = share_off(happened[inside], stated[inside], chances[inside], critical)
                 p_value = float(next(p_values))
-            observed = rate(int(happened[inside].sum()), int(inside.sum()))
+            observed = drawn.rate(happened, inside)
             mean = float(stated[inside].mean())
             groups.append(StatedToGroup(grouping, k, mean, observed, off, p_value))
         return Measurement(
-            tuple(group.score() for group in groups if not group.too_few),
+            tuple(g.score() for g in groups if not (g.too_few or g.grouping.crossing)),
             {"groups": _frame([group.row() for group in groups])},
             notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
         )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import (
@@ -28,8 +29,12 @@ from deepseek_report.metrics.fairness.groups import (
 )
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
 from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
-from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
+
+#: Between the names of the levels that a row takes together.
+POOLED = "; "
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class GroupRates(PeopleMetric):
 
     crossings : also compare the crossings of two attributes. min_cell : a group with fewer people
     is not judged. min_events : nor is one where equal rates would give fewer favourable decisions.
-    n_resamples : how often errors are dealt out to the groups by chance.
+    Groups with fewer than `min_cell` people are judged together, where there are two of them.
+    n_resamples : how often the errors of each group are redrawn for intervals and tests.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -55,6 +61,7 @@ class GroupRates(PeopleMetric):
                 *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
                 Column("too_few", "yes_no", shown=False),
                 Column("crossing", "yes_no", shown=False),
+                Column("pooled", shown=False, optional=True),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         ),
@@ -74,27 +81,31 @@ class GroupRates(PeopleMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         groups = groupings(
             context.dataset.schema,
-            dict(context.predictions.groups),
+            context.predictions,
             crossings=self.crossings,
             min_cell=self.min_cell,
+            pool=True,
         )
         table = group_table(context, groups, (self.min_cell, self.min_events))
         rates = Measurement(
-            tuple(_selection(table)), {"groups": table}, notes=tuple(self._notes(table, groups))
+            tuple(_selection(table, Resampling.of(context.predictions))),
+            {"groups": table},
+            notes=tuple(self._notes(table, groups)),
         )
-        gaps = self._gaps(context, [grouping for grouping in groups if not grouping.crossing])
+        gaps = self._gaps(context)
         return Measurement(
             (*rates.scores, *gaps.scores),
             {**rates.tables, **gaps.tables},
             notes=(*rates.notes, *gaps.notes),
         )
 
-    def _gaps(self, context: MeasureContext, groups: list[Grouping]) -> Measurement:
+    def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
         target, p = context.dataset.schema.target, context.predictions
         statistics = task_of(target).group_gaps
         if not statistics:
             return Measurement(())
+        groups = groupings(context.dataset.schema, p, crossings=False, min_cell=self.min_cell)
         gaps = PartGaps(
             statistics, (self.min_cell, self.min_events), self.n_resamples, context.seed
         )
@@ -107,6 +118,17 @@ class GroupRates(PeopleMetric):
         )
 
     def _notes(self, table: pd.DataFrame, groups: list[Grouping]) -> Iterator[Text]:
+        pools = [grouping for grouping in groups if grouping.pooled]
+        if pools:
+            taken = [
+                message(
+                    "notes.group_rates.pooled_levels",
+                    attribute=grouping.label,
+                    levels=list(grouping.pooled),
+                )
+                for grouping in pools
+            ]
+            yield message("notes.group_rates.pooled", people=self.min_cell, levels=taken)
         few = table.loc[table["too_few"], "level"].tolist()
         if few and "n_favourable" in table:
             yield message(
@@ -164,15 +186,17 @@ def _group_row(
         **task.group_facts(p, target, inside),
         "too_few": task.is_too_few(p, target, inside, floor),
         "crossing": grouping.crossing,
+        "pooled": "" if grouping.named[k] else POOLED.join(grouping.pooled),
     }
 
 
-def _selection(table: pd.DataFrame) -> Iterator[Score]:
+def _selection(table: pd.DataFrame, drawn: Resampling) -> Iterator[Score]:
     """The share of favourable decisions of each group; nothing where there are none."""
     if "n_favourable" not in table:
         return
     for row in table[~table["crossing"]].to_dict("records"):
-        yield rate(row["n_favourable"], row["n"]).score(
+        value, low, high = (row[f"selection_{end}"] for end in ("rate", "low", "high"))
+        yield Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)).score(
             "selection_rate",
             "fairness",
             "none",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Annotated
 
@@ -14,8 +15,11 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, AttributeKind, Schema
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.statistics.resampling import Resampling
 
 UNKNOWN = "unknown"
+#: So many names of small levels stand in the name of their pool.
+_NAMED = 3
 #: Why nothing can be compared by attributes of these kinds.
 _ONE_LEVEL = {
     PEOPLE: message("refusals.one_level.people"),
@@ -32,6 +36,8 @@ class Grouping:
 
     codes : (instance,) position in `levels`, -1 where the instance is in none of them. An unknown
         attribute is a level of its own.
+    resampling : what the instances are of; None where they are independent.
+    pooled : names of the levels that the last one holds, where they are too small alone.
     """
 
     name: str
@@ -39,6 +45,18 @@ class Grouping:
     levels: tuple[str, ...]
     codes: Ints
     crossing: bool = False
+    resampling: Resampling | None = None
+    pooled: tuple[str, ...] = ()
+
+    @property
+    def drawn(self) -> Resampling:
+        """What the instances are of."""
+        return self.resampling or Resampling(len(self.codes))
+
+    @property
+    def named(self) -> Bools:
+        """(level,) whether it is one group of people, and no pool of several."""
+        return np.arange(len(self.levels)) < len(self.levels) - bool(self.pooled)
 
     @property
     def sizes(self) -> Ints:
@@ -52,21 +70,25 @@ class Grouping:
 
 def groupings(
     schema: Schema,
-    groups: dict[str, Ints],
+    predictions: Predictions,
     *,
     crossings: bool,
     min_cell: int,
     kinds: frozenset[AttributeKind] = PEOPLE,
+    pool: bool = False,
+    apart: Collection[str] = (),
 ) -> list[Grouping]:
     """Every attribute of these kinds with at least two levels, then the crossings of two.
 
-    Of a crossing only the levels with at least `min_cell` instances are kept; a crossing with
-    fewer than two of them is left out.
+    With `pool`, levels of fewer than `min_cell` instances are taken together where there are two of
+    them, but for an unknown one and those named in `apart`. Of a crossing only the levels with at
+    least `min_cell` instances are kept; a crossing with fewer than two of them is left out.
 
     Raises
     ------
     NotApplicableError : there is no such attribute.
     """
+    groups, drawn = predictions.groups, Resampling.of(predictions)
     single = [
         _single(attribute.name, attribute.label, attribute.levels, groups[attribute.name])
         for attribute in schema.attributes
@@ -75,10 +97,12 @@ def groupings(
     single = [grouping for grouping in single if len(grouping.levels) > 1]
     if not single:
         raise NotApplicableError(_ONE_LEVEL[kinds])
+    single = [replace(grouping, resampling=drawn) for grouping in single]
+    listed = [_with_pool(grouping, min_cell, apart) for grouping in single] if pool else single
     if not crossings:
-        return single
+        return listed
     crossed = [_cross(first, other, min_cell) for first, other in combinations(single, 2)]
-    return single + [grouping for grouping in crossed if len(grouping.levels) > 1]
+    return listed + [grouping for grouping in crossed if len(grouping.levels) > 1]
 
 
 def _single(name: str, label: str, levels: tuple[str, ...], codes: Ints) -> Grouping:
@@ -86,11 +110,27 @@ def _single(name: str, label: str, levels: tuple[str, ...], codes: Ints) -> Grou
     return _only_present(Grouping(name, label, (*levels, UNKNOWN), codes), 1)
 
 
+def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Grouping:
+    """The grouping with its small levels as one, the last, that bears their names."""
+    kept_names = {UNKNOWN, *apart}
+    is_small = (grouping.sizes < min_cell) & [name not in kept_names for name in grouping.levels]
+    if is_small.sum() < 2:
+        return grouping
+    place = np.where(is_small, int((~is_small).sum()), np.cumsum(~is_small) - 1)
+    names = np.array(grouping.levels, object)
+    pooled = tuple(names[is_small])
+    more = f"; … ({len(pooled)})" if len(pooled) > _NAMED else ""
+    together = "; ".join(pooled[:_NAMED]) + more
+    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
+    levels = (*names[~is_small], together)
+    return replace(grouping, levels=levels, codes=codes, pooled=pooled)
+
+
 def _cross(first: Grouping, other: Grouping, min_cell: int) -> Grouping:
     levels = tuple(f"{a}{CROSS}{b}" for a in first.levels for b in other.levels)
     codes = first.codes * len(other.levels) + other.codes
     name, label = f"{first.name}{CROSS}{other.name}", f"{first.label}{CROSS}{other.label}"
-    return _only_present(Grouping(name, label, levels, codes, crossing=True), min_cell)
+    return _only_present(Grouping(name, label, levels, codes, True, first.resampling), min_cell)
 
 
 def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
@@ -98,7 +138,7 @@ def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
     place = np.full(len(grouping.levels), -1)
     place[kept] = np.arange(len(kept))
     levels = tuple(grouping.levels[k] for k in kept)
-    return Grouping(grouping.name, grouping.label, levels, place[grouping.codes], grouping.crossing)
+    return replace(grouping, levels=levels, codes=place[grouping.codes])
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,19 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.metrics.fairness.gap_tables import rate_table
 from deepseek_report.metrics.fairness.groups import Grouping
-from deepseek_report.metrics.fairness.option_thresholds import price, selection_gap
+from deepseek_report.metrics.fairness.option_thresholds import case_costs, price, selection_gap
 from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.statistics.intervals import (
     Z95,
     difference_of_means,
     mean_interval,
-    rate,
     rate_ratio,
 )
 from deepseek_report.statistics.paired import balanced_accuracy_difference, share_difference
 from deepseek_report.statistics.ranking import macro_auc, paired_difference
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import DecisionCosts
 
 _NOTHING = Estimate(math.nan, None, None, 0)
@@ -103,24 +104,29 @@ class OptionChanges:
         costs: DecisionCosts | None,
     ) -> OptionChanges:
         """Compare the decisions of two ways about the same instances."""
+        drawn = groups.test.drawn
         areas = [macro_auc(p.labels, p.probabilities, p.explained) for p in (option, today)]
         favoured, before = (p.decisions == groups.favourable for p in (option, today))
         cost, cost_change = math.nan, _NOTHING
         if costs is not None:
-            cost, cost_change = price(option, costs), _cost_change(option, today, costs)
+            cost, cost_change = price(option, costs), _cost_change(option, today, costs, drawn)
         return cls(
             roc_auc=areas[0][0],
-            auc_change=paired_difference(areas[0], areas[1], today.labels)[0],
+            auc_change=paired_difference(areas[0], areas[1], today.labels, drawn)[0],
             balanced_accuracy=1 - price(option, None),
             balanced_accuracy_change=balanced_accuracy_difference(
-                today.labels, option.correct, today.correct
+                today.labels, option.correct, today.correct, drawn
             ),
-            against=rate(int((~favoured).sum()), len(favoured)),
-            against_change=share_difference(~favoured, ~before)[0],
+            against=drawn.rate(~favoured),
+            against_change=share_difference(~favoured, ~before, drawn)[0],
             gap=groups.pair.gap(groups.test, favoured),
-            gap_change=_between(groups, lambda rows: _share_change(favoured[rows], before[rows])),
+            gap_change=_between(
+                groups,
+                lambda own, rows: share_difference(favoured[rows], before[rows], own)[0],
+            ),
             sum_of_gaps=_between(
-                groups, lambda rows: _mean(favoured[rows].astype(np.float64) + before[rows])
+                groups,
+                lambda own, rows: _mean(favoured[rows].astype(np.float64) + before[rows], own),
             ),
             ratio=_ratio(groups, favoured),
             cost=cost,
@@ -145,15 +151,16 @@ class OptionChanges:
         return float(2 * ndtr(-abs(self.gap_change.value) * Z95 / high))
 
 
-def _share_change(first: Bools, other: Bools) -> Estimate:
-    return share_difference(first, other)[0]
-
-
-def _cost_change(option: Predictions, today: Predictions, costs: DecisionCosts) -> Estimate:
+def _cost_change(
+    option: Predictions, today: Predictions, costs: DecisionCosts, drawn: Resampling
+) -> Estimate:
     """Difference of the expected costs: those of both kinds of error, joined in squares.
 
-    Where few decisions differ, their mean cost has no interval of its own that could be trusted.
+    Where few decisions differ, their mean cost has no interval of its own that could be trusted. Of
+    dependent rows, where an entity may have both kinds, it is Student's by entity.
     """
+    if drawn.units is not None:
+        return _mean(case_costs(option, costs) - case_costs(today, costs), drawn)
     flagged, missed = (
         [(p.decisions == p.explained) & ~p.truths for p in (option, today)],
         [(p.decisions != p.explained) & p.truths for p in (option, today)],
@@ -180,28 +187,26 @@ def _ends(size: Estimate) -> tuple[float, float]:
     return size.ends or (size.value, size.value)
 
 
-def _mean(values: Floats) -> Estimate:
-    mean, low, high = (float(end) for end in mean_interval(values))
-    method = message("interval_methods.paired_student")
+def _mean(values: Floats, drawn: Resampling) -> Estimate:
+    mean, low, high = (float(end) for end in mean_interval(drawn.per_unit(values)))
+    method = drawn.describe(message("interval_methods.paired_student"))
     return Estimate(mean, low, high, len(values), method)
 
 
-def _between(groups: ComparedGroups, of_rows: Callable[[Bools], Estimate]) -> Estimate:
+def _between(groups: ComparedGroups, of_rows: Callable[[Resampling, Bools], Estimate]) -> Estimate:
     """A mean of the level with the highest rate, less that of the one with the lowest."""
-    own = [of_rows(groups.test.codes == k) for k in (groups.pair.highest, groups.pair.lowest)]
-    method = message("interval_methods.difference_paired")
+    inside = [groups.test.codes == k for k in (groups.pair.highest, groups.pair.lowest)]
+    own = [of_rows(groups.test.drawn.take(rows), rows) for rows in inside]
+    method = groups.test.drawn.describe(message("interval_methods.difference_paired"))
     return Estimate(*difference_of_means(*own), own[0].n + own[1].n, method)
 
 
 def _ratio(groups: ComparedGroups, favoured: Bools) -> Estimate:
     """The lowest rate of favourable decisions of the pair as a part of the highest."""
-    hits, sizes = groups.test.count(favoured), groups.test.sizes
-    low, high = groups.pair.lowest, groups.pair.highest
-    counts = int(hits[low]), int(sizes[low]), int(hits[high]), int(sizes[high])
-    if not counts[2]:
+    table = rate_table(groups.test, favoured, np.ones(len(favoured), bool))
+    pair = [groups.pair.lowest, groups.pair.highest]
+    own, other = (float(each) for each in table.rates[pair])
+    if not other:
         return _NOTHING
-    ends = rate_ratio(*counts)
-    value = (counts[0] / counts[1]) / (counts[2] / counts[3])
-    return Estimate(
-        value, *ends, counts[1] + counts[3], message("interval_methods.ratio", several=False)
-    )
+    method = groups.test.drawn.describe(message("interval_methods.ratio", several=False))
+    return Estimate(own / other, *rate_ratio(*table.counts(pair)), table.n(pair), method)

@@ -85,6 +85,7 @@ class Options(PeopleMetric, ClassMetric):
     it are left out. costs : of wrong decisions; without them the price is balanced accuracy.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "options": TableType(
@@ -162,9 +163,7 @@ class Options(PeopleMetric, ClassMetric):
         of_parts = [
             {
                 each.name: each
-                for each in groupings(
-                    schema, dict(p.groups), crossings=False, min_cell=self.min_cell
-                )
+                for each in groupings(schema, p, crossings=False, min_cell=self.min_cell)
             }
             for p in (context.predictions, validation)
         ]
@@ -247,7 +246,9 @@ class Options(PeopleMetric, ClassMetric):
         if schema.modality != "table":
             return
         seen = replace(data, test=data.validation)
-        telling = TellingColumns.of(seen, groups.test.name, groups.levels, self.stand_in_auc)
+        telling = TellingColumns.of(
+            seen, groups.test.name, groups.levels, self.stand_in_auc, context.seed
+        )
         sources = [] if telling.source is None else [telling.source]
         for name, columns in (("without", sources), ("without_stand_ins", telling.all)):
             kept = np.setdiff1d(every, columns)
@@ -361,7 +362,7 @@ def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grou
 def _restrict(grouping: Grouping, levels: tuple[str, ...]) -> Grouping:
     place = np.array([levels.index(level) if level in levels else -1 for level in grouping.levels])
     codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
-    return Grouping(grouping.name, grouping.label, levels, codes)
+    return replace(grouping, levels=levels, codes=codes)
 
 
 def _written(threshold: float | None) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.fairness.groups import UNKNOWN
+from deepseek_report.metrics.fairness.proxies import permutation_importance
+from deepseek_report.metrics.performance.reference_predictors import fit_predictor
 from deepseek_report.statistics.ranking import auc_estimate
 from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import TASKS
 from deepseek_report.tasks.decisions import decide
 
 #: Features that are looked at for standing in for an attribute.
@@ -20,6 +26,10 @@ _MOST_FEATURES = 128
 #: Bins of a number, and cases that are added to each bin at the overall rate, where a feature is
 #: asked how well it tells two groups apart.
 _BINS, _PRIOR = 20, 10.0
+#: Training people of whom a model learns a group, and of each group at least.
+_MOST_PEOPLE, _FEWEST = 6000, 30
+#: Fall in AUC without a column from which a set of stand-ins needs it.
+_LEAST_FALL = 0.01
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class TellingColumns:
     """Inputs that tell of an attribute.
 
     source : the position of the input that it was made from; None where the model is not given it.
-    stand_ins : positions of the others that alone tell two of its groups apart.
+    stand_ins : positions of the others that tell two of its groups apart, alone or together.
     """
 
     source: int | None
@@ -99,10 +109,14 @@ class TellingColumns:
         return [*self.stand_ins, *([] if self.source is None else [self.source])]
 
     @classmethod
-    def of(cls, data: Dataset, name: str, pair: tuple[str, str], least: float) -> TellingColumns:
-        """Learnt on training people, tested on test people; see `DirectUse.stand_in_auc`.
+    def of(
+        cls, data: Dataset, name: str, pair: tuple[str, str], least: float, seed: int
+    ) -> TellingColumns:
+        """Learnt on training people; see `DirectUse.stand_in_auc`.
 
-        Of wide data only those inputs are looked at whose means differ most in training.
+        A column that tells the groups apart by itself is tested on test people; a set that does so
+        together is tested on training people who were not learnt from, see `_together`. Of wide
+        data only those inputs are looked at whose means differ most in training.
         """
         attribute = data.schema.attribute(name)
         source = (
@@ -117,12 +131,48 @@ class TellingColumns:
         telling = most_telling(
             train.inputs[:, others], train.first.astype(np.int64), _MOST_FEATURES
         )
-        stand_ins = [
-            int(j)
-            for j in others[telling]
-            if auc_estimate(test.first, train.chances(int(j), test.inputs[:, j])).value >= least
-        ]
-        return cls(source, stand_ins)
+        columns = [int(j) for j in others[telling]]
+        alone = {
+            j
+            for j in columns
+            if auc_estimate(test.first, train.chances(j, test.inputs[:, j])).value >= least
+        }
+        return cls(source, sorted(alone | _together(train, data.schema, columns, least, seed)))
+
+
+def _together(
+    train: _Told, schema: Schema, columns: list[int], least: float, seed: int
+) -> set[int]:
+    """The columns that a model of the group needs where it tells the groups apart with this AUC.
+
+    Cross-fitted: boosted trees learn the group on each half of the training people and are tested
+    on the other, whole and with each column shuffled. A column is needed where the fall in AUC,
+    over both halves, is beyond chance and at least `_LEAST_FALL`.
+    """
+    labels = train.first.astype(np.int64)
+    if not columns or np.bincount(labels, minlength=2).min() < _FEWEST:
+        return set()
+    rng = np.random.default_rng([seed, len(columns)])
+    rows = rng.permutation(len(labels))[:_MOST_PEOPLE]
+    halves, inputs = (rows[::2], rows[1::2]), train.inputs[:, columns]
+    features, areas, falls = [schema.features[j] for j in columns], [], []
+    for learnt, tested in (halves, halves[::-1]):
+        learning = (features, inputs[learnt], labels[learnt], 2, seed)
+        predict = fit_predictor(TASKS["classification"], "gradient_boosting", *learning)
+        areas.append(auc_estimate(train.first[tested], predict(inputs[tested])[:, 1]).value)
+        falls.append(permutation_importance(predict, inputs[tested], labels[tested], 1, rng))
+    if np.mean(areas) < least:
+        return set()
+    return {
+        j for j, both in zip(columns, zip(*falls, strict=True), strict=True) if _is_needed(both)
+    }
+
+
+def _is_needed(falls: Sequence[Estimate]) -> bool:
+    """Whether the mean of falls on different people is beyond chance and large enough."""
+    mean = float(np.mean([fall.value for fall in falls]))
+    below = math.hypot(*(fall.value - (fall.low or 0.0) for fall in falls)) / len(falls)
+    return mean >= _LEAST_FALL and mean - below > 0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from deepseek_report.errors import (
     DeepseekReportError,
     NotApplicableError,
     UnknownCaseError,
-    UnreachableError,
 )
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
@@ -56,21 +55,13 @@ def _find_or_compute(
     store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
 ) -> StageOutcome:
     started = time.perf_counter()
-    if (stored := _find(store, stage)) is not None:
+    if (stored := stage.folder(store)) is not None:
         return kept_outcome(store, stage, stored)
     try:
         folder = _compute(store, stage, job, send)
     except NotApplicableError as error:
         return _refuse(store, stage, error.reason)
     return StageOutcome(stage.id, folder, time.perf_counter() - started)
-
-
-def _find(store: Store, stage: Stage) -> Path | None:
-    """What the store has; where a remote one does not answer in mid-run, the stage is made here."""
-    try:
-        return store.find(stage.id, stage.key)
-    except UnreachableError:
-        return None
 
 
 def _is_bad_data(stage: Stage, error: DataError) -> bool:

@@ -52,7 +52,10 @@ def carry_out(plans: Sequence[OpenPlan[Any]], reporter: Reporter) -> None:
     for plan in plans:
         plan.take_from_store()
     for store in dict.fromkeys(plan.store for plan in plans):
-        store.send_waiting()  # of runs before; what still cannot be sent is told at the end
+        for news in store.remote_news():
+            reporter.warned(news)
+        if store.remote is not None and not store.remote.rests:
+            store.send_waiting()  # of runs before; what still cannot be sent is told at the end
     _Schedule(plans, reporter).run()
 
 

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import DataError, DeepseekReportError
+from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
 from deepseek_report.runner.execution.computing import kept_outcome, run_locked
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
 from deepseek_report.runner.execution.run_events import REPORT, Reporter, event_name
@@ -90,6 +90,7 @@ class OpenPlan(Generic[T]):
         self.order = [stage.id for stage in stages]
         if closing is not None:
             self.waiting[REPORT] = Stage(REPORT, "", tuple(self.order))
+        self._planned = dict(self.waiting)
         self.result: T | None = None
         self.error: Exception | None = None
         self._to_the_end: dict[str, float] = {}
@@ -110,6 +111,15 @@ class OpenPlan(Generic[T]):
                 break
             if (folder := stage.folder(self.store)) is not None:
                 self.done(kept_outcome(self.store, stage, folder))
+        left = [name for name in self.waiting if name != REPORT]
+        if left and self.error is None and not self.store.is_writable:
+            self.stop(
+                ArtifactError(
+                    f"{self.store.root}: this store can only be read, and {len(left)} stages "
+                    f"of the run are not in it, {left[0]} among them; name one that you may write "
+                    "by paths.store=DIR"
+                )
+            )
 
     def startable(self) -> Iterator[WorkItem]:
         """The pieces of work that have all of their inputs, the most urgent first.
@@ -245,7 +255,7 @@ class OpenPlan(Generic[T]):
         outcomes, roots = self.execution.outcomes, self.roots(lost)
         if any(outcomes[name].applicable for name in lost):
             broken = [{"stage": root, "reason": outcomes[root].reason} for root in roots]
-            reason: Text = message("refusals.lacks_input", inputs=lost, broken=broken)
+            reason: Text = message("refusals.lacks_input", broken=broken)
             return StageOutcome(stage.id, reason=reason, roots=tuple(roots))
         reason = all_reasons(outcomes[root].reason for root in roots)
         return StageOutcome(stage.id, reason=reason, applicable=False, roots=tuple(roots))
@@ -297,6 +307,16 @@ class OpenPlan(Generic[T]):
             self.stop(DataError(self.words.say(outcome.reason)))
         elif outcome.stage == "data" and outcome.folder is not None:
             self.check_against_data(outcome.folder)
+        elif outcome.stage == "data":
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Leave in the store what it had of a run whose data failed: nobody can read it without."""
+        outcomes = self.execution.outcomes
+        taken = [name for name, ended in outcomes.items() if ended.cached and name != "data"]
+        for name in taken:
+            del outcomes[name]
+        self.waiting = {n: stage for n, stage in self._planned.items() if n not in outcomes}
 
     def _news_of(self, outcome: StageOutcome) -> str:
         """Why there is no result, as far as it was not told of the stages that broke first.

@@ -168,9 +168,9 @@ def reading(*folders: Path) -> Iterator[None]:
         named = next((folder for folder in folders if not _is_readable(folder)), None)
         where = named or ", ".join(map(str, folders))
         raise ArtifactError(
-            f"{where}: results cannot be read ({type(error).__name__}: {error}). They match "
-            "their manifest, so another version of the package wrote them, or somebody else did; "
-            "run the experiment again"
+            f"{where}: results cannot be read ({type(error).__name__}: {error}). They are damaged, "
+            "or another version of the package wrote them, or somebody else did; run the "
+            "experiment again"
         ) from error
 
 

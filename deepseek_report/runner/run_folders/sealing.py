@@ -11,7 +11,7 @@ from typing import Any
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder, move, remove, sha256_file
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.provenance import PACKAGE, code_of
+from deepseek_report.provenance import PACKAGE, code_of, version_of
 from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.store import MANIFEST, digest
 from deepseek_report.store.run_folder import (
@@ -27,10 +27,15 @@ from deepseek_report.wording.words import DEFAULT_LANGUAGE
 
 #: The module whose code, with all that it reaches, decides what documents say.
 _WRITING = f"{PACKAGE}.runner.run_folders.writing"
+#: Libraries that put results into words, pages and pictures, by the names of their imports.
+_WRITERS = ("babel", "jinja2", "matplotlib", "numpy", "pandas", "pypandoc", "typst")
 
 
-def publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
-    """Put the finished documents in place and list them; keep an edited `report.qmd`."""
+def publish(work: Path, opened: OpenRun, engine: str) -> tuple[list[str], str]:
+    """Put the finished documents in place and list them; keep an edited `report.qmd`.
+
+    engine : that made their pages.
+    """
     folder = opened.folder
     kept = _keep_edited_source(work, opened)
     old = look_into(folder)
@@ -41,7 +46,7 @@ def publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
         move(work / name, folder / name)
     for name in set(old.of_class("document")) - set(made):
         remove(folder / name)
-    return kept, seal_documents(folder, opened.run_digest, opened.language)
+    return kept, seal_documents(folder, opened.run_digest, opened.language, engine)
 
 
 def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
@@ -58,11 +63,14 @@ def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
     return [keep_edited(folder, SOURCE, folder)]
 
 
-def seal_documents(folder: Path, run_digest: str, language: str = "") -> str:
+def seal_documents(
+    folder: Path, run_digest: str, language: str = "", engine: str = "embedded"
+) -> str:
     """Write `documents.json`: every document and what people wrote, bound to the run digest.
 
-    It holds the hash of all that writes, so that a later run knows whether they are current.
-    language : of the documents, where it is not that of the run's config.
+    It holds what `verify` needs to make them again, and the hash of all that writes, so that a
+    later run knows whether they are current.
+    language : of the documents, where it is not that of the run's config. engine : of their pages.
 
     Returns
     -------
@@ -72,12 +80,16 @@ def seal_documents(folder: Path, run_digest: str, language: str = "") -> str:
     documents = hash_files(folder, contents.of_class("document"))
     people = hash_files(folder, contents.of_class("people"))
     sealed = document_digest(run_digest, documents, people)
+    config = load_json(folder / RUN)["config"]
     record = {
         "format": "deepseek-report/documents",
         "format_version": 1,
         "run_digest": run_digest,
         "document_digest": sealed,
-        "writing": writing_key(load_json(folder / RUN)["config"], language),
+        "writing": writing_key(config, language),
+        "language": language or language_of(config),
+        "engine": engine,
+        "libraries": writing_libraries(),
         "files": documents,
         "people": people,
     }
@@ -106,11 +118,21 @@ def writing_key(config: Mapping[str, Any], language: str = "") -> str:
     config : the run's. The code of its sections counts, those of other packages included.
     language : of the documents, where it is not that of the config.
     """
-    language = language or str((config.get("report") or {}).get("language") or DEFAULT_LANGUAGE)
+    language = language or language_of(config)
     targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
     modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
     code = {name: code_of(name) for name in [_WRITING, *modules]}
     return digest([_templates_key(), code, language])
+
+
+def language_of(config: Mapping[str, Any]) -> str:
+    """The language that the config of a run asks for."""
+    return str((config.get("report") or {}).get("language") or DEFAULT_LANGUAGE)
+
+
+def writing_libraries() -> dict[str, str]:
+    """{library: its version here} of those that turn results into documents."""
+    return {name: version_of(name) for name in _WRITERS}
 
 
 @cache

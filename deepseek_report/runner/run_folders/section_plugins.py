@@ -15,6 +15,8 @@ from deepseek_report.artifacts.protocols.visualizations import VisualizationPlug
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.config.trusted import trusted_packages
+from deepseek_report.errors import MissingArtifactError
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording.of_results import words_of
 
 _OWN = {"section": "deepseek_report.sections.", "picture": "deepseek_report.visualizations."}
@@ -73,6 +75,10 @@ def write_section(
         return load_section(entry, trust).content(results)
     except UntrustedPartError as error:
         reason: Text = error.reason
+    except MissingArtifactError as error:
+        if results.failed_below(error.artifact):  # told already; this section cannot help it
+            return Draft(name, results).without(error.artifact)
+        reason = str(error)
     except Exception as error:  # a broken section must not take the others with it
         reason = without_local_paths(f"{type(error).__name__}: {error}")
     words = words_of(results)

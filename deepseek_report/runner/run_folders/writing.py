@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,18 +19,20 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.plain_files import copy_file, folders_in, remove, write_text
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
 from deepseek_report.compliance.forbidden_words import check_document
 from deepseek_report.compliance.people import prepare_people
 from deepseek_report.compliance.people_form import write_form
-from deepseek_report.errors import ArtifactError
+from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering.document import write_brief, write_qmd
@@ -51,6 +56,8 @@ from deepseek_report.store.run_folder import WORK_PREFIX, look_into
 CONCLUSIONS = "findings.json"
 #: How the report is cited, as BibTeX.
 CITATION = "citation.bib"
+#: Errors after which nothing more can be written.
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 
 
 @dataclass(frozen=True)
@@ -104,36 +111,91 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     """
     options = options or WriteOptions()
     _drop_leftovers(folder)
+    with telling_of(folder):
+        return _write_documents(folder, options)
+
+
+@contextmanager
+def telling_of(folder: Path, work: Path | None = None) -> Iterator[None]:
+    """Errors name the files of a person's folder, and a full disk is told in a sentence.
+
+    work : where the folder is made; without it, the folders in `folder` in which documents are.
+
+    Raises
+    ------
+    ArtifactError : nothing more can be written, since the disk is full, broken or read-only.
+    """
+    made_in = re.compile(re.escape(str(work or folder / WORK_PREFIX)) + ("" if work else r"\w*"))
+
+    def shown(text: Any) -> Any:
+        return made_in.sub(lambda _: str(folder), text) if isinstance(text, str) else text
+
+    try:
+        yield
+    except DeepseekReportError as error:
+        error.args = tuple(map(shown, error.args))
+        raise
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise ArtifactError(
+            f"{shown(str(error.filename or folder))}: {error.strerror}, so that the report was not "
+            "written. Make room there, or name another place by paths.reports, and run the same "
+            "command again; what was computed is kept in the store"
+        ) from None
+
+
+def _write_documents(folder: Path, options: WriteOptions) -> Written:
     opened = open_run(folder)
     if options.people is not None:
         prepare_people(opened.results, options.people)
         opened = replace(opened, contents=look_into(folder))
-    stored, opened = opened.language, opened.in_language(options.language or opened.language)
-    report = report_options(opened.run["config"]["report"])
-    formats = tuple(options.formats) or report.formats
-    others = [name for name in _formats_there(opened) if name not in formats]
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
     try:
-        _copy_people(opened, work)
-        results = opened.results
-        with tempfile.TemporaryDirectory() as drawn:
-            if opened.language != stored:
-                results = drawn_again(results, Path(drawn), options.trust)
-            pages = (*formats, *others)
-            results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
-        problems = _write_conclusions(work, opened, results, verdicts)
-        write_text(work / CITATION, _citation(opened))
-        kept, sealed = publish(work, opened)
+        made = make_documents(opened, work, options)
+        kept, sealed = publish(work, made.opened, made.engine)
     finally:
         remove(work)
     return Written(
-        pages=[folder / page_of(name) for name in formats],
-        verdicts=verdicts,
-        problems=problems,
+        pages=[folder / page_of(name) for name in made.formats],
+        verdicts=made.verdicts,
+        problems=made.problems,
         kept=kept,
         run_digest=opened.run_digest,
         document_digest=sealed,
     )
+
+
+@dataclass(frozen=True)
+class MadeDocuments:
+    """Documents in a folder of their own. opened : the run, in the language of the documents.
+
+    formats, engine : those that they were made in and by. verdicts, problems : as in `Written`.
+    """
+
+    opened: OpenRun
+    formats: Sequence[Format]
+    engine: Engine
+    verdicts: list[Verdict]
+    problems: list[dict[str, str]]
+
+
+def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDocuments:
+    """Make every document of a run in the folder `work`, which is empty; reads the run alone."""
+    stored, opened = opened.language, opened.in_language(options.language or opened.language)
+    report = report_options(opened.run["config"]["report"])
+    formats = tuple(options.formats) or report.formats
+    others = [name for name in _formats_there(opened) if name not in formats]
+    _copy_people(opened, work)
+    results = opened.results
+    with tempfile.TemporaryDirectory() as drawn:
+        if opened.language != stored:
+            results = drawn_again(results, Path(drawn), options.trust)
+        pages = (*formats, *others)
+        results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
+    problems = _write_conclusions(work, opened, results, verdicts)
+    write_text(work / CITATION, _citation(opened))
+    return MadeDocuments(opened, formats, options.engine or report.engine, verdicts, problems)
 
 
 def _citation(opened: OpenRun) -> str:
@@ -181,8 +243,9 @@ def _write(
     results = results.with_failures(document.failures)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
         rendered = background.submit(render, work, formats, options.engine or report.engine)
-        _write_compliance(document.path, results)
+        failed = _write_compliance(document.path, results)
         rendered.result()
+    results = results.with_failures(failed)
     return results, list(conclusions.verdicts)
 
 
@@ -204,12 +267,22 @@ def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, li
     return results, contents
 
 
-def _write_compliance(document: Path, results: Results) -> None:
-    """The evidence index for machines; and no word in the document that claims too much."""
-    evaluated = evaluate_results(results)
-    write_evidence(evaluated, results, document.parent)
-    write_form(evaluated, results, document.parent)
-    check_document(document, evaluated, results)
+def _write_compliance(document: Path, results: Results) -> dict[str, str]:
+    """The evidence index for machines; and no word in the document that claims too much.
+
+    Returns {its section: why it could not be made}; the report stands without it.
+    """
+    try:
+        evaluated = evaluate_results(results)
+        write_evidence(evaluated, results, document.parent)
+        write_form(evaluated, results, document.parent)
+        check_document(document, evaluated, results)
+    except (DeepseekReportError, OSError):
+        raise
+    except Exception as error:  # the section says it too, where the report has one
+        reason = without_local_paths(f"{type(error).__name__}: {error}")
+        return {ArtifactId.of("sections", "compliance"): reason}
+    return {}
 
 
 def report_options(config: Mapping[str, Any]) -> ReportOptions:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.conclude import all_findings
-from deepseek_report.findings.rules_failures import readable_reason
+from deepseek_report.findings.rules_failures import by_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.tables import (
     Row,
@@ -107,24 +106,28 @@ class Draft:
             incomplete=self._incomplete(needs, uses),
         )
 
+    def without(self, artifact: str) -> SectionContent:
+        """The section of a run in which an artifact failed that it cannot be written without."""
+        title = self.words.label("section_titles", self.name)
+        return SectionContent(
+            self.name,
+            title,
+            "",
+            "",
+            incomplete=self._incomplete(frozenset({artifact}), frozenset()),
+        )
+
     def _incomplete(self, needs: frozenset[str], uses: frozenset[str]) -> list[str]:
         missing = self.results.missing(needs)
-        reasons = {part: why for part, why in missing.items() if not self._failed_below(part)}
+        reasons = {
+            part: why for part, why in missing.items() if not self.results.failed_below(part)
+        }
         reasons |= {
             failed: why
             for failed, why in self.results.failures.items()
             if any(ArtifactId(failed).is_within(needed) for needed in needs | uses)
         }
-        return [self._reason(part, why) for part, why in reasons.items()]
-
-    def _failed_below(self, artifact: str) -> bool:
-        failures = self.results.failures
-        return any(ArtifactId(failed).is_within(artifact) for failed in failures)
-
-    def _reason(self, artifact: str, why: Text) -> str:
-        reason = readable_reason(self.words, artifact, why)
-        part = self.words.artifact(artifact)
-        return self.words.text("missing_parts.named", parts=[part], reason=reason)
+        return by_reason(self.words, reasons)
 
 
 def _said_once(findings: Iterable[WordedFinding]) -> list[WordedFinding]:

@@ -12,9 +12,14 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.findings.records import Row
+from deepseek_report.findings.records import Row, SurestPair
 from deepseek_report.findings.rules_errors import told_gap
-from deepseek_report.findings.rules_groups import declared_ratio, is_beyond_chance, told_pair
+from deepseek_report.findings.rules_groups import (
+    declared_ratio,
+    is_beyond_chance,
+    told_pair,
+    worst_and_best,
+)
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption
@@ -59,9 +64,10 @@ class GroupRatesPicture(PicturePart):
         )
         favourable = short(target.favourable_class, 20) if target.is_judged else ""
         line = _overall(results, table)
+        crossed = table["crossing"].astype(bool)
         parts = {
-            "group_rates": table[~table["crossing"].astype(bool)],
-            "group_rates_crossings": table[table["crossing"].astype(bool)],
+            "group_rates": _foremost(table[~crossed], panels[0][0].key),
+            "group_rates_crossings": _foremost(table[crossed], panels[0][0].key),
         }
         return [
             _picture(
@@ -121,6 +127,14 @@ class _View:
             row + 1.35 * (1 + order[name]) - 0.35
             for row, name in enumerate(self.table["attribute"])
         ]
+
+
+def _foremost(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """The rows that are drawn: of an attribute with many levels the worst and the best."""
+    kept = worst_and_best(table.to_dict("records"), key)
+    shown = {(row["attribute"], row["level"]) for row in kept}
+    pairs = zip(table["attribute"], table["level"], strict=True)
+    return table[[pair in shown for pair in pairs]]
 
 
 def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
@@ -259,9 +273,8 @@ class NamedPair:
     def _of_gap(cls, row: Row | None) -> NamedPair | None:
         if row is None:
             return None
-        names = (str(row[key]) for key in ("attribute", "widest_level", "narrowest_level"))
-        attribute, first, other = names
-        return cls(attribute, first, other, "", not is_beyond_chance(row))
+        pair = SurestPair.of(row)
+        return cls(str(row["attribute"]), pair.highest, pair.lowest, "", not is_beyond_chance(row))
 
 
 def _title(view: _View) -> Message:

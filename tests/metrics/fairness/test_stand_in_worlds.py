@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+
+
+@pytest.fixture
+def sets(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from worlds import stand_in_sets
+
+    return stand_in_sets
+
+
+def test_two_columns_that_tell_a_group_only_together_stand_in_for_it(sets: ModuleType) -> None:
+    outcome = sets.trial(1.0, 0.3, 1)
+    assert outcome.right
+    assert outcome.explained > 0.6
+
+
+def test_where_no_stand_ins_are_found_no_part_of_zero_is_told(sets: ModuleType) -> None:
+    outcome = sets.trial(1.0, 1.0, 0)
+    assert outcome.empty
+    assert not outcome.zero
+    assert math.isnan(outcome.explained)
 
 
 @pytest.fixture

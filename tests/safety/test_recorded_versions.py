@@ -1,0 +1,151 @@
+"""A stranger's record of versions: within our own bounds, and this package from a named place."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+import deepseek_report
+from deepseek_report.cli import run as command
+from deepseek_report.errors import ArtifactError
+from deepseek_report.provenance.requirements import bounds
+from deepseek_report.runner import recorded_environment
+from deepseek_report.runner.recorded_environment import Requirements, build
+
+from .conftest import forge
+
+PYTHON = recorded_environment.platform.python_version()
+
+
+def record(**versions: str) -> dict[str, Any]:
+    return {"versions": {"python": PYTHON, **versions}, "lock": {}}
+
+
+def test_the_bounds_are_those_of_the_package() -> None:
+    assert not bounds()["pyarrow"].contains("14.0.0")  # a file of that format could run code
+    assert not bounds()["hydra-core"].contains("1.3.2")
+    assert not bounds()["torch"].contains("2.5.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("pyarrow", "14.0.0"),
+        ("PyArrow", "14.0.0"),
+        ("torch", "2.5.1+cpu"),
+        ("torch", "99.0"),
+        ("hydra_core", "1.3.2"),
+        ("pyarrow", "latest"),
+    ],
+)
+def test_a_version_outside_of_the_bounds_is_not_asked_for(name: str, version: str) -> None:
+    requirements = Requirements.of(record(**{name: version}))
+    known = name.lower().replace("_", "-")
+    assert version.partition("+")[0] not in requirements.constraints
+    assert requirements.direct({known: ""}) == [f"{known}{bounds()[known]}"]
+    assert "is not of " in requirements.excluded[known]
+
+
+def wheel(folder: Path, version: str) -> Path:
+    """What calls itself this package in some version."""
+    about = f"deepseek_report-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: deepseek-report\nVersion: {version}\n"
+    kind = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"deepseek_report-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("deepseek_report/__init__.py", "")
+        archive.writestr("deepseek_report/__main__.py", f"print('deepseek-report {version}')\n")
+        archive.writestr(f"{about}/METADATA", metadata)
+        archive.writestr(f"{about}/WHEEL", kind)
+        archive.writestr(f"{about}/RECORD", "")
+    return path
+
+
+@pytest.fixture
+def no_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but this package is installed, and pip's index is a folder that offers it."""
+    wheel(tmp_path / "index", "0.0.9")
+    monkeypatch.setattr(recorded_environment, "direct_requirements", dict)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+
+
+@pytest.mark.usefixtures("no_libraries")
+def test_another_version_of_this_package_is_never_taken_by_its_name(tmp_path: Path) -> None:
+    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    assert other.direct({}) == []
+    with pytest.raises(ArtifactError, match="say where that version comes from: --package"):
+        build(other, tmp_path / "env")
+    assert not (tmp_path / "env").exists()
+
+
+@pytest.mark.usefixtures("no_libraries")
+@pytest.mark.parametrize("place", ["deepseek-report", "deepseek-report==0.0.9", "git+file:///x"])
+def test_a_name_is_no_place_to_take_it_from(place: str, tmp_path: Path) -> None:
+    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    with pytest.raises(ArtifactError, match="neither a wheel"):
+        build(other, tmp_path / "env", package=place)
+
+
+@pytest.mark.usefixtures("no_libraries")
+def test_a_wheel_that_a_person_names_is_taken_if_it_is_the_recorded_version(tmp_path: Path) -> None:
+    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    path = wheel(tmp_path / "named", "0.0.9")
+    assert build(other, tmp_path / "env", package=str(path)).is_file()
+    path = wheel(tmp_path / "named", "0.0.8")
+    with pytest.raises(ArtifactError, match=r"the run was made by version 0\.0\.9"):
+        build(other, tmp_path / "other", package=str(path))
+
+
+@pytest.mark.usefixtures("no_libraries")
+def test_an_index_that_a_person_names_is_the_only_one_that_is_asked(tmp_path: Path) -> None:
+    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    with pytest.raises(ArtifactError, match="cannot be built"):  # nobody listens there
+        build(other, tmp_path / "env", package="http://127.0.0.1:9/simple")
+
+
+def test_where_the_package_comes_from_is_about_the_environment_alone(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["reproduce", str(received), "--package", "x.whl"]) == 2
+    assert "add --env" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_it_compared_and_nothing_of_a_changed_path(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def elsewhere(run: dict[str, Any]) -> None:
+        run["config"]["dataset"]["path"] = "/elsewhere/loans.csv"
+
+    forge(received, elsewhere)
+    assert json.loads((received / "run.json").read_text())["config"]["dataset"]["path"]
+    assert command(["reproduce", str(received), "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "Versions of libraries and machine are those that the run records." in printed
+    assert "Not compared: config, data and code" in printed
+    assert "Config" not in printed
+
+
+def test_a_version_of_no_number_is_within_nothing() -> None:
+    assert not recorded_environment._is_within("latest", SpecifierSet(">=0"))
+    assert recorded_environment._is_within(deepseek_report.__version__, SpecifierSet(">=0"))
+
+
+@pytest.mark.usefixtures("no_libraries")
+def test_what_lies_in_the_folder_where_the_command_is_given_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    path = wheel(tmp_path / "named", "0.0.9")
+    planted = tmp_path / "here" / "deepseek_report"
+    planted.mkdir(parents=True)
+    (planted / "__init__.py").write_text(f"open({str(tmp_path / 'touched')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path / "here")
+    build(other, tmp_path / "env", package=str(path))
+    assert not (tmp_path / "touched").exists()
