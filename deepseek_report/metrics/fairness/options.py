@@ -17,7 +17,9 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.behaviour.expected import outcome_of
 from deepseek_report.metrics.fairness.evened_rows import evened_rows
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.option_changes import ComparedGroups, Option, OptionChanges
@@ -61,6 +63,7 @@ class Refit:
     columns: Ints
     rows: Ints
     left_out: tuple[str, ...] = ()
+    directions: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,11 @@ class Options(PeopleMetric, ClassMetric):
     Looked at are another single threshold (the one of the least price that reaches a `ratio` of
     favourable decisions between any two groups, and the one with the smallest gap that costs
     little), a threshold per group, the plain predictors that the model is compared with, and of
-    gradient boosting three refits as a whole: without the input that the attribute was made from,
-    without its stand-ins as well, and with training rows in which group and label do not go
-    together. Refits stand for the model, which is not trained again. With two classes they decide
-    for the explained class as often as the model does on the validation part.
+    gradient boosting refits as a whole: without the input that the attribute was made from, without
+    its stand-ins as well, with training rows in which group and label do not go together, and, where
+    directions are declared in `behaviour`, with these. Refits stand for the model, which is not
+    trained again. With two classes they decide for the explained class as often as the model does
+    on the validation part.
 
     All that is chosen is chosen on the validation part: thresholds, the two groups that are
     compared, and the option that is proposed. The test part judges it, once; an option is called
@@ -120,7 +124,7 @@ class Options(PeopleMetric, ClassMetric):
     }
     bounds: ClassVar[Bounds] = {"gap_without": (-1.0, 1.0)}
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "validation_predictions", "dataset", "seed"}
+        {"predictions", "validation_predictions", "dataset", "seed", "expectations"}
     )
     ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -216,6 +220,9 @@ class Options(PeopleMetric, ClassMetric):
         every, rows = np.arange(len(context.dataset.schema.features)), self._positions(context)
         wanted = [("", Refit("logistic_regression", "logistic_regression", every, rows))]
         wanted += [("", Refit(REFITTED, REFITTED, every, rows))]
+        directions = _declared_directions(context)
+        if directions.any():
+            wanted += [("", Refit("monotone", REFITTED, every, rows, directions=directions))]
         for groups in compared:
             wanted += [(groups.test.name, refit) for refit in self._of(context, groups, rows)]
         classes = len(context.dataset.schema.target.classes)
@@ -227,7 +234,9 @@ class Options(PeopleMetric, ClassMetric):
         }
         context.progress.start("options", len(kept))
         for attribute, refit in kept:
-            answers = fitted_reference(refit.kind, context, refit.columns, refit.rows)
+            answers = fitted_reference(
+                refit.kind, context, refit.columns, refit.rows, refit.directions
+            )
             validation = answers(context.dataset.validation, context.validation_predictions)
             test = answers(context.dataset.test, context.predictions)
             options[attribute].append(
@@ -322,7 +331,28 @@ class Options(PeopleMetric, ClassMetric):
         return tuple(notes)
 
 
-_FITTED = frozenset({"logistic_regression", REFITTED, "reweighted", "without", "without_stand_ins"})
+_FITTED = frozenset(
+    {"logistic_regression", REFITTED, "monotone", "reweighted", "without", "without_stand_ins"}
+)
+
+
+def _declared_directions(context: MeasureContext) -> Floats:
+    """(input,) direction in which the probability of class 1 may move; 0 where none is declared.
+
+    Of expectations about all cases of a table with two classes; of categories, which have no
+    order, and of columns with contrary expectations there is none.
+    """
+    schema = context.dataset.schema
+    directions = np.zeros(len(schema.features))
+    if schema.modality != "table" or len(schema.target.classes) != 2:
+        return directions
+    for expectation in context.expectations:
+        if expectation.kind == "direction" and not expectation.where:
+            raised = outcome_of(schema.target, expectation) == 1
+            sign = 1 if raised == (expectation.effect == "raises") else -1
+            directions[columns_named(schema, expectation.columns)] += sign
+    ordered = np.array([feature.kind != "categorical" for feature in schema.features])
+    return np.asarray(np.sign(directions) * ordered)
 
 
 def _judge(frame: pd.DataFrame) -> None:

@@ -27,6 +27,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.performance.reference_predictors import (
     Predictor,
+    fit_monotone,
     fit_predictor,
     limits_of,
 )
@@ -117,8 +118,12 @@ def fitted_reference(
     context: MeasureContext,
     columns: Ints | None = None,
     rows: Ints | None = None,
+    directions: Floats | None = None,
 ) -> Callable[[Split, Predictions], Predictions]:
     """Fit a baseline, see `reference_predictions`.
+
+    directions : (input,) in which each of two classes' answers may move alone, see `fit_monotone`;
+    boosting is then fitted whatever the kind.
 
     Returns
     -------
@@ -131,9 +136,11 @@ def fitted_reference(
     rows = fitted_rows(len(data.train)) if rows is None else rows
     train = data.train.take(rows)
     features = [data.schema.features[column] for column in columns]
-    learnt = fit_predictor(
-        task, kind, features, train.inputs[:, columns], train.labels, n_outputs, context.seed
-    )
+    inputs, labels = train.inputs[:, columns], train.labels
+    if directions is None:
+        learnt = fit_predictor(task, kind, features, inputs, labels, n_outputs, context.seed)
+    else:
+        learnt = fit_monotone(task, features, inputs, labels, directions[columns], context.seed)
 
     def predict(inputs: Floats) -> Floats:
         return learnt(inputs[:, columns])

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.expectations import Expectation
 from deepseek_report.metrics.fairness.evened_rows import evened_rows
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.fairness.option_changes import ComparedGroups, OptionChanges
@@ -20,7 +21,9 @@ from deepseek_report.metrics.fairness.option_thresholds import (
 )
 from deepseek_report.metrics.fairness.options import Options
 from deepseek_report.metrics.fairness.widest_pair import WidestPair
+from deepseek_report.metrics.performance.reference_predictors import fit_monotone
 from deepseek_report.statistics.paired import balanced_accuracy_difference
+from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import DecisionCosts
 from tests.worded import refused, say
 
@@ -201,3 +204,52 @@ def test_a_change_of_balanced_accuracy_is_held_by_its_interval_about_as_often_as
         change: Estimate = balanced_accuracy_difference(labels, first, other)
         held.append(change.low <= truth <= change.high)
     assert 0.92 <= np.mean(held) <= 1.0
+
+
+@pytest.mark.parametrize(("effect", "sign"), [("raises", 1), ("lowers", -1)])
+def test_a_declared_direction_gives_boosting_that_keeps_it(toy, effect: str, sign: int) -> None:
+    expectation = Expectation("direction", columns=("amount",), effect=effect, outcome="default")
+    context = replace(toy(n=900), expectations=(expectation,))
+    assert "monotone" in set(Options().measure(context).tables["options"]["option"])
+    data = context.dataset
+    directions = np.array([float(sign), 0.0, 0.0])
+    task = task_of(data.schema.target)
+    answers = fit_monotone(
+        task, data.schema.features, data.train.inputs, data.train.labels, directions, 0
+    )
+    grid = np.repeat(data.test.inputs[:20], 60, axis=0)
+    grid[:, 0] = np.tile(np.linspace(-20, 130, 60), 20)
+    moves = np.diff(answers(grid)[:, 1].reshape(20, 60), axis=1)
+    assert (sign * moves >= -1e-12).all()
+
+
+def test_a_direction_of_categories_or_of_some_cases_alone_is_no_constraint(toy) -> None:
+    of_some = Expectation("direction", columns=("amount",), where="noise > 0")
+    of_categories = Expectation("direction", columns=("colour",))
+    context = replace(toy(n=600), expectations=(of_some, of_categories))
+    assert "monotone" not in set(Options().measure(context).tables["options"]["option"])
+
+
+def test_rows_of_one_entity_are_no_reason_to_be_surer(toy) -> None:
+    context = toy(n=600)
+    p, test = context.predictions, context.dataset.test
+    twice = np.tile(np.arange(len(p)), 2)
+    copied = replace(
+        p,
+        **{
+            name: getattr(p, name)[twice]
+            for name in ("logits", "probabilities", "labels", "instance_ids", "decisions")
+        },
+        groups={name: codes[twice] for name, codes in p.groups.items()},
+        entities=twice,
+    )
+    data = replace(context.dataset, test=replace(test.take(twice), entities=twice))
+    doubled = replace(context, predictions=copied, dataset=data)
+    once, more = (
+        Options(costs=COSTS).measure(each).tables["options"] for each in (context, doubled)
+    )
+    for name in ("gap_change", "balanced_accuracy_change", "auc_change", "cost_change"):
+        widths = [table[f"{name}_high"] - table[f"{name}_low"] for table in (once, more)]
+        known = (widths[0] > 0) & (once["n_changed"] > 30)
+        assert known.any()
+        assert (widths[1][known] > 0.85 * widths[0][known]).all(), name
