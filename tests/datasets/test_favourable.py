@@ -258,7 +258,7 @@ def verdicts(path: Path, **fields: Any) -> int:
         except NotApplicableError:
             continue
         times += any(score.metric in FAVOURABLE_SCORES for score in scores.scores) or (
-            "policies" in scores.tables
+            "options" in scores.tables
         )
     return times
 

@@ -74,10 +74,10 @@ class Options(PeopleMetric, ClassMetric):
     favourable decisions between any two groups, and the one with the smallest gap that costs
     little), a threshold per group, the plain predictors that the model is compared with, and of
     gradient boosting refits as a whole: without the input that the attribute was made from, without
-    its stand-ins as well, with training rows in which group and label do not go together, and, where
-    directions are declared in `behaviour`, with these. Refits stand for the model, which is not
-    trained again. With two classes they decide for the explained class as often as the model does
-    on the validation part.
+    its stand-ins as well, with training rows in which group and label do not go together, and with
+    the directions that `behaviour` declares. Refits stand for the model, which is not trained
+    again. With two classes they decide for the explained class as often as the model does on the
+    validation part.
 
     All that is chosen is chosen on the validation part: thresholds, the two groups that are
     compared, and the option that is proposed. The test part judges it, once; an option is called
