@@ -9,7 +9,7 @@ from typing import Any
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, first, rows
+from deepseek_report.findings.records import Row, attribute_label, first, rows
 from deepseek_report.metrics.fairness.options import SEPARATOR, TODAY
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
@@ -80,6 +80,7 @@ def option_name(results: Results, row: Row) -> Message:
     return message(
         f"option_names.{name}",
         threshold=float(threshold) if threshold and name != "threshold_per_group" else None,
+        attribute=attribute_label(results, str(row["attribute"])),
         inputs=[words.inline(label) for label in str(row["left_out"]).split(SEPARATOR) if label],
     )
 

@@ -178,10 +178,10 @@ def _option_view(draft: Draft) -> View:
             *("attribute", Column("option"), "ratio", "gap", "gap_change"),
             *("balanced_accuracy_change", "auc_change", "against"),
             *(("cost", "cost_change") if costs else ()),
-            "n_changed",
+            *("n_changed", "left_out"),
         ),
         folded=True,
-        aside=frozenset({"n_changed", "cost"}),
+        aside=frozenset({"n_changed", "left_out", "cost"}),
     )
 
 
