@@ -1,14 +1,14 @@
 """What leaving inputs out is said to do, where it is known what it does.
 
-People of two sexes, 80 % with the job of their sex; labels depend on skill and, in some worlds, on
-sex. Gradient boosting is fitted with all inputs and without sex, or without a column that knows
-the label. The truth is what these two fitted predictors do on 60 000 other people; each pair of
-them is judged on several samples of people.
+People of two sexes, 80 % with the job of their sex; labels depend on skill and sex. Gradient
+boosting is fitted with all inputs and without a column that knows the label. The truth is what
+these two fitted predictors do on 60 000 other people; each pair of them is judged on several
+samples of people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -28,9 +28,8 @@ from .trials import Plan, Table, repeat, share
 SEXES = (Category("0", "men"), Category("1", "women"))
 #: How much sex lowers the log-odds of the favourable label, and how far a leak moves with it.
 WORLDS = {
-    "labels do not depend on sex": (0.0, 0.0),
-    "labels depend on sex": (1.0, 0.0),
-    "labels depend on sex, a column leaks the label": (1.0, 2.0),
+    "a column leaks the label": (1.0, 2.0),
+    "a column that may leak knows nothing": (1.0, 0.0),
 }
 TRAIN, TEST, OTHERS = 3000, 2000, 60_000
 #: So many samples of people are judged by each pair of predictors.
@@ -63,11 +62,12 @@ class _Sized:
     name, module = "sized", _Module()
 
 
-def _schema() -> Schema:
+def schema_of(names: Sequence[str]) -> Schema:
+    """Columns by these names, of which sex and job are categories, and sex is sensitive."""
     kinds: dict[str, Any] = {"kind": "categorical", "categories": SEXES}
     features = tuple(
         Feature(name, name, **(kinds if name in ("sex", "job") else {"kind": "numeric"}))
-        for name in NAMES
+        for name in names
     )
     target = Target("paid", "Paid", ("paid", "not paid"), favourable=0, explained=1)
     return Schema(features, target, (Attribute("sex", "Sex", ("men", "women"), source="sex"),))
@@ -85,10 +85,10 @@ def people(n: int, effect: float, leak: float, rng: np.random.Generator) -> Spli
     return Split(inputs, labels, np.arange(n), {"sex": sex})
 
 
-def context(train: Split, test: Split, others: Split, leak: float, seed: int) -> MeasureContext:
+def context(train: Split, test: Split, others: Split, seed: int) -> MeasureContext:
     """A run whose model states the true order of people by skill; `others` are its validation."""
     issue = DataIssue("near_leak", "high", "", {"features": ["code"]}, "")
-    data = Dataset(_schema(), train, others, test, card={}, issues=(issue,) if leak else ())
+    data = Dataset(schema_of(NAMES), train, others, test, card={}, issues=(issue,))
     return MeasureContext(
         dataset=data,
         predictions=_stated(test),
@@ -118,14 +118,16 @@ def _stated(part: Split) -> Predictions:
 
 
 @contextmanager
-def _fitted_once() -> Iterator[None]:
-    """Within it a predictor of the same inputs is fitted once: all parts are asked of the same."""
-    fit, known = baselines.fit_predictor, dict[tuple[str, ...], Callable[[Any], Any]]()
+def fitted_once() -> Iterator[None]:
+    """Within it a predictor of the same rows is fitted once: all parts are asked of the same."""
+    fit, known = baselines.fit_predictor, dict[tuple[Any, ...], Callable[[Any], Any]]()
 
-    def fit_or_known(task: Any, kind: str, features: Any, *rest: Any) -> Callable[[Any], Any]:
-        key = (kind, *(feature.name for feature in features))
+    def fit_or_known(
+        task: Any, kind: str, features: Any, inputs: Any, labels: Any, *rest: Any
+    ) -> Callable[[Any], Any]:
+        key = (kind, inputs.tobytes(), labels.tobytes())
         if key not in known:
-            known[key] = fit(task, kind, features, *rest)
+            known[key] = fit(task, kind, features, inputs, labels, *rest)
         return known[key]
 
     with mock.patch.object(baselines, "fit_predictor", fit_or_known):
@@ -142,24 +144,19 @@ def advice_trial(effect: float, leak: float, seed: int) -> list[dict[str, bool]]
     validation = people(TRAIN, effect, leak, rng)
     samples = [people(TEST, effect, leak, rng) for _ in range(SAMPLES)]
     many = people(OTHERS, effect, leak, rng)
-    with _fitted_once():
+    with fitted_once():
         truths, *measured = (
-            WithoutInputs().measure(context(train, part, validation, leak, seed)).tables["refits"]
+            WithoutInputs().measure(context(train, part, validation, seed)).tables["refits"]
             for part in (many, *samples)
         )
     return [_outcome(table.to_dict("records"), truths.to_dict("records")) for table in measured]
 
 
 def _outcome(rows: list[dict[str, Any]], truths: list[dict[str, Any]]) -> dict[str, bool]:
-    outcome = {}
-    for row, truth in zip(rows, truths, strict=True):
-        for name in ("gap", "gap_change", "score_change"):
-            if not np.isnan(row[name]):
-                key = f"{name.replace('_', ' ')}, without {row['inputs']}"
-                sign = 1 if row["reference"] == truth["reference"] or name[0] == "s" else -1
-                outcome[key] = row[f"{name}_low"] <= sign * truth[name] <= row[f"{name}_high"]
-                outcome[f"{key}: beyond 0"] = not row[f"{name}_low"] <= 0 <= row[f"{name}_high"]
-    return outcome
+    (row,), (truth,) = rows, truths
+    low, high = row["score_change_low"], row["score_change_high"]
+    key = f"score change, without {row['inputs']}"
+    return {key: low <= truth["score_change"] <= high, f"{key}: beyond 0": not low <= 0 <= high}
 
 
 def tables(plan: Plan) -> list[Table]:

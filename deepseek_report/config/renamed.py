@@ -24,6 +24,7 @@ PARTS: Mapping[tuple[str, str], str] = {
     ("metrics", "error_slices"): "slices",
     ("metrics", "group_errors"): "group_rates",
     ("metrics", "part_errors"): "part_performance",
+    ("metrics", "threshold_tradeoff"): "options",
     ("visualizations", "error_slices"): "slices",
     ("visualizations", "group_errors"): "group_rates",
     ("visualizations", "part_errors"): "part_performance",
@@ -31,6 +32,9 @@ PARTS: Mapping[tuple[str, str], str] = {
 #: {dotted path: dotted path} of classes that went to another module than the rest of theirs.
 TARGETS: Mapping[str, str] = {
     f"{_METRICS}.groups.GroupRates": f"{_METRICS}.fairness.group_rates.GroupRates",
+    f"{_METRICS}.fairness.threshold_tradeoff.ThresholdTradeoff": (
+        f"{_METRICS}.fairness.options.Options"
+    ),
 }
 #: {(group, file, setting): setting}.
 SETTINGS: Mapping[tuple[str, str, str], str] = {

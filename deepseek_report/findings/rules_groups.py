@@ -11,6 +11,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
+from deepseek_report.findings.best_option import best_option, evidence_of_options
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.decision_effect import is_declared
 from deepseek_report.findings.records import (
@@ -205,8 +206,9 @@ def _impact(results: Results, row: Row) -> Finding:
         values=_pair(results, row)
         | {"also": _also_below(results, row), "base": _label_rates(results, row)}
         | {"worst": _worst(results, row), "range": threshold_range(results, row)}
-        | {"promises": _promises(results, [row])},
-        evidence=_IMPACT,
+        | {"promises": _promises(results, [row])}
+        | best_option(results, row["attribute"]),
+        evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=_limits(results),
         touches=share_of_cases(results, row["n"]),
@@ -305,8 +307,9 @@ def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
         message="impact_uncertain",
         values=_pairs(results, unsure)
         | {"worst": _worst(results, unsure[0]), "range": threshold_range(results, unsure[0])}
-        | {"promises": _promises(results, unsure)},
-        evidence=_IMPACT,
+        | {"promises": _promises(results, unsure)}
+        | best_option(results, unsure[0]["attribute"]),
+        evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=_limits(results),
         touches=max(share_of_cases(results, row["n"]) for row in unsure),

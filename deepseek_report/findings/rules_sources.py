@@ -9,6 +9,12 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.best_option import (
+    NO_OPTION,
+    best_option,
+    evidence_of_options,
+    without_attributes,
+)
 from deepseek_report.findings.conclusion_limits import (
     DIRECT_USE,
     LARGE_DIRECT_USE,
@@ -26,11 +32,7 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.rules_groups import gravest
 from deepseek_report.findings.severity import severity, severity_of_gap, size_of
-from deepseek_report.findings.tested_advice import (
-    NOTHING_TRIED,
-    refits_of,
-    without_attributes,
-)
+from deepseek_report.findings.tested_advice import NOTHING_TRIED
 from deepseek_report.metrics.fairness.direct_use import SEPARATOR
 from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
 from deepseek_report.statistics.intervals import holm
@@ -60,9 +62,9 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
     scores = sorted(scores, key=lambda score: -ends(score)[0])
     used = [_use_of(results, score) for score in scores]
     attributes = [score.attribute for score in scores]
-    tried = NOTHING_TRIED
+    tried = {**NO_OPTION, **NOTHING_TRIED}
     if message == "direct_use":
-        tried = without_attributes(results, attributes)
+        tried |= best_option(results, attributes[0]) | without_attributes(results, attributes)
     return Finding(
         id=message,
         severity=gravest(_severity_of_use(score) for score in scores),
@@ -75,7 +77,7 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
             "least": DIRECT_USE,
             **tried,
         },
-        evidence=("measures/direct_use", *refits_of(results)),
+        evidence=("measures/direct_use", *evidence_of_options(results)),
         section="bias",
         touches=max(score.value for score in scores),
     )

@@ -37,7 +37,7 @@ _EXPLAINED = "explanation_by_group"
 _METRICS = (
     *("group_rates", "impact_ratio"),
     *DIFFERENCES,
-    *("direct_use", "proxies", "threshold_tradeoff", _EXPLAINED),
+    *("direct_use", "proxies", "options", _EXPLAINED),
 )
 _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/group_rates",

@@ -1,17 +1,20 @@
-"""The tables of the bias section: what groups get, ratios, differences, policies."""
+"""The tables of the bias section: what groups get, ratios, differences, options."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.table import Column
-from deepseek_report.findings.records import Row, is_crossing, rows
+from deepseek_report.findings.best_option import best_option, option_name, options_of
+from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio, worst_and_best
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View
 from deepseek_report.sections.shared.task_columns import gap_table
 from deepseek_report.tasks import task_of
+from deepseek_report.wording.words import sentence_case
 
 DIFFERENCES = (
     "demographic_parity_difference",
@@ -36,9 +39,8 @@ def decision_values(draft: Draft) -> dict[str, Any]:
         ),
         **_declared(draft),
         "decides": task.decides,
-        "policies": draft.metric_table(
-            "threshold_tradeoff", "policies", _policies(draft), _POLICIES
-        ),
+        "options": draft.metric_table("options", "options", _options(draft), _option_view(draft)),
+        "proposed": _proposed(draft),
     }
 
 
@@ -150,15 +152,6 @@ _PAIRED = (
     *(*_COMPARED, "reference", "verdict"),
     *("low", "high", "difference_low", "difference_high"),
 )
-_POLICIES = View(
-    "bias-policies",
-    "threshold_tradeoff.policies",
-    (
-        *("attribute", "policy", "threshold_by_level", "balanced_accuracy", "accuracy"),
-        *("difference", "ratio", "n_changed"),
-    ),
-    aside=frozenset({"accuracy", "difference"}),
-)
 
 
 def _judged(row: Row) -> Row:
@@ -166,17 +159,44 @@ def _judged(row: Row) -> Row:
     return row | dict.fromkeys(_COMPARED) if row["verdict"] == TOO_FEW else row
 
 
-def _policies(draft: Draft) -> list[Row]:
-    """The rows of the policies, their thresholds in words where they are the same for all."""
+def _options(draft: Draft) -> list[Row]:
+    """The rows of the options, each by its name in words."""
     return [
-        row | {"threshold_by_level": _thresholds(draft, str(row["threshold_by_level"]))}
-        for row in rows(draft.results, "threshold_tradeoff", "policies")
+        row | {"option": sentence_case(draft.words.say(option_name(draft.results, row)))}
+        for row in rows(draft.results, "options", "options")
     ]
 
 
-def _thresholds(draft: Draft, listed: str) -> str:
-    """The thresholds of the levels, or the one of all."""
-    if listed.replace(".", "", 1).isdigit():
-        return draft.words.text("policy_thresholds.all", threshold=listed)
-    parts = (part.rpartition(": ") for part in listed.split("; "))
-    return "; ".join(f"{draft.words.name(level)}: {threshold}" for level, _, threshold in parts)
+def _option_view(draft: Draft) -> View:
+    """What is shown of the options; expected costs where they are declared."""
+    measured = rows(draft.results, "options", "options")
+    costs = any(finite(row["cost"]) is not None for row in measured)
+    return View(
+        "bias-options",
+        "options.options",
+        (
+            *("attribute", Column("option"), "ratio", "gap", "gap_change"),
+            *("balanced_accuracy_change", "auc_change", "against"),
+            *(("cost", "cost_change") if costs else ()),
+            *("n_changed", "left_out"),
+        ),
+        folded=True,
+        aside=frozenset({"n_changed", "left_out", "cost"}),
+    )
+
+
+def _proposed(draft: Draft) -> list[str]:
+    """Of each attribute the option that narrows its gap, or that none is shown to."""
+    names = dict.fromkeys(row["attribute"] for row in rows(draft.results, "options", "options"))
+    return [
+        draft.text(
+            "proposed",
+            attribute=attribute_label(draft.results, name),
+            levels=[row[end] for row in options_of(draft.results, name)[:1] for end in _ENDS],
+            **best_option(draft.results, name),
+        )
+        for name in names
+    ]
+
+
+_ENDS = ("level", "reference")

@@ -68,6 +68,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
         "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
         "on_promises": page.on_promises,
         "picture": page.picture,
+        "options": results.has(ArtifactId.measure("options")) and "bias" in _sections(results),
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }
 
@@ -83,8 +84,13 @@ def _card(draft: Draft, page: FirstPage, finding: Finding) -> dict[str, Any]:
 
 def _without_section(results: Results, page: FirstPage) -> list[Finding]:
     """The findings whose section the report does not have: their cards stand here."""
-    sections = set(results.config.get("sections") or {}) - {"summary"}
+    sections = _sections(results)
     return [finding for finding in (*page.told, *page.others) if finding.section not in sections]
+
+
+def _sections(results: Results) -> set[str]:
+    """The sections of the report behind this one."""
+    return set(results.config.get("sections") or {}) - {"summary"}
 
 
 def _behind(draft: Draft) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.statistics.intervals import blaker
@@ -120,6 +120,46 @@ def _share_difference_of_entities(
     each = resampling.per_unit(first.astype(np.float64) - other)
     error = float(each.std(ddof=1)) / math.sqrt(len(each))
     return judged(float(each.mean()), error, len(first), method, len(each) - 1)
+
+
+def balanced_accuracy_difference(
+    labels: Ints, first: Bools, other: Bools, resampling: Resampling | None = None
+) -> Estimate:
+    """Mean over the classes of the share that is right by the first, less that by the other.
+
+    The paired intervals of the classes, which are independent, are joined in squares; of dependent
+    rows, where an entity may have rows of several classes, it is Student's by entity.
+
+    Parameters
+    ----------
+    labels : (row,) classes. first, other : (row,) whether the decisions of each are right.
+    resampling : what the rows are of.
+
+    References
+    ----------
+    Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
+
+    >>> labels = np.repeat([0, 1], 10)
+    >>> change = balanced_accuracy_difference(labels, np.ones(20, bool), labels == 0)
+    >>> change.value
+    0.5
+    """
+    classes = np.unique(labels)
+    gains = [share_difference(first[labels == k], other[labels == k])[0] for k in classes]
+    value = float(np.mean([gain.value for gain in gains]))
+    if resampling is not None and resampling.units is not None:
+        influence = np.zeros(len(labels))
+        for k, gain in zip(classes, gains, strict=True):
+            inside = labels == k
+            apart = first[inside].astype(np.float64) - other[inside] - gain.value
+            influence[inside] = apart / inside.sum() / len(gains)
+        return influence_difference((value, influence), (0.0, 0 * influence), resampling)[0]
+    ends = [gain.ends or (gain.value, gain.value) for gain in gains]
+    pairs = list(zip(gains, ends, strict=True))
+    below = math.hypot(*(gain.value - low for gain, (low, _) in pairs)) / len(gains)
+    above = math.hypot(*(high - gain.value for gain, (_, high) in pairs)) / len(gains)
+    method = message("interval_methods.difference_paired")
+    return Estimate(value, value - below, value + above, len(labels), method)
 
 
 def _phi(both: int, gained: int, lost: int, neither: int) -> float:

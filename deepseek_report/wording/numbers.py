@@ -89,6 +89,13 @@ class NumberFormat:
             return self.texts["not_defined"]
         return self._fill("points", number=self._signed_points(value))
 
+    def signed_gap(self, estimate: Estimate) -> str:
+        """A difference in a sentence, in points: `−1.2 points (−2.0 to −0.4)`."""
+        if not estimate.is_defined:
+            return self.texts["not_defined"]
+        text, *ends = self.plain_points(estimate).split(" (", 1)
+        return " (".join([self._fill("points", number=text), *ends])
+
     def plain_points(self, estimate: Estimate) -> str:
         """A difference in points, signed and with its interval, where a head names the unit."""
         if not estimate.is_defined:

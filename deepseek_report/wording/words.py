@@ -407,6 +407,7 @@ def _environment(words: Wording) -> Environment:
         "rough_percent": numbers.rough_percent,
         "rough_value": numbers.rough_value,
         "rough_gap": numbers.rough_gap,
+        "signed_gap": numbers.signed_gap,
         "quantity": numbers.quantity,
         "inline": words.inline,
         "sentence": sentence_case,

@@ -36,7 +36,7 @@ from deepseek_report.metrics.fairness.group_gaps import (
 )
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
-from deepseek_report.metrics.fairness.threshold_tradeoff import ThresholdTradeoff
+from deepseek_report.metrics.fairness.options import Options
 from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
@@ -53,7 +53,7 @@ JUDGES = (
     DemographicParityDifference(),
     EqualOpportunityDifference(),
     EqualizedOddsDifference(),
-    ThresholdTradeoff(),
+    Options(),
 )
 #: Share approved ("genehmigt") of each group, in the labels: the true ratio is 0.4.
 RATES = {"Männer": 0.75, "Frauen": 0.3}
@@ -258,7 +258,7 @@ def verdicts(path: Path, **fields: Any) -> int:
         except NotApplicableError:
             continue
         times += any(score.metric in FAVOURABLE_SCORES for score in scores.scores) or (
-            "policies" in scores.tables
+            "options" in scores.tables
         )
     return times
 

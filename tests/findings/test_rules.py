@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from deepseek_report.artifacts.finding import SEVERITIES
@@ -17,7 +19,7 @@ from deepseek_report.findings import (
     rules_sources,
 )
 from deepseek_report.findings.conclude import all_findings as find
-from deepseek_report.wording.words import wording
+from deepseek_report.wording.words import first_sentence, wording
 
 
 def pair(level="under 25", verdict="clear below", ratio=0.7, **more):
@@ -812,23 +814,66 @@ def test_pictures_name_the_pair_that_the_finding_on_decisions_names_first(run) -
     assert pair_named["level"] == finding.values["pairs"][0]["level"] == "men"
 
 
-def refit(**fields):
-    ends = {"gap": 0.061, "gap_change": -0.062, "score_change": -0.001}
-    row = {"inputs": "Sex", "why": "sensitive", "attribute": "sex", "metric": "roc_auc"}
-    row |= {"level": "men", "reference": "women", "score": 0.784, "rows": 8000, "n": 6000}
-    for name, value in ends.items():
-        row |= {name: value, f"{name}_low": value - 0.01, f"{name}_high": value + 0.01}
+def option(name: str, **fields):
+    """A row of the options for sex; today's gap is 13.1 points."""
+    row = {"attribute": "sex", "attribute_label": "Sex", "level": "men", "reference": "women"}
+    row |= {"option": name, "threshold": "0.26", "left_out": "", "is_chosen": False}
+    row |= {"is_better": False, "p_adjusted": math.nan, "n": 6000, "cost_change": math.nan}
+    sizes = {"gap": 0.079, "gap_change": -0.052, "ratio": 0.86, "auc_change": 0.0005}
+    for key, value in (sizes | {"balanced_accuracy_change": -0.012}).items():
+        row |= {key: value, f"{key}_low": value - 0.008, f"{key}_high": value + 0.008}
     return row | fields
+
+
+TODAY = option("today", gap=0.131, gap_change=math.nan)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "threshold_for_ratio",
+            "Threshold 26\u00a0%: ratio 0.860 (0.852–0.868), balanced accuracy "
+            "−1.2\u00a0points (−2.0 to −0.4).",
+        ),
+        (
+            "gradient_boosting",
+            "Gradient boosting: gap 7.9 points instead of 13.1, a change of −5.2\u00a0points "
+            "(−6.0 to −4.4), AUC not shown to change, balanced accuracy "
+            "−1.2\u00a0points (−2.0 to −0.4).",
+        ),
+    ],
+)
+def test_what_to_do_about_a_ratio_is_the_best_measured_option_with_its_price(
+    run, say, name, sentence
+):
+    row = pair() | {"attribute": "sex", "attribute_label": "Sex"}
+    better = option(name, is_chosen=True, is_better=True, p_adjusted=0.001)
+    run.measure("impact_ratio", pairs=[row])
+    run.measure("options", options=[TODAY, better, option("reweighted")])
+    (finding,) = rules_groups.impact(run.results())
+    assert first_sentence(wording("en").finding(finding).do) == sentence
+    assert "measures/options" in finding.evidence
+
+
+def test_an_option_that_the_test_part_does_not_confirm_is_not_proposed(run, say):
+    row = pair() | {"attribute": "sex", "attribute_label": "Sex"}
+    run.measure("impact_ratio", pairs=[row])
+    chosen = option("gradient_boosting", is_chosen=True, p_adjusted=0.4)
+    run.measure("options", options=[TODAY, chosen, option("threshold_per_group")])
+    (finding,) = rules_groups.impact(run.results())
+    best = "of the 1 option measured the best, gradient boosting, is not shown to narrow the gap"
+    assert best in say(finding)
+    assert "Gradient boosting" not in say(finding)
 
 
 def test_advice_on_direct_use_says_what_was_tried_and_with_which_model(run, score, say):
     run.measure("direct_use", turned(score, 0.052, 0.062))
-    run.measure("without_inputs", refits=[refit()])
+    run.measure("options", options=[TODAY, option("without", left_out="Sex")])
     (finding,) = rules_sources.direct_use(run.results())
     text = say(finding)
-    assert "gradient boosting in the model's place" in text
-    assert "the model itself was not refitted" in text
-    assert "goes from 12.3 to 6.1 points" in text
+    assert "gradient boosting without sex: gap 7.9 points instead of 13.1" in text
+    assert "Tried with another model: gradient boosting without sex" in text
 
 
 def test_advice_that_was_not_tried_is_said_to_be_a_proposal(run, score, say):

@@ -37,18 +37,19 @@ KEYS = [
     "group_calibration",
     "direct_use",
     "proxies",
-    "threshold_tradeoff",
+    "options",
     "slices",
     "near_copies",
     "label_suspects",
     "learning_curve",
     "robustness",
 ]
-ONLY_TWO_CLASSES = {"threshold_sweep", "threshold_tradeoff"}
+ONLY_TWO_CLASSES = {"threshold_sweep"}
 
 
 def build(key: str, **fields):
     settings = yaml.safe_load((ROOT / "conf" / "metrics" / f"{key}.yaml").read_text("utf-8"))[key]
+    settings = {key: None if str(each).startswith("${") else each for key, each in settings.items()}
     module, name = settings.pop("_target_").rsplit(".", 1)
     kind = getattr(importlib.import_module(module), name)
     return TypeAdapter(kind).validate_python({**settings, **fields})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -22,9 +23,11 @@ from deepseek_report.artifacts.score import (
     Measurement,
     Score,
 )
+from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.performance.reference_predictors import (
     Predictor,
+    fit_monotone,
     fit_predictor,
     limits_of,
 )
@@ -106,26 +109,51 @@ def reference_predictions(
     columns, rows : positions of the inputs that it sees, and of the training rows that it is fitted
     to; by default all columns and `fitted_rows`.
     """
+    answers = fitted_reference(kind, context, columns, rows)
+    return answers(context.dataset.test, context.predictions)
+
+
+def fitted_reference(
+    kind: Predictor,
+    context: MeasureContext,
+    columns: Ints | None = None,
+    rows: Ints | None = None,
+    directions: Floats | None = None,
+) -> Callable[[Split, Predictions], Predictions]:
+    """Fit a baseline, see `reference_predictions`.
+
+    directions : (input,) in which each of two classes' answers may move alone, see `fit_monotone`;
+    boosting is then fitted whatever the kind.
+
+    Returns
+    -------
+    A function from a part of the data, and what the model says of it, to the baseline's answers.
+    """
     data = context.dataset
     task = task_of(data.schema.target)
     n_outputs = len(data.schema.target.classes)
     columns = np.arange(len(data.schema.features)) if columns is None else columns
     rows = fitted_rows(len(data.train)) if rows is None else rows
-    train = data.train if len(rows) == len(data.train) else data.train.take(rows)
+    train = data.train.take(rows)
     features = [data.schema.features[column] for column in columns]
-    learnt = fit_predictor(
-        task, kind, features, train.inputs[:, columns], train.labels, n_outputs, context.seed
-    )
+    inputs, labels = train.inputs[:, columns], train.labels
+    if directions is None:
+        learnt = fit_predictor(task, kind, features, inputs, labels, n_outputs, context.seed)
+    else:
+        learnt = fit_monotone(task, features, inputs, labels, directions[columns], context.seed)
 
     def predict(inputs: Floats) -> Floats:
         return learnt(inputs[:, columns])
 
+    @cache
     def matched() -> tuple[Floats, Predictions]:
         return predict(data.validation.inputs), context.validation_predictions
 
-    return task.as_predictions(
-        predict(data.test.inputs), context.predictions, None if kind == "majority" else matched
-    )
+    def answers(part: Split, model: Predictions) -> Predictions:
+        outputs = matched()[0] if part is data.validation else predict(part.inputs)
+        return task.as_predictions(outputs, model, None if kind == "majority" else matched)
+
+    return answers
 
 
 def _scores(task: Task, target: Target, name: str, estimates: _Estimates) -> list[Score]:

@@ -66,6 +66,31 @@ def fit_predictor(
     return _on_one_thread(_in_blocks(predict))
 
 
+def fit_monotone(
+    task: Task,
+    features: Sequence[Feature],
+    inputs: Floats,
+    labels: NDArray[Any],
+    directions: Floats,
+    seed: int,
+) -> Predict:
+    """Gradient boosting of two classes whose answers never move against declared directions.
+
+    Parameters
+    ----------
+    directions : (feature,) 1 where more of it may only raise the probability of class 1, −1 where
+        it may only lower it, 0 where nothing is declared; 0 of categories, which have no order.
+
+    Returns
+    -------
+    As `fit_predictor` does.
+    """
+    if len(np.unique(labels)) == 1:
+        return fit_predictor(task, "majority", features, inputs, labels, 2, seed)
+    predict = _on_one_thread(_fit_boosting)(task, features, inputs, labels, 2, seed, directions)
+    return _on_one_thread(_in_blocks(predict))
+
+
 def _in_blocks(predict: Predict) -> Predict:
     """The same answers without the codes of all rows in memory at once."""
 
@@ -118,9 +143,13 @@ def _fit_boosting(
     labels: NDArray[Any],
     n_outputs: int,
     seed: int,
+    directions: Floats | None = None,
 ) -> Predict:
     columns, categorical = _boosted_columns(task, features, inputs, labels)
-    model = task.boosted_model(labels, categorical, seed).fit(columns(inputs), labels)
+    model = task.boosted_model(labels, categorical, seed)
+    if directions is not None:
+        model.set_params(monotonic_cst=columns(directions[None])[0].astype(np.int64).tolist())
+    model.fit(columns(inputs), labels)
     return lambda rows: task.outputs(model, columns(rows), n_outputs)
 
 

@@ -26,34 +26,16 @@ def advice(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def context_of(advice: ModuleType, effect: float, leak: float):
     rng = np.random.default_rng(3)
     parts = [advice.people(n, effect, leak, rng) for n in (800, 800, 800)]
-    return advice.context(*parts, leak, 1)
-
-
-def test_without_the_attribute_that_labels_follow_the_gap_and_the_score_fall(
-    advice: ModuleType,
-) -> None:
-    (row,) = (
-        WithoutInputs().measure(context_of(advice, 2.0, 0.0)).tables["refits"].to_dict("records")
-    )
-    assert (row["inputs"], row["why"], row["level"], row["reference"]) == (
-        "sex",
-        "sensitive",
-        "women",
-        "men",
-    )
-    assert row["gap_change_high"] < 0
-    assert row["gap"] > 0
-    assert row["score_change"] < 0
+    return advice.context(*parts, 1)
 
 
 def test_without_the_column_that_knows_the_label_the_score_falls_by_a_stated_amount(
     advice: ModuleType,
 ) -> None:
     table = WithoutInputs().measure(context_of(advice, 0.0, 3.0)).tables["refits"]
-    leak, sex = table.to_dict("records")
-    assert (leak["inputs"], leak["why"], sex["why"]) == ("code", "leak", "sensitive")
+    (leak,) = table.to_dict("records")
+    assert leak["inputs"] == "code"
     assert leak["score_change_high"] < -0.05
-    assert np.isnan(leak["gap"])
 
 
 def test_nothing_is_fitted_for_a_model_whose_training_costs_as_little(advice: ModuleType) -> None:
@@ -65,6 +47,6 @@ def test_nothing_is_fitted_for_a_model_whose_training_costs_as_little(advice: Mo
 
 def test_what_was_not_asked_for_is_not_tried(advice: ModuleType) -> None:
     context = context_of(advice, 1.0, 0.0)
-    schema = replace(context.dataset.schema, attributes=())
+    data = replace(context.dataset, issues=())
     with pytest.raises(NotApplicableError):
-        WithoutInputs().measure(replace(context, dataset=replace(context.dataset, schema=schema)))
+        WithoutInputs().measure(replace(context, dataset=data))

@@ -1,4 +1,4 @@
-"""Groups: who is in which, rates by group, ratios, gaps and thresholds."""
+"""Groups: who is in which, rates by group, ratios and gaps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from deepseek_report.metrics.fairness.group_gaps import (
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.fairness.groups import groupings
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, verdict
-from deepseek_report.metrics.fairness.threshold_tradeoff import ThresholdTradeoff
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
 from deepseek_report.statistics.intervals import any_pair, level_within, rate_difference, rate_ratio
 from deepseek_report.statistics.mean_gaps import largest_mean_gap
@@ -409,21 +408,3 @@ def test_too_few_people_give_no_gap_and_say_so(toy) -> None:
     measured = DemographicParityDifference(min_cell=10_000).measure(toy())
     assert all(math.isnan(score.value) for score in measured.scores)
     assert {wording().say(score.note) for score in measured.scores} == {"Too few to judge."}
-
-
-def test_a_threshold_per_group_narrows_the_gap(toy) -> None:
-    context = toy(n=3000)
-    policies = ThresholdTradeoff().measure(context).tables["policies"]
-    sex = policies[policies["attribute"] == "sex"].set_index("policy")
-    today, own = sex.loc["today"], sex.loc["per_group"]
-    assert today["n_changed"] == 0
-    assert today["accuracy"] == pytest.approx(context.predictions.correct.mean())
-    assert own["difference"] < today["difference"]
-    assert own["ratio"] > today["ratio"]
-    assert own["n_changed"] > 0
-    assert "male: " in own["threshold_by_level"]
-
-
-def test_thresholds_of_many_classes_are_refused_with_the_reason(toy) -> None:
-    with refused("two classes"):
-        ThresholdTradeoff().measure(toy(3))

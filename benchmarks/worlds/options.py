@@ -1,0 +1,155 @@
+"""What is said of options against a gap between groups, where it is known what they do.
+
+People of two sexes with a job, skill and luck; a logistic regression decides about them today. The
+truth of every option is what the same fitted predictors and thresholds do on 40 000 other people;
+each world is judged on several samples of people.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.metrics.fairness.options import TODAY, Options
+from deepseek_report.tasks.decisions import DecisionCosts, decide
+
+from .advice import fitted_once, schema_of
+from .trials import Plan, Table, repeat, share
+
+#: How much sex lowers the log-odds of the favourable label, and how much it lowers skill.
+WORLDS = {
+    "groups do not differ": (0.0, 0.0),
+    "skill differs, labels follow skill alone": (0.0, 0.4),
+    "labels depend on sex, skill differs": (1.0, 0.4),
+}
+TRAIN, TEST, OTHERS = 1500, 1000, 40_000
+#: So many samples of people are judged in each world.
+SAMPLES = 5
+#: Numbers whose paired intervals are asked for.
+CHANGES = (
+    *("gap_change", "balanced_accuracy_change", "against_change"),
+    *("auc_change", "cost_change", "ratio"),
+)
+_NAMES = ("sex", "job", "skill", "luck")
+
+
+def people(n: int, effect: float, apart: float, rng: np.random.Generator) -> Split:
+    """Of each a sex, a job that goes with it, skill and luck; labels 0 are favourable."""
+    sex = rng.integers(0, 2, n)
+    job = np.where(rng.random(n) < (0.8 if apart else 0.5), sex, 1 - sex)
+    skill = rng.normal(size=n) - apart * sex
+    favoured = rng.random(n) < 1 / (1 + np.exp(-1.2 * skill - 0.4 + effect * sex))
+    inputs = np.column_stack([sex, job, skill, rng.normal(size=n)]).astype(np.float64)
+    return Split(inputs, np.where(favoured, 0, 1), np.arange(n), {"sex": sex})
+
+
+def decided(model: LogisticRegression, part: Split, threshold: float = 0.5) -> Predictions:
+    """What a fitted model says of people."""
+    probabilities = model.predict_proba(part.inputs)
+    return Predictions(
+        logits=np.log(probabilities),
+        probabilities=probabilities,
+        labels=part.labels,
+        instance_ids=part.instance_ids,
+        decisions=decide(probabilities, threshold, 1),
+        threshold=threshold,
+        rule="declared",
+        explained=1,
+        groups=part.groups,
+    )
+
+
+def option_trial(effect: float, apart: float, seed: int) -> list[dict[str, bool]]:
+    """Of each sample whether its intervals hold the truth, and whether an option is called better.
+
+    The same predictors, thresholds and proposal are asked about the samples and about many others.
+    """
+    rng = np.random.default_rng([seed, 23])
+    train, validation = (people(TRAIN, effect, apart, rng) for _ in range(2))
+    model = LogisticRegression().fit(train.inputs, train.labels)
+    parts = [people(n, effect, apart, rng) for n in (OTHERS, *[TEST] * SAMPLES)]
+    options = Options(costs=DecisionCosts(1.0, 2.0))
+    tables = []
+    with fitted_once():
+        for part in parts:
+            context = MeasureContext(
+                dataset=Dataset(schema_of(_NAMES), train, validation, part, card={}, issues=()),
+                predictions=decided(model, part),
+                validation_predictions=decided(model, validation),
+                cases=Cases(np.arange(1), {}),
+                classifier=None,  # type: ignore[arg-type]
+                seed=seed,
+                background=train.inputs[:1],
+            )
+            tables.append(options.measure(context).tables["options"].to_dict("records"))
+    truths, *measured = tables
+    return [_outcome(rows, truths) for rows in measured]
+
+
+def _outcome(rows: list[dict[str, Any]], truths: list[dict[str, Any]]) -> dict[str, bool]:
+    known = {truth["option"]: truth for truth in truths}
+    today = float(known[TODAY]["gap"])
+    outcome = {"called better": False, "called better wrongly": False}
+    for row in rows:
+        truth = known[row["option"]]
+        for name in CHANGES:
+            low, high = row[f"{name}_low"], row[f"{name}_high"]
+            if row["option"] != TODAY and not np.isnan([truth[name], low, high]).any():
+                held = low - 1e-12 <= truth[name] <= high + 1e-12
+                outcome[f"{name} of {row['option']}"] = bool(held)
+        if row["is_better"]:
+            outcome["called better"] = True
+            outcome["called better wrongly"] = abs(float(truth["gap"])) >= abs(today)
+    return outcome
+
+
+def tables(plan: Plan) -> list[Table]:
+    """How often options are called better, and how often their intervals hold the truth."""
+    repeats = plan.times(100, 3)
+    called, held = [], []
+    for world, (effect, apart) in WORLDS.items():
+        trials = repeat(partial(option_trial, effect, apart), repeats, plan)
+        outcomes = [outcome for samples in trials for outcome in samples]
+        called.append(
+            (
+                world,
+                share([outcome["called better"] for outcome in outcomes]),
+                share([outcome["called better wrongly"] for outcome in outcomes]),
+            )
+        )
+        for name in CHANGES:
+            of_all = [
+                value
+                for outcome in outcomes
+                for key, value in outcome.items()
+                if key.startswith(f"{name} of ")
+            ]
+            names = sorted({k for o in outcomes for k in o if k.startswith(f"{name} of ")})
+            least = {n: np.mean([o[n] for o in outcomes if n in o]) for n in names}
+            worst = min(names, key=least.__getitem__)
+            one = [outcome[worst] for outcome in outcomes if worst in outcome]
+            held.append((world, name, share(of_all), worst.partition(" of ")[2], share(one)))
+    setting = (
+        f"{repeats} worlds each: a logistic regression and the refits learn from {TRAIN} people, "
+        f"{TRAIN} others choose, and {SAMPLES} samples of {TEST} judge, the truth is of {OTHERS}."
+    )
+    return [
+        Table(
+            "Options that are called better",
+            setting,
+            ("world", "called better", "although the gap is as wide or wider"),
+            called,
+        ),
+        Table(
+            "Paired intervals of options",
+            setting,
+            ("world", "number", "holds the truth", "the option held least often", "of that one"),
+            held,
+        ),
+    ]

@@ -1,0 +1,104 @@
+"""What could be done about a gap between groups, as a sentence with its price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.records import Row, attribute_label, first, rows
+from deepseek_report.metrics.fairness.options import SEPARATOR, TODAY
+from deepseek_report.wording import estimates
+from deepseek_report.wording.of_results import words_of
+
+_METRIC = "options"
+#: A threshold for each group is shown, and nothing that is advised.
+_NEVER_ADVISED = (TODAY, "threshold_per_group")
+#: Values of a finding whose text has a place for an option, where none is told.
+NO_OPTION: Mapping[str, Any] = MappingProxyType({"option": "", "no_option": ""})
+
+
+def best_option(results: Results, attribute: str) -> dict[str, Any]:
+    """What the validation part speaks for and the test part confirms, of one attribute.
+
+    Returns
+    -------
+    `option` : what it would change, with its price; empty where it is not shown to narrow the gap.
+    `no_option` : then, that none of those measured is proposed; empty where none was measured.
+    """
+    measured = options_of(results, attribute)
+    today = first(row for row in measured if row["option"] == TODAY)
+    better = first(row for row in measured if bool(row["is_better"]))
+    if today is None:
+        return dict(NO_OPTION)
+    if better is None:
+        n = sum(row["option"] not in _NEVER_ADVISED for row in measured)
+        chosen = first(row for row in measured if bool(row["is_chosen"]))
+        name = None if chosen is None else option_name(results, chosen)
+        return {"option": "", "no_option": message("advice.no_option", n=n, name=name)}
+    return {"option": _told(results, better, today), "no_option": ""}
+
+
+def without_attributes(results: Results, attributes: list[str]) -> dict[str, Any]:
+    """What gradient boosting without the input of these attributes would change.
+
+    Returns
+    -------
+    `tried`, the first of them or that none was tried, and `tested`, the others.
+    """
+    told = []
+    for attribute in attributes:
+        measured = options_of(results, attribute)
+        today = first(row for row in measured if row["option"] == TODAY)
+        refit = first(row for row in measured if row["option"] == "without")
+        if today is not None and refit is not None:
+            told.append(message("advice.tried", option=_told(results, refit, today)))
+    if len(told) < len(attributes):
+        told.append(message("advice.not_tried"))
+    return {"tried": told[0], "tested": told[1:]}
+
+
+def options_of(results: Results, attribute: str) -> list[Row]:
+    """The options that were measured for an attribute, today's decisions first."""
+    return [row for row in rows(results, _METRIC, "options") if row["attribute"] == attribute]
+
+
+def evidence_of_options(results: Results) -> tuple[str, ...]:
+    """The evidence for what is said here, where there is any."""
+    measured = ArtifactId.measure(_METRIC)
+    return (measured,) if results.has(measured) else ()
+
+
+def option_name(results: Results, row: Row) -> Message:
+    """What is done in an option, as a sentence takes it."""
+    words = words_of(results)
+    name = str(row["option"])
+    threshold = str(row["threshold"])
+    return message(
+        f"option_names.{name}",
+        threshold=float(threshold) if threshold and name != "threshold_per_group" else None,
+        attribute=attribute_label(results, str(row["attribute"])),
+        inputs=[words.inline(label) for label in str(row["left_out"]).split(SEPARATOR) if label],
+    )
+
+
+def _told(results: Results, row: Row, today: Row) -> Message:
+    changes = {
+        name: estimates.of_row(row, name, name)
+        for name in (
+            *("ratio", "gap", "gap_change", "balanced_accuracy_change"),
+            *("auc_change", "cost_change"),
+        )
+    }
+    return message(
+        "advice.option",
+        name=option_name(results, row),
+        by_threshold=str(row["option"]).startswith("threshold"),
+        before=float(today["gap"]),
+        level=row["level"],
+        reference=row["reference"],
+        **changes,
+    )

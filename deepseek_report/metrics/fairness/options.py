@@ -1,0 +1,417 @@
+"""What could be done about gaps between groups: every option measured, with its price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.data_kinds.input_changes import columns_named
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.behaviour.expected import outcome_of
+from deepseek_report.metrics.fairness.evened_rows import evened_rows
+from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.fairness.option_changes import ComparedGroups, Option, OptionChanges
+from deepseek_report.metrics.fairness.option_thresholds import (
+    at_threshold,
+    at_thresholds,
+    equal_rate_thresholds,
+    price,
+    threshold_for_gap,
+    threshold_for_ratio,
+)
+from deepseek_report.metrics.fairness.swapped_inputs import TellingColumns
+from deepseek_report.metrics.fairness.widest_pair import WidestPair
+from deepseek_report.metrics.performance.baselines import fitted_reference
+from deepseek_report.metrics.performance.reference_predictors import Predictor
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Rows
+from deepseek_report.statistics.intervals import holm
+from deepseek_report.statistics.ranking import thin
+from deepseek_report.tasks.classification import iterations
+from deepseek_report.tasks.decisions import DecisionCosts, effective_threshold
+
+TODAY = "today"
+#: The predictor that is refitted without inputs and with evened rows, in the model's place.
+REFITTED: Predictor = "gradient_boosting"
+#: Between the names of inputs in a cell.
+SEPARATOR = "; "
+#: An option is called better where its p-value, corrected for all attributes, lies below this.
+_SIGNIFICANT = 0.05
+_NUMBERS = (
+    *("auc_change", "balanced_accuracy_change", "against", "against_change"),
+    *("gap", "gap_change", "ratio", "cost_change"),
+)
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A reference that is to be fitted: its kind, what it sees and which rows it learns from."""
+
+    name: str
+    kind: Predictor
+    columns: Ints
+    rows: Ints
+    left_out: tuple[str, ...] = ()
+    directions: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Options(PeopleMetric, ClassMetric):
+    """What other ways to decide would change for each attribute, and what they would cost.
+
+    Looked at are another single threshold (the one of the least price that reaches a `ratio` of
+    favourable decisions between any two groups, and the one with the smallest gap that costs
+    little), a threshold per group, the plain predictors that the model is compared with, and of
+    gradient boosting refits as a whole: without the input that the attribute was made from, without
+    its stand-ins as well, with training rows in which group and label do not go together, and with
+    the directions that `behaviour` declares. Refits stand for the model, which is not trained
+    again. With two classes they decide for the explained class as often as the model does on the
+    validation part.
+
+    All that is chosen is chosen on the validation part: thresholds, the two groups that are
+    compared, and the option that is proposed. The test part judges it, once; an option is called
+    better where the paired interval of the gap's change lies below 0, also after Holm's correction
+    for the attributes.
+
+    tolerance : balanced accuracy that an option which does not reach the ratio may cost. max_rows :
+    training rows of a refit. most_work : rows × trees × inputs of all refits together; those beyond
+    it are left out. costs : of wrong decisions; without them the price is balanced accuracy.
+    """
+
+    counts_entities: ClassVar[bool] = True
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "options": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level", shown=False),
+                Column("reference", shown=False),
+                Column("option", "policy"),
+                Column("threshold"),
+                Column("left_out"),
+                Column("roc_auc", "number"),
+                estimate("auc_change", "number", prefix="auc_change"),
+                Column("balanced_accuracy", "share"),
+                estimate("balanced_accuracy_change", "points", prefix="balanced_accuracy_change"),
+                estimate("against", "share", prefix="against"),
+                estimate("against_change", "points", prefix="against_change"),
+                estimate("gap", "points", prefix="gap"),
+                estimate("gap_change", "points", prefix="gap_change"),
+                estimate("ratio", "number", prefix="ratio"),
+                Column("cost", "number"),
+                estimate("cost_change", "number", prefix="cost_change"),
+                Column("n_changed", "count"),
+                Column("rows", "count"),
+                Column("n", "count"),
+                Column("is_chosen", "yes_no"),
+                Column("is_better", "yes_no"),
+                Column("p_adjusted", "p_value"),
+            ),
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"gap_without": (-1.0, 1.0)}
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"predictions", "validation_predictions", "dataset", "seed", "expectations"}
+    )
+    ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
+    costs: DecisionCosts | None = None
+    stand_in_auc: Annotated[float, Field(gt=0.5, lt=1)] = 0.6
+    max_rows: Rows = 8000
+    most_work: Annotated[int, Field(ge=0)] = 300_000_000
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        compared = self._compared(context)
+        if not compared:
+            raise NotApplicableError(message("refusals.few_people", least=self.min_cell))
+        fitted, n_left = self._refits(context, compared)
+        today = Option(
+            TODAY,
+            context.validation_predictions,
+            context.predictions,
+            _written(context.predictions.threshold),
+        )
+        rows: list[dict[str, object]] = []
+        for groups in compared:
+            options = (
+                today,
+                *self._thresholds(context, groups),
+                *fitted[""],
+                *fitted[groups.test.name],
+            )
+            rows += self._rows(options, groups, len(self._positions(context)))
+        frame = pd.DataFrame(rows)
+        _judge(frame)
+        table = frame[list(self.tables["options"].keys)]
+        return Measurement(tuple(_scores(table)), {"options": table}, notes=self._notes(n_left))
+
+    def _compared(self, context: MeasureContext) -> list[ComparedGroups]:
+        """The attributes with two levels that are large enough in both parts."""
+        schema, validation = context.dataset.schema, context.validation_predictions
+        favourable = schema.target.declared_favourable
+        of_parts = [
+            {
+                each.name: each
+                for each in groupings(schema, p, crossings=False, min_cell=self.min_cell)
+            }
+            for p in (context.predictions, validation)
+        ]
+        compared = []
+        for name in (name for name in of_parts[0] if name in of_parts[1]):
+            test, chosen = _large_enough(of_parts[0][name], of_parts[1][name], self.min_cell)
+            floor = self.min_cell, self.min_events
+            pair = WidestPair.of(chosen, validation, favourable, floor)
+            if pair is not None and pair.highest != pair.lowest:
+                compared.append(ComparedGroups(test, chosen, pair, favourable))
+        return compared
+
+    def _thresholds(self, context: MeasureContext, groups: ComparedGroups) -> Iterator[Option]:
+        """Other thresholds of today's probabilities, chosen on the validation part."""
+        validation, test = context.validation_predictions, context.predictions
+        if validation.probabilities.shape[1] != 2:
+            return
+        asked = groups.validation, groups.favourable
+        found = {
+            "threshold_for_ratio": threshold_for_ratio(validation, *asked, self.ratio, self.costs),
+            "threshold_for_gap": threshold_for_gap(validation, *asked, self.tolerance),
+        }
+        seen = {effective_threshold(validation)}
+        for name, threshold in found.items():
+            if threshold is not None and threshold not in seen:
+                seen.add(threshold)
+                yield Option(
+                    name,
+                    at_threshold(validation, threshold),
+                    at_threshold(test, threshold),
+                    _written(threshold),
+                )
+        own = equal_rate_thresholds(validation, groups.validation)
+        yield Option(
+            "threshold_per_group",
+            at_thresholds(validation, groups.validation, own),
+            at_thresholds(test, groups.test, own),
+            _listed(groups.test.levels, own),
+            is_open=False,
+        )
+
+    def _positions(self, context: MeasureContext) -> Ints:
+        """Training rows that refits learn from: at even distances where there are many."""
+        return thin(len(context.dataset.train), self.max_rows)
+
+    def _refits(
+        self, context: MeasureContext, compared: Sequence[ComparedGroups]
+    ) -> tuple[dict[str, list[Option]], int]:
+        """{attribute, "" of all: options}, and how many refits are left out for their work."""
+        every, rows = np.arange(len(context.dataset.schema.features)), self._positions(context)
+        wanted = [("", Refit("logistic_regression", "logistic_regression", every, rows))]
+        wanted += [("", Refit(REFITTED, REFITTED, every, rows))]
+        directions = _declared_directions(context)
+        if directions.any():
+            wanted += [("", Refit("monotone", REFITTED, every, rows, directions=directions))]
+        for groups in compared:
+            wanted += [(groups.test.name, refit) for refit in self._of(context, groups, rows)]
+        classes = len(context.dataset.schema.target.classes)
+        trees = iterations(classes) * (classes if classes > 2 else 1)
+        work = np.cumsum([len(refit.rows) * trees * len(refit.columns) for _, refit in wanted])
+        kept = wanted[: int(np.count_nonzero(work <= self.most_work))]
+        options: dict[str, list[Option]] = {
+            name: [] for name in ("", *(each.test.name for each in compared))
+        }
+        context.progress.start("options", len(kept))
+        for attribute, refit in kept:
+            answers = fitted_reference(
+                refit.kind, context, refit.columns, refit.rows, refit.directions
+            )
+            validation = answers(context.dataset.validation, context.validation_predictions)
+            test = answers(context.dataset.test, context.predictions)
+            options[attribute].append(
+                Option(refit.name, validation, test, _written(test.threshold), refit.left_out)
+            )
+            context.progress.advance()
+        return options, len(wanted) - len(kept)
+
+    def _of(self, context: MeasureContext, groups: ComparedGroups, rows: Ints) -> Iterator[Refit]:
+        """The refits for one attribute; of images, texts and series rows alone can be evened."""
+        data, schema = context.dataset, context.dataset.schema
+        every = np.arange(len(schema.features))
+        codes = data.train.groups[groups.test.name][rows]
+        drawn = evened_rows(codes, data.train.labels[rows], np.random.default_rng(context.seed))
+        yield Refit("reweighted", REFITTED, every, rows[drawn])
+        if schema.modality != "table":
+            return
+        seen = replace(data, test=data.validation)
+        telling = TellingColumns.of(
+            seen, groups.test.name, groups.levels, self.stand_in_auc, context.seed
+        )
+        sources = [] if telling.source is None else [telling.source]
+        for name, columns in (("without", sources), ("without_stand_ins", telling.all)):
+            kept = np.setdiff1d(every, columns)
+            if columns and len(kept) and (name == "without" or telling.stand_ins):
+                left_out = tuple(schema.features[column].label for column in sorted(columns))
+                yield Refit(name, REFITTED, kept, rows, left_out)
+
+    def _rows(
+        self, options: Sequence[Option], groups: ComparedGroups, n_rows: int
+    ) -> Iterator[dict[str, object]]:
+        today, chosen = options[0], self._chosen(options, groups)
+        highest, lowest = groups.levels
+        for option in options:
+            changes = OptionChanges.of(today.test, option.test, groups, self.costs)
+            row: dict[str, object] = {
+                "attribute": groups.test.name,
+                "attribute_label": groups.test.label,
+                "level": lowest,
+                "reference": highest,
+                "option": option.name,
+                "threshold": option.threshold,
+                "left_out": SEPARATOR.join(option.left_out),
+                "roc_auc": changes.roc_auc,
+                "balanced_accuracy": changes.balanced_accuracy,
+                "cost": changes.cost,
+                "n_changed": changes.n_changed,
+                "rows": n_rows if option.name in _FITTED else 0,
+                "n": changes.gap.n,
+                "is_chosen": option is chosen,
+                "is_better": option is chosen and changes.narrows,
+                "p_adjusted": changes.p_value if option is chosen else np.nan,
+            }
+            for name in _NUMBERS:
+                row |= _cells(name, getattr(changes, name))
+            if option is today:
+                row |= _no_change()
+            yield row
+
+    def _chosen(self, options: Sequence[Option], groups: ComparedGroups) -> Option | None:
+        """The option that the validation part speaks for, or None.
+
+        Of those that narrow the gap and reach the ratio the one of the least price; where none
+        does, or today's decisions reach it already, the one with the smallest gap among those that
+        cost little balanced accuracy.
+        """
+        today, *others = options
+        gap, ratio = groups.unevenness(today.validation)
+        dearest = price(today.validation, None) + self.tolerance
+        narrower = {
+            option.name: groups.unevenness(option.validation)
+            for option in others
+            if option.is_open and groups.unevenness(option.validation)[0] < gap
+        }
+        left = [option for option in others if option.name in narrower]
+        reaching = [option for option in left if narrower[option.name][1] >= self.ratio]
+        if reaching and ratio < self.ratio:
+            return min(reaching, key=lambda option: price(option.validation, self.costs))
+        cheap = [option for option in left if price(option.validation, None) <= dearest]
+        return min(cheap, key=lambda option: narrower[option.name][0], default=None)
+
+    def _notes(self, n_left: int) -> tuple[Text, ...]:
+        notes = [
+            message("notes.options.parts"),
+            message("notes.options.refitted", rows=self.max_rows),
+            message("notes.options.choice", ratio=self.ratio, tolerance=self.tolerance),
+            message("notes.options.small_levels", n=self.min_cell),
+            message("notes.options.no_proposal"),
+        ]
+        if n_left:
+            notes.append(message("notes.options.left", n=n_left, most=self.most_work))
+        return tuple(notes)
+
+
+_FITTED = frozenset(
+    {"logistic_regression", REFITTED, "monotone", "reweighted", "without", "without_stand_ins"}
+)
+
+
+def _declared_directions(context: MeasureContext) -> Floats:
+    """(input,) direction in which the probability of class 1 may move; 0 where none is declared.
+
+    Of expectations about all cases of a table with two classes; of categories, which have no
+    order, and of columns with contrary expectations there is none.
+    """
+    schema = context.dataset.schema
+    directions = np.zeros(len(schema.features))
+    if schema.modality != "table" or len(schema.target.classes) != 2:
+        return directions
+    for expectation in context.expectations:
+        if expectation.kind == "direction" and not expectation.where:
+            raised = outcome_of(schema.target, expectation) == 1
+            sign = 1 if raised == (expectation.effect == "raises") else -1
+            directions[columns_named(schema, expectation.columns)] += sign
+    ordered = np.array([feature.kind != "categorical" for feature in schema.features])
+    return np.asarray(np.sign(directions) * ordered)
+
+
+def _judge(frame: pd.DataFrame) -> None:
+    """Correct the p-values of the proposed options, and so what is called better."""
+    chosen = frame["is_chosen"].to_numpy(bool)
+    if chosen.any():
+        adjusted = holm(frame.loc[chosen, "p_adjusted"].to_numpy(np.float64))
+        frame.loc[chosen, "p_adjusted"] = adjusted
+        frame.loc[chosen, "is_better"] &= adjusted < _SIGNIFICANT
+
+
+def _scores(table: pd.DataFrame) -> Iterator[Score]:
+    """The gap of gradient boosting without the input that an attribute was made from."""
+    for row in table[table["option"] == "without"].to_dict("records"):
+        method = message("interval_methods.difference")
+        gap = Estimate.of(row["gap"], row["gap_low"], row["gap_high"], row["n"], method)
+        yield gap.score(
+            "gap_without",
+            "fairness",
+            "zero",
+            attribute=str(row["attribute"]),
+            predictor=REFITTED,
+            bounds=(-1.0, 1.0),
+        )
+
+
+def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grouping, Grouping]:
+    """Both groupings with the levels that have enough people in both parts."""
+    large = [
+        {level for level, n in zip(part.levels, part.sizes, strict=True) if n >= min_cell}
+        for part in (test, chosen)
+    ]
+    shared = tuple(level for level in test.levels if level in large[0] & large[1])
+    return _restrict(test, shared), _restrict(chosen, shared)
+
+
+def _restrict(grouping: Grouping, levels: tuple[str, ...]) -> Grouping:
+    place = np.array([levels.index(level) if level in levels else -1 for level in grouping.levels])
+    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
+    return replace(grouping, levels=levels, codes=codes)
+
+
+def _written(threshold: float | None) -> str:
+    return "" if threshold is None else f"{threshold:.3g}"
+
+
+def _listed(levels: tuple[str, ...], thresholds: Floats) -> str:
+    """The threshold of each level."""
+    return SEPARATOR.join(
+        f"{level}: {threshold:.3g}" for level, threshold in zip(levels, thresholds, strict=True)
+    )
+
+
+def _cells(name: str, size: Estimate) -> dict[str, float]:
+    low, high = size.ends or (np.nan, np.nan)
+    return {name: size.value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _no_change() -> dict[str, float]:
+    """Today's own decisions are compared with nothing."""
+    changes = [name for name in _NUMBERS if name.endswith("_change")]
+    return {key: np.nan for name in changes for key in (name, f"{name}_low", f"{name}_high")}

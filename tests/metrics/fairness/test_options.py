@@ -1,0 +1,255 @@
+"""What could be done about gaps: what is measured, what chooses it, what is called better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import fairlearn.metrics as fl
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.expectations import Expectation
+from deepseek_report.metrics.fairness.evened_rows import evened_rows
+from deepseek_report.metrics.fairness.groups import Grouping
+from deepseek_report.metrics.fairness.option_changes import ComparedGroups, OptionChanges
+from deepseek_report.metrics.fairness.option_thresholds import (
+    at_threshold,
+    price,
+    threshold_for_ratio,
+)
+from deepseek_report.metrics.fairness.options import Options
+from deepseek_report.metrics.fairness.widest_pair import WidestPair
+from deepseek_report.metrics.performance.reference_predictors import fit_monotone
+from deepseek_report.statistics.paired import balanced_accuracy_difference
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import DecisionCosts
+from tests.worded import refused, say
+
+COSTS = DecisionCosts(false_alarm=1.0, missed=3.0)
+
+
+@pytest.fixture(scope="module")
+def measured(toy):
+    """A population in which the groups differ, with costs, and the options measured for it."""
+    context = toy(n=3000)
+    return context, Options(costs=COSTS).measure(context)
+
+
+def of_sex(measurement):
+    table = measurement.tables["options"]
+    return table[table["attribute"] == "sex"].set_index("option")
+
+
+def test_gap_ratio_and_price_of_an_option_are_those_of_fairlearn_and_scikit_learn(measured) -> None:
+    context, measurement = measured
+    p, sex = context.predictions, context.predictions.groups["sex"]
+    row = of_sex(measurement).loc["threshold_for_gap"]
+    decided = (p.scores >= float(row["threshold"])).astype(int)
+    favoured, before = decided == 0, p.decisions == 0
+    as_fairlearn = {"y_true": p.labels == 0, "sensitive_features": sex}
+    assert row["gap"] == pytest.approx(
+        fl.demographic_parity_difference(y_pred=favoured, **as_fairlearn)
+    )
+    assert row["ratio"] == pytest.approx(
+        fl.demographic_parity_ratio(y_pred=favoured, **as_fairlearn)
+    )
+    assert row["gap_change"] == pytest.approx(
+        row["gap"] - fl.demographic_parity_difference(y_pred=before, **as_fairlearn)
+    )
+    assert row["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(p.labels, decided))
+    assert row["balanced_accuracy_change"] == pytest.approx(
+        row["balanced_accuracy"] - balanced_accuracy_score(p.labels, p.decisions)
+    )
+    assert row["roc_auc"] == pytest.approx(roc_auc_score(p.labels, p.scores))
+    assert row["auc_change"] == 0
+    assert row["against"] == pytest.approx(1 - favoured.mean())
+    cost = np.mean(1.0 * (decided & (p.labels == 0)) + 3.0 * ((1 - decided) & (p.labels == 1)))
+    assert row["cost"] == pytest.approx(cost)
+    assert row["n_changed"] == np.count_nonzero(decided != p.decisions)
+
+
+def test_a_threshold_per_group_narrows_the_gap_and_is_never_proposed(measured) -> None:
+    sex = of_sex(measured[1])
+    assert sex.loc["threshold_per_group", "gap_change_high"] < 0
+    assert "male: " in sex.loc["threshold_per_group", "threshold"]
+    assert not sex.loc["threshold_per_group", "is_chosen"]
+
+
+def test_todays_decisions_are_compared_with_nothing(measured) -> None:
+    context, measurement = measured
+    today = of_sex(measurement).loc["today"]
+    assert np.isnan(
+        today[["gap_change", "balanced_accuracy_change", "auc_change"]].astype(float)
+    ).all()
+    assert today["n_changed"] == 0
+    assert today["balanced_accuracy"] == pytest.approx(
+        balanced_accuracy_score(context.predictions.labels, context.predictions.decisions)
+    )
+
+
+def test_the_test_part_has_no_say_in_what_is_looked_at_and_proposed(toy) -> None:
+    context = toy(n=1500)
+    other = toy(n=1500, seed=7)
+    changed = replace(
+        context,
+        predictions=other.predictions,
+        dataset=replace(context.dataset, test=other.dataset.test),
+    )
+    first, second = (Options().measure(each).tables["options"] for each in (context, changed))
+    chosen = ["attribute", "level", "reference", "option", "threshold", "left_out", "is_chosen"]
+    assert first[chosen].equals(second[chosen])
+    assert not first["gap"].equals(second["gap"])
+
+
+def test_an_attribute_that_no_input_was_made_from_is_not_left_out(measured) -> None:
+    table = measured[1].tables["options"]
+    assert set(table.loc[table["option"] == "without", "attribute"]) == {"region"}
+    (score,) = measured[1].scores
+    assert (score.metric, score.attribute, score.predictor) == (
+        "gap_without",
+        "region",
+        "gradient_boosting",
+    )
+
+
+def test_refits_beyond_the_declared_work_are_left_out_and_counted(toy) -> None:
+    measurement = Options(most_work=0).measure(toy(n=900))
+    options = set(measurement.tables["options"]["option"])
+    assert options <= {"today", "threshold_for_ratio", "threshold_for_gap", "threshold_per_group"}
+    assert any("were not looked at" in say(note) for note in measurement.notes)
+
+
+def test_of_several_classes_other_predictors_are_measured_and_no_threshold(toy) -> None:
+    table = Options().measure(toy(3, n=900)).tables["options"]
+    assert not any(name.startswith("threshold") for name in table["option"])
+    assert {"gradient_boosting", "reweighted"} <= set(table["option"])
+
+
+def test_groups_that_are_too_small_in_a_part_are_refused_with_the_reason(toy) -> None:
+    with refused("people"):
+        Options(min_cell=10_000).measure(toy())
+
+
+def test_the_threshold_for_a_ratio_reaches_it_at_the_least_price(toy) -> None:
+    context = toy(n=3000)
+    p = context.validation_predictions
+    grouping = Grouping("sex", "sex", ("male", "female"), p.groups["sex"])
+    threshold = threshold_for_ratio(p, grouping, 0, 0.9, COSTS)
+
+    def ratio(at: float) -> float:
+        rates = [np.mean((p.scores < at)[p.groups["sex"] == level]) for level in (0, 1)]
+        return min(rates) / max(rates) if max(rates) else 1.0
+
+    reaching = [at for at in np.round(np.arange(2, 99) / 100, 2) if ratio(at) >= 0.9]
+    shares = [np.mean(p.scores < at) for at in reaching]
+    kept = [at for at, share in zip(reaching, shares, strict=True) if 0.01 <= share <= 0.99]
+    assert threshold in kept
+    assert price(at_threshold(p, threshold), COSTS) == pytest.approx(
+        min(price(at_threshold(p, at), COSTS) for at in kept)
+    )
+
+
+def test_no_threshold_reaches_a_ratio_by_deciding_the_same_for_everybody(toy) -> None:
+    p = toy(n=900).validation_predictions
+    grouping = Grouping("label", "label", ("0", "1"), (p.scores > 0.5).astype(int))
+    assert threshold_for_ratio(p, grouping, 0, 0.99, None) is None
+
+
+def test_evened_rows_weigh_cells_as_kamiran_and_calders_do() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 3, 3000)
+    labels = (rng.random(3000) < 0.2 + 0.25 * codes).astype(int)
+    rows = evened_rows(codes, labels, rng)
+    for group in range(3):
+        for label in range(2):
+            cell = (codes == group) & (labels == label)
+            weight = np.mean(codes == group) * np.mean(labels == label) / cell.mean()
+            assert cell[rows].sum() == pytest.approx(weight * cell.sum(), abs=1)
+    assert np.array_equal(rows, np.sort(rows))
+
+
+def test_rows_of_unknown_groups_stay_as_they_are() -> None:
+    codes, labels = np.array([-1, 0, 0, 1, 1, -1]), np.array([1, 0, 1, 1, 0, 0])
+    rows = evened_rows(codes, labels, np.random.default_rng(0))
+    assert {0, 5} <= set(rows.tolist())
+    assert len(rows) == 6
+
+
+def test_a_gap_that_turns_round_is_not_called_narrower(toy) -> None:
+    context = toy(n=1500)
+    p, sex = context.predictions, context.predictions.groups["sex"]
+    grouping = Grouping("sex", "sex", ("male", "female"), sex)
+    groups = ComparedGroups(grouping, grouping, WidestPair(highest=0, lowest=1), favourable=0)
+    rng = np.random.default_rng(1)
+    chances = np.where(sex == 0, 0.7, 0.5), np.where(sex == 0, 0.5, 0.7), np.full(len(sex), 0.6)
+    today, turned, even = (
+        replace(p, decisions=(rng.random(len(sex)) > chance).astype(np.int64)) for chance in chances
+    )
+    assert OptionChanges.of(today, turned, groups, None).gap_change.high < 0
+    assert not OptionChanges.of(today, turned, groups, None).narrows
+    assert OptionChanges.of(today, even, groups, None).narrows
+    assert not OptionChanges.of(today, today, groups, None).narrows
+
+
+def test_a_change_of_balanced_accuracy_is_held_by_its_interval_about_as_often_as_promised() -> None:
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(300):
+        labels = (rng.random(200) < 0.2).astype(int)
+        first = rng.random(200) < np.where(labels == 1, 0.7, 0.8)
+        other = first ^ (rng.random(200) < 0.1)
+        truth = 0.5 * sum(0.1 * (2 * right - 1) for right in (0.7, 0.8))
+        change: Estimate = balanced_accuracy_difference(labels, first, other)
+        held.append(change.low <= truth <= change.high)
+    assert 0.92 <= np.mean(held) <= 1.0
+
+
+@pytest.mark.parametrize(("effect", "sign"), [("raises", 1), ("lowers", -1)])
+def test_a_declared_direction_gives_boosting_that_keeps_it(toy, effect: str, sign: int) -> None:
+    expectation = Expectation("direction", columns=("amount",), effect=effect, outcome="default")
+    context = replace(toy(n=900), expectations=(expectation,))
+    assert "monotone" in set(Options().measure(context).tables["options"]["option"])
+    data = context.dataset
+    directions = np.array([float(sign), 0.0, 0.0])
+    task = task_of(data.schema.target)
+    answers = fit_monotone(
+        task, data.schema.features, data.train.inputs, data.train.labels, directions, 0
+    )
+    grid = np.repeat(data.test.inputs[:20], 60, axis=0)
+    grid[:, 0] = np.tile(np.linspace(-20, 130, 60), 20)
+    moves = np.diff(answers(grid)[:, 1].reshape(20, 60), axis=1)
+    assert (sign * moves >= -1e-12).all()
+
+
+def test_a_direction_of_categories_or_of_some_cases_alone_is_no_constraint(toy) -> None:
+    of_some = Expectation("direction", columns=("amount",), where="noise > 0")
+    of_categories = Expectation("direction", columns=("colour",))
+    context = replace(toy(n=600), expectations=(of_some, of_categories))
+    assert "monotone" not in set(Options().measure(context).tables["options"]["option"])
+
+
+def test_rows_of_one_entity_are_no_reason_to_be_surer(toy) -> None:
+    context = toy(n=600)
+    p, test = context.predictions, context.dataset.test
+    twice = np.tile(np.arange(len(p)), 2)
+    copied = replace(
+        p,
+        **{
+            name: getattr(p, name)[twice]
+            for name in ("logits", "probabilities", "labels", "instance_ids", "decisions")
+        },
+        groups={name: codes[twice] for name, codes in p.groups.items()},
+        entities=twice,
+    )
+    data = replace(context.dataset, test=replace(test.take(twice), entities=twice))
+    doubled = replace(context, predictions=copied, dataset=data)
+    once, more = (
+        Options(costs=COSTS).measure(each).tables["options"] for each in (context, doubled)
+    )
+    for name in ("gap_change", "balanced_accuracy_change", "auc_change", "cost_change"):
+        widths = [table[f"{name}_high"] - table[f"{name}_low"] for table in (once, more)]
+        known = (widths[0] > 0) & (once["n_changed"] > 30)
+        assert known.any()
+        assert (widths[1][known] > 0.85 * widths[0][known]).all(), name
