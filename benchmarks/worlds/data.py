@@ -55,7 +55,8 @@ def honest(n: int, random: np.random.Generator, rare: float | None = None) -> tu
     """(row, column) numbers and categories, and labels that all of them make together.
 
     The log-odds are a sum over columns, the strongest alone with an area up to about 0.8; the share
-    of the label is between 0.15 and 0.5, or about `rare`.
+    of the label is between 0.15 and 0.5. With `rare` it is about that, and effects are weaker: where
+    1 of 100 rows has the label, those of the others would truly tell it alone with 0.9 and more.
     """
     numbers = random.normal(size=(n, NUMBERS))
     numbers[:, 1:3] += 0.6 * numbers[:, :1]
@@ -63,9 +64,11 @@ def honest(n: int, random: np.random.Generator, rare: float | None = None) -> tu
     categories = random.integers(0, LEVELS, (n, CATEGORIES))
     weights = random.normal(size=NUMBERS) * 0.8 ** np.arange(NUMBERS)
     effects = random.normal(size=(CATEGORIES, LEVELS)) * 0.5
-    log_odds = numbers @ weights + effects[np.arange(CATEGORIES), categories].sum(axis=1)
+    effects_of = effects[np.arange(CATEGORIES), categories].sum(axis=1)
+    log_odds = numbers @ weights + effects_of
     log_odds += -np.quantile(log_odds, random.uniform(0.5, 0.85))
     if rare is not None:
+        log_odds = 0.7 * (numbers[:, :3] @ np.clip(weights[:3], -1, 1) + effects_of)
         log_odds += _shift_to(log_odds, rare)
     labels = (random.random(n) < 1 / (1 + np.exp(-log_odds))).astype(np.int64)
     values = np.column_stack([numbers, categories]).astype(np.float64)
