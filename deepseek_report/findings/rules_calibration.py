@@ -53,8 +53,10 @@ def calibration(results: Results) -> list[Finding]:
     slope = results.score("calibration_slope")
     message = calibration_verdict(error)
     least = ends(error)[0] if message == "calibration_off" else 0.0
-    grade, p = severity("decision", size_of(least, *CALIBRATION)), finite(error.p_value)
-    if p is not None and p >= level_of(results, "stated"):
+    size, p = size_of(least, *CALIBRATION), finite(error.p_value)
+    sure = p is None or p < level_of(results, "stated")
+    grade = severity("decision", size, certain=sure)
+    if not sure:
         grade = gravest_of_doubt(grade)
     return [
         Finding(

@@ -349,18 +349,14 @@ def area_together(
     be two or three columns.
     """
     coarse = _coarse(learnt, judged, categories)
-    levels = PAIR_LEVELS + 1
-    places = levels ** np.arange(len(categories))
-    codes = [
-        (coarse[np.arange(len(categories)), part.codes] @ places)[:, None]
-        for part in (learnt, judged)
-    ]
-    width = int(levels ** len(categories))
-    cells = [
-        BinnedPart(each, part.labels, width)
-        for each, part in zip(codes, (learnt, judged), strict=True)
-    ]
-    return float(areas_alone(*cells, class_index)[0])
+    columns = np.arange(len(categories))
+    places, width = (PAIR_LEVELS + 1) ** columns, (PAIR_LEVELS + 1) ** len(categories)
+
+    def cells(part: BinnedPart) -> BinnedPart:
+        codes = coarse[columns, part.codes] @ places
+        return BinnedPart(codes[:, None], part.labels, width)
+
+    return float(areas_alone(cells(learnt), cells(judged), class_index)[0])
 
 
 def chance_of_highest(

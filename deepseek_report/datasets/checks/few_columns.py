@@ -268,7 +268,10 @@ class ColumnSearch:
         hits = np.flatnonzero((areas >= _WRITING_ASKED) & (areas - own >= TOGETHER))
         best: dict[int, Telling] = {}
         for j in hits[np.argsort(-areas[hits], kind="stable")].tolist():
-            if chance_of_highest(learnt, judged, class_index, areas[j], _RESAMPLES) > CHANCE:
+            if (
+                chance_of_highest(learnt, judged, class_index, areas[j], _RESAMPLES)
+                > SHARES["cues"]
+            ):
                 break
             trait = traits.known[j]
             telling = Telling((trait.column,), class_index, float(areas[j]), writing=trait.kind)
@@ -293,12 +296,12 @@ class ColumnSearch:
         if not 0 < happened.sum() < len(happened):
             return []
         tree.fit(learnt.codes, happened)
-        leaves = [tree.apply(part.codes)[:, None] for part in parts]
         width = tree.tree_.node_count + 1
-        cells = [
-            BinnedPart(leaf, part.labels, width) for leaf, part in zip(leaves, parts, strict=True)
-        ]
-        area = float(areas_alone(*cells, class_index)[0])
+
+        def leaves(part: BinnedPart) -> BinnedPart:
+            return BinnedPart(tree.apply(part.codes)[:, None], part.labels, width)
+
+        area = float(areas_alone(leaves(parts[0]), leaves(parts[1]), class_index)[0])
         asked = tree.tree_.feature[tree.tree_.feature >= 0]
         columns = tuple(sorted({traits.known[j].column for j in asked.tolist()}))
         row = int(np.flatnonzero(self._classes == class_index)[0])
@@ -312,14 +315,16 @@ class ColumnSearch:
 
     @cached_property
     def by_order(self) -> Telling | None:
-        """The class that the row numbers, or their last digits, tell, if they do."""
+        """The class that the row numbers tell, if they do."""
         parts = self.facts.parts
         rest = [parts["validation"], parts["test"]]
-        learnt, judged = cut(_numbered([parts["train"]]), _numbered(rest), _NUMBER_AND_DIGIT)
+        learnt, judged = cut(
+            _numbered([parts["train"]]), _numbered(rest), np.zeros(1, dtype=np.int64)
+        )
         tellings = [
-            Telling((), k, float(areas.max()))
+            Telling((), k, float(area[0]))
             for k in self._classes.tolist()
-            if self._surely(areas := areas_alone(learnt, judged, k), k, len(areas)).any()
+            if self._surely(area := areas_alone(learnt, judged, k), k, 1)[0]
         ]
         return max(tellings, key=lambda each: each.auc, default=None)
 
@@ -333,12 +338,6 @@ class ColumnSearch:
         ranks = np.argsort(np.argsort(values[known], kind="stable"), kind="stable")
         numbers = np.argsort(np.argsort(whole.instance_ids[known], kind="stable"), kind="stable")
         return bool(abs(np.corrcoef(ranks, numbers)[0, 1]) >= 0.95)
-
-
-#: What `_numbered` gives: a number, and one of ten digits.
-_NUMBER_AND_DIGIT = np.array([0, 10])
-#: The chance of a false alarm of what is searched in data.
-CHANCE = SHARES["cues"]
 
 
 def _sampled(values: Floats, labels: Ints) -> tuple[Floats, Ints]:
@@ -361,4 +360,4 @@ def _fewer(part: BinnedPart, most: int) -> BinnedPart:
 
 def _numbered(parts: Sequence[Split]) -> tuple[Floats, Ints]:
     numbers = np.concatenate([part.instance_ids for part in parts]).astype(np.float64)
-    return np.column_stack([numbers, numbers % 10]), np.concatenate([part.labels for part in parts])
+    return numbers[:, None], np.concatenate([part.labels for part in parts])
