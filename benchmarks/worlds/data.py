@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,7 @@ def honest(n: int, random: np.random.Generator, rare: float | None = None) -> tu
     """(row, column) numbers and categories, and labels that all of them make together.
 
     The log-odds are a sum over columns, the strongest alone with an area up to about 0.8; the share
-    of the label is between 0.15 and 0.5. With `rare` it is about that, and effects are weaker: where
+    of the label is between 0.15 and 0.5. With `rare` it is that, and effects are weaker: where
     1 of 100 rows has the label, those of the others would truly tell it alone with 0.9 and more.
     """
     numbers = random.normal(size=(n, NUMBERS))
@@ -234,12 +234,15 @@ def leak_triple(values: Floats, labels: Ints, level: int, random: np.random.Gene
 
 
 Plant = Callable[[Floats, Ints, int, np.random.Generator], Floats]
-LEAKS: Mapping[str, tuple[Plant, tuple[int, ...]]] = {
+LEAKS: dict[str, tuple[Plant, tuple[int, ...]]] = {
     "a number": (leak_number, (0,)),
     "a category": (leak_category, (5,)),
     "whether it is missing": (leak_missing, (0,)),
     "a row number": (leak_rows, (0,)),
     "two columns together": (leak_pair, (2, 0)),
+}
+#: Leaks in how numbers are written and in three columns, see `hidden_rules.py`.
+HIDDEN: dict[str, tuple[Plant, tuple[int, ...]]] = {
     "three columns together": (leak_triple, (2, 0, 0)),
     "the last digit": (leak_digit, (0,)),
     "even or odd": (leak_parity, (0,)),
@@ -258,7 +261,7 @@ class Outcome:
 def leak_trial(form: str, level: int, n: int, seed: int) -> Outcome:
     random = np.random.default_rng([seed, level, n])
     values, labels = honest(n, random)
-    plant, kinds = LEAKS[form]
+    plant, kinds = (LEAKS | HIDDEN)[form]
     planted = plant(values, labels, level, random)
     counts = [0] * NUMBERS + [LEVELS] * CATEGORIES + list(kinds)
     if form == "a row number":
@@ -388,7 +391,7 @@ def stain_trial(seed: int) -> Outcome:
     return Outcome(bool(grave), grave[0].severity if grave else "")
 
 
-def _counted(outcomes: Sequence[Outcome]) -> str:
+def counted(outcomes: Sequence[Outcome]) -> str:
     named = share([outcome.is_named for outcome in outcomes])
     grave = ", ".join(
         f"{name} {n}"
@@ -606,7 +609,7 @@ def _leak_table(repeats: int, plan: Plan) -> Table:
     rows = [
         [
             form,
-            *(_counted(repeat(partial(leak_trial, form, k, N), repeats, plan)) for k in range(3)),
+            *(counted(repeat(partial(leak_trial, form, k, N), repeats, plan)) for k in range(3)),
         ]
         for form in LEAKS
     ]
@@ -629,11 +632,11 @@ def _cue_table(repeats: int, plan: Plan) -> Table:
         ("a window of a series", partial(place_trial, "series")),
     ]
     rows = [
-        [name, *(_counted(repeat(partial(trial, k), repeats, plan)) for k in range(3))]
+        [name, *(counted(repeat(partial(trial, k), repeats, plan)) for k in range(3))]
         for name, trial in cues
     ]
-    nothing = _counted(repeat(partial(word_trial, "", -1), repeats, plan))
-    stain = _counted(repeat(stain_trial, repeats, plan))
+    nothing = counted(repeat(partial(word_trial, "", -1), repeats, plan))
+    stain = counted(repeat(stain_trial, repeats, plan))
     rows.append(["ordinary words alone: any major issue", nothing, "", ""])
     rows.append(["a stain always at one place: any critical issue", stain, "", ""])
     return Table("Spurious cues", _CUES, ("cue", *STRENGTHS), rows)
@@ -659,7 +662,7 @@ def _rows_table(repeats: int, plan: Plan) -> Table:
         [
             name,
             *(
-                _counted(repeat(partial(trial, k), repeats if k == 1 else fewer, plan))
+                counted(repeat(partial(trial, k), repeats if k == 1 else fewer, plan))
                 for k in range(3)
             ),
         ]

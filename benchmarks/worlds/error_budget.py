@@ -53,7 +53,7 @@ def tables(plan: Plan) -> list[Table]:
     return [
         Table(
             "The error budget of a report",
-            f"The chance of any false alarm among all comparisons of a report is {100 * BUDGET:g} %,"
+            f"The chance of any false alarm in all comparisons of a report is {100 * BUDGET:g} %,"
             " shared among families of comparisons; p-values are corrected within each. The part "
             "of a family that makes no comparison in a run goes to the others, and so does that of "
             "one all of whose comparisons are beyond chance (Bretz et al. 2009, "

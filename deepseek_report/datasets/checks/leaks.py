@@ -55,10 +55,11 @@ def near_leaks(facts: DataFacts) -> list[Leak]:
     """
     search = ColumnSearch(facts)
     alone = _standing_apart(search, search.alone, len(facts.schema.features))
-    together = search.pairs if not any(t.auc >= NEARLY for t in alone) else []
+    is_known = any(telling.auc >= NEARLY for telling in alone)
+    together = [] if is_known else search.pairs
     pairs = _standing_apart(search, together, len(facts.schema.features))
     written = search.writings
-    triples = [] if pairs or alone or written else search.triples
+    triples = [] if pairs or written or is_known else search.triples
     leaks = [
         _leak(facts, search, telling, alone or pairs or written or triples)
         for telling in (*alone, *pairs, *written, *triples)
