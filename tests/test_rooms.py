@@ -17,7 +17,8 @@ _PROTOCOL = "a protocol is called as what follows it"
 SHARED_NAMES = {
     **dict.fromkeys(
         (
-            *("agreement", "cases", "cohorts", "class_distributions", "confusion_matrix"),
+            *("agreement", "behaviour", "cases", "cohorts", "class_distributions"),
+            "confusion_matrix",
             *("feature_effects", "group_rates", "interactions", "surrogate_tree"),
             "labels_table",
             *(

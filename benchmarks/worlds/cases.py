@@ -320,10 +320,10 @@ def _loan_schema() -> Schema:
     late = tuple(Category(str(k), f"{k} months late") for k in range(5))
     use = tuple(Category(str(k), f"use {k}") for k in range(3))
     features = (
-        Feature("income", "Income", "numeric", direction="increase", step=5),
-        Feature("debt", "Debt", "numeric", direction="decrease", step=5),
-        Feature("late", "Late", "ordinal", categories=late, direction="decrease"),
-        Feature("use", "Use", "categorical", categories=use),
+        Feature("income", "Income", "numeric", mutable=True, direction="increase", step=5),
+        Feature("debt", "Debt", "numeric", mutable=True, direction="decrease", step=5),
+        Feature("late", "Late", "ordinal", categories=late, mutable=True, direction="decrease"),
+        Feature("use", "Use", "categorical", categories=use, mutable=True),
         Feature("age", "Age", "numeric", sensitive=True),
         Feature("years", "Years known", "numeric", mutable=False),
     )

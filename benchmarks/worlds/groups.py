@@ -153,7 +153,13 @@ def concluded(
 
 def context(schema: Schema, predictions: Predictions, seed: int) -> MeasureContext:
     n = len(predictions)
-    part = Split(np.zeros((n, 1)), predictions.labels, predictions.instance_ids, predictions.groups)
+    part = Split(
+        np.zeros((n, 1)),
+        predictions.labels,
+        predictions.instance_ids,
+        predictions.groups,
+        entities=predictions.entities,
+    )
     return MeasureContext(
         dataset=Dataset(schema, part, part, part, card={}),
         predictions=predictions,

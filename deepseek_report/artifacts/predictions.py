@@ -27,6 +27,7 @@ class Predictions:
         `threshold_choice.RULES`).
     explained : position of the class whose probability `threshold` applies to.
     all_labels, all_probabilities : (instance, label), where the target is several labels.
+    entities : as in `Split`.
 
     Where the target is a number, `logits` is (instance, 1), the predicted number in the target's
     unit, `probabilities` is (instance, 0), and there are no decisions: all are 0, and `rule` says
@@ -44,6 +45,7 @@ class Predictions:
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     all_labels: NDArray[np.int64] | None = None
     all_probabilities: NDArray[np.float64] | None = None
+    entities: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,7 +81,11 @@ class Predictions:
             name: getattr(self, name)
             for name in ("logits", "probabilities", "labels", "instance_ids", "decisions")
         }
-        optional = {"all_labels": self.all_labels, "all_probabilities": self.all_probabilities}
+        optional = {
+            "all_labels": self.all_labels,
+            "all_probabilities": self.all_probabilities,
+            "entities": self.entities,
+        }
         arrays |= {name: array for name, array in optional.items() if array is not None}
         save_arrays(folder / "predictions.npz", **arrays, **groups)
         meta = {"threshold": self.threshold, "rule": self.rule, "explained": self.explained}

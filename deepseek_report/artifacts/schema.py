@@ -67,8 +67,9 @@ class Feature:
     place in a text: its categories are the vocabulary, one tuple that all places share, and NaN
     means that the text has ended.
 
-    mutable : the person concerned can change it. direction : which way, as values are stored.
-    step : the smallest change that makes sense, in the feature's unit, or None where nobody says.
+    mutable : it is declared that the person concerned can change it. direction : which way, as
+    values are stored. step : the smallest change that makes sense, in the feature's unit, or None
+    where nobody says.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Feature:
     unit: str | None = None
     categories: tuple[Category, ...] = ()
     sensitive: bool = False
-    mutable: bool = True
+    mutable: bool = False
     description: str = ""
     direction: Direction = "either"
     step: float | None = None
@@ -240,12 +241,17 @@ class Layout:
 
 @dataclass(frozen=True)
 class Schema:
-    """The features in column order, the target, the attributes to compare groups by, the layout."""
+    """The features in column order, the target, the attributes to compare groups by, the layout.
+
+    relations : what is declared to hold between the features of every row of a table, in the
+        grammar of `data_kinds/row_conditions.py`: `paid <= owed`.
+    """
 
     features: tuple[Feature, ...]
     target: Target
     attributes: tuple[Attribute, ...] = ()
     layout: Layout | None = None
+    relations: tuple[str, ...] = ()
 
     @property
     def modality(self) -> Modality:
@@ -333,6 +339,7 @@ class Schema:
                 for attribute in self.attributes
             ),
             layout,
+            self.relations,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -346,6 +353,7 @@ class Schema:
             "target": asdict(self.target),
             "attributes": [asdict(attribute) for attribute in self.attributes],
             "layout": asdict(self.layout) if self.layout else None,
+            "relations": list(self.relations),
         }
 
     @classmethod
@@ -366,6 +374,7 @@ class Schema:
                 for attribute in data["attributes"]
             ),
             layout=_layout(data["layout"]) if data.get("layout") else None,
+            relations=tuple(data.get("relations", ())),
         )
 
 

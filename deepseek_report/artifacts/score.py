@@ -36,6 +36,7 @@ Category = Literal[
     "slices",
     "data",
     "robustness",
+    "behaviour",
 ]
 #: {score: (least, greatest)} possible value of each score that a metric may give; None: no limit.
 Bounds = Mapping[str, tuple[float | None, float | None]]
@@ -106,6 +107,27 @@ class Measurement:
         for name, declared in known.items():
             declared.validate(name, self.tables[name])
         return replace(self, types=known)
+
+    def without_intervals(self, note: Text) -> Measurement:
+        """The same without ends of intervals and p-values in scores and typed tables.
+
+        note : why, which stands behind the other notes where something was left out.
+        """
+        bare = replace(
+            self,
+            scores=tuple(
+                replace(score, low=None, high=None, interval_method="", p_value=None)
+                for score in self.scores
+            ),
+            tables={
+                name: self.types[name].without_intervals(table) if name in self.types else table
+                for name, table in self.tables.items()
+            },
+        )
+        same = bare.scores == self.scores and all(
+            bare.tables[name].equals(table) for name, table in self.tables.items()
+        )
+        return self if same else replace(bare, notes=(*self.notes, note))
 
     def save(self, folder: Path) -> None:
         save_json(folder / "scores.json", [vars(score) for score in self.scores])

@@ -33,6 +33,8 @@ class Split:
     truth : (instance, feature) bool, the columns that are known to make the label what it is (the
         pixels of a defect, a planted token), or None where nobody knows. A row without any says
         that nothing in this instance does.
+    entities : (instance,) int64, the same number for rows of one entity (a person, a machine) in
+        all parts; None where none is declared, and rows are taken as independent.
     """
 
     inputs: NDArray[np.float64]
@@ -41,6 +43,7 @@ class Split:
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     all_labels: NDArray[np.int64] | None = None
     truth: NDArray[np.bool_] | None = None
+    entities: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -54,11 +57,16 @@ class Split:
             {name: codes[positions] for name, codes in self.groups.items()},
             None if self.all_labels is None else self.all_labels[positions],
             None if self.truth is None else self.truth[positions],
+            None if self.entities is None else self.entities[positions],
         )
 
     def save(self, path: Path) -> None:
         groups = {f"group/{name}": codes for name, codes in self.groups.items()}
-        optional = {"all_labels": self.all_labels, "truth": self.truth}
+        optional = {
+            "all_labels": self.all_labels,
+            "truth": self.truth,
+            "entities": self.entities,
+        }
         save_arrays(
             path,
             inputs=self.inputs,

@@ -149,6 +149,13 @@ class TableType:
         if problems:
             raise ArtifactError(f"the table {name!r} {'; '.join(problems)}")
 
+    def without_intervals(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with nothing in its columns of ends of intervals and of p-values."""
+        ends = [end for column in self.columns for end in (column.low, column.high) if end]
+        tests = [column.key for column in self.columns if column.kind == "p_value"]
+        known = [key for key in (*ends, *tests) if key in frame]
+        return frame.assign(**dict.fromkeys(known, np.nan))
+
     def to_json(self) -> dict[str, Any]:
         """All fields that are not at their default; how it is released is no part of it."""
         columns = [_non_default(column) for column in self.columns]

@@ -18,8 +18,9 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.comparisons.methods import pairs_to_compare
-from deepseek_report.statistics.intervals import blaker, holm, rate_difference
-from deepseek_report.statistics.paired import mcnemar
+from deepseek_report.statistics.intervals import holm, rate_difference
+from deepseek_report.statistics.paired import share_difference
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: Cases of a group below which nothing is said of it.
@@ -163,8 +164,10 @@ def _rates(
     hits = np.array([int(favoured[inside].sum()) for _, inside in levels])
     sizes = np.array([int(inside.sum()) for _, inside in levels])
     best = int(np.argmax(hits / sizes))
-    low, high = blaker(hits, sizes)
-    gap_low, gap_high = rate_difference(hits, sizes, hits[best], sizes[best])
+    drawn = Resampling.of(predictions)
+    shares = [drawn.rate(favoured, inside) for _, inside in levels]
+    counts = np.array([drawn.counts(favoured, inside) for _, inside in levels]).T
+    gap_low, gap_high = rate_difference(*counts, *counts[:, best])
     return [
         {
             "run": label,
@@ -172,8 +175,8 @@ def _rates(
             "level": level,
             "n": int(sizes[k]),
             "rate": hits[k] / sizes[k],
-            "low": float(low[k]),
-            "high": float(high[k]),
+            "low": shares[k].low,
+            "high": shares[k].high,
             "highest": levels[best][0],
             "gap": 0.0 if k == best else hits[k] / sizes[k] - hits[best] / sizes[best],
             "gap_low": np.nan if k == best else float(gap_low[k]),
@@ -211,7 +214,7 @@ def _changes(
     good: int,
 ) -> Iterator[dict[str, Any]]:
     first, other = (predictions[run].decisions == good for run in pair)
-    everyone = np.ones(len(first), dtype=bool)
+    everyone, drawn = np.ones(len(first), dtype=bool), Resampling.of(predictions[pair[0]])
     parts = [("", "", everyone)]
     parts += [
         (name, level, inside)
@@ -230,5 +233,5 @@ def _changes(
             "gained": gained,
             "lost": lost,
             "changed": (gained + lost) / n,
-            "p_value": mcnemar(gained, lost),
+            "p_value": share_difference(first[inside], other[inside], drawn.take(inside))[1],
         }

@@ -139,7 +139,7 @@ def performance(
         notes.append(message("comparison.few_seeds", methods=few, fewest=FEWEST_SEEDS))
     runs = {
         (method.label, measure.key): SeedRuns.of(
-            [measure.of(predictions[i]) for i in method.independent]
+            [measure.by_observation(predictions[i]) for i in method.independent]
         )
         for method in methods
         for measure in task.by_rows
@@ -153,7 +153,7 @@ def performance(
 
 def _values(measures: Sequence[RowMeasure], predictions: Predictions) -> Iterator[dict[str, Any]]:
     for measure in measures:
-        value, influence = measure.of(predictions)
+        value, influence = measure.by_observation(predictions)
         half = Z95 * float((influence**2).sum()) ** 0.5
         ends = {"low": value - half, "high": value + half}
         yield {"measure": measure.key, "value": value, **ends, "n": len(predictions)}

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.expectations import Expectations
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.launchers import Launcher
@@ -121,6 +122,7 @@ class Settings:
         runs from an empty store give the same bytes.
     jobs : processes that work at the same time; null: as many as there are cores, and memory for.
     decision : how a probability becomes a decision. explain : how much is explained.
+    behaviour : what is expected of the model, see `Expectation`.
     paths : where reports go.
     """
 
@@ -132,6 +134,7 @@ class Settings:
     jobs: Annotated[int, Field(ge=1, le=64)] | None = None
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
+    behaviour: Expectations = ()
     paths: Paths = field(default_factory=Paths)
 
 
@@ -154,7 +157,8 @@ class Experiment:
     named : ids of the parts that a person named one by one: `measures/latency`. Others are of sets.
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
-    threshold_places : where each threshold was declared, for messages after the data are read.
+    threshold_places, expectation_places : where each threshold, and each expectation of the
+        model, was declared, for messages after the data are read.
     undecided : what is decided by the data before anything is planned; None where all is said.
     """
 
@@ -168,6 +172,7 @@ class Experiment:
     trusted: tuple[str, ...] = ()
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
+    expectation_places: tuple[str, ...] = ()
     undecided: Undecided | None = None
 
     @property

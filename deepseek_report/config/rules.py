@@ -53,7 +53,15 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
                 refused.append(Refusal(ArtifactId.of(_ARTIFACT[group], key), reason))
             del multiple[group][key]
     places = threshold_checks.places(composed)
-    kept = dataclasses.replace(experiment, multiple=multiple, threshold_places=places)
+    kept = dataclasses.replace(
+        experiment,
+        multiple=multiple,
+        threshold_places=places,
+        expectation_places=tuple(
+            locate(composed, ("behaviour", str(place)))
+            for place in range(len(experiment.settings.behaviour))
+        ),
+    )
     for group in ("visualizations", "sections"):
         problems.extend(_unmet_needs(kept, composed, group, refused))
     undrawable = list(_undrawable(kept, refused))

@@ -51,6 +51,7 @@ class DataKind(ABC):
     may_end : whether an input may be shorter than its places; what follows its end is missing.
     as_words : whether classical estimators get the inputs as weighted words, in a sparse matrix.
     neighbours : how many tokens to each side a transformer's local heads see, unless configured.
+    changes : the fields of `InputChange` that such inputs can be changed by.
     most_shift : places by which a prototype may be moved, unless configured.
     """
 
@@ -73,6 +74,7 @@ class DataKind(ABC):
     may_end: ClassVar[bool] = False
     as_words: ClassVar[bool] = False
     neighbours: ClassVar[int] = 3
+    changes: ClassVar[tuple[str, ...]] = ()
     most_shift: ClassVar[int] = 0
 
     # --- players ----------------------------------------------------------------------------------

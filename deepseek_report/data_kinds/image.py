@@ -16,6 +16,7 @@ class ImageKind(Grid):
 
     name: ClassVar[str] = "image"
     views: ClassVar[tuple[str, ...]] = ("raster",)
+    changes: ClassVar[tuple[str, ...]] = ("rotate", "flip", "shift", "add", "times")
     axes: ClassVar[tuple[str, ...]] = ("row", "column")
     neighbours: ClassVar[int] = 1
     most_shift: ClassVar[int] = 1

@@ -21,6 +21,7 @@ class SeriesKind(Grid):
 
     name: ClassVar[str] = "series"
     views: ClassVar[tuple[str, ...]] = ("curves",)
+    changes: ClassVar[tuple[str, ...]] = ("shift", "add", "times")
     axes: ClassVar[tuple[str, ...]] = ("step",)
     may_end: ClassVar[bool] = True
     one_line: ClassVar[bool] = True

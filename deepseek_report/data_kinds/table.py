@@ -24,6 +24,7 @@ class TableKind(DataKind):
     name: ClassVar[str] = "table"
     structure: ClassVar[Structure] = "columns"
     views: ClassVar[tuple[str, ...]] = ("values",)
+    changes: ClassVar[tuple[str, ...]] = ("add", "times")
     named_columns: ClassVar[bool] = True
     one_line: ClassVar[bool] = True
     compared_with: ClassVar[Literal["background", "baseline"]] = "background"

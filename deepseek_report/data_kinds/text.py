@@ -22,6 +22,7 @@ class TextKind(DataKind):
     name: ClassVar[str] = "text"
     structure: ClassVar[Structure] = "tokens"
     views: ClassVar[tuple[str, ...]] = ("words",)
+    changes: ClassVar[tuple[str, ...]] = ("replace",)
     axes: ClassVar[tuple[str, ...]] = ("word",)
     quotes: ClassVar[bool] = True
     reads_out: ClassVar[bool] = True

@@ -8,6 +8,7 @@ from dataclasses import replace
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
+    rules_behaviour,
     rules_bottlenecks,
     rules_calibration,
     rules_data,
@@ -28,6 +29,7 @@ Rule = Callable[[Results], list[Finding]]
 RULES: tuple[Rule, ...] = (
     rules_performance.skill,
     rules_performance.thresholds,
+    rules_behaviour.broken,
     rules_data.labels,
     rules_groups.not_judged,
     rules_groups.impact,
@@ -51,6 +53,8 @@ RULES: tuple[Rule, ...] = (
     rules_explanations.overview,
     rules_sources.proxies,
     rules_sources.explanation_quality,
+    rules_behaviour.questions,
+    rules_behaviour.relations,
     rules_data.issues,
     rules_performance.training,
     rules_bottlenecks.more_data,

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
+from deepseek_report.findings.decision_effect import is_declared
 from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
     Row,
@@ -206,6 +207,7 @@ def _impact(results: Results, row: Row) -> Finding:
         message="impact_below",
         values=_pair(results, row)
         | {"also": _also_below(results, row), "base": _label_rates(results, row)}
+        | {"worst": _worst(results, row), "range": threshold_range(results, row)}
         | {"promises": _promises(results, [row])},
         evidence=_IMPACT,
         section="bias",
@@ -236,15 +238,49 @@ def _severity(results: Results, row: Row) -> Severity:
 
     A ratio that lies above the declared one, and that chance explains, is a note: with some hundred
     people of a group the lower end of its interval lies below the declared ratio where nothing is
-    wrong as well.
+    wrong as well. What is below at some thresholds alone is not surely large where nobody declared
+    the one in use.
     """
+    tried = threshold_range(results, row)
+    rests_on_it = tried is not None and tried["most"] >= declared_ratio(results)
     own = severity_of_gap(
         beyond_chance=is_beyond_chance(results, row),
-        surely_large=row["verdict"] == "clear below",
+        surely_large=row["verdict"] == "clear below" and not rests_on_it,
         maybe_large=row["verdict"] == "below but uncertain" or is_beyond_chance(results, row),
     )
     promises = unkept(results, _OF_DECISIONS, row["attribute"])
     return gravest([own, *(severity_of_promise(promise) for promise in promises)])
+
+
+def threshold_range(results: Results, row: Row) -> dict[str, float] | None:
+    """The ratio of a pair over other thresholds, where nobody declared the one in use.
+
+    Returns
+    -------
+    The thresholds tried (`from`, `to`), and the `least` and the `most` that the ratio is at them.
+    """
+    keys = ("threshold_from", "threshold_to", "ratio_least", "ratio_most")
+    known = [row.get(key) for key in keys]
+    if is_declared(results) or any(finite(value) is None for value in known[:3]):
+        return None
+    return dict(zip(("from", "to", "least", "most"), map(float, known), strict=True))  # type: ignore[arg-type]
+
+
+def _worst(results: Results, row: Row) -> dict[str, Any] | None:
+    """The worst treated of the large groups that the attribute is part of, if it is another one.
+
+    Crossings count; only groups whose ratio is clearly below or beyond chance, after correction.
+    """
+    about = [
+        pair
+        for pair in rows(results, "impact_ratio", "pairs")
+        if row["attribute"] in str(pair["attribute"]).split(CROSS)
+        and pair["verdict"] != TOO_FEW
+        and _differs(pair)
+    ]
+    worst = min(about, key=lambda pair: float(pair["ratio"]), default=row)
+    is_told = (worst["attribute"], worst["level"]) == (row["attribute"], row["level"])
+    return None if is_told else _pair(results, worst)
 
 
 def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:
@@ -270,7 +306,9 @@ def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
         id="impact-uncertain",
         severity=gravest(_severity(results, row) for row in unsure),
         message="impact_uncertain",
-        values=_pairs(results, unsure) | {"promises": _promises(results, unsure)},
+        values=_pairs(results, unsure)
+        | {"worst": _worst(results, unsure[0]), "range": threshold_range(results, unsure[0])}
+        | {"promises": _promises(results, unsure)},
         evidence=_IMPACT,
         section="bias",
         limits=_limits(results),

@@ -34,6 +34,7 @@ _HOMES = {
     "slices": "bottlenecks",
     "data": "data",
     "robustness": "robustness",
+    "behaviour": "behaviour",
 }
 #: The measure of parts of the data that is shown with the performance.
 _OF_PARTS = "measures/part_performance"

@@ -25,7 +25,10 @@ from deepseek_report.wording.words import wording
 
 #: Families whose scores count instances; the others count layers, batches and the like.
 _OF_INSTANCES: frozenset[Category] = frozenset(
-    {"performance", "calibration", "fairness", "explanation", "slices", "data", "robustness"}
+    {
+        *("performance", "calibration", "fairness", "explanation", "slices", "data"),
+        *("robustness", "behaviour"),
+    }
 )
 
 

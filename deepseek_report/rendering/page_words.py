@@ -62,6 +62,8 @@ _CASES = {
     "weight": ("weight",),
     "answer_many": ("stated", "decision"),
     "before": ("answer",),
+    "rare": ("values",),
+    "rare_value": ("label", "value", "rows", "all"),
 }
 
 

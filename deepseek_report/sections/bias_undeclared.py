@@ -14,7 +14,6 @@ from deepseek_report.findings.records import attribute_label, setting
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import own_table
-from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import sentence_case
 
@@ -48,7 +47,7 @@ def undeclared_values(draft: Draft) -> dict[str, Any]:
         len(np.unique(p.groups[attribute.name])) < 2 for attribute in schema.attributes_of("person")
     ):
         return {}
-    grouped = groupings(schema, dict(p.groups), crossings=False, min_cell=1)
+    grouped = groupings(schema, p, crossings=False, min_cell=1)
     classes = {} if len(schema.target.classes) > 2 else dict(enumerate(schema.target.classes))
     heads = (
         Column(
@@ -89,9 +88,7 @@ def _rows(draft: Draft, grouping: Grouping, classes: list[int]) -> Iterator[dict
         inside = grouping.codes == k
         size = int(inside.sum())
         row: dict[str, Any] = {"level": level, "n": size, "too_few": size < floor}
-        row["right"] = rate(int(p.correct[inside].sum()), size)
+        row["right"] = grouping.drawn.rate(p.correct, inside)
         for actual in classes:
-            labelled = inside & (p.labels == actual)
-            wrong = int((labelled & ~p.correct).sum())
-            row[f"wrong_{actual}"] = rate(wrong, int(labelled.sum()))
+            row[f"wrong_{actual}"] = grouping.drawn.rate(~p.correct, inside & (p.labels == actual))
         yield row

@@ -74,8 +74,6 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         draft.caveat("masked")
     elif not task_of(results.schema.target).decides or _found_changes(results):
         draft.caveat("not_advice")
-    if _assumed_changeable(draft):
-        draft.caveat("assumed_changeable")
     if _assumed_directions(draft):
         draft.caveat("assumed_directions")
     draft.notes(["cases"])
@@ -102,15 +100,6 @@ def _found_changes(results: Results) -> set[int]:
     """The cases for which a change of the decision is known."""
     changes = rows(results, "cases", "counterfactuals")
     return {row["case"] for row in changes if row["status"] == "found"}
-
-
-def _assumed_changeable(draft: Draft) -> bool:
-    """Whether changes were looked for of features of which nobody said that they can change."""
-    columns = (draft.results.config.get("dataset") or {}).get("columns")
-    if columns is None or not kind_of(draft.results.schema).named_columns:
-        return False
-    declared = any((column or {}).get("mutable") is not None for column in columns.values())
-    return not declared and bool(rows(draft.results, "cases", "counterfactuals"))
 
 
 def _assumed_directions(draft: Draft) -> bool:

@@ -114,6 +114,7 @@ def _values(draft: Draft) -> dict[str, Any]:
         ),
         **contents(draft),
         "preparation": [draft.words.say(note) for note in card.get("preparation") or []],
+        "observations": card.get("observations"),
         "validation": _validation(results),
         "leakage": _leakage(card, "duplicates_across"),
         "same_inputs": _leakage(card, "same_inputs_across"),

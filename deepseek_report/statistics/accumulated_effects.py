@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.statistics.resampling import Replicates, Statistic, as_one, bootstrap
+from deepseek_report.statistics.resampling import Replicates, Resampling, Statistic, bootstrap
 
 
 @dataclass(frozen=True)
@@ -136,4 +136,4 @@ def averaged(bins: Bins, outputs: Floats, resamples: int, seed: int) -> EffectCu
 
 
 def _by_rows(statistic: Statistic, n: int, resamples: int, seed: int) -> Replicates:
-    return bootstrap(statistic, as_one(n), resamples, np.random.default_rng(seed))
+    return bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))

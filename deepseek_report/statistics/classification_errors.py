@@ -14,11 +14,10 @@ from deepseek_report.statistics.intervals import mean_of_rates, rate
 from deepseek_report.statistics.ranking import (
     average_precision_statistic,
     one_vs_rest,
-    smallest_class,
 )
 from deepseek_report.statistics.resampling import (
     Replicates,
-    as_one,
+    Resampling,
     bootstrap,
     bootstrap_rates,
     bootstrapped,
@@ -31,26 +30,39 @@ def require_both(labels: Ints) -> None:
         raise NotApplicableError(message("refusals.one_class", rows=len(labels)))
 
 
-def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int) -> Estimate:
+def balanced_accuracy(
+    labels: Ints,
+    decisions: Ints,
+    n_resamples: int,
+    seed: int,
+    resampling: Resampling | None = None,
+) -> Estimate:
     """Mean over the classes that occur of the share decided correctly; 1/classes is guessing.
 
     Where a class is always or never decided correctly, resamples of it do not vary, and the
-    intervals of the classes are joined instead.
+    intervals of the classes are joined instead. Entities are drawn whatever their classes.
     """
-    classes = np.unique(labels)
-    trials = np.array([np.count_nonzero(labels == class_code) for class_code in classes])
-    right = np.array(
-        [
-            np.count_nonzero((labels == class_code) & (decisions == class_code))
-            for class_code in classes
-        ]
-    )
+    drawn = resampling or Resampling(len(labels))
+    member = labels[:, None] == np.unique(labels)
+    hits = member & (labels == decisions)[:, None]
+    trials, right = member.sum(axis=0), hits.sum(axis=0)
     if np.any((right == 0) | (right == trials)):
-        return mean_of_rates(right, trials)
-    replicates = bootstrap_rates(
-        right, trials, lambda rates: rates.mean(axis=1), n_resamples, np.random.default_rng(seed)
-    )
-    return bootstrapped(replicates, len(labels), seed, drawn="within_classes")
+        effective = [drawn.counts(own, among) for own, among in zip(hits.T, member.T, strict=True)]
+        successes, tried = np.array(effective).T
+        joined = mean_of_rates(successes, tried)
+        value = float(np.mean(right / trials))
+        return replace(joined, value=value, n=len(labels), method=drawn.describe(joined.method))
+    rng = np.random.default_rng(seed)
+    if drawn.units is None:
+        replicates = bootstrap_rates(
+            right, trials, lambda rates: rates.mean(axis=1), n_resamples, rng
+        )
+        return bootstrapped(replicates, len(labels), seed, drawn="within_classes")
+
+    def statistic(weights: Floats) -> Floats:
+        return np.asarray((weights @ hits / np.maximum(weights @ member, 1e-9)).mean(axis=1))
+
+    return bootstrapped(bootstrap(statistic, drawn, n_resamples, rng), len(labels), seed)
 
 
 def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
@@ -75,7 +87,12 @@ def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
 
 
 def average_precision_and_brier(
-    labels: Ints, probabilities: Floats, explained: int, n_resamples: int, seed: int
+    labels: Ints,
+    probabilities: Floats,
+    explained: int,
+    n_resamples: int,
+    seed: int,
+    resampling: Resampling | None = None,
 ) -> tuple[Estimate, Estimate]:
     """Average precision (macro over classes beyond two) and mean Brier error, on the same draws.
 
@@ -94,12 +111,13 @@ def average_precision_and_brier(
         brier = weights @ errors / weights.sum(axis=1)
         return np.stack([ranked, brier], axis=1)
 
-    replicates = bootstrap(statistic, as_one(len(labels)), n_resamples, np.random.default_rng(seed))
+    drawn = resampling or Resampling(len(labels))
+    replicates = bootstrap(statistic, drawn, n_resamples, np.random.default_rng(seed))
     n, worst = len(labels), float(probabilities.shape[1] - 1 if probabilities.shape[1] == 2 else 2)
     ranked = bootstrapped(replicates.of(0), n, seed)
     if ranked.value == 1.0:
-        fewest = smallest_class(labels)
-        method = message("interval_methods.blaker_smaller_class")
+        fewest = drawn.smallest_class(labels)
+        method = drawn.describe(message("interval_methods.blaker_smaller_class"))
         ranked = replace(rate(fewest, fewest), n=n, method=method)
     return ranked, brier_estimate(replicates.of(1), errors, seed, (0.0, worst))
 
@@ -109,7 +127,8 @@ def brier_estimate(
 ) -> Estimate:
     """The mean of (instance,) Brier errors with its interval; exact where none is off at all."""
     if not errors.any():
-        return rate(0, len(errors))
+        drawn = replicates.resampling or Resampling(len(errors))
+        return drawn.rate(np.zeros(len(errors), bool))
     return bootstrapped(replicates, len(errors), seed, bounds)
 
 

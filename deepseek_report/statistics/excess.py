@@ -3,63 +3,76 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.statistics.resampling import Resampling
 
 
 def larger_mean_p_value(
-    inside: Floats, outside: Floats, least: tuple[float, float] = (0.0, 0.0)
+    values: Floats,
+    inside: Bools,
+    least: tuple[float, float] = (0.0, 0.0),
+    resampling: Resampling | None = None,
 ) -> float:
     """Welch's one-sided test; the null is that the mean inside is not larger than outside.
 
     Parameters
     ----------
-    inside, outside : (instance,) of at least two instances each.
+    values : (instance,). inside : (instance,) the part; at least two are in it, and two are not.
     least : variances that instances of either have where the null holds, if they are known: those
         of few instances without an event are 0, and say nothing.
+    resampling : what the rows are of; the means of dependent ones are those of entities.
 
     References
     ----------
     Welch 1947, doi:10.1093/biomet/34.1-2.28.
 
-    >>> round(larger_mean_p_value(np.array([2.0, 3.0, 4.0]), np.array([0.0, 1.0, 2.0])), 3)
+    >>> inside = np.array([True] * 3 + [False] * 3)
+    >>> round(larger_mean_p_value(np.array([2.0, 3.0, 4.0, 0.0, 1.0, 2.0]), inside), 3)
     0.035
     """
     from scipy.special import stdtr
 
+    drawn = resampling or Resampling(len(values))
+    sides = [drawn.take(side).per_unit(values[side]) for side in (inside, ~inside)]
+    if min(map(len, sides)) < 2:
+        return 1.0
     own, rest = (
-        max(float(values.var(ddof=1)), known) / len(values)
-        for values, known in zip((inside, outside), least, strict=True)
+        max(float(side.var(ddof=1)), known) / len(side)
+        for side, known in zip(sides, least, strict=True)
     )
     spread = max(own + rest, 1e-300)
-    parts = own**2 / (len(inside) - 1) + rest**2 / (len(outside) - 1)
+    parts = own**2 / (len(sides[0]) - 1) + rest**2 / (len(sides[1]) - 1)
     freedom = spread**2 / max(parts, 1e-300)
-    return float(stdtr(freedom, (outside.mean() - inside.mean()) / math.sqrt(spread)))
+    return float(stdtr(freedom, (sides[1].mean() - sides[0].mean()) / math.sqrt(spread)))
 
 
-def larger_share_p_value(inside: Floats | Bools, outside: Floats | Bools) -> float:
+def larger_share_p_value(
+    events: Floats | Bools, inside: Bools, resampling: Resampling | None = None
+) -> float:
     """Fisher's one-sided test; the null is that events are no more frequent inside than outside.
 
     Parameters
     ----------
-    inside, outside : (instance,) of 0 and 1.
+    events : (instance,) of 0 and 1. inside : (instance,) the part.
+    resampling : what the rows are of; of dependent ones the counts are effective ones.
 
     Returns
     -------
     The chance of as many events in a random part of the same size, in (0, 1].
 
-    >>> larger_share_p_value(np.array([1, 1]), np.array([0, 0]))
+    >>> larger_share_p_value(np.array([1, 1, 0, 0]), np.array([True, True, False, False]))
     0.16666666666666666
     """
     from scipy.stats import hypergeom
 
-    events, n = round(float(inside.sum())), len(inside) + len(outside)
-    total = events + round(float(outside.sum()))
-    return float(hypergeom.sf(events - 1, n, total, len(inside)))
+    drawn, happened = resampling or Resampling(len(events)), events.astype(bool)
+    (own, n), (other, m) = (drawn.counts(happened, side) for side in (inside, ~inside))
+    return float(hypergeom.sf(own - 1, n + m, own + other, n))
 
 
 def share_scores(
@@ -117,31 +130,49 @@ class Excess:
     values : (instance,) loss minus expected loss, in the unit of the loss.
     variances, thirds : (instance,) second and third central moment where all is as expected.
     alike : whether that is an estimate from all cases, so that a part may vary more than they do.
+    resampling : what the cases are of, None where they are independent. Rows of one entity raise
+    the variance of a part, by what they raise that of the whole, and at least by their own sums.
     """
 
     values: Floats
     variances: Floats
     thirds: Floats
     alike: bool = False
+    resampling: Resampling | None = None
 
     @classmethod
-    def over_mean(cls, losses: Floats) -> Excess:
+    def over_mean(cls, losses: Floats, resampling: Resampling | None = None) -> Excess:
         """Of (instance,) losses of which nothing else is known: over their mean, all alike."""
         centred = losses - losses.mean()
         moments = (float((centred**power).mean()) for power in (2, 3))
         variance, third = (np.full(len(losses), moment) for moment in moments)
-        return cls(centred, variance, third, alike=True)
+        return cls(centred, variance, third, alike=True)._of(resampling)
 
     @classmethod
-    def of_events(cls, happened: Bools, chances: Floats, weights: Floats) -> Excess:
+    def of_events(
+        cls,
+        happened: Bools,
+        chances: Floats,
+        weights: Floats,
+        resampling: Resampling | None = None,
+    ) -> Excess:
         """Of (instance,) events with known chances, each weighed: weight × (event − chance)."""
         variance = weights**2 * chances * (1 - chances)
         third = weights * variance * (1 - 2 * chances)
-        return cls(weights * (happened - chances), variance, third)
+        return cls(weights * (happened - chances), variance, third)._of(resampling)
+
+    def _of(self, resampling: Resampling | None) -> Excess:
+        """The same with the dependence of the cases."""
+        if resampling is None or resampling.units is None:
+            return self
+        effect = resampling.design_effect(self.values - self.values.mean())
+        return replace(self, variances=self.variances * effect, resampling=resampling)
 
     def take(self, rows: Bools | Ints) -> Excess:
         """That of some of the cases."""
-        return Excess(self.values[rows], self.variances[rows], self.thirds[rows], self.alike)
+        drawn = None if self.resampling is None else self.resampling.take(rows)
+        parts = (self.values[rows], self.variances[rows], self.thirds[rows], self.alike)
+        return Excess(*parts, drawn)
 
     def totals(self, matrix: Floats, first: Ints, second: Ints) -> Totals:
         """Of the parts that meet two conditions each, by matrix products.
@@ -184,6 +215,9 @@ class Excess:
         variance = float(self.variances[inside].sum())
         if self.alike and n > 1:
             variance = max(variance, n * float(own.var(ddof=1)))
+        if self.resampling is not None:
+            each = self.resampling.take(inside).influences(own)
+            variance = max(variance, float(each @ each))
         if variance <= 1e-18:
             return 1.0
         z = float(own.sum()) / math.sqrt(variance)

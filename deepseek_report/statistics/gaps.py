@@ -18,6 +18,7 @@ from deepseek_report.statistics.intervals import (
     rate_difference,
 )
 from deepseek_report.statistics.resampling import (
+    Resampling,
     bootstrap_method,
     bootstrap_rates,
     permutation_p_value,
@@ -27,14 +28,49 @@ from deepseek_report.statistics.resampling import (
 
 @dataclass(frozen=True)
 class RateTable:
-    """Counts of one rate per level: `hits` of `trials`, each (level,)."""
+    """Counts of one rate per level: `hits` of `trials`, each (level,).
+
+    shares, rows : (level,) rates and numbers of the rows themselves, where the counts are effective
+    ones of dependent rows, see `Resampling.counts`; None where the counts are those of the rows.
+    """
 
     hits: Ints
     trials: Ints
+    shares: Floats | None = None
+    rows: Ints | None = None
+
+    @classmethod
+    def of(
+        cls, hits: Bools, among: Bools, codes: Ints, n_levels: int, resampling: Resampling
+    ) -> RateTable:
+        """Count the hits among some rows in each level; (row,) codes of −1 are in no level."""
+        inside = [among & (codes == k) for k in range(n_levels)]
+        x, n = (
+            np.array([int(rows.sum()) for rows in of])
+            for of in ([hits & r for r in inside], inside)
+        )
+        if resampling.units is None:
+            return cls(x, n)
+        effective = np.array([resampling.counts(hits, rows) for rows in inside]).reshape(-1, 2)
+        return cls(effective[:, 0], effective[:, 1], x / np.maximum(n, 1), n)
 
     @property
     def rates(self) -> Floats:
+        """(level,) share of hits."""
+        if self.shares is not None:
+            return self.shares
         return np.asarray(self.hits / np.maximum(self.trials, 1))
+
+    def take(self, levels: Bools) -> RateTable:
+        """Of some of the levels."""
+        shares = None if self.shares is None else self.shares[levels]
+        rows = None if self.rows is None else self.rows[levels]
+        return RateTable(self.hits[levels], self.trials[levels], shares, rows)
+
+    def n(self, levels: Sequence[int] | None = None) -> int:
+        """How many rows these levels hold, or all."""
+        rows = self.trials if self.rows is None else self.rows
+        return int(rows.sum() if levels is None else rows[list(levels)].sum())
 
     def counts(self, levels: Sequence[int]) -> list[int]:
         """Hits and trials of these levels, one after the other."""
@@ -229,7 +265,8 @@ def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
     low, high = rate_difference(x, n, other, other_n, level_within(critical))
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
     method = message("interval_methods.difference_any_pair")
-    return Estimate(value, float(low), float(high), n + other_n, method)
+    rows = table.n([pair.highest, pair.lowest])
+    return Estimate(value, float(low), float(high), rows, method)
 
 
 def _widened(
@@ -250,9 +287,7 @@ def _folded(table: RateTable, value: float) -> Estimate:
     low, high = (float(end) for end in rate_difference(x, n, other, other_n))
     ends = (min(abs(low), abs(high)), max(abs(low), abs(high)))
     least = 0.0 if low <= 0 <= high else ends[0]
-    return Estimate(
-        value, least, ends[1], int(n + other_n), message("interval_methods.difference_folded")
-    )
+    return Estimate(value, least, ends[1], table.n(), message("interval_methods.difference_folded"))
 
 
 def _resampled(
@@ -264,7 +299,9 @@ def _resampled(
     hits = np.concatenate([table.hits for table in tables])
     trials = np.concatenate([table.trials for table in tables])
     rng = np.random.default_rng(seed)
-    replicates = bootstrap_rates(hits, trials, statistic, n_resamples, rng)
+    rates = np.concatenate([table.rates for table in tables])
+    replicates = bootstrap_rates(hits, trials, statistic, n_resamples, rng, rates)
     low, high = replicates.interval(*SHARE)
     method = bootstrap_method(replicates.method, n_resamples, seed, "cases_within_groups")
-    return Estimate(float(replicates.value), float(low), float(high), int(trials.sum()), method)
+    n = sum(table.n() for table in tables)
+    return Estimate(float(replicates.value), float(low), float(high), n, method)

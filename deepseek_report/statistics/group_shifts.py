@@ -12,7 +12,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.recalibrating import log_odds, recalibrated
-from deepseek_report.statistics.resampling import permutation_p_value
+from deepseek_report.statistics.resampling import Resampling, permutation_p_value
 
 #: Draws that are held in memory at once.
 _CHUNK = 200
@@ -40,7 +40,13 @@ class GroupShifts:
 
     @classmethod
     def of(
-        cls, happened: Bools, stated: Floats, groups: Sequence[Bools], n_draws: int, seed: int
+        cls,
+        happened: Bools,
+        stated: Floats,
+        groups: Sequence[Bools],
+        n_draws: int,
+        seed: int,
+        resampling: Resampling | None = None,
     ) -> GroupShifts:
         """Test all groups at once.
 
@@ -49,12 +55,19 @@ class GroupShifts:
         happened, stated : (instance,) outcomes, and the probability stated of each.
         groups : (instance,) whether in it, of each group; they may overlap.
         n_draws, seed : of the null.
+        resampling : what the rows are of. What entities add to a score is then added up first,
+            errors are those of these sums, and the null turns their signs by chance.
         """
         if not groups:
             return cls(np.zeros(0), np.zeros(n_draws))
         chances = recalibrated(happened, stated)
         scores = _GroupScores.of(chances, stated, groups)
         rng, null = np.random.default_rng(seed), []
+        if resampling is not None and resampling.units is not None:
+            sums = resampling.sums(scores.weights * (happened - chances))  # (group, unit)
+            errors = np.sqrt(np.maximum((sums**2).sum(axis=1), 1e-12))
+            signs = rng.integers(0, 2, size=(n_draws, sums.shape[1])) * 2.0 - 1
+            return cls(sums.sum(axis=1) / errors, np.abs(signs @ sums.T / errors).max(axis=1))
         for start in range(0, n_draws, _CHUNK):
             drawn = rng.random((min(_CHUNK, n_draws - start), len(chances))) < chances
             null.append(np.abs(scores.distances(drawn - chances)).max(axis=1))
@@ -102,6 +115,11 @@ class _GroupScores:
         explained = np.linalg.pinv(design.T @ weighted) @ shared
         squares = members @ variances - (shared * explained).sum(axis=0)
         return cls(members, design, explained, np.sqrt(np.maximum(squares, 1e-12)))
+
+    @property
+    def weights(self) -> Floats:
+        """(group, instance) what the residual of each instance adds to the score of each group."""
+        return np.asarray(self.members.toarray() - (self.design @ self.explained).T)
 
     def distances(self, residuals: Floats) -> Floats:
         """(draw, instance) outcomes less chances -> (draw, group) scores in standard errors."""

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import Z95
+from deepseek_report.statistics.resampling import Resampling
 
 _MOST_STEPS = 100
 #: A step that changes no coefficient by more than this ends the search.
@@ -19,7 +20,12 @@ _SMALLEST_STEP = 1e-10
 _SEPARATED = 1e-8
 
 
-def last_coefficient(happened: Bools, design: Floats, offset: Floats | None = None) -> Estimate:
+def last_coefficient(
+    happened: Bools,
+    design: Floats,
+    offset: Floats | None = None,
+    resampling: Resampling | None = None,
+) -> Estimate:
     """The last coefficient of a logistic regression, with Wald's 95 % interval.
 
     Parameters
@@ -27,12 +33,15 @@ def last_coefficient(happened: Bools, design: Floats, offset: Floats | None = No
     happened : (row,) outcomes.
     design : (row, column), with a column of ones where there is to be an intercept.
     offset : (row,) log-odds that are added as they are.
+    resampling : what the rows are of; the covariance of dependent rows is the sandwich of scores
+        that are added up within entities, and Student's quantile takes the place of Wald's.
 
     Returns
     -------
     The estimate; NaN where the likelihood has no single maximum, as with separated outcomes.
 
-    Reference: McCullagh & Nelder 1989, doi:10.1201/9780203753736, section 2.5.
+    Reference: McCullagh & Nelder 1989, doi:10.1201/9780203753736, section 2.5; Liang & Zeger 1986,
+    doi:10.1093/biomet/73.1.13.
 
     >>> three_of_four = np.array([True, True, True, False])
     >>> round(last_coefficient(three_of_four, np.ones((4, 1))).value, 3)  # log(3)
@@ -41,10 +50,16 @@ def last_coefficient(happened: Bools, design: Floats, offset: Floats | None = No
     fitted = fit_logistic(happened, design, offset)
     if fitted is None:
         return Estimate(math.nan, None, None, len(happened), "")
-    value = float(fitted.coefficients[-1])
-    error = float(np.sqrt(fitted.covariance[-1, -1]))
-    method = message("interval_methods.wald_logistic")
-    return Estimate(value, value - Z95 * error, value + Z95 * error, len(happened), method)
+    drawn = resampling or Resampling(len(happened))
+    value, method = float(fitted.coefficients[-1]), message("interval_methods.wald_logistic")
+    if drawn.units is None:
+        half = Z95 * float(np.sqrt(fitted.covariance[-1, -1]))
+    else:
+        start = 0.0 if offset is None else offset
+        expected = 1 / (1 + np.exp(-np.clip(design @ fitted.coefficients + start, -500, 500)))
+        each = drawn.influences((design @ fitted.covariance)[:, -1] * (happened - expected))
+        half = drawn.critical * math.sqrt(float(each @ each))
+    return Estimate(value, value - half, value + half, len(happened), drawn.describe(method))
 
 
 @dataclass(frozen=True)

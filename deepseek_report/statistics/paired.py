@@ -10,8 +10,9 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.statistics.intervals import blaker
+from deepseek_report.statistics.resampling import Resampling
 
 #: Seeds of each of two methods from which on they are compared as methods.
 FEWEST_SEEDS = 5
@@ -22,7 +23,9 @@ _MOST_SEEDS = 1000
 
 
 def influence_difference(
-    first: tuple[float, Floats], other: tuple[float, Floats]
+    first: tuple[float, Floats],
+    other: tuple[float, Floats],
+    resampling: Resampling | None = None,
 ) -> tuple[Estimate, float]:
     """First − other on the same rows with Student's 95 % interval, and the two-sided p-value.
 
@@ -30,6 +33,7 @@ def influence_difference(
     ----------
     first, other : a value, and what each row adds to its error: (row,), squares add up to its
         variance.
+    resampling : what the rows are of; influences are added up within entities.
 
     >>> influences = np.array([0.3, -0.4])
     >>> estimate, p = influence_difference((1.0, influences), (0.5, np.zeros(2)))
@@ -37,12 +41,16 @@ def influence_difference(
     (0.5, -5.85, 0.5)
     """
     value, spread = first[0] - other[0], first[1] - other[1]
-    method, n = message("interval_methods.paired_student"), len(spread)
-    return judged(value, math.sqrt(float(spread @ spread)), n, method, max(n - 1, 1))
+    drawn = resampling or Resampling(len(spread))
+    method, each = (
+        drawn.describe(message("interval_methods.paired_student")),
+        drawn.influences(spread),
+    )
+    return judged(value, math.sqrt(float(each @ each)), drawn.n, method, max(len(each) - 1, 1))
 
 
 def judged(
-    value: float, error: float, n: int, method: Message, freedom: float
+    value: float, error: float, n: int, method: Text, freedom: float
 ) -> tuple[Estimate, float]:
     """A value with its 95 % interval by its standard error, and the two-sided p-value that it is 0.
 
@@ -61,10 +69,13 @@ def judged(
     return estimate, float(2 * stdtr(freedom, -abs(value) / error))
 
 
-def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
+def share_difference(
+    first: Bools, other: Bools, resampling: Resampling | None = None
+) -> tuple[Estimate, float]:
     """Share of first − that of other over the same rows, with interval and p-value.
 
-    The interval is Newcombe's for paired shares with exact ends, the p-value McNemar's mid-p.
+    The interval is Newcombe's for paired shares with exact ends, the p-value McNemar's mid-p. Of
+    dependent rows both are Student's of the differences, by entity.
 
     References
     ----------
@@ -78,6 +89,8 @@ def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
     (0.14, 0.0078)
     """
     n = len(first)
+    if resampling is not None and resampling.units is not None:
+        return _share_difference_of_entities(first, other, resampling)
     both, neither = int((first & other).sum()), int((~first & ~other).sum())
     gained, lost = int((first & ~other).sum()), int((other & ~first).sum())
     shares = ((both + gained) / n, (both + lost) / n)
@@ -94,6 +107,19 @@ def share_difference(first: Bools, other: Bools) -> tuple[Estimate, float]:
         message("interval_methods.difference_paired"),
     )
     return estimate, mcnemar(gained, lost)
+
+
+def _share_difference_of_entities(
+    first: Bools, other: Bools, resampling: Resampling
+) -> tuple[Estimate, float]:
+    """The same by entities; where no row differs, as far as a rate of 0 of so many may reach."""
+    method = resampling.describe(message("interval_methods.paired_student"))
+    if not (first != other).any():
+        reach = float(blaker(0, resampling.n_units)[1])
+        return Estimate(0.0, -reach, reach, len(first), method), 1.0
+    each = resampling.per_unit(first.astype(np.float64) - other)
+    error = float(each.std(ddof=1)) / math.sqrt(len(each))
+    return judged(float(each.mean()), error, len(first), method, len(each) - 1)
 
 
 def _phi(both: int, gained: int, lost: int, neither: int) -> float:

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import Z95, blaker
 from deepseek_report.statistics.paired import judged
-from deepseek_report.statistics.resampling import Statistic
+from deepseek_report.statistics.resampling import Resampling, Statistic
 
 #: A variance of ranks, which lie in [0, 1], below this comes from rounding: the column is constant.
 _ROUNDING = 1e-12
@@ -145,16 +145,9 @@ def macro_auc(labels: Ints, probabilities: Floats, explained: int) -> tuple[floa
     )
 
 
-def smallest_class(labels: Ints) -> int:
-    """How many instances the rarest class has, of those that occur.
-
-    >>> smallest_class(np.array([2, 0, 2]))
-    1
-    """
-    return int(np.unique(labels, return_counts=True)[1].min())
-
-
-def delong(auc: float, influence: Floats, labels: Ints | Bools) -> Estimate:
+def delong(
+    auc: float, influence: Floats, labels: Ints | Bools, resampling: Resampling | None = None
+) -> Estimate:
     """95 % interval of an AUC from its influences.
 
     DeLong's, on the logit scale and by Student's distribution; of two classes widened to Hanley and
@@ -168,33 +161,45 @@ def delong(auc: float, influence: Floats, labels: Ints | Bools) -> Estimate:
     auc, influence : what `auc_influence` or `macro_auc` gave.
     labels : (instance,) the classes. Where every pair is ordered alike the variance is 0, and the
         open end is that of a rate's interval for as many trials as the rarest class has instances.
+    resampling : what the rows are of; influences are added up within entities (Obuchowski), and
+        Hanley and McNeil's error is that of as many rows as tell as much.
 
     References
     ----------
     Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747, as in Newcombe 2006, method 5,
-    doi:10.1002/sim.2324.
+    doi:10.1002/sim.2324; Obuchowski 1997, doi:10.2307/2533958.
 
     >>> truths = np.array([True] * 3 + [False] * 3)
     >>> area = delong(*auc_influence(truths, np.array([5.0, 4, 2, 3, 1, 0])), truths)
     >>> round(area.value, 2), round(area.low, 2), round(area.high, 2)
     (0.89, 0.01, 1.0)
     """
-    n = len(influence)
+    n, drawn = len(influence), resampling or Resampling(len(influence))
     if math.isnan(auc):
         return Estimate(auc, None, None, n, "")
-    counts = np.unique(labels, return_counts=True)[1]
-    fewest = int(counts.min())
+    fewest = drawn.smallest_class(labels)
     if auc in (0.0, 1.0):
         ends = [float(end) for end in blaker(auc * fewest, fewest)]
-        return Estimate(auc, ends[0], ends[1], n, message("interval_methods.blaker_smaller_class"))
-    half = _critical(fewest) * math.sqrt(float(influence @ influence)) / (auc * (1 - auc))
+        method = drawn.describe(message("interval_methods.blaker_smaller_class"))
+        return Estimate(auc, ends[0], ends[1], n, method)
+    each = drawn.influences(influence)
+    half = _critical(fewest) * math.sqrt(float(each @ each)) / (auc * (1 - auc))
     middle = math.log(auc / (1 - auc))
     low, high = ((1 + math.tanh(end / 2)) / 2 for end in (middle - half, middle + half))
+    counts = _effective_counts(labels, drawn.design_effect(influence))
     if len(counts) > 2:
-        return Estimate(auc, low, high, n, message("interval_methods.delong_student"))
-    lowest, highest = _hanley_mcneil(auc, (int(counts[0]), int(counts[1])))
-    method = message("interval_methods.delong_and_hanley_mcneil")
+        return Estimate(
+            auc, low, high, n, drawn.describe(message("interval_methods.delong_student"))
+        )
+    lowest, highest = _hanley_mcneil(auc, (counts[0], counts[1]))
+    method = drawn.describe(message("interval_methods.delong_and_hanley_mcneil"))
     return Estimate(auc, min(low, lowest), max(high, highest), n, method)
+
+
+def _effective_counts(labels: Ints | Bools, design_effect: float) -> list[float]:
+    """Of each class that occurs how many independent rows would tell as much, at least one."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return [float(max(count / design_effect, 1.0)) for count in counts]
 
 
 def _critical(fewest: int) -> float:
@@ -204,7 +209,7 @@ def _critical(fewest: int) -> float:
     return float(stdtrit(max(fewest - 1, 1), 0.975))
 
 
-def _hanley_mcneil(auc: float, counts: tuple[int, int]) -> tuple[float, float]:
+def _hanley_mcneil(auc: float, counts: tuple[float, float]) -> tuple[float, float]:
     """The areas from which this one lies 1.96 of their own standard errors away."""
 
     def is_within(area: float) -> bool:
@@ -220,25 +225,30 @@ def _hanley_mcneil(auc: float, counts: tuple[int, int]) -> tuple[float, float]:
     return end(0.0), end(1.0)
 
 
-def auc_estimate(truths: Bools, scores: Floats) -> Estimate:
+def auc_estimate(truths: Bools, scores: Floats, resampling: Resampling | None = None) -> Estimate:
     """ROC AUC of one ordering with its interval, see `delong`."""
-    return delong(*auc_influence(truths, scores), truths)
+    return delong(*auc_influence(truths, scores), truths, resampling)
 
 
-def _variance_of(area: float, counts: tuple[int, int]) -> float:
+def _variance_of(area: float, counts: tuple[float, float]) -> float:
     """Hanley and McNeil's variance of an area, the same for both orders of the classes."""
     rest, more = 1 - area, sum(counts) / 2 - 1
     terms = 1 + more * rest / (2 - area) + more * area / (1 + area)
     return area * rest * terms / math.prod(counts)
 
 
-def macro_auc_estimate(labels: Ints, probabilities: Floats, explained: int) -> Estimate:
+def macro_auc_estimate(
+    labels: Ints, probabilities: Floats, explained: int, resampling: Resampling | None = None
+) -> Estimate:
     """The AUC of `macro_auc` with its interval."""
-    return delong(*macro_auc(labels, probabilities, explained), labels)
+    return delong(*macro_auc(labels, probabilities, explained), labels, resampling)
 
 
 def paired_difference(
-    first: tuple[float, Floats], other: tuple[float, Floats], labels: Ints
+    first: tuple[float, Floats],
+    other: tuple[float, Floats],
+    labels: Ints,
+    resampling: Resampling | None = None,
 ) -> tuple[Estimate, float]:
     """Difference of two AUCs (first − other) on the same instances, and its two-sided p-value.
 
@@ -250,27 +260,29 @@ def paired_difference(
     Parameters
     ----------
     first, other : what `auc_influence` or `macro_auc` gave for the same instances in one order.
-    labels : (instance,) their classes.
+    labels : (instance,) their classes. resampling : see `delong`.
 
     References
     ----------
     DeLong et al. 1988, doi:10.2307/2531595; Hanley & McNeil 1983,
     doi:10.1148/radiology.148.3.6878708.
     """
-    counts = np.unique(labels, return_counts=True)[1]
-    fewest, spread = int(counts.min()), first[1] - other[1]
-    variance = float(spread @ spread)
+    drawn = resampling or Resampling(len(labels))
+    fewest, spread = drawn.smallest_class(labels), first[1] - other[1]
+    each = drawn.influences(spread)
+    variance = float(each @ each)
+    counts = _effective_counts(labels, drawn.design_effect(spread))
     if len(counts) == 2:
-        by_areas = _paired_variance(first, other, (int(counts[0]), int(counts[1])))
+        by_areas = _paired_variance(first, other, (counts[0], counts[1]))
         borrowed = _BORROWED / (_BORROWED + fewest)
         variance += borrowed * max(by_areas - variance, 0.0)
-    method = message("interval_methods.delong_paired_student")
+    method = drawn.describe(message("interval_methods.delong_paired_student"))
     error = math.sqrt(variance)
     return judged(first[0] - other[0], error, len(spread), method, max(fewest - 1, 1))
 
 
 def _paired_variance(
-    first: tuple[float, Floats], other: tuple[float, Floats], counts: tuple[int, int]
+    first: tuple[float, Floats], other: tuple[float, Floats], counts: tuple[float, float]
 ) -> float:
     """Variance of a difference of areas that are no surer than Hanley and McNeil's errors say."""
     own, others = (

@@ -13,10 +13,10 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.intervals import mean_interval, mean_p_value
+from deepseek_report.statistics.intervals import mean_p_value
 from deepseek_report.statistics.resampling import (
     Replicates,
-    as_one,
+    Resampling,
     bootstrap,
     bootstrapped,
 )
@@ -133,12 +133,16 @@ def _with_errors(weights: Floats, labels: Floats, values: Floats) -> Floats:
 
 
 def error_estimates(
-    labels: Floats, values: Floats, n_resamples: int, seed: int
+    labels: Floats,
+    values: Floats,
+    n_resamples: int,
+    seed: int,
+    resampling: Resampling | None = None,
 ) -> dict[str, Estimate]:
     """Every measure of `MEASURES` with its interval, all on the same resamples.
 
     MAE, RMSE and R² by the studentized bootstrap of the logarithm of what they are made of; the
-    median, and what has no spread, by BCa.
+    median, what has no spread, and all of entities by BCa.
 
     Raises
     ------
@@ -152,10 +156,12 @@ def error_estimates(
         logs = _with_errors(weights, labels, values).reshape(len(weights), -1)
         return np.concatenate([weighted_errors(weights, labels, values), logs], axis=1)
 
-    replicates = bootstrap(statistic, as_one(n), n_resamples, np.random.default_rng(seed))
+    drawn = resampling or Resampling(n)
+    replicates = bootstrap(statistic, drawn, n_resamples, np.random.default_rng(seed))
     estimates = {}
     for k, name in enumerate(MEASURES):
-        plain, log = replicates.of(k), _log_of(replicates, k) if name in _FROM_LOG else None
+        by_rows = name in _FROM_LOG and drawn.units is None  # errors are those of single rows
+        plain, log = replicates.of(k), _log_of(replicates, k) if by_rows else None
         if log is not None and log.is_defined:
             level = tails.level(name)
             ends = sorted(map(_FROM_LOG[name], log.interval(level)))
@@ -181,9 +187,11 @@ def _estimate(replicates: Replicates, n: int, seed: int, bounds: tuple[float, fl
     return Estimate(float(replicates.value), None, None, n, "")
 
 
-def paired_gain(own: Floats, theirs: Floats) -> tuple[Estimate, float]:
+def paired_gain(
+    own: Floats, theirs: Floats, resampling: Resampling | None = None
+) -> tuple[Estimate, float]:
     """Mean of |their error| − |own error| over instances, its interval and p-value."""
     gains = np.abs(theirs) - np.abs(own)
-    mean, low, high = (float(number) for number in mean_interval(gains))
-    method = message("interval_methods.students_of_pairs")
-    return Estimate(mean, low, high, len(gains), method), mean_p_value(gains)
+    drawn = resampling or Resampling(len(gains))
+    gain = drawn.mean(gains, message("interval_methods.students_of_pairs"))
+    return gain, mean_p_value(drawn.per_unit(gains))

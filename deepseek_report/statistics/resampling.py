@@ -1,7 +1,8 @@
-"""Bootstrap of instances, bias-corrected intervals, and permutation of groups, all by counts."""
+"""Which rows are drawn together, the bootstrap of them, and permutation of groups by counts."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,10 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import Message, message
-from deepseek_report.statistics.intervals import SHARE, Z95
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.split import Split
+from deepseek_report.statistics.intervals import SHARE, Z95, blaker, mean_interval, rate
 
 #: (resample, instance) weights -> (resample, …) values.
 Statistic = Callable[[Floats], Floats]
@@ -33,21 +36,28 @@ class Replicates:
     """A statistic on the sample, on its resamples, and with parts of the sample left out.
 
     value : (…). resamples : (resample, …). jackknife : (block, …), each counted `blocks` times.
+    resampling : what was drawn and left out; None where it was rows.
     """
 
     value: Floats
     resamples: Floats
     jackknife: Floats
     blocks: Floats
+    resampling: Resampling | None = None
 
     def of(self, k: int) -> Replicates:
         """Those of the k-th of several values."""
-        return Replicates(self.value[k], self.resamples[:, k], self.jackknife[:, k], self.blocks)
+        parts = (self.value[k], self.resamples[:, k], self.jackknife[:, k], self.blocks)
+        return Replicates(*parts, self.resampling)
 
     def interval(self, least: float = -np.inf, greatest: float = np.inf) -> tuple[Floats, Floats]:
         """95 % BCa interval within the bounds; see `bca`."""
         low, high = bca(self)
         return np.clip(low, least, greatest), np.clip(high, least, greatest)
+
+    def describe(self, method: Text) -> Text:
+        """How an interval of them was made; see `Resampling.told`."""
+        return method if self.resampling is None else self.resampling.describe(method)
 
     @property
     def method(self) -> str:
@@ -59,13 +69,232 @@ class Replicates:
 Drawn = Literal["instances", "within_classes", "within_groups", "cases_within_groups"]
 
 
-def as_one(n: int) -> Ints:
-    """(instance,) one stratum: the share of each class is left to chance, as it was in the data.
+@dataclass(frozen=True)
+class Resampling:
+    """What counts as one observation: each row by itself, or all rows of an entity together.
 
-    Within classes the bootstrap would hide how much a mean error, an average precision or a
-    calibration error owes to the number of positives that happened to be drawn.
+    Every interval and every test asks it, so that dependence is decided in one place. Where rows
+    are independent each of its answers is that of the rows themselves.
+
+    n : rows. units : (row,) position of the entity of each row among the entities that occur; None
+    where no two rows are of one entity. strata : (row,) independent rows are drawn within these,
+    such as groups; None for one stratum, which leaves the share of each class to chance, as it was
+    in the data. Entities are drawn as one stratum.
+
+    References
+    ----------
+    Field & Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x (bootstrap of clusters); Rao & Scott
+    1992, doi:10.2307/2532311 (effective counts); Obuchowski 1997, doi:10.2307/2533958 (areas).
     """
-    return np.zeros(n, np.int64)
+
+    n: int
+    units: Ints | None = None
+    strata: Ints | None = None
+
+    @classmethod
+    def by(cls, entities: Ints | None, n: int, strata: Ints | None = None) -> Resampling:
+        """Of n rows with these (row,) entities; of independent rows where each has its own."""
+        if entities is None:
+            return cls(n, None, strata)
+        present, units = np.unique(entities, return_inverse=True)
+        return cls(n, None if len(present) == n else units.astype(np.int64), strata)
+
+    @classmethod
+    def of(cls, rows: Split | Predictions) -> Resampling:
+        """Of the rows of a part of the data, by their declared entities."""
+        return cls.by(rows.entities, len(rows))
+
+    def take(self, rows: Ints | Bools) -> Resampling:
+        """Of some of the rows."""
+        strata = None if self.strata is None else self.strata[rows]
+        n = len(np.arange(self.n)[rows])
+        return Resampling.by(None if self.units is None else self.units[rows], n, strata)
+
+    @property
+    def n_units(self) -> int:
+        """How many observations there are: entities, or rows."""
+        return self.n if self.units is None else int(self.units.max(initial=-1)) + 1
+
+    @property
+    def critical(self) -> float:
+        """Student's two-sided 95 % quantile with so many observations."""
+        from scipy.special import stdtrit
+
+        return float(stdtrit(max(self.n_units - 1, 1), 0.975))
+
+    def sums(self, values: Floats) -> Floats:
+        """(…, row) -> (…, unit) sums over the rows of each observation."""
+        if self.units is None:
+            return values
+        flat = values.reshape(-1, self.n)
+        summed = [np.bincount(self.units, weights=row, minlength=self.n_units) for row in flat]
+        return np.array(summed, np.float64).reshape(*values.shape[:-1], self.n_units)
+
+    def influences(self, influence: Floats) -> Floats:
+        """(unit,) influences of observations from (row,) ones; squares add up to the variance."""
+        if self.units is None:
+            return influence
+        return self.sums(influence) * math.sqrt(self.n_units / max(self.n_units - 1, 1))
+
+    def design_effect(self, influence: Floats) -> float:
+        """By what the variance is larger than that of independent rows with these influences.
+
+        At least 1: rows of an entity that seem to even one another out are no reason to be surer.
+        """
+        if self.units is None or not influence.any():
+            return 1.0
+        clustered = self.influences(influence)
+        return max(float(clustered @ clustered) / float(influence @ influence), 1.0)
+
+    def per_unit(self, values: Floats) -> Floats:
+        """(unit, …) numbers whose plain mean is that of the (row, …) values, with its own error.
+
+        The ratio of totals, linearised: an entity counts as often as it has rows.
+        """
+        if self.units is None or not self.n:
+            return values
+        mean = values.mean(axis=0)
+        sums = self.sums(np.moveaxis(values - mean, 0, -1)) * self.n_units / self.n
+        return np.asarray(mean + np.moveaxis(sums, -1, 0))
+
+    def per_unit_and_level(self, values: Floats, codes: Ints) -> tuple[Floats, Ints]:
+        """One number for each observation in each level that it has rows of, and the level.
+
+        Parameters
+        ----------
+        values : (row,). codes : (row,) level 0, 1, …; rows of −1 are in none.
+        """
+        if self.units is None:
+            return values, codes
+        levels = np.unique(codes[codes >= 0])
+        parts = [self.take(codes == k).per_unit(values[codes == k]) for k in levels]
+        return np.concatenate(parts), np.repeat(levels, [len(part) for part in parts])
+
+    def counts(self, hits: Bools, among: Bools | None = None) -> tuple[int, int]:
+        """Hits and trials of a rate, as many as independent rows would tell as much.
+
+        Parameters
+        ----------
+        hits : (row,). among : (row,) the rows that are tried; all by default.
+
+        Returns
+        -------
+        Both divided by the design effect of the rate among the rows tried, in whole numbers; where
+        all rows are alike, which hides it, as many trials as entities.
+        """
+        among = np.ones(self.n, bool) if among is None else among
+        n, x = int(among.sum()), int((hits & among).sum())
+        if self.units is None or not n:
+            return x, n
+        trials = min(max(round(self._effective(hits, among)), 1), n)
+        x = round(trials * x / n) if 0 < x < n else trials * (x > 0)
+        return int(x), int(trials)
+
+    def _effective(self, hits: Bools, among: Bools) -> float:
+        """How many independent rows tell as much of a rate as the rows that are tried."""
+        rows = self.take(among)
+        tried = hits[among]
+        if rows.units is None:
+            return rows.n
+        if tried.all() or not tried.any():
+            return rows.n_units
+        effect = rows.design_effect(tried - tried.mean())
+        return rows.n / effect * (Z95 / rows.critical) ** 2
+
+    def rate(self, hits: Bools, among: Bools | None = None, level: float = 0.95) -> Estimate:
+        """The share of hits among the rows tried, with its interval.
+
+        Of entities by the exact interval of effective counts (Korn and Graubard's).
+        """
+        among = np.ones(self.n, bool) if among is None else among
+        x, n = int((hits & among).sum()), int(among.sum())
+        rows = self.take(among)
+        if rows.units is None:
+            return rate(x, n, level)
+        low, high = blaker(*self.counts(hits, among), level)
+        value, method = x / n, rows.describe(rows.rate_method)
+        return Estimate(value, min(float(low), value), max(float(high), value), n, method)
+
+    @property
+    def rate_method(self) -> Message:
+        """How the interval of a rate is made."""
+        if self.units is None:
+            return message("interval_methods.blaker")
+        return message("interval_methods.blaker_effective")
+
+    def mean(
+        self, values: Floats, method: Text, level: float = 0.95, among: Floats | None = None
+    ) -> Estimate:
+        """The mean of (row,) values with its interval; see `mean_interval`."""
+        mean, low, high = map(float, mean_interval(self.per_unit(values), 0, level, among))
+        return Estimate(mean, low, high, self.n, self.describe(method))
+
+    def describe(self, method: Text) -> Text:
+        """How an interval was made, with the number of entities where rows depend."""
+        if self.units is None:
+            return method
+        return message(
+            "interval_methods.of_entities", method=method, rows=self.n, entities=self.n_units
+        )
+
+    def smallest_class(self, labels: Ints | Bools) -> int:
+        """How many observations the rarest class has, of those that occur among (row,) labels."""
+        return int(self.class_sizes(labels).min())
+
+    def class_sizes(self, labels: Ints | Bools) -> Ints:
+        """(class,) observations with a row of each class that occurs."""
+        codes, sizes = np.unique(labels, return_counts=True)
+        if self.units is None:
+            return sizes
+        return np.array([len(np.unique(self.units[labels == code])) for code in codes])
+
+    def signs(self, n_draws: int, rng: np.random.Generator) -> Floats:
+        """(draw, row) of −1 and 1, the same for all rows of an observation.
+
+        What is centred keeps its mean of 0 and its dependence when it is turned so: the wild
+        bootstrap.
+        """
+        drawn = np.asarray(rng.integers(0, 2, size=(n_draws, self.n_units)) * 2.0 - 1, np.float64)
+        return drawn if self.units is None else drawn[:, self.units]
+
+    def one_each(self, order: Ints) -> Ints:
+        """Of rows in an order the first of each observation."""
+        if self.units is None:
+            return order
+        return order[np.sort(np.unique(self.units[order], return_index=True)[1])]
+
+    def halves(self, order: Ints) -> tuple[Ints, Ints]:
+        """The rows of every second observation in an order of all rows, and those of the others.
+
+        Entities are in the order of their first row.
+        """
+        if self.units is None:
+            return order[::2], order[1::2]
+        entities, first = np.unique(self.units[order], return_index=True)
+        in_first = np.zeros(self.n_units, bool)
+        in_first[entities[np.argsort(first)][::2]] = True
+        inside = in_first[self.units[order]]
+        return order[inside], order[~inside]
+
+    @property
+    def _strata(self) -> Ints:
+        """(unit,) the stratum of each observation."""
+        if self.strata is None or self.units is not None:
+            return np.zeros(self.n_units, np.int64)
+        return self.strata
+
+    def weights(self, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+        """How often each row is drawn, in chunks of (≤ 100, row)."""
+        for drawn in draw_weights(self._strata, n_resamples, rng):
+            yield drawn if self.units is None else drawn[:, self.units]
+
+    def left_out(self, rng: np.random.Generator) -> Iterator[Floats]:
+        """(block, row) 0 where a row is left out with its seeded block of observations, else 1.
+
+        In chunks; the blocks are drawn at once.
+        """
+        blocks = rng.permutation(self.n_units) % min(_JACKKNIFE_BLOCKS, self.n_units)
+        return (kept if self.units is None else kept[:, self.units] for kept in _leave_out(blocks))
 
 
 def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
@@ -94,29 +323,28 @@ def _counts(instances: NDArray[Any], n: int) -> Floats:
 
 
 def bootstrap(
-    statistic: Statistic, strata: Ints, n_resamples: int, rng: np.random.Generator
+    statistic: Statistic, resampling: Resampling, n_resamples: int, rng: np.random.Generator
 ) -> Replicates:
-    """Stratified bootstrap of instances for a statistic that takes weights.
+    """Bootstrap of rows or of entities for a statistic that takes weights.
 
     Parameters
     ----------
-    statistic : (resample, instance) weights -> (resample, …).
-    strata : (instance,) instances are drawn within these, such as the labels.
-    n_resamples : how many resamples.
+    statistic : (resample, row) weights -> (resample, …).
+    resampling : what is drawn. n_resamples : how many resamples.
 
     Returns
     -------
     Replicates; its jackknife leaves out one of at most 200 seeded blocks at a time.
     """
-    n = len(strata)
-    blocks = rng.permutation(n) % min(_JACKKNIFE_BLOCKS, n)
-    resampled = [statistic(chunk) for chunk in draw_weights(strata, n_resamples, rng)]
-    left_out = [statistic(chunk) for chunk in _leave_out(blocks)]
+    kept = resampling.left_out(rng)
+    resampled = [statistic(chunk) for chunk in resampling.weights(n_resamples, rng)]
+    left_out = [statistic(chunk) for chunk in kept]
     return Replicates(
-        value=statistic(np.ones((1, n)))[0],
+        value=statistic(np.ones((1, resampling.n)))[0],
         resamples=np.concatenate(resampled),
         jackknife=np.concatenate(left_out),
-        blocks=np.ones(int(blocks.max()) + 1),
+        blocks=np.ones(sum(map(len, left_out))),
+        resampling=resampling,
     )
 
 
@@ -134,6 +362,7 @@ def bootstrap_rates(
     statistic: RateStatistic,
     n_resamples: int,
     rng: np.random.Generator,
+    rates: Floats | None = None,
 ) -> Replicates:
     """The same for a statistic of rates: resampled counts are binomial, the jackknife is exact.
 
@@ -141,8 +370,9 @@ def bootstrap_rates(
     ----------
     successes, trials : (cell,) with trials > 0; instances are drawn within each cell.
     statistic : (resample, cell) rates -> (resample,).
+    rates : (cell,) where the counts are effective ones, of which these are not the ratios.
     """
-    p = successes / trials
+    p = successes / trials if rates is None else rates
     drawn = rng.binomial(trials, p, size=(n_resamples, len(trials)))
     unit = np.eye(len(trials))
     spared = np.maximum(trials - 1, 1)
@@ -254,7 +484,9 @@ def bootstrapped(
 ) -> Estimate:
     """A value with its interval, and how it was made."""
     low, high = replicates.interval(*bounds)
-    method = bootstrap_method(replicates.method, len(replicates.resamples), seed, drawn)
+    method = replicates.describe(
+        bootstrap_method(replicates.method, len(replicates.resamples), seed, drawn)
+    )
     return Estimate(float(replicates.value), float(low), float(high), n, method)
 
 

@@ -24,7 +24,7 @@ from deepseek_report.statistics.classification_errors import (
     equal_mass_bins,
     require_both,
 )
-from deepseek_report.statistics.intervals import SHARE, enough_events, rate
+from deepseek_report.statistics.intervals import SHARE, enough_events
 from deepseek_report.statistics.ranking import (
     auc_estimate,
     macro_auc,
@@ -32,7 +32,7 @@ from deepseek_report.statistics.ranking import (
     paired_difference,
 )
 from deepseek_report.statistics.recalibrating import log_odds
-from deepseek_report.statistics.resampling import stratified_order
+from deepseek_report.statistics.resampling import Resampling, stratified_order
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.comparisons import AccuracyGap
 from deepseek_report.tasks.decisions import (
@@ -174,31 +174,28 @@ class Classification(Task):
 
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
         """How often the explained class occurs, and how well it is told."""
-        n = int(inside.sum())
+        drawn = Resampling.of(predictions)
         return {
-            **_rate("base_rate", "base", int(predictions.truths[inside].sum()), n),
-            **_rate("accuracy", "accuracy", int(predictions.correct[inside].sum()), n),
+            **_rate("base_rate", "base", drawn.rate(predictions.truths, inside)),
+            **_rate("accuracy", "accuracy", drawn.rate(predictions.correct, inside)),
             **ranking(predictions, inside),
         }
 
     def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
         """Rates of the favourable decision, with what the people were labelled."""
         good = target.declared_favourable
-        favoured, deserving = (
-            predictions.decisions[inside] == good,
-            predictions.labels[inside] == good,
-        )
-        everyone = np.ones(len(favoured), bool)
-        row: Row = {"n_favourable": int(favoured.sum())}
+        favoured, deserving = predictions.decisions == good, predictions.labels == good
+        everyone, drawn = np.ones(len(favoured), bool), Resampling.of(predictions)
+        row: Row = {"n_favourable": int((favoured & inside).sum())}
         for name, ends, hits, among in (
             ("selection_rate", "selection", favoured, everyone),
             ("base_rate", "base", deserving, everyone),
             ("tpr", "tpr", favoured, deserving),
             ("fpr", "fpr", favoured, ~deserving),
             ("precision", "precision", deserving, favoured),
-            ("accuracy", "accuracy", predictions.correct[inside], everyone),
+            ("accuracy", "accuracy", predictions.correct, everyone),
         ):
-            row |= _rate(name, ends, int((hits & among).sum()), int(among.sum()))
+            row |= _rate(name, ends, drawn.rate(hits, among & inside))
         return row | ranking(predictions, inside)
 
     def is_too_few(
@@ -263,27 +260,28 @@ class Classification(Task):
             threshold=threshold,
             rule="as_often_as_the_model",
             explained=model.explained,
+            entities=model.entities,
         )
 
     def require_variety(self, labels: NDArray[Any]) -> None:
         require_both(labels)
 
     def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
-        p = predictions
+        p, drawn = predictions, Resampling.of(predictions)
         ranked, brier = average_precision_and_brier(
-            p.labels, p.probabilities, p.explained, n_resamples, seed
+            p.labels, p.probabilities, p.explained, n_resamples, seed, drawn
         )
         return {
-            "accuracy": rate(int(p.correct.sum()), len(p)),
-            "balanced_accuracy": balanced_accuracy(p.labels, p.decisions, n_resamples, seed),
-            "roc_auc": macro_auc_estimate(p.labels, p.probabilities, p.explained),
+            "accuracy": drawn.rate(p.correct),
+            "balanced_accuracy": balanced_accuracy(p.labels, p.decisions, n_resamples, seed, drawn),
+            "roc_auc": macro_auc_estimate(p.labels, p.probabilities, p.explained, drawn),
             "average_precision": ranked,
             "brier_score": brier,
         }
 
     def gain_over(self, model: Predictions, other: Predictions) -> tuple[Estimate, float]:
         first, second = (macro_auc(p.labels, p.probabilities, p.explained) for p in (model, other))
-        return paired_difference(first, second, model.labels)
+        return paired_difference(first, second, model.labels, Resampling.of(model))
 
     def gain_note(self, reference: Text, n: int) -> Text:
         return message("notes.baselines.gain_in_auc", reference=reference, n=n)
@@ -303,16 +301,16 @@ class Classification(Task):
         """ROC AUC on the perturbed inputs, and the share of decisions that changed."""
         p = predictions
         decisions = decide(outputs, p.threshold, p.explained)
-        flipped = int(np.count_nonzero(decisions != p.decisions[rows]))
+        drawn = Resampling.of(p).take(rows)
         before, after = (
             macro_auc(p.labels[rows], probabilities, p.explained)
             for probabilities in (p.probabilities[rows], outputs)
         )
         return Disturbed(
-            held=macro_auc_estimate(p.labels[rows], outputs, p.explained),
-            moved=rate(flipped, len(rows)),
+            held=macro_auc_estimate(p.labels[rows], outputs, p.explained, drawn),
+            moved=drawn.rate(decisions != p.decisions[rows]),
             before=before[0],
-            lost=paired_difference(before, after, p.labels[rows])[0],
+            lost=paired_difference(before, after, p.labels[rows], drawn)[0],
         )
 
     def moved_if_smooth(self, predictions: Predictions, rows: Ints, level: float) -> float:
@@ -347,7 +345,8 @@ def iterations(n_classes: int) -> int:
 
 def ranking(predictions: Predictions, inside: Bools) -> Row:
     """ROC AUC, mean probability and calibration error of the explained class among some."""
-    area = auc_estimate(predictions.truths[inside], predictions.scores[inside])
+    drawn = Resampling.of(predictions).take(inside)
+    area = auc_estimate(predictions.truths[inside], predictions.scores[inside], drawn)
     happened, stated = calibration_subject(predictions)
     happened, stated = happened[inside], stated[inside]
     bins, _ = equal_mass_bins(stated, _ECE_BINS)
@@ -360,8 +359,7 @@ def ranking(predictions: Predictions, inside: Bools) -> Row:
     }
 
 
-def _rate(name: str, ends: str, hits: int, trials: int) -> Row:
-    estimate = rate(hits, trials)
+def _rate(name: str, ends: str, estimate: Estimate) -> Row:
     return {
         name: estimate.value,
         f"{ends}_low": estimate.low,

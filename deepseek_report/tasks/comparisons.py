@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.mean_gaps import largest_mean_gap
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.loss import Limits
 
 #: Cases in a cell, and events if all rates were equal, below which a level is not judged.
@@ -47,7 +49,9 @@ class GapStatistic(ABC):
         """(level,) whether it holds enough to be judged; `codes` of −1 are in no level."""
 
     @abstractmethod
-    def gap(self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int) -> Gap:
+    def gap(
+        self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int, resampling: Resampling
+    ) -> Gap:
         """The largest gap between the levels 0, 1, … of `codes`, at least two of them."""
 
 
@@ -66,8 +70,12 @@ class AccuracyGap(GapStatistic):
     def judged(self, values: NDArray[Any], codes: Ints, n_levels: int, floor: Floor) -> Bools:
         return _counts(values, codes, n_levels).enough(*floor)
 
-    def gap(self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int) -> Gap:
-        return largest_gap([_counts(values, codes, int(codes.max()) + 1)], n_resamples, seed)
+    def gap(
+        self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int, resampling: Resampling
+    ) -> Gap:
+        everyone = np.ones(len(codes), bool)
+        table = RateTable.of(values, everyone, codes, int(codes.max()) + 1, resampling)
+        return largest_gap([table], n_resamples, seed)
 
 
 class MeanErrorGap(GapStatistic):
@@ -85,9 +93,14 @@ class MeanErrorGap(GapStatistic):
     def judged(self, values: NDArray[Any], codes: Ints, n_levels: int, floor: Floor) -> Bools:
         return np.bincount(codes[codes >= 0], minlength=n_levels) >= floor[0]
 
-    def gap(self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int) -> Gap:
+    def gap(
+        self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int, resampling: Resampling
+    ) -> Gap:
         rng = np.random.default_rng([seed, len(self.name)])
-        return largest_mean_gap(values, codes, n_resamples, rng)
+        gap = largest_mean_gap(*resampling.per_unit_and_level(values, codes), n_resamples, rng)
+        method, n = resampling.describe(gap.estimate.method), int((codes >= 0).sum())
+        estimate = replace(gap.estimate, n=n, method=method)
+        return replace(gap, estimate=estimate)
 
 
 class AbsoluteErrorGap(MeanErrorGap):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -16,8 +17,9 @@ from deepseek_report.statistics.excess import (
     larger_mean_p_value,
     larger_share_p_value,
 )
-from deepseek_report.statistics.intervals import SHARE, mean_interval, rate
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.recalibrating import recalibrated
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import calibration_subject
 
 Limits = tuple[float | None, float | None]
@@ -44,15 +46,22 @@ class Loss(ABC):
         """(instance,) loss of each prediction; 0 is perfect, larger is worse."""
 
     @abstractmethod
-    def mean(self, losses: Floats, level: float = 0.95, among: Floats | None = None) -> Estimate:
-        """The mean of some (instance,) losses with its interval, which covers it so often.
+    def mean(
+        self,
+        losses: Floats,
+        resampling: Resampling,
+        inside: Bools | None = None,
+        level: float = 0.95,
+    ) -> Estimate:
+        """The mean of (instance,) losses with its interval, which covers it so often.
 
-        among : (instance,) the losses of all cases, where these are some of them.
+        resampling : what the instances are of. inside : (instance,) those that are counted; all by
+        default.
         """
 
     @abstractmethod
-    def larger_p_value(self, inside: Floats, outside: Floats) -> float:
-        """One-sided test that the mean of some losses is not larger than that of others."""
+    def larger_p_value(self, losses: Floats, inside: Bools, resampling: Resampling) -> float:
+        """One-sided test that the mean of the losses of a part is not larger than elsewhere."""
 
     @abstractmethod
     def expected(self, predictions: Predictions) -> Floats | None:
@@ -79,12 +88,18 @@ class ErrorRate(Loss):
     def of(self, predictions: Predictions) -> Floats:
         return (~predictions.correct).astype(np.float64)
 
-    def mean(self, losses: Floats, level: float = 0.95, among: Floats | None = None) -> Estimate:
-        return rate(round(float(losses.sum())), len(losses), level)
+    def mean(
+        self,
+        losses: Floats,
+        resampling: Resampling,
+        inside: Bools | None = None,
+        level: float = 0.95,
+    ) -> Estimate:
+        return resampling.rate(losses > 0, inside, level)
 
-    def larger_p_value(self, inside: Floats, outside: Floats) -> float:
+    def larger_p_value(self, losses: Floats, inside: Bools, resampling: Resampling) -> float:
         """Fisher's: the chance of as many errors in a random part of the same size."""
-        return larger_share_p_value(inside, outside)
+        return larger_share_p_value(losses, inside, resampling)
 
     def expected(self, predictions: Predictions) -> Floats:
         """The chance of a wrong decision, by the probabilities calibrated on the whole."""
@@ -106,7 +121,7 @@ class ErrorRate(Loss):
         chances = recalibrated(happened, stated)
         two = predictions.probabilities.shape[1] == 2
         weights = 1 - 2 * chances if two else -np.ones(len(chances))
-        return Excess.of_events(happened, chances, weights)
+        return Excess.of_events(happened, chances, weights, Resampling.of(predictions))
 
 
 class AbsoluteError(Loss):
@@ -122,15 +137,23 @@ class AbsoluteError(Loss):
     def of(self, predictions: Predictions) -> Floats:
         return np.abs(predictions.errors)
 
-    def mean(self, losses: Floats, level: float = 0.95, among: Floats | None = None) -> Estimate:
-        mean, low, high = map(float, mean_interval(losses, level=level, among=among))
-        return Estimate(mean, max(low, 0.0), high, len(losses), self.interval)
+    def mean(
+        self,
+        losses: Floats,
+        resampling: Resampling,
+        inside: Bools | None = None,
+        level: float = 0.95,
+    ) -> Estimate:
+        own, among = (losses, None) if inside is None else (losses[inside], losses)
+        drawn = resampling if inside is None else resampling.take(inside)
+        mean = drawn.mean(own, self.interval, level, among)
+        return replace(mean, low=max(mean.low or 0.0, 0.0))
 
-    def larger_p_value(self, inside: Floats, outside: Floats) -> float:
-        return larger_mean_p_value(inside, outside)
+    def larger_p_value(self, losses: Floats, inside: Bools, resampling: Resampling) -> float:
+        return larger_mean_p_value(losses, inside, resampling=resampling)
 
     def expected(self, predictions: Predictions) -> None:
         return None
 
     def excess(self, predictions: Predictions) -> Excess:
-        return Excess.over_mean(self.of(predictions))
+        return Excess.over_mean(self.of(predictions), Resampling.of(predictions))

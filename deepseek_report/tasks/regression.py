@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,8 +17,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column, estimate
-from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.regression_errors import error_estimates, paired_gain
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.telling import most_correlated
 from deepseek_report.tasks.comparisons import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError
@@ -119,12 +120,12 @@ class Regression(Task):
 
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
         """How far predictions are off there, and to which side."""
-        errors = predictions.errors
+        errors, drawn = predictions.errors, Resampling.of(predictions)
         return {
             "mean_label": float(predictions.labels[inside].mean()),
             "mean_prediction": float(predictions.values[inside].mean()),
-            **_mean("mean_error", errors, inside),
-            **_mean("mae", np.abs(errors), inside),
+            **_mean("mean_error", errors, inside, drawn),
+            **_mean("mae", np.abs(errors), inside, drawn),
         }
 
     def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
@@ -183,16 +184,18 @@ class Regression(Task):
             threshold=None,
             rule=model.rule,
             explained=model.explained,
+            entities=model.entities,
         )
 
     def require_variety(self, labels: NDArray[Any]) -> None:
         """Any numbers will do."""
 
     def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
-        return error_estimates(predictions.labels, predictions.values, n_resamples, seed)
+        p = predictions
+        return error_estimates(p.labels, p.values, n_resamples, seed, Resampling.of(p))
 
     def gain_over(self, model: Predictions, other: Predictions) -> tuple[Estimate, float]:
-        return paired_gain(model.errors, other.errors)
+        return paired_gain(model.errors, other.errors, Resampling.of(model))
 
     def gain_note(self, reference: Text, n: int) -> Text:
         return message("notes.baselines.gain_in_error", reference=reference, n=n)
@@ -209,13 +212,12 @@ class Regression(Task):
         """Mean absolute error on the perturbed inputs, and mean change of the prediction."""
         values, p = outputs[:, 0], predictions
         before, after = np.abs(p.errors[rows]), np.abs(values - p.labels[rows])
-        mean, low, high = (float(end) for end in mean_interval(after - before))
-        method = message("interval_methods.students_of_mean")
+        drawn = Resampling.of(p).take(rows)
         return Disturbed(
-            held=_absolute_mean(after),
-            moved=_absolute_mean(values - p.values[rows]),
+            held=_absolute_mean(after, drawn),
+            moved=_absolute_mean(values - p.values[rows], drawn),
             before=float(before.mean()),
-            lost=Estimate(mean, low, high, len(rows), method),
+            lost=drawn.mean(after - before, message("interval_methods.students_of_mean")),
         )
 
     def moved_if_smooth(self, predictions: Predictions, rows: Ints, level: float) -> float:
@@ -223,13 +225,11 @@ class Regression(Task):
         return float(level * predictions.values[rows].std() * math.sqrt(2 / math.pi))
 
 
-def _mean(name: str, values: Floats, inside: Bools) -> Row:
-    mean, low, high = map(float, mean_interval(values[inside], among=values))
-    return {name: mean, f"{name}_low": low, f"{name}_high": high}
+def _mean(name: str, values: Floats, inside: Bools, drawn: Resampling) -> Row:
+    mean = drawn.take(inside).mean(values[inside], "", among=values)
+    return {name: mean.value, f"{name}_low": mean.low, f"{name}_high": mean.high}
 
 
-def _absolute_mean(differences: Floats) -> Estimate:
-    mean, low, high = (float(end) for end in mean_interval(np.abs(differences)))
-    return Estimate(
-        mean, max(low, 0.0), high, len(differences), message("interval_methods.students_of_mean")
-    )
+def _absolute_mean(differences: Floats, drawn: Resampling) -> Estimate:
+    mean = drawn.mean(np.abs(differences), message("interval_methods.students_of_mean"))
+    return replace(mean, low=max(mean.low or 0.0, 0.0))

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.statistics.paired import influence_difference, share_difference
 from deepseek_report.statistics.ranking import macro_auc, paired_difference
+from deepseek_report.statistics.resampling import Resampling
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,14 @@ class RowMeasure(ABC):
     def of(self, predictions: Predictions) -> tuple[float, Floats]:
         """The value, and the (instance,) influences whose squares add up to its variance."""
 
+    def by_observation(self, predictions: Predictions) -> tuple[float, Floats]:
+        """The value, and the influences of entities where rows are of some, else of rows."""
+        value, influence = self.of(predictions)
+        return value, Resampling.of(predictions).influences(influence)
+
     def difference(self, first: Predictions, other: Predictions) -> tuple[Estimate, float]:
         """First − other on the same rows with its 95 % interval, and the two-sided p-value."""
-        return influence_difference(self.of(first), self.of(other))
+        return influence_difference(self.of(first), self.of(other), Resampling.of(first))
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class RankingMeasure(RowMeasure):
         return macro_auc(predictions.labels, predictions.probabilities, predictions.explained)
 
     def difference(self, first: Predictions, other: Predictions) -> tuple[Estimate, float]:
-        return paired_difference(self.of(first), self.of(other), first.labels)
+        drawn = Resampling.of(first)
+        return paired_difference(self.of(first), self.of(other), first.labels, drawn)
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class RightDecisions(RowMeasure):
         return _mean(predictions.correct.astype(np.float64))
 
     def difference(self, first: Predictions, other: Predictions) -> tuple[Estimate, float]:
-        return share_difference(first.correct, other.correct)
+        return share_difference(first.correct, other.correct, Resampling.of(first))
 
 
 @dataclass(frozen=True)

@@ -295,7 +295,7 @@
     const reader = (answers) => {
       const features = data.what_if.features;
       const stops = features.map((feature, at) => {
-        const known = feature.points.map((value, point) => ({ value, text: feature.texts[point], output: answers.alone[at][point] }));
+        const known = feature.points.map((value, point) => ({ value, text: feature.texts[point], output: answers.alone[at][point], rows: feature.support[point] })).filter((stop) => !stop.output.includes(null));
         const own = answers.own[at];
         if (own === null || known.some((stop) => same(stop.value, own))) return known;
         return [...known, { value: own, text: answers.own_texts[at], output: answers.start, own: true }].sort((a, b) => a.value - b.value);
@@ -307,9 +307,10 @@
         if (!pair) return null;
         const axis = (at, own) => [...features[at].grid.map((value, row) => ({ value, row })).filter(({ value }) => own === null || !same(value, own)), ...(own === null ? [] : [{ value: own, row: -1 }])].sort((a, b) => a.value - b.value);
         const rows = axis(first, answers.own[first]), columns = axis(second, answers.own[second]);
-        const cell = (row, column) => row.row < 0 && column.row < 0 ? answers.start : row.row < 0 ? one(second, column.value).output : column.row < 0 ? one(first, row.value).output : pair[2][row.row][column.row];
+        const asked = (at, value) => one(at, value)?.output ?? [null];
+        const cell = (row, column) => row.row < 0 && column.row < 0 ? answers.start : row.row < 0 ? asked(second, column.value) : column.row < 0 ? asked(first, row.value) : pair[2][row.row][column.row];
         const lines = rows.map((row) => ({ value: row.value, answer: along(columns.map((column) => ({ value: column.value, output: cell(row, column) })), values[second]) }));
-        if (lines.some(({ answer }) => !answer)) return null;
+        if (lines.some(({ answer }) => !answer || answer.output.includes(null))) return null;
         const whole = along(lines.map(({ value, answer }) => ({ value, output: answer.output })), values[first]);
         return whole && { output: whole.output, exact: whole.exact && lines[0].answer.exact };
       };
@@ -343,12 +344,23 @@
       const values = [...answers.own];
       const answer = element("p", { class: "what-if-answer", role: "status" });
       const numeric = (feature, at) => Math.abs(feature) >= 1000 ? number(Math.round(feature), 0) : plain(feature);
+      /* Set values that fewer than one real row in a hundred has; between two stops, that of the rarer one. */
+      const rare = (changed) => changed.flatMap((at) => {
+        const known = stops[at].filter(({ rows }) => rows !== undefined && rows !== null), value = values[at];
+        const after = known.findIndex((stop) => stop.value >= value || same(stop.value, value));
+        if (value === null || after < 0) return [];
+        const near = same(known[after].value, value) || after === 0 ? [known[after]] : [known[after - 1], known[after]];
+        const least = near.reduce((a, b) => b.rows < a.rows ? b : a);
+        return least.rows < 0.01 * data.what_if.real ? [phrase("rare_value", { label: features[at].label, value: least.text, rows: number(least.rows, 0), all: number(data.what_if.real, 0) })] : [];
+      });
       const tell = () => {
         const found = read(values), changed = moved(values);
         controls.forEach(({ row }, at) => row.classList.toggle("is-set", changed.includes(at)));
         if (!changed.length) { answer.replaceChildren(phrase("as_it_is"), " ", block("strong", {}, written(answers.start))); return; }
         if (!found) { answer.replaceChildren(phrase("not_asked")); return; }
         answer.replaceChildren(block("strong", {}, written(found.output)), " ", found.exact ? phrase("asked") : phrase("between"), " ", phrase("before", { answer: written(answers.start) }));
+        const few = rare(changed);
+        if (few.length) answer.append(" ", block("strong", { class: "what-if-rare" }, phrase("rare", { values: few.join("; ") })));
       };
       const controls = features.map((feature, at) => {
         const id = `what-if-${one.at}-${at}`, known = stops[at];
@@ -393,7 +405,7 @@
           button(phrase("reset"), back)),
         ...(movable.length ? [block("h5", {}, phrase("can_change")), ...movable.map(({ row }) => row)] : []),
         ...(others.length ? [block("h5", {}, phrase("cannot_change")), ...others.map(({ row }) => row)] : []),
-        block("p", { class: "case-by" }, data.what_if.asked),
+        block("p", { class: "case-by" }, [data.what_if.asked, ...data.what_if.relations].join(" ")),
       ];
     };
 

@@ -169,12 +169,39 @@ def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score
 
 
 def test_only_the_gravest_group_of_an_attribute_is_named(run, say):
+    run.config["decision"] = {"rule": "declared", "threshold": 0.3}
     rows = [pair("a", "clear above", 0.95), pair("b", "clear below", 0.6), pair("c", ratio=0.7)]
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
     assert finding.severity == "high"
     assert finding.values["level"] == "b"
     assert "60" not in finding.values["level"]
     assert "44.0\u00a0% of 400 “b” are decided against" in say(finding)
+
+
+@pytest.mark.parametrize(("most", "severity"), [(0.75, "high"), (0.9, "medium")])
+def test_what_hangs_on_a_threshold_that_nobody_declared_is_no_critical_finding(
+    run, say, most, severity
+):
+    tried = {"threshold_from": 0.1, "threshold_to": 0.4, "ratio_least": 0.5, "ratio_most": most}
+    rows = [pair("b", "clear below", 0.6) | tried]
+    run.config["decision"] = {"rule": None, "threshold": None, "costs": None}
+    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert finding.severity == severity
+    assert ("hangs on the threshold" in say(finding)) == (severity == "medium")
+    run.config["decision"] = {"rule": "declared", "threshold": 0.3}
+    (declared,) = rules_groups.impact(run.results())
+    assert declared.severity == "high"
+    assert "every threshold" not in say(declared)
+
+
+def test_the_worst_treated_crossing_is_named_beside_its_attribute(run, say):
+    run.config["decision"] = {"rule": "declared", "threshold": 0.3}
+    crossed = pair("men × old", "clear below", 0.4, attribute="sex × age_band")
+    rows = [pair("men", "clear below", 0.6, attribute="sex"), crossed]
+    found = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    by_sex = next(finding for finding in found if finding.values["level"] == "men")
+    assert by_sex.values["worst"]["level"] == "men × old"
+    assert "Worst treated of the groups that are large enough: “men × old”" in say(by_sex)
 
 
 def test_attributes_without_doubt_share_one_reassuring_finding(run, say):

@@ -41,9 +41,9 @@ def toy_schema(n_classes: int) -> Schema:
     classes = ("repaid", "default") if n_classes == 2 else ("repaid", "late", "default")
     return Schema(
         features=(
-            Feature("amount", "loan amount", "numeric", unit="€"),
-            Feature("colour", "colour", "categorical", categories=colours),
-            Feature("noise", "noise", "numeric"),
+            Feature("amount", "loan amount", "numeric", mutable=True, unit="€"),
+            Feature("colour", "colour", "categorical", categories=colours, mutable=True),
+            Feature("noise", "noise", "numeric", mutable=True),
         ),
         target=Target("default", "default", classes, favourable=0, explained=n_classes - 1),
         attributes=(

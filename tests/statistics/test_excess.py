@@ -26,11 +26,13 @@ def test_totals_are_those_of_a_loop() -> None:
 def test_of_few_cases_without_an_event_a_known_variance_counts_and_not_that_of_the_sample() -> None:
     """3 000 cases with events in 5 %, and 60 without any: of as many, chance leaves 5 % so."""
     many, few, variance = (np.arange(3000) % 20 == 0).astype(float), np.zeros(60), 0.05 * 0.95
-    assert larger_mean_p_value(many, few) < 1e-6
-    known = larger_mean_p_value(many, few, (variance, variance))
+    together, inside = np.concatenate([many, few]), np.arange(3060) < 3000
+    assert larger_mean_p_value(together, inside) < 1e-6
+    known = larger_mean_p_value(together, inside, (variance, variance))
     z = 0.05 / np.sqrt(variance * (1 / 3000 + 1 / 60))
     assert known == pytest.approx(stats.norm.sf(z), rel=0.2)
-    assert larger_mean_p_value(few + 1, few, (variance, variance)) < 1e-6
+    halves = np.concatenate([few + 1, few])
+    assert larger_mean_p_value(halves, np.arange(120) < 60, (variance, variance)) < 1e-6
 
 
 @pytest.mark.parametrize(("n", "chance", "events"), [(100, 0.5, 62), (80, 0.1, 16), (60, 0.9, 59)])

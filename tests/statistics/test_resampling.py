@@ -9,6 +9,7 @@ from scipy import stats
 from deepseek_report.statistics import resampling
 from deepseek_report.statistics.resampling import (
     Replicates,
+    Resampling,
     bootstrap,
     bootstrap_rates,
     draw_weights,
@@ -48,8 +49,7 @@ def test_a_jackknife_in_parts_leaves_out_the_same_and_holds_less(
         return weights @ values / weights.sum(axis=1, keepdims=True)
 
     def replicates() -> Replicates:
-        strata = np.zeros(500, dtype=np.int64)
-        return bootstrap(means, strata, 20, np.random.default_rng(0))
+        return bootstrap(means, Resampling(500), 20, np.random.default_rng(0))
 
     whole = replicates()
     assert max(sizes) == 200 * 500
@@ -69,7 +69,7 @@ def test_weights_have_the_mean_and_spread_of_draws_with_replacement() -> None:
 
 def test_bca_of_a_skewed_mean_agrees_with_scipy() -> None:
     values = np.random.default_rng(3).exponential(size=80)
-    ours = bootstrap(mean_of(values), np.zeros(80, int), 8000, np.random.default_rng(0))
+    ours = bootstrap(mean_of(values), Resampling(80), 8000, np.random.default_rng(0))
     theirs = stats.bootstrap(
         (values,), np.mean, n_resamples=8000, method="BCa", rng=np.random.default_rng(0)
     ).confidence_interval
@@ -78,9 +78,7 @@ def test_bca_of_a_skewed_mean_agrees_with_scipy() -> None:
 
 
 def test_a_statistic_that_never_varies_has_no_width() -> None:
-    constant = bootstrap(
-        mean_of(np.full(20, 0.3)), np.zeros(20, int), 100, np.random.default_rng(0)
-    )
+    constant = bootstrap(mean_of(np.full(20, 0.3)), Resampling(20), 100, np.random.default_rng(0))
     assert np.allclose(constant.interval(), 0.3)
 
 
@@ -88,13 +86,13 @@ def test_many_statistics_at_once_are_the_same_as_one_by_one() -> None:
     values = np.random.default_rng(4).normal(size=(60, 3))
     both = bootstrap(
         lambda w: w @ values / w.sum(axis=1, keepdims=True),
-        np.zeros(60, int),
+        Resampling(60),
         300,
         np.random.default_rng(0),
     ).interval()
     for k in range(3):
         single = bootstrap(
-            mean_of(values[:, k]), np.zeros(60, int), 300, np.random.default_rng(0)
+            mean_of(values[:, k]), Resampling(60), 300, np.random.default_rng(0)
         ).interval()
         assert np.allclose([both[0][k], both[1][k]], single)
 
@@ -108,7 +106,7 @@ def test_resampled_rates_agree_with_resampled_instances() -> None:
         parts = [weights[:, labels == k] @ right[labels == k] / trials[k] for k in (0, 1)]
         return np.mean(parts, axis=0)
 
-    slow = bootstrap(balanced, labels, 4000, np.random.default_rng(0))
+    slow = bootstrap(balanced, Resampling(150, strata=labels), 4000, np.random.default_rng(0))
     fast = bootstrap_rates(hits, trials, lambda r: r.mean(axis=1), 4000, np.random.default_rng(1))
     assert fast.value == pytest.approx(slow.value)
     assert np.allclose(fast.interval(), slow.interval(), atol=0.006)
@@ -155,6 +153,6 @@ def test_bca_of_a_mean_covers_the_truth_about_95_times_in_100(n: int) -> None:
     covered = 0
     for _ in range(300):
         values = rng.exponential(size=n)
-        low, high = bootstrap(mean_of(values), np.zeros(n, int), 300, rng).interval()
+        low, high = bootstrap(mean_of(values), Resampling(n), 300, rng).interval()
         covered += low <= 1 <= high
     assert 0.90 <= covered / 300 <= 0.98

@@ -9,6 +9,7 @@ import pytest
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, Task, task_of
 from tests.worded import refused
 
@@ -56,7 +57,7 @@ def test_the_loss_is_none_where_all_is_right_and_its_mean_is_within_its_interval
     losses = task.loss.of(p)
     assert losses.shape == (N,)
     assert (losses >= 0).all()
-    mean = task.loss.mean(losses)
+    mean = task.loss.mean(losses, Resampling(N))
     assert mean.value == pytest.approx(losses.mean())
     assert mean.low < mean.value < mean.high
     right = np.flatnonzero(p.correct) if task.decides else np.flatnonzero(p.errors == 0)
@@ -152,7 +153,7 @@ def test_gaps_between_groups_have_the_bounds_that_they_declare(task: Task) -> No
         values = statistic.values(p)
         assert statistic.judged(values, codes, 2, (30, 0)).all()
         assert not statistic.judged(values, codes, 2, (N, 0)).any()
-        gap = statistic.gap(values, codes, 100, 0)
+        gap = statistic.gap(values, codes, 100, 0, Resampling(N))
         means = [values[codes == k].mean() for k in (0, 1)]
         assert gap.estimate.value == pytest.approx(abs(means[0] - means[1]))
         assert gap.estimate.value >= statistic.bounds[0]

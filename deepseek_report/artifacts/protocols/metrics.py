@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.expectations import Expectations
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -40,6 +41,7 @@ class MeasureContext:
 
     explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
     explanations : all of them (scope "explainers"). explain : see `ExplainAgain`.
+    expectations : declared by `behaviour:` in the config.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     """
 
@@ -55,6 +57,7 @@ class MeasureContext:
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
     measured: Mapping[str, Measurement] = field(default_factory=dict)
     explain: ExplainAgain | None = None
+    expectations: Expectations = ()
     progress: Progress = field(default_factory=Silent)
 
 

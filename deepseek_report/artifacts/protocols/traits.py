@@ -54,6 +54,9 @@ class MetricPart(Part):
     takes: ClassVar[frozenset[str]] = frozenset()
     """Metrics of single explanations whose measurements it is handed, where the run has them: of
     the control where it judges one explanation itself, else of all; see `MeasureContext`."""
+    counts_entities: ClassVar[bool] = False
+    """Whether its intervals and tests hold for rows of entities too, see `Resampling`, or count no
+    rows. Those of the other metrics are left out where several rows are of one entity."""
     bounds: ClassVar[Bounds | None] = None
     """Least and greatest value of each score; None for one score of its own key, without limits."""
     tables: ClassVar[TableTypes] = {}

@@ -14,6 +14,8 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.data_kinds.relations import Relations, relation_in_words
+from deepseek_report.data_kinds.row_conditions import ConditionError
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
 class TableSource:
     """Where a table comes from, and what is declared about it; `notes` go to the card.
 
-    sha256 : of the bytes that were read.
+    sha256 : of the bytes that were read. relations : between features, see `Schema.relations`.
     """
 
     file: str
@@ -73,6 +75,7 @@ class TableSource:
     max_categories: int = 100
     decimal: str = "."
     notes: tuple[Text, ...] = ()
+    relations: tuple[str, ...] = ()
 
 
 class RowEncoder(Protocol):
@@ -277,7 +280,7 @@ def assemble(
     DataError : too few rows of a class for three parts.
     """
     chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
-    drawn = _taken(table.rows, chosen)
+    drawn = _taken(replace(table.rows, entities=table.together.units), chosen)
     draw = None
     if len(drawn) < (n_source := table.n_source or len(table.rows)):
         draw = RowDraw(len(drawn), n_source, seed)
@@ -285,6 +288,7 @@ def assemble(
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = _taken(drawn, kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
+    schema, related = _related(schema, whole, source.relations)
     names = schema.target.classes if task_of(schema.target).decides else ()
     parts = split_rows(whole, rule, seed, names, together)
     counts = _count_copies(table, whole, parts, int(repeat.sum()))
@@ -302,10 +306,12 @@ def assemble(
         n_same_inputs=counts["n_shared"] if encoder is None else shared_between(parts),
         dropped=rule.duplicates == "drop",
         split_method=describe_rule(rule, counts["n_duplicates"], together, schema.target.task),
-        preparation=_preparation(table, draw, use_sensitive),
+        preparation=(*_preparation(table, draw, use_sensitive), *related),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
         n_torn=_torn_entities(whole, parts, together),
+        entity=together.entity,
+        possible_entity=together.possible,
         draw=draw,
         mixed_dates=table.mixed_dates,
     )
@@ -352,6 +358,36 @@ def _encoded(
         for name, part in parts.items()
     }
     return encoder.schema, done, {name: done.take(rows) for name, rows in positions.items()}
+
+
+def _related(
+    schema: Schema, rows: Split, declared: tuple[str, ...]
+) -> tuple[Schema, tuple[Text, ...]]:
+    """The schema with its declared relations, and how many rows keep each.
+
+    Raises
+    ------
+    DataError : a text is no relation between features that there are.
+    """
+    try:
+        relations = Relations.of(schema, declared)
+    except ConditionError as error:
+        raise data_error(
+            "dataset.relations",
+            str(error),
+            "relations between columns that are features, such as `paid <= owed`",
+            "correct the relation, or remove it",
+        ) from None
+    kept = [
+        message(
+            "preparation.relation",
+            relation=relation_in_words(schema, relation.text),
+            kept=float(1 - relation.broken(rows.inputs).mean()),
+            n=len(rows),
+        )
+        for relation in relations.parts
+    ]
+    return replace(schema, relations=declared), tuple(kept)
 
 
 def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:

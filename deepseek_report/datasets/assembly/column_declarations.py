@@ -33,7 +33,8 @@ class ColumnDeclaration:
     undocumented : {code: label} for codes that are found but that the code book does not know.
     sensitive : compare groups of people by this column. compare_by : it cuts the data into parts
         that are no groups of people (a site, a topic), and these are compared.
-    mutable : the person concerned can change it; if left out, everything that is not sensitive.
+    mutable : the person concerned can change it; if left out, a column that is not sensitive and
+        has a `direction` or a `step`, and no other.
     direction : the way in which the person can change it: increase, decrease or either, for a
         category either alone; of ordinal columns an increase goes to later categories.
     step : the smallest change of a numeric column that makes sense, in its unit; whole multiples
@@ -79,7 +80,10 @@ class ColumnDeclaration:
 
     @property
     def can_change(self) -> bool:
-        return not self.sensitive if self.mutable is None else self.mutable
+        """Whether it is declared that a person can change it; nothing is assumed."""
+        if self.mutable is not None:
+            return self.mutable
+        return not self.sensitive and (self.direction is not None or self.step is not None)
 
 
 def code_text(value: Any) -> str:

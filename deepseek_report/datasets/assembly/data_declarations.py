@@ -20,6 +20,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
     default_label,
     readable_name,
 )
+from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.assembly.targets import (
     MOST_CLASSES,
     MOST_DECLARED,
@@ -109,7 +110,8 @@ class DescribedArrays(OwnDataDeclarations):
 
     task : what is predicted; several target columns are several labels.
     target : the column to predict, or several. entity : column that names what several of them
-        are of (a patient, a machine), which never falls in several parts.
+        are of (a patient, a machine), which never falls in several parts and counts as one
+        observation.
     groups : columns to compare groups of people by. compare_by : columns that cut the data into
         parts that are no groups of people, such as a site or a machine.
     """
@@ -132,10 +134,10 @@ class DescribedArrays(OwnDataDeclarations):
     def together(self, frame: pd.DataFrame, what: Literal["images", "series"]) -> GroupConstraint:
         """That what is of one entity stays in one part; nothing without entities."""
         if self.entity is None:
-            return GroupConstraint()
+            return GroupConstraint(possible=possible_entity(frame, None))
         units = np.unique(frame[self.entity].astype(str), return_inverse=True)[1]
         method = message(f"preparation.split.{what}_together", entity=self.entity)
-        return GroupConstraint(units=units.astype(np.int64), method=method)
+        return GroupConstraint(units=units.astype(np.int64), method=method, entity=self.entity)
 
     @property
     def compared(self) -> dict[str, AttributeKind]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -14,8 +15,13 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
 from deepseek_report.datasets.assembly.column_declarations import data_error, readable_name
-from deepseek_report.datasets.readers.cells import date_forms, is_date, read_cells
-from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule
+from deepseek_report.datasets.readers.cells import (
+    date_forms,
+    is_date,
+    looks_like_date,
+    read_cells,
+)
+from deepseek_report.datasets.split.splitting import GroupConstraint, PossibleEntity, SplitRule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,22 +114,29 @@ class RowMetadata:
 
     entity : the column that names what several rows are of. units : (row,) the same number for
     rows of one entity. moments : None where no column says it. split_by : see `TableDeclarations`.
+    possible : a column that may name entities, where none is declared.
     """
 
     entity: str | None = None
     units: Ints | None = None
     moments: RowMoments | None = None
     split_by: SplitBy = "random"
+    possible: PossibleEntity | None = None
 
     def constraint(self, rule: SplitRule) -> GroupConstraint:
         """What the split must respect."""
         if self.split_by == "time" and self.moments is not None:
             method = message("preparation.split.by_time", column=self.moments.column)
-            return GroupConstraint(parts=self.moments.parts(rule), method=method)
-        if self.units is None:
-            return GroupConstraint()
+            parts = self.moments.parts(rule)
+            return GroupConstraint(parts=parts, method=method, possible=self.possible)
+        return self.named(GroupConstraint(units=self.units))
+
+    def named(self, constraint: GroupConstraint) -> GroupConstraint:
+        """The constraint with what is known of the entities."""
+        if constraint.units is None or self.entity is None:
+            return replace(constraint, possible=self.possible)
         method = message("preparation.split.rows_together", entity=self.entity)
-        return GroupConstraint(units=self.units, method=method)
+        return replace(constraint, method=constraint.method or method, entity=self.entity)
 
     def with_periods(self, schema: Schema, rows: Split) -> tuple[Schema, Split]:
         """The schema and the rows with the periods as an attribute, where moments are known.
@@ -162,10 +175,76 @@ def read_metadata(
     """
     file, decimal = where
     units = None if entity is None else units_of(frame[entity], file)
+    possible = possible_entity(frame, time) if entity is None else None
     moments = None if time is None else moments_of(frame[time], decimal)
     if moments is not None and split_by == "time":
         _check_moments(moments, file, rows)
-    return RowMetadata(entity, units, moments, split_by)
+    return RowMetadata(entity, units, moments, split_by, possible)
+
+
+#: What a column is called that names whose rows they are, in whole or as its last word.
+_WORDS = (
+    *("id", "uuid", "guid", "nr", "no", "number", "key"),
+    *("person", "patient", "client", "customer", "user", "subject", "participant", "member"),
+    *("student", "employee", "applicant", "borrower", "driver", "household", "account", "author"),
+    *("machine", "device", "sensor", "vehicle", "engine", "specimen", "slide", "document"),
+)
+#: Share of the rows that must share their value with another row.
+_LEAST_SHARED = 0.1
+#: Rows whose cells are looked at to tell a date.
+_LOOKED_AT = 50
+
+
+def possible_entity(frame: pd.DataFrame, time: str | None) -> PossibleEntity | None:
+    """The column that seems to name whose rows they are: called so, and with most values repeated.
+
+    Without one, rows that are alike in all but their time may be of one entity as well.
+
+    Parameters
+    ----------
+    frame : the whole source. time : the column of the moment of a row, where it is declared.
+    """
+    named = [name for name in frame if _names_entities(str(name)) and _repeats(frame[name])]
+    if named:
+        most = max(named, key=lambda name: frame[name].nunique())
+        return PossibleEntity(str(most), int(frame[most].nunique()), len(frame))
+    times = [name for name in frame if name == time or _is_time(frame[name])]
+    if not times or len(times) == frame.shape[1]:
+        return None
+    try:
+        alike = int(frame.drop(columns=times).duplicated().sum())
+    except TypeError:  # cells that hold lists
+        return None
+    return PossibleEntity("", alike, len(frame)) if alike >= _LEAST_SHARED * len(frame) else None
+
+
+def _names_entities(name: str) -> bool:
+    """Whether the last word of the name, in any spelling, is one of `_WORDS`."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+", name)
+    return bool(words) and words[-1].lower() in _WORDS
+
+
+def _repeats(column: pd.Series) -> bool:
+    """Whether there are entities enough, many of them with several rows."""
+    try:
+        sizes = column.value_counts()
+    except TypeError:
+        return False
+    n, shared = len(sizes), int(sizes[sizes > 1].sum())
+    few = n < FEWEST_ENTITIES or n < len(column) / 200
+    return not few and shared >= _LEAST_SHARED * len(column)
+
+
+def _is_time(column: pd.Series) -> bool:
+    """Whether a column holds dates, by its type or by its first cells."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return True
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return False
+    seen = column.dropna().astype(str).head(_LOOKED_AT)
+    return bool(len(seen)) and all(map(looks_like_date, seen))
 
 
 def units_of(column: pd.Series, file: str) -> Ints:

@@ -32,8 +32,8 @@ class TableDeclarations(OwnDataDeclarations):
     sensitive : columns to compare groups of people by. compare_by : columns that cut the data into
         parts that are no groups of people, such as a site or a topic.
     entity : column that names what several rows are of (a person, a machine), which never falls in
-        several parts; not a feature. time : column of the moment that a row comes from, a date or
-        a number; not a feature, but the periods are compared.
+        several parts and counts as one observation; not a feature. time : column of the moment
+        that a row comes from, a date or a number; not a feature, but the periods are compared.
     split_by : how rows are shared out: at random, or by time, the latest rows in the test part.
     columns : what is known about single columns, see `ColumnDeclaration`.
 
@@ -165,11 +165,15 @@ class DeclaredTable(TableDeclarations):
 
     use_sensitive : whether the model is given the columns that groups are compared by.
     id_column, drop : columns that are not features.
+    relations : what holds between the columns of every row, such as `paid <= owed`, in the grammar
+        of `row_conditions`; counted in the data, and kept by every change that is proposed or
+        asked about.
     """
 
     use_sensitive: bool = True
     id_column: str | None = None
     drop: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
     max_categories: Annotated[int, Field(ge=2, le=MOST_CATEGORIES)] = 100
 
     @property

@@ -41,6 +41,8 @@ from deepseek_report.datasets.checks.sampled_rows import (
     compared_rows,
     rows_searched,
 )
+from deepseek_report.datasets.split.splitting import PossibleEntity
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 _SHOWN_CORRELATIONS = 30
@@ -134,6 +136,7 @@ class DataFacts:
     (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
     n_torn : rows of validation and test of an entity that the training part has rows of too.
     texts : what is known of texts. dates : columns of dates, which were left out.
+    entity : the declared column of entities. possible_entity : one that nobody declares.
     mixed_dates : columns of dates in several forms. draw : None where all rows of the source are
     used.
     """
@@ -154,6 +157,8 @@ class DataFacts:
     texts: TextFacts | None = None
     dates: tuple[str, ...] = ()
     n_torn: int = 0
+    entity: str = ""
+    possible_entity: PossibleEntity | None = None
     draw: RowDraw | None = None
     mixed_dates: tuple[MixedDates, ...] = ()
 
@@ -163,6 +168,11 @@ class DataFacts:
         if self.texts is None:
             raise TypeError("these data are not texts")
         return self.texts
+
+    @cached_property
+    def one_each(self) -> Ints:
+        """Positions in `whole` of one row of each entity; of all rows where none is declared."""
+        return Resampling.of(self.whole).one_each(np.arange(len(self.whole)))
 
     @property
     def n_measured(self) -> int:
@@ -240,6 +250,7 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
         "draw": None if facts.draw is None else vars(facts.draw),
         "features": len(schema.features),
         "duplicates": facts.n_duplicates,
+        "observations": _observations(facts),
         **_outcomes(facts),
         "leakage": {
             "duplicates_across": facts.n_shared,
@@ -254,6 +265,19 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
         "preparation": list(facts.preparation),
         "limits": list(facts.description.limits),
     }
+
+
+def _observations(facts: DataFacts) -> dict[str, Any]:
+    """What counts as one observation: the column of entities, the rows and those that are tested,
+    and of how many entities these are (`…_of`); None where rows are taken as independent.
+    """
+    parts = {"rows": facts.whole, "tested": facts.parts["test"]}
+    entities = {
+        f"{name}_of": None if part.entities is None else len(np.unique(part.entities))
+        for name, part in parts.items()
+    }
+    sizes = {name: len(part) for name, part in parts.items()}
+    return {"entity": facts.entity or None, **sizes, **entities}
 
 
 def _outcomes(facts: DataFacts) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.split import DataIssue, Severity
@@ -113,6 +114,21 @@ def entities_across_parts(facts: DataFacts) -> list[DataIssue]:
             message("data.torn_entities.do"),
         )
     ]
+
+
+def possible_entity(facts: DataFacts) -> list[DataIssue]:
+    """Several rows seem to be of one person or machine, and nobody says which."""
+    possible = facts.possible_entity
+    if possible is None:
+        return []
+    values = vars(possible)
+    if not possible.column:
+        text, do = message("data.rows_alike.text", **values), message("data.rows_alike.do")
+    else:
+        text = message("data.possible_entity.text", **values)
+        command = override("dataset.entity", possible.column)
+        do = message("data.possible_entity.do", override=command)
+    return [DataIssue("possible_entity", "low", text, values, do)]
 
 
 def population_limits(facts: DataFacts) -> list[DataIssue]:

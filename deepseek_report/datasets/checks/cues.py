@@ -145,8 +145,9 @@ def _of_class(
 
 def cue_issues(facts: DataFacts) -> list[DataIssue]:
     """Words that hold the label, names that give it away, and the words that tell most."""
-    words = facts.text_facts.words
-    groups = outcomes(facts.schema.target, facts.whole.labels)
+    rows = facts.one_each  # one text of each author, where authors are declared
+    words = [facts.text_facts.words[row] for row in rows]
+    groups = outcomes(facts.schema.target, facts.whole.labels[rows])
     cues = find_cues(words, groups, facts.text_facts.names)
     sizes = {name: int(inside.sum()) for name, inside in groups}
     leaks = [cue for cue in cues if _is_leak(cue, sizes[cue.outcome])]

@@ -23,6 +23,7 @@ Check = Callable[[DataFacts], list[DataIssue]]
 
 _ALWAYS: tuple[Check, ...] = (
     coverage_checks.entities_across_parts,
+    coverage_checks.possible_entity,
     spelling_checks.classes_spelled_twice,
     coverage_checks.label_balance,
     coverage_checks.small_group,

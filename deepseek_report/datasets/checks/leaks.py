@@ -153,7 +153,10 @@ def _codes(values: Floats) -> Ints:
 
 
 def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
-    """A category in which nearly all rows have a class that is not the common one."""
+    """A category in which nearly all rows have a class that is not the common one.
+
+    How sure that is, one row of each entity says.
+    """
     if feature.is_numeric and not np.isnan(facts.whole.inputs[:, position]).any():
         return None
     labels = facts.whole.labels
@@ -163,10 +166,12 @@ def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | No
     if codes is None:
         codes, n = np.isnan(facts.whole.inputs[:, position]).astype(np.int64), 2
     table = np.zeros((n, len(base)), dtype=np.int64)
+    counted, rows = table.copy(), facts.one_each
     np.add.at(table, (codes, labels), 1)
-    sizes = table.sum(axis=1)
-    rates = table / np.maximum(sizes, 1)[:, None]
-    sure = wilson(table, np.maximum(sizes, 1)[:, None])[0] >= SURE_RATE
+    np.add.at(counted, (codes[rows], labels[rows]), 1)
+    sizes = counted.sum(axis=1)
+    rates = table / np.maximum(table.sum(axis=1), 1)[:, None]
+    sure = wilson(counted, np.maximum(sizes, 1)[:, None])[0] >= SURE_RATE
     hit = sure & (rates > RATE_LIMIT) & (sizes >= FEWEST_ROWS)[:, None] & (base < 0.5)
     if not hit.any():
         return None

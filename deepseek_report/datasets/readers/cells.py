@@ -205,7 +205,16 @@ def infer_kind(cells: Cells) -> Kind:
 def is_date(cells: Cells) -> bool:
     """Whether every cell that was looked at is a date."""
     seen = cells.codes[:_LOOKED_AT]
-    return cells.is_date or bool(seen and all(_DATE.fullmatch(code) for code in seen))
+    return cells.is_date or bool(seen and all(map(looks_like_date, seen)))
+
+
+def looks_like_date(text: str) -> bool:
+    """Whether a text is written as a date, with or without a time.
+
+    >>> looks_like_date("2026-11-28"), looks_like_date("28")
+    (True, False)
+    """
+    return _DATE.fullmatch(text) is not None
 
 
 def date_forms(cells: Cells) -> tuple[str, ...]:

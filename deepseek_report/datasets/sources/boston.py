@@ -108,7 +108,9 @@ _FINANCES = {
         mutable=False,
         description="An insurer decides it, often while the lender decides on the loan.",
     ),
-    "condomin": ColumnDeclaration(kind="categorical", label="Condominium", categories=_YES_NO),
+    "condomin": ColumnDeclaration(
+        kind="categorical", label="Condominium", categories=_YES_NO, mutable=True
+    ),
 }
 
 _PERSON = {

@@ -167,10 +167,12 @@ class TaiwanCredit(Shares):
     duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
     use_sensitive : give sex, age and marital status to the model, as the published studies do;
         groups are compared by them either way.
+    relations : what holds between the columns of every row, see `DeclaredTable`.
     """
 
     rows: Annotated[int, Field(ge=100)] | None = None
     use_sensitive: bool = True
+    relations: tuple[str, ...] = ("PAY_AMT1 <= BILL_AMT1",)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""
@@ -189,7 +191,15 @@ class TaiwanCredit(Shares):
         """Read, split, describe and check the data."""
         rule = TargetRule(_TARGET, favourable=0, positive=1)
         read = read_table(_FILE, FileForm())
-        source = TableSource(_FILE.name, read.sha256, DESCRIPTION, COLUMNS, rule, notes=_NOTES)
+        source = TableSource(
+            _FILE.name,
+            read.sha256,
+            DESCRIPTION,
+            COLUMNS,
+            rule,
+            notes=_NOTES,
+            relations=self.relations,
+        )
         return load_table(
             lambda: read.frame,
             source,

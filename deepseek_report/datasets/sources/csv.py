@@ -162,6 +162,7 @@ class TableFile(DeclaredTable, OwnFile):
             max_categories=self.max_categories,
             decimal=read.decimal,
             notes=(*read.notes, *self._notes()),
+            relations=self.relations,
         )
 
     def _notes(self) -> tuple[Message, ...]:

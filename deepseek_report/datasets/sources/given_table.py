@@ -18,6 +18,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
     error_text,
     not_columns,
 )
+from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
 from deepseek_report.datasets.assembly.targets import task_of
 from deepseek_report.datasets.readers.cells import observed, read_cells
@@ -169,7 +170,7 @@ class GivenTable(HoldsRows, DeclaredTable):
         progress.advance()
         metadata = self.metadata(frame, ROWS, ".")
         table = with_metadata(table, metadata, self.rule)
-        together = share_out(table.rows, self.rows_held, self.rule, seed, metadata.units)
+        together = share_out(table.rows, self.rows_held, self.rule, seed, metadata)
         table = replace(table, together=together)
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
@@ -188,27 +189,29 @@ class GivenTable(HoldsRows, DeclaredTable):
             target=self.target_rule,
             max_categories=self.max_categories,
             notes=(f"Left out as asked: {left_out}.",) if left_out else (),
+            relations=self.relations,
         )
 
 
 def share_out(
-    rows: Split, held: GivenRows, rule: SplitRule, seed: int, units: Ints | None = None
+    rows: Split, held: GivenRows, rule: SplitRule, seed: int, metadata: RowMetadata
 ) -> GroupConstraint:
     """The parts as they were given; rows for those that are missing are drawn from the test rows.
 
     Parameters
     ----------
     rows : those of `held` that are used, by their position in it.
-    units : (row of `held`,) the same number for rows of one entity, which are drawn together.
+    metadata : of `held`; rows of one entity are drawn together.
     """
     part, lacking = held.parts[rows.instance_ids], held.lacking
-    own = None if units is None else units[rows.instance_ids]
+    own = None if metadata.units is None else metadata.units[rows.instance_ids]
     if lacking:
         places = np.flatnonzero(part == _TEST)
         together = GroupConstraint(units=None if own is None else own[places])
         part[places] = assign_parts(rows.take(places), _shares(rule, lacking), seed, together)
     counts = {name: str((part == i).sum()) for i, name in enumerate(PARTS)}
-    return GroupConstraint(units=own, parts=part, method=_DRAWN[lacking].format(**counts))
+    drawn = GroupConstraint(units=own, parts=part, method=_DRAWN[lacking].format(**counts))
+    return metadata.named(drawn)
 
 
 def _shares(rule: SplitRule, lacking: frozenset[int]) -> SplitRule:

@@ -58,8 +58,10 @@ class GivenTexts(HoldsRows, TextFile):
             raise DataError("\n".join(problems))
         progress.start("Read the texts", 1)
         corpus = self._corpus(self.rows_held.frame, ROWS, ".")
-        units = self.metadata(self.rows_held.frame, ROWS, ".").units
-        together = partial(share_out, held=self.rows_held, rule=self.rule, seed=seed, units=units)
+        metadata = self.metadata(self.rows_held.frame, ROWS, ".")
+        together = partial(
+            share_out, held=self.rows_held, rule=self.rule, seed=seed, metadata=metadata
+        )
         source = TableSource(
             file=ROWS,
             sha256=self.sha256,

@@ -47,7 +47,7 @@ class ImageFolder(DescribedArrays):
     image_column, target : columns of that table; several targets are several labels.
     groups, compare_by : columns of that table, see `DescribedArrays`. entity : column
         that names what several images are of (a patient, a piece); images of one entity never
-        fall in different parts.
+        fall in different parts and count as one observation.
     masks : folder with black and white images of the same relative paths, whose white pixels are
         known to make the label.
     bounds : how much there may be, see `limits.ReadLimits`.

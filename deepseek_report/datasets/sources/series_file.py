@@ -49,7 +49,7 @@ class SeriesFile(DescribedArrays, OwnFile):
     column to predict, the same in all rows of a series; several are several labels.
     groups, compare_by : see `DescribedArrays`; the same in all rows of a series.
     entity : column that names what several series are of (a machine, a patient), which never falls
-    in several parts.
+    in several parts and counts as one observation.
     irregular : moments that are not evenly spaced are an error, or are "resampled" to the usual
     distance by straight lines. step : that distance in the time's own unit (seconds for dates);
     None takes the median.

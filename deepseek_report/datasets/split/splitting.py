@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -56,23 +56,40 @@ class SplitRule:
 
 
 @dataclass(frozen=True)
+class PossibleEntity:
+    """That several rows may be of one entity, which nobody declares.
+
+    column : that seems to name it; empty where rows are alike in all but their time. n : different
+    values of the column, or rows that are like an earlier one. rows : of the source.
+    """
+
+    column: str
+    n: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class GroupConstraint:
     """What the split must respect beyond the labels; empty: nothing.
 
     units : (instance,) rows of one unit (a machine, a patient) never fall in different parts.
     parts : (instance,) the part that the source gives each row, as a position in `PARTS`.
     method : how the units or the parts came about, one whole sentence for the card.
+    entity : the column that names the units. possible : a column that may name some, where none is
+        declared.
     """
 
     units: Ints | None = None
     parts: Ints | None = None
     method: Text = ""
+    entity: str = ""
+    possible: PossibleEntity | None = None
 
     def take(self, positions: Ints) -> GroupConstraint:
         """Of the rows at these positions."""
         units = None if self.units is None else self.units[positions]
         parts = None if self.parts is None else self.parts[positions]
-        return GroupConstraint(units, parts, self.method)
+        return replace(self, units=units, parts=parts)
 
 
 def row_identity(inputs: Floats, *more: Ints) -> Ints:

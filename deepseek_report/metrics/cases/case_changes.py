@@ -18,7 +18,8 @@ from deepseek_report.metrics.cases.counterfactuals import (
     Search,
     SearchBounds,
 )
-from deepseek_report.statistics.intervals import rate
+from deepseek_report.metrics.cases.nearest_accepted import nearest_accepted_rows
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.telling import most_telling
 
 #: Rows of the model that counting for how many cases there is a change may cost.
@@ -27,9 +28,14 @@ _MOST_QUESTIONS = 40_000
 
 @dataclass(frozen=True)
 class CaseChanges:
-    """rows : of the table `counterfactuals`. scores : `counterfactual_share`, if it is counted."""
+    """What is known of changes of the decision.
+
+    rows : of the table `counterfactuals`. nearest : of the table `nearest_accepted`. scores :
+    `counterfactual_share`, if it is counted.
+    """
 
     rows: list[Row]
+    nearest: list[Row]
     scores: tuple[Score, ...]
 
 
@@ -54,7 +60,10 @@ def changes_of(context: MeasureContext, inputs: Floats, bounds: SearchBounds) ->
     for case, change in zip(against.tolist(), search.smallest(inputs[against]), strict=True):
         rows += _change_rows(case, inputs[case], change, schema, search)
     context.progress.advance(len(inputs))
-    return CaseChanges(rows, _counted(context, search, predictions))
+    changed = {row[0] for row in rows if row[1] == "found"}
+    without = np.array([case for case in against.tolist() if case not in changed], dtype=np.int64)
+    nearest = nearest_accepted_rows(context, inputs, without)
+    return CaseChanges(rows, nearest, _counted(context, search, predictions))
 
 
 def _counted(
@@ -71,8 +80,9 @@ def _counted(
         return ()
     evenly = np.linspace(0, len(unfavourable) - 1, n).round().astype(np.int64)
     changes = search.first(context.dataset.test.inputs[unfavourable[evenly]])
-    altered = sum(bool(change.changes) for change in changes)
-    share = rate(altered, n)
+    altered = np.array([bool(change.changes) for change in changes])
+    asked = Resampling.of(context.dataset.test).take(unfavourable[evenly])
+    share = asked.rate(altered)
     return (
         Score(
             metric="counterfactual_share",

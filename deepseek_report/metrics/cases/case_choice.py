@@ -13,6 +13,7 @@ from deepseek_report.artifacts.predictions import FURTHER, Cases, Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.cases.group_cases import GroupCases
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: The sample of a number is stratified by bands of equal size.
@@ -69,6 +70,9 @@ def choose_cases(
 ) -> Cases:
     """The cases that the report shows, and a random sample stratified by label around them.
 
+    No two cases of the sample are of one entity, nor is one of a chosen case's, so that intervals
+    of what is measured of them hold as they are.
+
     Errors and decisions against a person come first; then for each attribute two cases that are
     alike but for the group and decided differently, and of the other groups typical cases that are
     unlike those chosen before, in turn decided against the person and for. Where these are fewer
@@ -89,12 +93,21 @@ def choose_cases(
     roles |= {f"{NAMED}{number}": int(position) for number, position in enumerate(named, start=1)}
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
     sample = _stratified(task_of(schema.target).strata(predictions.labels, _BANDS), instances, seed)
-    rest = sample[~np.isin(sample, chosen)]
+    rest = _one_an_entity(sample[~np.isin(sample, chosen)], chosen, predictions)
     sampled = rest[: max(instances - len(chosen), 0)]
     roles |= _further(predictions, schema, sampled, pages - len(roles))
     explained = np.sort(np.concatenate([chosen, sampled]))
     within = {role: int(np.searchsorted(explained, position)) for role, position in roles.items()}
     return Cases(explained, within)
+
+
+def _one_an_entity(sample: Ints, chosen: Ints, predictions: Predictions) -> Ints:
+    """The first case of each entity of a sample, in its order, but of those of chosen cases."""
+    if predictions.entities is None:
+        return sample
+    first = Resampling.of(predictions).one_each(sample)
+    own, taken = (predictions.entities[rows] for rows in (first, chosen))
+    return first[~np.isin(own, taken)]
 
 
 def _roles(predictions: Predictions, schema: Schema, inputs: Floats) -> dict[str, int]:

@@ -23,6 +23,7 @@ from deepseek_report.metrics.explanations.agreement import (
     top_overlap,
 )
 from deepseek_report.statistics.intervals import compare_rates, holm
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
 
@@ -202,7 +203,8 @@ class SharedErrors:
         self.part: Split = dataset.validation
         self.wrong = ~validation.correct
         order = np.random.default_rng(0).permutation(len(self.wrong))
-        self.searched = np.isin(np.arange(len(order)), order[::2])
+        self.drawn = Resampling.of(validation)
+        self.searched = np.isin(np.arange(len(order)), self.drawn.halves(order)[0])
         train = dataset.train
         self.columns = (
             most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
@@ -234,7 +236,8 @@ class SharedErrors:
             own, others = self.wrong[inside & half], self.wrong[~inside & half]
             if min(len(own), len(others)) >= _LEAST_SHARED:
                 tested.append((inside, label, len(own), float(own.mean()), float(others.mean())))
-                counts = int(own.sum()), len(own), int(others.sum()), len(others)
+                sides = (inside & half, ~inside & half)
+                counts = [n for side in sides for n in self.drawn.counts(self.wrong, side)]
                 p_values.append(compare_rates(*counts)[1])
         adjusted = holm(p_values)
         return [

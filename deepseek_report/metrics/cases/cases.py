@@ -38,6 +38,7 @@ from deepseek_report.metrics.cases.case_choice import (
 )
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
+from deepseek_report.metrics.cases.nearest_accepted import COLUMNS as NEAREST_COLUMNS
 from deepseek_report.metrics.cases.reason_codes import CodesOfCases, ReasonCodeRule, codes_of
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
@@ -131,6 +132,19 @@ _TABLES = {
         ),
         release=OF_CASES,
     ),
+    "nearest_accepted": TableType(
+        (
+            _CASE,
+            Column("rank", "count"),
+            Column("instance_id", "row"),
+            Column("distance", "number"),
+            Column("probability", "share"),
+            *_FEATURE,
+            Column("from_display"),
+            Column("to_display"),
+            Column("differing", "count"),
+        )
+    ),
     "agreement": TableType(
         (
             _CASE,
@@ -158,11 +172,13 @@ _TABLES = {
 class CasePages(ExplanationMetric):
     """The chosen cases: inputs, reasons, nearest training cases, smallest change, similar errors.
 
-    The smallest change is searched over at most `change_at_most` features that a person can change,
-    in the directions and steps that are declared, within the range of the training part and not
-    farther from real cases than is usual; every answer is checked with the model, and must hold by
-    the margin `change_margin`. Where the favourable class is declared it is looked for in decisions
-    against the person alone, and for how many of these there is one is the score
+    The smallest change is searched over at most `change_at_most` features that are declared as
+    ones that a person can change, in the directions and steps that are declared, within the range
+    of the training part, with all declared relations between columns kept, and not farther from
+    real cases than is usual. Where none is found, or nothing is declared changeable, the nearest
+    test case that was decided otherwise is told instead. Every answer is checked with the model,
+    and must hold by the margin `change_margin`. Where the favourable class is declared it is looked
+    for in decisions against the person alone, and for how many of these there is one is the score
     `counterfactual_share`. In texts, images and series nobody could change a place alone; there it
     is a set of at most `mask_at_most` words, patches or windows without which the decision is
     another one.
@@ -228,6 +244,9 @@ class CasePages(ExplanationMetric):
                     self._maskings(context, inputs) if changes is None else changes.rows,
                     "case status feature label from_display to_display to_value "
                     "probability_after movable margin near",
+                ),
+                "nearest_accepted": pages.frame(
+                    changes.nearest if changes else [], NEAREST_COLUMNS
                 ),
                 "reasons": pages.frame(
                     self._each(pages.reason_rows, chosen, explanations, context.dataset.schema),

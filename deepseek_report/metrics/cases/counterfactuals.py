@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.data_kinds.reference import ranges
+from deepseek_report.data_kinds.relations import Relations
 from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
 from deepseek_report.metrics.cases.real_cases import RealCases
 from deepseek_report.tasks.decisions import decide
@@ -101,8 +102,9 @@ class Search:
     """Looks for the change of fewest features, and among these of the least distance.
 
     A feature moves only if a person can change it, never if groups of people are made of it, in the
-    direction that is declared and by whole steps, within what most training rows have. The decision
-    must then be another one (the wanted class, where there is one) by a margin, and the changed row
+    direction that is declared and by whole steps, within what most training rows have, and only so
+    that the declared relations between columns hold. The decision must then be another one (the
+    wanted class, where there is one) by a margin, and the changed row
     no farther from real cases of that class than the row was, or than 95 % of them are from one
     another. Single changes are all tried; pairs and triples are built from those that lower the
     probability of the decision most. What is found is drawn back toward the original as far as all
@@ -144,6 +146,7 @@ class Search:
         self.features = schema.features
         self.scale = ranges(train, schema)
         self.real = RealCases(train, labels, schema, bounds.near)
+        self.relations = Relations.of(schema)
         self.reach: dict[int, Reach] = {
             j: reach_of(feature, train[:, j])
             for j, feature in enumerate(schema.features)
@@ -221,7 +224,8 @@ class Search:
     ) -> Asking:
         """The nearest of the changes that suffice and leave the row among real cases, if any."""
         altered = np.flatnonzero(self._altered(probabilities, decided)).tolist()
-        nearest = sorted(altered, key=lambda at: self._distance(row, sets[at]))
+        allowed = [at for at in altered if self._is_allowed(row, sets[at])]
+        nearest = sorted(allowed, key=lambda at: self._distance(row, sets[at]))
         for at in nearest[:_BEAM]:
             after = self._judged(row, sets[at], probabilities[at])
             if after is not None:
@@ -236,11 +240,17 @@ class Search:
     def _judged(
         self, row: Floats, changes: Changes, probabilities: Floats
     ) -> Counterfactual | None:
-        """The change, if the changed row is as near to real cases as it must be."""
+        """The change, if it keeps the relations and the row is as near to real cases as it must."""
+        if not self._is_allowed(row, changes):
+            return None
         decided = int(self.rule.decisions(probabilities[None])[0])
         near = self.real.distance(_apply(row, changes), decided)
         limit = max(self.real.usual(decided), self.real.distance(row, decided))
         return Counterfactual(changes, probabilities, near) if near <= limit else None
+
+    def _is_allowed(self, row: Floats, changes: Changes) -> bool:
+        """Whether the changed row keeps the declared relations between columns."""
+        return bool(self.relations.allowed(row, _apply(row, changes)[None])[0])
 
     def _singles(self, row: Floats) -> list[Changes]:
         return [

@@ -14,8 +14,9 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Modality, Target
+from deepseek_report.artifacts.schema import Feature, Modality, Schema, Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.data_kinds.relations import Relations
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
@@ -36,8 +37,9 @@ class WhatIf(ModelMetric):
 
     Every feature that a person can change, and those that move the output most, are set to values
     along the range of the training part, one at a time; the strongest are set two at a time. Values
-    follow the declared steps. Nothing is fitted to the answers: a page reads them at these points,
-    and says where it reads between them.
+    follow the declared steps, and what would break a declared relation between columns is not
+    asked. How many training rows have such a value is told with each. Nothing is fitted to the
+    answers: a page reads them at these points, and says where it reads between them.
 
     most : features. points : values of each. strongest : features whose pairs are asked about, by
     the range of the answers to each alone; those that can change go first. grid : values of each in
@@ -86,6 +88,8 @@ class WhatIf(ModelMetric):
             columns=columns,
             can_move=movable[columns],
             points=points,
+            support=_support(schema, train.inputs, columns, points),
+            n_train=len(train),
             grid=grid,
             places=places,
             start=start,
@@ -110,6 +114,7 @@ class _Questions:
 
     def __init__(self, classifier: Classifier, target: Target) -> None:
         self.classifier, self.target, self.rows = classifier, target, 0
+        self.relations = Relations.of(classifier.schema)
 
     def about(self, rows: Floats, decimals: int = _DECIMALS) -> Floats:
         """(row, output), see `WhatIfAnswers`."""
@@ -125,10 +130,19 @@ class _Questions:
         at = np.argwhere(np.isfinite(points))
         changed = np.repeat(rows[:, None], len(at), axis=1)
         changed[:, np.arange(len(at)), columns[at[:, 0]]] = points[at[:, 0], at[:, 1]]
-        answers = self.about(changed.reshape(-1, rows.shape[1]))
+        allowed = self._allowed(rows, changed)
+        answers = self.about(changed[allowed])
+        known = np.full((*allowed.shape, answers.shape[1]), np.nan)
+        known[allowed] = answers
         filled = np.full((len(rows), *points.shape, answers.shape[1]), np.nan)
-        filled[:, at[:, 0], at[:, 1]] = answers.reshape(len(rows), len(at), -1)
+        filled[:, at[:, 0], at[:, 1]] = known
         return filled
+
+    def _allowed(self, rows: Floats, changed: Floats) -> Bools:
+        """(case, change) whether each changed copy (case, change, column) keeps the relations."""
+        return np.stack(
+            [self.relations.allowed(row, own) for row, own in zip(rows, changed, strict=True)]
+        )
 
     def together(self, rows: Floats, columns: Ints, grid: Floats, pairs: Ints) -> Floats:
         """(case, pair, point, point, output) with both columns of a pair set."""
@@ -140,8 +154,9 @@ class _Questions:
                 if np.isfinite(grid[first, a]) and np.isfinite(grid[second, b]):
                     row = rows[case].copy()
                     row[columns[[first, second]]] = grid[first, a], grid[second, b]
-                    places.append((case, pair, a, b))
-                    changed.append(row)
+                    if self.relations.allowed(rows[case], row[None])[0]:
+                        places.append((case, pair, a, b))
+                        changed.append(row)
         if not changed:
             return np.full((len(rows), pairs.shape[1], size, size, 1), np.nan)
         answers = self.about(np.stack(changed))
@@ -174,6 +189,20 @@ def set_points(feature: Feature, column: Floats, most: int) -> Floats:
     order = np.argsort(-counts, kind="stable")
     usual = [code for code in order if documented[code] and counts[code]]
     return np.sort(np.array(usual[:most], dtype=np.float64))
+
+
+def _support(schema: Schema, train: Floats, columns: Ints, points: Floats) -> Floats:
+    """(feature, point) training rows with such a value, see `WhatIfAnswers`."""
+    counts = np.full(points.shape, np.nan)
+    for place, j in enumerate(columns.tolist()):
+        known = points[place][np.isfinite(points[place])]
+        own = train[:, j][~np.isnan(train[:, j])]
+        if schema.features[j].is_numeric:
+            nearest = np.searchsorted((known[1:] + known[:-1]) / 2, own)
+            counts[place, : len(known)] = np.bincount(nearest, minlength=len(known))
+        else:
+            counts[place, : len(known)] = (own[:, None] == known).sum(axis=0)
+    return counts
 
 
 def _padded(parts: list[Floats]) -> Floats:

@@ -21,12 +21,16 @@ class WhatIfAnswers:
     columns : (feature,) positions of the features that were set. can_move : (feature,) whether a
         person can change them.
     points : (feature, point) the values that each was set to, ascending; NaN where there are fewer.
+    support : (feature, point) training rows that have such a value: this category, or a number
+        nearer to this point than to any other; NaN where no point is.
+    n_train : training rows.
     grid : (feature, grid point) those of them that pairs were set to; NaN where there are fewer.
     places : (case,) positions of the cases within those explained.
     start : (case, output) as the case is.
-    alone : (case, feature, point, output) with one feature set, NaN where no point is.
+    alone : (case, feature, point, output) with one feature set, NaN where no point is, and where
+        the row would break a declared relation between columns.
     pairs : (case, pair, 2) positions within `columns`, -1 where there are fewer pairs.
-    together : (case, pair, grid point, grid point, output) with both features set.
+    together : (case, pair, grid point, grid point, output) with both features set; NaN likewise.
     model_rows : rows that the model evaluated.
     adds_up : whether what a feature adds to the log-odds, or to the number, depends on it alone, so
         that changes of several features may be summed.
@@ -35,6 +39,8 @@ class WhatIfAnswers:
     columns: Ints
     can_move: Bools
     points: Floats
+    support: Floats
+    n_train: int
     grid: Floats
     places: Ints
     start: Floats
@@ -55,6 +61,10 @@ class WhatIfAnswers:
         for name in ("columns", "places", "pairs"):
             known[name] = known[name].astype(np.int64)
         known["can_move"] = known["can_move"].astype(bool)
+        known.setdefault(
+            "support", np.full(known["points"].shape, np.nan)
+        )  # runs of older versions
+        known["n_train"] = int(known.get("n_train", 0))
         known["model_rows"] = int(known["model_rows"])
         known["adds_up"] = bool(known["adds_up"])
         return cls(**known)

@@ -31,7 +31,12 @@ from deepseek_report.metrics.explanations.faithfulness import Steps, areas_of, p
 from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
 from deepseek_report.metrics.explanations.reachable import greedy_order
 from deepseek_report.metrics.shared.plugin import Resamples
-from deepseek_report.statistics.resampling import bootstrap, bootstrap_method, permutation_p_value
+from deepseek_report.statistics.resampling import (
+    Resampling,
+    bootstrap,
+    bootstrap_method,
+    permutation_p_value,
+)
 
 _DAI = "Dai, Upadhyay, Aivodji, Bach & Lakkaraju 2022, arXiv:2205.07277"
 
@@ -241,7 +246,8 @@ def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapO
         own, best = (weights @ (each[:, None] * member) for each in (gains.own, gains.best))
         return np.asarray(np.ptp(own / np.maximum(best, _LEAST_GAIN), axis=1))
 
-    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    drawn = Resampling(len(strata), strata=strata)
+    replicates = bootstrap(statistic, drawn, resamples, np.random.default_rng(seed))
     low, high = replicates.interval(least=0.0)
     p_value = shares_p_value(gains, strata, resamples, seed)
     by_chance = p_value > 0.05

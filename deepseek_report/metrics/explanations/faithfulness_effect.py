@@ -35,7 +35,7 @@ from deepseek_report.metrics.explanations.faithfulness import (
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score, unfilled
 from deepseek_report.metrics.explanations.reachable import greedy_order
 from deepseek_report.metrics.shared.plugin import Resamples
-from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
+from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
 
 _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
@@ -180,7 +180,8 @@ class FaithfulnessEffect(ExplanationMetric):
             return np.asarray(np.divide(mean, reached, out=np.zeros_like(mean), where=reached > 0))
 
         strata = np.isin(np.arange(len(gains)), instances).astype(np.int64)
-        replicates = bootstrap(statistic, strata, self.resamples, np.random.default_rng(seed))
+        drawn = Resampling(len(gains), strata=strata)
+        replicates = bootstrap(statistic, drawn, self.resamples, np.random.default_rng(seed))
         low, high = replicates.interval()
         ends = zip(replicates.value, low, high, strict=True)
         return [(float(value), float(least), float(most)) for value, least, most in ends]

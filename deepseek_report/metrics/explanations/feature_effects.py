@@ -16,6 +16,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Feature, Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.errors import NotApplicableError
@@ -29,6 +30,7 @@ from deepseek_report.statistics.accumulated_effects import (
     averaged,
 )
 from deepseek_report.statistics.ranking import spearman
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: The effect of a number is computed between these quantiles of the training part.
@@ -133,7 +135,7 @@ class FeatureEffects(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema, train = context.dataset.schema, context.dataset.train.inputs
         target = schema.target.explained
-        sample = sampled(train, self.rows, context.seed)
+        sample = sampled(context.dataset.train, self.rows, context.seed)
 
         moved_rows = MovedRows(context.classifier, sample)
 
@@ -367,9 +369,15 @@ def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([frame for frame in frames if len(frame)] or [frames[0]], ignore_index=True)
 
 
-def sampled(rows: Floats, most: int, seed: int) -> Floats:
-    """At most so many of the rows, drawn at random, in their order."""
+def sampled(part: Split, most: int, seed: int) -> Floats:
+    """At most so many rows, drawn at random, in their order; one of an entity, so that what is
+    measured of them is of independent rows.
+    """
+    rng, drawn = np.random.default_rng(seed), Resampling.of(part)
+    rows = np.arange(len(part))
+    if drawn.units is not None:
+        rows = np.sort(drawn.one_each(rng.permutation(rows)))
     if len(rows) <= most:
-        return rows
-    chosen = np.random.default_rng(seed).choice(len(rows), most, replace=False)
-    return rows[np.sort(chosen)]
+        return part.inputs[rows]
+    chosen = rng.choice(len(rows), most, replace=False)
+    return part.inputs[rows[np.sort(chosen)]]

@@ -12,7 +12,12 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Direction, Score
-from deepseek_report.statistics.resampling import bootstrap, bootstrap_method, bootstrapped
+from deepseek_report.statistics.resampling import (
+    Resampling,
+    bootstrap,
+    bootstrap_method,
+    bootstrapped,
+)
 from deepseek_report.statistics.studentized import Studentized
 from deepseek_report.tasks.loss import Limits
 
@@ -44,8 +49,7 @@ def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, F
     def statistic(weights: Floats) -> Floats:
         return np.asarray((weights @ flat) / weights.sum(axis=1, keepdims=True))
 
-    strata = np.zeros(n, dtype=np.int64)
-    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))
     low, high = replicates.interval()
     return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
 
@@ -89,8 +93,7 @@ def ratio_of_means(
         error = np.divide(np.sqrt(squares), under, out=np.zeros(len(weights)), where=under > 0)
         return np.stack([ratio, error], axis=1)
 
-    strata = np.zeros(n, dtype=np.int64)
-    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))
     ratio, error = replicates.of(0), replicates.of(1)
     studentized = Studentized(
         float(ratio.value), float(error.value), ratio.resamples, error.resamples

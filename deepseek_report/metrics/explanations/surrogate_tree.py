@@ -22,8 +22,8 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.feature_effects import sampled
 from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
-from deepseek_report.statistics.intervals import SHARE, rate
-from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.statistics.small_trees import SmallTree, SplitColumn, TreeNode, split_columns
 from deepseek_report.tasks import task_of
 
@@ -46,6 +46,7 @@ class SurrogateTree(ModelMetric):
     Reference: Craven & Shavlik 1995 (trees extracted from networks).
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     tables: ClassVar[TableTypes] = {
@@ -91,7 +92,7 @@ class SurrogateTree(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         data, p = context.dataset, context.predictions
         schema, target = data.schema, data.schema.target
-        sample = sampled(data.train.inputs, self.rows, context.seed)
+        sample = sampled(data.train, self.rows, context.seed)
         outputs = context.classifier.probabilities(sample)[:, target.explained]
         of_test = p.scores if task_of(target).decides else p.values
         if not (np.ptp(outputs) > 0 and np.ptp(of_test) > 0):
@@ -101,7 +102,7 @@ class SurrogateTree(ModelMetric):
         tree = SmallTree.fit(sample, outputs, _columns(schema), **size)
         fitted = tree.predict(data.test.inputs)
         passes = tree.passes(data.test.inputs)
-        scores = [self._fidelity(of_test, fitted, context.seed)]
+        scores = [self._fidelity(of_test, fitted, context.seed, Resampling.of(p))]
         if p.threshold is not None and len(target.classes) == 2:
             scores.append(_agreement(p, fitted))
         return Measurement(
@@ -113,7 +114,7 @@ class SurrogateTree(ModelMetric):
             notes=(message("notes.surrogate_tree.method", rows=len(sample), n=len(p)),),
         )
 
-    def _fidelity(self, outputs: Floats, fitted: Floats, seed: int) -> Score:
+    def _fidelity(self, outputs: Floats, fitted: Floats, seed: int, drawn: Resampling) -> Score:
         """R² of the tree's output against the model's, over the test part."""
         squares, errors = outputs**2, (outputs - fitted) ** 2
 
@@ -123,7 +124,7 @@ class SurrogateTree(ModelMetric):
             return np.asarray(1 - (weights @ errors) / total / np.maximum(spread, 1e-300))
 
         rng = np.random.default_rng(seed)
-        replicates = bootstrap(statistic, as_one(len(outputs)), self.n_resamples, rng)
+        replicates = bootstrap(statistic, drawn, self.n_resamples, rng)
         explained = bootstrapped(replicates, len(outputs), seed, (-math.inf, 1.0))
         about = {"bounds": (None, 1.0), "reference": _REFERENCE}
         return explained.score("surrogate_fidelity", "explanation", "higher", **about)
@@ -134,13 +135,17 @@ def _agreement(p: Predictions, fitted: Floats) -> Score:
     decided = p.decisions == p.explained
     same = (fitted >= (p.threshold or 0.0)) == decided
     constant = max(float(decided.mean()), float((~decided).mean()))
-    return rate(int(same.sum()), len(same)).score(
-        "surrogate_agreement",
-        "explanation",
-        "higher",
-        unit="share",
-        bounds=SHARE,
-        note=message("notes.surrogate_tree.constant", constant=constant),
+    return (
+        Resampling.of(p)
+        .rate(same)
+        .score(
+            "surrogate_agreement",
+            "explanation",
+            "higher",
+            unit="share",
+            bounds=SHARE,
+            note=message("notes.surrogate_tree.constant", constant=constant),
+        )
     )
 
 

@@ -20,18 +20,19 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.errors import DataError, NotApplicableError
-from deepseek_report.metrics.explanations.explanation_plugin import without_control
-from deepseek_report.metrics.failures.cohort_conditions import (
-    CohortCondition,
-    CohortError,
+from deepseek_report.data_kinds.row_conditions import (
+    ConditionError,
+    RowCondition,
     read_condition,
 )
+from deepseek_report.errors import DataError, NotApplicableError
+from deepseek_report.metrics.explanations.explanation_plugin import without_control
 from deepseek_report.metrics.failures.slices import Slices, SliceSearch
 from deepseek_report.metrics.fairness.groups import MinCell
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess
-from deepseek_report.statistics.intervals import holm, mean_interval, rate
+from deepseek_report.statistics.intervals import holm, mean_interval
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 
 #: Whose cohort it is: all cases, a person's, the worst and the best that was found.
@@ -65,7 +66,7 @@ class Cohorts(ModelMetric):
     of numbers, two-sided), corrected for the declared cohorts.
     What matters most is the mean |attribution| among the explained cases of a cohort.
 
-    declared : {name: condition}, see `cohort_conditions`. min_cell : a cohort with fewer test rows
+    declared : {name: condition}, see `row_conditions`. min_cell : a cohort with fewer test rows
     is not compared. least_explained : nor are its attributions with fewer explained cases.
     """
 
@@ -111,7 +112,7 @@ class Cohorts(ModelMetric):
         for name, condition in self.declared.items():
             try:
                 read_condition(condition)
-            except CohortError as error:
+            except ConditionError as error:
                 raise ValueError(f"cohort `{name}`: {error}") from None
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -150,18 +151,19 @@ class Cohorts(ModelMetric):
         schema, test = context.dataset.schema, context.dataset.test
         loss = task_of(schema.target).loss
         losses = loss.of(context.predictions)
+        drawn = Resampling.of(context.predictions)
         cohorts, problems = list[_Cohort](), list[str]()
         for name, text in self.declared.items():
-            condition: CohortCondition = read_condition(text)
+            condition: RowCondition = read_condition(text)
             try:
                 members = condition.holds(schema, test)
-            except CohortError as error:
+            except ConditionError as error:
                 problems.append(f"cohort `{name}` ({text}): {error}")
                 continue
             p_value = math.nan
             if min(members.sum(), (~members).sum()) >= self.min_cell:
-                sides = (losses[members], losses[~members])
-                smaller = min(loss.larger_p_value(*sides), loss.larger_p_value(*sides[::-1]))
+                sides = (members, ~members)
+                smaller = min(loss.larger_p_value(losses, side, drawn) for side in sides)
                 p_value = min(2 * smaller, 1.0)
             cohorts.append(_Cohort(name, "declared", members, p_value))
         if problems:
@@ -174,9 +176,10 @@ class Cohorts(ModelMetric):
             search: SliceSearch = Slices().searched(context)
         except NotApplicableError:
             return
+        drawn = Resampling.of(context.predictions)
         extremes: tuple[tuple[Origin, int], ...] = (("worst", 1), ("best", -1))
         for origin, sign in extremes:
-            clearest = search.clearest(Excess.over_mean(sign * search.losses))
+            clearest = search.clearest(Excess.over_mean(sign * search.losses, drawn))
             if clearest is not None:
                 name, members, p_value = clearest
                 yield _Cohort(name, origin, members, min(len(extremes) * p_value, 1.0))
@@ -187,7 +190,7 @@ class Cohorts(ModelMetric):
         n = int(inside.sum())
         decided: Sequence[float | None] = (math.nan,) * 3
         if task.decides and n:
-            share = rate(int((p.decisions[inside] == target.counted_class).sum()), n)
+            share = Resampling.of(p).rate(p.decisions == target.counted_class, inside)
             decided = (share.value, share.low, share.high)
         return {
             "cohort": cohort.name,
@@ -231,7 +234,7 @@ def _calibration_gap(task: Task, p: Predictions, inside: Bools) -> _Row:
     n = int(inside.sum())
     if n < 2:
         return dict.fromkeys(_CALIBRATION.with_ends, math.nan)
-    observed = rate(int(task.happened(p)[inside].sum()), n)
+    observed = Resampling.of(p).rate(task.happened(p) > 0, inside)
     stated = float(task.stated(p)[inside].mean())
     low, high = observed.ends or (math.nan, math.nan)
     ends = (observed.value - stated, low - stated, high - stated)

@@ -11,6 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.metrics.failures.conditions import Condition, part_of
+from deepseek_report.statistics.resampling import Resampling
 
 #: Share of the cases of a part that may be in those listed before it.
 _MOST_SEEN = 0.5
@@ -31,9 +32,10 @@ class Halves:
     least: int
 
     @classmethod
-    def of(cls, order: Ints, least: int) -> Halves:
-        """Every second case of a random order, and the others."""
-        return cls((np.sort(order[::2]), np.sort(order[1::2])), math.ceil(least / 2))
+    def of(cls, order: Ints, least: int, resampling: Resampling) -> Halves:
+        """Every second observation of a random order of the cases, and the others."""
+        first, second = resampling.halves(order)
+        return cls((np.sort(first), np.sort(second)), math.ceil(least / 2))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.metrics.shared.plugin import ClassMetric
-from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
 
 #: Training rows among which neighbours are looked for; of more, so many at even distances, so that
 #: the search is linear in the rows.
@@ -73,6 +74,7 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "suspects": TableType(
@@ -103,16 +105,22 @@ class LabelSuspects(ClassMetric):
         agreeing = neighbours_agreeing(context.dataset, doubted, self.n_neighbours)
         kept = agreeing <= self.most_agreeing
         suspects = doubted[kept]
-        score = rate(len(suspects), len(p)).score(
-            "label_suspects",
-            "data",
-            "lower",
-            unit="share",
-            bounds=SHARE,
-            reference="doi:10.1613/jair.1.12125",
-            note=message(
-                "notes.label_suspects.rule", share=self.most_agreeing, neighbours=self.n_neighbours
-            ),
+        score = (
+            Resampling.of(p)
+            .rate(np.isin(np.arange(len(p)), suspects))
+            .score(
+                "label_suspects",
+                "data",
+                "lower",
+                unit="share",
+                bounds=SHARE,
+                reference="doi:10.1613/jair.1.12125",
+                note=message(
+                    "notes.label_suspects.rule",
+                    share=self.most_agreeing,
+                    neighbours=self.n_neighbours,
+                ),
+            )
         )
         classes = context.dataset.schema.target.classes
         table = suspect_table(p, suspects, agreeing[kept], classes).head(self.most)

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.reference_predictors import (
@@ -24,7 +24,7 @@ from deepseek_report.metrics.performance.reference_predictors import (
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
-from deepseek_report.statistics.resampling import stratified_order
+from deepseek_report.statistics.resampling import Resampling, stratified_order
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import REFERENCES
 
@@ -37,6 +37,7 @@ _Ranking = tuple[float, Floats]
 class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "curve": TableType(
@@ -77,7 +78,7 @@ class LearningCurve(ClassMetric):
         limits = limits_of(
             task_of(target), self.predictor, context.dataset.schema.features, len(target.classes)
         )
-        gain = _last_doubling(rankings, test.labels, REFERENCES[self.predictor])
+        gain = _last_doubling(rankings, test, REFERENCES[self.predictor])
         return Measurement(
             (gain,),
             {"curve": pd.DataFrame([self._row(n, rankings[n], context.dataset) for n in rows])},
@@ -109,7 +110,7 @@ class LearningCurve(ClassMetric):
         return macro_auc(data.test.labels, predict(data.test.inputs), target.explained)
 
     def _row(self, rows: int, ranking: _Ranking, data: Dataset) -> dict[str, object]:
-        auc = delong(*ranking, data.test.labels)
+        auc = delong(*ranking, data.test.labels, Resampling.of(data.test))
         return {
             "rows": rows,
             "fraction": rows / len(data.train),
@@ -120,13 +121,15 @@ class LearningCurve(ClassMetric):
         }
 
 
-def _last_doubling(rankings: dict[int, _Ranking], labels: Ints, reference: Text) -> Score:
+def _last_doubling(rankings: dict[int, _Ranking], test: Split, reference: Text) -> Score:
     """Gain in AUC from the part nearest to half of the largest, to the largest."""
     most = max(rankings)
     half = min(
         (rows for rows in rankings if rows != most), key=lambda rows: (abs(rows - most / 2), rows)
     )
-    gap, p_value = paired_difference(rankings[most], rankings[half], labels)
+    gap, p_value = paired_difference(
+        rankings[most], rankings[half], test.labels, Resampling.of(test)
+    )
     return gap.score(
         "learning_curve_gain",
         "data",

@@ -18,8 +18,9 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes, estim
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means, rate
+from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means
 from deepseek_report.statistics.nearness import CHANCE, near_copies
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 
@@ -39,6 +40,7 @@ class NearCopies(ModelMetric):
     be right about it, so the error that counts is that on the other rows.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "comparison": TableType(
@@ -79,9 +81,10 @@ class NearCopies(ModelMetric):
         same = _same_label(data.test.labels[near.rows], data.train.labels[near.nearest])
         drawn = np.random.default_rng(0).integers(0, len(data.train), len(is_near))
         by_chance = _same_label(data.test.labels[near.rows], data.train.labels[drawn])
-        without = task.loss.mean(losses[~is_near], among=losses)
+        resampling = Resampling.of(p).take(near.rows)
+        without = task.loss.mean(losses, resampling, ~is_near)
         scores = (
-            rate(int(is_near.sum()), len(is_near)).score(
+            resampling.rate(is_near).score(
                 "near_copies",
                 "data",
                 "lower",
@@ -102,8 +105,8 @@ class NearCopies(ModelMetric):
         row = {
             "n": len(is_near),
             "near": int(is_near.sum()),
-            **_agreement(same, is_near, by_chance),
-            **_losses(losses, is_near, task.loss),
+            **_agreement(same, is_near, by_chance, resampling),
+            **_losses(losses, is_near, task.loss, resampling),
         }
         notes = [message("notes.near_copies.no_proof")]
         if len(near.rows) < len(p):
@@ -116,7 +119,9 @@ def _same_label(labels: NDArray[Any], others: NDArray[Any]) -> Bools:
     return np.asarray(np.abs(labels - others) <= _SAME * max(float(np.std(labels)), 1e-12))
 
 
-def _agreement(same: Bools, is_near: Bools, by_chance: Bools) -> dict[str, float | bool]:
+def _agreement(
+    same: Bools, is_near: Bools, by_chance: Bools, drawn: Resampling
+) -> dict[str, float | bool]:
     """How often near copies have the label of the training row, and how often others do.
 
     The others are the other test rows with their nearest, or, where these are too few, all test
@@ -124,7 +129,8 @@ def _agreement(same: Bools, is_near: Bools, by_chance: Bools) -> dict[str, float
     """
     few = int((~is_near).sum()) < _FEWEST_OTHERS
     near, others = same[is_near], by_chance if few else same[~is_near]
-    counts = int(near.sum()), len(near), int(others.sum()), len(others)
+    elsewhere = drawn.counts(by_chance) if few else drawn.counts(same, ~is_near)
+    counts = *drawn.counts(same, is_near), *elsewhere
     return {
         "same_label": float(near.mean()) if len(near) else np.nan,
         "other_same_label": float(others.mean()),
@@ -133,7 +139,7 @@ def _agreement(same: Bools, is_near: Bools, by_chance: Bools) -> dict[str, float
     }
 
 
-def _losses(losses: Floats, is_near: Bools, loss: Loss) -> dict[str, float]:
+def _losses(losses: Floats, is_near: Bools, loss: Loss, drawn: Resampling) -> dict[str, float]:
     """Mean loss of near copies and of the others, a test that the others fare worse, and by how
     much the copies flatter the score: the mean loss without them less that of all cases.
     """
@@ -141,7 +147,7 @@ def _losses(losses: Floats, is_near: Bools, loss: Loss) -> dict[str, float]:
     names = ("near_loss", "other_loss", "loss_p_value", *_FLATTERED)
     if len(near) < 2 or len(others) < _FEWEST_OTHERS:
         return dict.fromkeys(names, np.nan)
-    first, other = (loss.mean(some, among=losses) for some in (others, near))
+    first, other = (loss.mean(losses, drawn, inside) for inside in (~is_near, is_near))
     flattered = (len(near) / len(losses) * end for end in difference_of_means(first, other))
-    numbers = (other.value, first.value, loss.larger_p_value(others, near), *flattered)
+    numbers = (other.value, first.value, loss.larger_p_value(losses, ~is_near, drawn), *flattered)
     return dict(zip(names, numbers, strict=True))

@@ -20,6 +20,7 @@ from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
 from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 
 
@@ -37,6 +38,7 @@ class PartPerformance(ModelMetric):
     would give fewer right decisions. n_resamples : draws for interval and null.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "parts": TableType(
@@ -70,7 +72,7 @@ class PartPerformance(ModelMetric):
         p, schema = context.predictions, context.dataset.schema
         parts = groupings(
             schema,
-            dict(p.groups),
+            p,
             crossings=False,
             min_cell=self.min_cell,
             kinds=self.needs_groups,
@@ -93,7 +95,7 @@ class PartPerformance(ModelMetric):
         judged = gaps.judged(part, gaps.statistics[0], p).levels
         losses, expected = task.loss.of(p), task.loss.expected(p)
         kept = [k for k, level in enumerate(part.levels) if level in judged]
-        more = {k: _more(losses, expected, part.codes == k) for k in kept}
+        more = {k: _more(losses, expected, part.codes == k, part.drawn) for k in kept}
         corrected = holm([p_value for _, p_value in more.values()])
         p_values = dict(zip(more, corrected, strict=True))
         return [
@@ -111,7 +113,9 @@ class PartPerformance(ModelMetric):
         ]
 
 
-def _more(losses: Floats, expected: Floats | None, inside: Bools) -> tuple[float, float]:
+def _more(
+    losses: Floats, expected: Floats | None, inside: Bools, drawn: Resampling
+) -> tuple[float, float]:
     """By how much more is lost inside than expected, against outside, and Welch's one-sided p.
 
     Neither side varies less than the chances of errors that are expected of it let it vary.
@@ -119,6 +123,7 @@ def _more(losses: Floats, expected: Floats | None, inside: Bools) -> tuple[float
     sides = (inside, ~inside)
     if expected is None or min(side.sum() for side in sides) < 2:
         return math.nan, math.nan
-    first, other = (losses[side] - expected[side] for side in sides)
+    more = losses - expected
     own, rest = (float((e * (1 - e)).mean()) for e in (expected[side] for side in sides))
-    return float(first.mean() - other.mean()), larger_mean_p_value(first, other, (own, rest))
+    value = float(more[inside].mean() - more[~inside].mean())
+    return value, larger_mean_p_value(more, inside, (own, rest), drawn)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, Attribute, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -20,7 +20,8 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes, estim
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import MinCell
 from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.intervals import SHARE, mean_interval, rate
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Task
 
@@ -40,6 +41,7 @@ class PeriodDrift(ModelMetric):
     Kruskal & Wallis 1952, doi:10.1080/01621459.1952.10483441.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "periods": TableType(
@@ -69,11 +71,9 @@ class PeriodDrift(ModelMetric):
         if not periods:
             raise NotApplicableError(message("refusals.no_periods"))
         stated, happened = task.stated(p), task.happened(p)
-        tables = [self._rows(task, period, p.groups, stated, happened) for period in periods]
+        tables = [self._rows(task, period, p, stated, happened) for period in periods]
         frame = pd.DataFrame([row for table in tables for row in table])
-        p_values = {
-            period.name: self._p_value(frame, period, p.groups, stated) for period in periods
-        }
+        p_values = {period.name: self._p_value(frame, period, p, stated) for period in periods}
         scores = [
             Estimate(value, None, None, len(p), "").score(
                 "score_drift_p", "slices", "none", attribute=name, bounds=SHARE, p_value=value
@@ -90,13 +90,14 @@ class PeriodDrift(ModelMetric):
         self,
         task: Task,
         period: Attribute,
-        groups: Mapping[str, np.ndarray],
+        p: Predictions,
         stated: Floats,
         happened: Floats,
     ) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
+        drawn = Resampling.of(p)
         for code, level in enumerate(period.levels):
-            inside = np.asarray(groups[period.name] == code)
+            inside = np.asarray(p.groups[period.name] == code)
             n = int(inside.sum())
             rows.append(
                 {
@@ -104,8 +105,8 @@ class PeriodDrift(ModelMetric):
                     "attribute_label": period.label,
                     "level": level,
                     "n": n,
-                    **_mean("stated", stated, inside),
-                    **_outcome(task, happened, inside),
+                    **_mean("stated", stated, inside, drawn),
+                    **_outcome(task, happened, inside, drawn),
                     "too_few": n < self.min_cell,
                 }
             )
@@ -115,15 +116,19 @@ class PeriodDrift(ModelMetric):
         self,
         frame: pd.DataFrame,
         period: Attribute,
-        groups: Mapping[str, np.ndarray],
+        p: Predictions,
         stated: Floats,
     ) -> float | None:
-        """None where fewer than two periods are large enough, or all is stated alike."""
+        """None where fewer than two periods are large enough, all is stated alike, or several rows
+        are of one entity: ranks of dependent rows have no such test.
+        """
         from scipy.stats import kruskal
 
+        if Resampling.of(p).units is not None:
+            return None
         own = frame[frame["attribute"] == period.name]
         judged: list[Bools] = [
-            np.asarray(groups[period.name] == code)
+            np.asarray(p.groups[period.name] == code)
             for code, few in enumerate(own["too_few"])
             if not few
         ]
@@ -133,18 +138,18 @@ class PeriodDrift(ModelMetric):
         return float(kruskal(*samples).pvalue)
 
 
-def _mean(name: str, values: Floats, inside: Bools) -> dict[str, object]:
-    mean, low, high = (np.nan,) * 3
+def _mean(name: str, values: Floats, inside: Bools, drawn: Resampling) -> dict[str, object]:
+    mean = Estimate(np.nan, np.nan, np.nan)
     if inside.sum() > 1:
-        mean, low, high = map(float, mean_interval(values[inside], among=values))
-    return {name: mean, f"{name}_low": low, f"{name}_high": high}
+        mean = drawn.take(inside).mean(values[inside], "", among=values)
+    return {name: mean.value, f"{name}_low": mean.low, f"{name}_high": mean.high}
 
 
-def _outcome(task: Task, happened: Floats, inside: Bools) -> dict[str, object]:
+def _outcome(task: Task, happened: Floats, inside: Bools, drawn: Resampling) -> dict[str, object]:
     """How often it came true, or the mean of the true numbers."""
     if not task.decides:
-        return _mean("happened", happened, inside)
-    share = rate(float(happened[inside].sum()), int(inside.sum()))
+        return _mean("happened", happened, inside, drawn)
+    share = drawn.rate(happened > 0, inside)
     return {
         "happened": share.value,
         "happened_low": share.low,

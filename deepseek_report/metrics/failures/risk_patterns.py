@@ -29,7 +29,8 @@ from deepseek_report.metrics.failures.conditions import (
 from deepseek_report.metrics.failures.half_search import HalfSearch, Halves, Part, Row
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.excess import larger_share_p_value, share_scores
-from deepseek_report.statistics.intervals import rate, wilson
+from deepseek_report.statistics.intervals import wilson
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: Features of which patterns are made, those that tell most of the labels.
@@ -58,6 +59,7 @@ class RiskPatterns(ClassMetric):
     searched for.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     tables: ClassVar[TableTypes] = {
@@ -93,7 +95,7 @@ class RiskPatterns(ClassMetric):
         least = max(self.min_size, math.ceil(self.min_share * len(p)))
         conditions = self._conditions(context, least)
         order = task_of(target).order(p.labels, np.random.default_rng(context.seed))
-        halves = Halves.of(order, least)
+        halves = Halves.of(order, least, Resampling.of(p))
         search = _PatternSearch(conditions, p.truths, halves.least, self.max_conditions)
 
         def find(searched: Ints) -> list[Part]:
@@ -132,7 +134,8 @@ class RiskPatterns(ClassMetric):
 def _told(p: Predictions, inside: Bools, reported: Ints) -> Row:
     """Observed and stated rate of a pattern among the cases of the half that was not searched."""
     among, truths = inside[reported], p.truths[reported]
-    observed = rate(int(truths[among].sum()), int(among.sum()))
+    drawn = Resampling.of(p).take(reported)
+    observed = drawn.rate(truths, among)
     return {
         "share": float(inside.mean()),
         "n": observed.n,
@@ -141,7 +144,7 @@ def _told(p: Predictions, inside: Bools, reported: Ints) -> Row:
         "rate_high": observed.high,
         "stated": float(p.scores[reported][among].mean()),
         "rest_rate": float(truths[~among].mean()) if (~among).any() else math.nan,
-        "p_value": larger_share_p_value(truths[among], truths[~among]),
+        "p_value": larger_share_p_value(truths, among, drawn),
     }
 
 

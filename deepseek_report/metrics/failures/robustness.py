@@ -56,6 +56,7 @@ class Robustness(ModelMetric):
     images and series there is noise alone.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "perturbations": TableType(

@@ -36,7 +36,8 @@ from deepseek_report.metrics.failures.conditions import (
 from deepseek_report.metrics.failures.half_search import Beside, HalfSearch, Halves, Part, Row
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess, Totals
-from deepseek_report.statistics.intervals import SHARE, mean_interval
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 
 #: Features by which slices are cut; pairs of them grow with the square.
@@ -143,6 +144,7 @@ class Slices(ModelMetric):
     share of the test part. alpha : level of the test. most : how many slices of a kind are listed.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "slices": TableType(
@@ -184,7 +186,7 @@ class Slices(ModelMetric):
         rows = [row for kind, excess in kinds for row in searches.rows(kind, excess, self.most)]
         table, examined = _table(task, rows), len(searches.cut.first)
         return Measurement(
-            _scores(task, schema, table, examined, len(p)),
+            _scores(task, schema, table, examined, Resampling.of(p)),
             {"slices": table},
             notes=(*self._notes(task, table, examined, least), *_limits(schema, task)),
         )
@@ -199,7 +201,8 @@ class Slices(ModelMetric):
         p, task = context.predictions, task_of(context.dataset.schema.target)
         least = self._least(context)
         conditions = self._conditions(task, context, least)
-        halves = Halves.of(task.order(p.labels, np.random.default_rng(context.seed)), least)
+        order = task.order(p.labels, np.random.default_rng(context.seed))
+        halves = Halves.of(order, least, Resampling.of(p))
         return SliceSearch(
             *(task, p, task.loss.of(p), task.loss.expected(p)),
             HalfSearch(conditions, halves),
@@ -323,15 +326,16 @@ class SliceSearch:
     ) -> Row:
         """What is told of a slice, from the reported cases; `level` is that of the intervals."""
         own, among = excess.take(reported), inside[reported]
-        surplus, low, high = mean_interval(own.values[among], level=level)
+        drawn = Resampling.of(self.p).take(reported).take(among)
+        surplus = drawn.mean(own.values[among], "", level)
         return {
             "kind": kind,
             "share": inside.mean(),
             "whole": len(reported) == len(self.p),
             **self._facts(inside, reported, level),
-            "surplus": surplus,
-            "surplus_low": low,
-            "surplus_high": high,
+            "surplus": surplus.value,
+            "surplus_low": surplus.low,
+            "surplus_high": surplus.high,
             "p_value": own.p_value(among),
         }
 
@@ -340,7 +344,7 @@ class SliceSearch:
         among = np.zeros(len(self.p), bool)
         among[reported] = True
         loss, own = self.task.loss, inside & among
-        mean = loss.mean(self.losses[own], level, self.losses)
+        mean = loss.mean(self.losses, Resampling.of(self.p), own, level)
         expected = {}
         if self.expected is not None:
             expected = {f"expected_{loss.key}": self.expected[own].mean()}
@@ -359,7 +363,7 @@ def _kinds(task: Task, p: Predictions) -> dict[Kind, Excess]:
     """What slices are looked for by, and what each case has of it."""
     kinds: dict[Kind, Excess] = {"unexpected": task.loss.excess(p)}
     if task.loss.expected(p) is not None:
-        kinds["errors"] = Excess.over_mean(task.loss.of(p))
+        kinds["errors"] = Excess.over_mean(task.loss.of(p), Resampling.of(p))
     return kinds
 
 
@@ -385,15 +389,17 @@ def _table(task: Task, rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def _scores(
-    task: Task, schema: Schema, table: pd.DataFrame, examined: int, n: int
+    task: Task, schema: Schema, table: pd.DataFrame, examined: int, drawn: Resampling
 ) -> tuple[Score, ...]:
-    looked_at = Estimate(examined, None, None, n, "").score("slices_examined", "slices", "none")
+    looked_at = Estimate(examined, None, None, drawn.n, "").score(
+        "slices_examined", "slices", "none"
+    )
     if table.empty:
         return (looked_at,)
     loss, by_errors = task.loss, table[table["kind"] == "errors"]
     worst = (table if by_errors.empty else by_errors).iloc[0]
     value, low, high = (float(worst[name]) for name in (loss.key, "low", "high"))
-    score = Estimate(value, low, high, int(worst["n"]), loss.interval).score(
+    score = Estimate(value, low, high, int(worst["n"]), drawn.describe(loss.interval)).score(
         f"worst_slice_{loss.key}",
         "slices",
         "lower",

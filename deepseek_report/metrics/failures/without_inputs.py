@@ -69,6 +69,7 @@ class WithoutInputs(ModelMetric):
     max_rows : training rows that it is fitted to.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "refits": TableType(
@@ -167,7 +168,7 @@ class WithoutInputs(ModelMetric):
         )
         compared = groupings(
             context.dataset.schema,
-            dict(context.predictions.groups),
+            context.predictions,
             crossings=False,
             min_cell=self.min_cell,
         )
@@ -179,12 +180,15 @@ class WithoutInputs(ModelMetric):
             return None
         favoured = [p.decisions == favourable for p in (other, whole)]
         changes = [
-            share_difference(*(own[grouping.codes == level] for own in favoured))[0]
+            share_difference(favoured[0][inside], favoured[1][inside], grouping.drawn.take(inside))[
+                0
+            ]
             for level in (pair.highest, pair.lowest)
+            for inside in [grouping.codes == level]
         ]
         size, low, high = difference_of_means(*changes)
         n = changes[0].n + changes[1].n
-        method = message("interval_methods.difference_paired")
+        method = grouping.drawn.describe(message("interval_methods.difference_paired"))
         return GapsOfRefit(
             levels=(grouping.levels[pair.highest], grouping.levels[pair.lowest]),
             without=pair.gap(grouping, favoured[0]),

@@ -28,7 +28,8 @@ from deepseek_report.metrics.fairness.groups import (
 from deepseek_report.metrics.fairness.swapped_inputs import SwappedDecisions, TellingColumns
 from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples, Rows
-from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
 
 #: Between the names of features in a cell.
 SEPARATOR = "; "
@@ -103,7 +104,7 @@ class DirectUse(PeopleMetric, ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema, p = context.dataset.schema, context.predictions
-        compared = groupings(schema, dict(p.groups), crossings=False, min_cell=self.min_cell)
+        compared = groupings(schema, p, crossings=False, min_cell=self.min_cell)
         context.progress.start("swapped attributes", len(compared))
         scores: list[Score] = []
         swaps, splits = [], []
@@ -151,7 +152,9 @@ class DirectUse(PeopleMetric, ClassMetric):
             self.n_resamples,
             context.seed,
             self.min_events,
+            grouping.drawn.take(inside),
         )
+        drawn = grouping.drawn.take(rows)
         if split is not None:
             split = replace(split, gap=pair.gap(grouping, favoured))
             if not columns.stand_ins:
@@ -160,18 +163,18 @@ class DirectUse(PeopleMetric, ClassMetric):
         return Measured(
             pair=levels,
             is_read=columns.source is not None,
-            turned=_turned(decisions, columns),
+            turned=_turned(decisions, columns, drawn),
             stand_ins=tuple(features[j].label for j in columns.stand_ins),
-            exchanged=rate(int((decisions.exchanged != decisions.favoured).sum()), len(rows)),
+            exchanged=drawn.rate(decisions.exchanged != decisions.favoured),
             split=split,
         )
 
 
-def _turned(decisions: SwappedDecisions, columns: TellingColumns) -> Estimate:
+def _turned(decisions: SwappedDecisions, columns: TellingColumns, drawn: Resampling) -> Estimate:
     """Share of decisions that turn with the attribute; exactly 0 where it is not given."""
     if columns.source is None:
         return Estimate(0.0, n=len(decisions.favoured))
-    return rate(int((decisions.swapped != decisions.favoured).sum()), len(decisions.favoured))
+    return drawn.rate(decisions.swapped != decisions.favoured)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.statistics.resampling import Replicates, bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import Replicates, Resampling, bootstrap, bootstrapped
 
 #: The gap, then its parts, in the order in which they are told.
 PARTS = ("gap", "direct", "labels", "stand_ins", "rest")
@@ -35,6 +35,7 @@ def split_gap(
     n_resamples: int,
     seed: int,
     least: int,
+    resampling: Resampling | None = None,
 ) -> GapSplit | None:
     """Split the gap between the first group's rate of favourable decisions and the other's.
 
@@ -59,6 +60,7 @@ def split_gap(
         two are NaN of people who were not asked about, who are others by chance alone.
     n_resamples, seed : of the bootstrap of people within groups.
     least : people who were asked about that each label needs in each group.
+    resampling : what the rows are of.
 
     Returns
     -------
@@ -83,14 +85,17 @@ def split_gap(
         return None
     changes = np.where(was_asked[:, None], np.diff(decisions, axis=1), 0.0)
     summed = np.column_stack([decisions[:, 0], np.ones(len(first)), changes, was_asked])
-    columns = (cells[:, :, None] * summed).transpose(1, 0, 2).reshape(len(first), -1)[was_asked]
+    columns = (cells[:, :, None] * summed).transpose(1, 0, 2).reshape(len(first), -1)
+    drawn = replace(resampling or Resampling(len(first)), strata=first.astype(np.int64))
+    # Entities have rows that were asked about and others, and all of them are drawn together.
+    counted = was_asked if drawn.units is None else np.ones(len(first), bool)
 
     def sums(weights: Floats) -> Floats:
-        return np.asarray((weights @ columns).reshape(len(weights), 2, 2, _SUMS))
+        return np.asarray((weights @ columns[counted]).reshape(len(weights), 2, 2, _SUMS))
 
     rng = np.random.default_rng(seed)
-    replicates = bootstrap(sums, first[was_asked].astype(np.int64), n_resamples, rng)
-    others = _tallied(cells[:, ~was_asked], decisions[~was_asked, 0] > 0, n_resamples, rng)
+    replicates = bootstrap(sums, drawn.take(counted), n_resamples, rng)
+    others = _tallied(cells[:, ~counted], decisions[~counted, 0] > 0, n_resamples, rng)
     split = _together(replicates, others)
     people = (len(first), *[int(was_asked.sum())] * (len(PARTS) - 1))
     return GapSplit(
@@ -151,6 +156,7 @@ def _together(sample: Replicates, others: Replicates) -> Replicates:
         resamples=_parts(sample.resamples + others.resamples),
         jackknife=_parts(np.concatenate(jackknife)),
         blocks=np.concatenate([sample.blocks, others.blocks]),
+        resampling=sample.resampling,
     )
 
 

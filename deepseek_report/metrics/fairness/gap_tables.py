@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ class ComparedRate:
         whole = rate_table(grouping, *cell)
         enough = whole.enough(*floor)
         levels = tuple(np.array(grouping.levels, object)[enough])
-        return cls(key, levels, RateTable(whole.hits[enough], whole.trials[enough]))
+        return cls(key, levels, whole.take(enough))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class GapComparison:
 
 def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
     """Count a rate in each level of an attribute."""
-    return RateTable(grouping.count(hits & among), grouping.count(among))
+    return RateTable.of(hits, among, grouping.codes, len(grouping.levels), grouping.drawn)
 
 
 def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
@@ -109,7 +109,7 @@ def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
     place = np.where(kept, np.cumsum(kept) - 1, -1)
     levels = tuple(level for level, keep in zip(grouping.levels, kept, strict=True) if keep)
     codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
-    return Grouping(grouping.name, grouping.label, levels, codes, grouping.crossing)
+    return replace(grouping, levels=levels, codes=codes, pooled=())
 
 
 def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFrame:

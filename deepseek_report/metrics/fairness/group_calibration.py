@@ -19,8 +19,8 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes, estim
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.group_shifts import GroupShifts, share_off
-from deepseek_report.statistics.intervals import rate
 from deepseek_report.statistics.recalibrating import recalibrated
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import calibration_subject
 
 
@@ -73,9 +73,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
-        compared = groupings(
-            schema, dict(p.groups), crossings=self.crossings, min_cell=self.min_cell, pool=True
-        )
+        compared = groupings(schema, p, crossings=self.crossings, min_cell=self.min_cell, pool=True)
         happened, stated = calibration_subject(p)
         chances = recalibrated(happened, stated)
         levels = [
@@ -84,16 +82,19 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             for k in range(len(grouping.levels))
         ]
         judged = [grouping.codes == k for grouping, k, enough in levels if enough]
-        shifts = GroupShifts.of(happened, stated, judged, self.n_resamples, context.seed)
+        drawn = Resampling.of(p)
+        shifts = GroupShifts.of(happened, stated, judged, self.n_resamples, context.seed, drawn)
         p_values = iter(shifts.p_values())
         groups = []
         for grouping, k, enough in levels:
             inside = grouping.codes == k
             off, p_value = Estimate(math.nan, math.nan, math.nan, int(inside.sum())), math.nan
             if enough:
-                off = share_off(happened[inside], stated[inside], chances[inside], shifts.critical)
+                effect = drawn.take(inside).design_effect((happened - chances)[inside])
+                critical = shifts.critical * math.sqrt(effect)
+                off = share_off(happened[inside], stated[inside], chances[inside], critical)
                 p_value = float(next(p_values))
-            observed = rate(int(happened[inside].sum()), int(inside.sum()))
+            observed = drawn.rate(happened, inside)
             mean = float(stated[inside].mean())
             groups.append(StatedToGroup(grouping, k, mean, observed, off, p_value))
         return Measurement(

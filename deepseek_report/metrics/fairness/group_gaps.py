@@ -60,9 +60,9 @@ class GapMetric(PeopleMetric, ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
-        groups = dict(context.predictions.groups)
-        compared = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
-        outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
+        p = context.predictions
+        compared = groupings(schema, p, crossings=self.crossings, min_cell=self.min_cell)
+        outcomes = Outcomes.of(p, schema.target.declared_favourable)
         n_draws = max(self.n_resamples, DRAWS_A_TEST * len(compared))
         comparisons = [
             self._compare(grouping, outcomes, n_draws, context.seed) for grouping in compared

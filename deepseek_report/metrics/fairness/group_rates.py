@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import (
@@ -28,7 +29,8 @@ from deepseek_report.metrics.fairness.groups import (
 )
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
 from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
-from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 
 #: Between the names of the levels that a row takes together.
@@ -79,14 +81,16 @@ class GroupRates(PeopleMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         groups = groupings(
             context.dataset.schema,
-            dict(context.predictions.groups),
+            context.predictions,
             crossings=self.crossings,
             min_cell=self.min_cell,
             pool=True,
         )
         table = group_table(context, groups, (self.min_cell, self.min_events))
         rates = Measurement(
-            tuple(_selection(table)), {"groups": table}, notes=tuple(self._notes(table, groups))
+            tuple(_selection(table, Resampling.of(context.predictions))),
+            {"groups": table},
+            notes=tuple(self._notes(table, groups)),
         )
         gaps = self._gaps(context)
         return Measurement(
@@ -101,9 +105,7 @@ class GroupRates(PeopleMetric):
         statistics = task_of(target).group_gaps
         if not statistics:
             return Measurement(())
-        groups = groupings(
-            context.dataset.schema, dict(p.groups), crossings=False, min_cell=self.min_cell
-        )
+        groups = groupings(context.dataset.schema, p, crossings=False, min_cell=self.min_cell)
         gaps = PartGaps(
             statistics, (self.min_cell, self.min_events), self.n_resamples, context.seed
         )
@@ -188,12 +190,13 @@ def _group_row(
     }
 
 
-def _selection(table: pd.DataFrame) -> Iterator[Score]:
+def _selection(table: pd.DataFrame, drawn: Resampling) -> Iterator[Score]:
     """The share of favourable decisions of each group; nothing where there are none."""
     if "n_favourable" not in table:
         return
     for row in table[~table["crossing"]].to_dict("records"):
-        yield rate(row["n_favourable"], row["n"]).score(
+        value, low, high = (row[f"selection_{end}"] for end in ("rate", "low", "high"))
+        yield Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)).score(
             "selection_rate",
             "fairness",
             "none",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, AttributeKind, Schema
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.statistics.resampling import Resampling
 
 UNKNOWN = "unknown"
 #: So many names of small levels stand in the name of their pool.
@@ -35,6 +36,7 @@ class Grouping:
 
     codes : (instance,) position in `levels`, -1 where the instance is in none of them. An unknown
         attribute is a level of its own.
+    resampling : what the instances are of; None where they are independent.
     pooled : names of the levels that the last one holds, where they are too small alone.
     """
 
@@ -43,7 +45,13 @@ class Grouping:
     levels: tuple[str, ...]
     codes: Ints
     crossing: bool = False
+    resampling: Resampling | None = None
     pooled: tuple[str, ...] = ()
+
+    @property
+    def drawn(self) -> Resampling:
+        """What the instances are of."""
+        return self.resampling or Resampling(len(self.codes))
 
     @property
     def named(self) -> Bools:
@@ -62,7 +70,7 @@ class Grouping:
 
 def groupings(
     schema: Schema,
-    groups: dict[str, Ints],
+    predictions: Predictions,
     *,
     crossings: bool,
     min_cell: int,
@@ -80,6 +88,7 @@ def groupings(
     ------
     NotApplicableError : there is no such attribute.
     """
+    groups, drawn = predictions.groups, Resampling.of(predictions)
     single = [
         _single(attribute.name, attribute.label, attribute.levels, groups[attribute.name])
         for attribute in schema.attributes
@@ -88,6 +97,7 @@ def groupings(
     single = [grouping for grouping in single if len(grouping.levels) > 1]
     if not single:
         raise NotApplicableError(_ONE_LEVEL[kinds])
+    single = [replace(grouping, resampling=drawn) for grouping in single]
     listed = [_with_pool(grouping, min_cell, apart) for grouping in single] if pool else single
     if not crossings:
         return listed
@@ -113,14 +123,14 @@ def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Gro
     together = "; ".join(pooled[:_NAMED]) + more
     codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
     levels = (*names[~is_small], together)
-    return Grouping(grouping.name, grouping.label, levels, codes, pooled=pooled)
+    return replace(grouping, levels=levels, codes=codes, pooled=pooled)
 
 
 def _cross(first: Grouping, other: Grouping, min_cell: int) -> Grouping:
     levels = tuple(f"{a}{CROSS}{b}" for a in first.levels for b in other.levels)
     codes = first.codes * len(other.levels) + other.codes
     name, label = f"{first.name}{CROSS}{other.name}", f"{first.label}{CROSS}{other.label}"
-    return _only_present(Grouping(name, label, levels, codes, crossing=True), min_cell)
+    return _only_present(Grouping(name, label, levels, codes, True, first.resampling), min_cell)
 
 
 def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
@@ -128,7 +138,7 @@ def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
     place = np.full(len(grouping.levels), -1)
     place[kept] = np.arange(len(kept))
     levels = tuple(grouping.levels[k] for k in kept)
-    return Grouping(grouping.name, grouping.label, levels, place[grouping.codes], grouping.crossing)
+    return replace(grouping, levels=levels, codes=place[grouping.codes])
 
 
 @dataclass(frozen=True)

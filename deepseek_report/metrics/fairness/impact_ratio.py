@@ -19,6 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness import over_thresholds
 from deepseek_report.metrics.fairness.gap_tables import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
@@ -95,7 +96,7 @@ class Rates:
         judged = table.enough(*floor)
         tests = None
         if judged.sum() > 1:
-            large = RateTable(table.hits[judged], table.trials[judged])
+            large = table.take(judged)
             n_permutations, seed = permutations
             tests = PairwiseTests.of([large], n_permutations, np.random.default_rng(seed))
         return cls(grouping, table, judged, tests, any_pair(int(judged.sum()), level))
@@ -146,8 +147,8 @@ class Rates:
             "attribute_label": self.grouping.label,
             "level": self.grouping.levels[level],
             "reference": self.grouping.levels[reference],
-            "n": n,
-            "n_reference": n_reference,
+            "n": self.table.n([level]),
+            "n_reference": self.table.n([reference]),
             "rate": own,
             "reference_rate": other,
             "ratio": own / other if other else math.nan,
@@ -204,6 +205,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 Column("verdict", "impact_verdict"),
                 Column("too_few", "yes_no", shown=False, optional=True),
                 Column("reference_too_few", "yes_no", shown=False, optional=True),
+                *over_thresholds.COLUMNS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
         )
@@ -220,19 +222,22 @@ class ImpactRatio(PeopleMetric, ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
-        groups = dict(context.predictions.groups)
+        p = context.predictions
         compared = groupings(
             schema,
-            groups,
+            p,
             crossings=self.crossings,
             min_cell=self.min_cell,
             pool=True,
             apart=frozenset(self.reference.values()),
         )
-        outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
+        outcomes = Outcomes.of(p, schema.target.declared_favourable)
         attributes = self._rates(compared, outcomes, context.seed)
         references = [self._reference(rates) for rates in attributes]
-        pairs = self._judge(attributes, references)
+        favourable = schema.target.declared_favourable
+        pairs = over_thresholds.with_range(
+            self._judge(attributes, references), p, compared, favourable
+        )
         notes = (*self._undeclared(attributes, references), *_notes(pairs, attributes))
         scores = tuple(
             _smallest(pairs[pairs["attribute"] == rates.grouping.name])

@@ -62,7 +62,7 @@ class PartGaps:
         gap = None
         if len(kept.levels) > 1:
             values = statistic.values(predictions)
-            gap = statistic.gap(values, kept.codes, self.n_resamples, self.seed)
+            gap = statistic.gap(values, kept.codes, self.n_resamples, self.seed, kept.drawn)
         return GapComparison(statistic.name, kept, gap)
 
     def scores(

@@ -43,6 +43,7 @@ from deepseek_report.metrics.performance.reference_predictors import (
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
 
@@ -61,7 +62,12 @@ class Proxy:
 
 
 def permutation_importance(
-    predict: Predict, inputs: Floats, labels: Ints, n_repeats: int, rng: np.random.Generator
+    predict: Predict,
+    inputs: Floats,
+    labels: Ints,
+    n_repeats: int,
+    rng: np.random.Generator,
+    resampling: Resampling | None = None,
 ) -> list[Estimate]:
     """Fall in AUC when one feature is shuffled, for each feature; 0 means that it is not used.
 
@@ -91,19 +97,22 @@ def permutation_importance(
                 *(macro_auc(labels, output, 1) for output in of_column), strict=True
             )
             others = float(np.mean(areas)), np.mean(influences, axis=0)
-            falls.append(paired_difference(whole, others, labels)[0])
+            falls.append(paired_difference(whole, others, labels, resampling)[0])
     return falls
 
 
-def _sample(part: Split, codes: Ints, most: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
+def _sample(
+    part: Split, codes: Ints, most: int, rng: np.random.Generator
+) -> tuple[Floats, Ints, Resampling]:
     known = rng.permutation(np.flatnonzero(codes >= 0))[:most]
-    return part.inputs[known], codes[known]
+    return part.inputs[known], codes[known], Resampling.of(part).take(known)
 
 
 @dataclass(frozen=True)
 class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "features": TableType(
@@ -156,13 +165,13 @@ class Proxies(ModelMetric):
     ) -> Proxy | None:
         data, rng = context.dataset, np.random.default_rng(context.seed)
         parts = (data.train, self.max_train_rows), (data.test, self.max_test_rows)
-        (inputs, codes), (test_inputs, test_codes) = (
+        (inputs, codes, _), (test_inputs, test_codes, drawn) = (
             _sample(part, part.groups[attribute.name], most, rng) for part, most in parts
         )
         levels = np.unique(codes)
         place = np.searchsorted(levels, test_codes)
         known = levels[np.minimum(place, len(levels) - 1)] == test_codes
-        place, test_inputs = place[known], test_inputs[known][:, features]
+        place, test_inputs, drawn = place[known], test_inputs[known][:, features], drawn.take(known)
         counts = np.bincount(place, minlength=len(levels))
         if len(levels) < 2 or np.count_nonzero(counts) < 2 or not features:
             return None
@@ -177,8 +186,8 @@ class Proxies(ModelMetric):
         )
         auc, influence = macro_auc(place, predict(test_inputs), 1)
         return Proxy(
-            delong(auc, influence, place),
-            permutation_importance(predict, test_inputs, place, self.n_repeats, rng),
+            delong(auc, influence, place, drawn),
+            permutation_importance(predict, test_inputs, place, self.n_repeats, rng, drawn),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -115,9 +115,7 @@ class ThresholdTradeoff(PeopleMetric, ClassMetric):
         )
 
     def _groupings(self, context: MeasureContext, p: Predictions) -> dict[str, Grouping]:
-        compared = groupings(
-            context.dataset.schema, dict(p.groups), crossings=False, min_cell=self.min_cell
-        )
+        compared = groupings(context.dataset.schema, p, crossings=False, min_cell=self.min_cell)
         return {grouping.name: grouping for grouping in compared}
 
     def _policies(
@@ -153,7 +151,7 @@ def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grou
 def _restrict(grouping: Grouping, levels: tuple[str, ...]) -> Grouping:
     place = np.array([levels.index(level) if level in levels else -1 for level in grouping.levels])
     codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
-    return Grouping(grouping.name, grouping.label, levels, codes)
+    return replace(grouping, levels=levels, codes=codes)
 
 
 def _row(

@@ -42,4 +42,5 @@ class WidestPair:
         low, high = rate_difference(*counts)
         value = float(table.rates[self.highest] - table.rates[self.lowest])
         method = message("interval_methods.difference")
-        return Estimate(value, float(low), float(high), counts[1] + counts[3], method)
+        n = table.n([self.highest, self.lowest])
+        return Estimate(value, float(low), float(high), n, grouping.drawn.describe(method))

@@ -23,6 +23,7 @@ from deepseek_report.metrics.internals.token_labels import token_labels
 from deepseek_report.metrics.internals.tracing import array, traces
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
+from deepseek_report.statistics.resampling import Resampling
 
 #: A row of attention sums to 1, or to 0 where the token is not there.
 _THERE = 0.5
@@ -32,6 +33,7 @@ _THERE = 0.5
 class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "tokens": TableType(
@@ -49,7 +51,8 @@ class Attention(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         rows = context.cases.explained[: self.max_rows]
         attention = mean_attention(context, context.dataset.test.inputs[rows])
-        _, low, high = mean_interval(attention.entropy)
+        drawn = Resampling.of(context.dataset.test).take(rows)
+        _, low, high = mean_interval(drawn.per_unit(attention.entropy))
         entropy = Estimate(
             float(attention.entropy.mean()), float(low), float(high), len(rows), "normal"
         )

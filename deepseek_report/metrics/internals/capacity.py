@@ -27,7 +27,7 @@ from deepseek_report.artifacts.table import (
 from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
 from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.resampling import as_one, bootstrap
+from deepseek_report.statistics.resampling import Resampling, bootstrap
 from deepseek_report.tasks import task_of
 
 
@@ -64,7 +64,7 @@ class Ablation(ComputeMetric):
         increases = self._increases(context, inputs, labels, shape)
         low, high = bootstrap(
             lambda weights: weights @ increases / weights.sum(axis=1, keepdims=True),
-            as_one(len(labels)),
+            Resampling.of(test).take(rows),
             self.n_resamples,
             np.random.default_rng(context.seed),
         ).interval()

@@ -43,6 +43,7 @@ class Prototypes(ModelMetric):
     count most, and which one of another class.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "rows"
     tables: ClassVar[TableTypes] = {
         "prototypes": TableType(

@@ -32,7 +32,7 @@ from deepseek_report.metrics.internals.tracing import (
 )
 from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
-from deepseek_report.statistics.resampling import bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.tasks import task_of
 
 
@@ -66,16 +66,17 @@ class ExpertLoad(ComputeMetric):
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        inputs = context.dataset.test.inputs[sample_rows(context, self.max_rows)]
+        rows, test = sample_rows(context, self.max_rows), context.dataset.test
+        inputs, drawn = test.inputs[rows], Resampling.of(test).take(rows)
         chosen, layers = expert_choices(context, inputs)
         n, _, experts = chosen.shape
         replicates = bootstrap(
             lambda weights: _imbalance(weights, chosen),
-            np.zeros(n, np.int64),
+            drawn,
             self.n_resamples,
             np.random.default_rng(context.seed),
         )
-        share, low, high = mean_interval(chosen)
+        share, low, high = mean_interval(drawn.per_unit(chosen))
         unused = int((share < self.unused_below / experts).sum())
         table = _grid_table(("layer", "expert"), share, low, high, "share")
         table["layer"] = np.array(layers)[table["layer"]]
@@ -172,11 +173,12 @@ class RouteEntropy(ComputeMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         rows = sample_rows(context, self.max_rows)
         test, target = context.dataset.test, context.dataset.schema.target
+        drawn = Resampling.of(test).take(rows)
         branches, routes = routes_of(context, test.inputs[rows])
         entropy = normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
         replicates = bootstrap(
             lambda weights: weights @ entropy / weights.sum(axis=1),
-            np.zeros(len(rows), np.int64),
+            drawn,
             self.n_resamples,
             np.random.default_rng(context.seed),
         )
@@ -188,7 +190,11 @@ class RouteEntropy(ComputeMetric):
             note=message("notes.route_entropy.mean"),
         )
         names = ("layer", "branch", "head")
-        tables = {"routes": _named(_grid_table(names, *mean_interval(routes), "weight"), branches)}
+        tables = {
+            "routes": _named(
+                _grid_table(names, *mean_interval(drawn.per_unit(routes)), "weight"), branches
+            )
+        }
         if task_of(target).decides:
             tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
         return Measurement((score,), tables)

@@ -31,6 +31,7 @@ class ShapeFunctions(ModelMetric):
     Contributions are read from the model and are relative to their mean over the training part.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "curves": TableType(

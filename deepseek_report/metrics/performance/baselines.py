@@ -47,6 +47,7 @@ class Baselines(ModelMetric):
     for logistic regression. n_resamples : draws for bootstrap intervals.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "comparison": TableType(

@@ -24,23 +24,26 @@ from deepseek_report.artifacts.table import (
 )
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
-from deepseek_report.statistics.intervals import SHARE, blaker
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import last_coefficient
 from deepseek_report.statistics.recalibrating import log_odds
-from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import calibration_subject
 
 #: Numbers in the outcomes that are drawn at a time; of more instances fewer are drawn at once.
 _MOST_GAPS = 2**23
 
 
-def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
+def reliability_table(
+    happened: Bools, scores: Floats, n_bins: int, resampling: Resampling | None = None
+) -> pd.DataFrame:
     """Per bin: its edges, how many, mean prediction, observed share with its interval."""
     bins, edges = equal_mass_bins(scores, n_bins)
     present = np.unique(bins)
     n = np.bincount(bins)[present]
     hits = np.bincount(bins, weights=happened)[present]
-    low, high = blaker(hits, n)
+    drawn = resampling or Resampling(len(scores))
+    observed = [drawn.rate(happened, bins == place) for place in present]
     return pd.DataFrame(
         {
             "bin": np.arange(len(present)),
@@ -49,13 +52,15 @@ def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFr
             "n": n,
             "predicted": np.bincount(bins, weights=scores)[present] / n,
             "observed": hits / n,
-            "low": low,
-            "high": high,
+            "low": [share.low for share in observed],
+            "high": [share.high for share in observed],
         }
     )
 
 
-def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
+def recalibration(
+    happened: Bools, scores: Floats, resampling: Resampling | None = None
+) -> tuple[Estimate, Estimate]:
     """Slope and intercept of a logistic regression of the outcome on the log-odds predicted.
 
     Slope b in logit P(y) = a + b logit p: 1 is right, below 1 the predictions are too extreme.
@@ -67,13 +72,17 @@ def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
     doi:10.1186/s12916-019-1466-7.
     """
     stated, ones = log_odds(scores), np.ones((len(scores), 1))
-    slope = last_coefficient(happened, np.column_stack([ones, stated]))
-    return slope, last_coefficient(happened, ones, stated)
+    slope = last_coefficient(happened, np.column_stack([ones, stated]), None, resampling)
+    return slope, last_coefficient(happened, ones, stated, resampling)
 
 
 @dataclass(frozen=True)
 class ByChance:
     """What right probabilities give: outcomes are drawn from them.
+
+    Of dependent rows outcomes are not drawn, since nothing is stated of how they go together: what
+    happened beyond what was stated is turned by chance, with one sign for an entity, which has a
+    mean of 0 as well where probabilities are right.
 
     errors : (draw,) calibration errors. departures : (draw,) see `departure`.
     """
@@ -82,14 +91,25 @@ class ByChance:
     departures: Floats
 
     @classmethod
-    def of(cls, scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> ByChance:
-        """N draws for (instance,) probabilities in their bins."""
+    def of(
+        cls,
+        happened: Bools,
+        scores: Floats,
+        bins: Ints,
+        n: int,
+        rng: np.random.Generator,
+        resampling: Resampling | None = None,
+    ) -> ByChance:
+        """N draws for (instance,) outcomes and probabilities in their bins."""
         member = (bins[:, None] == np.arange(bins.max() + 1)).astype(np.float64)
         size = max(1, _MOST_GAPS // len(scores))
         errors, departures = list[Floats](), list[Floats]()
         for start in range(0, n, size):
             draws = range(start, min(start + size, n))
-            gaps = np.stack([(rng.random(len(scores)) < scores) - scores for _ in draws])
+            if resampling is None or resampling.units is None:
+                gaps = np.stack([(rng.random(len(scores)) < scores) - scores for _ in draws])
+            else:
+                gaps = resampling.signs(len(draws), rng) * (happened - scores)
             errors.append(np.abs(gaps @ member).sum(axis=1) / len(scores))
             departures.append(departure(gaps, scores))
         return cls(np.concatenate(errors), np.concatenate(departures))
@@ -145,7 +165,12 @@ class CalibrationEstimate:
 
 
 def calibration_estimate(
-    happened: Bools, scores: Floats, bins: Ints, n_resamples: int, seed: int
+    happened: Bools,
+    scores: Floats,
+    bins: Ints,
+    n_resamples: int,
+    seed: int,
+    resampling: Resampling | None = None,
 ) -> CalibrationEstimate:
     """The calibration error, set against right probabilities.
 
@@ -154,32 +179,34 @@ def calibration_estimate(
     of a rare event without any case do not vary, so that it reaches as far as the exact interval of
     the share on the whole: the error is never less than what that and the stated mean differ.
     """
+    drawn = resampling or Resampling(len(scores))
     replicates = bootstrap(
         lambda weights: calibration_error(happened, scores, bins, weights),
-        as_one(len(scores)),
+        drawn,
         n_resamples,
         np.random.default_rng(seed),
     )
-    chance = ByChance.of(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
+    rng = np.random.default_rng([seed, 1])
+    chance = ByChance.of(happened, scores, bins, n_resamples, rng, drawn)
     error = bootstrapped(replicates, len(scores), seed)
     p_value = chance.p_value(error.value, float(departure((happened - scores)[None], scores)[0]))
     if error.value <= np.quantile(chance.errors, 0.95):
         error = replace(
             error, low=0.0, method=message("interval_methods.from_zero", method=error.method)
         )
-    error = _widened_to_whole(error, happened, scores)
+    error = _widened_to_whole(error, drawn.rate(happened), scores)
     return CalibrationEstimate(error, float(chance.errors.mean()), p_value)
 
 
-def _widened_to_whole(error: Estimate, happened: Bools, scores: Floats) -> Estimate:
+def _widened_to_whole(error: Estimate, share: Estimate, scores: Floats) -> Estimate:
     """The interval with what the share that happens on the whole may differ from the mean stated.
 
     Where all or nothing happens the error is that difference, and so is its lower end.
     """
-    share_low, share_high = (float(end) for end in blaker(int(happened.sum()), len(happened)))
+    share_low, share_high = share.ends or (0.0, 1.0)
     above, below = share_high - float(scores.mean()), float(scores.mean()) - share_low
     low, high = error.low or 0.0, max(error.high or 0.0, above, below)
-    if happened.all() or not happened.any():
+    if share.value in (0.0, 1.0):
         low = min(low, max(-above, -below, 0.0))
     if (low, high) == error.ends:
         return error
@@ -191,6 +218,7 @@ def _widened_to_whole(error: Estimate, happened: Bools, scores: Floats) -> Estim
 class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "bins": TableType(
@@ -219,8 +247,11 @@ class ExpectedCalibrationError(ClassMetric):
         p, target = context.predictions, context.dataset.schema.target
         happened, scores = calibration_subject(p)
         bins, _ = equal_mass_bins(scores, self.n_bins)
-        measured = calibration_estimate(happened, scores, bins, self.n_resamples, context.seed)
-        slope, intercept = recalibration(happened, scores)
+        drawn = Resampling.of(p)
+        measured = calibration_estimate(
+            happened, scores, bins, self.n_resamples, context.seed, drawn
+        )
+        slope, intercept = recalibration(happened, scores, drawn)
         note = message(
             "notes.expected_calibration_error.error",
             explained=target.explained_class if len(target.classes) == 2 else "",
@@ -242,7 +273,7 @@ class ExpectedCalibrationError(ClassMetric):
         )
         return Measurement(
             joined,
-            {"bins": reliability_table(happened, scores, self.n_bins)},
+            {"bins": reliability_table(happened, scores, self.n_bins, drawn)},
             notes=_notes(slope, int(bins.max()) + 1, self.n_bins),
         )
 

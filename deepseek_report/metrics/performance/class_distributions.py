@@ -23,8 +23,8 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.ranking import auc_estimate
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.scorecards import areas_alone, bin_rates, cut
 from deepseek_report.tasks import task_of
 
@@ -51,6 +51,7 @@ class ClassDistributions(ModelMetric):
     most : features, those with the largest areas on the training part.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     tables: ClassVar[TableTypes] = {
@@ -92,6 +93,7 @@ class ClassDistributions(ModelMetric):
         if min(classes.sizes) < _FEWEST:
             raise NotApplicableError(message("refusals.small_classes", least=_FEWEST))
         schema, train = context.dataset.schema, context.dataset.train.inputs
+        drawn = Resampling.of(context.dataset.train)
         chosen, areas = _separating(context.dataset, classes, self.most)
         features = [schema.features[column] for column in chosen]
         separation = [
@@ -108,7 +110,7 @@ class ClassDistributions(ModelMetric):
         rows = [
             row
             for column, feature in zip(chosen, features, strict=True)
-            for row in _distribution(feature, train[:, column], classes)
+            for row in _distribution(feature, train[:, column], classes, drawn)
         ]
         return Measurement(
             tables={"separation": pd.DataFrame(separation), "distributions": pd.DataFrame(rows)},
@@ -175,18 +177,24 @@ def _separating(dataset: Dataset, classes: _Classes, most: int) -> tuple[list[in
     chosen = np.argsort(-areas_alone(learnt, learnt, classes.separated), kind="stable")[:most]
     rates = bin_rates(learnt, classes.separated)
     truths = classes.test == classes.separated
-    areas = [auc_estimate(truths, rates[column, judged.codes[:, column]]) for column in chosen]
+    drawn = Resampling.of(dataset.test)
+    areas = [
+        auc_estimate(truths, rates[column, judged.codes[:, column]], drawn) for column in chosen
+    ]
     return [int(column) for column in chosen], areas
 
 
-def _distribution(feature: Feature, train: Floats, classes: _Classes) -> Iterator[dict[str, Any]]:
+def _distribution(
+    feature: Feature, train: Floats, classes: _Classes, resampling: Resampling
+) -> Iterator[dict[str, Any]]:
     """Share of each bin or category within each class, among the rows where it is known."""
     known = ~np.isnan(train)
     inside = {name: rows[known] for name, rows in classes.shown()}
+    drawn = resampling.take(known)
     cells = _ValueCells.of(feature, train[known], list(inside.values()))
     for class_name, rows in inside.items():
         counts, total = cells.counts(rows), max(int(rows.sum()), 1)
-        low, high = blaker(counts, np.full(len(counts), total))
+        shares = [drawn.rate(cells.places == place, rows) for place in range(len(counts))]
         for place, count in enumerate(counts):
             begins, ends = cells.ends[place]
             yield {
@@ -199,8 +207,8 @@ def _distribution(feature: Feature, train: Floats, classes: _Classes) -> Iterato
                 "to": ends,
                 "display": "" if feature.is_numeric else feature.display(begins),
                 "share": count / total,
-                "low": low[place],
-                "high": high[place],
+                "low": shares[place].low,
+                "high": shares[place].high,
                 "n": int(count),
             }
 

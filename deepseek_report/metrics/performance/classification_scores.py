@@ -23,9 +23,9 @@ from deepseek_report.statistics.classification_errors import (
     brier_estimate,
     require_both,
 )
-from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
-from deepseek_report.statistics.resampling import as_one, bootstrap
+from deepseek_report.statistics.resampling import Resampling, bootstrap
 from deepseek_report.tasks.decisions import tally
 
 _CURVE_ROWS = 200
@@ -41,14 +41,15 @@ def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
 class Accuracy(ClassMetric):
     """Share of decisions that agree with the label."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"accuracy": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        right = context.predictions.correct
-        estimate = rate(int(right.sum()), len(right))
+        p = context.predictions
+        estimate = Resampling.of(p).rate(p.correct)
         return Measurement(
             (estimate.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
         )
@@ -58,6 +59,7 @@ class Accuracy(ClassMetric):
 class BalancedAccuracy(ClassMetric):
     """Mean over the classes of the share decided correctly, so that rare classes count alike."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"balanced_accuracy": SHARE}
     category: ClassVar[Category] = "performance"
@@ -67,7 +69,9 @@ class BalancedAccuracy(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         require_both(p.labels)
-        estimate = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
+        estimate = balanced_accuracy(
+            p.labels, p.decisions, self.n_resamples, context.seed, Resampling.of(p)
+        )
         score = estimate.score(
             "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
         )
@@ -78,6 +82,7 @@ class BalancedAccuracy(ClassMetric):
 class BrierScore(ClassMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"brier_score": (0.0, 2.0)}
     category: ClassVar[Category] = "performance"
@@ -89,7 +94,7 @@ class BrierScore(ClassMetric):
         errors = brier_errors(p.labels, p.probabilities, p.explained)
         replicates = bootstrap(
             lambda weights: weights @ errors / weights.sum(axis=1),
-            as_one(len(p)),
+            Resampling.of(p),
             self.n_resamples,
             np.random.default_rng(context.seed),
         )
@@ -109,6 +114,7 @@ class BrierScore(ClassMetric):
 class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "curve": TableType(
@@ -130,7 +136,7 @@ class RocAuc(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         require_both(p.labels)
-        estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained)
+        estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained, Resampling.of(p))
         score = estimate.score(
             "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
         )
@@ -159,6 +165,7 @@ def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
 class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "curve": TableType(
@@ -179,7 +186,8 @@ class AveragePrecision(ClassMetric):
         p = context.predictions
         require_both(p.labels)
         estimate, _ = average_precision_and_brier(
-            p.labels, p.probabilities, p.explained, self.n_resamples, context.seed
+            *(p.labels, p.probabilities, p.explained, self.n_resamples, context.seed),
+            Resampling.of(p),
         )
         note = message("notes.average_precision.guessing", share=float(p.truths.mean()))
         score = estimate.score(

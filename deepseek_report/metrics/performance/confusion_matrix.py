@@ -25,7 +25,8 @@ from deepseek_report.artifacts.table import (
     estimate,
 )
 from deepseek_report.metrics.shared.plugin import ClassMetric
-from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class ConfusionMatrix(ClassMetric):
     The share of favourable decisions is left out where nobody declares the favourable class.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "matrix": TableType(
@@ -79,8 +81,9 @@ class ConfusionMatrix(ClassMetric):
             note = message("notes.confusion_matrix.favourable", name=target.favourable_class)
             favoured = p.decisions == target.declared_favourable
             rows.append(("selection_rate", "none", favoured, truths | ~truths, note))
+        drawn = Resampling.of(p)
         scores = tuple(
-            rate(int(hits.sum()), int(among.sum())).score(
+            drawn.rate(hits, among).score(
                 name, "performance", direction, unit="share", bounds=SHARE, note=note
             )
             for name, direction, hits, among, note in rows
@@ -89,7 +92,7 @@ class ConfusionMatrix(ClassMetric):
             scores,
             {
                 "matrix": confusion_table(p.labels, p.decisions, target.classes),
-                "classes": class_table(p.labels, p.decisions, target.classes),
+                "classes": class_table(p.labels, p.decisions, target.classes, drawn),
             },
         )
 
@@ -109,13 +112,14 @@ def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> 
     )
 
 
-def class_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
+def class_table(
+    labels: Ints, decisions: Ints, classes: tuple[str, ...], resampling: Resampling
+) -> pd.DataFrame:
     """Recall and precision of each class with their intervals; NaN where nothing was decided."""
     rows = []
     for k, name in enumerate(classes):
         actual, decided = labels == k, decisions == k
-        hits = int((actual & decided).sum())
-        recall, precision = rate(hits, int(actual.sum())), rate(hits, int(decided.sum()))
+        recall, precision = (resampling.rate(labels == decisions, of) for of in (actual, decided))
         rows.append(
             {
                 "class": name,

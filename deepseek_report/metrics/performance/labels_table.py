@@ -34,7 +34,7 @@ from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import auc_estimate, average_precision_statistic
 from deepseek_report.statistics.resampling import (
     Replicates,
-    as_one,
+    Resampling,
     bootstrap,
     bootstrapped,
 )
@@ -85,6 +85,7 @@ class LabelsTable(LabelsMetric):
     validation part; each label has its own.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "labels": TableType(
@@ -118,10 +119,10 @@ class LabelsTable(LabelsMetric):
         truths, shares = _labels_of(context.predictions)
         thresholds = own_thresholds(*_labels_of(context.validation_predictions))
         decided = shares >= thresholds
-        n, seed = len(truths), context.seed
+        n, seed, drawn = len(truths), context.seed, Resampling.of(context.predictions)
         replicates = bootstrap(
             lambda weights: set_measures(weights, truths, decided),
-            as_one(n),
+            drawn,
             self.n_resamples,
             np.random.default_rng(seed),
         )
@@ -139,7 +140,8 @@ class LabelsTable(LabelsMetric):
         )
         target = context.dataset.schema.target
         rows = [
-            self._row(name, j == target.label_index, (truths[:, j], shares[:, j]), seed)
+            self._row(name, (truths[:, j], shares[:, j]), drawn, seed)
+            | {"reported": j == target.label_index}
             | {"threshold": float(thresholds[j])}
             | _ends("f1", estimates[j])
             for j, name in enumerate(target.labels)
@@ -151,22 +153,22 @@ class LabelsTable(LabelsMetric):
         )
 
     def _row(
-        self, name: str, reported: bool, label: tuple[Bools, Floats], seed: int
+        self, name: str, label: tuple[Bools, Floats], drawn: Resampling, seed: int
     ) -> dict[str, Any]:
         truths, shares = label
-        row = {"label": name, "reported": reported, "n": len(truths), "prevalence": truths.mean()}
+        row = {"label": name, "reported": False, "n": len(truths), "prevalence": truths.mean()}
         if truths.all() or not truths.any():
             return row | _ends("roc_auc", None) | _ends("average_precision", None)
         ranked = bootstrap(
             average_precision_statistic(truths, shares),
-            as_one(len(truths)),
+            drawn,
             self.n_resamples,
             np.random.default_rng(seed),
         )
         precision = bootstrapped(ranked, len(truths), seed)
         return (
             row
-            | _ends("roc_auc", auc_estimate(truths, shares))
+            | _ends("roc_auc", auc_estimate(truths, shares, drawn))
             | _ends("average_precision", precision)
         )
 

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.shared.plugin import NumberMetric, Resamples
 from deepseek_report.statistics.regression_errors import MEASURES, Tails, error_estimates
+from deepseek_report.statistics.resampling import Resampling
 
 #: Below so many cases the interval of a squared error falls short where the tails are heavy.
 _FEW = 300
@@ -20,6 +21,7 @@ _FEW = 300
 class ErrorMetric(NumberMetric):
     """Defaults of one measure of the errors; `name` is one of `MEASURES`."""
 
+    counts_entities: ClassVar[bool] = True
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     name: ClassVar[str] = ""
@@ -27,7 +29,9 @@ class ErrorMetric(NumberMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
-        estimate = error_estimates(p.labels, p.values, self.n_resamples, context.seed)[self.name]
+        drawn = Resampling.of(p)
+        estimates = error_estimates(p.labels, p.values, self.n_resamples, context.seed, drawn)
+        estimate = estimates[self.name]
         score = estimate.score(
             self.name,
             "performance",

@@ -42,6 +42,7 @@ def predict(
             groups=part.groups,
             all_labels=part.all_labels,
             all_probabilities=_of_labels(classifier, part),
+            entities=part.entities,
         )
         for name, part in parts.items()
     }
@@ -70,6 +71,7 @@ def _numbers(classifier: Classifier, part: Split) -> Predictions:
         rule=NO_DECISION,
         explained=0,
         groups=part.groups,
+        entities=part.entities,
     )
 
 

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -31,8 +32,8 @@ from deepseek_report.statistics.intervals import (
     SHARE,
     compare_rates,
     holm,
-    rate,
 )
+from deepseek_report.statistics.resampling import Resampling
 
 Level = Annotated[float, Field(gt=0, lt=1)]
 _REFERENCE = "doi:10.1080/01621459.2017.1307116"
@@ -100,6 +101,7 @@ class PredictionIntervals(NumberMetric):
     table. min_cell : a group with fewer test rows is not judged.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "coverage": TableType(
@@ -150,15 +152,18 @@ class PredictionIntervals(NumberMetric):
             )
         inside = np.abs(p.errors) <= half
         by_group = self._by_group(context, inside)
-        chance = coverage_p_value(int(inside.sum()), len(p), len(held_out), self.level)
+        drawn = Resampling.of(p)
+        chance = math.nan  # the chance of a number of rows held is known of independent ones alone
+        if drawn.units is None:
+            chance = coverage_p_value(int(inside.sum()), len(p), len(held_out), self.level)
         corrected = holm([chance, *(row["p_value"] for row in by_group)])
-        covered = rate(int(inside.sum()), len(p)).score(
+        covered = drawn.rate(inside).score(
             "prediction_interval_coverage",
             "calibration",
             "none",
             unit="share",
             bounds=(0.0, 1.0),
-            p_value=float(corrected[0]),
+            p_value=None if math.isnan(corrected[0]) else float(corrected[0]),
             reference=_REFERENCE,
             note=message("notes.prediction_intervals.promised", level=self.level),
         )
@@ -170,7 +175,7 @@ class PredictionIntervals(NumberMetric):
             bounds=(0.0, None),
             note=message("notes.prediction_intervals.width", level=self.level),
         )
-        tables = {"coverage": self._coverage(held_out, p.errors)}
+        tables = {"coverage": self._coverage(held_out, p)}
         if by_group:
             tables["by_group"] = pd.DataFrame(by_group).assign(p_adjusted=corrected[1:])
         return Measurement(
@@ -182,7 +187,8 @@ class PredictionIntervals(NumberMetric):
             ),
         )
 
-    def _coverage(self, held_out: Floats, errors: Floats) -> pd.DataFrame:
+    def _coverage(self, held_out: Floats, p: Predictions) -> pd.DataFrame:
+        drawn = Resampling.of(p)
         halves = {
             level: half_width(held_out, level) for level in sorted({self.level, *self.levels})
         }
@@ -197,17 +203,18 @@ class PredictionIntervals(NumberMetric):
                     "n": covered.n,
                 }
                 for level, half in halves.items()
-                for covered in [rate(int((np.abs(errors) <= half).sum()), len(errors))]
+                for covered in [drawn.rate(np.abs(p.errors) <= half)]
                 if math.isfinite(half)
             ]
         )
 
     def _by_group(self, context: MeasureContext, inside: Bools) -> list[dict[str, Any]]:
         """Coverage in each group: an interval that holds on the whole need not hold in a group."""
-        groups = dict(context.predictions.groups)
+        p = context.predictions
+        drawn = Resampling.of(p)
         try:
             compared = groupings(
-                context.dataset.schema, groups, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
+                context.dataset.schema, p, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
             )
         except NotApplicableError:
             return []
@@ -221,17 +228,17 @@ class PredictionIntervals(NumberMetric):
                 "low": covered.low,
                 "high": covered.high,
                 "too_few": covered.n < self.min_cell,
-                "p_value": self._p_value(inside, among),
+                "p_value": self._p_value(inside, among, drawn),
             }
             for grouping in compared
             for code, level in enumerate(grouping.levels)
             for among in [grouping.codes == code]
-            for covered in [rate(int(inside[among].sum()), int(among.sum()))]
+            for covered in [drawn.rate(inside, among)]
         ]
 
-    def _p_value(self, inside: Bools, among: Bools) -> float:
+    def _p_value(self, inside: Bools, among: Bools, drawn: Resampling) -> float:
         """Whether a group is held as often as all others are; NaN where it is not judged."""
         n, rest = int(among.sum()), int((~among).sum())
         if min(n, rest) < self.min_cell:
             return math.nan
-        return compare_rates(int(inside[among].sum()), n, int(inside[~among].sum()), rest)[1]
+        return compare_rates(*drawn.counts(inside, among), *drawn.counts(inside, ~among))[1]

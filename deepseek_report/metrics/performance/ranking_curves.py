@@ -17,7 +17,7 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import require_both
-from deepseek_report.statistics.resampling import as_one, bootstrap
+from deepseek_report.statistics.resampling import Resampling, bootstrap
 
 #: Shares of the cases that are looked at, those with the highest scores first.
 _DEPTHS = np.array([1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100]) / 100
@@ -35,6 +35,7 @@ class RankingCurves(ClassMetric):
     points : of precision, evenly over the share found. n_resamples : draws for bootstrap intervals.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "gain": TableType(
@@ -79,7 +80,7 @@ class RankingCurves(ClassMetric):
             return np.concatenate([gain, gain / _DEPTHS, precision], axis=1)
 
         rng = np.random.default_rng(context.seed)
-        replicates = bootstrap(statistic, as_one(len(p)), self.n_resamples, rng)
+        replicates = bootstrap(statistic, Resampling.of(p), self.n_resamples, rng)
         low, high = replicates.interval(least=0.0)
         ends = np.stack([replicates.value, low, high])
         gain, lift, precision = np.split(ends, [depths, 2 * depths], axis=1)

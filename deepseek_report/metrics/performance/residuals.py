@@ -10,14 +10,13 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.shared.plugin import NumberMetric
-from deepseek_report.statistics.intervals import mean_interval
+from deepseek_report.statistics.resampling import Resampling
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ class Residuals(NumberMetric):
     bins : parts of equal size of the predictions. most : largest errors that are listed.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "bins": TableType(
@@ -65,15 +65,17 @@ class Residuals(NumberMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
-        mean, low, high = (float(end) for end in mean_interval(p.errors))
-        score = Estimate(
-            mean, low, high, len(p), message("interval_methods.students_of_mean_error")
-        ).score(
-            "mean_error",
-            "calibration",
-            "zero",
-            unit=target.unit or "",
-            note=message("notes.residuals.mean_error"),
+        method = message("interval_methods.students_of_mean_error")
+        score = (
+            Resampling.of(p)
+            .mean(p.errors, method)
+            .score(
+                "mean_error",
+                "calibration",
+                "zero",
+                unit=target.unit or "",
+                note=message("notes.residuals.mean_error"),
+            )
         )
         return Measurement(
             (score,), {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
@@ -84,10 +86,10 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
     """Errors in parts of equal size by the prediction; fewer parts where predictions are tied."""
     edges = np.unique(np.quantile(p.values, np.arange(1, bins) / bins))
     place = np.searchsorted(edges, p.values, side="right")
-    rows = []
+    rows, drawn = [], Resampling.of(p)
     for number, code in enumerate(np.unique(place)):
         inside = place == code
-        mean, low, high = map(float, mean_interval(p.errors[inside], among=p.errors))
+        mean = drawn.take(inside).mean(p.errors[inside], "", among=p.errors)
         rows.append(
             {
                 "bin": number,
@@ -96,9 +98,9 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
                 "n": int(inside.sum()),
                 "predicted": float(p.values[inside].mean()),
                 "observed": float(p.labels[inside].mean()),
-                "mean_error": mean,
-                "low": low,
-                "high": high,
+                "mean_error": mean.value,
+                "low": mean.low,
+                "high": mean.high,
                 "mae": float(np.abs(p.errors[inside]).mean()),
             }
         )

@@ -26,6 +26,7 @@ class ThresholdSweep(ClassMetric):
     declares which class is favourable.
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "sweep": TableType(

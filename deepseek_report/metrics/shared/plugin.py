@@ -48,12 +48,14 @@ class ModelMetric(MetricPart):
 class ComputeMetric(ModelMetric):
     """Defaults of a metric of what a model costs, and of what its parts do."""
 
+    counts_entities: ClassVar[bool] = True
     category: ClassVar[Category] = "compute"
 
 
 class PeopleMetric(ModelMetric):
     """Defaults of a metric that compares how groups of people are decided about."""
 
+    counts_entities: ClassVar[bool] = True
     category: ClassVar[Category] = "fairness"
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     needs_favourable: ClassVar[bool] = True

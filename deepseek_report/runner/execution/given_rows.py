@@ -24,7 +24,6 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import OnlyAnswered
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
@@ -42,6 +41,7 @@ from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.decision_way import DecisionWay
 from deepseek_report.metrics.cases.what_if import WhatIf
 from deepseek_report.metrics.performance.predicting import predict
+from deepseek_report.metrics.shared.dependence import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.runner.execution.stages import (
     StageJob,
@@ -223,10 +223,10 @@ class StoredModel:
         for name, default in _METRICS.items():
             metric = self.experiment.multiple["metrics"].get(name, default)
             try:
-                measured = metric.measure(context).typed(table_types(metric))
+                measurement = measured(metric, context)
             except NotApplicableError:
                 continue
-            measured.save(folder / name)
+            measurement.save(folder / name)
             paths[str(ArtifactId.measure(name))] = folder / name
         return paths
 

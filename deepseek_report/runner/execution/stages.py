@@ -24,7 +24,7 @@ from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, table_types, traits_of
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
@@ -35,6 +35,7 @@ from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import predict
+from deepseek_report.metrics.shared.dependence import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.wording.of_results import in_words
 
@@ -201,7 +202,7 @@ def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
     metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
     seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     context = _measure_context(job, subject, seed, progress)
-    metric.measure(context).typed(table_types(metric)).save(folder)
+    measured(metric, context).save(folder)
 
 
 def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress) -> MeasureContext:
@@ -236,6 +237,7 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         explanations=explanations,
         measured=measured,
         explain=_again(job, subject) if subject else None,
+        expectations=job.experiment.settings.behaviour,
         progress=progress,
     )
 

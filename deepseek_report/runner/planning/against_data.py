@@ -18,6 +18,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.threshold_checks import against_data
+from deepseek_report.metrics.behaviour.expected import misfits
 from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
@@ -34,12 +35,13 @@ def refuse_misfits(
     Raises
     ------
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
-        a fitted model of other data.
+        a fitted model of other data, expectations of columns, words or classes that there are not.
     """
     problems = [
         *against_data(experiment, schema),
         *undeclared_thresholds(experiment, schema),
         *fitted_model_problems(experiment, schema, training_part),
+        *expectation_problems(experiment, schema, training_part),
     ]
     if problems:
         raise ConfigProblems(problems)
@@ -53,6 +55,26 @@ def fitted_model_problems(
     if not isinstance(model, ComesFitted) or not model.comes_fitted:
         return []
     return [Problem("model", text) for text in model.misfits(schema, training_part())]
+
+
+def expectation_problems(
+    experiment: Experiment, schema: Schema, training_part: Callable[[], Split]
+) -> list[Problem]:
+    """What of the declared expectations does not fit the data."""
+    expectations, places = experiment.settings.behaviour, experiment.expectation_places
+    if not expectations:
+        return []
+    rows = training_part()
+    return [
+        Problem(
+            places[k] if k < len(places) else "behaviour",
+            f"behaviour, expectation {k + 1} ({expectation.says or expectation.kind}): {fault}",
+            "",
+            "correct it, or remove it; docs/configuration.md shows one of each kind",
+        )
+        for k, expectation in enumerate(expectations)
+        for fault in misfits(expectation, schema, rows)
+    ]
 
 
 def undeclared_thresholds(experiment: Experiment, schema: Schema) -> list[Problem]:

@@ -153,6 +153,8 @@ class _Planner:
         plugin = self.experiment.multiple["metrics"][name]
         traits = traits_of(plugin, MetricPart)
         config = self.config["metrics"][name]
+        if "expectations" in plugin.reads:
+            config = {"metric": config, "expectations": self.config["behaviour"]}
         target = self.target("metrics", name)
         seed = self.seeds.measure if "seed" in plugin.reads else None
         base: tuple[str, ...] = ("data", "training", "predictions")

@@ -11,6 +11,7 @@ import yaml
 from deepseek_report.artifacts.rounding import count, quantity
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.runner.scaffold.proposed_expectations import commented, proposed_relations
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import wording
 
@@ -68,7 +69,10 @@ def table_study(name: str, path: str, dataset: Dataset, codes: Sequence[str]) ->
     ----------
     path : of the data, from the folder of the study. codes : the classes as they stand in the file.
     """
-    return "\n".join([*_head(name), *_dataset(path, dataset, codes), "", _report(name)])
+    expected = commented(dataset, list(codes))
+    return "\n".join(
+        [*_head(name), *_dataset(path, dataset, codes), "", *expected, "", _report(name)]
+    )
 
 
 def scalar(value: Any) -> str:
@@ -111,12 +115,17 @@ def _dataset(path: str, dataset: Dataset, codes: Sequence[str]) -> Iterator[str]
     yield f"  task: {schema.target.task}"
     yield from _target(schema.target, codes)
     yield from _sensitive(schema.features)
+    yield from _entity(dataset)
     for note in dataset.card.get("preparation", ()):
         sentence = wording().say(note)
         if "dataset.favourable" not in sentence:  # asked for above
             yield f"  # {_comment(sentence)}"
     for issue in dataset.issues:
         yield f"  # found ({issue.severity}): {_comment(wording().say(issue.text))}"
+    yield "  # What always holds between columns; changes that the report proposes keep it."
+    for relation in proposed_relations(dataset):
+        yield f"  # It does in nearly all rows: {relation}"
+    yield "  relations: []"
     yield from _columns(dataset)
 
 
@@ -129,6 +138,14 @@ def _target(target: Target, codes: Sequence[str]) -> Iterator[str]:
     yield "  # Which class is good for the person concerned? Until this is said, it is not judged"
     yield "  # how groups of people fare."
     yield f"  # favourable: …  # one of {', '.join(map(scalar, codes))}"
+
+
+def _entity(dataset: Dataset) -> Iterator[str]:
+    yield "  # Column that names what several rows are of (a person, a machine): they count as one."
+    columns = [i.values["column"] for i in dataset.issues if i.check == "possible_entity"]
+    if any(columns):
+        yield f"  # By its name and values this may be {scalar(columns[0])}"
+    yield "  entity: null"
 
 
 def _sensitive(features: Sequence[Feature]) -> Iterator[str]:
@@ -147,6 +164,7 @@ def _is_personal(name: str) -> bool:
 def _columns(dataset: Dataset) -> Iterator[str]:
     features = dataset.schema.features
     numbers = {row["feature"]: row for row in dataset.card.get("numeric", ())}
+    yield "  # Only what has mutable: true, or a direction, is tried as a change within reach."
     yield "  columns:  # label: what people read; unit: of a number"
     for feature in features[:_MOST_COLUMNS]:
         seen = numbers.get(feature.name)

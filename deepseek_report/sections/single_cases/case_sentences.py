@@ -37,7 +37,8 @@ _NAMED = 3
 _TABLES = {
     "cases": (
         *("inputs", "reasons", "contrasts", "neighbours"),
-        *("reason_codes", "counterfactuals", "agreement", "errors_like_this"),
+        *("reason_codes", "counterfactuals", "nearest_accepted"),
+        *("agreement", "errors_like_this"),
     ),
     "decision_way": ("steps", "trees", "paths"),
 }
@@ -353,7 +354,7 @@ def change(pages: Pages, case: Row) -> str:
         return _masked(draft, case, steps) if steps else ""
     if not can_change(draft):
         decides = task_of(draft.results.schema.target).decides
-        return draft.text("answer.unchangeable") if decides else ""
+        return _joined(draft.text("answer.unchangeable"), nearest(pages, case)) if decides else ""
     if not steps:
         return ""
     if steps[0]["status"] != "found":
@@ -361,7 +362,8 @@ def change(pages: Pages, case: Row) -> str:
         movable, margin = finite(steps[0].get("movable")), finite(steps[0].get("margin"))
         named = [f.label for f in draft.results.schema.features if f.can_move]
         names = named if len(named) == movable else []
-        return draft.text("change.none", within=within, movable=movable, margin=margin, names=names)
+        none = draft.text("change.none", within=within, movable=movable, margin=margin, names=names)
+        return _joined(none, nearest(pages, case))
     numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
     return draft.text(
         "change.found",
@@ -379,6 +381,33 @@ def change(pages: Pages, case: Row) -> str:
         )["probability"],
         target=draft.results.schema.target.explained_class,
     )
+
+
+def nearest(pages: Pages, case: Row) -> str:
+    """The real case most like this one that was decided otherwise; empty where none is known."""
+    differences = pages.rows("nearest_accepted", case["case"])
+    if not differences:
+        return ""
+    draft = pages.draft
+    return draft.text(
+        "change.nearest",
+        row=row_of(draft, differences[0]),
+        probability=float(differences[0]["probability"]),
+        target=draft.results.schema.target.explained_class,
+        others=int(differences[0]["differing"]) - len(differences),
+        steps=[
+            {
+                "feature": row["label"],
+                "before": draft.words.name(row["from_display"]),
+                "after": draft.words.name(row["to_display"]),
+            }
+            for row in differences
+        ],
+    )
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.statistics.intervals import rate
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import calibration_subject
 
 #: Bands of about equal size, and the least number of test cases in one.
@@ -40,6 +40,7 @@ class StatedBands:
         closed = np.flatnonzero(predictions.labels >= 0)
         order = closed[np.argsort(stated[closed], kind="stable")]
         self._happened: Bools = happened[order]
+        self._drawn = Resampling.of(predictions).take(order)
         self._stated: Floats = stated[order]
         self._bands = max(min(_BANDS, len(order) // _LEAST), 0)
 
@@ -60,9 +61,9 @@ class StatedBands:
         low, high = number * n // self._bands, (number + 1) * n // self._bands
         if self._stated[high - 1] - self._stated[low] > _WIDEST:
             return None
-        inside = slice(low, high)
+        inside = np.isin(np.arange(n), np.arange(low, high))
         return StatedBand(
             low=float(self._stated[low]),
             high=float(self._stated[high - 1]),
-            happened=rate(int(self._happened[inside].sum()), high - low),
+            happened=self._drawn.rate(self._happened, inside),
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds.relations import relation_in_words
 from deepseek_report.findings.records import Row
 from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
 from deepseek_report.sections.shared.draft import Draft
@@ -36,7 +37,8 @@ class WhatIfData:
 
     def shared(self) -> dict[str, Any]:
         """What all cases share: the features, and the values that they were set to."""
-        answers, features = self.answers, self.draft.results.schema.features
+        answers, schema = self.answers, self.draft.results.schema
+        features = schema.features
         return {
             "features": [
                 {
@@ -46,12 +48,18 @@ class WhatIfData:
                     "unit": _around(self.draft.words, features[j].unit),
                     "points": compact_list(_known(answers.points[at])),
                     "texts": [self._display(j, value) for value in _known(answers.points[at])],
+                    "support": compact_list(answers.support[at][np.isfinite(answers.points[at])]),
                     "grid": compact_list(_known(answers.grid[at])),
                 }
                 for at, j in enumerate(answers.columns)
             ],
             "asked": self.draft.text("what_if.asked", n=answers.model_rows),
             "adds_up": answers.adds_up,
+            "real": answers.n_train,
+            "relations": [
+                self.draft.text("what_if.relation", relation=relation_in_words(schema, relation))
+                for relation in schema.relations
+            ],
         }
 
     def of_case(self, place: int, steps: list[Row]) -> dict[str, Any] | None:

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.split import PARTS, Dataset, Split
+from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import DataError
@@ -99,3 +100,64 @@ def test_moments_that_are_missing_and_too_few_entities_are_told(tmp_path: Path) 
         TableFile(**common, drop=("text",), time="day", split_by="time").load(1, Silent())
     with pytest.raises(DataError, match="4 entities, too few"):
         TableFile(**common, drop=("text", "day"), entity="person").load(1, Silent())
+
+
+@pytest.mark.parametrize("kind", [TableFile, TextFile])
+def test_every_part_knows_the_entities_of_its_rows_and_the_card_counts_them(
+    tmp_path: Path, kind: type
+) -> None:
+    data, people = load(tmp_path, kind, entity="person"), frame()["person"].to_numpy()
+    for part in PARTS:
+        rows: Split = getattr(data, part)
+        assert rows.entities is not None
+        same = people[rows.instance_ids][:, None] == people[rows.instance_ids]
+        assert (same == (rows.entities[:, None] == rows.entities)).all()
+    observed = data.card["observations"]
+    assert observed["entity"] == "person"
+    assert observed["rows_of"] == len(np.unique(people))
+    assert observed["tested_of"] == len(np.unique(people[data.test.instance_ids]))
+    data.test.save(tmp_path / "test.npz")
+    np.testing.assert_array_equal(Split.load(tmp_path / "test.npz").entities, data.test.entities)
+
+
+@pytest.mark.parametrize("kind", [TableFile, TextFile])
+def test_a_column_that_seems_to_name_people_is_asked_about(tmp_path: Path, kind: type) -> None:
+    data = load(tmp_path, kind)
+    assert data.test.entities is None
+    assert data.card["observations"]["rows_of"] is None
+    asked = [issue for issue in data.issues if issue.check == "possible_entity"]
+    assert [issue.values["column"] for issue in asked] == ["person"]
+    assert "dataset.entity=person" in say(asked[0].recommendation)
+    declared = load(tmp_path, kind, entity="person")
+    assert "possible_entity" not in {issue.check for issue in declared.issues}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "is_asked"),
+    [
+        ("customer_id", np.arange(400) // 4, True),
+        ("PatientID", np.arange(400) // 2, True),
+        ("customer_id", np.arange(400), False),  # a number of the row
+        ("customer_id", np.arange(400) % 3, False),  # a few kinds of something
+        ("amount", np.arange(400) // 4, False),
+        ("paid", np.arange(400) // 4, False),
+    ],
+)
+def test_a_name_and_repeated_values_make_a_column_look_like_entities(
+    name: str, values: np.ndarray, is_asked: bool
+) -> None:
+    table = pd.DataFrame({"x": np.random.default_rng(0).normal(size=400), name: values})
+    assert (possible_entity(table, None) is not None) == is_asked
+
+
+def test_rows_alike_in_all_but_their_time_are_asked_about() -> None:
+    table = pd.DataFrame(
+        {
+            "x": np.arange(300) // 3,
+            "day": pd.date_range("2024-01-01", periods=300).strftime("%Y-%m-%d"),
+        }
+    )
+    possible = possible_entity(table, None)
+    assert possible is not None
+    assert (possible.column, possible.n) == ("", 200)
+    assert possible_entity(table.assign(x=np.arange(300)), "day") is None

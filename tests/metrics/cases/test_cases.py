@@ -26,6 +26,8 @@ COLUMNS = {
     "reason_codes": "case explainer role rank feature label display shortfall error "
     "order_certain output_space",
     "agreement": "case explainer_a explainer_b spearman top3_overlap",
+    "nearest_accepted": "case rank instance_id distance probability feature label from_display "
+    "to_display differing",
     "errors_like_this": "case slice n error_rate rest_error_rate",
 }
 

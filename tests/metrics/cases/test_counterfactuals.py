@@ -221,7 +221,7 @@ def test_a_change_to_where_no_real_case_is_does_not_count() -> None:
     x = rng.uniform(0, 100, 400)
     train = np.column_stack([x, x + rng.normal(0, 1, 400)])
     schema = Schema(
-        (Feature("a", "a", "numeric"), Feature("b", "b", "numeric", mutable=False)),
+        (Feature("a", "a", "numeric", mutable=True), Feature("b", "b", "numeric")),
         Target("y", "y", ("no", "yes"), 0),
     )
     labels = (x > 50).astype(np.int64)

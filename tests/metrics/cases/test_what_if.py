@@ -17,9 +17,9 @@ from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
 
 COLOURS = tuple(Category(name, name, documented=name != "?") for name in ("red", "blue", "?"))
 FEATURES = (
-    Feature("income", "Income", "numeric", unit="€", step=10),
+    Feature("income", "Income", "numeric", unit="€", step=10, mutable=True),
     Feature("age", "Age", "numeric", sensitive=True),
-    Feature("colour", "Colour", "categorical", categories=COLOURS),
+    Feature("colour", "Colour", "categorical", categories=COLOURS, mutable=True),
     Feature("rest", "Rest", "numeric", mutable=False),
 )
 TWO = Target("y", "y", ("no", "yes"), favourable=1)

@@ -29,9 +29,7 @@ from tests.worded import refused
 
 def test_a_missing_attribute_is_a_level_of_its_own(toy) -> None:
     context = toy()
-    divisions = groupings(
-        context.dataset.schema, dict(context.predictions.groups), crossings=False, min_cell=30
-    )
+    divisions = groupings(context.dataset.schema, context.predictions, crossings=False, min_cell=30)
     region = divisions[1]
     assert region.levels == ("north", "south", "west", "unknown")
     assert region.sizes.sum() == len(context.predictions)
@@ -40,8 +38,8 @@ def test_a_missing_attribute_is_a_level_of_its_own(toy) -> None:
 
 def test_crossings_keep_the_levels_that_are_large_enough(toy) -> None:
     context = toy(n=300)
-    groups = dict(context.predictions.groups)
-    divisions = groupings(context.dataset.schema, groups, crossings=True, min_cell=30)
+    groups = context.predictions.groups
+    divisions = groupings(context.dataset.schema, context.predictions, crossings=True, min_cell=30)
     crossed = divisions[-1]
     assert crossed.name == "sex × region"
     assert crossed.sizes.min() >= 30

@@ -161,8 +161,8 @@ def test_the_measurement_says_what_it_is_about(toy, n_classes: int) -> None:
 
 def test_outcomes_by_chance_are_the_same_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = np.random.default_rng(0).uniform(0.05, 0.95, 300)
-    bins = (scores * 5).astype(np.int64)
-    whole = calibration.ByChance.of(scores, bins, 40, np.random.default_rng(1))
+    happened, bins = scores > 0.5, (scores * 5).astype(np.int64)
+    whole = calibration.ByChance.of(happened, scores, bins, 40, np.random.default_rng(1))
     sizes, measure = list[int](), calibration.departure
 
     def counted(gaps: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -171,7 +171,7 @@ def test_outcomes_by_chance_are_the_same_drawn_in_parts(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(calibration, "departure", counted)
     monkeypatch.setattr(calibration, "_MOST_GAPS", 2_000)
-    parts = calibration.ByChance.of(scores, bins, 40, np.random.default_rng(1))
+    parts = calibration.ByChance.of(happened, scores, bins, 40, np.random.default_rng(1))
     assert max(sizes) <= 2_000
     np.testing.assert_allclose(parts.errors, whole.errors, rtol=1e-12)
     np.testing.assert_allclose(parts.departures, whole.departures, rtol=1e-9)

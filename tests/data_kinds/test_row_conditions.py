@@ -7,7 +7,7 @@ import pytest
 
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.failures.cohort_conditions import CohortError, read_condition
+from deepseek_report.data_kinds.row_conditions import ConditionError, read_condition
 
 COLOURS = tuple(Category(str(k), name) for k, name in enumerate(["red", "dark green", "blue"]))
 LATE = tuple(Category(str(k), f"{k} months") for k in range(4))
@@ -79,7 +79,7 @@ def test_a_condition_holds_for_these_cases(text: str, members: list[int]) -> Non
     ],
 )
 def test_what_is_no_condition_is_told_with_its_place(text: str, says: str) -> None:
-    with pytest.raises(CohortError, match=says):
+    with pytest.raises(ConditionError, match=says):
         read_condition(text)
 
 
@@ -94,6 +94,6 @@ def test_what_is_no_condition_is_told_with_its_place(text: str, says: str) -> No
     ],
 )
 def test_what_the_data_do_not_have_is_told_with_the_nearest(text: str, says: str) -> None:
-    with pytest.raises(CohortError) as error:
+    with pytest.raises(ConditionError) as error:
         read_condition(text).holds(SCHEMA, ROWS)
     assert says in str(error.value)

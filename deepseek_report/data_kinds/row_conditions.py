@@ -1,14 +1,15 @@
-"""Cohorts as people declare them: `age < 25 and sex == female`, read by a small grammar.
+"""Conditions as people declare them: `age < 25 and sex == female`, read by a small grammar.
 
     condition  = all, { "or", all }
     all        = part, { "and", part }
     part       = "not", part | "(", condition, ")" | comparison
-    comparison = column, ("<" | "<=" | ">" | ">=" | "==" | "!="), value
+    comparison = column, ("<" | "<=" | ">" | ">=" | "==" | "!="), (value | column)
                | column, "in", "[", value, { ",", value }, "]"
                | column, "is", [ "not" ], "missing"
 
 Columns are features or attributes, by name or label; names and values of several words may stand as
-they are or in quotation marks. Nothing of it is ever run as code.
+they are or in quotation marks. What stands behind a sign is another column where it is no value of
+the first and one of that name has values of the same kind. Nothing of it is ever run as code.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _TOKEN = re.compile(
     r"""|(?P<mark>[()\[\],])|(?P<word>[^\s()\[\],<>=!"'`]+))"""
 )
 _WORDS = frozenset({"and", "or", "not", "in", "is"})
-_Compare = Callable[[Floats, float], Bools]
+_Compare = Callable[[Floats, Floats], Bools]
 _SIGNS: Mapping[str, _Compare] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -47,48 +48,66 @@ _SIGNS: Mapping[str, _Compare] = {
 _LISTED = 12
 
 
-class CohortError(ValueError):
+class ConditionError(ValueError):
     """A condition cannot be read, or names what the data do not have; the text says what to do."""
 
 
-class CohortCondition(ABC):
-    """Which cases belong to a cohort."""
+class RowCondition(ABC):
+    """What holds for some cases and not for others."""
 
     @abstractmethod
     def holds(self, schema: Schema, rows: Split) -> Bools:
-        """(instance,) whether each case belongs to it; a comparison with a missing value fails.
+        """(instance,) whether it holds for each case; a comparison with a missing value fails.
 
         Raises
         ------
-        CohortError : a column or a value that the data do not have.
+        ConditionError : a column or a value that the data do not have.
         """
+
+    @abstractmethod
+    def names(self) -> frozenset[str]:
+        """What it names as columns or as values, in lower case."""
+
+    def features(self, schema: Schema) -> frozenset[int]:
+        """Positions of the features that it reads."""
+        return frozenset(
+            j
+            for j, feature in enumerate(schema.features)
+            if {feature.name.lower(), feature.label.lower()} & self.names()
+        )
 
 
 @dataclass(frozen=True)
-class AllOf(CohortCondition):
+class AllOf(RowCondition):
     """Both of several conditions, or with `any_of` one of them."""
 
-    parts: tuple[CohortCondition, ...]
+    parts: tuple[RowCondition, ...]
     any_of: bool = False
 
     def holds(self, schema: Schema, rows: Split) -> Bools:
         each = np.stack([part.holds(schema, rows) for part in self.parts])
         return np.asarray(each.any(axis=0) if self.any_of else each.all(axis=0))
 
+    def names(self) -> frozenset[str]:
+        return frozenset(name for part in self.parts for name in part.names())
+
 
 @dataclass(frozen=True)
-class NotSo(CohortCondition):
+class NotSo(RowCondition):
     """The cases for which a condition fails."""
 
-    part: CohortCondition
+    part: RowCondition
 
     def holds(self, schema: Schema, rows: Split) -> Bools:
         return ~self.part.holds(schema, rows)
 
+    def names(self) -> frozenset[str]:
+        return self.part.names()
+
 
 @dataclass(frozen=True)
-class ColumnComparison(CohortCondition):
-    """A column against a value."""
+class ColumnComparison(RowCondition):
+    """A column against a value, or against another column of that name."""
 
     column: str
     sign: str
@@ -96,12 +115,34 @@ class ColumnComparison(CohortCondition):
 
     def holds(self, schema: Schema, rows: Split) -> Bools:
         values, subject = _values(schema, rows, self.column)
-        known = ~np.isnan(values)
-        return np.asarray(known & _SIGNS[self.sign](values, _number(subject, self)))
+        others = self._others(subject, schema, rows)
+        known = ~(np.isnan(values) | np.isnan(others))
+        return np.asarray(known & _SIGNS[self.sign](values, others))
+
+    def names(self) -> frozenset[str]:
+        return frozenset({self.column.lower(), self.value.lower()})
+
+    def _others(self, subject: Feature | Attribute, schema: Schema, rows: Split) -> Floats:
+        """(instance,) what the column is compared with."""
+        try:
+            return np.full(len(rows), _number(subject, self))
+        except ConditionError:
+            try:
+                values, other = _values(schema, rows, self.value)
+            except ConditionError:
+                other = None
+            if other is None:
+                raise
+        if not _of_one_kind(subject, other):
+            raise ConditionError(
+                f"`{self.column}` and `{self.value[:60]}` cannot be compared: columns of numbers "
+                "can, and ordered ones with the same categories"
+            )
+        return values
 
 
 @dataclass(frozen=True)
-class Missing(CohortCondition):
+class Missing(RowCondition):
     """A column without a value."""
 
     column: str
@@ -109,19 +150,22 @@ class Missing(CohortCondition):
     def holds(self, schema: Schema, rows: Split) -> Bools:
         return np.isnan(_values(schema, rows, self.column)[0])
 
+    def names(self) -> frozenset[str]:
+        return frozenset({self.column.lower()})
 
-def read_condition(text: str) -> CohortCondition:
+
+def read_condition(text: str) -> RowCondition:
     """The condition that a text declares.
 
     Raises
     ------
-    CohortError : it is none, or longer or deeper than may be.
+    ConditionError : it is none, or longer or deeper than may be.
 
     >>> read_condition("age < 25 and sex == female").parts[1]
     ColumnComparison(column='sex', sign='==', value='female')
     """
     if len(text) > _LONGEST:
-        raise CohortError(f"the condition has more than {_LONGEST} characters; make it shorter")
+        raise ConditionError(f"the condition has more than {_LONGEST} characters; make it shorter")
     reader = _ConditionReader(text, list(_tokens(text)))
     condition = reader.any_of(0)
     if reader.place < len(reader.tokens):
@@ -147,7 +191,7 @@ def _tokens(text: str) -> Iterator[_Token]:
     while text[place:].strip():
         match = _TOKEN.match(text, place)
         if match is None:
-            raise CohortError(
+            raise ConditionError(
                 f"`{text}`: what stands at character {place + 1} cannot be read; put names and "
                 "values with signs in them into quotation marks"
             )
@@ -165,11 +209,11 @@ class _ConditionReader:
     tokens: Sequence[_Token]
     place: int = 0
 
-    def error(self, expected: str) -> CohortError:
+    def error(self, expected: str) -> ConditionError:
         """What stands here, and what should."""
         at = self.tokens[self.place] if self.place < len(self.tokens) else None
         here = f"`{at.text}` (character {at.at + 1})" if at else "the end"
-        return CohortError(f"`{self.text}`: {expected} should stand where {here} is")
+        return ConditionError(f"`{self.text}`: {expected} should stand where {here} is")
 
     def _next_reads(self, *words: str) -> bool:
         return self.place < len(self.tokens) and self.tokens[self.place].reads(*words)
@@ -183,21 +227,21 @@ class _ConditionReader:
         if not self._take(word):
             raise self.error(f"`{word}`")
 
-    def any_of(self, depth: int) -> CohortCondition:
+    def any_of(self, depth: int) -> RowCondition:
         parts = [self._all_of(depth)]
         while self._take("or"):
             parts.append(self._all_of(depth))
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts), any_of=True)
 
-    def _all_of(self, depth: int) -> CohortCondition:
+    def _all_of(self, depth: int) -> RowCondition:
         parts = [self._part(depth)]
         while self._take("and"):
             parts.append(self._part(depth))
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
-    def _part(self, depth: int) -> CohortCondition:
+    def _part(self, depth: int) -> RowCondition:
         if depth > _DEEPEST:
-            raise CohortError(f"more than {_DEEPEST} brackets within brackets; make it simpler")
+            raise ConditionError(f"more than {_DEEPEST} brackets within brackets; make it simpler")
         if self._take("not"):
             return NotSo(self._part(depth + 1))
         if self._take("("):
@@ -206,7 +250,7 @@ class _ConditionReader:
             return inside
         return self._comparison()
 
-    def _comparison(self) -> CohortCondition:
+    def _comparison(self) -> RowCondition:
         column = self._words("the name of a column")
         if self._take("in"):
             return AllOf(
@@ -259,7 +303,17 @@ def _values(schema: Schema, rows: Split, name: str) -> tuple[Floats, Feature | A
             return np.where(codes < 0, np.nan, codes), attribute
     names = [feature.name for feature in schema.features] if kind_of(schema).named_columns else []
     names += [attribute.name for attribute in schema.attributes]
-    raise CohortError(f"there is no column `{name[:60]}`; {_nearest(name, names)}")
+    raise ConditionError(f"there is no column `{name[:60]}`; {_nearest(name, names)}")
+
+
+def _of_one_kind(subject: Feature | Attribute, other: Feature | Attribute) -> bool:
+    """Whether the values of two columns lie on one scale."""
+    if not (isinstance(subject, Feature) and isinstance(other, Feature)):
+        return False
+    if subject.is_numeric and other.is_numeric:
+        return True
+    codes = [[category.code for category in each.categories] for each in (subject, other)]
+    return subject.kind == other.kind and codes[0] == codes[1]
 
 
 def _number(subject: Feature | Attribute, comparison: ColumnComparison) -> float:
@@ -269,7 +323,7 @@ def _number(subject: Feature | Attribute, comparison: ColumnComparison) -> float
         try:
             return float(text)
         except ValueError:
-            raise CohortError(
+            raise ConditionError(
                 f"`{comparison.column}` is a number, and `{text[:60]}` is none"
             ) from None
     levels: dict[str, int] = {}
@@ -284,11 +338,13 @@ def _number(subject: Feature | Attribute, comparison: ColumnComparison) -> float
         shown = [category.label for category in subject.categories]
         ordered = subject.kind == "ordinal"
     if comparison.sign not in {"==", "!="} and not ordered:
-        raise CohortError(
+        raise ConditionError(
             f"`{comparison.column}` has categories without an order; compare it by ==, != or in"
         )
     if text.lower() not in levels:
-        raise CohortError(f"`{comparison.column}` is never `{text[:60]}`; {_nearest(text, shown)}")
+        raise ConditionError(
+            f"`{comparison.column}` is never `{text[:60]}`; {_nearest(text, shown)}"
+        )
     return float(levels[text.lower()])
 
 

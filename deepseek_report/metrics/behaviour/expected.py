@@ -1,0 +1,390 @@
+"""Each declared expectation, asked of the model: how many cases break it, by how much, which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.expectations import Expectation, ExpectationKind
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema, Target
+from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.input_changes import (
+    change_problem,
+    changed_inputs,
+    columns_named,
+    token_of,
+)
+from deepseek_report.data_kinds.relations import Relations
+from deepseek_report.data_kinds.row_conditions import ConditionError, read_condition
+from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
+from deepseek_report.statistics.intervals import rate
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import decide
+
+#: Movement of a probability, and of a number in standard deviations of the labels, that is none.
+_TOLERANCE = 0.01
+#: Examples that are kept of each expectation.
+_WORST = 5
+
+
+@dataclass(frozen=True)
+class Breaches:
+    """What the model did in the cases that an expectation is about.
+
+    ids : (case,) rows of the source. broken : (case,). sizes : (case,) how far the answer moved the
+    wrong way, or beyond what is allowed. columns : (case,) the column that was moved, -1 for none.
+    starts, ends : (case,) the values of it between which the answer moved, NaN for none.
+    before, after : (case,) the answers.
+    """
+
+    ids: Ints
+    broken: Bools
+    sizes: Floats
+    columns: Ints
+    starts: Floats
+    ends: Floats
+    before: Floats
+    after: Floats
+
+    @classmethod
+    def of_answers(cls, ids: Ints, broken: Bools, before: Floats, after: Floats) -> Breaches:
+        """Of inputs that were changed as a whole, or not at all."""
+        none, nothing = np.full(len(ids), -1), np.full(len(ids), np.nan)
+        return cls(ids, broken, np.abs(after - before), none, nothing, nothing, before, after)
+
+    @property
+    def share(self) -> Estimate:
+        return rate(float(self.broken.sum()), len(self.broken))
+
+    @property
+    def largest(self) -> float:
+        """The largest movement among the cases that break it; NaN where none does."""
+        return float(self.sizes[self.broken].max()) if self.broken.any() else float("nan")
+
+    def worst(self, schema: Schema) -> list[tuple[Any, ...]]:
+        """(instance_id, label, from_display, to_display, before, after), the worst first."""
+        places = np.flatnonzero(self.broken)
+        order = places[np.argsort(-self.sizes[places], kind="stable")][:_WORST]
+        return [(int(self.ids[at]), *self._moved(schema, at), *self._told(at)) for at in order]
+
+    def _moved(self, schema: Schema, at: int) -> tuple[str, str, str]:
+        if self.columns[at] < 0:
+            return "", "", ""
+        feature = schema.features[int(self.columns[at])]
+        return feature.label, feature.display(self.starts[at]), feature.display(self.ends[at])
+
+    def _told(self, at: int) -> tuple[float, float]:
+        return float(self.before[at]), float(self.after[at])
+
+
+class ExpectationTest:
+    """Asks the model about declared expectations; cases are drawn once where nothing narrows them.
+
+    most : cases that are asked about for each expectation that needs the model's answers.
+    """
+
+    def __init__(self, context: MeasureContext, most: int) -> None:
+        self.context, self.most = context, most
+        self.schema = context.dataset.schema
+        self.target = self.schema.target
+        self.test = context.dataset.test
+        self.decides = task_of(self.target).decides
+        self.sample = self._drawn(np.arange(len(self.test)))
+        self.levels = self._levels_of(self.sample)
+
+    def breaches(self, expectation: Expectation) -> Breaches:
+        """What breaks an expectation, of the cases that it is about."""
+        judge: Mapping[ExpectationKind, Callable[[Expectation], Breaches]] = {
+            "direction": self._direction,
+            "invariance": self._invariance,
+            "minimum": self._minimum,
+            "relation": self._relation,
+        }
+        return judge[expectation.kind](expectation)
+
+    def _levels_of(self, rows: Ints) -> LevelAnswers:
+        train = self.context.dataset.train.inputs
+        return LevelAnswers(self.context.classifier, self.test.inputs[rows], train)
+
+    def _drawn(self, rows: Ints) -> Ints:
+        rng = np.random.default_rng(self.context.seed)
+        return np.sort(rng.permutation(rows)[: self.most])
+
+    def _about(self, expectation: Expectation) -> Ints:
+        """Positions of the test rows that an expectation is about."""
+        return np.flatnonzero(_is_about(expectation, self.schema, self.test))
+
+    def _asked(self, expectation: Expectation) -> tuple[Ints, LevelAnswers]:
+        if not (expectation.where or expectation.contains):
+            return self.sample, self.levels
+        rows = self._drawn(self._about(expectation))
+        return rows, self._levels_of(rows)
+
+    def _tolerance(self, expectation: Expectation) -> float:
+        if expectation.tolerance is not None:
+            return expectation.tolerance
+        labels = self.context.dataset.train.labels
+        return _TOLERANCE * (1.0 if self.decides else float(np.nanstd(labels)))
+
+    def _direction(self, expectation: Expectation) -> Breaches:
+        """More of it: every step along the range of a column, or the declared change, once."""
+        outcome, sign = outcome_of(self.target, expectation), _SIGN[expectation.effect]
+        if expectation.change.chosen:
+            rows, before, after = self._changed(expectation)
+            sizes = np.maximum(sign * (before - after)[:, outcome], 0.0)
+            return Breaches.of_answers(
+                self.test.instance_ids[rows],
+                sizes > self._tolerance(expectation),
+                before[:, outcome],
+                after[:, outcome],
+            )
+        rows, levels = self._asked(expectation)
+        columns = columns_named(self.schema, expectation.columns)
+        return self._steepest(
+            rows,
+            [
+                (int(j), levels.levels(j), sign * levels.outputs(j)[..., outcome])
+                for j in columns.tolist()
+            ],
+            sign,
+            self._tolerance(expectation),
+        )
+
+    def _steepest(
+        self, rows: Ints, curves: list[tuple[int, Floats, Floats]], sign: float, tolerance: float
+    ) -> Breaches:
+        """The largest fall of each row (row, level) over all columns, where it should only rise."""
+        n, every = len(rows), np.arange(len(rows))
+        worst = Breaches.of_answers(
+            self.test.instance_ids[rows], np.zeros(n, bool), np.zeros(n), np.zeros(n)
+        )
+        for column, values, signed in curves:
+            if signed.shape[1] < 2:
+                continue
+            highest = np.maximum.accumulate(signed, axis=1)
+            falls = highest - signed
+            low = falls.argmax(axis=1)
+            reached = np.where(np.arange(signed.shape[1]) <= low[:, None], signed, -np.inf)
+            high = reached.argmax(axis=1)
+            sizes = falls[every, low]
+            wider = sizes > worst.sizes
+            worst = Breaches(
+                worst.ids,
+                worst.broken | (sizes > tolerance),
+                np.where(wider, sizes, worst.sizes),
+                np.where(wider, column, worst.columns),
+                np.where(wider, values[high], worst.starts),
+                np.where(wider, values[low], worst.ends),
+                np.where(wider, sign * signed[every, high], worst.before),
+                np.where(wider, sign * signed[every, low], worst.after),
+            )
+        return worst
+
+    def _changed(self, expectation: Expectation) -> tuple[Ints, Floats, Floats]:
+        """The test rows that a declared change touches, and the answers before and after."""
+        columns = columns_named(self.schema, expectation.columns)
+        rows = self._about(expectation)
+        own = self.test.inputs[rows]
+        other = changed_inputs(self.schema, own, expectation.change, columns)
+        touched = ~((own == other) | (np.isnan(own) & np.isnan(other))).all(axis=1)
+        kept = np.isin(rows, self._drawn(rows[touched]))
+        both = np.concatenate([own[kept], other[kept]])
+        answers = self._answers(both)
+        return rows[kept], answers[: kept.sum()], answers[kept.sum() :]
+
+    def _answers(self, inputs: Floats) -> Floats:
+        if not len(inputs):
+            return np.zeros((0, len(self.target.classes)))
+        return self.context.classifier.probabilities(inputs)
+
+    def _invariance(self, expectation: Expectation) -> Breaches:
+        """The decision, or the number, after the change or with each other value of the columns."""
+        if expectation.change.chosen:
+            rows, before, after = self._changed(expectation)
+            broken = self._differs(expectation, before, after)
+            outcome = self._told_class(before)
+            every = np.arange(len(rows))
+            return Breaches.of_answers(
+                self.test.instance_ids[rows],
+                broken,
+                before[every, outcome],
+                after[every, outcome],
+            )
+        rows, levels = self._asked(expectation)
+        own = self._answers(self.test.inputs[rows])
+        outcome, every = self._told_class(own), np.arange(len(rows))
+        worst = Breaches.of_answers(
+            self.test.instance_ids[rows],
+            np.zeros(len(rows), bool),
+            own[every, outcome],
+            own[every, outcome],
+        )
+        for j in columns_named(self.schema, expectation.columns).tolist():
+            values, outputs = self._other_levels(levels, j)
+            for value, after in zip(values, outputs.swapaxes(0, 1), strict=True):
+                broken = self._differs(expectation, own, after)
+                sizes = np.abs(after - own)[every, outcome]
+                worse = broken & (~worst.broken | (sizes > worst.sizes))
+                worst = Breaches(
+                    worst.ids,
+                    worst.broken | broken,
+                    np.where(worse, sizes, worst.sizes),
+                    np.where(worse, j, worst.columns),
+                    np.where(worse, self.test.inputs[rows, j], worst.starts),
+                    np.where(worse, value, worst.ends),
+                    worst.before,
+                    np.where(worse, after[every, outcome], worst.after),
+                )
+        return worst
+
+    def _other_levels(self, levels: LevelAnswers, column: int) -> tuple[Floats, Floats]:
+        values = levels.levels(column)
+        return values, levels.outputs(column)
+
+    def _told_class(self, outputs: Floats) -> Ints:
+        """(case,) the class whose probability is told: the explained one of two, or the decided."""
+        if self.decides and outputs.shape[1] > 2:
+            return np.asarray(outputs.argmax(axis=1))
+        return np.full(len(outputs), self.target.explained)
+
+    def _decided(self, outputs: Floats) -> Ints:
+        p = self.context.predictions
+        return decide(outputs, p.threshold, p.explained)
+
+    def _differs(self, expectation: Expectation, before: Floats, after: Floats) -> Bools:
+        moved = np.abs(after - before).max(axis=1) if len(before) else np.zeros(0)
+        beyond = moved > self._tolerance(expectation)
+        if not self.decides:
+            return np.asarray(beyond)
+        other = self._decided(before) != self._decided(after)
+        return np.asarray(other if expectation.tolerance is None else other | beyond)
+
+    def _minimum(self, expectation: Expectation) -> Breaches:
+        """What was decided, or predicted, of the cases in the test part."""
+        rows, p = self._about(expectation), self.context.predictions
+        ids = self.test.instance_ids[rows]
+        if not self.decides:
+            values = p.values[rows]
+            least = -np.inf if expectation.least is None else expectation.least
+            most = np.inf if expectation.most is None else expectation.most
+            return Breaches.of_answers(
+                ids, (values < least) | (values > most), np.clip(values, least, most), values
+            )
+        wanted = class_of(self.target, expectation.decision)
+        stated = p.probabilities[rows, wanted]
+        broken = p.decisions[rows] != wanted
+        edge = np.where(broken, self._edge(wanted), stated)
+        return Breaches.of_answers(ids, broken, edge, stated)
+
+    def _edge(self, wanted: int) -> float:
+        """The probability of a class from which it is decided; 1 where that hangs on the others."""
+        p = self.context.predictions
+        if p.threshold is None:
+            return 1.0
+        return p.threshold if wanted == p.explained else 1 - p.threshold
+
+    def _relation(self, expectation: Expectation) -> Breaches:
+        """The rows of all parts, of which none is asked of the model."""
+        data = self.context.dataset
+        parts = (data.train, data.validation, data.test)
+        inputs = np.concatenate([part.inputs for part in parts])
+        ids = np.concatenate([part.instance_ids for part in parts])
+        (relation,) = Relations.of(self.schema, (expectation.relation,)).parts
+        broken = relation.broken(inputs)
+        nothing = np.full(len(ids), np.nan)
+        return Breaches(ids, broken, nothing, np.full(len(ids), -1), *[nothing] * 4)
+
+
+_SIGN = {"raises": 1.0, "lowers": -1.0}
+
+
+def _is_about(expectation: Expectation, schema: Schema, rows: Split) -> Bools:
+    about = np.ones(len(rows), dtype=bool)
+    if expectation.where:
+        about &= read_condition(expectation.where).holds(schema, rows)
+    for word in expectation.contains:
+        about &= (rows.inputs == token_of(schema, word)).any(axis=1)
+    return about
+
+
+def class_of(target: Target, name: Any) -> int:
+    """Position of a class that is named, or written as its code.
+
+    Raises
+    ------
+    ConditionError : there is no such class.
+    """
+    wanted = str(int(name) if isinstance(name, bool) else name).casefold()
+    for known in (target.classes, target.codes):
+        for place, own in enumerate(known):
+            if str(own).casefold() == wanted:
+                return place
+    raise ConditionError(f"there is no class `{name}`; there are {', '.join(target.classes)}")
+
+
+def outcome_of(target: Target, expectation: Expectation) -> int:
+    """Position of the class whose probability a direction is about; 0 where it is the number."""
+    if not task_of(target).decides or expectation.outcome is None:
+        return target.explained
+    return class_of(target, expectation.outcome)
+
+
+def misfits(expectation: Expectation, schema: Schema, rows: Split) -> list[str]:
+    """What of an expectation does not fit the data, in sentences.
+
+    rows : any of the data; their groups are what `where` may name.
+    """
+    problems = _incomplete(expectation, schema)
+    checks: list[Callable[[], Any]] = [
+        lambda: columns_named(schema, expectation.columns),
+        lambda: _is_about(expectation, schema, rows),
+        lambda: outcome_of(schema.target, expectation),
+    ]
+    if expectation.decision is not None:
+        checks.append(lambda: class_of(schema.target, expectation.decision))
+    if expectation.relation:
+        checks.append(lambda: Relations.of(schema, (expectation.relation,)))
+    for check in checks:
+        try:
+            check()
+        except ConditionError as error:
+            problems.append(str(error))
+    if expectation.change.chosen and (wrong := change_problem(schema, expectation.change)):
+        problems.append(wrong)
+    return problems
+
+
+def _incomplete(expectation: Expectation, schema: Schema) -> list[str]:
+    """What an expectation of its kind must say and does not, or says to no purpose."""
+    kind, decides = expectation.kind, task_of(schema.target).decides
+    named = kind_of(schema).named_columns
+    moved = bool(expectation.columns) if named else bool(expectation.change.chosen)
+    moved = moved or bool(expectation.change.chosen)
+    limits = expectation.least is not None or expectation.most is not None
+    cases = (
+        (
+            kind in {"direction", "invariance"} and not moved,
+            "`columns` or a `change`" if named else "a `change`",
+        ),
+        (kind == "minimum" and decides and expectation.decision is None, "`decision`, a class"),
+        (kind == "minimum" and not decides and not limits, "`least` or `most`"),
+        (kind == "relation" and not expectation.relation, "`relation`, as `paid <= owed`"),
+        (kind == "relation" and not named, "a table: inputs of other kinds have no named columns"),
+    )
+    problems = [f"kind {kind} needs {what}" for lacking, what in cases if lacking]
+    if kind == "direction" and named and not expectation.change.chosen:
+        features = {feature.name.lower(): feature for feature in schema.features}
+        features |= {feature.label.lower(): feature for feature in schema.features}
+        problems += [
+            f"`{name}` has categories without an order, so there is no more of it"
+            for name in expectation.columns
+            if name.lower() in features and features[name.lower()].kind == "categorical"
+        ]
+    return problems

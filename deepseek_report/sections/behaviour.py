@@ -1,0 +1,67 @@
+"""Does the model behave as it should: what is expected of it, and what to ask an expert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deepseek_report.artifacts.protocols.sections import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.records import rows
+from deepseek_report.findings.rules_behaviour import claim, open_questions, question
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.wording import estimates
+
+_USES = frozenset({"measures/behaviour", "pictures/behaviour"})
+#: Questions that the section lists; the table has all.
+_LISTED = 8
+
+
+@dataclass(frozen=True)
+class BehaviourSection:
+    """Says which declared expectations the model breaks, and where an expert should look."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/behaviour"})
+
+    def content(self, results: Results) -> SectionContent:
+        draft = Draft("behaviour", results)
+        table = rows(results, "behaviour", "expectations")
+        if results.measurement("behaviour") is not None:
+            _answer(draft, table)
+        says = {row["place"]: draft.words.say(claim(row)) for row in table}
+        for name, kept in (("expectations", table), ("worst", rows(results, "behaviour", "worst"))):
+            worded = [{**row, "says": says[row["place"]]} for row in kept]
+            draft.values[name] = draft.metric_table("behaviour", name, worded) if worded else None
+        question_rows = rows(results, "behaviour", "questions")
+        named = [
+            {**row, "question": draft.text(f"kinds.{row['question']}")} for row in question_rows
+        ]
+        draft.values["questions_table"] = (
+            draft.metric_table("behaviour", "questions", named) if named else None
+        )
+        draft.values["questions"] = [
+            draft.words.say(question(results, row)) for row in open_questions(results)[:_LISTED]
+        ]
+        if question_rows:
+            draft.caveat("all_else_as_it_is")
+        draft.notes(["behaviour"])
+        return draft.content(self.needs, _USES)
+
+
+def _answer(draft: Draft, table: list[dict[str, object]]) -> None:
+    judged = [row for row in table if row["kind"] != "relation" and row["n"]]
+    without = [row for row in table if row["kind"] != "relation" and not row["n"]]
+    broken = [row for row in judged if not row["held"]]
+    if not judged and not without:
+        draft.answer("undeclared")
+    else:
+        draft.answer(
+            "declared",
+            n=len(judged),
+            broken=[
+                {"claim": draft.words.say(claim(row)), "share": estimates.of_row(row, "broken")}
+                for row in broken
+            ],
+            without=[draft.words.say(claim(row)) for row in without],
+        )
+    draft.answer("questions", n=len(open_questions(draft.results)))

@@ -1,0 +1,1 @@
+"""Pictures of how the model behaves along each ordered feature."""
