@@ -276,7 +276,7 @@ def _worst(results: Results, row: Row) -> dict[str, Any] | None:
         for pair in rows(results, "impact_ratio", "pairs")
         if row["attribute"] in str(pair["attribute"]).split(CROSS)
         and pair["verdict"] != TOO_FEW
-        and _differs(pair)
+        and _differs(results, pair)
     ]
     worst = min(about, key=lambda pair: float(pair["ratio"]), default=row)
     is_told = (worst["attribute"], worst["level"]) == (row["attribute"], row["level"])
