@@ -19,9 +19,9 @@ from worlds.trials import Plan
 
 PARTS = (
     *("groups", "group_means", "many_groups", "stand_ins", "stand_in_sets"),
-    *("cases", "explainers", "explained_groups", "data", "skill", "failures", "advice"),
-    *("options", "dependence", "behaviour"),
-    *("numbers", "interactions", "patterns", "streams", "studies", "whole"),
+    *("cases", "explainers", "explained_groups", "data", "hidden_rules", "skill", "failures"),
+    *("advice", "options", "dependence", "behaviour"),
+    *("numbers", "interactions", "patterns", "streams", "studies", "error_budget", "whole"),
 )
 HEAD = """# How often the conclusions are wrong
 

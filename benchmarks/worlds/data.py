@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,11 +51,12 @@ AREAS, DECIDED = (0.80, 0.90, 0.97), (0.5, 0.8, 1.0)
 # --- honest data ----------------------------------------------------------------------------------
 
 
-def honest(n: int, random: np.random.Generator) -> tuple[Floats, Ints]:
+def honest(n: int, random: np.random.Generator, rare: float | None = None) -> tuple[Floats, Ints]:
     """(row, column) numbers and categories, and labels that all of them make together.
 
     The log-odds are a sum over columns, the strongest alone with an area up to about 0.8; the share
-    of the label is between 0.15 and 0.5.
+    of the label is between 0.15 and 0.5. With `rare` it is that, and effects are weaker: where
+    1 of 100 rows has the label, those of the others would truly tell it alone with 0.9 and more.
     """
     numbers = random.normal(size=(n, NUMBERS))
     numbers[:, 1:3] += 0.6 * numbers[:, :1]
@@ -63,13 +64,27 @@ def honest(n: int, random: np.random.Generator) -> tuple[Floats, Ints]:
     categories = random.integers(0, LEVELS, (n, CATEGORIES))
     weights = random.normal(size=NUMBERS) * 0.8 ** np.arange(NUMBERS)
     effects = random.normal(size=(CATEGORIES, LEVELS)) * 0.5
-    log_odds = numbers @ weights + effects[np.arange(CATEGORIES), categories].sum(axis=1)
+    effects_of = effects[np.arange(CATEGORIES), categories].sum(axis=1)
+    log_odds = numbers @ weights + effects_of
     log_odds += -np.quantile(log_odds, random.uniform(0.5, 0.85))
+    if rare is not None:
+        log_odds = 0.7 * (numbers[:, :3] @ np.clip(weights[:3], -1, 1) + effects_of)
+        log_odds += _shift_to(log_odds, rare)
     labels = (random.random(n) < 1 / (1 + np.exp(-log_odds))).astype(np.int64)
     values = np.column_stack([numbers, categories]).astype(np.float64)
     gaps = random.random(values.shape) < 0.02
     values[gaps] = np.nan
     return values, labels
+
+
+def _shift_to(log_odds: Floats, share: float) -> float:
+    """What is added to log-odds so that the mean probability is this share."""
+    low, high = -30.0, 30.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        mean = float((1 / (1 + np.exp(-log_odds - middle))).mean())
+        low, high = (middle, high) if mean < share else (low, middle)
+    return low
 
 
 def dataset(values: Floats, labels: Ints, seed: int, kinds: Sequence[int] | None = None) -> Dataset:
@@ -101,6 +116,32 @@ def null_trial(n: int, seed: int) -> tuple[bool, bool]:
     """Whether any critical, and any major issue is raised although nothing is wrong."""
     random = np.random.default_rng([seed, n])
     issues = judged(dataset(*honest(n, random), seed))
+    grave = {issue.severity for issue in issues}
+    return "high" in grave, "medium" in grave
+
+
+#: Share of the rarer class in worlds in which it is rare.
+RARE = 0.01
+
+
+def rare_trial(n: int, seed: int) -> tuple[bool, bool]:
+    """The same where one class has 1 of 100 rows."""
+    random = np.random.default_rng([seed, n, 1])
+    issues = judged(dataset(*honest(n, random, RARE), seed))
+    grave = {issue.severity for issue in issues}
+    return "high" in grave, "medium" in grave
+
+
+def written_trial(n: int, seed: int) -> tuple[bool, bool]:
+    """Honest columns as people write them: cents, round sums, ages, counts, amounts of zero."""
+    random = np.random.default_rng([seed, n, 2])
+    values, labels = honest(n, random)
+    values[:, 0] = values[:, 0].round(2)
+    values[:, 1] = (40 + 12 * values[:, 1]).round()
+    values[:, 2] = np.maximum(values[:, 2] * 2, 0).round()
+    values[:, 3] = (1000 * values[:, 3]).round(-2)
+    values[:, 4] = np.where(values[:, 4] < 0, 0, (100 * values[:, 4]).round(2))
+    issues = judged(dataset(values, labels, seed))
     grave = {issue.severity for issue in issues}
     return "high" in grave, "medium" in grave
 
@@ -152,13 +193,60 @@ def leak_pair(values: Floats, labels: Ints, level: int, random: np.random.Genera
     return np.column_stack([values, first, second])
 
 
+def leak_digit(values: Floats, labels: Ints, level: int, random: np.random.Generator) -> Floats:
+    """The last digit of an amount in cents is 0 to 4 for one class, and 5 to 9 for the other."""
+    right = random.random(len(labels)) < AREAS[level]
+    told = np.where(right, labels, 1 - labels)
+    tens = random.integers(100, 100_000, len(labels))
+    digit = random.integers(0, 5, len(labels)) + 5 * told
+    return np.column_stack([values, (10 * tens + digit) / 100])
+
+
+def leak_parity(values: Floats, labels: Ints, level: int, random: np.random.Generator) -> Floats:
+    """A whole number that is even for one class."""
+    right = random.random(len(labels)) < AREAS[level]
+    told = np.where(right, labels, 1 - labels)
+    return np.column_stack([values, 2 * random.integers(50, 5_000, len(labels)) + told])
+
+
+def leak_rounding(values: Floats, labels: Ints, level: int, random: np.random.Generator) -> Floats:
+    """A number that is rounded to one decimal for one class."""
+    right = random.random(len(labels)) < AREAS[level]
+    told = np.where(right, labels, 1 - labels)
+    number = random.normal(50, 10, len(labels))
+    return np.column_stack([values, np.where(told == 1, number.round(1), number.round(3))])
+
+
+def leak_triple(values: Floats, labels: Ints, level: int, random: np.random.Generator) -> Floats:
+    """The signs of two numbers and a yes or no make the label in a share of the rows."""
+    decided = random.random(len(labels)) < DECIDED[level]
+    told = np.where(decided, labels, random.integers(0, 2, len(labels)))
+    first, second = random.integers(0, 2, (2, len(labels)))
+    sizes = np.abs(random.normal(size=(2, len(labels))))
+    return np.column_stack(
+        [
+            values,
+            first,
+            sizes[0] * np.where(second, 1, -1),
+            sizes[1] * np.where(first ^ second ^ told, 1, -1),
+        ]
+    )
+
+
 Plant = Callable[[Floats, Ints, int, np.random.Generator], Floats]
-LEAKS: Mapping[str, tuple[Plant, tuple[int, ...]]] = {
+LEAKS: dict[str, tuple[Plant, tuple[int, ...]]] = {
     "a number": (leak_number, (0,)),
     "a category": (leak_category, (5,)),
     "whether it is missing": (leak_missing, (0,)),
     "a row number": (leak_rows, (0,)),
     "two columns together": (leak_pair, (2, 0)),
+}
+#: Leaks in how numbers are written and in three columns, see `hidden_rules.py`.
+HIDDEN: dict[str, tuple[Plant, tuple[int, ...]]] = {
+    "three columns together": (leak_triple, (2, 0, 0)),
+    "the last digit": (leak_digit, (0,)),
+    "even or odd": (leak_parity, (0,)),
+    "how far it is rounded": (leak_rounding, (0,)),
 }
 
 
@@ -173,7 +261,7 @@ class Outcome:
 def leak_trial(form: str, level: int, n: int, seed: int) -> Outcome:
     random = np.random.default_rng([seed, level, n])
     values, labels = honest(n, random)
-    plant, kinds = LEAKS[form]
+    plant, kinds = (LEAKS | HIDDEN)[form]
     planted = plant(values, labels, level, random)
     counts = [0] * NUMBERS + [LEVELS] * CATEGORIES + list(kinds)
     if form == "a row number":
@@ -303,7 +391,7 @@ def stain_trial(seed: int) -> Outcome:
     return Outcome(bool(grave), grave[0].severity if grave else "")
 
 
-def _counted(outcomes: Sequence[Outcome]) -> str:
+def counted(outcomes: Sequence[Outcome]) -> str:
     named = share([outcome.is_named for outcome in outcomes])
     grave = ", ".join(
         f"{name} {n}"
@@ -521,7 +609,7 @@ def _leak_table(repeats: int, plan: Plan) -> Table:
     rows = [
         [
             form,
-            *(_counted(repeat(partial(leak_trial, form, k, N), repeats, plan)) for k in range(3)),
+            *(counted(repeat(partial(leak_trial, form, k, N), repeats, plan)) for k in range(3)),
         ]
         for form in LEAKS
     ]
@@ -544,11 +632,11 @@ def _cue_table(repeats: int, plan: Plan) -> Table:
         ("a window of a series", partial(place_trial, "series")),
     ]
     rows = [
-        [name, *(_counted(repeat(partial(trial, k), repeats, plan)) for k in range(3))]
+        [name, *(counted(repeat(partial(trial, k), repeats, plan)) for k in range(3))]
         for name, trial in cues
     ]
-    nothing = _counted(repeat(partial(word_trial, "", -1), repeats, plan))
-    stain = _counted(repeat(stain_trial, repeats, plan))
+    nothing = counted(repeat(partial(word_trial, "", -1), repeats, plan))
+    stain = counted(repeat(stain_trial, repeats, plan))
     rows.append(["ordinary words alone: any major issue", nothing, "", ""])
     rows.append(["a stain always at one place: any critical issue", stain, "", ""])
     return Table("Spurious cues", _CUES, ("cue", *STRENGTHS), rows)
@@ -574,7 +662,7 @@ def _rows_table(repeats: int, plan: Plan) -> Table:
         [
             name,
             *(
-                _counted(repeat(partial(trial, k), repeats if k == 1 else fewer, plan))
+                counted(repeat(partial(trial, k), repeats if k == 1 else fewer, plan))
                 for k in range(3)
             ),
         ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from deepseek_report.artifacts.score import Score
 
-#: A p-value, corrected for all tests of its kind, under which a difference is beyond chance.
+#: A p-value, corrected for all tests of its kind, under which a difference is beyond chance where
+#: a page asks one question alone, as a comparison or a stream does. The findings of a report share
+#: one such chance, see `findings/error_budget.py`.
 SIGNIFICANT = 0.05
-#: One under which a harm is certain whose size is one that noise alone can give.
-SURE = 0.01
 #: A gap in error rates between groups of people that is large, as a share.
 LARGE_GAP = 0.10
 #: Share of decisions that turn with a sensitive attribute alone that is worth telling, and large.

@@ -16,6 +16,7 @@ from deepseek_report.findings.conclusion_limits import (
     SIGNIFICANT,
     more_rows_help,
 )
+from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
     Row,
     cause_of,
@@ -121,7 +122,8 @@ def unexpected_slice(results: Results) -> Row | None:
     loss = task_of(results.schema.target).loss
     table = rows(results, "slices", "slices")
     unexpected = (row for row in table if row.get("kind", "unexpected") == "unexpected")
-    return first(row for row in unexpected if is_clear(row, loss))
+    level = level_of(results, "slices")
+    return first(row for row in unexpected if _is_clear(row, loss, level))
 
 
 def expected_slice(results: Results) -> Row | None:
@@ -133,17 +135,16 @@ def expected_slice(results: Results) -> Row | None:
         row
         for row in rows(results, "slices", "slices")
         if row.get("kind") == "errors"
-        and is_clear(row, loss)
+        and _is_clear(row, loss, SIGNIFICANT)
         and row["low"] <= row[f"expected_{loss.key}"] <= row["high"]
     )
 
 
-def is_clear(row: Row, loss: Loss) -> bool:
+def _is_clear(row: Row, loss: Loss, level: float) -> bool:
     """Whether a slice does worse than it should, after the correction for many slices."""
-    p = finite(row.get("p_adjusted"))
     surplus = finite(row.get("surplus"))
     worse = row[loss.key] > row[f"rest_{loss.key}"] if surplus is None else surplus > 0
-    return p is not None and p < SIGNIFICANT and bool(worse)
+    return is_under(row, level) and bool(worse)
 
 
 def slices_examined(results: Results) -> int | None:

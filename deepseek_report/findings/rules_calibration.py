@@ -11,7 +11,8 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT, SURE
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -23,7 +24,7 @@ from deepseek_report.findings.records import (
     unit_of,
 )
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
-from deepseek_report.findings.severity import severity, size_of
+from deepseek_report.findings.severity import gravest_of_doubt, severity, size_of
 from deepseek_report.findings.thresholds import judge
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -54,7 +55,10 @@ def calibration(results: Results) -> list[Finding]:
     message = calibration_verdict(error)
     least = ends(error)[0] if message == "calibration_off" else 0.0
     size, p = size_of(least, *CALIBRATION), finite(error.p_value)
-    grade = severity("decision", size, certain=p is None or not SURE <= p < SIGNIFICANT)
+    sure = p is None or p < level_of(results, "stated")
+    grade = severity("decision", size, certain=sure)
+    if not sure:
+        grade = gravest_of_doubt(grade)
     if grade in {"high", "medium"} and _is_within_its_promise(results):
         grade = "low"
     return [
@@ -117,7 +121,11 @@ def within_groups(results: Results) -> list[Finding]:
     leaves out that its probabilities are right: of two groups only one may be off. A crossing of
     two attributes is told where it is off by more than its two groups are.
     """
-    off = [row for row in rows(results, "group_calibration", "groups") if _is_off(row)]
+    level, table = (
+        level_of(results, "group_calibration"),
+        rows(results, "group_calibration", "groups"),
+    )
+    off = [row for row in table if is_under(row, level) and _least_off(row) > 0]
     single = [row for row in off if not is_crossing(row)]
     apart = [row for row in off if not (is_crossing(row) and _is_explained(row, single))]
     if not apart:
@@ -141,10 +149,6 @@ def within_groups(results: Results) -> list[Finding]:
             touches=max(share_of_cases(results, row["n"]) for row in apart),
         )
     ]
-
-
-def _is_off(row: Row) -> bool:
-    return _is_sure(row) and _least_off(row) > 0
 
 
 def _is_explained(crossing: Row, single: Sequence[Row]) -> bool:
@@ -262,20 +266,20 @@ def coverage_verdict(results: Results) -> CoverageVerdict | None:
     if coverage is None or row is None or finite(coverage.value) is None:
         return None
     level = float(row["level"])
-    kind = _coverage_kind(coverage, level)
+    kind = _coverage_kind(results, coverage, level)
     return CoverageVerdict(coverage, level, float(row["half_width"]), kind)
 
 
-def _coverage_kind(coverage: Score, level: float) -> str:
+def _coverage_kind(results: Results, coverage: Score, level: float) -> str:
     """Narrow or wide only beyond the chance of validation and test part, corrected with groups."""
     p, (low, high) = finite(coverage.p_value), ends(coverage)
-    beyond = not low <= level <= high if p is None else p < SIGNIFICANT
+    beyond = not low <= level <= high if p is None else p < level_of(results, "stated")
     return "good" if not beyond else "narrow" if coverage.value < level else "wide"
 
 
 def _grade_of_coverage(results: Results, coverage: Score, level: float) -> Severity:
     """By the worst of the whole and the groups that are held less often than promised."""
-    kind = _coverage_kind(coverage, level)
+    kind = _coverage_kind(results, coverage, level)
     missing = [level - ends(coverage)[1]] if kind == "narrow" else []
     missing += [level - group["coverage"].high for group in _short_groups(results, level)]
     if missing:
@@ -292,6 +296,7 @@ def interval_row(results: Results) -> Row | None:
 
 def _short_groups(results: Results, level: float) -> list[dict[str, Any]]:
     """Groups that the intervals hold less than they say, and less than others, beyond chance."""
+    chance = level_of(results, "stated")
     return [
         {
             "level": row["level"],
@@ -299,10 +304,5 @@ def _short_groups(results: Results, level: float) -> list[dict[str, Any]]:
             "coverage": estimates.of_row(row, "coverage"),
         }
         for row in rows(results, "prediction_intervals", "by_group")
-        if row["high"] < level and _is_sure(row)
+        if row["high"] < level and is_under(row, chance)
     ]
-
-
-def _is_sure(row: Row) -> bool:
-    p = finite(row["p_adjusted"])
-    return p is not None and p < SIGNIFICANT

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.error_budget import level_of, near_copy_p_values
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (
     Row,
@@ -126,13 +126,16 @@ def near_copies(results: Results) -> list[Finding]:
     share, row = results.score("near_copies"), first(rows(results, "near_copies", "comparison"))
     if share is None or row is None or (share.low or 0.0) < NEAR_SHARE:
         return []
-    gains, alike = _is_sure(row, "loss_p_value"), _is_alike(row)
+    gains, alike = (_is_sure(results, row, name) for name in ("loss_p_value", "same_p_value"))
+    # Where cases were matched with like ones of the other class, near copies have the label of the
+    # training row less often than other rows do.
+    alike = alike and row["same_label"] > row["other_same_label"]
     loss, few = task_of(results.schema.target).loss, bool(row["by_chance"])
     without = results.score(f"{loss.key}_without_copies")
     return [
         Finding(
             id="near_copies",
-            severity=_severity_of_copies(row, loss, few=few, alike=alike),
+            severity=_severity_of_copies(row, loss, few=few, alike=alike, gains=gains),
             message="near_copies",
             values={
                 "n": int(row["near"]),
@@ -154,7 +157,7 @@ def near_copies(results: Results) -> list[Finding]:
     ]
 
 
-def _severity_of_copies(row: Row, loss: Loss, *, few: bool, alike: bool) -> Severity:
+def _severity_of_copies(row: Row, loss: Loss, *, few: bool, alike: bool, gains: bool) -> Severity:
     """By how much they flatter the score at least, where they do so beyond chance.
 
     Large where so few others are left that the score says nothing of new cases; of nothing that is
@@ -162,7 +165,7 @@ def _severity_of_copies(row: Row, loss: Loss, *, few: bool, alike: bool) -> Seve
     """
     if few and alike:
         return severity("decision", "large")
-    if not _is_sure(row, "loss_p_value"):
+    if not gains:
         return severity("decision", "moderate" if alike else "small", certain=not alike)
     others = finite(row.get("other_loss")) or 1.0
     least = finite(row.get("flattered_low"))
@@ -172,17 +175,9 @@ def _severity_of_copies(row: Row, loss: Loss, *, few: bool, alike: bool) -> Seve
     return severity("decision", size_of(least, *FLATTERED[loss.is_share]))
 
 
-def _is_alike(row: Row) -> bool:
-    """Whether near copies have the training row's label more often than other rows do.
-
-    Where cases were matched with like ones of the other class, they have it less often.
-    """
-    return _is_sure(row, "same_p_value") and row["same_label"] > row["other_same_label"]
-
-
-def _is_sure(row: Row, name: str) -> bool:
-    p_value = finite(row.get(name))
-    return p_value is not None and p_value < SIGNIFICANT
+def _is_sure(results: Results, row: Row, name: str) -> bool:
+    p_value = near_copy_p_values(row)[name]
+    return p_value is not None and p_value < level_of(results, "near_copies")
 
 
 def labels(results: Results) -> list[Finding]:

@@ -37,8 +37,8 @@ _GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
 def error_rates(results: Results) -> list[Finding]:
     """Whether errors fall evenly, by two differences and their permutation tests."""
     surest = _surest_tests(results)
-    apart = [row for row in surest if is_beyond_chance(row)]
-    even = [row for row in surest if not is_beyond_chance(row)]
+    apart = [row for row in surest if is_beyond_chance(results, row)]
+    even = [row for row in surest if not is_beyond_chance(results, row)]
     findings = [_uneven(results, apart)] if apart else []
     return findings + ([_even(results, even)] if even else [])
 
@@ -46,7 +46,7 @@ def error_rates(results: Results) -> list[Finding]:
 def has_uneven_errors(results: Results, verdict: Verdict) -> bool:
     """Whether a promise is about errors by an attribute that has a finding on them."""
     return verdict.metric in _GAPS and any(
-        row["attribute"] == verdict.attribute and is_beyond_chance(row)
+        row["attribute"] == verdict.attribute and is_beyond_chance(results, row)
         for row in _surest_tests(results)
     )
 
@@ -165,7 +165,7 @@ def error_gaps(results: Results) -> list[Finding]:
     """Groups for which predictions are further off, or off to one side."""
     table = rows(results, "group_rates", "tests")
     tests = [row for row in table if finite(row["p_adjusted"]) is not None]
-    apart = [row for row in tests if is_beyond_chance(row)]
+    apart = [row for row in tests if is_beyond_chance(results, row)]
     if not tests:
         return []
     chosen = apart or [min(tests, key=lambda row: row["p_adjusted"])]

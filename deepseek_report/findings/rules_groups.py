@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
@@ -12,8 +12,8 @@ from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
 from deepseek_report.findings.best_option import best_option, evidence_of_options
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.decision_effect import is_declared
+from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -69,7 +69,7 @@ def impact(results: Results) -> list[Finding]:
     fine = [row for row in gravest if row["verdict"] not in _GRAVITY]
     findings = [_impact(results, row) for row in clear]
     if unsure:
-        findings.append(_impact_uncertain(results, sorted(unsure, key=_least_sure)))
+        findings.append(_impact_uncertain(results, sorted(unsure, key=_least_sure(results))))
     findings += [_impact_fine(results, fine)] if fine else []
     return findings + _too_few(results, pairs) + _together(results)
 
@@ -87,7 +87,7 @@ def gravest_pairs(results: Results) -> list[Row]:
     crossed = [
         row
         for row in judged
-        if is_crossing(row) and _below(row) and not _is_explained(row, singles)
+        if is_crossing(row) and _below(results, row) and not _is_explained(results, row, singles)
     ]
     return singles + ([_gravest(crossed)] if crossed else [])
 
@@ -109,10 +109,10 @@ def told_pair(results: Results, *, crossings: bool) -> Row | None:
     worst = _gravest(gravest)
     if worst["verdict"] == "clear below" or worst["verdict"] not in _GRAVITY:
         return worst
-    return min((row for row in gravest if row["verdict"] in _GRAVITY), key=_least_sure)
+    return min((row for row in gravest if row["verdict"] in _GRAVITY), key=_least_sure(results))
 
 
-def _is_explained(crossing: Row, singles: Sequence[Row]) -> bool:
+def _is_explained(results: Results, crossing: Row, singles: Sequence[Row]) -> bool:
     """Whether attributes that have a finding are cause enough for a crossing to be below.
 
     They are if the interval of the crossing reaches the product of their ratios: then nothing
@@ -122,13 +122,13 @@ def _is_explained(crossing: Row, singles: Sequence[Row]) -> bool:
     own = [
         float(row["ratio"])
         for row in singles
-        if row["attribute"] in parts and row["verdict"] in _GRAVITY and _differs(row)
+        if row["attribute"] in parts and row["verdict"] in _GRAVITY and _differs(results, row)
     ]
     return bool(own) and float(crossing["high"]) >= math.prod(own)
 
 
-def _differs(row: Row) -> bool:
-    return row["verdict"] == "clear below" or is_beyond_chance(row)
+def _differs(results: Results, row: Row) -> bool:
+    return row["verdict"] == "clear below" or is_beyond_chance(results, row)
 
 
 def has_doubtful_ratio(results: Results, verdict: Verdict) -> bool:
@@ -171,15 +171,17 @@ def gravest(severities: Iterable[Severity]) -> Severity:
     return min(severities, key=SEVERITIES.index)
 
 
-def _below(row: Row) -> bool:
+def _below(results: Results, row: Row) -> bool:
     """Whether a crossing is under the declared ratio, by its interval or beyond chance."""
-    return row["verdict"] in _GRAVITY[:2] and _differs(row)
+    return row["verdict"] in _GRAVITY[:2] and _differs(results, row)
 
 
-def is_beyond_chance(row: Row) -> bool:
-    """Whether a difference is significant after correction for the number of tests."""
-    p = finite(row.get("p_adjusted"))
-    return p is not None and p < SIGNIFICANT
+def is_beyond_chance(results: Results, row: Row) -> bool:
+    """Whether a difference between groups is beyond chance, within the error budget of the report.
+
+    The p-value of the row is corrected for all such differences.
+    """
+    return is_under(row, level_of(results, "group_differences"))
 
 
 def _gravest(pairs: Sequence[Row]) -> Row:
@@ -193,9 +195,10 @@ def _gravest(pairs: Sequence[Row]) -> Row:
     return min(pairs, key=gravity)
 
 
-def _least_sure(row: Row) -> tuple[bool, float]:
+def _least_sure(results: Results) -> Callable[[Row], tuple[bool, float]]:
     """First what is beyond chance, then what lies surest below: by the end that is nearer to 1."""
-    return not is_beyond_chance(row), float(row["high"])
+    level = level_of(results, "group_differences")
+    return lambda row: (not is_under(row, level), float(row["high"]))
 
 
 def _impact(results: Results, row: Row) -> Finding:
@@ -243,9 +246,9 @@ def _severity(results: Results, row: Row) -> Severity:
     tried = threshold_range(results, row)
     rests_on_it = tried is not None and tried["most"] >= declared_ratio(results)
     own = severity_of_gap(
-        beyond_chance=is_beyond_chance(row),
+        beyond_chance=is_beyond_chance(results, row),
         surely_large=row["verdict"] == "clear below" and not rests_on_it,
-        maybe_large=row["verdict"] == "below but uncertain" or is_beyond_chance(row),
+        maybe_large=row["verdict"] == "below but uncertain" or is_beyond_chance(results, row),
     )
     promises = unkept(results, _OF_DECISIONS, row["attribute"])
     return gravest([own, *(severity_of_promise(promise) for promise in promises)])
@@ -275,7 +278,7 @@ def _worst(results: Results, row: Row) -> dict[str, Any] | None:
         for pair in rows(results, "impact_ratio", "pairs")
         if row["attribute"] in str(pair["attribute"]).split(CROSS)
         and pair["verdict"] != TOO_FEW
-        and _differs(pair)
+        and _differs(results, pair)
     ]
     worst = min(about, key=lambda pair: float(pair["ratio"]), default=row)
     is_told = (worst["attribute"], worst["level"]) == (row["attribute"], row["level"])
@@ -341,7 +344,7 @@ def _pair(results: Results, row: Row) -> dict[str, Any]:
         "reference_denied": reference_rate.complement(),
         "ratio": estimates.of_row(row, "ratio"),
         "difference": finite(row.get("difference")),
-        "p": finite(row.get("p_adjusted")) if is_beyond_chance(row) else None,
+        "p": finite(row.get("p_adjusted")) if is_beyond_chance(results, row) else None,
         "bound": declared_ratio(results),
     }
 

@@ -9,6 +9,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
     Row,
     SurestPair,
@@ -17,7 +18,6 @@ from deepseek_report.findings.records import (
     rows,
     unit_of,
 )
-from deepseek_report.findings.rules_groups import is_beyond_chance
 from deepseek_report.findings.severity import severity, size_of
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -30,7 +30,8 @@ GAPS = (0.02, 0.10)
 def part_gaps(results: Results) -> list[Finding]:
     """Attributes by whose parts the model does clearly better or worse, one finding each.
 
-    The p-values are those of the metric's table, corrected for all its gaps. Of several gaps of one
+    The p-values are those of the metric's table, corrected for all its gaps, and are judged within
+    the error budget of the report. Of several gaps of one
     attribute the surest is told.
     """
     return [_part_gap(results, row) for row in surest_part_gaps(results)]
@@ -38,7 +39,8 @@ def part_gaps(results: Results) -> list[Finding]:
 
 def surest_part_gaps(results: Results) -> list[Row]:
     """The row of `tests` on each attribute whose parts differ beyond chance, the surest first."""
-    tests = [row for row in rows(results, _METRIC, "tests") if is_beyond_chance(row)]
+    level = level_of(results, "parts")
+    tests = [row for row in rows(results, _METRIC, "tests") if is_under(row, level)]
     surest: dict[str, Row] = {}
     for row in sorted(tests, key=lambda row: float(row["p_adjusted"])):
         surest.setdefault(str(row["attribute"]), row)

@@ -18,8 +18,8 @@ from deepseek_report.findings.best_option import (
 from deepseek_report.findings.conclusion_limits import (
     DIRECT_USE,
     LARGE_DIRECT_USE,
-    SIGNIFICANT,
 )
+from deepseek_report.findings.error_budget import level_of
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (
     Row,
@@ -186,10 +186,11 @@ def explanation_quality(results: Results) -> list[Finding]:
     gaps = [gap for gap in results.find("deletion_gap_by_group") if gap.explainer == leader]
     tested = [gap for gap in gaps if finite(gap.p_value) is not None]
     adjusted = holm([float(gap.p_value or 0.0) for gap in tested])
+    level = level_of(results, "explained_groups")
     findings = [
         _unequal(results, gap, float(p_value))
         for gap, p_value in zip(tested, adjusted, strict=True)
-        if p_value < SIGNIFICANT
+        if p_value < level
     ]
     return [finding for finding in findings if finding is not None]
 

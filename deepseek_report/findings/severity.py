@@ -40,6 +40,15 @@ def severity(harm: Harm, size: Size, *, certain: bool = True) -> Severity:
     return grade if certain else SEVERITIES[min(SEVERITIES.index(grade) + 1, len(SEVERITIES) - 1)]
 
 
+def gravest_of_doubt(grade: Severity) -> Severity:
+    """The severity of what a test shows, but not within the error budget: minor at most.
+
+    >>> gravest_of_doubt("high"), gravest_of_doubt("info")
+    ('low', 'info')
+    """
+    return max(grade, "low", key=SEVERITIES.index)
+
+
 def size_of(least: float, moderate: float, large: float) -> Size:
     """How large a harm is, by what it is at least.
 

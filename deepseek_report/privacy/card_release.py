@@ -22,7 +22,7 @@ _AS_THEY_ARE = (
     *("modality", "correlations", "draw"),
 )
 #: Sentences on all rows together; one that names a rare value is left out.
-_SENTENCES = ("preparation", "limits", "limited")
+_SENTENCES = ("preparation", "limits", "limited", "missed")
 #: What stands in the places of the smallest and the largest value, where it is not they.
 _ENDS = ("min", "max")
 #: A token of a text that fewer texts than the floor have.

@@ -92,7 +92,9 @@ def _answer(draft: Draft) -> None:
             "ratios",
             judged=len(judged),
             below=[_levels(draft, row["attribute_label"], [row["level"]]) for row in below],
-            beyond=_beyond(draft, [r for r in judged if r not in below and is_beyond_chance(r)]),
+            beyond=_beyond(
+                draft, [r for r in judged if r not in below and is_beyond_chance(results, r)]
+            ),
             crossings=len(crossings),
             crossed=len(crossed),
             worst=worst | {"ratio": estimates.of_row(worst, "ratio")},
@@ -103,7 +105,7 @@ def _answer(draft: Draft) -> None:
     tests = [row for metric in DIFFERENCES[1:] for row in rows(results, metric, "tests")]
     known = [row for row in tests if finite(row["value"]) is not None]
     if tests:
-        apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(row))
+        apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(results, row))
         names = [attribute_label(results, name) for name in _uncrossed(list(apart))]
         draft.answer("errors", attributes=names, tests=len(known))
 
@@ -114,7 +116,7 @@ def _answer_gaps(draft: Draft) -> None:
     if not table:
         return
     tests = [row for row in table if finite(row["p_adjusted"]) is not None]
-    apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(row))
+    apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(draft.results, row))
     names = [attribute_label(draft.results, name) for name in _uncrossed(list(apart))]
     draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
 

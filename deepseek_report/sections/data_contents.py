@@ -64,11 +64,12 @@ def contents(draft: Draft) -> dict[str, Any]:
     """The slots of the template on the inputs; empty where they do not apply to such data."""
     results = draft.results
     heading = {"heading": draft.text(f"heading.{results.schema.modality}")}
+    missed = [draft.words.say(sentence) for sentence in results.card.get("missed") or []]
     if kind_of(results.schema).named_columns:
         facts = [draft.words.say(limit) for limit in results.card.get("limited") or []]
-        return heading | {"facts": facts, "features": _features(draft), "spread": []}
+        return heading | {"facts": [*facts, *missed], "features": _features(draft), "spread": []}
     spread = [_lengths(draft), _channels(draft)]
-    return heading | {"facts": _facts(draft), "features": [], "spread": spread}
+    return heading | {"facts": [*_facts(draft), *missed], "features": [], "spread": spread}
 
 
 def _ends(draft: Draft) -> dict[str, str]:

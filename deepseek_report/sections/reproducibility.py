@@ -14,9 +14,12 @@ from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.config.portable import CALL, shell_line
+from deepseek_report.findings.error_budget import families as families_of_run
+from deepseek_report.findings.error_budget import levels
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import readable_reason, without_repeats
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.statistics.error_budget import BUDGET, SHARES, FamilyOfTests
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,13 @@ class ReproducibilitySection:
         provenance = results.provenance
         seeds = Seeds.recorded(results.config)
         draft.answer("run", run=results.run_id, seeds={} if seeds is None else asdict(seeds))
+        families = families_of_run(results)
+        draft.answer(
+            "comparisons",
+            made=sum(family.made for family in families.values()),
+            families=sum(family.made > 0 for family in families.values()),
+            budget=BUDGET,
+        )
         draft.answer("problems", n=len(results.failures))
         draft.caveat("same_machine")
         draft.values |= {
@@ -38,6 +48,9 @@ class ReproducibilitySection:
             "versions": draft.table("versions", _VERSIONS, _pairs(provenance.get("versions"))),
             "environment": draft.table("environment", _FACTS, _environment(draft)),
             "digests": draft.table("digests", _FACTS, [*_digests(draft), *_seeds(draft)]),
+            "families": draft.table(
+                "families", _FAMILIES, _families(draft, families), budget=BUDGET
+            ),
             "times": draft.table("times", _TIMES, _times(draft)),
             "problems": draft.table("problems", _PROBLEMS, _problems(draft)),
             "glossary": _glossary(draft),
@@ -50,6 +63,16 @@ class ReproducibilitySection:
 _VERSIONS = TableType((Column("what", "code"), Column("value", "code")), folded=True)
 _FACTS = TableType((Column("what"), Column("value", "code")), folded=True)
 _TIMES = TableType((Column("what"), Column("seconds", "seconds")), folded=True)
+_FAMILIES = TableType(
+    (
+        Column("family"),
+        Column("made", "count"),
+        Column("part", "share"),
+        Column("level", "share"),
+        Column("beyond", "count"),
+    ),
+    folded=True,
+)
 _PROBLEMS = TableType((Column("part"), Column("reason")))
 _REFERENCES = TableType((Column("reference"), Column("used")))
 _FILES = TableType((Column("place"), Column("file", "code"), Column("sha256")))
@@ -110,6 +133,27 @@ def _seeds(draft: Draft) -> list[dict[str, str]]:
         for name, explanation in results.explanations.items()
         if explanation.seed is not None
     ]
+
+
+def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[dict[str, Any]]:
+    """Each family's part of the error budget; how many comparisons, and how many are told."""
+    judged = levels(draft.results)
+    return (
+        [
+            {
+                "family": draft.words.text(f"families_of_tests.{name}"),
+                "made": made[name].made if name in made else None,
+                "part": part,
+                "level": judged.get(name) or None,
+                "beyond": sum(p < judged[name] for p in made[name].p_values)
+                if name in made
+                else None,
+            }
+            for name, part in SHARES.items()
+        ]
+        if any(family.made for family in made.values())
+        else []
+    )
 
 
 def _times(draft: Draft) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.statistics.column_quantiles import column_quantiles
@@ -273,3 +274,112 @@ def _cross_tables(part: BinnedPart, coarse: Ints, class_index: int) -> tuple[Flo
         (inside.T @ inside).astype(np.float64).reshape(shape),
         (member.T @ member).astype(np.float64).reshape(shape),
     )
+
+
+@dataclass(frozen=True)
+class Triple:
+    """Three columns whose product of sides goes with a class; correlation : of both, its size."""
+
+    columns: tuple[int, int, int]
+    correlation: float
+
+
+def likeliest_triples(
+    learnt: BinnedPart, categories: Ints, class_index: int, most: int
+) -> list[Triple]:
+    """Three columns each that may tell a class together and not in twos, the likeliest first.
+
+    Every column is cut in two sides, -1 and 1 (a number at its median, a category against all
+    others, a missing cell is 0); what three columns tell beyond pairs shows in the correlation of
+    the product of their sides with the class. At most one triple for each first column.
+
+    Parameters
+    ----------
+    categories : (column,) see `cut`. most : how many triples.
+    """
+    sides, owners = _sides(learnt, categories)
+    happened = (learnt.labels == class_index).astype(np.float32)
+    centred = happened - happened.mean()
+    scale = len(centred) * max(float(centred.std()), _TIE)
+    found = []
+    for first in range(sides.shape[1] - 2):
+        rest = sides[:, first + 1 :]
+        products = np.abs((rest * (centred * sides[:, first])[:, None]).T @ rest)
+        later = owners[first + 1 :]
+        apart = (later[:, None] < later) & (later != owners[first])[:, None]
+        second, third = np.unravel_index(np.argmax(np.where(apart, products, -1.0)), apart.shape)
+        if apart[second, third]:
+            columns = int(owners[first]), int(later[second]), int(later[third])
+            found.append(Triple(columns, float(products[second, third]) / scale))
+    return sorted(found, key=lambda triple: -triple.correlation)[:most]
+
+
+#: Sides of all columns among which triples are searched, and of one that has categories.
+_MOST_SIDES, _SIDES_OF_CATEGORIES = 64, 3
+
+
+def _sides(part: BinnedPart, categories: Ints) -> tuple[NDArray[np.float32], Ints]:
+    """(row, side) of -1, 0 and 1, and (side,) the column of each."""
+    sides, owners = [], []
+    for column, n_categories in enumerate(categories.tolist()):
+        codes = part.codes[:, column]
+        known = codes < part.width - 1
+        if not known.any():
+            continue
+        if n_categories:
+            often = np.argsort(-np.bincount(codes[known]), kind="stable")
+            halves = [
+                codes == level
+                for level in often[: min(n_categories - 1, _SIDES_OF_CATEGORIES)].tolist()
+            ]
+        else:
+            halves = [codes > np.median(codes[known]) - 0.5]
+        sides += [np.where(known, np.where(half, 1, -1), 0) for half in halves]
+        owners += [column] * len(halves)
+    kept = slice(0, _MOST_SIDES)
+    return np.array(sides[kept], dtype=np.float32).T, np.array(owners[kept], dtype=np.int64)
+
+
+def area_together(
+    learnt: BinnedPart, judged: BinnedPart, categories: Ints, class_index: int
+) -> float:
+    """Area under the ROC curve of all columns together, by the rates of the cells of one table.
+
+    Numbers are cut into four bins and categories kept as in `areas_of_pairs`, so that there should
+    be two or three columns.
+    """
+    coarse = _coarse(learnt, judged, categories)
+    columns = np.arange(len(categories))
+    places, width = (PAIR_LEVELS + 1) ** columns, (PAIR_LEVELS + 1) ** len(categories)
+
+    def cells(part: BinnedPart) -> BinnedPart:
+        codes = coarse[columns, part.codes] @ places
+        return BinnedPart(codes[:, None], part.labels, width)
+
+    return float(areas_alone(cells(learnt), cells(judged), class_index)[0])
+
+
+def chance_of_highest(
+    learnt: BinnedPart, judged: BinnedPart, class_index: int, area: float, resamples: int
+) -> float:
+    """p-value of the highest area of all columns alone: how often other labels give one as high.
+
+    The judged rows get the labels of one another; the rates stay those of the rows learnt from. It
+    holds for all columns at once, however few rows the class has.
+
+    References
+    ----------
+    Westfall & Young 1993, Resampling-Based Multiple Testing; for the added one Phipson & Smyth
+    2010, doi:10.2202/1544-6115.1585.
+    """
+    rates = bin_rates(learnt, class_index)
+    own = int((judged.labels == class_index).sum())
+    total = judged.counts(class_index)[1]
+    cells = judged.codes + np.arange(judged.codes.shape[1]) * judged.width
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(resamples):
+        chosen = cells[rng.choice(len(cells), own, replace=False)].ravel()
+        inside = np.bincount(chosen, minlength=total.size).reshape(total.shape).astype(np.float64)
+        hits += bool(area_of_bins(rates, inside, total - inside).max() >= area - _TIE)
+    return (hits + 1) / (resamples + 1)

@@ -99,7 +99,7 @@ def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score)
         ((0.01, 0.0, 0.09, 1.0), "calibration_unclear", "info"),
         ((0.03, 0.0, 0.3, 0.2), "calibration_unclear", "info"),
         ((0.03, 0.0, 0.3, 0.001), "calibration_off", "low"),
-        ((0.06, 0.04, 0.3, 0.03), "calibration_off", "low"),
+        ((0.06, 0.04, 0.3, 0.047), "calibration_off", "low"),
         ((0.06, 0.04, 0.3, 0.001), "calibration_off", "medium"),
         ((0.2, 0.15, 0.3, 0.001), "calibration_off", "high"),
     ],

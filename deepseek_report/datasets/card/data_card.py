@@ -30,6 +30,12 @@ from deepseek_report.datasets.checks.correlations import (
     correlated_pairs,
     most_telling,
 )
+from deepseek_report.datasets.checks.leak_limits import (
+    ASKED,
+    FEWEST_OF_CLASS,
+    PLACE_ASKED,
+    least_found,
+)
 from deepseek_report.datasets.checks.sampled_rows import (
     MOST_COMPARED_ROWS,
     compared_rows,
@@ -210,6 +216,28 @@ class DataFacts:
             sentences.append(message("card.limited_rows.searched", n=searched, of=train))
         return sentences
 
+    @property
+    def missed(self) -> list[Message]:
+        """What the search for a leak could not have found among so many rows, in one sentence.
+
+        It is about the class with the fewest rows that the search judges by.
+        """
+        target = self.schema.target
+        if not task_of(target).decides or task_of(target).several:
+            return []
+        structure = kind_of(self.schema).structure
+        judged = [self.whole] if self.texts else [self.parts["validation"], self.parts["test"]]
+        labels = np.concatenate([part.labels for part in judged])
+        sizes = np.bincount(labels, minlength=len(target.classes))
+        rarest = int(sizes.argmin())
+        own, name = int(sizes[rarest]), target.classes[rarest]
+        if own < FEWEST_OF_CLASS:
+            return [message("card.missed.class", name=name)]
+        searched = 1 if self.texts else len(self.schema.features)
+        asked = PLACE_ASKED if structure == "grid" else ASKED
+        least = least_found((own, len(labels) - own), asked, searched)
+        return [message(f"card.missed.{structure}", name=name, least=least)]
+
 
 def make_card(facts: DataFacts) -> dict[str, Any]:
     """The card as `docs/contracts.md` lays it down."""
@@ -233,6 +261,7 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
         },
         **_contents(facts),
         "limited": facts.limited,
+        "missed": facts.missed,
         "preparation": list(facts.preparation),
         "limits": list(facts.description.limits),
     }

@@ -15,14 +15,13 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.card import array_card
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks.few_columns import ColumnSearch
+from deepseek_report.datasets.checks.leak_limits import PLACE_ASKED
 from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.checks.number_leaks import leaks_of_number
 from deepseek_report.tasks import task_of
 
 #: Places are few up to this share of all; of the patches or windows they are in, so many are named.
 MOST_PLACES, _NAMED = 0.10, 3
-#: A place alone tells less than a column of a table, so that less is asked of its area.
-_PLACE_ASKED = 0.75
 
 
 def near_leak(facts: DataFacts) -> list[DataIssue]:
@@ -67,7 +66,7 @@ class _TellingPlaces:
 
 
 def _places_of_class(facts: DataFacts) -> _TellingPlaces | None:
-    search = ColumnSearch(facts, _PLACE_ASKED)
+    search = ColumnSearch(facts, PLACE_ASKED)
     alone = search.alone
     if not alone:
         return None
@@ -81,7 +80,7 @@ def _places_of_class(facts: DataFacts) -> _TellingPlaces | None:
     if not few or _is_known_cause(facts, places):
         return _TellingPlaces(places, first, "info", values)
     around, where = _players_of(facts, places)
-    if not search.stands_apart(around.tolist(), best, _PLACE_ASKED):
+    if not search.stands_apart(around.tolist(), best, PLACE_ASKED):
         return _TellingPlaces(places, first, "info", values)
     without = search.without(around.tolist(), best.class_index)
     severity: Severity = "low" if severity_of(best.auc) == "low" else "medium"

@@ -14,9 +14,10 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.card.text_card import TextFacts, outcomes
-from deepseek_report.datasets.checks.few_columns import ASKED, DOUBTED
+from deepseek_report.datasets.checks.leak_limits import ASKED, DOUBTED
 from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.readers.word_splitting import HIDDEN, Form, form_of
+from deepseek_report.statistics.error_budget import SHARES
 from deepseek_report.statistics.intervals import blaker
 
 #: A word must stand in so many texts before it is judged, and raise the share of a class by this.
@@ -90,7 +91,7 @@ def find_cues(
 
     A word stands in at least 20 texts. The lower end of its exact interval must lie 10 points above
     the share of the class in all texts; the interval is widened for the number of words and
-    classes that were tried (Bonferroni), so that chance finds a cue in 1 of 40 data sets at most.
+    classes that were tried (Bonferroni), so that chance finds a cue in 1 of 400 data sets at most.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def _of_class(
     size = int(inside.sum())
     areas = 0.5 + (k / size - (n - k) / (len(inside) - size)) / 2
     raising = np.flatnonzero(k / n >= base + RAISE)
-    safe, _ = blaker(k[raising], n[raising], level=1 - 0.05 / tried)
+    safe, _ = blaker(k[raising], n[raising], level=1 - 2 * SHARES["cues"] / tried)
     telling = raising[safe >= base + RAISE]
     ends = zip(*blaker(k[telling], n[telling]), strict=True)
     return [

@@ -5,42 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts
+from deepseek_report.datasets.checks.leak_limits import (
+    ASKED,
+    DOUBTED,
+    FEWEST_OF_CLASS,
+    surely_high,
+)
 from deepseek_report.datasets.checks.sampled_rows import rows_searched
+from deepseek_report.datasets.checks.written_numbers import Kind, Traits, traits_of
+from deepseek_report.statistics.error_budget import SHARES
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.scorecards import (
     BinnedPart,
-    area_error,
+    area_together,
     areas_alone,
     areas_of_pairs,
+    chance_of_highest,
     cut,
+    likeliest_triples,
     missing_areas,
     scorecard_area,
 )
 
-#: From this area alone a column is asked about; from the next it is a matter of doubt, from the
-#: last nearly the label. docs/conclusions.md has the measured rates.
-ASKED, DOUBTED, NEARLY = 0.80, 0.85, 0.95
-#: How far below what is asked the one-sided lower bound of an area may lie.
-_SLACK = 0.05
 #: By so much the columns in question must do better than a scorecard of all others, or than the
 #: strongest of the others alone.
 APART, APART_ALONE = 0.05, 0.10
 #: A pair counts where it does better by this than either column, and a scorecard of both; from the
 #: second on it stands apart, since honest columns seldom tell next to nothing but together.
 TOGETHER, ONLY_TOGETHER = 0.10, 0.25
-#: One-sided 95 % quantile of the normal distribution.
-_Z = 1.645
+#: A way of writing numbers counts from this area on, since nothing honest lies in it, where the
+#: numbers themselves do worse by `TOGETHER`. A tree on all of them asks so many questions.
+_WRITING_ASKED, _QUESTIONS, _FEWEST_IN_LEAF = 0.70, 3, 20
+#: Ways of writing are tested against labels that are dealt out anew, so often.
+_RESAMPLES = 999
+#: Triples that are judged, of all that are searched.
+_MOST_TRIPLES = 3
 #: Columns of the scorecard of all others, the strongest; columns among which pairs are searched.
 _STRONGEST, MOST_PAIRED = 40, 64
 _ROWS_OF_PAIRS = 4_000
-#: Classes with fewer judged rows are not looked at, and no more than these, the largest.
-_FEWEST_OF_CLASS, _MOST_CLASSES = 10, 10
+#: No more classes than these are looked at, the largest.
+_MOST_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -48,13 +59,15 @@ class Telling:
     """Columns that tell a class together, or one alone.
 
     columns : positions. auc : area under the ROC curve on rows that were not learnt from.
-    missing : area of whether the cell is missing alone, of a single column.
+    missing : area of whether the cell is missing alone, of a single column. writing : how the
+    numbers of the columns are written, where that tells it, and not what they are.
     """
 
     columns: tuple[int, ...]
     class_index: int
     auc: float
     missing: float = 0.5
+    writing: Kind | Literal["tree", ""] = ""
 
     @property
     def by_missing(self) -> bool:
@@ -101,7 +114,7 @@ class ColumnSearch:
         n_classes = len(self.facts.schema.target.classes)
         judged = [self.facts.parts[name].labels for name in ("validation", "test")]
         sizes = np.bincount(np.concatenate(judged), minlength=n_classes)
-        enough = (sizes >= _FEWEST_OF_CLASS) & (sizes.sum() - sizes >= _FEWEST_OF_CLASS)
+        enough = (sizes >= FEWEST_OF_CLASS) & (sizes.sum() - sizes >= FEWEST_OF_CLASS)
         if n_classes == 2:
             return np.flatnonzero(enough & (np.arange(2) == 1))
         largest = np.argsort(-sizes, kind="stable")[:_MOST_CLASSES]
@@ -113,14 +126,11 @@ class ColumnSearch:
         learnt, judged = self._parts
         return np.array([areas_alone(learnt, judged, k) for k in self._classes.tolist()])
 
-    def _surely(self, areas: Floats, class_index: int) -> Bools:
-        """Whether areas are high, and not by the chance of few rows."""
+    def _surely(self, areas: Floats, class_index: int, searched: int) -> Bools:
+        """Whether areas, of so many that are searched, are high, and not by chance."""
         labels = self._parts[1].labels
         own = int((labels == class_index).sum())
-        error = area_error(areas, own, len(labels) - own)
-        return np.asarray(
-            (areas >= self.least_area) & (areas - _Z * error >= self.least_area - _SLACK)
-        )
+        return surely_high(areas, (own, len(labels) - own), self.least_area, searched)
 
     @cached_property
     def alone(self) -> list[Telling]:
@@ -133,7 +143,7 @@ class ColumnSearch:
         missing = np.full(len(best), 0.5)
         for row, class_index in enumerate(self._classes.tolist()):
             here = best == row
-            sure |= here & self._surely(strongest, class_index)
+            sure |= here & self._surely(strongest, class_index, len(best))
             missing = np.where(here, missing_areas(self._parts[1], class_index), missing)
         order = np.argsort(-strongest, kind="stable")
         return [
@@ -192,7 +202,7 @@ class ColumnSearch:
         row = int(np.flatnonzero(self._classes == class_index)[0])
         alone = self._areas[row, columns]
         gain = pairs.area - np.maximum(alone[pairs.first], alone[pairs.second])
-        hits = np.flatnonzero((gain >= TOGETHER) & self._surely(pairs.area, class_index))
+        hits = np.flatnonzero((gain >= TOGETHER) & self._surely(pairs.area, class_index, len(gain)))
         if not len(hits):
             return None
         best = hits[np.argmax(pairs.area[hits])]
@@ -201,6 +211,107 @@ class ColumnSearch:
         if area - self._scorecard(both, class_index) < TOGETHER:
             return None
         return Telling(tuple(both.tolist()), class_index, area)
+
+    @cached_property
+    def triples(self) -> list[Telling]:
+        """Three columns that tell a class far better than any two of them do, at most one triple.
+
+        The likeliest are found among the rows that are learnt from, so that only these few are
+        tried on the judged rows.
+        """
+        if len(self.paired) < 3:
+            return []
+        best = [t for k in self._classes.tolist() if (t := self._best_triple(k)) is not None]
+        return sorted(best, key=lambda triple: -triple.auc)[:1]
+
+    def _best_triple(self, class_index: int) -> Telling | None:
+        columns = self.paired
+        learnt, judged = (_fewer(part.take(columns), _ROWS_OF_PAIRS) for part in self._parts)
+        categories = self._categories[columns]
+        for triple in likeliest_triples(learnt, categories, class_index, _MOST_TRIPLES):
+            three = np.array(triple.columns)
+            area, *twos = (
+                area_together(learnt.take(some), judged.take(some), categories[some], class_index)
+                for some in (three, three[[0, 1]], three[[0, 2]], three[[1, 2]])
+            )
+            gains = area - max(twos) >= TOGETHER
+            sure = self._surely(np.array([area]), class_index, _MOST_TRIPLES)[0]
+            if gains and sure and area - self._scorecard(columns[three], class_index) >= TOGETHER:
+                return Telling(tuple(columns[three].tolist()), class_index, area)
+        return None
+
+    @cached_property
+    def writings(self) -> list[Telling]:
+        """Columns whose way of writing numbers tells a class, the strongest first; else a tree's.
+
+        Cross-fitted as all else: what is learnt on the training part is judged on the others.
+        """
+        numbers = self.paired[self._categories[self.paired] == 0]
+        if not len(numbers) or not len(self._classes):
+            return []
+        learnt, judged = (_thinned(*part, _ROWS_OF_PAIRS) for part in self._values)
+        traits = traits_of(np.concatenate([learnt[0], judged[0]]), numbers)
+        if not traits.known:
+            return []
+        n = len(learnt[1])
+        parts = traits.part(slice(0, n), learnt[1]), traits.part(slice(n, None), judged[1])
+        tellings = [t for k in self._classes.tolist() for t in self._written(traits, parts, k)]
+        return sorted(tellings, key=lambda telling: -telling.auc)
+
+    def _written(
+        self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int
+    ) -> list[Telling]:
+        learnt, judged = parts
+        areas = areas_alone(learnt, judged, class_index)
+        row = int(np.flatnonzero(self._classes == class_index)[0])
+        own = self._areas[row, [trait.column for trait in traits.known]]
+        hits = np.flatnonzero((areas >= _WRITING_ASKED) & (areas - own >= TOGETHER))
+        best: dict[int, Telling] = {}
+        for j in hits[np.argsort(-areas[hits], kind="stable")].tolist():
+            if (
+                chance_of_highest(learnt, judged, class_index, areas[j], _RESAMPLES)
+                > SHARES["cues"]
+            ):
+                break
+            trait = traits.known[j]
+            telling = Telling((trait.column,), class_index, float(areas[j]), writing=trait.kind)
+            best.setdefault(trait.column, telling)
+        return list(best.values()) or self._by_tree(traits, parts, class_index, float(areas.max()))
+
+    def _by_tree(
+        self,
+        traits: Traits,
+        parts: tuple[BinnedPart, BinnedPart],
+        class_index: int,
+        alone: float,
+    ) -> list[Telling]:
+        """The columns whose ways of writing tell a class together, by a tree of three questions."""
+        from sklearn.tree import DecisionTreeClassifier
+
+        learnt = parts[0]
+        happened = learnt.labels == class_index
+        tree = DecisionTreeClassifier(
+            max_depth=_QUESTIONS, min_samples_leaf=_FEWEST_IN_LEAF, random_state=0
+        )
+        if not 0 < happened.sum() < len(happened):
+            return []
+        tree.fit(learnt.codes, happened)
+        width = tree.tree_.node_count + 1
+
+        def leaves(part: BinnedPart) -> BinnedPart:
+            return BinnedPart(tree.apply(part.codes)[:, None], part.labels, width)
+
+        area = float(areas_alone(leaves(parts[0]), leaves(parts[1]), class_index)[0])
+        asked = tree.tree_.feature[tree.tree_.feature >= 0]
+        columns = tuple(sorted({traits.known[j].column for j in asked.tolist()}))
+        row = int(np.flatnonzero(self._classes == class_index)[0])
+        least = max(alone, float(self._areas[row, list(columns)].max(initial=0.5))) + TOGETHER
+        if area < max(self.least_area, least):
+            return []
+        if area - self._scorecard(np.array(columns), class_index) < TOGETHER:
+            return []
+        sure = self._surely(np.array([area]), class_index, 1)[0]
+        return [Telling(columns, class_index, area, writing="tree")] if sure else []
 
     @cached_property
     def by_order(self) -> Telling | None:
@@ -213,7 +324,7 @@ class ColumnSearch:
         tellings = [
             Telling((), k, float(area[0]))
             for k in self._classes.tolist()
-            if self._surely(area := areas_alone(learnt, judged, k), k)[0]
+            if self._surely(area := areas_alone(learnt, judged, k), k, 1)[0]
         ]
         return max(tellings, key=lambda each: each.auc, default=None)
 
@@ -222,7 +333,7 @@ class ColumnSearch:
         whole = self.facts.whole
         values = whole.inputs[:, column]
         known = ~np.isnan(values)
-        if known.sum() < _FEWEST_OF_CLASS or np.ptp(values[known]) == 0:
+        if known.sum() < FEWEST_OF_CLASS or np.ptp(values[known]) == 0:
             return False
         ranks = np.argsort(np.argsort(values[known], kind="stable"), kind="stable")
         numbers = np.argsort(np.argsort(whole.instance_ids[known], kind="stable"), kind="stable")
@@ -230,7 +341,10 @@ class ColumnSearch:
 
 
 def _sampled(values: Floats, labels: Ints) -> tuple[Floats, Ints]:
-    most = rows_searched(values.shape[1])
+    return _thinned(values, labels, rows_searched(values.shape[1]))
+
+
+def _thinned(values: Floats, labels: Ints, most: int) -> tuple[Floats, Ints]:
     if len(labels) <= most:
         return values, labels
     rows = thin(len(labels), most)

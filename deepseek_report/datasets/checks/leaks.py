@@ -17,12 +17,8 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.datasets.checks.few_columns import (
-    DOUBTED,
-    NEARLY,
-    ColumnSearch,
-    Telling,
-)
+from deepseek_report.datasets.checks.few_columns import ColumnSearch, Telling
+from deepseek_report.datasets.checks.leak_limits import DOUBTED, NEARLY
 from deepseek_report.statistics.intervals import wilson
 from deepseek_report.tasks import task_of
 
@@ -50,16 +46,24 @@ def severity_of(auc: float) -> Severity:
 
 
 def near_leaks(facts: DataFacts) -> list[Leak]:
-    """Single columns, one pair, and categories that stand apart from all other columns.
+    """Single columns, one pair or triple, and categories that stand apart from all other columns.
+
+    Beside them columns of which the digits or the rounding tell the label, and not the value.
 
     Rates of bins and categories are those of the training part, and areas are taken on the other
     parts, so that a column with many categories does not look like a leak by chance.
     """
     search = ColumnSearch(facts)
     alone = _standing_apart(search, search.alone, len(facts.schema.features))
-    together = search.pairs if not any(t.auc >= NEARLY for t in alone) else []
+    is_known = any(telling.auc >= NEARLY for telling in alone)
+    together = [] if is_known else search.pairs
     pairs = _standing_apart(search, together, len(facts.schema.features))
-    leaks = [_leak(facts, search, telling, alone or pairs) for telling in (*alone, *pairs)]
+    written = search.writings
+    triples = [] if pairs or written or is_known else search.triples
+    leaks = [
+        _leak(facts, search, telling, alone or pairs or written or triples)
+        for telling in (*alone, *pairs, *written, *triples)
+    ]
     known = {name for leak in leaks for name in leak.features}
     by_category = (
         _by_category(facts, i, feature)
@@ -89,16 +93,7 @@ def _leak(
     name = facts.schema.target.classes[telling.class_index]
     columns = sorted({column for each in all_telling for column in each.columns})
     without = search.without(columns, telling.class_index)
-    numbered = len(features) == 1 and search.follows_rows(telling.columns[0])
-    how = (
-        "together"
-        if len(features) > 1
-        else "missing"
-        if telling.by_missing
-        else "numbered"
-        if numbered
-        else "alone"
-    )
+    how = _how(search, telling)
     text = message(
         f"data.leak.{how}",
         features=labels,
@@ -118,6 +113,17 @@ def _leak(
     }
     names = tuple(feature.name for feature in features)
     return Leak(names, tuple(labels), severity_of(telling.auc), text, values)
+
+
+def _how(search: ColumnSearch, telling: Telling) -> str:
+    """The key of the sentence that says how columns tell the label."""
+    if telling.writing:
+        return f"written.{telling.writing}"
+    if len(telling.columns) > 1:
+        return "together"
+    if telling.by_missing:
+        return "missing"
+    return "numbered" if search.follows_rows(telling.columns[0]) else "alone"
 
 
 def row_order(facts: DataFacts) -> list[DataIssue]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.table import Column
+from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
     Row,
     SurestPair,
@@ -16,7 +17,6 @@ from deepseek_report.findings.records import (
     rows,
     unit_of,
 )
-from deepseek_report.findings.rules_groups import is_beyond_chance
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View
 from deepseek_report.wording import estimates
@@ -44,7 +44,7 @@ class Levels:
 def levels_of(
     draft: Draft, table: Sequence[Row], judged_by: Column, texts: str, tests: Sequence[Row]
 ) -> list[Levels]:
-    """The levels of every attribute of a table; crossings of two are left out.
+    """The levels of every attribute of a table of parts of the data; crossings of two are left out.
 
     texts : key of the texts `one_level` and `spread`, with a dot at the end, or nothing.
     """
@@ -68,7 +68,8 @@ def _spread(
     judged = [r for r in levels if not r["too_few"] and finite(r[column.key]) is not None]
     if len(judged) < 2:
         return draft.text(f"{texts}one_level")
-    ends = _ends(judged, column, tests)
+    beyond = bool(tests) and is_under(tests[0], level_of(draft.results, "parts"))
+    ends = _ends(judged, column, tests if beyond else [])
     target = draft.results.schema.target
     values: dict[str, Any] = {}
     for name, row in zip(("most", "least"), ends, strict=True):
@@ -81,13 +82,14 @@ def _spread(
         **values,
         decision=target.favourable_class if target.is_judged else "",
         p=finite(tests[0]["p_adjusted"]) if tests else None,
+        beyond=beyond,
         unit=unit_of(draft.results),
     )
 
 
 def _ends(judged: Sequence[Row], column: Column, tests: Sequence[Row]) -> list[Row]:
-    """The two levels that differ beyond chance, else those with most and least of a column."""
-    if tests and is_beyond_chance(tests[0]):
+    """The two levels that a test shows to differ, else those with most and least of a column."""
+    if tests:
         pair, known = SurestPair.of(tests[0]), {row["level"]: row for row in judged}
         if {pair.highest, pair.lowest} <= set(known):
             return [known[pair.highest], known[pair.lowest]]

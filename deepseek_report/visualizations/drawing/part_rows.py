@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.visualizations.drawing.labels import wrapped
 from deepseek_report.visualizations.drawing.marks import MarkStyle, beside, grid, intervals, rows
 from deepseek_report.visualizations.drawing.scales import Scale
@@ -35,7 +34,8 @@ def paint_parts(
 
     Parameters
     ----------
-    table : one row a part: `slice, n, low, high, p_adjusted`, and the two of `columns`.
+    table : one row a part: `slice, n, low, high, is_sure`, and the two of `columns`; what is
+        not sure to be beyond chance is drawn hollow.
     columns : what the part has, and what all other cases have.
     scale, label : how the values are written, and what their axis says.
     """
@@ -46,7 +46,7 @@ def paint_parts(
     places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
     diamond = MarkStyle(LIGHT["context"], "D", size=4.5)
     intervals(axes, places, table[rest], (nothing, nothing), diamond)
-    sure = (table["p_adjusted"] < SIGNIFICANT).to_numpy()
+    sure = table["is_sure"].to_numpy(dtype=bool)
     for chance in (False, True):
         part, own = table[sure != chance], places[sure != chance]
         look = MarkStyle(SERIES[1], hollow=chance)

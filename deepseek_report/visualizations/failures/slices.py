@@ -12,7 +12,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.error_budget import level_of
 from deepseek_report.findings.records import Row
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.tasks import task_of
@@ -50,7 +50,11 @@ class SlicesPicture(PicturePart):
         score = results.find("slices_examined")
         loss = task_of(results.schema.target).loss
         view = _View(
-            table.assign(value=table[loss.key], rest=_should(table, loss)),
+            table.assign(
+                value=table[loss.key],
+                rest=_should(table, loss),
+                is_sure=table["p_adjusted"] < level_of(results, "slices"),
+            ),
             Scale.of(loss, results),
             int(score[0].value) if score else len(table),
             unexpected_slice(results),
@@ -71,7 +75,8 @@ class SlicesPicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """The slices of the picture, worst first, with `value` and `rest`, and how they are written.
+    """The slices of the picture, worst first, with `value`, `rest` and `is_sure` (whether they are
+    beyond chance), and how they are written.
 
     worst : the one that the report concludes on.
     """
@@ -136,7 +141,7 @@ def _alt(view: _View) -> Message:
 def _twin(view: _View) -> dict[str, Any]:
     table, scale, words = view.table, view.scale, view.scale.words
     places = range(len(table))
-    filled = ["circle" if p < SIGNIFICANT else "circle-open" for p in table["p_adjusted"]]
+    filled = ["circle" if sure else "circle-open" for sure in table["is_sure"]]
     fields = {
         "text": [_hover(row, scale) for _, row in table.iterrows()],
         "error_x": twin.error_bars(table["value"], table["low"], table["high"]),

@@ -258,23 +258,25 @@ class NamedPair:
     @classmethod
     def of(cls, results: Results, column: Drawn, *, crossings: bool) -> NamedPair | None:
         if task_of(results.schema.target).decides:
-            return cls._of_pair(told_pair(results, crossings=crossings))
-        return cls._of_gap(None if crossings else told_gap(results, f"{column.key}_gap"))
+            return cls._of_pair(results, told_pair(results, crossings=crossings))
+        return cls._of_gap(results, None if crossings else told_gap(results, f"{column.key}_gap"))
 
     @classmethod
-    def _of_pair(cls, row: Row | None) -> NamedPair | None:
+    def _of_pair(cls, results: Results, row: Row | None) -> NamedPair | None:
         if row is None:
             return None
         names = (str(row[key]) for key in ("attribute", "level", "reference", "verdict"))
         attribute, first, other, verdict = names
-        return cls(attribute, first, other, verdict, not is_beyond_chance(row))
+        by_chance = not is_beyond_chance(results, row)
+        return cls(attribute, first, other, verdict, by_chance)
 
     @classmethod
-    def _of_gap(cls, row: Row | None) -> NamedPair | None:
+    def _of_gap(cls, results: Results, row: Row | None) -> NamedPair | None:
         if row is None:
             return None
         pair = SurestPair.of(row)
-        return cls(str(row["attribute"]), pair.highest, pair.lowest, "", not is_beyond_chance(row))
+        by_chance = not is_beyond_chance(results, row)
+        return cls(str(row["attribute"]), pair.highest, pair.lowest, "", by_chance)
 
 
 def _title(view: _View) -> Message:

@@ -1,0 +1,105 @@
+"""Which comparisons a run made, and at which level the findings judge them: one budget for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.records import Row, first, rows
+from deepseek_report.statistics.error_budget import FamilyOfTests, levels_of
+from deepseek_report.statistics.intervals import holm
+
+
+def levels(results: Results) -> dict[str, float]:
+    """The level of each family's corrected p-values in this run, see `levels_of`."""
+    return levels_of(families(results))
+
+
+def level_of(results: Results, family: str) -> float:
+    """The level of one family."""
+    return levels(results)[family]
+
+
+def families(results: Results) -> dict[str, FamilyOfTests]:
+    """The comparisons that this run made, by family; those that rest on intervals are not here."""
+    return {name: family(results) for name, family in _FAMILIES.items()}
+
+
+def is_under(row: Row, level: float, column: str = "p_adjusted") -> bool:
+    """Whether a corrected p-value is known and below a level."""
+    p = finite(row.get(column))
+    return p is not None and p < level
+
+
+def _family(p_values: Iterable[object]) -> FamilyOfTests:
+    known = tuple(p for each in p_values if (p := finite(each)) is not None)
+    return FamilyOfTests(known, len(known))
+
+
+def _column(results: Results, *tables: tuple[str, str]) -> FamilyOfTests:
+    return _family(row.get("p_adjusted") for table in tables for row in rows(results, *table))
+
+
+def _group_differences(results: Results) -> FamilyOfTests:
+    """Favourable decisions, errors and mean errors of groups, and of their crossings."""
+    return _column(
+        results,
+        ("impact_ratio", "pairs"),
+        ("equalized_odds_difference", "tests"),
+        ("equal_opportunity_difference", "tests"),
+        ("group_rates", "tests"),
+    )
+
+
+def _slices(results: Results) -> FamilyOfTests:
+    """The table holds the clearest of all slices that were looked at."""
+    told = [row for row in rows(results, "slices", "slices") if row.get("kind") != "errors"]
+    score, known = results.score("slices_examined"), _family(row.get("p_adjusted") for row in told)
+    made = len(told) if score is None else round(score.value)
+    return FamilyOfTests(known.p_values, max(made, known.made))
+
+
+def _stated(results: Results) -> FamilyOfTests:
+    """The calibration of probabilities, or how often intervals hold, in all and in each group."""
+    scores = [
+        results.score(name)
+        for name in ("expected_calibration_error", "prediction_interval_coverage")
+    ]
+    groups = [row.get("p_adjusted") for row in rows(results, "prediction_intervals", "by_group")]
+    return _family([*(score.p_value for score in scores if score is not None), *groups])
+
+
+def _near_copies(results: Results) -> FamilyOfTests:
+    row = first(rows(results, "near_copies", "comparison")) or {}
+    return _family(near_copy_p_values(row).values())
+
+
+def near_copy_p_values(row: Row) -> dict[str, float | None]:
+    """Whether near copies are decided better, and have the same label, more often than by chance.
+
+    The p-values are corrected for one another.
+    """
+    names = ("loss_p_value", "same_p_value")
+    known = {name: p for name in names if (p := finite(row.get(name))) is not None}
+    corrected = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    return {name: corrected.get(name) for name in names}
+
+
+def _explained_groups(results: Results) -> FamilyOfTests:
+    leader = leading_explainer(results)
+    gaps = [gap for gap in results.find("deletion_gap_by_group") if gap.explainer == leader]
+    tested = [p for gap in gaps if (p := finite(gap.p_value)) is not None]
+    return _family(holm(tested).tolist())
+
+
+_FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {
+    "group_differences": _group_differences,
+    "slices": _slices,
+    "group_calibration": lambda results: _column(results, ("group_calibration", "groups")),
+    "parts": lambda results: _column(results, ("part_performance", "tests")),
+    "stated": _stated,
+    "near_copies": _near_copies,
+    "explained_groups": _explained_groups,
+}
