@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from deepseek_report.statistics.error_budget import (
+from deepseek_report.statistics.graphical_procedure import (
     BUDGET,
     SET_ASIDE,
     SHARES,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deepseek_report.api.options import SEVERAL, dataset_options, report_options
+from deepseek_report.api.report_arguments import SEVERAL, dataset_options, report_options
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.compose import compose

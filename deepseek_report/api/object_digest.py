@@ -67,7 +67,7 @@ def object_digest(thing: Any) -> str | None:
     Two objects with one hash have equal state and the same code. Equal models may have different
     hashes (another version of Python or of a library, another order of a mapping).
     """
-    walk = _Walk()
+    walk = _StateWalk()
     try:
         walk.visit(thing)
     except Exception:  # whatever an object of a person's own does when it is looked at
@@ -75,7 +75,7 @@ def object_digest(thing: Any) -> str | None:
     return walk.hashed.hexdigest()
 
 
-class _Walk:
+class _StateWalk:
     """One walk through an object. seen : {id: (place, object)} of all that was met, kept alive."""
 
     def __init__(self) -> None:
@@ -244,7 +244,7 @@ class _Walk:
 
 
 _SLOT = (types.MemberDescriptorType, types.GetSetDescriptorType)
-_Visit = Callable[[_Walk, Any], None]
+_Visit = Callable[[_StateWalk, Any], None]
 
 
 def _is_torch(name: str) -> Callable[[Any], bool]:
@@ -344,17 +344,17 @@ def _referred(code: types.CodeType, known: Mapping[str, Any]) -> Iterator[tuple[
 
 #: The first that fits an object visits it.
 _VISITS: tuple[tuple[Callable[[Any], bool], _Visit], ...] = (
-    (_is_exactly(list, tuple, bytearray), _Walk.sequence),
-    (_is_exactly(set, frozenset), _Walk.unordered),
-    (_is_exactly(dict, types.MappingProxyType), _Walk.mapping),
-    (_is_exactly(np.ndarray), _Walk.array),
-    (_is_a(np.generic), _Walk.array),
-    (_is_torch("Tensor"), _Walk.tensor),
-    (_is_torch("Module"), _Walk.torch_module),
-    (_is_a(types.ModuleType), _Walk.module),
-    (_is_named, _Walk.named),
-    (_is_a(types.MethodType), _Walk.method),
-    (_is_a(property, staticmethod, classmethod), _Walk.accessor),
-    (_is_a(types.FunctionType), _Walk.function),
-    (_is_a(type), _Walk.own_class),
+    (_is_exactly(list, tuple, bytearray), _StateWalk.sequence),
+    (_is_exactly(set, frozenset), _StateWalk.unordered),
+    (_is_exactly(dict, types.MappingProxyType), _StateWalk.mapping),
+    (_is_exactly(np.ndarray), _StateWalk.array),
+    (_is_a(np.generic), _StateWalk.array),
+    (_is_torch("Tensor"), _StateWalk.tensor),
+    (_is_torch("Module"), _StateWalk.torch_module),
+    (_is_a(types.ModuleType), _StateWalk.module),
+    (_is_named, _StateWalk.named),
+    (_is_a(types.MethodType), _StateWalk.method),
+    (_is_a(property, staticmethod, classmethod), _StateWalk.accessor),
+    (_is_a(types.FunctionType), _StateWalk.function),
+    (_is_a(type), _StateWalk.own_class),
 )

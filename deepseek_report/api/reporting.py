@@ -11,8 +11,8 @@ from typing import Any, Unpack
 from deepseek_report.api.argument_problems import in_words_of_the_call, refuse
 from deepseek_report.api.composing import experiment_of, paths_of
 from deepseek_report.api.finished import Run
-from deepseek_report.api.options import Options, check_names
 from deepseek_report.api.pieces import pieces_of
+from deepseek_report.api.report_arguments import ReportArguments, check_names
 from deepseek_report.api.rows import rows_of
 from deepseek_report.api.shown import PrintReporter
 from deepseek_report.api.transformers_model import text_pieces
@@ -35,7 +35,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     predictions: Any = None,
     attributions: Any = None,
     base_values: Any = None,
-    **options: Unpack[Options],
+    **options: Unpack[ReportArguments],
 ) -> Run:
     """Judge a fitted model, or what it predicted, on rows in memory, and write a report.
 
@@ -54,7 +54,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         second of two classes, or (row,) numbers.
     attributions : (row, feature) of the test rows, or {name: such values}. base_values : the output
         that they start from.
-    options : see `deepseek_report.api.options.Options`.
+    options : see `deepseek_report.api.report_arguments.ReportArguments`.
 
     Raises
     ------

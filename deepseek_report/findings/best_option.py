@@ -49,16 +49,16 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, Any
     -------
     `tried`, the first of them or that none was tried, and `tested`, the others.
     """
-    told = []
+    sentences = []
     for attribute in attributes:
         measured = options_of(results, attribute)
         today = first(row for row in measured if row["option"] == TODAY)
         refit = first(row for row in measured if row["option"] == "without")
         if today is not None and refit is not None:
-            told.append(message("advice.tried", option=_told(results, refit, today)))
-    if len(told) < len(attributes):
-        told.append(message("advice.not_tried"))
-    return {"tried": told[0], "tested": told[1:]}
+            sentences.append(message("advice.tried", option=_told(results, refit, today)))
+    if len(sentences) < len(attributes):
+        sentences.append(message("advice.not_tried"))
+    return {"tried": sentences[0], "tested": sentences[1:]}
 
 
 def options_of(results: Results, attribute: str) -> list[Row]:

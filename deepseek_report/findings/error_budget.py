@@ -8,7 +8,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import Row, first, rows
-from deepseek_report.statistics.error_budget import FamilyOfTests, levels_of
+from deepseek_report.statistics.graphical_procedure import FamilyOfTests, levels_of
 from deepseek_report.statistics.intervals import holm
 
 
@@ -55,9 +55,12 @@ def _group_differences(results: Results) -> FamilyOfTests:
 
 def _slices(results: Results) -> FamilyOfTests:
     """The table holds the clearest of all slices that were looked at."""
-    told = [row for row in rows(results, "slices", "slices") if row.get("kind") != "errors"]
-    score, known = results.score("slices_examined"), _family(row.get("p_adjusted") for row in told)
-    made = len(told) if score is None else round(score.value)
+    searched = [row for row in rows(results, "slices", "slices") if row.get("kind") != "errors"]
+    score, known = (
+        results.score("slices_examined"),
+        _family(row.get("p_adjusted") for row in searched),
+    )
+    made = len(searched) if score is None else round(score.value)
     return FamilyOfTests(known.p_values, max(made, known.made))
 
 

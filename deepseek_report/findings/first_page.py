@@ -55,7 +55,7 @@ class FirstPage:
     picture: str = ""
 
     @property
-    def told(self) -> tuple[Finding, ...]:
+    def in_stories(self) -> tuple[Finding, ...]:
         """The findings that stand on the page, story by story."""
         return tuple(f for lead in self.gravest for f in (lead, *self.with_it[lead.id]))
 
@@ -90,13 +90,13 @@ def first_page(
         stories.setdefault(story_of(finding), []).append(finding)
     chosen = list(stories.values())[:shown]
     gravest = tuple(story[0] for story in chosen)
-    told = {id(finding) for story in chosen for finding in story}
+    in_stories = {id(finding) for story in chosen for finding in story}
     return FirstPage(
         verdict=verdict_sentences(promises, findings),
         promises=tuple(promises),
         gravest=gravest,
         with_it={story[0].id: tuple(story[1:]) for story in chosen},
-        others=tuple(f for f in findings if id(f) not in told and f.message != ALL_MET),
+        others=tuple(f for f in findings if id(f) not in in_stories and f.message != ALL_MET),
         picture=picture_of(gravest, pictures),
     )
 
@@ -186,7 +186,7 @@ def repeats_promise(finding: Finding, promises: Sequence[Verdict]) -> bool:
 def finding_of(promise: Verdict, page: FirstPage) -> Finding | None:
     """The finding that says why a promise is not kept, where there is one."""
     cause = cause_of(promise.metric, *subject(promise))
-    for finding in (*page.told, *page.others):
+    for finding in (*page.in_stories, *page.others):
         causes = {finding.cause, *(named.get("cause") for named in _named_promises(finding))}
         if promise.outcome != "met" and cause in causes:
             return finding

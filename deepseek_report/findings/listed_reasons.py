@@ -44,10 +44,10 @@ def region_numbers(results: Results, explainer: str | None) -> Mapping[tuple[int
     for case in rows(results, "cases", "cases"):
         place = int(case["case"])
         if coded and _is_against(results, case):
-            told = [row for row in against.get(place, ()) if row["role"] == "reason"]
+            listed = [row for row in against.get(place, ()) if row["role"] == "reason"]
         else:
-            told = [row for row in greatest.get(place, ())[:REASONS] if is_readable(row)]
-        numbers |= {(place, str(row["label"])): at for at, row in enumerate(told, 1)}
+            listed = [row for row in greatest.get(place, ())[:REASONS] if is_readable(row)]
+        numbers |= {(place, str(row["label"])): at for at, row in enumerate(listed, 1)}
     return numbers
 
 

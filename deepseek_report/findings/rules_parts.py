@@ -149,15 +149,15 @@ def _wrongly(
     }
     if len(target.classes) != 2 or len(parts) < 2:
         return None
-    least, told = pair.gap.low or 0.0, None
+    least, sentence = pair.gap.low or 0.0, None
     for name, about in (("missed_rate", target.explained), ("flagged_rate", 1 - target.explained)):
         worst, best = (finite(parts[level].get(name)) for level in ends)
         if worst is None or best is None or worst - best < max(least, 1e-9):
             continue
         least = worst - best
         labels = {"label": target.classes[about], "decided": target.classes[1 - about]}
-        told = {**labels, "worst": worst, "best": best}
-    return told
+        sentence = {**labels, "worst": worst, "best": best}
+    return sentence
 
 
 def _rates(results: Results, row: Row, worst: str, best: str) -> list[object]:

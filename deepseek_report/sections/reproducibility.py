@@ -19,7 +19,7 @@ from deepseek_report.findings.error_budget import levels
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import readable_reason, without_repeats
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.statistics.error_budget import BUDGET, SHARES, FamilyOfTests
+from deepseek_report.statistics.graphical_procedure import BUDGET, SHARES, FamilyOfTests
 
 
 @dataclass(frozen=True)

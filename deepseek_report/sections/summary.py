@@ -85,7 +85,8 @@ def _card(draft: Draft, page: FirstPage, finding: Finding) -> dict[str, Any]:
 def _without_section(results: Results, page: FirstPage) -> list[Finding]:
     """The findings whose section the report does not have: their cards stand here."""
     sections = _sections(results)
-    return [finding for finding in (*page.told, *page.others) if finding.section not in sections]
+    findings = (*page.in_stories, *page.others)
+    return [finding for finding in findings if finding.section not in sections]
 
 
 def _sections(results: Results) -> set[str]:

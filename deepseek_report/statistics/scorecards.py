@@ -301,7 +301,7 @@ def likeliest_triples(
     happened = (learnt.labels == class_index).astype(np.float32)
     centred = happened - happened.mean()
     scale = len(centred) * max(float(centred.std()), _TIE)
-    found = []
+    kept = []
     for first in range(sides.shape[1] - 2):
         rest = sides[:, first + 1 :]
         products = np.abs((rest * (centred * sides[:, first])[:, None]).T @ rest)
@@ -310,8 +310,8 @@ def likeliest_triples(
         second, third = np.unravel_index(np.argmax(np.where(apart, products, -1.0)), apart.shape)
         if apart[second, third]:
             columns = int(owners[first]), int(later[second]), int(later[third])
-            found.append(Triple(columns, float(products[second, third]) / scale))
-    return sorted(found, key=lambda triple: -triple.correlation)[:most]
+            kept.append(Triple(columns, float(products[second, third]) / scale))
+    return sorted(kept, key=lambda triple: -triple.correlation)[:most]
 
 
 #: Sides of all columns among which triples are searched, and of one that has categories.

@@ -60,8 +60,8 @@ def check_remote(store: Store, remote: RemoteStages) -> RemoteInventory:
     damaged, names = [], list(remote.manifests())
     for name in names:
         if reason := _problem(remote, name, problems):
-            found = DamagedStage(name, reason, is_here=False)
-            damaged.append(DamagedStage(name, reason, _is_whole(store, found)))
+            stage = DamagedStage(name, reason, is_here=False)
+            damaged.append(DamagedStage(name, reason, _is_whole(store, stage)))
     return RemoteInventory(len(names), len(problems), damaged)
 
 

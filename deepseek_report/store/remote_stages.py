@@ -214,12 +214,12 @@ class RemoteStages:
         try:
             self._refuse_strange(name, sha256)
             size = self._ask(lambda files, root: int(files.info(_object(root, sha256))["size"]))
-            there = self._ask(hashed, size)
+            remote_hash = self._ask(hashed, size)
         except DamagedError as error:
             return str(error)
         except FileNotFoundError:
             return "is missing"
-        return "" if there == sha256 else "is not what it was"
+        return "" if remote_hash == sha256 else "is not what it was"
 
     def forget(self, name: str) -> None:
         """Remove the manifest of this name, so that the stage is not there any more.
@@ -333,15 +333,15 @@ def _in_time(seconds: float, work: Callable[[], T], arrived: _Arrived) -> T:
     while arrived.n > before:
         before = arrived.n
         try:
-            is_result, given = answers.get(timeout=seconds)
+            is_result, outcome = answers.get(timeout=seconds)
             break
         except Empty:
             continue
     else:
         raise _NoAnswerError(seconds)
     if not is_result:
-        raise given
-    result: T = given
+        raise outcome
+    result: T = outcome
     return result
 
 

@@ -184,8 +184,8 @@ class Store:
     @property
     def is_writable(self) -> bool:
         """Whether stages can be made here, as far as the system's rights tell."""
-        there = next(path for path in (self.root, *self.root.parents) if path.exists())
-        return os.access(there, os.W_OK)
+        nearest = next(path for path in (self.root, *self.root.parents) if path.exists())
+        return os.access(nearest, os.W_OK)
 
     def work_folder(self, stage: str, key: str, *, resume: bool = False) -> Path:
         """An empty folder to write into; with `resume`, what a killed run left there is kept.

@@ -86,16 +86,16 @@ def test_a_function_that_answers_every_probe_alike_is_asked_anew_all_the_same(
     def model(table: pd.DataFrame) -> Any:
         return 1 / (1 + np.exp(0.1 * (table["income"] - 50)))
 
-    asked: list[int] = []
+    questions: list[int] = []
 
     def forged(table: pd.DataFrame) -> Any:
-        asked.append(len(table))
-        return model(table) if len(asked) <= 4 else 1 - model(table)
+        questions.append(len(table))
+        return model(table) if len(questions) <= 4 else 1 - model(table)
 
     options = {"explainers": ["lime", "random"], "seed": 3}
     first = report(model, numbers, labels, **options)
     second = report(forged, numbers, labels, **options)
-    assert len(asked) > 4
+    assert len(questions) > 4
     assert second.path != first.path
     assert sign(first, 1) * sign(second, 1) < -0.5  # what raises the first lowers the second
 
@@ -174,7 +174,7 @@ def test_a_module_is_its_parameters_its_buffers_its_code_and_what_that_reads() -
             dict([*module.named_parameters(), *module.named_buffers()])[change].add_(1)
         digests.append(object_digest(module))
     hooked = network()
-    hooked.register_forward_hook(lambda module, given, answer: -answer)
+    hooked.register_forward_hook(lambda module, inputs, answer: -answer)
     digests.append(object_digest(hooked))
     assert object_digest(network()) == digests[0]
     assert None not in digests

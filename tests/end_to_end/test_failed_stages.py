@@ -76,11 +76,11 @@ def test_whatever_kind_of_stage_raises_there_is_a_report_that_says_what_failed(
     break_stages(monkeypatch, kind)
     store = store_without(small_run, tmp_path / "store", kind)
     code, folder = run(small_run, store, tmp_path / "reports", "report.formats=[html,brief]")
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert code == 1
-    assert "Traceback" not in told.err + told.out
-    assert "an error that nobody foresaw" not in told.err
-    assert told.err.count("the details of what failed are in") == 1
+    assert "Traceback" not in printed.err + printed.out
+    assert "an error that nobody foresaw" not in printed.err
+    assert printed.err.count("the details of what failed are in") == 1
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert WHY in page
     assert "KeyError" not in page
@@ -159,11 +159,11 @@ def test_a_disk_that_is_full_while_the_report_is_written_is_told_in_a_sentence(
         patch.setattr(io, "open", opened)
         patch.setattr(builtins, "open", opened)
         assert run_cli(small_run.overrides(reports)) == 1
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert len(written) > after
-    assert "No space left on device, so that the report was not written" in told
-    assert ".work-" not in told
-    assert "nobody foresaw" not in told
+    assert "No space left on device, so that the report was not written" in printed
+    assert ".work-" not in printed
+    assert "nobody foresaw" not in printed
     assert run_cli(small_run.overrides(reports)) == 0
     assert verify(next((reports / "credit_risk").iterdir())).problems == []
 
@@ -177,6 +177,6 @@ def test_an_error_of_render_names_the_file_of_the_person(
     note = folder / "notes" / "no_such_section.qmd"
     note.write_text("words", encoding="utf-8")
     assert run_cli(["render", str(folder)]) == 1
-    told = capsys.readouterr().err
-    assert str(note) in told
-    assert WORK_PREFIX not in told
+    printed = capsys.readouterr().err
+    assert str(note) in printed
+    assert WORK_PREFIX not in printed

@@ -16,7 +16,7 @@ from deepseek_report.wording.of_results import words_of
 from tests.varied_run import VariedRun
 
 
-def said(results: Results) -> str:
+def spoken_of(results: Results) -> str:
     spoken = " ".join(words_of(results).say(sentence) for sentence in decision_effect(results))
     return spoken.replace("\N{NO-BREAK SPACE}", " ")
 
@@ -42,7 +42,7 @@ def replace_rule(run: VariedRun, rule: str) -> VariedRun:
 def test_how_many_are_decided_against_and_how_many_of_these_wrongly(run: VariedRun) -> None:
     n = len(run.real.predictions)
     results = decided(run, refused_right=n // 10, refused_wrong=n // 10, missed=n // 10).results()
-    text = said(results)
+    text = spoken_of(results)
     assert text.startswith(f"20 % of {n} cases")
     assert "50 % of these wrongly" in text
     assert "50 % are found" in text
@@ -51,9 +51,9 @@ def test_how_many_are_decided_against_and_how_many_of_these_wrongly(run: VariedR
 
 def test_a_threshold_that_nobody_declared_is_told_as_such(run: VariedRun) -> None:
     run.config["decision"] = {"rule": None, "threshold": None, "costs": None}
-    assert "Threshold 30.0 %: nobody declared one" in said(decided(run, 9, 9, 9).results())
+    assert "Threshold 30.0 %: nobody declared one" in spoken_of(decided(run, 9, 9, 9).results())
     run.config["decision"] = {"rule": "base_rate", "threshold": None, "costs": None}
-    assert "nobody" not in said(decided(run, 9, 9, 9).results())
+    assert "nobody" not in spoken_of(decided(run, 9, 9, 9).results())
 
 
 def test_declared_costs_are_told_beside_those_of_the_cheapest_answer_for_everyone(
@@ -65,7 +65,7 @@ def test_declared_costs_are_told_beside_those_of_the_cheapest_answer_for_everyon
     # a tenth false alarms and a tenth missed: 0.1 + 0.5; refusing all: 0.8; accepting all: 1
     rates = results.predicted.about_explained
     assert expected_cost(DecisionCosts(1, 5), rates) == pytest.approx(6 * (n // 10) / n)
-    assert "the cheapest answer for everyone costs 0.8" in said(
+    assert "the cheapest answer for everyone costs 0.8" in spoken_of(
         replace_rule(decided(run, n // 10, n // 10, n // 10), "costs").results()
     )
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_counted_costs_nothing() -> None:
 def test_a_number_is_told_by_its_error_and_that_of_the_mean(number: VariedRun) -> None:
     number.measure("mae", number.score("mae", 3.5, 3.0, 4.0))
     number.predictions()
-    assert "off by 3.5" in said(number.results())
+    assert "off by 3.5" in spoken_of(number.results())
 
 
 def test_nothing_is_said_without_predictions(run: VariedRun, score: Any) -> None:

@@ -200,8 +200,8 @@ def test_the_worst_treated_crossing_is_named_beside_its_attribute(run, say):
     run.config["decision"] = {"rule": "declared", "threshold": 0.3}
     crossed = pair("men × old", "clear below", 0.4, attribute="sex × age_band")
     rows = [pair("men", "clear below", 0.6, attribute="sex"), crossed]
-    found = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
-    by_sex = next(finding for finding in found if finding.values["level"] == "men")
+    findings = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    by_sex = next(finding for finding in findings if finding.values["level"] == "men")
     assert by_sex.values["worst"]["level"] == "men × old"
     assert "Worst treated of the groups that are large enough: “men × old”" in say(by_sex)
 

@@ -17,7 +17,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 
-def told(words: list[str]) -> dict[str, object]:
+def answer_of(words: list[str]) -> dict[str, object]:
     from deepseek_report.cli import run
 
     text, code, raised = io.StringIO(), -1, ""
@@ -36,7 +36,7 @@ def apart(words: list[str]) -> dict[str, object]:
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         with os.fdopen(writing, "w") as stream:
-            json.dump(told(words), stream)
+            json.dump(answer_of(words), stream)
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as stream:
@@ -47,7 +47,7 @@ def apart(words: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    asked = json.load(sys.stdin)
-    resource.setrlimit(resource.RLIMIT_AS, (asked["bytes"], asked["bytes"]))
-    answers = [apart(words) for words in asked["commands"]]
+    request = json.load(sys.stdin)
+    resource.setrlimit(resource.RLIMIT_AS, (request["bytes"], request["bytes"]))
+    answers = [apart(words) for words in request["commands"]]
     sys.stdout.write(json.dumps(answers))

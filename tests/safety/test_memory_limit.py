@@ -37,12 +37,12 @@ from .test_fuzz import DAMAGE
 LIMIT = 3 * 10**9
 
 
-def told(*commands: list[str]) -> list[dict[str, Any]]:
+def answers_of(*commands: list[str]) -> list[dict[str, Any]]:
     """What the commands print in one process with the limit."""
-    asked = json.dumps({"bytes": LIMIT, "commands": commands})
+    request = json.dumps({"bytes": LIMIT, "commands": commands})
     done = subprocess.run(
         [sys.executable, "-m", "tests.safety.limited_commands"],
-        input=asked, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+        input=request, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return list(json.loads(done.stdout.splitlines()[-1]))
@@ -276,7 +276,7 @@ def test_no_command_needs_3_gb_for_a_folder_with_a_bomb(
     outside.mkdir()
     commands = all_commands(strange, small_run, rows, outside)
     before = small_run.folder, hash_folder(small_run.folder)
-    answers = told(*commands)
+    answers = answers_of(*commands)
     check(answers, commands, f"{bomb.__name__} in {place}")
     assert answers[0]["code"] == 1 or place != "scores.parquet", "verify was content with a bomb"
     assert hash_folder(before[0]) == before[1]
@@ -296,7 +296,7 @@ def test_no_command_needs_3_gb_for_a_damaged_folder(
     outside = strange.parents[1] / "out"
     outside.mkdir()
     commands = all_commands(strange, small_run, rows, outside)
-    answers = told(*commands)
+    answers = answers_of(*commands)
     check(answers, commands, done)
     assert answers[0]["code"] in ({1} if changed else {0, 3}), done
 
@@ -320,7 +320,7 @@ def test_no_command_needs_3_gb_for_a_damaged_store(
         ["runs", places[0]],
         ["check", *SMALL, *places],
     ]
-    check(told(*commands), commands, done)
+    check(answers_of(*commands), commands, done)
 
 
 def nested(folder: Path, levels: int) -> None:

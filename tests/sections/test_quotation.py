@@ -74,10 +74,10 @@ def assert_same(results: Results) -> None:
             assert "the order of its reasons" not in use + answer
         mark = {True: "✓", False: "✗", None: "○"}[verdict.beats_random]
         assert table[label]["faithful"].startswith(mark)
-    said = [words.finding(f) for f in rules_explanations.uses(results)]
-    for finding in said:
+    worded = [words.finding(f) for f in rules_explanations.uses(results)]
+    for finding in worded:
         if "may be quoted for the reasons" in finding.claim:
             assert best is not None
             assert finding.claim.startswith(words.label("explainers", best.explainer))
-    assert any("may be quoted for the reasons" in f.claim for f in said) == (best is not None)
+    assert any("may be quoted for the reasons" in f.claim for f in worded) == (best is not None)
     assert conclude(results).quoted == best

@@ -393,9 +393,9 @@ def test_clean_remote_tells_what_is_damaged_and_mends_it(
         DAMAGES[damage](*object_of(place, content))
     before = objects(place)[1]
     assert run_cli(clean) == 1
-    told = capsys.readouterr().out
-    assert "values.bin is not what it was" in told
-    assert "values.bin is missing" in told
+    printed = capsys.readouterr().out
+    assert "values.bin is not what it was" in printed
+    assert "values.bin is missing" in printed
     assert objects(place)[1] == before
     assert run_cli([*clean, "--yes"]) == 0
     assert "Sent again: 1. Taken out: 1" in capsys.readouterr().out

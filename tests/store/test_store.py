@@ -268,9 +268,9 @@ def test_a_store_that_can_only_be_read_and_lacks_a_stage_is_told_before_anything
     ReadOnly(small_run.store, monkeypatch)
     more = ["explain.instances=11", "report.thresholds=[]"]
     assert run_cli([*small_run.overrides(tmp_path), *more]) == 1
-    told = capsys.readouterr().err
-    assert "this store can only be read" in told
-    assert "paths.store=DIR" in told
+    printed = capsys.readouterr().err
+    assert "this store can only be read" in printed
+    assert "paths.store=DIR" in printed
     assert not (tmp_path / "credit_risk").exists()
 
 

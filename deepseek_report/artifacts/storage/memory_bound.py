@@ -25,9 +25,9 @@ def most_bytes() -> int:
     That is what `DEEPSEEK_REPORT_ARTIFACT_MIB` says, else 2 GiB; and where the process has a limit
     (`ulimit -v`, `ulimit -d`), no more than a quarter of what is left of it.
     """
-    told = int(os.environ.get(BOUND, "") or _MOST_MIB) * _MIB
+    declared = int(os.environ.get(BOUND, "") or _MOST_MIB) * _MIB
     left = _left()
-    return told if left is None else min(told, left // _SHARE)
+    return declared if left is None else min(declared, left // _SHARE)
 
 
 def refuse_beyond(path: Path, size: int, share: int = 1) -> None:

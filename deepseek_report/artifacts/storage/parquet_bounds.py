@@ -86,12 +86,12 @@ def unpacked(stream: BinaryIO, metadata: Any) -> Unpacked:
 
 
 @dataclass(frozen=True)
-class _Page:
+class _PageHead:
     values: int
     size: int
 
 
-def _pages(stream: BinaryIO, column: Any) -> Iterator[_Page]:
+def _pages(stream: BinaryIO, column: Any) -> Iterator[_PageHead]:
     """The pages of a column chunk, until they hold all of its values, as Arrow reads them."""
     start = column.data_page_offset
     if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
@@ -129,15 +129,15 @@ def _head(stream: BinaryIO, start: int, end: int) -> tuple[dict[int, Any], int]:
         return head, thrift.place
 
 
-def _page(head: dict[int, Any]) -> _Page:
+def _page(head: dict[int, Any]) -> _PageHead:
     data = head.get(5) or head.get(8)
     about = data or head.get(7)
     if about is None:
-        return _Page(0, head[2])
+        return _PageHead(0, head[2])
     encoding = about.get(4 if head.get(8) and not head.get(5) else 2)
     if encoding not in _ENCODINGS or about.get(1, -1) < 0:
         raise ValueError(f"a page is encoded in a way ({encoding}) that is not read")
-    return _Page(about[1] if data else 0, head[2])
+    return _PageHead(about[1] if data else 0, head[2])
 
 
 def refuse_types(schema: Any) -> None:

@@ -38,7 +38,7 @@ Kind = Literal["file", "folder", "strange"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class FolderEntry:
     """What lies in a folder. name : its path from there. kind : "strange" is a link or a device."""
 
     path: Path
@@ -49,7 +49,7 @@ class Entry:
 # --- looking --------------------------------------------------------------------------------------
 
 
-def entries(folder: Path, *, links: bool = False) -> list[Entry]:
+def entries(folder: Path, *, links: bool = False) -> list[FolderEntry]:
     """What lies directly in a folder, sorted by name.
 
     links : the folder itself may be a link, since the person who runs this named it.
@@ -65,7 +65,7 @@ def entries(folder: Path, *, links: bool = False) -> list[Entry]:
 
 def walk(
     folder: Path, *, folders: bool = False, deep: Literal["refused", "told"] = "refused"
-) -> Iterator[Entry]:
+) -> Iterator[FolderEntry]:
     """All that lies below a folder, in no order; folders themselves only where they are asked for.
 
     deep : what happens to folders more than `MOST_LEVELS` deep in each other: they are refused, or
@@ -79,7 +79,7 @@ def walk(
     while waiting:
         place, prefix, level = waiting.pop()
         if level > MOST_LEVELS and deep == "told":
-            yield Entry(place, prefix, "strange")
+            yield FolderEntry(place, prefix, "strange")
             continue
         if level > MOST_LEVELS:
             raise ArtifactError(
@@ -155,14 +155,14 @@ def _is(path: Path, kind: object) -> bool:
         return False
 
 
-def _scanned(folder: Path, prefix: str) -> Iterator[Entry]:
-    with os.scandir(folder) as found:
-        for number, entry in enumerate(found, start=1):
+def _scanned(folder: Path, prefix: str) -> Iterator[FolderEntry]:
+    with os.scandir(folder) as listing:
+        for number, entry in enumerate(listing, start=1):
             _refuse_many(folder, number)
             kind: Kind = "file" if entry.is_file(follow_symlinks=False) else "strange"
             if entry.is_dir(follow_symlinks=False):
                 kind = "folder"
-            yield Entry(folder / entry.name, f"{prefix}{entry.name}", kind)
+            yield FolderEntry(folder / entry.name, f"{prefix}{entry.name}", kind)
 
 
 def _refuse_many(folder: Path, number: int) -> None:

@@ -234,8 +234,8 @@ class DataFacts:
         if own < FEWEST_OF_CLASS:
             return [message("card.missed.class", name=name)]
         searched = 1 if self.texts else len(self.schema.features)
-        asked = PLACE_ASKED if structure == "grid" else ASKED
-        least = least_found((own, len(labels) - own), asked, searched)
+        limit = PLACE_ASKED if structure == "grid" else ASKED
+        least = least_found((own, len(labels) - own), limit, searched)
         return [message(f"card.missed.{structure}", name=name, least=least)]
 
 

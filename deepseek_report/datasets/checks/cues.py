@@ -17,7 +17,7 @@ from deepseek_report.datasets.card.text_card import TextFacts, outcomes
 from deepseek_report.datasets.checks.leak_limits import ASKED, DOUBTED
 from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.readers.word_splitting import HIDDEN, Form, form_of
-from deepseek_report.statistics.error_budget import SHARES
+from deepseek_report.statistics.graphical_procedure import SHARES
 from deepseek_report.statistics.intervals import blaker
 
 #: A word must stand in so many texts before it is judged, and raise the share of a class by this.

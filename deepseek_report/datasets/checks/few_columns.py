@@ -20,7 +20,7 @@ from deepseek_report.datasets.checks.leak_limits import (
 )
 from deepseek_report.datasets.checks.sampled_rows import rows_searched
 from deepseek_report.datasets.checks.written_numbers import Kind, Traits, traits_of
-from deepseek_report.statistics.error_budget import SHARES
+from deepseek_report.statistics.graphical_procedure import SHARES
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.scorecards import (
     BinnedPart,
@@ -302,8 +302,8 @@ class ColumnSearch:
             return BinnedPart(tree.apply(part.codes)[:, None], part.labels, width)
 
         area = float(areas_alone(leaves(parts[0]), leaves(parts[1]), class_index)[0])
-        asked = tree.tree_.feature[tree.tree_.feature >= 0]
-        columns = tuple(sorted({traits.known[j].column for j in asked.tolist()}))
+        split_on = tree.tree_.feature[tree.tree_.feature >= 0]
+        columns = tuple(sorted({traits.known[j].column for j in split_on.tolist()}))
         row = int(np.flatnonzero(self._classes == class_index)[0])
         least = max(alone, float(self._areas[row, list(columns)].max(initial=0.5))) + TOGETHER
         if area < max(self.least_area, least):

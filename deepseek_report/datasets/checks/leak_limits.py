@@ -25,7 +25,7 @@ _FOUND = 0.9
 _AREAS = np.linspace(0.5, 0.999, 500)
 
 
-def surely_high(areas: Floats, sizes: tuple[int, int], asked: float, searched: int) -> Bools:
+def surely_high(areas: Floats, sizes: tuple[int, int], least: float, searched: int) -> Bools:
     """Whether areas under the ROC curve are high, and not by the chance of few rows.
 
     Parameters
@@ -36,10 +36,10 @@ def surely_high(areas: Floats, sizes: tuple[int, int], asked: float, searched: i
     """
     z = NormalDist().inv_cdf(1 - _CHANCE / max(searched, 1))
     bounds = areas - z * area_error(areas, *sizes)
-    return np.asarray((areas >= asked) & (bounds >= asked - _SLACK))
+    return np.asarray((areas >= least) & (bounds >= least - _SLACK))
 
 
-def least_found(sizes: tuple[int, int], asked: float, searched: int) -> float:
+def least_found(sizes: tuple[int, int], least: float, searched: int) -> float:
     """The least true area under the ROC curve that `surely_high` finds in 9 of 10 data sets.
 
     Measured areas are taken as normal around the true one. 1 where not even 0.999 is found so
@@ -48,9 +48,9 @@ def least_found(sizes: tuple[int, int], asked: float, searched: int) -> float:
     >>> least_found((500, 500), 0.8, 10), least_found((10, 990), 0.8, 10)
     (0.817, 0.975)
     """
-    passing = _AREAS[surely_high(_AREAS, sizes, asked, searched)]
+    passing = _AREAS[surely_high(_AREAS, sizes, least, searched)]
     if not len(passing):
         return 1.0
     far = (_AREAS - passing[0]) / area_error(_AREAS, *sizes)
-    found = _AREAS[far >= NormalDist().inv_cdf(_FOUND)]
-    return round(float(found[0]), 3) if len(found) else 1.0
+    reached = _AREAS[far >= NormalDist().inv_cdf(_FOUND)]
+    return round(float(reached[0]), 3) if len(reached) else 1.0

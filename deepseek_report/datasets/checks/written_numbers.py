@@ -61,13 +61,15 @@ def traits_of(values: Floats, columns: Ints) -> Traits:
     ----------
     values : (row, column), NaN is missing. columns : positions of those that hold numbers.
     """
-    found = [
+    telling = [
         (Trait(column, kind), codes)
         for column in columns.tolist()
         for kind, codes in _written(values[:, column])
     ]
-    codes = np.array([each for _, each in found], dtype=np.int64).T.reshape(len(values), len(found))
-    return Traits(tuple(trait for trait, _ in found), codes)
+    codes = np.array([each for _, each in telling], dtype=np.int64).T.reshape(
+        len(values), len(telling)
+    )
+    return Traits(tuple(trait for trait, _ in telling), codes)
 
 
 def _written(cells: Floats) -> Iterator[tuple[Kind, Ints]]:

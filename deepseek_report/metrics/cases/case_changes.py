@@ -81,8 +81,8 @@ def _counted(
     evenly = np.linspace(0, len(unfavourable) - 1, n).round().astype(np.int64)
     changes = search.first(context.dataset.test.inputs[unfavourable[evenly]])
     altered = np.array([bool(change.changes) for change in changes])
-    asked = Resampling.of(context.dataset.test).take(unfavourable[evenly])
-    share = asked.rate(altered)
+    sampled = Resampling.of(context.dataset.test).take(unfavourable[evenly])
+    share = sampled.rate(altered)
     return (
         Score(
             metric="counterfactual_share",

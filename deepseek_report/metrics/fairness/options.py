@@ -185,13 +185,15 @@ class Options(PeopleMetric, ClassMetric):
         validation, test = context.validation_predictions, context.predictions
         if validation.probabilities.shape[1] != 2:
             return
-        asked = groups.validation, groups.favourable
-        found = {
-            "threshold_for_ratio": threshold_for_ratio(validation, *asked, self.ratio, self.costs),
-            "threshold_for_gap": threshold_for_gap(validation, *asked, self.tolerance),
+        chosen_on = groups.validation, groups.favourable
+        thresholds_by_rule = {
+            "threshold_for_ratio": threshold_for_ratio(
+                validation, *chosen_on, self.ratio, self.costs
+            ),
+            "threshold_for_gap": threshold_for_gap(validation, *chosen_on, self.tolerance),
         }
         seen = {effective_threshold(validation)}
-        for name, threshold in found.items():
+        for name, threshold in thresholds_by_rule.items():
             if threshold is not None and threshold not in seen:
                 seen.add(threshold)
                 yield Option(

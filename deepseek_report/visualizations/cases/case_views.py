@@ -163,8 +163,8 @@ def title_of(results: Results, case: Case, explainer: str | None) -> Message:
 def numbered(results: Results, case: Case, explainer: str | None) -> dict[int, int]:
     """{number: player} of the regions or spans that the page of a case lists as its reasons."""
     labels = results.schema.player_labels
-    told = region_numbers(results, explainer)
-    return {n: labels.index(label) for (at, label), n in told.items() if at == case.number}
+    numbers = region_numbers(results, explainer)
+    return {n: labels.index(label) for (at, label), n in numbers.items() if at == case.number}
 
 
 def strongest(results: Results, case: Case, explainer: str) -> Message:

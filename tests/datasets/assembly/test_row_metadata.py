@@ -125,9 +125,9 @@ def test_a_column_that_seems_to_name_people_is_asked_about(tmp_path: Path, kind:
     data = load(tmp_path, kind)
     assert data.test.entities is None
     assert data.card["observations"]["rows_of"] is None
-    asked = [issue for issue in data.issues if issue.check == "possible_entity"]
-    assert [issue.values["column"] for issue in asked] == ["person"]
-    assert "dataset.entity=person" in say(asked[0].recommendation)
+    proposals = [issue for issue in data.issues if issue.check == "possible_entity"]
+    assert [issue.values["column"] for issue in proposals] == ["person"]
+    assert "dataset.entity=person" in say(proposals[0].recommendation)
     declared = load(tmp_path, kind, entity="person")
     assert "possible_entity" not in {issue.check for issue in declared.issues}
 

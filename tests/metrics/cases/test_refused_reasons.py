@@ -86,8 +86,8 @@ def test_a_row_has_the_reasons_that_its_explanation_gives(toy: Any) -> None:
         if row in table.index:
             chosen = np.flatnonzero(made.chosen(4)[place])
             order = chosen[np.argsort(-made.values[place, chosen])]
-            given = [name for name in table.loc[row, ["reason_1", "reason_2", "reason_3"]] if name]
-            assert given == [labels[j] for j in order]
+            named = [name for name in table.loc[row, ["reason_1", "reason_2", "reason_3"]] if name]
+            assert named == [labels[j] for j in order]
 
 
 def test_rough_reasons_are_held_to_the_error_that_their_form_has_on_the_explained_rows(

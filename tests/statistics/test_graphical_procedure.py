@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from deepseek_report.statistics.error_budget import (
+from deepseek_report.statistics.graphical_procedure import (
     BUDGET,
     SET_ASIDE,
     SHARES,
@@ -41,8 +41,8 @@ def test_a_family_all_of_whose_comparisons_are_beyond_chance_passes_its_part_on(
 
 def test_a_search_of_which_some_p_values_are_not_known_passes_nothing_on():
     kept = levels_of({"slices": FamilyOfTests((0.5,), 400), "parts": FamilyOfTests((0.2,), 1)})
-    told = levels_of({"slices": FamilyOfTests((1e-9,), 400), "parts": FamilyOfTests((0.2,), 1)})
-    assert told == kept
+    levels = levels_of({"slices": FamilyOfTests((1e-9,), 400), "parts": FamilyOfTests((0.2,), 1)})
+    assert levels == kept
 
 
 def test_some_false_alarm_comes_in_at_most_5_of_100_reports_whatever_else_is_true():

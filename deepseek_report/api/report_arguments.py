@@ -28,7 +28,7 @@ _NO_ARGUMENT = {
 _OF_TEXTS = {"max_length"}
 
 
-class Options(TypedDict, total=False):
+class ReportArguments(TypedDict, total=False):
     """What a call of `report` may say beside the rows and the model; all of it may be left out.
 
     Of the data: every field of `DeclaredTable` (sensitive, compare_by,
@@ -128,7 +128,7 @@ def report_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_names(options: Mapping[str, Any]) -> None:
     """Raise ArgumentProblems for arguments that `report` does not take, each with the nearest."""
-    known = Options.__annotations__
+    known = ReportArguments.__annotations__
     problems = [
         Problem(name, "report has no such argument", choices(known, 80), nearest(name, known))
         for name in options
