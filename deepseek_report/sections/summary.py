@@ -25,7 +25,7 @@ from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
-from deepseek_report.wording.words import first_sentence
+from deepseek_report.wording.words import WordedFinding, first_sentence
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,18 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
     }
 
 
-def _card(draft: Draft, page: FirstPage, finding: Finding) -> dict[str, Any]:
+@dataclass(frozen=True)
+class StoryCard:
     """A finding with the first thing to do alone, and what else its story holds."""
+
+    finding: WordedFinding
+    also: tuple[WordedFinding, ...]
+
+
+def _card(draft: Draft, page: FirstPage, finding: Finding) -> StoryCard:
     worded = draft.words.finding(finding)
-    return {
-        "finding": replace(worded, do=first_sentence(worded.do)),
-        "also": [draft.words.finding(other) for other in page.with_it[finding.id]],
-    }
+    others = tuple(draft.words.finding(other) for other in page.with_it[finding.id])
+    return StoryCard(replace(worded, do=first_sentence(worded.do)), others)
 
 
 def _without_section(results: Results, page: FirstPage) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly import texts as assembled
-from deepseek_report.datasets.readers import table_file
+from deepseek_report.datasets.readers import file_stream, table_file
 from deepseek_report.datasets.sources import image_folder, reviews_zh, tweets
 from deepseek_report.datasets.sources.boston import BostonMortgages
 from deepseek_report.datasets.sources.breast_cancer import BreastCancer
@@ -78,21 +79,31 @@ def test_data_that_are_swapped_after_planning_are_not_stored(table: Path, tmp_pa
     assert run(chosen, store, 1, NoReporter()) == {"data": ""}
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "reads_at_once"),
+    [(table_file, "stream_of", True), (file_stream.FileStream, "open", False)],
+)
 def test_data_that_are_swapped_for_a_moment_are_not_stored(
-    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Any,
+    name: str,
+    reads_at_once: bool,
+    table: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The other file is in place only while it is read: what is hashed is what is parsed."""
     chosen, store = experiment(table, "model=mlp"), Store(tmp_path / "store")
     plan = make_plan(chosen)[:1]
-    plain = table_file.read_bytes
+    plain = getattr(place, name)
 
-    def swapped(path: Path, limits: object) -> object:
+    def swapped(*arguments: object) -> object:
         write(table, 1)
-        content = plain(path, limits)
-        write(table, 0)
+        content = plain(*arguments)
+        if reads_at_once:
+            write(table, 0)
         return content
 
-    monkeypatch.setattr(table_file, "read_bytes", swapped)
+    monkeypatch.setattr(place, name, swapped)
     with pytest.raises(DataError, match="run again"):
         execute(chosen, plan, store, "cpu", NoReporter())
     assert plan[0].folder(store) is None
