@@ -23,7 +23,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("--store", "--board", "--port", "--once", "--trust", "--trust-type", "--help"),
     ),
     "runs": ("--config-dir", "--help"),
-    "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),
+    "clean": ("--config-dir", "--older-than", "--all", "--remote", "--yes", "--apply", "--help"),
     "list": ("--config-dir", "--help"),
     "reproduce": (
         *("--store", "--output", "--jobs", "--env", "--package", "--dry-run"),

@@ -247,6 +247,9 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
         hint = found_elsewhere(group.rpartition("/")[2], name, roots)
         problem = _missing(group, name, files, groups(roots))
         return replace(problem, todo=hint) if hint else problem
+    if no_keys := re.search(r"node `([^`]+)` is not a container", str(error)):
+        where = _place(no_keys[1], overrides, files) or no_keys[1]
+        return Problem(where, "the value has no keys", "keys with values")
     keys = [getattr(error, "full_key", None), *re.findall(r"'([^']+)'", lines[0])]
     places = (_place(str(key), overrides, files) for key in keys if key)
     where = next(filter(None, places), "configuration")

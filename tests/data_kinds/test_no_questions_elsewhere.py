@@ -21,6 +21,7 @@ PERMITTED = {
     ("config/fitness.py", "nature.modality in traits.modalities"): (
         "before data are read there is only the name of their kind, and `modalities` of a plug-in"
     ),
+    ("api/object_digest.py", "thing.layout is not torch.strided"): "how a tensor lies in memory",
     ("artifacts/schema.py", "self.layout"): "the schema says what it is without its layout",
 }
 

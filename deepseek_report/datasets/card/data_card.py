@@ -225,7 +225,7 @@ class DataFacts:
         target = self.schema.target
         if not task_of(target).decides or task_of(target).several:
             return []
-        structure = kind_of(self.schema).structure
+        kind = kind_of(self.schema)
         judged = [self.whole] if self.texts else [self.parts["validation"], self.parts["test"]]
         labels = np.concatenate([part.labels for part in judged])
         sizes = np.bincount(labels, minlength=len(target.classes))
@@ -234,9 +234,9 @@ class DataFacts:
         if own < FEWEST_OF_CLASS:
             return [message("card.missed.class", name=name)]
         searched = 1 if self.texts else len(self.schema.features)
-        limit = PLACE_ASKED if structure == "grid" else ASKED
+        limit = ASKED if kind.named_columns or kind.quotes else PLACE_ASKED
         least = least_found((own, len(labels) - own), limit, searched)
-        return [message(f"card.missed.{structure}", name=name, least=least)]
+        return [message(f"card.missed.{kind.structure}", name=name, least=least)]
 
 
 def make_card(facts: DataFacts) -> dict[str, Any]:

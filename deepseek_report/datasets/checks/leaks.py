@@ -118,7 +118,7 @@ def _leak(
 def _how(search: ColumnSearch, telling: Telling) -> str:
     """The key of the sentence that says how columns tell the label."""
     if telling.writing:
-        return f"written.{telling.writing}"
+        return f"written_{telling.writing}"
     if len(telling.columns) > 1:
         return "together"
     if telling.by_missing:

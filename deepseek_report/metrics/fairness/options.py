@@ -17,6 +17,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
@@ -254,7 +255,7 @@ class Options(PeopleMetric, ClassMetric):
         codes = data.train.groups[groups.test.name][rows]
         drawn = evened_rows(codes, data.train.labels[rows], np.random.default_rng(context.seed))
         yield Refit("reweighted", REFITTED, every, rows[drawn])
-        if schema.modality != "table":
+        if not kind_of(schema).named_columns:
             return
         seen = replace(data, test=data.validation)
         telling = TellingColumns.of(
@@ -346,7 +347,7 @@ def _declared_directions(context: MeasureContext) -> Floats:
     """
     schema = context.dataset.schema
     directions = np.zeros(len(schema.features))
-    if schema.modality != "table" or len(schema.target.classes) != 2:
+    if not kind_of(schema).named_columns or len(schema.target.classes) != 2:
         return directions
     for expectation in context.expectations:
         if expectation.kind == "direction" and not expectation.where:

@@ -67,7 +67,7 @@ class _View:
 
     parts: list[pd.DataFrame]
     outcome: str
-    is_number: bool
+    in_numbers: bool
     words: Wording
 
     @classmethod
@@ -75,13 +75,13 @@ class _View:
         parts = [part.reset_index(drop=True) for _, part in curves.groupby("feature", sort=False)]
         parts.sort(key=lambda part: (-_fall(part), -float(np.ptp(part["answer"]))))
         target = results.schema.target
-        is_number = not task_of(target).decides
-        return cls(parts[:most], short(target.explained_class, 30), is_number, words_of(results))
+        in_numbers = not task_of(target).decides
+        return cls(parts[:most], short(target.explained_class, 30), in_numbers, words_of(results))
 
     @property
     def multiples(self) -> Multiples:
         heading = self.words.text(
-            "pictures.behaviour.heading", outcome=self.outcome, number=self.is_number
+            "pictures.behaviour.heading", outcome=self.outcome, number=self.in_numbers
         )
         titles = [
             in_unit(spoken(part["label"].iloc[0]), str(part["unit"].iloc[0]) or None, self.words)
@@ -122,7 +122,7 @@ class _View:
                 color=LIGHT["ink"],
             )
         grid(axes, "y")
-        (value_ticks if self.is_number else percent_ticks)(axes, "y", self.words, 4)
+        (value_ticks if self.in_numbers else percent_ticks)(axes, "y", self.words, 4)
 
     @property
     def _span(self) -> tuple[float, float]:
@@ -151,7 +151,7 @@ class _View:
             "end": spoken(last["display"]),
             "before": float(first["answer"]),
             "after": float(last["answer"]),
-            "is_number": self.is_number,
+            "is_number": self.in_numbers,
             "outcome": self.outcome,
             "n": int(beyond["n"].sum()),
             "of": int(part["n"].sum()),
@@ -166,7 +166,7 @@ class _View:
                 last=float(part["answer"].iloc[-1]),
                 start=spoken(part["display"].iloc[0]),
                 end=spoken(part["display"].iloc[-1]),
-                is_number=self.is_number,
+                is_number=self.in_numbers,
                 turned=bool(part["turned"].any()),
             )
             for part in self.parts
