@@ -111,6 +111,11 @@ class Explanation:
         return len(self.values)
 
     @property
+    def has_rows(self) -> bool:
+        """Whether attributions are held; where a run folder holds no rows, there are none."""
+        return bool(self.values.shape[1])
+
+    @property
     def completeness_gap(self) -> NDArray[np.float64] | None:
         """(instance,) sum of attributions − (prediction − base value); 0 means complete."""
         if self.base_values is None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
@@ -134,6 +135,19 @@ class DataKind(ABC):
         """
         sums = player_sums(values, self.schema.owners)
         return np.where(self.present(rows), sums, np.nan)
+
+    def mean_error(self, explanation: Explanation) -> float | None:
+        """Standard error of a player's attribution on average; None for a method that draws none.
+
+        Of an explanation without its rows the mean is all that is held.
+        """
+        errors = explanation.standard_error
+        if errors is None or not errors.size:
+            return None
+        if explanation.has_rows:
+            errors = self.by_player(errors, explanation.inputs)
+        known = errors[np.isfinite(errors)]
+        return float(known.mean()) if known.size else None
 
     def places(self) -> Floats | None:
         """(player, axis) mean place of each player's columns; None where columns have no places."""

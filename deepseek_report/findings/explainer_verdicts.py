@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from deepseek_report.artifacts.conclusions import ExplainerVerdict, Use
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
@@ -134,13 +132,7 @@ def _reach(results: Results, name: str) -> float | None:
 
 def _sampling_error(results: Results, name: str) -> float:
     """Half a 95 % interval of one attribution on average; 0 without sampling."""
-    explanation = results.explanations[name]
-    if explanation.standard_error is None or not len(explanation):
-        return 0.0
-    kind = kind_of(results.schema)
-    errors = kind.by_player(explanation.standard_error, explanation.inputs)
-    known = errors[np.isfinite(errors)]
-    return Z95 * float(known.mean()) if known.size else 0.0
+    return Z95 * (kind_of(results.schema).mean_error(results.explanations[name]) or 0.0)
 
 
 def _beats_random(results: Results, name: str) -> bool | None:

@@ -24,6 +24,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import copy_file, make_folder
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.privacy.card_release import released_card, released_issues, released_schema
 from deepseek_report.privacy.measures import released_measurement, without_private
 from deepseek_report.privacy.source import RunSource
@@ -133,7 +134,7 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
     """The explanation without its rows: how it was made, of how many, how exactly on the mean."""
     n = len(explanation)
     nothing = np.full(n, np.nan)
-    error = explanation.standard_error
+    error = kind_of(source.dataset.schema).mean_error(explanation)
     params: dict[str, Any] = {
         name: value
         for name, value in explanation.params.items()
@@ -146,7 +147,7 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
         predictions=nothing,
         positions=np.arange(n, dtype=np.int64),
         base_values=None if explanation.base_values is None else nothing,
-        standard_error=None if error is None else np.full((n, 1), float(np.mean(error))),
+        standard_error=None if error is None else np.full((n, 1), error),
         decided=None,
         params=params,
         notes=tuple(without_private(explanation.notes, source)),

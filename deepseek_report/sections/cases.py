@@ -154,6 +154,8 @@ def _answer(draft: Draft, table: list[Row], n_explained: int, explainer: str | N
 
 def _answer_changes(draft: Draft, changes: list[Row], total: int) -> None:
     """For how many decisions a change is known; against the person alone where that is known."""
+    if not task_of(draft.results.schema.target).decides:
+        return
     most = int(setting(draft.results, "metrics", "cases", "change_at_most", 3))
     share = draft.results.score("counterfactual_share")
     if not can_change(draft):

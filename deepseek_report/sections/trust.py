@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import quoted
 from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdicts
 from deepseek_report.findings.records import (
@@ -184,8 +185,7 @@ _COST = TableType(
 
 def _cost(draft: Draft, name: str) -> dict[str, Any]:
     explanation = draft.results.explanations[name]
-    error = explanation.standard_error
-    mean = None if error is None else finite(error.mean())
+    mean = kind_of(draft.results.schema).mean_error(explanation)
     return {
         "explainer": name,
         "n": len(explanation),

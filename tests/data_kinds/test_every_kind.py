@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from deepseek_report.metrics.explanations.faithfulness import Deletion
 from deepseek_report.metrics.explanations.importance import Importance
 from deepseek_report.metrics.explanations.stability import MaxSensitivity
 from deepseek_report.metrics.failures.robustness import Robustness
+from deepseek_report.privacy.release import hollow
 from deepseek_report.visualizations.drawing.captions import player
 from deepseek_report.wording.of_results import words_for
 from deepseek_report.wording.words import wording
@@ -248,3 +250,27 @@ def test_a_kind_cannot_be_made_without_what_differs(sample) -> None:
 
     with pytest.raises(TypeError, match="abstract"):
         Empty(sample.schema)
+
+
+def test_the_sampling_error_is_that_of_a_player_with_and_without_the_rows(sample) -> None:
+    kind, rows = kind_of(sample.schema), sample.inputs
+    errors = np.where(kind.known(rows), 0.25, 0.0)
+    explanation = Explanation(
+        values=np.zeros_like(rows),
+        inputs=rows,
+        predictions=np.zeros(len(rows)),
+        positions=np.arange(len(rows)),
+        feature_names=sample.schema.feature_names,
+        method="drawn",
+        variant="",
+        target=1,
+        output_space="logit",
+        seed=0,
+        n_model_calls=1,
+        standard_error=errors,
+    )
+    mean = kind.mean_error(explanation)
+    assert mean == pytest.approx(np.nanmean(kind.by_player(errors, rows)))
+    source = SimpleNamespace(dataset=SimpleNamespace(schema=sample.schema))
+    assert kind.mean_error(hollow(explanation, source)) == pytest.approx(mean)
+    assert kind.mean_error(replace(explanation, standard_error=None)) is None

@@ -60,6 +60,6 @@ def test_what_could_not_be_sent_is_told_and_sent_by_the_end_or_by_the_next_run(
         pass  # from here on it takes everything
     assert sweep(tmp_path / "first") == first
     assert "could not be sent" not in capsys.readouterr().err
-    monkeypatch.setattr(remote_stages, "_FAILED", {})
+    monkeypatch.setattr(remote_stages, "_SILENT", {})
     monkeypatch.setattr(computing, "_compute", lambda _store, stage, *_: pytest.fail(stage.id))
     assert sweep(tmp_path / "second") == first

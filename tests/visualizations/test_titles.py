@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.explanation import OutputSpace
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.certain_attributions import case_explanation
@@ -33,7 +34,7 @@ from deepseek_report.visualizations.performance.roc_curve import RocCurvePicture
 from deepseek_report.visualizations.performance.threshold_sweep import ThresholdSweepPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from tests.real_runs import with_measurement, with_score, with_table
-from tests.worded import refused
+from tests.worded import refused, say
 
 from .varied import concluded, copy_with, with_explanation
 from .wordings import draw
@@ -264,6 +265,11 @@ def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
 def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> None:
     title = draw(DeletionCurvesPicture(), build(kind="gaps"))[0].title
     assert title == "No method is shown to beat a random order"
+
+
+def test_without_intervals_no_reasons_of_a_case_are_drawn_unasked(build: Build) -> None:
+    with refused(say(message("refusals.no_reasons"))):
+        draw(CaseContributionsPicture(), build(kind="gaps"))
 
 
 def test_an_unknown_explainer_is_refused_with_those_there_are(build: Build) -> None:

@@ -81,8 +81,9 @@ def groupings(
     """Every attribute of these kinds with at least two levels, then the crossings of two.
 
     With `pool`, levels of fewer than `min_cell` instances are taken together where there are two of
-    them, but for an unknown one and those named in `apart`. Of a crossing only the levels with at
-    least `min_cell` instances are kept; a crossing with fewer than two of them is left out.
+    them beside a larger one, but for an unknown one and those named in `apart`. Of a crossing only
+    the levels with at least `min_cell` instances are kept; a crossing with fewer than two of them
+    is left out.
 
     Raises
     ------
@@ -111,10 +112,13 @@ def _single(name: str, label: str, levels: tuple[str, ...], codes: Ints) -> Grou
 
 
 def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Grouping:
-    """The grouping with its small levels as one, the last, that bears their names."""
+    """The grouping with its small levels as one, the last, that bears their names.
+
+    Where every level is small they stay apart: a pool of everybody has nothing to be compared with.
+    """
     kept_names = {UNKNOWN, *apart}
     is_small = (grouping.sizes < min_cell) & [name not in kept_names for name in grouping.levels]
-    if is_small.sum() < 2:
+    if is_small.sum() < 2 or is_small.all():
         return grouping
     place = np.where(is_small, int((~is_small).sum()), np.cumsum(~is_small) - 1)
     names = np.array(grouping.levels, object)

@@ -92,6 +92,7 @@ class Multiplicity(ClassMetric):
         whole = {
             key: over_rows_and_fits(per_row, decisions, rows) for key, per_row in measures.items()
         }
+        by_group = self._by_group(context, decisions)
         note = message("notes.multiplicity.fits", n=len(decisions), tolerance=self.tolerance)
         return Measurement(
             (
@@ -107,7 +108,7 @@ class Multiplicity(ClassMetric):
                     note=note,
                 ),
             ),
-            {"by_group": pd.DataFrame(self._by_group(context, decisions))},
+            {"by_group": pd.DataFrame(by_group)} if by_group else {},
             arrays={
                 "alike": (decisions == own).sum(axis=0),
                 "fits": np.array([len(decisions)]),

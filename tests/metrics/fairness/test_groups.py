@@ -35,6 +35,18 @@ def test_a_missing_attribute_is_a_level_of_its_own(toy) -> None:
     assert region.sizes[3] == np.count_nonzero(context.predictions.groups["region"] == -1)
 
 
+def test_small_levels_are_one_only_beside_a_larger_one(toy) -> None:
+    context = toy()
+
+    def levels(min_cell: int) -> tuple[str, ...]:
+        chosen = {"crossings": False, "min_cell": min_cell, "pool": True}
+        return groupings(context.dataset.schema, context.predictions, **chosen)[0].levels
+
+    apart = levels(1)
+    assert len(apart) == 2
+    assert levels(len(context.predictions) + 1) == apart
+
+
 def test_crossings_keep_the_levels_that_are_large_enough(toy) -> None:
     context = toy(n=300)
     groups = context.predictions.groups
