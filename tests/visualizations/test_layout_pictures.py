@@ -188,9 +188,8 @@ def test_the_title_names_the_method_and_the_description_the_strongest_player(
     top = int(np.argmax(np.abs(by_players(results, explainer, case.place))))
     labels = results.schema.player_labels
     assert f"most in {labels[top]}" in picture.alt
-    assert not any(
-        label in picture.title for label in labels
-    )  # its place is numbered in the picture
+    # The title names no place: the picture numbers them.
+    assert not any(label in picture.title for label in labels)
 
 
 def test_an_image_is_embedded_with_square_pixels(build: Build) -> None:
