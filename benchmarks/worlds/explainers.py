@@ -281,10 +281,19 @@ class World:
             learnt = {"parameter_randomisation": ParameterRandomisation(resamples=RESAMPLES)}
         return {**learnt, "max_sensitivity": MaxSensitivity(resamples=RESAMPLES)}
 
+    def _positions_of(self, rows: Floats) -> Ints:
+        """(row,) which case has these inputs; of the rows that stand for other draws of a case, its
+        position after all cases, which is of the same case again.
+        """
+        inputs = self.dataset.test.inputs
+        drawn = np.concatenate([inputs, -1 - inputs])
+        number = {row.tobytes(): at for at, row in enumerate(drawn)}
+        return np.array([number[row.tobytes()] for row in rows], dtype=np.int64)
+
     def _again(self, name: str) -> Callable[..., Floats]:
-        def explain(classifier: Any, rows: Floats, positions: Ints | None = None) -> Floats:
-            numbered = np.arange(len(rows)) if positions is None else positions
-            return np.asarray(getattr(self, name)(classifier, rows, numbered))
+        def explain(classifier: Any, rows: Floats, drawn_as: Floats | None = None) -> Floats:
+            positions = self._positions_of(rows if drawn_as is None else drawn_as)
+            return np.asarray(getattr(self, name)(classifier, rows, positions))
 
         return explain
 

@@ -42,6 +42,10 @@ class GroupMoments:
         ----------
         starts : (group,) first instance of each group. weights : (draw, instance) how often each
             instance is drawn; the sizes of the groups are kept.
+
+        >>> moments = GroupMoments.of(np.array([1.0, 3, 5, 5]), np.array([0, 2]), np.ones((1, 4)))
+        >>> moments.means.tolist(), moments.squares.tolist()
+        ([[2.0, 5.0]], [[1.0, 0.0]])
         """
         n = np.diff(np.append(starts, len(values)))
         means, second, third = (

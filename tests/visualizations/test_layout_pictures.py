@@ -172,7 +172,9 @@ def on_a_number(results: Results) -> Results:
 
 
 @pytest.mark.parametrize("modality", ["image", "series"])
-def test_the_title_names_the_strongest_player(build: Build, modality: str) -> None:
+def test_the_title_names_the_method_and_the_description_the_strongest_player(
+    build: Build, modality: str
+) -> None:
     results = build(modality)
     plugin = (
         ImageHeatmapsPicture()
@@ -184,7 +186,10 @@ def test_the_title_names_the_strongest_player(build: Build, modality: str) -> No
         n for n in ("shap", "integrated_gradients") if n.split("_")[0] in picture.title.lower()
     )
     top = int(np.argmax(np.abs(by_players(results, explainer, case.place))))
-    assert results.schema.player_labels[top] in picture.title
+    labels = results.schema.player_labels
+    assert f"most in {labels[top]}" in picture.alt
+    # The title names no place: the picture numbers them.
+    assert not any(label in picture.title for label in labels)
 
 
 def test_an_image_is_embedded_with_square_pixels(build: Build) -> None:

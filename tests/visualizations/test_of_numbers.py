@@ -41,7 +41,7 @@ def with_parts(results: Results) -> Results:
     measured = results.measurement("group_rates")
     assert measured is not None
     tables = {"parts": measured.tables["groups"].drop(columns="crossing", errors="ignore")}
-    tests = measured.tables["tests"].assign(p_adjusted=0.01)
+    tests = measured.tables["tests"].assign(p_adjusted=0.0001)
     return with_measurement(
         results, "part_performance", Measurement(tables={**tables, "tests": tests})
     )

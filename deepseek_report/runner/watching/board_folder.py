@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deepseek_report.artifacts.storage.plain_files import entries, make_folder, remove
+from deepseek_report.errors import ArtifactError
 
 #: Where boards lie by default, beside run folders that may come from somebody else.
 BOARDS = ".boards"
@@ -17,11 +18,21 @@ def empty_board(folder: Path, *parts: str) -> None:
 
     Raises
     ------
-    ArtifactError : a part is a link, or of a board that lies by default so is a folder above it.
+    ArtifactError : the board, a part of it or an earlier file of events is a link, or of a board
+        that lies by default so is the folder above it; nothing is taken away then.
     """
-    below = folder.parent.parent if folder.parent.name == BOARDS else folder
+    above = folder.parent
+    below = above.parent if above.name == BOARDS else above
+    earlier = []
     for part in parts:
         make_folder(folder / part, below=below)
-        for entry in entries(folder / part):
-            if _EVENTS in entry.name and entry.kind != "folder":
-                remove(entry.path)
+        earlier += [entry for entry in entries(folder / part) if _EVENTS in entry.name]
+    for entry in earlier:
+        if entry.kind == "strange":
+            raise ArtifactError(
+                f"{entry.path}: a link, and a board holds no links; take it away, or name another "
+                "folder by --board"
+            )
+    for entry in earlier:
+        if entry.kind == "file":
+            remove(entry.path)

@@ -10,6 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.datasets.assembly.attribute_levels import MOST_GROUPS
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.errors import DataError
 from tests.worded import say
@@ -128,7 +129,10 @@ def test_a_number_or_several_labels_can_be_predicted(tmp_path: Path) -> None:
         (lambda f: f.assign(time=0.0), "two rows of one moment"),
         (lambda f: f.assign(time="soon"), "neither a number nor a date"),
         (lambda f: f.drop(columns="heat"), "`heat`, which is not a column"),
-        (lambda f: f.assign(site=f["id"]), "60 different values"),
+        (
+            lambda _: long_table(MOST_GROUPS + 1).assign(site=lambda f: f["id"]),
+            f"at most {MOST_GROUPS} groups",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(change, words: str, tmp_path: Path) -> None:
