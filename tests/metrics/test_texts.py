@@ -29,6 +29,7 @@ EARLIER = {
     "interval_methods.newcombe_any_pair",
     "interval_methods.newcombe_folded",
     "interval_methods.normal_of_furthest",
+    "interval_methods.students_of_furthest",
     "interval_methods.wilson",
     "interval_methods.wilson_joined",
     "interval_methods.wilson_smaller_class",

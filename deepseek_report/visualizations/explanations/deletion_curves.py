@@ -193,7 +193,7 @@ def _title(view: _View) -> Message:
     for name in view.judged:
         if name in gains:
             named[outcomes[view.beats.get(name)]].append(name)
-    return caption("deletion_curves.title", **named)
+    return caption("deletion_curves.title_of_tests", **named)
 
 
 def _alt(view: _View) -> Message:
