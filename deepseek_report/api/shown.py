@@ -69,7 +69,7 @@ def _findings(shown: Sequence[Any], more: Sequence[str]) -> Iterator[str]:
     if not shown:
         return
     yield "<h4>Findings</h4><ul>"
-    for finding in shown:
+    for finding in (card.finding for card in shown):
         yield f"<li><b>{_text(finding.severity_label)}</b>: {_text(finding.claim)}"
         yield f"<br><small>{_text(finding.detail)} {_text(finding.do)}</small></li>"
     yield "</ul>"

@@ -189,7 +189,10 @@ def _check_codes(check: CodesCheck, subject: Subject) -> CheckOutcome:
 def _check_verdict(subject: Subject) -> CheckOutcome:
     judged = ArtifactId(subject.artifact)
     verdict = verdict_of(subject.results, judged.subject or judged.name)
-    about = {"explainer": verdict.explainer, "use": verdict.use}
+    why = message(
+        f"explainer_uses.{verdict.use}", faults=list(verdict.faults), missing=list(verdict.missing)
+    )
+    about = {"explainer": verdict.explainer, "why": why}
     if verdict.use in CONDEMNED | {"no_skill"}:
         return CheckOutcome((message("compliance.checks.condemned", **about),))
     if verdict.is_trusted or verdict.use == "overall":

@@ -235,7 +235,7 @@ def _verdict(
         "use": draft.words.text(
             f"explainer_uses.{verdict.standing(best)}",
             **quotation(draft.results, verdict),
-            missing=[draft.words.label("metrics", metric) for metric in verdict.missing],
+            missing=list(verdict.missing),
             quoted=None if best is None else explainer_label(draft.results, best.explainer),
         ),
         "faithful": _mark(draft, verdict.beats_random),

@@ -9,12 +9,12 @@ import pytest
 
 WIDTHS = [1280, 360]
 #: What an auditor reads, and the most words that may stand in it: in view, and with all parts open.
-#: The small run has more findings than the default one, of which its goal of 6 400 and 14 500 is.
+#: At 260 words a minute what is in view takes half an hour.
 AUDIT = (
-    *("sec-data", "sec-model", "sec-performance", "sec-explanations", "sec-trust", "sec-bias"),
-    *("sec-bottlenecks", "sec-robustness", "sec-compliance", "sec-reproducibility"),
+    *("sec-data", "sec-model", "sec-performance", "sec-behaviour", "sec-explanations", "sec-trust"),
+    *("sec-bias", "sec-bottlenecks", "sec-robustness", "sec-compliance", "sec-reproducibility"),
 )
-MOST_IN_VIEW, MOST_WORDS = 7_000, 16_000
+MOST_IN_VIEW, MOST_WORDS = 7_700, 17_500
 _OPEN = """
 document.querySelectorAll('main [hidden]:not(button)')
   .forEach((part) => part.removeAttribute('hidden'));
@@ -82,7 +82,7 @@ def test_a_real_report_opens_whole_with_the_network_off(real_page: Any) -> None:
     assert real_page.complaints() == []
     assert real_page.run("return document.querySelectorAll('figure svg').length") >= 20
     sections = real_page.run("return document.querySelectorAll('section.level2').length")
-    assert sections == 12
+    assert sections == 13
 
 
 def test_a_real_report_is_small(small_run: Any) -> None:

@@ -11,13 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import sha256_file
+from deepseek_report.compliance import item_checks
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.integrity import dig
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.errors import ConfigError
+from deepseek_report.findings import explainer_verdicts
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, ExplainerVerdict
 from deepseek_report.wording.words import wording
 
 from .conftest import CARD, Run, code, english, group_by, measure, score
@@ -169,6 +173,22 @@ def test_that_an_explainer_was_not_judged_is_remarked(run: Run) -> None:
     evidence = look(run, "explain.local")
     assert evidence.counts
     assert "SHAP was not judged" in english(evidence.remarks)[0]
+
+
+@pytest.mark.parametrize("use", sorted(CONDEMNED | {"no_skill", "open", "few", "untested"}))
+def test_every_verdict_on_an_explainer_is_said_in_whole_words(
+    run: Run, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    def judged(results: Results, name: str) -> ExplainerVerdict:
+        verdict = explainer_verdicts.verdict_of(results, name)
+        failed = {"beats_random": False, "own_case": False}
+        return replace(verdict, use=use, missing=("deletion_gain",), **failed)
+
+    monkeypatch.setattr(item_checks, "verdict_of", judged)
+    evidence = look(run, "explain.local")
+    (said, *_) = english(evidence.problems or evidence.remarks)
+    assert said.startswith("SHAP ")
+    assert "{" not in said
 
 
 def test_a_data_card_without_a_licence_does_not_count(run: Run) -> None:

@@ -53,9 +53,9 @@ def test_the_brief_holds_verdict_promises_and_findings(printed: str, small_run: 
         for part in ("metric", "promised", "measured", "set_by"):
             assert _plain(promise[part]) in text
     assert len(values["shown"]) == 3
-    for finding in values["shown"]:
-        assert _plain(finding.claim) in text
-        assert _plain(finding.do) in text
+    for card in values["shown"]:
+        assert _plain(card.finding.claim) in text
+        assert _plain(card.finding.do) in text
 
 
 def test_the_brief_has_a_place_to_sign_and_says_how_to_verify_the_run(

@@ -75,7 +75,8 @@ def test_the_record_of_a_run_holds_what_was_concluded(
 
 def test_the_summary_says_what_was_concluded(results: Results, conclusions: Conclusions) -> None:
     values = SummarySection().content(results).values
-    stated = [*values["shown"], *values["others"]]
+    in_stories = [finding for card in values["shown"] for finding in (card.finding, *card.also)]
+    stated = [*in_stories, *values["others"]]
     expected = worded_findings(results, conclusions)
     assert sorted((f.severity_label, f.claim) for f in stated) == sorted(expected)
     outcomes = [promise["outcome"] for promise in values["promises"]]

@@ -178,6 +178,7 @@ def own_texts(run: Path) -> set[str]:
     texts = {report[key] for key in ("title", "subtitle", "author", "audience")}
     texts |= {promise[key] for promise in report["thresholds"] for key in ("set_by", "why")}
     texts |= set(_texts(report["words"]))
+    texts |= set(_texts([expectation["says"] for expectation in config["behaviour"]]))
     texts |= {
         text
         for group, settings in config.items()

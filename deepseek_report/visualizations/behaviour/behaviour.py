@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
+#: Points that the labels of the ends reach beyond their panel, and the columns that each may take:
+#: so both stand side by side on a narrow page too.
+_LEFT, _RIGHT, _COLUMNS = 22, 14, 14
+
 
 @dataclass(frozen=True)
 class BehaviourPicture(PicturePart):
@@ -108,12 +112,12 @@ class _View:
         axes.set_ylim(low, high)
         axes.set_xlim(-0.6, len(part) - 0.4)
         axes.set_xticks([])
-        for k, side in ((0, "left"), (len(part) - 1, "right")):
+        for k, side, beyond in ((0, "left", -_LEFT), (len(part) - 1, "right", _RIGHT)):
             rows = self.words.numbers.count(int(part["n"][k]))
             axes.annotate(
-                f"{short(part['display'][k], 15)}\nn = {rows}",
+                f"{short(part['display'][k], _COLUMNS)}\nn = {rows}",
                 (k, 0),
-                (0, -3),
+                (beyond, -3),
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 ha=side,
