@@ -260,7 +260,7 @@ def test_the_sampling_error_is_that_of_a_player_with_and_without_the_rows(sample
         inputs=rows,
         predictions=np.zeros(len(rows)),
         positions=np.arange(len(rows)),
-        feature_names=sample.schema.feature_names,
+        feature_names=tuple(feature.name for feature in sample.schema.features),
         method="drawn",
         variant="",
         target=1,
