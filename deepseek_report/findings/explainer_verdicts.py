@@ -131,7 +131,9 @@ def _reach(results: Results, name: str) -> float | None:
 
 
 def _sampling_error(results: Results, name: str) -> float:
-    """Half a 95 % interval of one attribution on average; 0 without sampling."""
+    """Half a 95 % interval of one attribution on average; 0 without sampling or data."""
+    if not results.has("data"):
+        return 0.0
     return Z95 * (kind_of(results.schema).mean_error(results.explanations[name]) or 0.0)
 
 

@@ -186,9 +186,9 @@ def test_every_verdict_on_an_explainer_is_said_in_whole_words(
 
     monkeypatch.setattr(item_checks, "verdict_of", judged)
     evidence = look(run, "explain.local")
-    (said, *_) = english(evidence.problems or evidence.remarks)
-    assert said.startswith("SHAP ")
-    assert "{" not in said
+    (sentence, *_) = english(evidence.problems or evidence.remarks)
+    assert sentence.startswith("SHAP ")
+    assert "{" not in sentence
 
 
 def test_a_data_card_without_a_licence_does_not_count(run: Run) -> None:

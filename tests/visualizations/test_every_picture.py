@@ -63,8 +63,8 @@ def built(key: str, build: Build, kind: str = "plain") -> Results:
 def drawn(key: str, build: Build, kind: str = "plain") -> Sequence[Picture]:
     """The pictures of a YAML, drawn once in a session; kind is plain, hostile, endless or gaps."""
     if (key, kind) not in _DRAWN:
-        asked = ASKED.get((key, kind), {})
-        _DRAWN[key, kind] = plugin(key, **asked).draw(built(key, build, kind))
+        named = ASKED.get((key, kind), {})
+        _DRAWN[key, kind] = plugin(key, **named).draw(built(key, build, kind))
     return _DRAWN[key, kind]
 
 

@@ -54,6 +54,12 @@ def predicted() -> Predictions:
     return Predictions(np.log(p), p, p.argmax(axis=1), ids, p.argmax(axis=1), None, "most probable")
 
 
+def small_schema() -> Schema:
+    """Three numbers, and a target of four classes."""
+    features = tuple(Feature(name, name, "numeric") for name in "abc")
+    return Schema(features, Target("y", "y", tuple("wxyz"), None))
+
+
 def explained(draws: bool = True) -> tuple[Explanation, Times]:
     nothing: Any = None
     context = ExplainContext(nothing, ROWS, np.arange(N), ROWS, 1, 1)
@@ -102,7 +108,7 @@ def test_it_is_stored_beside_the_explanation_and_read_again(tmp_path: Path) -> N
 
 def test_below_full_privacy_no_attribution_of_a_case_leaves_the_store(tmp_path: Path) -> None:
     made, _ = explained()
-    source: Any = SimpleNamespace(withheld=None)
+    source: Any = SimpleNamespace(withheld=None, dataset=SimpleNamespace(schema=small_schema()))
     hollow(made, source).save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "explanation.json",
@@ -121,9 +127,7 @@ def test_an_explanation_of_an_older_run_is_of_its_one_class(tmp_path: Path) -> N
 
 def test_reasons_name_the_decided_class_and_contrasts_the_second() -> None:
     made, _ = explained()
-    features = tuple(Feature(name, name, "numeric") for name in "abc")
-    classes = tuple("wxyz")
-    schema = Schema(features, Target("y", "y", classes, None))
+    schema = small_schema()
     first, second = np.argsort(-predicted().probabilities[7])[:2]
     reasons = reason_rows(0, 7, "times", made, schema, 8)
     assert {row[-1] for row in reasons} == {classes[first]}
