@@ -128,6 +128,7 @@ def test_an_explanation_of_an_older_run_is_of_its_one_class(tmp_path: Path) -> N
 def test_reasons_name_the_decided_class_and_contrasts_the_second() -> None:
     made, _ = explained()
     schema = small_schema()
+    classes = schema.target.classes
     first, second = np.argsort(-predicted().probabilities[7])[:2]
     reasons = reason_rows(0, 7, "times", made, schema, 8)
     assert {row[-1] for row in reasons} == {classes[first]}
