@@ -52,7 +52,12 @@ def with_range(
     if predictions.threshold is None:
         return pairs
     thresholds = tried_thresholds(predictions)
-    rates = {grouping.name: _rates(predictions, grouping, favourable) for grouping in compared}
+    is_good = predictions.explained == favourable
+    favoured = [(predictions.scores >= threshold) == is_good for threshold in thresholds]
+    rates = {
+        grouping.name: np.stack([grouping.count(chosen) for chosen in favoured]) / grouping.sizes
+        for grouping in compared
+    }
     places = {
         grouping.name: {level: k for k, level in enumerate(grouping.levels)}
         for grouping in compared
@@ -66,17 +71,6 @@ def with_range(
         threshold_to=float(thresholds[-1]),
         ratio_least=[float(ratio.min()) for ratio in ratios],
         ratio_most=[float(ratio.max()) for ratio in ratios],
-    )
-
-
-def _rates(predictions: Predictions, grouping: Grouping, favourable: int) -> Floats:
-    """(threshold, level) share decided favourably."""
-    is_good = predictions.explained == favourable
-    return np.stack(
-        [
-            grouping.count((predictions.scores >= threshold) == is_good) / grouping.sizes
-            for threshold in tried_thresholds(predictions)
-        ]
     )
 
 
