@@ -19,12 +19,11 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.metrics.failures.part_performance import PartPerformance
 from deepseek_report.metrics.failures.risk_patterns import RiskPatterns
@@ -154,22 +153,7 @@ def _context(predictions: Predictions, seed: int) -> MeasureContext:
     idle = rng.normal(size=(int(people.max()) + 1, _IDLE))[people]
     sites = rng.integers(0, 3, len(predictions))
     predictions = replace(predictions, groups={**predictions.groups, "site": sites})
-    part = Split(
-        idle,
-        predictions.labels,
-        predictions.instance_ids,
-        predictions.groups,
-        entities=predictions.entities,
-    )
-    return MeasureContext(
-        dataset=Dataset(SCHEMA, part, part, part, card={}),
-        predictions=predictions,
-        validation_predictions=predictions,
-        cases=Cases(np.arange(1), {}),
-        classifier=None,  # type: ignore[arg-type]  # none of these metrics asks the model
-        seed=seed,
-        background=part.inputs[:1],
-    )
+    return groups.context(SCHEMA, predictions, seed, idle)
 
 
 def _scores(predictions: Predictions, metrics: tuple[Any, ...], seed: int) -> dict[str, Score]:

@@ -151,10 +151,12 @@ def concluded(
         return [finding for rule in RULES for finding in rule(results)]
 
 
-def context(schema: Schema, predictions: Predictions, seed: int) -> MeasureContext:
-    n = len(predictions)
+def context(
+    schema: Schema, predictions: Predictions, seed: int, inputs: Floats | None = None
+) -> MeasureContext:
+    """What metrics that do not ask the model need; inputs : (instance, feature), else one of 0."""
     part = Split(
-        np.zeros((n, 1)),
+        np.zeros((len(predictions), 1)) if inputs is None else inputs,
         predictions.labels,
         predictions.instance_ids,
         predictions.groups,

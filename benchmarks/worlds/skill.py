@@ -11,14 +11,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-from deepseek_report.artifacts.predictions import Cases, Predictions
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.findings import rules_performance
 from deepseek_report.metrics.performance.classification_scores import RocAuc
 
 from .failures import results_of
+from .groups import context
 from .trials import Plan, Table, repeat, share
 
 SCHEMA = Schema(
@@ -54,17 +53,8 @@ def told(area: float, rare: float, n: int, seed: int) -> str:
         explained=1,
         groups={},
     )
-    part = Split(np.zeros((n, 1)), labels, np.arange(n), {})
-    context = MeasureContext(
-        dataset=Dataset(SCHEMA, part, part, part, card={}),
-        predictions=predictions,
-        validation_predictions=predictions,
-        cases=Cases(np.arange(1), {}),
-        classifier=None,  # type: ignore[arg-type]  # the area is that of the scores
-        seed=seed,
-        background=part.inputs[:1],
-    )
-    results = results_of(context, {"roc_auc": RocAuc().measure(context)})
+    measured = context(SCHEMA, predictions, seed)
+    results = results_of(measured, {"roc_auc": RocAuc().measure(measured)})
     findings = rules_performance.skill(results)
     return findings[0].message if findings else ""
 
