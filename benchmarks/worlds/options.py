@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.fairness.options import TODAY, Options
-from deepseek_report.tasks.decisions import DecisionCosts, decide
+from deepseek_report.tasks.decisions import decide
 
 from .advice import fitted_once, schema_of
 from .trials import Plan, Table, repeat, share

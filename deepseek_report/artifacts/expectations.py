@@ -7,13 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deepseek_report.artifacts.finding import Severity
-
 #: What must hold: an order of answers, no other answer, one decision, or a relation of columns.
 ExpectationKind = Literal["direction", "invariance", "minimum", "relation"]
 #: How grave it is that an expectation is broken.
 Weight = Literal["critical", "major", "minor"]
-SEVERITY_OF: dict[Weight, Severity] = {"critical": "high", "major": "medium", "minor": "low"}
 #: A class, by its name or by its code in the source.
 ClassName = str | bool | int | float
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from deepseek_report.artifacts.decision_rules import DecisionCosts, ThresholdRule
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.expectations import Expectations
 from deepseek_report.artifacts.message import Message, Text, from_plain
@@ -17,7 +18,6 @@ from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
-from deepseek_report.tasks.decisions import DecisionCosts, ThresholdRule
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import ClassRates, PredictionSummary
@@ -14,7 +15,6 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.findings.records import first, rows, unit_of
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import DecisionCosts
 
 _ALWAYS_THE_SAME = ("majority", "mean")
 

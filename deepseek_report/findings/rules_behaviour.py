@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.expectations import SEVERITY_OF
+from deepseek_report.artifacts.expectations import Weight
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
@@ -13,6 +13,8 @@ from deepseek_report.findings.records import Row, first, rows, share_of_cases, u
 from deepseek_report.wording import estimates
 
 _EVIDENCE = ("measures/behaviour",)
+#: How grave it is that an expectation of this weight is broken.
+_SEVERITIES: dict[Weight, Severity] = {"critical": "high", "major": "medium", "minor": "low"}
 #: Below this share of the rows a declared relation is asked about: it may be no rule of the data.
 _HOLDS = 0.99
 #: Questions that one finding tells.
@@ -45,7 +47,7 @@ def _broken(results: Results, row: Row) -> Finding:
 
 def _severity(row: Row) -> Severity:
     """The declared weight where the share surely is above what is allowed; else one step less."""
-    grade = SEVERITY_OF[row["weight"]]
+    grade = _SEVERITIES[row["weight"]]
     sure = (finite(row["low"]) or 0.0) > float(row["allowed"])
     return grade if sure else SEVERITIES[SEVERITIES.index(grade) + 1]
 
@@ -105,7 +107,7 @@ def relations(results: Results) -> list[Finding]:
         Finding(
             id="behaviour-relations",
             severity=max(
-                (SEVERITY_OF[row["weight"]] for row in table),
+                (_SEVERITIES[row["weight"]] for row in table),
                 key=lambda grade: -SEVERITIES.index(grade),
             ),
             message="relation_broken",

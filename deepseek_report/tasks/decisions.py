@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.predictions import Predictions
-
-Cost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-@dataclass(frozen=True)
-class DecisionCosts:
-    """What the two kinds of wrong decision cost, in one unit of the user's choice, above 0.
-
-    false_alarm : a case decided for the explained class that is not of it. missed : a case of the
-    explained class that is not decided for it.
-    """
-
-    false_alarm: Cost
-    missed: Cost
-
-    def of(self, false_alarms: float, missed: float) -> float:
-        """The cost of so many false alarms and missed cases, or of such shares of all cases."""
-        return self.false_alarm * false_alarms + self.missed * missed
-
-
-@dataclass(frozen=True)
-class ThresholdRule:
-    """How a threshold is found: one of `threshold_choice.RULES`, with what is declared for it."""
-
-    name: str
-    declared: float | None = None
-    costs: DecisionCosts | None = None
 
 
 def decide(probabilities: Floats, threshold: float | None, explained: int) -> Ints:

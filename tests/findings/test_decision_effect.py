@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.predictions import ClassRates
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.decision_effect import decision_effect, expected_cost
-from deepseek_report.tasks.decisions import DecisionCosts
 from deepseek_report.wording.of_results import words_of
 from tests.varied_run import VariedRun
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -25,7 +26,6 @@ from deepseek_report.statistics.intervals import (
 from deepseek_report.statistics.paired import balanced_accuracy_difference, share_difference
 from deepseek_report.statistics.ranking import macro_auc, paired_difference
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks.decisions import DecisionCosts
 
 _NOTHING = Estimate(math.nan, None, None, 0)
 

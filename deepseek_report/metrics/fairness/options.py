@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -40,7 +41,7 @@ from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Row
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks.classification import iterations
-from deepseek_report.tasks.decisions import DecisionCosts, effective_threshold
+from deepseek_report.tasks.decisions import effective_threshold
 
 TODAY = "today"
 #: The predictor that is refitted without inputs and with evened rows, in the model's place.

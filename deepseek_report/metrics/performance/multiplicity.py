@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.decision_rules import ThresholdRule
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -30,7 +31,6 @@ from deepseek_report.statistics.agreeing_fits import (
 )
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import ThresholdRule
 
 #: Fits of an estimator, the fewest that say anything, and the counted work that all may cost.
 _FITS, _FEWEST, _MOST_WORK = 10, 4, 100_000_000

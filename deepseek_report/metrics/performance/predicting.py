@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.decision_rules import ThresholdRule
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier
 from deepseek_report.artifacts.schema import Target
@@ -12,7 +13,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.performance.softmax import softmax
 from deepseek_report.metrics.performance.threshold_choice import choose_threshold
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import ThresholdRule, decide
+from deepseek_report.tasks.decisions import decide
 
 MOST_PROBABLE = "most_probable"
 NO_DECISION = "none"

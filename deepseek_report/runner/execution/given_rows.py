@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.decision_rules import ThresholdRule
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import Cases, Predictions
@@ -51,7 +52,6 @@ from deepseek_report.runner.execution.stages import (
 )
 from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.store import Store, digest, hash_folder
-from deepseek_report.tasks.decisions import ThresholdRule
 
 #: What is measured of a case, and by what where the run's config does not say.
 _METRICS = {"cases": CasePages(), "what_if": WhatIf(), "decision_way": DecisionWay()}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.expectations import Expectation
 from deepseek_report.metrics.fairness.evened_rows import evened_rows
@@ -24,7 +25,6 @@ from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.metrics.performance.reference_predictors import fit_monotone
 from deepseek_report.statistics.paired import balanced_accuracy_difference
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import DecisionCosts
 from tests.worded import refused, say
 
 COSTS = DecisionCosts(false_alarm=1.0, missed=3.0)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
+from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.metrics.performance.threshold_choice import RULES, choose_threshold
-from deepseek_report.tasks.decisions import DecisionCosts
 
 ORACLES = {
     "accuracy": accuracy_score,
