@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
@@ -12,9 +14,13 @@ from deepseek_report.statistics.graphical_procedure import FamilyOfTests, levels
 from deepseek_report.statistics.intervals import holm
 
 
-def levels(results: Results) -> dict[str, float]:
-    """The level of each family's corrected p-values in this run, see `levels_of`."""
-    return levels_of(families(results))
+@lru_cache(maxsize=1)
+def levels(results: Results) -> Mapping[str, float]:
+    """The level of each family's corrected p-values in this run, see `levels_of`.
+
+    Many rules ask for it, row by row: it is computed once for a run.
+    """
+    return MappingProxyType(levels_of(families(results)))
 
 
 def level_of(results: Results, family: str) -> float:
@@ -56,10 +62,8 @@ def _group_differences(results: Results) -> FamilyOfTests:
 def _slices(results: Results) -> FamilyOfTests:
     """The table holds the clearest of all slices that were looked at."""
     searched = [row for row in rows(results, "slices", "slices") if row.get("kind") != "errors"]
-    score, known = (
-        results.score("slices_examined"),
-        _family(row.get("p_adjusted") for row in searched),
-    )
+    score = results.score("slices_examined")
+    known = _family(row.get("p_adjusted") for row in searched)
     made = len(searched) if score is None else round(score.value)
     return FamilyOfTests(known.p_values, max(made, known.made))
 

@@ -121,10 +121,8 @@ def within_groups(results: Results) -> list[Finding]:
     leaves out that its probabilities are right: of two groups only one may be off. A crossing of
     two attributes is told where it is off by more than its two groups are.
     """
-    level, table = (
-        level_of(results, "group_calibration"),
-        rows(results, "group_calibration", "groups"),
-    )
+    level = level_of(results, "group_calibration")
+    table = rows(results, "group_calibration", "groups")
     off = [row for row in table if is_under(row, level) and _least_off(row) > 0]
     single = [row for row in off if not is_crossing(row)]
     apart = [row for row in off if not (is_crossing(row) and _is_explained(row, single))]
