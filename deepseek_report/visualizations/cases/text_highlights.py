@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -144,21 +144,16 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
     most = float(sizes[present].max()) if len(present) else 0.0
     space, wording = results.explanations[explainer].output_space, words_of(results)
     effects = {player: attribution(values[player], space) for player in strongest}
-    placed = _placed(results, case, shown, limits.right)
     words = [
-        _Word(
-            text=text,
-            x=x,
-            line=line,
-            width=_width(text, _SIZE),
+        replace(
+            word,
             level=_level(float(sizes[player]), most),
             raises=values[player] > 0,
             number=wording.numbers.attribution(effects[player], unit=False)
             if player in strongest
             else "",
-            framed=_framed(results, case, player),
         )
-        for player, (text, x, line) in zip(shown, placed, strict=True)
+        for player, word in zip(shown, _words(results, case, shown, limits.right), strict=True)
     ]
     total = float(sizes[present].sum()) or 1.0
     return _TextBlock(
@@ -182,8 +177,15 @@ def _bare(results: Results, case: Case, limits: Limits) -> _TextBlock:
     """The text alone."""
     present = np.flatnonzero(kind_of(results.schema).present(case.inputs[None])[0])
     shown = present[: limits.words]
-    placed = _placed(results, case, shown, limits.right)
-    words = [
+    cut = None
+    if len(shown) < len(present):
+        cut = caption("text_highlights.cut_input", shown=len(shown), n=len(present))
+    return _TextBlock("", "", _words(results, case, shown, limits.right), cut, [])
+
+
+def _words(results: Results, case: Case, shown: np.ndarray, right: float) -> list[_Word]:
+    """The words of these players in their places, without any shade."""
+    return [
         _Word(
             text=text,
             x=x,
@@ -194,12 +196,8 @@ def _bare(results: Results, case: Case, limits: Limits) -> _TextBlock:
             number="",
             framed=_framed(results, case, player),
         )
-        for player, (text, x, line) in zip(shown, placed, strict=True)
+        for player, (text, x, line) in zip(shown, _placed(results, case, shown, right), strict=True)
     ]
-    cut = None
-    if len(shown) < len(present):
-        cut = caption("text_highlights.cut_input", shown=len(shown), n=len(present))
-    return _TextBlock("", "", words, cut, [])
 
 
 def _cut(shown: int, n_words: int, share: float) -> Message | None:
