@@ -223,8 +223,9 @@ def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
     )
     program.chmod(0o755)
     package = Path(__file__).parents[2]
+    of_outer_make = {"ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"}  # `make test ARGS=…`
     environment = {
-        **os.environ,
+        **{name: text for name, text in os.environ.items() if name not in of_outer_make},
         "PATH": f"{program.parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(package),
     }
