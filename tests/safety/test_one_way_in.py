@@ -91,7 +91,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
             ),
         },
     ),
-    "config/renamed.py": (_CONFIGS, {"read_text", "yaml.safe_load"}),
     "config/sets.py": (_CONFIGS, {"glob", "read_text"}),
     "config/threshold_checks.py": (_CONFIGS, {"glob"}),
     "config/validate.py": (_CONFIGS, {"glob"}),
