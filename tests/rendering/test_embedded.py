@@ -148,9 +148,7 @@ def test_every_palette_colour_becomes_a_variable_that_the_page_defines(
     page: SimpleNamespace,
 ) -> None:
     text = "".join(f'<path fill="{light}"/>' for light, _ in PALETTE.values())
-    inlined = embedded.inline_svg(
-        f'<svg xmlns="http://www.w3.org/2000/svg">{text}</svg>', "n", "a"
-    )
+    inlined = embedded.inline_svg(f'<svg xmlns="http://www.w3.org/2000/svg">{text}</svg>', "n", "a")
     used = re.findall(r"var\((--pic-\w+)\)", inlined)
     assert len(used) == len(PALETTE)
     assert all(f"{name}:" in page.text for name in used)
