@@ -15,13 +15,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
-from deepseek_report.config.allowed_values import Misfit, misfits, shown_value
+from deepseek_report.config.allowed_values import Misfit, correction, misfits, shown_value
 from deepseek_report.config.composed import Composed, Undecided
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.late_import import late_import
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
 from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
+from deepseek_report.config.setting_names import misplaced_key
 from deepseek_report.config.trusted import (
     OWN,
     PACKAGES_VARIABLE,
@@ -120,7 +121,7 @@ class _Checker:
     def written_by_person(self) -> None:
         """Check the parts of which a person wrote something, before the others are loaded.
 
-        What this package ships is whole by itself, and loading it takes most of the time of a check.
+        What this package ships is whole by itself, and loading it takes most of a check's time.
         """
         raw, written = self.composed.raw, self.composed.is_written
         for group in SINGLE:
@@ -268,19 +269,21 @@ class _Checker:
         if misfit.type == "value_error" and not misfit.place:  # a rule between several fields
             return Problem(self.where(location), misfit.allowed)
         fault = f"{'.'.join(location)} is {shown_value(misfit.value)}"
-        return Problem(self.where(location), fault, misfit.allowed)
+        todo = correction(".".join(location), misfit)
+        return Problem(self.where(location), fault, misfit.allowed, todo)
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
         if moved := MOVED.get(tuple(location[:2])):
             return Problem(
                 self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
             )
-        return Problem(
-            self.where(location),
-            f'unknown key "{location[-1]}"',
-            choices(known),
-            setting_hint(tuple(location), known),
-        )
+        where, known = self.where(location), list(known)
+        hint = setting_hint(tuple(location), known)
+        if len(location) == 1:
+            value = where.partition("=")[2] if where.startswith("command line") else "…"
+            hint = misplaced_key(location[0], value, known)
+        allowed = choices(known) or "none: it has no settings"
+        return Problem(where, f'unknown key "{location[-1]}"', allowed, hint)
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), fault, allowed, todo))
