@@ -20,8 +20,7 @@ from deepseek_report.config.composed import Composed, Undecided
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.late_import import late_import
-from deepseek_report.config.problems import ConfigProblems, Problem, choices
-from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.setting_names import misplaced_key
 from deepseek_report.config.trusted import (
     OWN,
@@ -216,7 +215,7 @@ class _Checker:
         return plugin if plugin is None or held is None else plugin.holding(held)
 
     def near(self, path: tuple[str, ...]) -> str:
-        return part_hint(path[0], path[-1], self.known_choices(path[0]))
+        return nearest(path[-1], self.known_choices(path[0]))
 
     def known_choices(self, group: str) -> list[str]:
         files = (file for root in self.composed.roots for file in (root / group).glob("*.yaml"))
@@ -235,9 +234,8 @@ class _Checker:
         try:
             found_class = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            moved = import_hint(error) if isinstance(error, ImportError) else ""
-            todo = target_hint(target) or moved or "correct the dotted path, or install the package"
-            if package != OWN and not moved:
+            todo = "correct the dotted path, or install the package"
+            if package != OWN:
                 todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None
@@ -278,7 +276,7 @@ class _Checker:
                 self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
             )
         where, known = self.where(location), list(known)
-        hint = setting_hint(tuple(location), known)
+        hint = nearest(location[-1], known)
         if len(location) == 1:
             value = where.partition("=")[2] if where.startswith("command line") else "…"
             hint = misplaced_key(location[0], value, known)
