@@ -78,6 +78,7 @@ def _case_words(
         "case_many": own.cases or worded.text(f"cases_as.{kind}.many"),
         "decided_for": own.favourable or decided[0],
         "decided_against": own.unfavourable or decided[1],
+        "deciders": own.deciders,
         "group_names": own.group_names(labels),
     }
 

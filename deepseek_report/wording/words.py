@@ -353,6 +353,7 @@ def _usual_case_words(texts: Mapping[str, Any]) -> dict[str, Any]:
         "case_many": cases.get("many", ""),
         "decided_for": decided.get("favourably", ""),
         "decided_against": decided.get("against", ""),
+        "deciders": "",
         "group_names": {},
     }
 

@@ -117,7 +117,7 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
             "sure": case_sentences.sure(pages, case),
         }
     if case.position is not None:
-        (glance,) = glances.of(draft.results.test.inputs[[case.position]])
+        glance = glances.of_case(case.position)
         entry |= {"glance": glance} if any(glance.values()) else {}
     if pages.explainer:
         entry |= {"waterfall": waterfall_data(draft, pages.explainer, case)}

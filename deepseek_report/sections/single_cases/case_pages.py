@@ -9,7 +9,6 @@ import numpy as np
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row
-from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_codes import codes
 from deepseek_report.sections.single_cases.case_sentences import Pages
@@ -34,7 +33,7 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, 
         "pair": _pair(pages, row),
         "called": case_sentences.row_of(draft, row),
         "summary": case_sentences.summary(draft, row),
-        "text": _whole_text(draft, glances, case),
+        "text": "" if case.position is None else glances.whole_text(case.position),
         "sure": case_sentences.sure(pages, case),
         "codes": codes(pages, row),
         "contrasts": case_sentences.contrasts(pages, row),
@@ -92,12 +91,6 @@ def _inputs(pages: Pages, number: Any) -> list[list[str]]:
         reasons = {row["feature"] for row in pages.rows("reasons", number)}
         inputs = sorted(inputs, key=lambda row: row["feature"] not in reasons)[:_INPUTS]
     return [[row["label"], row["display"], row["typical"]] for row in inputs]
-
-
-def _whole_text(draft: Draft, glances: Glances, case: ExplainedCase) -> str:
-    if case.position is None:
-        return ""
-    return glances.whole_text(draft.results.test.inputs[case.position])
 
 
 def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any] | None:
