@@ -52,6 +52,7 @@ def browser(
         "unit": draft.words.name(target.unit or ""),
         "group": draft.words.numbers.separators[1:],
         "noun": draft.text("noun"),
+        "numbered": draft.text("numbered"),
     }
 
 
