@@ -116,11 +116,12 @@ def _tail(z: Floats) -> Floats:
     return np.asarray(ndtr(z))
 
 
+#: Draws of a bootstrap; the default is 1 000.
+_DRAWS = 300
 #: What a run measures on the whole, whose intervals are to hold.
 _MEASURED: tuple[Any, ...] = (
-    *(Accuracy(), BalancedAccuracy(n_resamples=500), BrierScore(), RocAuc()),
-    *(AveragePrecision(n_resamples=250), ConfusionMatrix()),
-    ExpectedCalibrationError(n_resamples=100),
+    *(Accuracy(), BalancedAccuracy(_DRAWS), BrierScore(_DRAWS), RocAuc()),
+    *(AveragePrecision(_DRAWS), ConfusionMatrix(), ExpectedCalibrationError(n_resamples=100)),
 )
 #: What findings are drawn from.
 CONCLUDED: Mapping[str, Any] = {
@@ -135,7 +136,7 @@ CONCLUDED: Mapping[str, Any] = {
     "expected_calibration_error": ExpectedCalibrationError(),
 }
 #: Of these it is shown what they would be if rows were taken as independent.
-_BY_ROWS: tuple[Any, ...] = (Accuracy(), BrierScore(), RocAuc())
+_BY_ROWS: tuple[Any, ...] = (Accuracy(), BrierScore(_DRAWS), RocAuc())
 _NAMES = (
     *("accuracy", "balanced_accuracy", "brier_score", "roc_auc", "average_precision"),
     *("true_positive_rate", "false_positive_rate", "precision"),
@@ -297,7 +298,7 @@ def tables(plan: Plan) -> list[Table]:
     return [
         Table(
             "Intervals where several rows are of one person",
-            f"How often the 95 % interval holds the true value. {plan.times(2000)} worlds, {about}"
+            f"How often the 95 % interval holds the true value, with {_DRAWS} draws. {plan.times(2000)} worlds, {about}"
             "the entity is declared, but for the last lines, where rows are taken as independent.",
             ("score", *heads),
             [*of_entities, *of_rows],
