@@ -4,8 +4,9 @@
         [--first-seed 0] [--page docs/conclusions.md]
 
 Each part is a module of `worlds/` with `tables(plan)`; `share` scales the number of repetitions,
-of which there are `least` of each where the full number is not below. The tables are printed and written to the page, each part to its block. A rule that was adjusted on
-some seeds is judged on others.
+of which there are `least` of each where the full number is not below. The tables are printed and
+written to the page, each part to its block. A rule that was adjusted on some seeds is judged on
+others.
 """
 
 from __future__ import annotations

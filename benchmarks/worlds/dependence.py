@@ -298,8 +298,9 @@ def tables(plan: Plan) -> list[Table]:
     return [
         Table(
             "Intervals where several rows are of one person",
-            f"How often the 95 % interval holds the true value, with {_DRAWS} draws. {plan.times(2000)} worlds, {about}"
-            "the entity is declared, but for the last lines, where rows are taken as independent.",
+            f"How often the 95 % interval holds the true value, by {_DRAWS} draws where it is a "
+            f"bootstrap. {plan.times(2000)} worlds, {about}the entity is declared, but for the "
+            "last lines, where rows are taken as independent.",
             ("score", *heads),
             [*of_entities, *of_rows],
         ),
