@@ -181,9 +181,9 @@ def test_rows_that_are_alike_in_an_entity_tell_as_much_as_fewer_independent_ones
     sizes = rng.integers(1, 30, 40)
     units = np.repeat(np.arange(40), sizes)
     among = rng.random(len(units)) < 0.5
-    told = Resampling.by(units, len(units)).surely_independent(among)
+    effective = Resampling.by(units, len(units)).surely_independent(among)
     means = [rng.normal(size=40)[units][among].mean() for _ in range(20_000)]
-    assert told == pytest.approx(1 / np.var(means), rel=0.03)
+    assert effective == pytest.approx(1 / np.var(means), rel=0.03)
     assert Resampling(len(units)).surely_independent(among) == among.sum()
 
 

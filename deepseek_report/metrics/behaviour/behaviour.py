@@ -209,7 +209,7 @@ class Behaviour(ModelMetric):
             (train.labels == target).astype(np.float64) if decides else train.labels.astype(float)
         )
         scale = 1.0 if decides else float(np.nanstd(outcomes)) or 1.0
-        asked, trained = test.drawn, Resampling.of(train)
+        tested, trained = test.drawn, Resampling.of(train)
         context.progress.start("ordered features", len(ordered))
         for j in ordered.tolist():
             context.progress.advance()
@@ -226,7 +226,7 @@ class Behaviour(ModelMetric):
                     train.inputs[:, j],
                     outcomes,
                     scale,
-                    asked,
+                    tested,
                     trained,
                 ),
                 test.levels,

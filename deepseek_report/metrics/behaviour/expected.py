@@ -212,8 +212,8 @@ class ExpectationTest:
         rows, levels = self._asked(expectation)
         own = self._answers(self.test.inputs[rows])
         outcome, every = self._told_class(own), np.arange(len(rows))
-        told = own[every, outcome]
-        worst = self._of_answers(rows, np.zeros(len(rows), bool), told, told)
+        stated = own[every, outcome]
+        worst = self._of_answers(rows, np.zeros(len(rows), bool), stated, stated)
         for j in columns_named(self.schema, expectation.columns).tolist():
             values, outputs = self._other_levels(levels, j)
             for value, after in zip(values, outputs.swapaxes(0, 1), strict=True):

@@ -61,7 +61,7 @@ class FeatureCurve:
     outputs : (row, level) of the explained class, or the number. own : (training row,) values of
     the feature. outcomes : (training row,) whether the explained class happened, or the number.
     scale : what a movement is measured in: 1 of a probability, the standard deviation of a number.
-    asked, trained : which of the asked rows, and of the training rows, are of one entity.
+    tested, trained : which of the asked test rows, and of the training rows, are of one entity.
     """
 
     feature: Feature
@@ -72,7 +72,7 @@ class FeatureCurve:
     own: Floats
     outcomes: Floats
     scale: float
-    asked: Resampling
+    tested: Resampling
     trained: Resampling
 
     @property
@@ -104,11 +104,11 @@ class FeatureCurve:
 
     def _moved(self, first: int, last: int) -> Estimate:
         """By how much the answer moves from one level to another, over the rows."""
-        return mean_over_rows(self.outputs[:, last] - self.outputs[:, first], self.asked)
+        return mean_over_rows(self.outputs[:, last] - self.outputs[:, first], self.tested)
 
     def answer(self, level: int) -> Estimate:
         """The mean answer at a level."""
-        return mean_over_rows(self.outputs[:, level], self.asked)
+        return mean_over_rows(self.outputs[:, level], self.tested)
 
     def _turn(self) -> Question | None:
         signed = self.direction * self.mean
@@ -166,7 +166,7 @@ class FeatureCurve:
             left = abs(own.mean() - outputs[0].mean()) >= abs(outputs[1].mean() - own.mean())
             replaced = 1 if left else 0  # the half with the larger step is kept
             ends[replaced], outputs[replaced] = middle, own
-        moved = mean_over_rows(outputs[1] - outputs[0], self.asked)
+        moved = mean_over_rows(outputs[1] - outputs[0], self.tested)
         inside = (self.own >= self.levels[at]) & (self.own <= self.levels[at + 1])
         around = inside.sum() >= _AROUND * (~np.isnan(self.own)).sum()
         if abs(moved.value) < _KEPT * steps[at] or not around:
