@@ -35,8 +35,7 @@ from deepseek_report.config.overrides import (
     refused,
     twice,
 )
-from deepseek_report.config.problems import ConfigProblems, Problem, choices
-from deepseek_report.config.renamed import part_hint
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.sets import (
     Layer,
     Sets,
@@ -280,5 +279,5 @@ def _missing(
         where,
         f'"{name}" is not in the group {group}',
         choices(allowed),
-        part_hint(group, name, allowed),
+        nearest(name, allowed),
     )

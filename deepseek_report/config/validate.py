@@ -19,8 +19,7 @@ from deepseek_report.config.allowed_values import Misfit, misfits, shown_value
 from deepseek_report.config.composed import Composed, Undecided
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
-from deepseek_report.config.problems import ConfigProblems, Problem, choices
-from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.trusted import (
     OWN,
     PACKAGES_VARIABLE,
@@ -172,7 +171,7 @@ class _Checker:
         return plugin if plugin is None or held is None else plugin.holding(held)
 
     def near(self, path: tuple[str, ...]) -> str:
-        return part_hint(path[0], path[-1], self.known_choices(path[0]))
+        return nearest(path[-1], self.known_choices(path[0]))
 
     def known_choices(self, group: str) -> list[str]:
         files = (file for root in self.composed.roots for file in (root / group).glob("*.yaml"))
@@ -191,9 +190,8 @@ class _Checker:
         try:
             found_class = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            moved = import_hint(error) if isinstance(error, ImportError) else ""
-            todo = target_hint(target) or moved or "correct the dotted path, or install the package"
-            if package != OWN and not moved:
+            todo = "correct the dotted path, or install the package"
+            if package != OWN:
                 todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None
@@ -236,7 +234,7 @@ class _Checker:
             self.where(location),
             f'unknown key "{location[-1]}"',
             choices(known),
-            setting_hint(tuple(location), known),
+            nearest(location[-1], known),
         )
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
