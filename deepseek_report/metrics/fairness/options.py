@@ -301,7 +301,11 @@ class Options(PeopleMetric, ClassMetric):
         options: dict[str, list[Option]] = {}
         context.progress.start("refits", len(possible))
         for refit in possible:
-            options.setdefault(refit.attribute, []).append(self._own_option(context, refits, refit))
+            try:
+                option = self._own_option(context, refits, refit)
+            except NotApplicableError as error:
+                return {}, told(why="failed", n=0, error=error.reason)
+            options.setdefault(refit.attribute, []).append(option)
             context.progress.advance()
         return options, told(
             why="fitted" if possible or not of else "dear",

@@ -14,7 +14,12 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
-from deepseek_report.artifacts.protocols.models import BringsTrainer, ComesFitted, OnlyAnswered
+from deepseek_report.artifacts.protocols.models import (
+    BringsTrainer,
+    ComesFitted,
+    FitsAnew,
+    OnlyAnswered,
+)
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.training import PlansRows
 from deepseek_report.artifacts.split import Dataset, Split
@@ -66,19 +71,27 @@ class ModelRefits:
         self, rows: Ints, seed: int | None = None, change: FitChange = NO_CHANGE
     ) -> Classifier:
         model, data = self.experiment.single["model"], self.dataset
-        seed = self.experiment.seeds.training if seed is None else seed
         typical = typical_row(data.train.inputs, data.schema) if change.withheld else None
         parts = data.train.take(rows), data.validation
         train, validation = (_without(part, change.withheld, typical) for part in parts)
-        built = model.build(data.schema, train, seed)
+        learnt = dataclasses.replace(data, train=train, validation=validation)
+        if isinstance(model, FitsAnew):
+            fitted = model.fitted_anew(data.schema, train, seed)
+        else:
+            fitted = self._trained(learnt, seed, change)
+        classifier: Classifier = model.wrap(fitted, data.schema, self.device)
+        return classifier if typical is None else _Withheld(classifier, change.withheld, typical)
+
+    def _trained(self, data: Dataset, seed: int | None, change: FitChange) -> Any:
+        """The model after a training like that of the run."""
+        seed = self.experiment.seeds.training if seed is None else seed
+        built = self.experiment.single["model"].build(data.schema, data.train, seed)
         if change.directions is not None:
             built.keep_directions(change.directions)
         trainer = self._own_trainer or self.experiment.single["trainer"]
-        learnt = dataclasses.replace(data, train=train, validation=validation)
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
-            trainer.fit(built, learnt, Path(folder), seed, self.device, Silent())
-        classifier: Classifier = model.wrap(built, data.schema, self.device)
-        return classifier if typical is None else _Withheld(classifier, change.withheld, typical)
+            trainer.fit(built, data, Path(folder), seed, self.device, Silent())
+        return built
 
     @cached_property
     def _own_trainer(self) -> Any:
@@ -123,8 +136,10 @@ def _without(part: Split, columns: tuple[int, ...], typical: Floats | None) -> S
 
 
 def refits_of(experiment: Experiment, dataset: Dataset, device: str) -> ModelRefits | None:
-    """None where the model came fitted, or only its answers are known."""
+    """None where the model came fitted and nothing says how, or only its answers are known."""
     model = experiment.single["model"]
+    if isinstance(model, FitsAnew):
+        return ModelRefits(experiment, dataset, device) if model.can_fit_anew else None
     fitted = isinstance(model, ComesFitted) and model.comes_fitted
     if fitted or experiment.is_given or isinstance(model, OnlyAnswered):
         return None
