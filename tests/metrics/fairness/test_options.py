@@ -7,6 +7,7 @@ from typing import Any
 
 import fairlearn.metrics as fl
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -15,6 +16,9 @@ from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.expectations import Expectation
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness.direct_use import DirectUse, told_together
 from deepseek_report.metrics.fairness.evened_rows import evened_rows
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.fairness.option_changes import ComparedGroups, OptionChanges
@@ -332,14 +336,14 @@ def test_refits_of_the_model_stay_within_the_counted_work_unless_all_are_asked_f
         notes = " ".join(say(note) for note in options.measure(context).notes)
         return len(context.refits.asked_for), notes
 
-    n, told = own(Options(), work=4_000)
+    n, told = own(Options(most_work=0), work=4_000)
     assert (n, "for 2 options of 3" in told) == (2, True)
     assert "metrics.options.refits=all fits the others too" in told
-    n, told = own(Options(), work=20_000, is_network=True)
+    n, told = own(Options(most_work=0), work=20_000, is_network=True)
     assert (n, "The model itself was not refitted: one fit counts 20" in told) == (0, True)
     assert "metrics.options.refits=all fits it anew for 3 options" in told
-    assert own(Options(refits="all"), work=20_000)[0] == 3
-    n, told = own(Options(refits="none"))
+    assert own(Options(refits="all", most_work=0), work=20_000)[0] == 3
+    n, told = own(Options(refits="none", most_work=0))
     assert (n, "not refitted, as the config says" in told) == (0, True)
 
 
@@ -353,7 +357,66 @@ def test_only_a_model_that_can_keep_directions_is_fitted_with_them(toy) -> None:
     for keeps in (False, True):
         context = with_refits(toy(n=600), keeps_directions=keeps)
         context = replace(context, expectations=(expectation,))
-        table = Options().measure(context).tables["options"]
+        table = Options(most_work=0).measure(context).tables["options"]
         assert ("model_monotone" in set(table["option"])) == keeps
         directed = [c.directions for _, c in context.refits.asked_for if c.directions is not None]
         assert [d.tolist() for d in directed] == ([[1.0, 0.0, 0.0]] if keeps else [])
+
+
+def test_stand_ins_that_direct_use_learnt_are_taken_over_and_change_nothing(toy) -> None:
+    context = toy(n=900)
+    measured = {"measures/direct_use": DirectUse().measure(context)}
+    learnt = measured["measures/direct_use"].tables["told_together"]
+    assert set(learnt["attribute"]) == {"sex", "region"}
+    alone, taking = (
+        Options().measure(each).tables["options"]
+        for each in (context, replace(context, measured=measured))
+    )
+    assert alone.equals(taking)
+    pair = tuple(learnt.loc[0, ["reference", "level"]])
+    known = measured["measures/direct_use"]
+    assert told_together(known, "sex", pair, 0.6) is not None
+    assert told_together(known, "sex", pair, 0.7) is None
+    assert told_together(known, "sex", pair[::-1], 0.6) is None
+    assert told_together(None, "sex", pair, 0.6) is None
+
+
+def test_a_refit_of_the_model_is_seldom_called_better_where_groups_do_not_differ(toy) -> None:
+    nothing = [
+        {"attribute": "sex", "reference": a, "level": b, "auc": 0.6, "positions": ""}
+        for a, b in (("male", "female"), ("female", "male"))
+    ]
+    known = {"measures/direct_use": Measurement(tables={"told_together": pd.DataFrame(nothing)})}
+    called = []
+    for seed in range(60):
+        context = toy(n=400, seed=seed)
+        rng = np.random.default_rng([seed, 1])
+        groups = {
+            part: {"sex": rng.integers(0, 2, len(getattr(context.dataset, part)))}
+            for part in ("train", "validation", "test")
+        }
+        schema = context.dataset.schema
+        data = replace(
+            context.dataset,
+            schema=replace(schema, attributes=schema.attributes[:1]),
+            **{
+                part: replace(getattr(context.dataset, part), groups=own)
+                for part, own in groups.items()
+            },
+        )
+        context = replace(
+            with_refits(replace(context, dataset=data, measured=known)),
+            predictions=replace(context.predictions, groups=groups["test"]),
+            validation_predictions=replace(
+                context.validation_predictions, groups=groups["validation"]
+            ),
+        )
+        try:
+            table = Options(most_work=0).measure(context).tables["options"]
+        except NotApplicableError:  # both groups are treated the same to the last person
+            called.append(False)
+            continue
+        assert "model_reweighted" in set(table["option"])
+        better = table[table["is_better"]]
+        called.append(better["option"].str.startswith("model_").any())
+    assert np.mean(called) <= 0.05
