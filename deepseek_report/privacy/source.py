@@ -2,232 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Among, Privacy
 from deepseek_report.artifacts.predictions import Cases, Predictions
-from deepseek_report.artifacts.schema import CROSS, Attribute, Schema
-from deepseek_report.artifacts.split import PARTS, Dataset, Split
-from deepseek_report.data_kinds import kind_of
+from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.metrics.cases.case_choice import NAMED
-from deepseek_report.metrics.fairness.groups import UNKNOWN
-from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.privacy.withheld import Withheld
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
-
-#: Labels shorter than this are only looked for in quotation marks: "1" stands in many sentences.
-_SHORT = 4
-
-
-@dataclass(frozen=True)
-class Withheld:
-    """What is too rare to be told, and what would tell it by subtraction.
-
-    levels : (attribute, level); crossings are named as tables name them, `sex × age_band` and
-        `women × 25–34`. categories : (feature, label of the category). missing : features whose
-        count of missing cells is withheld. tokens : positions in the vocabulary.
-    """
-
-    levels: frozenset[tuple[str, str]] = frozenset()
-    categories: frozenset[tuple[str, str]] = frozenset()
-    missing: frozenset[str] = frozenset()
-    tokens: frozenset[int] = frozenset()
-    labels: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, dataset: Dataset, predictions: Predictions | None, floor: int) -> Withheld:
-        """From the data and the decisions, so that every table leaves out the same groups."""
-        levels = frozenset(_levels(dataset, predictions, floor))
-        categories, missing = _categories(dataset, floor)
-        return cls(
-            levels=levels,
-            categories=frozenset(categories),
-            missing=frozenset(missing),
-            tokens=_tokens(dataset, floor),
-            labels=frozenset(_rare_labels(dataset.schema, levels, categories)),
-        )
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[str] | None:
-        if not self.labels:
-            return None
-        long = [re.escape(label) for label in self.labels if len(label) >= _SHORT]
-        longest = "|".join(sorted(long, key=len, reverse=True))
-        ways = [rf"(?<!\w)(?:{longest})(?!\w)"] if long else []
-        quoted = "|".join(re.escape(label) for label in self.labels)
-        return re.compile("|".join([*ways, f"[“\"'](?:{quoted})[”\"']"]))
-
-    def mentions(self, text: str) -> bool:
-        """Whether a sentence names a group or value that is withheld."""
-        return bool(self._pattern and self._pattern.search(text))
-
-
-# --- groups ---------------------------------------------------------------------------------------
-
-
-def _levels(
-    dataset: Dataset, predictions: Predictions | None, floor: int
-) -> Iterable[tuple[str, str]]:
-    if not dataset.schema.attributes:
-        return []
-    cells = _Cells(dataset.schema.attributes)
-    measures = [
-        *_of_part(cells, [getattr(dataset, part) for part in PARTS], dataset.schema),
-        *_of_part(cells, [dataset.test], dataset.schema),
-        *(_of_decisions(cells, dataset, predictions) if predictions is not None else []),
-    ]
-    hidden = suppress(np.stack(measures, axis=1), cells.relations, floor)
-    return [name for name, is_hidden in zip(cells.names, hidden, strict=True) if is_hidden]
-
-
-def _of_part(cells: _Cells, parts: Sequence[Split], schema: Schema) -> list[Ints]:
-    """How many instances each cell has, and how many of them with and without the class."""
-    codes = {
-        attribute.name: np.concatenate([part.groups[attribute.name] for part in parts])
-        for attribute in schema.attributes
-    }
-    labels = np.concatenate([part.labels for part in parts])
-    everyone = np.ones(len(labels), bool)
-    if not task_of(schema.target).decides:
-        return [cells.count(codes, everyone)]
-    marked = [labels == label for label in {schema.target.explained, schema.target.favourable}]
-    return [cells.count(codes, counted) for counted in (everyone, *_both(marked))]
-
-
-def _of_decisions(cells: _Cells, dataset: Dataset, predictions: Predictions) -> list[Ints]:
-    """How many of each cell were decided for the favourable class, and how many not."""
-    target = dataset.schema.target
-    if not task_of(target).decides:
-        return []
-    favoured = predictions.decisions == target.favourable
-    return [cells.count(dataset.test.groups, chosen) for chosen in _both([favoured])]
-
-
-def _both(flags: Iterable[Bools]) -> list[Bools]:
-    return [chosen for flag in flags for chosen in (flag, ~flag)]
-
-
-class _Cells:
-    """Every level of every attribute, and of every two attributes crossed.
-
-    names : (cell,) attribute and level, as tables name them. relations : which sums are known.
-    """
-
-    def __init__(self, attributes: Sequence[Attribute]) -> None:
-        self.names: list[tuple[str, str]] = []
-        self.relations: list[Relation] = []
-        self._single: dict[str, list[int]] = {}
-        self._levels = {attribute.name: (*attribute.levels, UNKNOWN) for attribute in attributes}
-        for name, levels in self._levels.items():
-            self._single[name] = self._add(name, levels)
-            self.relations.append(Relation(tuple(self._single[name])))
-        self._crossed = list(combinations(self._levels, 2))
-        for a, b in self._crossed:
-            self._cross(a, b)
-
-    def _add(self, name: str, levels: Iterable[str]) -> list[int]:
-        start = len(self.names)
-        self.names += [(name, level) for level in levels]
-        return list(range(start, len(self.names)))
-
-    def _cross(self, a: str, b: str) -> None:
-        mine, other = self._levels[a], self._levels[b]
-        places = self._add(f"{a}{CROSS}{b}", [f"{x}{CROSS}{y}" for x in mine for y in other])
-        table = np.array(places).reshape(len(mine), len(other))
-        for name, rows in ((a, table), (b, table.T)):
-            self.relations += [
-                Relation(tuple(row.tolist()), whole)
-                for row, whole in zip(rows, self._single[name], strict=True)
-            ]
-
-    def count(self, codes: Mapping[str, Ints], counted: Bools) -> Ints:
-        """(cell,) how many of the counted instances are in it."""
-        known = {
-            name: np.where(codes[name] < 0, len(levels) - 1, codes[name])[counted]
-            for name, levels in self._levels.items()
-        }
-        sizes = {name: len(levels) for name, levels in self._levels.items()}
-        single = [np.bincount(known[name], minlength=sizes[name]) for name in known]
-        crossed = [
-            np.bincount(known[a] * sizes[b] + known[b], minlength=sizes[a] * sizes[b])
-            for a, b in self._crossed
-        ]
-        return np.concatenate([*single, *crossed]).astype(np.int64)
-
-
-# --- values ---------------------------------------------------------------------------------------
-
-
-def _categories(dataset: Dataset, floor: int) -> tuple[set[tuple[str, str]], set[str]]:
-    """Categories, and features whose missing cells, are too few in all parts or in training."""
-    rare: set[tuple[str, str]] = set()
-    missing: set[str] = set()
-    if not kind_of(dataset.schema).named_columns:
-        return rare, missing
-    whole = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
-    for place, feature in enumerate(dataset.schema.features):
-        names = [category.label for category in feature.categories]
-        if feature.is_numeric:  # the values are not counted one by one
-            names = ["a value"]
-        columns = (whole[:, place], dataset.train.inputs[:, place])
-        counts = [_category_counts(column, names, feature.is_numeric) for column in columns]
-        hidden = suppress(np.stack(counts, axis=1), [Relation(tuple(range(len(names) + 1)))], floor)
-        rare |= {
-            (feature.name, name)
-            for name, is_hidden in zip(names, hidden, strict=False)
-            if is_hidden
-        }
-        missing |= {feature.name} if hidden[-1] else set()
-    return {pair for pair in rare if pair[1] != "a value"}, missing
-
-
-def _category_counts(column: NDArray[np.float64], names: Sequence[str], numeric: bool) -> Ints:
-    """How many rows each category has; last how many have none."""
-    gaps = np.isnan(column)
-    known = np.zeros(int((~gaps).sum()), np.int64) if numeric else column[~gaps].astype(np.int64)
-    return np.array([*np.bincount(known, minlength=len(names)), int(gaps.sum())], np.int64)
-
-
-def _tokens(dataset: Dataset, floor: int) -> frozenset[int]:
-    """Positions of the tokens that stand in fewer texts than the floor."""
-    schema = dataset.schema
-    if not schema.vocabulary:
-        return frozenset()
-    texts = np.zeros(len(schema.vocabulary), np.int64)
-    for part in PARTS:
-        for row in getattr(dataset, part).inputs:
-            texts[np.unique(row[~np.isnan(row)]).astype(np.int64)] += 1
-    return frozenset(np.flatnonzero(texts < floor).tolist())
-
-
-def _rare_labels(
-    schema: Schema, levels: Iterable[tuple[str, str]], categories: Iterable[tuple[str, str]]
-) -> Iterable[str]:
-    """What sentences must not name: not what another feature or attribute tells anyway."""
-    crossed = {name for name, _ in levels if CROSS in name}
-    withheld = {(name, level) for name, level in levels if name not in crossed} | set(categories)
-    named = {
-        (attribute.name, level) for attribute in schema.attributes for level in attribute.levels
-    }
-    if kind_of(schema).named_columns:
-        named |= {
-            (feature.name, category.label)
-            for feature in schema.features
-            for category in feature.categories
-        }
-    open_labels = {label for pair in named - withheld for label in [pair[1]]}
-    hidden = {label for _, label in withheld} - open_labels - {UNKNOWN}
-    return hidden | {level for name, level in levels if name in crossed}
-
 
 #: Outside of these shares a quantile is too near to the values of single instances.
 TAIL = 0.01
@@ -237,13 +27,16 @@ TAIL = 0.01
 class RunSource:
     """The data, the decisions and the cases of a run, as the store holds them.
 
-    named : {number on the case pages, from 0: (position in the test part, place in the pages of
-        the metric `cases`)} of the cases that the config names.
+    floor : so many rows may be told of: they are surely of `privacy.floor` entities, where such are
+        declared.
+    named : {number on the case pages, from 0: (position in the test part, place in the pages of the
+        metric `cases`)} of the cases that the config names.
     """
 
     privacy: Privacy
     dataset: Dataset
     predictions: Predictions | None
+    floor: int
     withheld: Withheld
     named: Mapping[int, tuple[int, int]]
 
@@ -272,7 +65,7 @@ class RunSource:
         known = values[~np.isnan(values)]
         if not len(known):
             return float("nan"), float("nan")
-        tail = min(max(TAIL, self.privacy.floor / len(known)), 0.5)
+        tail = min(max(TAIL, self.floor / len(known)), 0.5)
         low, high = np.quantile(known, [tail, 1 - tail])
         return three_digits(float(low)), three_digits(float(high))
 
@@ -286,7 +79,7 @@ class RunSource:
 
     def is_small(self, n: Any) -> bool:
         """Whether so few instances must not be told."""
-        return n is not None and not isinstance(n, bool) and 0 < float(n) < self.privacy.floor
+        return n is not None and not isinstance(n, bool) and 0 < float(n) < self.floor
 
 
 def three_digits(value: float) -> float:
@@ -300,8 +93,10 @@ def _source(data: Path, predictions: Path | None, privacy: Privacy) -> RunSource
     predicted = Predictions.load(predictions / "test") if predictions else None
     cases = Cases.load(predictions / "cases") if predictions else None
     named = dict(_named(cases)) if cases and privacy.level == "cases" else {}
-    withheld = Withheld.of(dataset, predicted, privacy.floor)
-    return RunSource(privacy, dataset, predicted, withheld, named)
+    parts = [getattr(dataset, part) for part in PARTS]
+    floor = Resampling.across(parts).rows_surely_of(privacy.floor)
+    withheld = Withheld.of(dataset, predicted, floor)
+    return RunSource(privacy, dataset, predicted, floor, withheld, named)
 
 
 def _named(cases: Cases) -> list[tuple[int, tuple[int, int]]]:

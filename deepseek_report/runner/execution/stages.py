@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -37,10 +37,10 @@ from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import DataError, UnknownCaseError
+from deepseek_report.errors import DataError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import predict
@@ -134,7 +134,8 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
     for part, predicted in predictions.items():
         predicted.save(folder / part)
-    named = _named_cases(dataset, job.experiment.single["report"].cases)
+    places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
+    named = [places[row] for row in job.experiment.single["report"].cases]
     instances = settings.explain.instances
     cases = choose_cases(
         predictions["test"],
@@ -146,26 +147,6 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
         settings.explain.pages,
     )
     cases.save(folder / "cases")
-
-
-def _named_cases(dataset: Dataset, rows: Sequence[int]) -> list[int]:
-    """Positions in the test part of the rows that the config names.
-
-    Raises
-    ------
-    UnknownCaseError : one of them is not in the test part.
-    """
-    places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
-    for row in rows:
-        if row not in places:
-            parts = (part for part in PARTS if row in getattr(dataset, part).instance_ids)
-            where = next((f"it is in the {part} part" for part in parts), "there is no such row")
-            raise UnknownCaseError(
-                f"report.cases names row {row}, and {where}; only the {len(places)} rows of the "
-                "test part can be explained. Their numbers stand on the case pages of a report "
-                "with report.privacy=full; they count the rows of the source from 0"
-            )
-    return [places[row] for row in rows]
 
 
 def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:

@@ -1,0 +1,104 @@
+"""Pages of the cases that the config names: numbered from 1, with values as bands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.artifacts.rounding import quantity
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.cases.case_choice import NAMED
+from deepseek_report.privacy.bands import banded
+from deepseek_report.privacy.source import RunSource, three_digits
+from deepseek_report.privacy.table_release import IDENTIFIERS, mentioned
+from deepseek_report.tasks import task_of
+
+Columns = Callable[[pd.Series], str]
+
+
+def released_cases(
+    tables: Mapping[str, pd.DataFrame], source: RunSource
+) -> dict[str, pd.DataFrame]:
+    """The tables of the metric `cases`, of the named cases alone; nothing at other levels."""
+    if source.privacy.level != "cases":
+        return {}
+    numbers = {page: number for number, (_, page) in source.named.items()}
+    kept = {}
+    for name, table in tables.items():
+        mine = table[table["case"].isin(numbers)].reset_index(drop=True)
+        mine = mine.assign(case=[numbers[int(case)] for case in mine["case"]])
+        mine = _in_bands(mine, source)
+        kept[name] = _unnamed(mine[~mentioned(mine, source)].reset_index(drop=True), source)
+    return kept
+
+
+def _unnamed(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Without row numbers: `instance_id` counts the named cases from 1, there is no position."""
+    table = table.drop(columns=[column for column in table.columns if column in IDENTIFIERS])
+    if "role_label" not in table:
+        return table
+    table = table.assign(
+        instance_id=table["case"].astype(np.int64) + 1,
+        position=np.full(len(table), -1, dtype=np.int64),
+        role=[f"{NAMED}{number + 1}" for number in table["case"]],
+        role_label=[f"Case {number + 1}" for number in table["case"]],
+    )
+    if not task_of(source.dataset.schema.target).decides:
+        table = _rounded_numbers(table, source)
+    return table
+
+
+def _rounded_numbers(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """The true and the predicted number to three digits, within the middle of all numbers."""
+    target, test = source.dataset.schema.target, source.dataset.test
+    low, high = source.middle(test.labels.astype(np.float64))
+    true = [
+        three_digits(float(np.clip(test.labels[source.named[int(case)][0]], low, high)))
+        for case in table["case"]
+    ]
+    predicted = [
+        three_digits(float(np.clip(prediction, low, high))) for prediction in table["prediction"]
+    ]
+    return table.assign(
+        label=[quantity(value, target.unit) for value in true],
+        decision=[quantity(value, target.unit) for value in predicted],
+        prediction=predicted,
+        error=np.array(predicted) - np.array(true),
+    )
+
+
+def _in_bands(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Values of the case as bands; of texts, images and series they are the input itself."""
+    schema = source.dataset.schema
+    if not kind_of(schema).named_columns or "feature" not in table:
+        return _layout_values(table, source)
+    places = {feature.name: place for place, feature in enumerate(schema.features)}
+
+    def own(row: pd.Series) -> str:
+        if row["feature"] not in places:
+            return ""
+        position = source.named[int(row["case"])][0]
+        column = places[row["feature"]]
+        return banded(source, column, float(source.dataset.test.inputs[position, column]))
+
+    def other(row: pd.Series) -> str:
+        if row["feature"] not in places:
+            return ""
+        return banded(source, places[row["feature"]], float(row["to_value"]))
+
+    filled: dict[str, Columns] = {"display": own, "from_display": own, "to_display": other}
+    for name, fill in filled.items():
+        if name in table:
+            table = table.assign(**{name: [fill(row) for _, row in table.iterrows()]})
+    return table.assign(to_value=np.nan) if "to_value" in table else table
+
+
+def _layout_values(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Means of patches and windows are left out; words stay, since they are what was decided on."""
+    if kind_of(source.dataset.schema).shown_as_mean:
+        for name in ("display", "from_display"):
+            if name in table:
+                table = table.assign(**{name: ""})
+    return table
