@@ -27,6 +27,9 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import WordedFinding, first_sentence
 
+#: Share of texts without their end from which the first screen tells it.
+_MANY_CUT = 0.05
+
 
 @dataclass(frozen=True)
 class SummarySection:
@@ -59,7 +62,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
     """What stands in view."""
     results, words = draft.results, draft.words
     return {
-        "effect": [words.say(sentence) for sentence in decision_effect(results)],
+        "effect": [*map(words.say, decision_effect(results)), *_not_read(draft)],
         "verdict": [words.say(sentence) for sentence in page.verdict],
         "promises": [_promise(draft, promise, page) for promise in page.promises],
         "shown": [_card(draft, page, finding) for finding in page.gravest],
@@ -71,6 +74,13 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
         "options": results.has(ArtifactId.measure("options")) and "bias" in _sections(results),
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }
+
+
+def _not_read(draft: Draft) -> list[str]:
+    """How many texts lose their end, where so many do that it matters."""
+    texts = (draft.results.card.get("texts") if draft.results.has("data") else None) or {}
+    cut = finite(texts.get("cut_share")) or 0.0
+    return [draft.text("cut", share=cut, places=texts["places"])] if cut >= _MANY_CUT else []
 
 
 @dataclass(frozen=True)
