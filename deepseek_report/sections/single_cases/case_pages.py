@@ -73,7 +73,7 @@ def _title(pages: Pages, row: Row) -> str:
     results = pages.draft.results
     own = CaseWords.of((results.config.get("report") or {}).get("words")).unfavourable
     if role in NO_PERSON and (own or not results.schema.attributes_of("person")):
-        return pages.draft.text(f"role.{role}")
+        return pages.draft.text(f"role.{role}", own=own, decision=row["decision"])
     return str(row["role_label"])
 
 
