@@ -24,6 +24,7 @@ from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import WordedFinding, first_sentence
 
@@ -62,7 +63,11 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
     """What stands in view."""
     results, words = draft.results, draft.words
     return {
-        "effect": [*map(words.say, decision_effect(results)), *_not_read(draft)],
+        "effect": [
+            *map(words.say, decision_effect(results)),
+            *([] if page.promises else _how_good(draft)),
+            *_not_read(draft),
+        ],
         "verdict": [words.say(sentence) for sentence in page.verdict],
         "promises": [_promise(draft, promise, page) for promise in page.promises],
         "shown": [_card(draft, page, finding) for finding in page.gravest],
@@ -74,6 +79,19 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
         "options": results.has(ArtifactId.measure("options")) and "bias" in _sections(results),
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }
+
+
+def _how_good(draft: Draft) -> list[str]:
+    """The score that cases are ranked by, where no promise tells how good the model is."""
+    task = task_of(draft.results.schema.target) if draft.results.has("data") else None
+    if task is None or not task.decides:
+        return []
+    key = task.held.key
+    score = draft.results.score(key)
+    if score is None or finite(score.value) is None:
+        return []
+    estimate = estimates.of_score(score)
+    return [draft.text("how_good", metric=draft.words.label("metrics", key), score=estimate)]
 
 
 def _not_read(draft: Draft) -> list[str]:
