@@ -251,11 +251,11 @@ def _labelled_gap(results: Results, row: Row) -> dict[str, Any]:
 
 def _beside_labels(results: Results, row: Row) -> dict[str, Any] | None:
     """The gap of a pair in the labels, where the model is shown to widen it."""
-    told = {attribute_label(results, row["attribute"]), row["level"], row["reference"]}
+    pair = {attribute_label(results, row["attribute"]), row["level"], row["reference"]}
     return first(
         gap
         for gap in labelled_gaps(results)
-        if {gap["attribute"], gap["level"], gap["reference"]} == told
+        if {gap["attribute"], gap["level"], gap["reference"]} == pair
         and gap["shown"] in ("widens", "more than doubles")
     )
 

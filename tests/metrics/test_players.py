@@ -272,12 +272,12 @@ def test_the_changed_input_lacks_what_carries_the_decision(context_for) -> None:
     inputs = context.dataset.test.inputs[:2]
     rule = DecisionRule(0.5, 1)
     maskings = [smallest_masking(context.classifier, row, train, rule, 3) for row in inputs]
-    found = [
+    carrying = [
         row
         for case, masking in enumerate(maskings)
         for row in masking_rows(case, inputs[case], masking, schema, 3)
     ]
-    changed = without_players(inputs, train, found, schema)
+    changed = without_players(inputs, train, carrying, schema)
     assert rule.decisions(context.classifier.probabilities(changed[:1]))[0] == 0
     moved = (changed[0] != inputs[0]) & ~np.isnan(inputs[0])
     assert np.flatnonzero(moved).tolist() == [0]

@@ -111,18 +111,20 @@ def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most:
     ]
 
 
-def without_players(inputs: Floats, train: Floats, found: Sequence[Row], schema: Schema) -> Floats:
+def without_players(
+    inputs: Floats, train: Floats, carrying: Sequence[Row], schema: Schema
+) -> Floats:
     """(case, column) each case without what carries its decision; NaN where nothing is known to.
 
     Parameters
     ----------
     inputs, train : array
         (case, column), (row, column).
-    found : the rows of `masking_rows` of all cases.
+    carrying : the rows of `masking_rows` of all cases.
     """
     labels = schema.player_labels
     reference, changed = kind_of(schema).baseline(inputs, train), np.full(inputs.shape, _NAN)
-    for case, status, label, *_ in found:
+    for case, status, label, *_ in carrying:
         if status != "found":
             continue
         if np.isnan(changed[case]).all():
