@@ -236,8 +236,8 @@ def _labelled_gap(results: Results, row: Row) -> dict[str, Any]:
     sizes = {name: int(row["n_reference" if "reference" in name else "n"]) for name in shares}
     change = estimates.of_row(row, "change", "change")
     if row["shown"] == "narrows":
-        ends = [-end for end in change.ends or ()][::-1]
-        change = estimates.estimate(-change.value, *ends, n=change.n)
+        low, high = change.ends or (change.value, change.value)
+        change = estimates.estimate(-change.value, -high, -low, change.n)
     return {
         "attribute": attribute_label(results, row["attribute"]),
         "level": row["level"],

@@ -126,8 +126,8 @@ def _ends_of(
     grouping: Grouping, inside: Sequence[Bools], harmed: Bools, level: float
 ) -> tuple[float, float]:
     """The interval of the difference of the shares of two groups."""
-    counts = [n for each in inside for n in grouping.drawn.counts(harmed, each)]
-    low, high = rate_difference(*counts, level)
+    (own, n), (other, n_other) = (grouping.drawn.counts(harmed, each) for each in inside)
+    low, high = rate_difference(own, n, other, n_other, level)
     return float(low), float(high)
 
 
