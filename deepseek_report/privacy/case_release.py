@@ -77,7 +77,7 @@ def _two_digits(value: float) -> float:
     return float(f"{value:.2g}")
 
 
-Columns = Callable[[pd.Series], str]
+Columns = Callable[["pd.Series"], str]
 
 
 def released_cases(
