@@ -51,14 +51,14 @@ def answer(row: dict[str, Any]) -> dict[str, Any]:
     for name, content in row.get("files", {}).items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(content, encoding="utf-8")
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
         try:
             code: Any = run(arguments(row["typed"]))
         except SystemExit as end:
             code = end.code
     heavy = [name for name in HEAVY if name in sys.modules]
-    return {"code": code, "text": said.getvalue(), "heavy": heavy}
+    return {"code": code, "text": printed.getvalue(), "heavy": heavy}
 
 
 def main(table: str, folder: str) -> None:
