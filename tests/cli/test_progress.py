@@ -90,12 +90,8 @@ def test_of_recorded_runs_the_time_left_rises_by_no_more_than_a_third_and_is_nev
         else:
             {"planned": whole.plan, "started": whole.start, "advanced": whole.advance}[what](*about)
     assert len(shown_times) > 30
-    rises = [
-        later / told[k][1]
-        for k in range(len(shown_times))
-        if told[k][1] > 6
-        for _, later in shown_times[k:]
-    ]
+    times = [seconds for _, seconds in shown_times]
+    rises = [later / first for k, first in enumerate(times) if first > 6 for later in times[k:]]
     assert max(rises) <= 4 / 3 + 1e-9
     assert all(seconds > left / 6 for left, seconds in shown_times if left >= 20)
     assert all(seconds <= left * 5 for left, seconds in shown_times if left >= 20)
