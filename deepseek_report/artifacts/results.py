@@ -148,6 +148,12 @@ class Results:
     def test(self) -> Split:
         return Split.load(self.path_of("data") / "test.npz")
 
+    def written(self, position: int, player: int) -> str:
+        """Words of a tested text as they were written; empty where no folder holds that."""
+        if not self.has_rows or self.test.texts is None:
+            return ""
+        return self.test.texts.words(position, np.flatnonzero(self.schema.owners == player))
+
     # --- model ---
     @cached_property
     def history(self) -> pd.DataFrame:

@@ -148,7 +148,7 @@ class Measurement:
         """Read it back; raises ArtifactError where a table is not what its type says."""
         arrays = folder / "arrays.npz"
         measurement = cls(
-            scores=tuple(_score(record) for record in load_json(folder / "scores.json")),
+            scores=load_scores(folder),
             tables={path.stem: load_table(path) for path in files_in(folder, ".parquet")},
             arrays=load_arrays(arrays) if arrays.exists() else {},
             notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),
@@ -157,6 +157,11 @@ class Measurement:
             return measurement.typed(_types(folder / _TYPES))
         except ArtifactError as error:
             raise ArtifactError(f"{folder}: {error}") from None
+
+
+def load_scores(folder: Path) -> tuple[Score, ...]:
+    """The scores alone of a saved measurement."""
+    return tuple(_score(record) for record in load_json(folder / "scores.json"))
 
 
 #: The file that says what the columns of the tables mean.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -143,8 +143,8 @@ class Whole:
     parallel: int = 1
     total: int = 0
     finished: int = 0
-    foreseen: Counter[str] = field(default_factory=Counter)
-    took: Counter[str] = field(default_factory=Counter)
+    foreseen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    took: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     shortest: float = math.inf
 
     def plan(self, expected: Mapping[str, float], parallel: int) -> None:

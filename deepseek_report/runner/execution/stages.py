@@ -26,7 +26,11 @@ from deepseek_report.artifacts.protocols.explainers import (
     SuitsModel,
 )
 from deepseek_report.artifacts.protocols.given import GivenInPython
-from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import (
+    ExplainAgain,
+    MeasureContext,
+    MetricPlugin,
+)
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
@@ -187,13 +191,15 @@ def explain_context(
 
 def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
     metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
-    seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
-    context = _measure_context(job, subject, seed, progress)
+    context = _measure_context(job, metric, subject, progress)
     measured(metric, context).save(folder)
 
 
-def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress) -> MeasureContext:
+def _measure_context(
+    job: StageJob, metric: MetricPlugin, subject: str, progress: Progress
+) -> MeasureContext:
     dataset = _dataset(job.inputs["data"])
+    seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     background = background_rows(job, dataset)
     if "predictions" not in job.inputs:  # the metric reads the data alone
         nothing: Any = None
@@ -216,7 +222,7 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         predictions=Predictions.load(predicted / "test"),
         validation_predictions=Predictions.load(predicted / "validation"),
         cases=_cases(job),
-        classifier=fresh_classifier(job),
+        classifier=fresh_classifier(job, copied="classifier" in metric.reads),
         seed=seed,
         background=background,
         explanation=explanations.get(subject),
@@ -273,7 +279,7 @@ class _FurtherRows:
     def _explainer(self, cheaply: bool) -> ExplainerPlugin:
         explainer: ExplainerPlugin = self.job.experiment.multiple["explainers"][self.name]
         schema = _dataset(self.job.inputs["data"]).schema
-        capabilities = fresh_classifier(self.job).capabilities
+        capabilities = fresh_classifier(self.job, copied=False).capabilities
         if cheaply and isinstance(explainer, HasCheapForm):
             return explainer.cheapest(capabilities, schema)
         if isinstance(explainer, SuitsModel):
@@ -323,11 +329,12 @@ def _cases(job: StageJob) -> Cases:
 _LOADED: dict[Path, Any] = {}
 
 
-def fresh_classifier(job: StageJob) -> Classifier:
+def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     """A fresh classifier around a copy of the trained module; its calls are counted from 0.
 
     Whatever a stage does to its model, no other stage sees it. What a person gave in Python is
-    not copied: nothing says that it can be.
+    not copied: nothing says that it can be. Nor is a model that a stage does not ask (`copied`),
+    since copying takes longer than most of these stages.
     """
     from deepseek_report.models.shared.loading import load_module
 
@@ -339,7 +346,7 @@ def fresh_classifier(job: StageJob) -> Classifier:
         if folder not in _LOADED:
             _LOADED.clear()
             _LOADED[folder] = load_module(model, dataset.schema, dataset.train, folder)
-        module = copy.deepcopy(_LOADED[folder])
+        module = copy.deepcopy(_LOADED[folder]) if copied else _LOADED[folder]
     classifier: Classifier = model.wrap(module, dataset.schema, job.device)
     return classifier
 
