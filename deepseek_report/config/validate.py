@@ -77,8 +77,8 @@ def built(
     ------
     ConfigProblems : unknown keys, wrong types, values out of range.
     """
-    trusted = Trusted(trusted_packages(trust), trusted_types(trust_types))
     beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
+    trusted = Trusted(trusted_packages(trust, beside), trusted_types(trust_types))
     local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)
     settings = checker.settings()
@@ -88,7 +88,7 @@ def built(
     checker.unknown_top_level()
     if checker.problems or settings is None:
         checker.problems.extend(threshold_checks.stated(composed))
-        raise ConfigProblems(checker.problems)
+        raise ConfigProblems(checker.problems, checker.untrusted)
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
         single["model"] = single["model"].trusting(trusted.types)
@@ -108,6 +108,7 @@ class _Checker:
         self.composed = composed
         self.trusted = trusted.packages
         self.problems: list[Problem] = [*composed.problems, *misnamed(trusted)]
+        self.untrusted: dict[str, str] = {}
 
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}
@@ -185,6 +186,7 @@ class _Checker:
                 f"run with --trust {package}, or set {PACKAGES_VARIABLE}={package}, if you trust it"
             )
             fault = f"_target_ {target} is outside the trusted packages"
+            self.untrusted.setdefault(package, target)
             self.add((*path, "_target_"), fault, ", ".join(self.trusted), todo)
             return None
         module, _, name = target.rpartition(".")
