@@ -11,6 +11,7 @@ The tables are of kinds on which earlier versions wrote nothing, or wrote what t
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import subprocess
 import sys
@@ -79,15 +80,37 @@ def identifiers(random: Random, n: int) -> Iterator[tuple[str, pd.Series]]:
     yield "digest", pd.Series([hashlib.sha256(random.bytes(8)).hexdigest() for _ in range(n)])
     yield "picture", pd.Series([f"scan_{i:05d}.png" for i in random.permutation(n)])
     yield "contact", pd.Series([f"p{i}@example.org" for i in random.permutation(n)])
-    yield "reachable", pd.Series([f"+49 30 {i}" for i in random.choice(10**7, n, replace=False) + 10**7])
+    yield (
+        "reachable",
+        pd.Series([f"+49 30 {i}" for i in random.choice(10**7, n, replace=False) + 10**7]),
+    )
     yield "mobile", pd.Series(random.choice(10**9, n, replace=False) + 15 * 10**10)
     yield "account", pd.Series(random.choice(9 * 10**9, n, replace=False) + 10**9)
     yield "loan", pd.Series([f"LP{i:06d}" for i in random.choice(10**6, n, replace=False)])
-    yield "plate", pd.Series(
-        ["".join(random.choice(letters, 2)) + f"-{i}" for i in random.choice(9000, n) + 1000]
+    yield (
+        "plate",
+        pd.Series(
+            ["".join(random.choice(letters, 2)) + f"-{i}" for i in random.choice(9000, n) + 1000]
+        ),
     )
-    yield "who", pd.Series([f"{''.join(random.choice(letters, 6))} {''.join(random.choice(letters, 7))}".title() for _ in range(n)])
-    yield "remark", pd.Series([" ".join(random.choice(["late", "paid", "call", "again", "never", "asked"], 9)) for _ in range(n)])
+    yield (
+        "who",
+        pd.Series(
+            [
+                f"{''.join(random.choice(letters, 6))} {''.join(random.choice(letters, 7))}".title()
+                for _ in range(n)
+            ]
+        ),
+    )
+    yield (
+        "remark",
+        pd.Series(
+            [
+                " ".join(random.choice(["late", "paid", "call", "again", "never", "asked"], 9))
+                for _ in range(n)
+            ]
+        ),
+    )
     repeated = np.arange(n) + 1
     repeated[-max(n // 60, 1) :] = repeated[: max(n // 60, 1)]
     yield "member_id", pd.Series(repeated)
@@ -119,5 +142,231 @@ def columns(tables: int = 200) -> None:
     print(f"identifiers told: {n_found} of {n_all} ({n_found / n_all:.2%}); missed: {missed}")
 
 
+# --- ten tables -----------------------------------------------------------------------------------
+
+
+def _people(random: Random, n: int, share: float = 0.3) -> tuple[pd.DataFrame, np.ndarray]:
+    """Applicants with a decision that goes with what is known of them, and its risk."""
+    frame = pd.DataFrame(
+        {
+            "income": random.lognormal(10.3, 0.5, n).round(2),
+            "loan_amount": (random.gamma(3, 6000, n) // 100 * 100).astype(int),
+            "age": random.integers(19, 78, n),
+            "sex": random.choice(["f", "m"], n),
+            "years_employed": random.gamma(2, 4, n).round(1),
+            "children": random.poisson(0.9, n),
+            "region": random.choice(["north", "east", "south", "west"], n),
+            "cards": random.integers(0, 6, n),
+        }
+    )
+    risk = frame["loan_amount"] / frame["income"] - 0.02 * frame["years_employed"]
+    risk = risk + 0.1 * frame["cards"] + random.normal(0, 0.25, n)
+    return frame, (risk > np.quantile(risk, 1 - share)).to_numpy()
+
+
+def r_export(folder: Path) -> list[str]:
+    """A table of 2 380 applicants that R wrote, with its row names."""
+    frame, bad = _people(np.random.default_rng(1), 2380, 0.12)
+    frame["deny"] = np.where(bad, "yes", "no")
+    frame.index = np.arange(1, len(frame) + 1)
+    frame.to_csv(folder / "hmda.csv", quoting=2)
+    return ["--data", "hmda.csv", "--target", "deny"]
+
+
+def ids_and_dates(folder: Path) -> list[str]:
+    """An export with numbers of clients, sessions, addresses, dates and remarks."""
+    random, n = np.random.default_rng(2), 1500
+    frame, left = _people(random, n, 0.25)
+    frame.insert(0, "client_no", random.choice(10**7, n, replace=False) + 10**6)
+    frame["session"] = [str(uuid.UUID(bytes=random.bytes(16))) for _ in range(n)]
+    frame["email"] = [f"p{i}@example.org" for i in random.permutation(n)]
+    frame["SignupDate"] = pd.Timestamp("2022-01-01") + pd.to_timedelta(
+        random.integers(0, 900, n), "D"
+    )
+    frame["SignupDate"] = frame["SignupDate"].dt.strftime("%d.%m.%Y")
+    words = ["late", "paid", "call", "again", "never", "asked", "for", "the", "bill"]
+    frame["remark"] = [" ".join(random.choice(words, random.integers(4, 14))) for _ in range(n)]
+    frame["Churn"] = np.where(left, "Yes", "No")
+    frame.to_csv(folder / "clients.csv", index=False)
+    return ["--data", "clients.csv"]
+
+
+def german(folder: Path) -> list[str]:
+    """A German export: cp1252, semicolons, decimal commas, dots between thousands."""
+    frame, bad = _people(np.random.default_rng(3), 1000)
+    frame.insert(0, "lfd_nr", np.arange(len(frame)) + 1)
+    frame["income"] = [f"{x:,.2f}".translate(str.maketrans(",.", ".,")) for x in frame["income"]]
+    frame["years_employed"] = [f"{x:.1f}".replace(".", ",") for x in frame["years_employed"]]
+    frame["region"] = frame["region"].map(
+        {"north": "Lüneburg", "east": "Görlitz", "south": "München", "west": "Köln"}
+    )
+    names = ("lfd_nr", "Einkommen_EUR", "Kredithöhe", "Alter", "Geschlecht", "Jahre_beschäftigt")
+    frame.columns = [*names, "Kinder", "Größe_Region", "Karten"]
+    frame["Zahlungsausfall"] = np.where(bad, "ja", "nein")
+    frame.to_csv(folder / "kredite.csv", sep=";", index=False, encoding="cp1252")
+    return ["--data", "kredite.csv", "--target", "Zahlungsausfall"]
+
+
+def chinese(folder: Path) -> list[str]:
+    """A Chinese export in GB18030."""
+    random = np.random.default_rng(4)
+    frame, bad = _people(random, 1200)
+    frame["sex"] = frame["sex"].map({"f": "女", "m": "男"})
+    frame["region"] = frame["region"].map(
+        {"north": "北", "east": "东", "south": "南", "west": "西"}
+    )
+    frame.columns = ["收入", "贷款金额", "年龄", "性别", "工龄", "子女数", "地区", "信用卡数"]
+    frame.insert(0, "客户编号", random.choice(10**6, len(frame), replace=False))
+    frame["违约"] = np.where(bad, "是", "否")
+    frame.to_csv(folder / "贷款.csv", index=False, encoding="gb18030")
+    return ["--data", "贷款.csv"]
+
+
+def utf16(folder: Path) -> list[str]:
+    """A spreadsheet's text export: UTF-16 with tabs, a number to predict, gaps."""
+    random = np.random.default_rng(5)
+    frame, _ = _people(random, 900)
+    frame["price_eur"] = (
+        3 * frame["income"] + 5000 * frame["cards"] + random.normal(0, 9000, len(frame))
+    ).round(2)
+    frame["years_employed"] = frame["years_employed"].astype(object)
+    frame.loc[random.random(len(frame)) < 0.05, "years_employed"] = "n.k."
+    frame.to_csv(folder / "prices.txt", sep="\t", index=False, encoding="utf-16")
+    return ["--data", "prices.txt", "--target", "price_eur"]
+
+
+def workbook(folder: Path) -> list[str]:
+    """A workbook of people by their names, with a ticket and a cabin."""
+    random, n = np.random.default_rng(6), 880
+    frame, gone = _people(random, n, 0.4)
+    first, last = ["Anna", "Ben", "Clara", "Dan", "Eva"], ["Smith", "Miller", "Braun", "Meyer"]
+    frame.insert(
+        0,
+        "Name",
+        [
+            f"{random.choice(last)}{i}, {random.choice(['Mr.', 'Mrs.'])} {random.choice(first)}"
+            for i in range(n)
+        ],
+    )
+    frame["Ticket"] = [
+        random.choice(["PC ", "A/5 ", ""]) + str(i) for i in random.integers(1000, 1700, n)
+    ]
+    frame["Cabin"] = [
+        f"{random.choice(list('ABC'))}{i}" if i < 150 else None for i in random.integers(1, 600, n)
+    ]
+    frame["Survived"] = (~gone).astype(int)
+    with pd.ExcelWriter(folder / "passengers.xlsx") as book:
+        frame.to_excel(book, sheet_name="Passengers", index=False)
+    return ["--data", "passengers.xlsx", "--target", "Survived"]
+
+
+def small(folder: Path) -> list[str]:
+    """Sixty patients."""
+    random = np.random.default_rng(7)
+    frame, ill = _people(random, 60, 0.4)
+    frame = frame[["age", "sex", "children", "years_employed"]].assign(
+        patient_id=[f"P{i:03d}" for i in range(60)], chol=random.normal(210, 30, 60).round(1)
+    )
+    frame["disease"] = ill.astype(int)
+    frame.to_csv(folder / "patients.csv", index=False)
+    return ["--data", "patients.csv"]
+
+
+def many_classes(folder: Path) -> list[str]:
+    """Products of 25 kinds."""
+    random, n = np.random.default_rng(8), 2500
+    kind = random.integers(0, 25, n)
+    frame = pd.DataFrame(
+        random.normal(0, 1, (n, 6)).round(3), columns=[f"size_{c}" for c in "abcdef"]
+    )
+    frame["size_a"] += kind % 5
+    frame["size_b"] += kind // 5
+    frame["kind"] = [f"kind {i + 1}" for i in kind]
+    frame.to_csv(folder / "products.csv", index=False)
+    return ["--data", "products.csv", "--target", "kind"]
+
+
+def large(folder: Path) -> list[str]:
+    """Two hundred thousand rows of forty columns."""
+    random, n = np.random.default_rng(9), 200_000
+    frame = pd.DataFrame(
+        random.normal(0, 1, (n, 37)).round(4), columns=[f"v{i + 1}" for i in range(37)]
+    )
+    frame.insert(0, "account_id", np.arange(n) + 500_000)
+    frame["segment"] = random.choice(["a1", "b1", "c1"], n)
+    risk = frame["v1"] + 0.5 * frame["v2"] * frame["v3"] + random.normal(0, 1, n)
+    frame["outcome"] = np.where(risk > 0.8, "default", "repaid")
+    frame.to_csv(folder / "accounts.csv", index=False)
+    return ["--data", "accounts.csv", "--target", "outcome"]
+
+
+def rare(folder: Path) -> list[str]:
+    """One fraud in two hundred."""
+    random = np.random.default_rng(10)
+    frame, fraud = _people(random, 12_000, 0.005)
+    frame["transaction"] = [f"TX{i:08d}" for i in random.choice(10**8, len(frame), replace=False)]
+    frame["fraud"] = fraud.astype(int)
+    frame.to_csv(folder / "fraud.csv", index=False)
+    return ["--data", "fraud.csv", "--target", "fraud"]
+
+
+#: Each writes its table into a folder and gives the arguments of `init`.
+TABLES: dict[str, Callable[[Path], list[str]]] = {
+    make.__name__: make
+    for make in (
+        *(r_export, ids_and_dates, german, chinese, utf16, workbook, small, many_classes),
+        *(large, rare),
+    )
+}
+
+
+def write(folder: Path) -> None:
+    for name, make in TABLES.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        print(name, shlex.join(make(folder / name)))
+
+
+def runs(folder: Path, names: list[str]) -> None:
+    """`init --yes`, then what it prints behind "Then:"; what both say lies beside the table."""
+    program = [sys.executable, "-m", "deepseek_report"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    for name in names or list(TABLES):
+        place = folder / name
+        place.mkdir(parents=True, exist_ok=True)
+        arguments = TABLES[name](place)
+        made = subprocess.run(
+            [*program, "init", "study", "--yes", *arguments],
+            cwd=place,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (place / "init.txt").write_text(made.stdout + made.stderr)
+        command = made.stdout.rpartition("Then: ")[2].strip() or "false"
+        start = perf_counter()
+        run = subprocess.run(  # noqa: S602 - the line as a person pastes it
+            command,
+            shell=True,
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (place / "report.txt").write_text(run.stdout + run.stderr)
+        seconds = perf_counter() - start
+        print(
+            f"{name}: init {made.returncode}, {command}: {run.returncode} after {seconds:.0f} s",
+            flush=True,
+        )
+
+
 if __name__ == "__main__":
-    columns()
+    match sys.argv[1:]:
+        case ["write", place]:
+            write(Path(place))
+        case ["runs", place, *chosen]:
+            runs(Path(place), chosen)
+        case _:
+            columns()

@@ -31,9 +31,7 @@ def command(arguments: list[str]) -> int:
     if seen is not None and not options.yes and sys.stdin.isatty() and sys.stdout.isatty():
         wishes = ask(seen, wishes)
     name = options.name or study_name(options.folder)
-    study = NewStudy(
-        options.folder, name, options.data, options.copy, options.plugin, seen, wishes
-    )
+    study = NewStudy(options.folder, name, options.data, options.copy, options.plugin, seen, wishes)
     made = make_study(study)
     if study.plugin:
         from deepseek_report.config.kept_trust import keep

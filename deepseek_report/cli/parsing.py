@@ -120,7 +120,7 @@ def _override(text: str) -> str:
 def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) -> Experiment:
     """The valid experiment that the command line describes.
 
-    In a terminal, a package of the study's own folder that nobody has trusted yet is asked for once.
+    In a terminal, a package of the study's own folder that is not trusted yet is asked for once.
     """
     from deepseek_report.config.compose import compose
     from deepseek_report.config.problems import ConfigProblems

@@ -1,9 +1,9 @@
 """Trust that a person keeps beside a study, in a file of their own that is of no use elsewhere.
 
-The file holds a seal, and the packages a line each. The seal is a keyed hash of the folder and the names, by a key that
-lies in the person's own configuration folder and nowhere else. A file that came with a study, was
-copied to another folder or was written by anybody else has no such seal and is not heeded. No
-configuration and no run folder can hold or extend this trust.
+The file holds a seal, and the packages a line each. The seal is a keyed hash of the folder and the
+names, by a key that lies in the person's own configuration folder and nowhere else. A file that
+came with a study, was copied to another folder or was written by anybody else has no such seal and
+is not heeded. No configuration and no run folder can hold or extend this trust.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST_BYTES = 64_000
 
 
 def kept(folder: Path) -> tuple[str, ...]:
-    """The packages that this person has said to trust in this folder; none where nothing says it."""
+    """The packages that this person trusts in this folder, as far as a file of theirs says it."""
     if not plain_files.is_file(folder / FILE):
         return ()
     try:

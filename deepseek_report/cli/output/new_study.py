@@ -111,13 +111,14 @@ def say_study(study: NewStudy, made: MadeStudy) -> None:
     print(f"A study “{study.name}” in {printable(study.folder)}:")
     for path in made.files:
         print(f"  {printable(path)}")
-    if draft.guessed or draft.dropped:
+    left_out = {**draft.dropped, **draft.recognised}
+    if draft.guessed or left_out:
         print("Taken for granted, until you say otherwise:")
     for key, why in draft.guessed.items():
         print(f"  {key}: {printable(draft.dataset[key])} ({why})")
-    for name, why in list(draft.dropped.items())[:_MOST_SHOWN]:
+    for name, why in list(left_out.items())[:_MOST_SHOWN]:
         print(f"  without {printable(name)}: {printable(why)[:_LONGEST]}")
-    if (more := len(draft.dropped) - _MOST_SHOWN) > 0:
+    if (more := len(left_out) - _MOST_SHOWN) > 0:
         print(f"  without {more} more columns, which the file names")
     if draft.trouble:
         print("The data cannot be used as they are; the study is written, and this is open in it:")

@@ -18,9 +18,9 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.datasets.readers.cells import Cells
 
-#: Why a column identifies rows. `order`: it counts them. `unrepeated`: chance would make more of its
-#: numbers alike. `called`: by its name. `digits`: long numbers of one length. `code`: texts of one
-#: form. `words`: hardly any text occurs twice. `free_text`: sentences. The rest are forms of texts.
+#: Why a column identifies rows. `order`: it counts them. `unrepeated`: chance would make more of
+#: its numbers alike. `called`: by its name. `digits`: long numbers of one length. `code`: texts of
+#: one form. `words`: hardly any text occurs twice. `free_text`: sentences. The rest: forms of texts.
 Sign = Literal[
     "order",
     "unrepeated",
@@ -75,7 +75,9 @@ _ORDERED = frozenset(
         *("rank", "ranking", "rang", "position", "place", "platz", "score"),
     }
 )
-_CALLED_IN_CHINESE = re.compile(r"(编号|序号|号码|账号|帐号|学号|工号|户号|单号|证号|电话|手机号?|客户号)$")
+_CALLED_IN_CHINESE = re.compile(
+    r"(编号|序号|号码|账号|帐号|学号|工号|户号|单号|证号|电话|手机号?|客户号)$"
+)
 _ORDERED_IN_CHINESE = re.compile(r"[年月日周]|时间|日期|排名|名次")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
@@ -85,15 +87,23 @@ _FORMS: dict[Sign, re.Pattern[str]] = {
     "hash": re.compile(r"(?=.*[a-fA-F])(?=.*\d)(?:[0-9a-f]{16,128}|[0-9A-F]{16,128})"),
     "address": re.compile(r"(?:https?|ftp|s3)://\S+|www\.\S+"),
     "file": re.compile(r"\S(?:[^\n]*\S)?\.(?!\d+$)[A-Za-z][A-Za-z0-9]{1,4}"),
-    "phone": re.compile(r"(?=(?:\D*\d){7,15}\D*$)(?:\+[\d .()/-]+|\(?\d[\d ()/-]*[ ()/-][\d ()/-]*)"),
+    "phone": re.compile(
+        r"(?=(?:\D*\d){7,15}\D*$)(?:\+[\d .()/-]+|\(?\d[\d ()/-]*[ ()/-][\d ()/-]*)"
+    ),
 }
 #: A number with a unit or a currency beside it, or several (120/80): a measurement in a text.
 _UNIT = r"(?:[^\W\d_]{1,12}\.?|[%€$£¥°‰µ²³/]|R\$|sq\.? ?ft)"
-_MEASURED = re.compile(rf"[-+<>~≈]?\s*(?:{_UNIT}\s*)?[-+]?\d[\d.,'’ \u00a0]*\s*(?:{_UNIT}\s*){{0,3}}|[\d\s.,/:;×*+<>~-]+")
+_MEASURED = re.compile(
+    rf"[-+<>~≈]?\s*(?:{_UNIT}\s*)?[-+]?\d[\d.,'’ \u00a0]*\s*(?:{_UNIT}\s*){{0,3}}"
+    r"|[\d\s.,/:;×*+<>~-]+"
+)
 _CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?")
 #: What stands before numbers as their currency or unit, or is one behind them.
 _CURRENCIES = frozenset(
-    "usd eur gbp chf cny rmb jpy inr rs kr sek nok dkk pln aud cad nzd brl mxn zar krw php".split()
+    {
+        *("usd", "eur", "gbp", "chf", "cny", "rmb", "jpy", "inr", "rs", "kr", "sek", "nok", "dkk"),
+        *("pln", "aud", "cad", "nzd", "brl", "mxn", "zar", "krw", "php"),
+    }
 )
 
 
@@ -135,7 +145,7 @@ def identifier_of(cells: Cells) -> Identifier | None:
 
 
 def _of_numbers(name: str, numbers: Floats, different: int) -> Identifier | None:
-    """numbers : (row,) the known values in the order of the rows."""
+    """What whole numbers say; numbers : (row,) the known values in the order of the rows."""
     n = len(numbers)
     if different < _UNIQUE_CALLED * n or (numbers != np.rint(numbers)).any() or _is_ordered(name):
         return None
@@ -144,16 +154,20 @@ def _of_numbers(name: str, numbers: Floats, different: int) -> Identifier | None
     counts = is_sorted and (np.abs(steps) == 1).mean() >= _STEPS_OF_ONE
     if _is_called(name):
         return Identifier(name, "order" if counts else "called", n, different)
-    if n < _FEWEST or different < _UNIQUE * n:
-        return None
-    if is_sorted:  # may be a measurement that the file is sorted by
-        return Identifier(name, "order", n, different) if counts else None
+    if counts and n >= _FEWEST:
+        return Identifier(name, "order", n, different)
+    if is_sorted or n < _FEWEST or different < _UNIQUE * n:
+        return None  # a file may be sorted by a measurement
+    return _handed_out(name, numbers, different)
+
+
+def _handed_out(name: str, numbers: Floats, different: int) -> Identifier | None:
+    """Whether whole numbers differ more than those of any measurement."""
     expected = _pairs_by_chance(numbers)
     if _poisson_below(_equal_pairs(numbers), expected) < _BY_CHANCE:
-        return Identifier(name, "unrepeated", n, different, expected=expected)
-    if digits := _long(numbers):
-        return Identifier(name, "digits", n, different, size=digits)
-    return None
+        return Identifier(name, "unrepeated", len(numbers), different, expected=expected)
+    digits = _long(numbers)
+    return Identifier(name, "digits", len(numbers), different, size=digits) if digits else None
 
 
 def _pairs_by_chance(numbers: Floats) -> float:
@@ -201,22 +215,32 @@ def _of_texts(cells: Cells, n: int, different: int) -> Identifier | None:
     texts = [str(cells.codes[place]).strip() for place in places.tolist()]
     if _share(texts, _CLOCK.fullmatch) >= 0.5:
         return None
-    if different >= max(_FEWEST, n / 20):
-        for sign, form in _FORMS.items():
-            if _share(texts, form.fullmatch) >= _NEARLY_ALL:
-                return Identifier(cells.name, sign, n, different)
     words = round(float(np.mean([len(text.split()) for text in texts])))
-    if words >= _WORDS_OF_TEXT and different >= max(_FEWEST, n / 2):
-        return Identifier(cells.name, "free_text", n, different, size=words)
-    if different < _UNIQUE_CALLED * n:
-        return None
+    sign = _form_of(texts) if different >= max(_FEWEST, n / 20) else None
+    if sign is None and words >= _WORDS_OF_TEXT and different >= max(_FEWEST, n / 2):
+        sign = "free_text"
+    if sign is None and different >= _UNIQUE_CALLED * n:
+        sign = _of_different(cells.name, texts, n)
+    return None if sign is None else Identifier(cells.name, sign, n, different, size=words)
+
+
+def _form_of(texts: list[str]) -> Sign | None:
+    """The form that nearly all texts have, where it is one of `_FORMS`."""
+    for sign, form in _FORMS.items():
+        if _share(texts, form.fullmatch) >= _NEARLY_ALL:
+            return sign
+    return None
+
+
+def _of_different(name: str, texts: list[str], n: int) -> Sign | None:
+    """What texts are of which hardly any occurs twice; None of measurements with a unit."""
     if _is_code(texts):
-        return Identifier(cells.name, "code", n, different)
+        return "code"
     if _share(texts, _MEASURED.fullmatch) >= 0.5:
         return None
-    if _is_called(cells.name):
-        return Identifier(cells.name, "called", n, different)
-    return Identifier(cells.name, "words", n, different) if n >= _FEWEST else None
+    if _is_called(name):
+        return "called"
+    return "words" if n >= _FEWEST else None
 
 
 def _share(texts: list[str], holds: Callable[[str], object]) -> float:

@@ -14,7 +14,6 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode, with_metadata
 from deepseek_report.datasets.assembly.column_declarations import (
-    ColumnDeclaration,
     error_text,
     not_columns,
 )

@@ -49,7 +49,12 @@ _OTHER = re.compile(
 )
 #: Last words of names of columns that tell a unit.
 _UNITS = {
-    **{"eur": "€", "euro": "€", "usd": "$", "gbp": "£", "percent": "%", "pct": "%"},
+    "eur": "€",
+    "euro": "€",
+    "usd": "$",
+    "gbp": "£",
+    "percent": "%",
+    "pct": "%",
     **{name: name for name in ("years", "months", "weeks", "days", "hours", "minutes", "seconds")},
     **{name: name for name in ("km", "cm", "mm", "kg", "kwh", "mg", "ml")},
 }
@@ -73,13 +78,18 @@ _GOOD = re.compile(
     r".*(approv|accept|grant|surviv|admit|hired|passed|success|healthy|benign|good|repaid|通过|批准)",
     re.I,
 )
-_YES, _NO = {"1", "yes", "true", "y", "ja", "oui", "si", "是"}, {"0", "no", "false", "n", "nein", "non", "否"}
+_YES, _NO = (
+    {"1", "yes", "true", "y", "ja", "oui", "si", "是"},
+    {"0", "no", "false", "n", "nein", "non", "否"},
+)
 #: Words for codes that mean the same wherever they stand.
 _LEVELS: tuple[dict[str, str], ...] = ({"m": "male", "f": "female"}, {"y": "yes", "n": "no"})
 #: Changes that may be within the reach of a person, by a word of the name.
 _REACH = {
     **dict.fromkeys(("savings", "deposit", "balance", "tenure"), "increase"),
-    **dict.fromkeys(("debt", "loan", "amount", "duration", "utilisation", "utilization"), "decrease"),
+    **dict.fromkeys(
+        ("debt", "loan", "amount", "duration", "utilisation", "utilization"), "decrease"
+    ),
 }
 _MOST_MISSING_MARKS = 3
 _MOST_CLASSES = 1000

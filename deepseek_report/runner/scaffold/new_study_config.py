@@ -38,7 +38,8 @@ class StudyDraft:
 
     choices : {group: names} that stand in its list of defaults. settings : what else a person set.
     dataset : its fields as they are written, without `drop` and `columns`.
-    dropped : {column: why it is left out}. columns : {column: what a person declared of it}.
+    dropped : {column: why it is left out}. recognised : {column: why it is left out whenever the
+    file is read}. columns : {column: what a person declared of it}.
     guessed : {field of the data set: why it was taken}. seen : the columns of the file.
     read : the data as this file makes them be read; None where they cannot be read yet, and
     trouble : why not.
@@ -50,6 +51,7 @@ class StudyDraft:
     settings: Mapping[str, Any] = field(default_factory=dict)
     dataset: Mapping[str, Any] = field(default_factory=dict)
     dropped: Mapping[str, str] = field(default_factory=dict)
+    recognised: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     guessed: Mapping[str, str] = field(default_factory=dict)
     seen: TableSeen | None = None
@@ -161,20 +163,25 @@ def _undeclared(draft: StudyDraft) -> Iterator[str]:
     if not decides and not declared.get("unit"):
         yield f"  {OPEN} unit: …  # of the number that is predicted, such as € or kWh"
     if not declared.get("sensitive"):
-        yield f"  {OPEN} sensitive: […]  # columns to compare groups of people by, such as [sex, age]"
+        yield f"  {OPEN} sensitive: […]  # to compare groups of people by, such as [sex, age]"
     if declared.get("entity") is None:
         hint = value(seen.entity) if seen.entity else "…"
-        yield f"  {OPEN} entity: {hint}  # column of what several rows are of (a person): they count as one"
+        why = "column of what several rows are of (a person): they count as one"
+        yield f"  {OPEN} entity: {hint}  # {why}"
     if declared.get("time") is None and (dates := seen.of("date")):
         more = f"; so do {', '.join(map(value, dates[1:_MOST_SHOWN]))}" if dates[1:] else ""
-        yield f"  {OPEN} time: {value(dates[0])}  # holds dates: the moment that a row comes from?{more}"
+        why = "holds dates: the moment that a row comes from?"
+        yield f"  {OPEN} time: {value(dates[0])}  # {why}{more}"
 
 
 def _dropped(draft: StudyDraft) -> Iterator[str]:
-    if not draft.dropped:
-        return
-    yield "  # To keep one of these, take it out of the list and declare it under `columns`."
-    yield "  drop:"
+    if draft.recognised:
+        yield "  # These are left out whenever the file is read, by what they hold. To keep one,"
+        yield "  # declare it under `columns`, such as {kind: numeric}."
+    for name, why in draft.recognised.items():
+        yield f"  #   {_comment(value(name))}: {_comment(why)}"
+    if draft.dropped:
+        yield "  drop:"
     for name, why in draft.dropped.items():
         yield f"    - {value(name)}  # {_comment(why)}"
 
@@ -210,7 +217,8 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
         codes = unnamed_codes(feature)
         if codes and "categories" not in line:
             words = value(dict.fromkeys(codes[:_MOST_SHOWN], "…"))
-            yield f"    {OPEN} categories: {words}  # what do the codes of {value(feature.name)} mean?"
+            why = f"what do the codes of {value(feature.name)} mean?"
+            yield f"    {OPEN} categories: {words}  # {why}"
     if len(features) > _MOST_COLUMNS:
         yield f"    # {count(len(features) - _MOST_COLUMNS)} more columns are inferred when read"
 

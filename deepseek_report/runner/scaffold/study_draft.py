@@ -134,7 +134,10 @@ def check_overrides(overrides: Sequence[str], wishes: Wishes, data: Path | None)
     """
     said: list[str] = []
     if data is not None:
-        said = [f"dataset={'text_file' if wishes.text else 'csv'}", f"dataset.path={quoted(str(data))}"]
+        said = [
+            f"dataset={'text_file' if wishes.text else 'csv'}",
+            f"dataset.path={quoted(str(data))}",
+        ]
         columns = {"target": wishes.target or "?", "text": wishes.text}
         said += [f"dataset.{key}={quoted(name)}" for key, name in columns.items() if name]
     given = {text.partition("=")[0].lstrip("+~") for text in overrides}
@@ -146,8 +149,12 @@ def _check_names(seen: TableSeen, wishes: Wishes) -> None:
         said = getattr(wishes, option)
         for column in [said] if isinstance(said, str) else said or ():
             if column not in seen.names:
-                near = nearest(column, seen.names) or f"the columns are {', '.join(seen.names[:40])}"
-                raise ConfigError(f'init: --{option} "{column}" is not a column of the file; {near}')
+                near = (
+                    nearest(column, seen.names) or f"the columns are {', '.join(seen.names[:40])}"
+                )
+                raise ConfigError(
+                    f'init: --{option} "{column}" is not a column of the file; {near}'
+                )
     codes = seen.codes.get(wishes.target or seen.likely_target(), ())
     said = None if wishes.favourable is None else code_text(wishes.favourable)
     if said is not None and codes and said not in codes and said.lower() not in {"true", "false"}:
@@ -174,17 +181,24 @@ def _proposed(name: str, written: str, seen: TableSeen, wishes: Wishes) -> Study
     _add_roles(fields, guessed, seen, wishes, target)
     choices = {"dataset": ("text_file" if wishes.text else "csv",), **wishes.choices}
     choices.setdefault("model", ("sklearn",) if wishes.text else ("mlp",))
+    dropped, recognised = ({}, {}) if wishes.text else _left_out(seen, wishes, fields)
+    kept = {name: {"kind": _kind(seen, name)} for name in wishes.keep}
     return StudyDraft(
         name,
         name,
         choices,
         wishes.settings,
         fields,
-        {} if wishes.text else _left_out(seen, wishes, fields),
-        wishes.dataset.get("columns", {}),
+        dropped,
+        recognised,
+        {**kept, **wishes.dataset.get("columns", {})},
         guessed,
         seen,
     )
+
+
+def _kind(seen: TableSeen, name: str) -> str:
+    return "numeric" if name in seen.numeric else "categorical"
 
 
 def _add_roles(
@@ -204,23 +218,24 @@ def _add_roles(
     entity = wishes.entity
     if entity is None and seen.entity and seen.entity != target and not wishes.text:
         entity, guessed["entity"] = seen.entity, "by its name and its repeated values; confirm it"
-    for role, column in (("entity", entity), ("time", wishes.time)):
-        if column is not None and column not in wishes.drop:
-            fields[role] = column
+    roles = {"entity": entity, "time": wishes.time}
+    fields |= {role: name for role, name in roles.items() if name and name not in wishes.drop}
 
 
-def _left_out(seen: TableSeen, wishes: Wishes, fields: Mapping[str, Any]) -> dict[str, str]:
-    """{column: why it is no feature}."""
+def _left_out(
+    seen: TableSeen, wishes: Wishes, fields: Mapping[str, Any]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """{column: why it is no feature}: of those that must be named, and of those that need not."""
     targets = fields["target"] if isinstance(fields["target"], list | tuple) else [fields["target"]]
     used = {*targets, *fields.get("sensitive", ()), fields.get("entity"), fields.get("time")}
     used |= {*wishes.keep, *wishes.dataset.get("columns", {}), fields.get("id_column")}
     said = dict.fromkeys(wishes.drop, "as a person said")
-    seen_so = {
-        column.name: column.reason
-        for column in seen.columns
-        if column.role != "feature" and column.name not in used
+    out = [column for column in seen.columns if column.name not in {*used, *said}]
+    unusable = {column.name: column.reason for column in out if column.role == "unusable"}
+    recognised = {
+        column.name: column.reason for column in out if column.role not in {"feature", "unusable"}
     }
-    return {**seen_so, **said}
+    return {**said, **unusable}, recognised
 
 
 def _attempts(draft: StudyDraft) -> list[StudyDraft]:
