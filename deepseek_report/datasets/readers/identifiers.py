@@ -20,7 +20,7 @@ from deepseek_report.datasets.readers.cells import Cells
 
 #: Why a column identifies rows. `order`: it counts them. `unrepeated`: chance would make more of
 #: its numbers alike. `called`: by its name. `digits`: long numbers of one length. `code`: texts of
-#: one form. `words`: hardly any text occurs twice. `free_text`: sentences. The rest: forms of texts.
+#: one form. `words`: hardly any text occurs twice. `free_text`: sentences. The rest are forms.
 Sign = Literal[
     "order",
     "unrepeated",

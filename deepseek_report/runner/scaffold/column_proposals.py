@@ -63,7 +63,8 @@ _TARGETS = (
     re.compile(r"(target|label|y|outcome|class|klasse|ziel|目标|标签)", re.I),
     re.compile(
         r"(default(ed)?|deny|denied|churn(ed)?|exited|fraud|approved|accepted|granted|survived|"
-        r"attrition|response|converted|diagnosis|readmitted|loan_?status|status|违约|流失|结果)",
+        r"attrition|response|converted|diagnosis|disease|readmitted|loan_?status|status|"
+        r"zahlungsausfall|kündigung|违约|流失|结果)",
         re.I,
     ),
     re.compile(r".*(target|label|outcome|default|churn|approved|denied|diagnosis|class)", re.I),
@@ -71,7 +72,7 @@ _TARGETS = (
 #: Names of targets, and of classes, that say which class is good for the person concerned.
 _BAD = re.compile(
     r".*(default|den(y|ied)|churn|exited|fraud|attrition|delinq|reject|refus|declin|fail|death|"
-    r"died|disease|cancer|malignant|bad|违约|拒绝|流失)",
+    r"died|disease|cancer|malignant|bad|ausfall|kündig|abgelehnt|impag|défaut|违约|拒绝|流失)",
     re.I,
 )
 _GOOD = re.compile(

@@ -138,6 +138,8 @@ def _dataset(draft: StudyDraft) -> Iterator[str]:
     for key, inside in draft.dataset.items():
         why = f"  # {_comment(draft.guessed[key])}" if key in draft.guessed else ""
         yield f"  {_plain(key)}: {value(inside)}{why}"
+        if key == "target" and draft.read is not None and "task" not in draft.dataset:
+            yield f"  task: {draft.read.schema.target.task}"
     yield from _undeclared(draft)
     yield from _dropped(draft)
     if draft.read is not None and draft.dataset.get("text") is None:
