@@ -94,7 +94,8 @@ _FORMS: dict[Sign, re.Pattern[str]] = {
 #: A number with a unit or a currency beside it, or several (120/80): a measurement in a text.
 _UNIT = r"(?:[^\W\d_]{1,12}\.?|[%€$£¥°‰µ²³/]|R\$|sq\.? ?ft)"
 _MEASURED = re.compile(
-    rf"[-+<>~≈]?\s*(?:{_UNIT}\s*)?[-+]?\d[\d.,'’ \u00a0]*\s*(?:{_UNIT}\s*){{0,3}}"
+    rf"[-+<>~≈]?\s*(?:{_UNIT}\s*)?[-+]?\d[\d.,'’ \u00a0]*"
+    rf"|[-+<>~≈]?\s*\d[\d.,'’ \u00a0]*\s*(?:{_UNIT}\s*){{0,3}}"
     r"|[\d\s.,/:;×*+<>~-]+"
 )
 _CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?")

@@ -71,12 +71,12 @@ _TARGETS = (
 )
 #: Names of targets, and of classes, that say which class is good for the person concerned.
 _BAD = re.compile(
-    r".*(default|den(y|ied)|churn|exited|fraud|attrition|delinq|reject|refus|declin|fail|death|"
+    r"(^not |^non|^un(paid|approved|success|healthy)|^inelig|default|den(y|ied)|churn|exited|fraud|attrition|delinq|reject|refus|declin|fail|death|"
     r"died|disease|cancer|malignant|bad|ausfall|kündig|abgelehnt|impag|défaut|违约|拒绝|流失)",
     re.I,
 )
 _GOOD = re.compile(
-    r".*(approv|accept|grant|surviv|admit|hired|passed|success|healthy|benign|good|repaid|通过|批准)",
+    r"(approv|accept|grant|surviv|admit|hired|passed|success|healthy|benign|good|repaid|通过|批准)",
     re.I,
 )
 _YES, _NO = (
@@ -158,12 +158,12 @@ class TableSeen:
     def likely_favourable(self, target: str) -> str:
         """The class that is good for the person concerned, where names say it; else ""."""
         codes = list(self.codes.get(target, ()))
-        good = [code for code in codes if _GOOD.fullmatch(code) and not _BAD.fullmatch(code)]
-        bad = [code for code in codes if _BAD.fullmatch(code)]
+        good = [code for code in codes if _GOOD.search(code) and not _BAD.search(code)]
+        bad = [code for code in codes if _BAD.search(code)]
         if len(codes) == 2 and (len(good) == 1 or len(bad) == 1):
             return good[0] if good else next(code for code in codes if code not in bad)
         sides = {code: code.casefold() in _YES for code in codes if code.casefold() in _YES | _NO}
-        is_bad, is_good = (form.fullmatch(target) is not None for form in (_BAD, _GOOD))
+        is_bad, is_good = (form.search(target) is not None for form in (_BAD, _GOOD))
         if len(codes) != 2 or len(sides) != 2 or is_bad == is_good:
             return ""
         return next((code for code, says_yes in sides.items() if says_yes == is_good), "")
