@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from deepseek_report.artifacts.schema import Feature
+from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.datasets.assembly.assemble import left_out_identifier
-from deepseek_report.datasets.assembly.column_declarations import (
-    ColumnDeclaration,
-    readable_name,
-)
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.readers.cells import (
@@ -71,8 +68,9 @@ _TARGETS = (
 )
 #: Names of targets, and of classes, that say which class is good for the person concerned.
 _BAD = re.compile(
-    r"(^not |^non|^un(paid|approved|success|healthy)|^inelig|default|den(y|ied)|churn|exited|fraud|attrition|delinq|reject|refus|declin|fail|death|"
-    r"died|disease|cancer|malignant|bad|ausfall|kündig|abgelehnt|impag|défaut|违约|拒绝|流失)",
+    r"(^not |^non|^un(paid|approved|success|healthy)|^inelig|default|den(y|ied)|churn|exited|fraud|"
+    r"attrition|delinq|reject|refus|declin|fail|death|died|disease|cancer|malignant|bad|ausfall|"
+    r"kündig|abgelehnt|impag|défaut|违约|拒绝|流失)",
     re.I,
 )
 _GOOD = re.compile(

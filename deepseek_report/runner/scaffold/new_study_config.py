@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from deepseek_report.artifacts.rounding import count, quantity
-from deepseek_report.artifacts.schema import Feature
+from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.open_lines import OPEN
-from deepseek_report.datasets.assembly.column_declarations import is_number, readable_name
+from deepseek_report.datasets.assembly.column_declarations import is_number
 from deepseek_report.runner.scaffold.column_proposals import (
     TableSeen,
     proposed_label,
