@@ -72,11 +72,11 @@ class Wishes:
         if problems:
             raise ConfigProblems(problems)
         dataset = tree.pop("dataset", {})
-        said = {key: dataset.pop(key) for key in _SAID if key in dataset}
-        if isinstance(said.get("sensitive"), str):
-            said["sensitive"] = [said["sensitive"]]
-        lists = {key: tuple(said[key]) for key in ("drop", "sensitive") if key in said}
-        return replace(self, choices=choices, dataset=dataset, settings=tree, **{**said, **lists})
+        roles = {key: dataset.pop(key) for key in _SAID if key in dataset}
+        if isinstance(roles.get("sensitive"), str):
+            roles["sensitive"] = [roles["sensitive"]]
+        lists = {key: tuple(roles[key]) for key in ("drop", "sensitive") if key in roles}
+        return replace(self, choices=choices, dataset=dataset, settings=tree, **{**roles, **lists})
 
 
 _SAID = ("target", "drop", "sensitive", "favourable", "entity", "time", "text")
@@ -132,22 +132,24 @@ def check_overrides(overrides: Sequence[str], wishes: Wishes, data: Path | None)
     ------
     ConfigProblems : all that is wrong with them.
     """
-    said: list[str] = []
+    settings: list[str] = []
     if data is not None:
-        said = [
+        settings = [
             f"dataset={'text_file' if wishes.text else 'csv'}",
             f"dataset.path={quoted(str(data))}",
         ]
         columns = {"target": wishes.target or "?", "text": wishes.text}
-        said += [f"dataset.{key}={quoted(name)}" for key, name in columns.items() if name]
-    given = {text.partition("=")[0].lstrip("+~") for text in overrides}
-    built(compose([*overrides, *(text for text in said if text.partition("=")[0] not in given)]))
+        settings += [f"dataset.{key}={quoted(name)}" for key, name in columns.items() if name]
+    named = {text.partition("=")[0].lstrip("+~") for text in overrides}
+    built(
+        compose([*overrides, *(text for text in settings if text.partition("=")[0] not in named)])
+    )
 
 
 def _check_names(seen: TableSeen, wishes: Wishes) -> None:
     for option in ("target", "entity", "time", "text", "drop", "sensitive", "keep"):
-        said = getattr(wishes, option)
-        for column in [said] if isinstance(said, str) else said or ():
+        wish = getattr(wishes, option)
+        for column in [wish] if isinstance(wish, str) else wish or ():
             if column not in seen.names:
                 near = (
                     nearest(column, seen.names) or f"the columns are {', '.join(seen.names[:40])}"
@@ -156,10 +158,10 @@ def _check_names(seen: TableSeen, wishes: Wishes) -> None:
                     f'init: --{option} "{column}" is not a column of the file; {near}'
                 )
     codes = seen.codes.get(wishes.target or seen.likely_target(), ())
-    said = None if wishes.favourable is None else code_text(wishes.favourable)
-    if said is not None and codes and said not in codes and said.lower() not in {"true", "false"}:
+    wish = None if wishes.favourable is None else code_text(wishes.favourable)
+    if wish is not None and codes and wish not in codes and wish.lower() not in {"true", "false"}:
         raise ConfigError(
-            f'init: --favourable "{said}" is not a class; the classes are {", ".join(codes[:40])}'
+            f'init: --favourable "{wish}" is not a class; the classes are {", ".join(codes[:40])}'
         )
 
 
@@ -229,13 +231,13 @@ def _left_out(
     targets = fields["target"] if isinstance(fields["target"], list | tuple) else [fields["target"]]
     used = {*targets, *fields.get("sensitive", ()), fields.get("entity"), fields.get("time")}
     used |= {*wishes.keep, *wishes.dataset.get("columns", {}), fields.get("id_column")}
-    said = dict.fromkeys(wishes.drop, "as a person said")
-    out = [column for column in seen.columns if column.name not in {*used, *said}]
+    wished = dict.fromkeys(wishes.drop, "as a person said")
+    out = [column for column in seen.columns if column.name not in {*used, *wished}]
     unusable = {column.name: column.reason for column in out if column.role == "unusable"}
     recognised = {
         column.name: column.reason for column in out if column.role not in {"feature", "unusable"}
     }
-    return {**said, **unusable}, recognised
+    return {**wished, **unusable}, recognised
 
 
 def _attempts(draft: StudyDraft) -> list[StudyDraft]:
