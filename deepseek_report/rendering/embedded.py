@@ -23,7 +23,6 @@ from deepseek_report.rendering.page_words import page_template, words_of_documen
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
-_CASES = '<div class="case-browser">'
 _PLOTLY = "plotly-report.min.js.gz"
 #: A section in the contents, and the sections that are a door of the report by themselves.
 _ENTRY = re.compile(r'<li><a href="#sec-([\w-]+)" id="toc-sec-')
@@ -73,10 +72,11 @@ def assemble(page: str, folder: Path) -> str:
     page = _CANVAS.sub(lambda match: _canvas(match, folder, times), page)
     twins = sorted(set(_TWIN.findall(page)))
     data, hashes = _data(folder, twins)
-    has_cases = _CASES in page
-    if has_cases:
-        data += "\n" + _cases(folder / "tables" / "cases.json")
-    script = page_parts.script(cases=has_cases)
+    parts = [
+        name for place, name in page_parts.SCRIPTED.items() if f'<div class="{place}">' in page
+    ]
+    data = "\n".join([data, *(_part(folder, name) for name in parts)])
+    script = page_parts.script(parts)
     pieces = {
         "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
         "style": _style(),
@@ -130,10 +130,11 @@ def _figure(path: Path) -> Any:
     return _json(path, "the interactive figure")
 
 
-def _cases(path: Path) -> str:
-    """The script element that holds the packed cases."""
-    text = json.dumps(_json(path, "the cases"), ensure_ascii=False, separators=(",", ":"))
-    return _holder("cases", "application/octet-stream", pack(text))
+def _part(folder: Path, name: str) -> str:
+    """The script element that holds the packed data of a part of the page that scripts fill."""
+    data = _json(folder / "tables" / f"{name}.json", f"the {name}")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return _holder(name, "application/octet-stream", pack(text))
 
 
 def _json(path: Path, what: str) -> Any:

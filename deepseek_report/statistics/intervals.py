@@ -115,10 +115,13 @@ def _least_rate(count: Floats, total: Floats, alpha: float) -> Floats:
         np.floor(bdtrik(above[:, at], n, tried[:, at])) for at in (np.s_[:1], np.s_[-1:])
     )
     below = np.zeros_like(above)  # of the most successes that are as unlikely, or of fewer
-    for more in range(int(np.max(most - least, initial=0)) + 3):
-        fewer = np.maximum(least - 1 + more, -1)
-        chance = 1 - betainc(fewer + 1, n - fewer, tried)
-        below = np.where((fewer >= 0) & (chance <= above), np.maximum(chance, below), below)
+    steps = (most - least)[:, 0] + 3
+    for more in range(int(np.max(steps, initial=0))):
+        rows = np.flatnonzero(steps > more)
+        fewer = np.maximum(least[rows] - 1 + more, -1)
+        chance = 1 - betainc(fewer + 1, n[rows] - fewer, tried[rows])
+        is_as_unlikely = (fewer >= 0) & (chance <= above[rows])
+        below[rows] = np.where(is_as_unlikely, np.maximum(chance, below[rows]), below[rows])
     kept = above + below >= alpha
     kept[:, -1] = True
     place = np.maximum(np.argmax(kept, axis=1) - 1, 0)

@@ -4,25 +4,15 @@
   "use strict";
   const browser = document.querySelector(".case-browser"), packed = document.getElementById("cases");
   if (!browser || !packed || !("DecompressionStream" in window)) return;
-  const { element, words, unpack, noteScrolling, reveal } = reportPage;
-  const phrase = (name, slots = {}) => words[`cases.${name}`].replace(/\{(\w+)\}/g, (_, slot) => slots[slot] ?? "");
-  const language = document.documentElement.lang || "en";
+  const { element, block, unpack, numbers, noteScrolling, reveal } = reportPage;
+  const phrase = (name, slots = {}) => reportPage.phrase(`cases.${name}`, slots);
   const SVG = "http://www.w3.org/2000/svg";
   const drawn = (name, attributes) => {
     const made = document.createElementNS(SVG, name);
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     return made;
   };
-  /* An element with these children; texts stay texts. */
-  const block = (name, attributes, ...children) => {
-    const made = element(name, attributes);
-    made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
-    return made;
-  };
-  /* As the report writes numbers: its own sign between groups of digits, and a true minus. */
-  const signs = { minusSign: "\u2212" };
-  const number = (value, digits, signed = false) => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: signed ? "exceptZero" : "auto" }).formatToParts(value).map((part) => signs[part.type] ?? part.value).join("");
-  const percent = (share) => phrase("percent", { number: number(100 * share, 1) });
+  const { number, percent } = numbers;
   const plain = (value) => number(value, Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 1 ? 2 : 3);
   /* Decimals that leave three digits of a size. */
   const decimals = (size) => size >= 100 ? 0 : size >= 10 ? 1 : 2;
@@ -31,7 +21,7 @@
   const same = (a, b) => a === b || Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b));
 
   const start = (data) => {
-    signs.group = data.group;
+    numbers.group = data.group;
     const many = data.classes.length > 2;
     const pageOf = (at) => data.pages[at] ?? null;
     const stated = (value) => data.number ? `${measured(value)}${data.unit ? `\u00a0${data.unit}` : ""}` : percent(value);

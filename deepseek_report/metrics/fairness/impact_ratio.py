@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
@@ -41,6 +42,7 @@ from deepseek_report.statistics.intervals import (
     rate_difference,
     rate_ratio,
 )
+from deepseek_report.tasks.decisions import ThresholdSteps, decide
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
@@ -84,18 +86,18 @@ class Rates:
         outcomes: Outcomes,
         floor: tuple[int, int],
         level: float,
-        permutations: tuple[int, int],
+        permutations: tuple[int, int] | None,
     ) -> Rates:
         """Count, and deal the levels out by chance.
 
         floor : cases in a level, and favourable decisions if all rates were equal.
         level : how often all intervals of the attribute are to hold at once.
-        permutations : how many, and their seed.
+        permutations : how many, and their seed; None where nothing is tested.
         """
         table = rate_table(grouping, outcomes.favoured, np.ones(len(outcomes.favoured), bool))
         judged = table.enough(*floor)
         tests = None
-        if judged.sum() > 1:
+        if judged.sum() > 1 and permutations is not None:
             large = table.take(judged)
             n_permutations, seed = permutations
             tests = PairwiseTests.of([large], n_permutations, np.random.default_rng(seed))
@@ -122,24 +124,52 @@ class Rates:
         Where another level has a higher rate, the reference itself and the level with the lowest
         rate are set against that one as well, so that nobody is passed over by what is declared.
         """
+        for level, other in self._pairs(reference):
+            yield self._row(level, other)
+
+    def _pairs(self, reference: int) -> Iterator[tuple[int, int]]:
+        """The (level, reference) that are compared."""
         for level in range(len(self.judged)):
             if level != reference:
-                yield self._row(level, reference)
+                yield level, reference
         highest = self.highest
         if highest != reference and self.judged[highest]:
             lowest = int(np.argmin(np.where(self.judged, self.table.rates, 2.0)))
             for level in dict.fromkeys((reference, lowest)):
                 if level != highest:
-                    yield self._row(level, highest)
+                    yield level, highest
+
+    def ratios(self, reference: int) -> Iterator[dict[str, Any]]:
+        """A row for each level that is compared, by the last pair that it stands in.
+
+        Its ratio to its reference with the interval; NaN where one of the two is too small.
+        """
+        for level, other in dict(self._pairs(reference)).items():
+            both = [level, other]
+            own, most = (float(rate) for rate in self.table.rates[both])
+            ends = self._ratio_ends(both) if self.judged[both].all() else (math.nan, math.nan)
+            yield {
+                "attribute": self.grouping.name,
+                "level": self.grouping.levels[level],
+                "reference": self.grouping.levels[other],
+                "ratio": own / most if most and self.judged[both].all() else math.nan,
+                "low": ends[0],
+                "high": ends[1],
+            }
+
+    def _counts(self, both: list[int]) -> tuple[int, int, int, int]:
+        """Hits and trials of a level, then of its reference."""
+        (x, other_x), (n, other_n) = self.table.hits[both], self.table.trials[both]
+        return int(x), int(n), int(other_x), int(other_n)
+
+    def _ratio_ends(self, both: list[int]) -> tuple[float, float]:
+        return rate_ratio(*self._counts(both), level_within(self.critical))
 
     def _row(self, level: int, reference: int) -> dict[str, Any]:
         both = [level, reference]
-        x, x_reference = (int(count) for count in self.table.hits[both])
-        n, n_reference = (int(count) for count in self.table.trials[both])
         own, other = (float(rate) for rate in self.table.rates[both])
-        counts, sure = (x, n, x_reference, n_reference), level_within(self.critical)
-        low, high = rate_ratio(*counts, sure)
-        gap_low, gap_high = rate_difference(*counts, sure)
+        low, high = self._ratio_ends(both)
+        gap_low, gap_high = rate_difference(*self._counts(both), level_within(self.critical))
         small, small_reference = (bool(few) for few in ~self.judged[both])
         enough = not (small or small_reference)
         return {
@@ -208,7 +238,16 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 *over_thresholds.COLUMNS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
-        )
+        ),
+        "steps": TableType(
+            (
+                Column("threshold", "number", shown=False),
+                Column("attribute", "attribute", shown=False),
+                Column("level", shown=False),
+                Column("reference", shown=False),
+                estimate("ratio", shown=False),
+            )
+        ),
     }
     bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
@@ -244,7 +283,26 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             for rates in attributes
             if not rates.grouping.crossing
         )
-        return Measurement(scores, {"pairs": pairs}, notes=notes)
+        tables = {"pairs": pairs, **self._steps(p, compared, favourable)}
+        return Measurement(scores, tables, notes=notes)
+
+    def _steps(
+        self, predictions: Predictions, compared: Sequence[Grouping], favourable: int
+    ) -> dict[str, pd.DataFrame]:
+        """The ratios at other thresholds; nothing but for two classes."""
+        if predictions.probabilities.shape[1] != 2:
+            return {}
+        steps, rows = ThresholdSteps.of(predictions), []
+        floor = (self.min_cell, self.min_events)
+        for threshold in steps.thresholds[steps.with_interval]:
+            decided = decide(predictions.probabilities, threshold, predictions.explained)
+            moved = Outcomes.of(replace(predictions, decisions=decided), favourable)
+            for grouping in compared:
+                if not grouping.crossing:
+                    rates = Rates.of(grouping, moved, floor, 0.95, None)
+                    ratios = rates.ratios(self._reference(rates))
+                    rows += [{"threshold": float(threshold), **row} for row in ratios]
+        return {"steps": pd.DataFrame(rows)}
 
     def _rates(self, compared: Sequence[Grouping], outcomes: Outcomes, seed: int) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""
