@@ -63,7 +63,7 @@ _CASES = {
     **dict.fromkeys(("what_if", "as_it_is", "not_asked", "asked", "between", "between_short"), ()),
     **dict.fromkeys(("set_change", "reset", "can_change", "cannot_change"), ()),
     "answer": ("stated", "target", "decision"),
-    **dict.fromkeys(("way", "part", "added", "output"), ()),
+    **dict.fromkeys(("way", "part", "added", "output", "asking"), ()),
     "weight": ("weight",),
     "answer_many": ("stated", "decision"),
     "before": ("answer",),
@@ -76,7 +76,7 @@ _THRESHOLDS = {
     **dict.fromkeys(("title", "is_in_use", "filters", "all", "band_label", "no_rows"), ()),
     **dict.fromkeys(("basis_stored", "basis_subset", "basis_none", "matrix", "was", "rates"), ()),
     **dict.fromkeys(("rate", "share", "alarms", "right", "accuracy", "costs", "cost_none"), ()),
-    "cost_example": (),
+    **dict.fromkeys(("cost_example", "asking", "basis_live"), ()),
     **dict.fromkeys(("groups", "group", "cases", "ratio", "favoured_rightly"), ()),
     "favoured_wrongly": (),
     **dict.fromkeys(("label", "recall"), ("explained",)),
@@ -91,7 +91,13 @@ _THRESHOLDS = {
     **dict.fromkeys(("cost_alarm", "cost_miss"), ("explained", "other")),
     "cost": ("now", "used", "threshold", "least"),
 }
-_PARTS = {"cases": _CASES, "thresholds": _THRESHOLDS}
+#: What the page says beside a server, `page.live.<name>`, and its slots.
+_LIVE = {
+    **dict.fromkeys(("asking", "row", "explain", "note", "note_label", "save"), ()),
+    "explained": ("row",),
+    "saved": ("file",),
+}
+_PARTS = {"cases": _CASES, "thresholds": _THRESHOLDS, "live": _LIVE}
 
 
 def words_of_document(text: str) -> Wording:

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.fairness.group_rates import POOLED
-from deepseek_report.metrics.fairness.groups import UNKNOWN
+from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
+from deepseek_report.metrics.performance.threshold_sweep import rates_at
 from deepseek_report.sections.shared.display_cells import DASH
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
@@ -53,7 +56,7 @@ def slider_data(draft: Draft) -> dict[str, Any] | None:
         "in_use": next(at for at, row in enumerate(steps) if row["in_use"]),
         "counts": [[int(row[name]) for row in steps] for name in _COUNTS],
         "rates": {
-            at: [numbers.share(estimates.of_row(row, name, name)) for name in _RATES]
+            at: [_share_text(draft, estimates.of_row(row, name, name)) for name in _RATES]
             for at, row in enumerate(steps)
             if finite(row.get("accuracy")) is not None
         },
@@ -185,12 +188,15 @@ def _group_texts(draft: Draft, row: Row, ratio: Row | None, *, compared: bool) -
     numbers = draft.words.numbers
     if row["too_few"]:
         return [draft.words.text("cells.too_few"), DASH, DASH, DASH]
-    rates = [estimates.of_row(row, name, ends) for name, ends in _OF_GROUP]
-    texts = [numbers.share(rate) if rate.is_defined else DASH for rate in rates]
+    texts = [_share_text(draft, estimates.of_row(row, name, ends)) for name, ends in _OF_GROUP]
     if ratio is None:
         return [*texts, draft.words.text("sections.bias.is_reference") if compared else DASH]
     quotient = estimates.of_row(ratio, "ratio")
     return [*texts, numbers.value(quotient) if quotient.is_defined else DASH]
+
+
+def _share_text(draft: Draft, rate: Estimate) -> str:
+    return draft.words.numbers.share(rate) if rate.is_defined else DASH
 
 
 def _rows(
@@ -218,3 +224,103 @@ def _rows(
 
 def _bytes(values: Any) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+
+
+# --- answers to a live page ---
+
+
+@dataclass(frozen=True)
+class Subset:
+    """What a reader of the live page chose.
+
+    step : position of the threshold. levels : (attribute, level) positions, each in the order of
+    `slider_data`. band : rows that reach more than `band[0]` and at most `band[1]` thresholds.
+    """
+
+    step: int
+    levels: tuple[tuple[int, int], ...] = ()
+    band: tuple[int, int] | None = None
+
+
+class LiveSlider:
+    """Answers of the functions that made the report, at any of its thresholds, for any subset.
+
+    metrics : the run's own `group_rates` and `impact_ratio`, where it has them.
+    """
+
+    def __init__(self, draft: Draft, metrics: Mapping[str, Any]) -> None:
+        self.draft = draft
+        self.metrics = metrics
+        steps = rows(draft.results, "threshold_sweep", "steps") or _swept(draft.results)
+        self.thresholds = np.array([row["threshold"] for row in steps])
+        self.levels = _attribute_levels(draft)
+        self.groups = [
+            (self.levels[group["attribute"]].attribute.name,
+             self.levels[group["attribute"]].names[group["level"]])
+            for group in _groups(draft, self.levels, self.thresholds.tolist())
+        ]  # fmt: skip
+
+    def answer(self, chosen: Subset) -> dict[str, Any]:
+        """The texts of the slider, all with intervals.
+
+        Returns
+        -------
+        n : rows that were chosen. rates, groups : as in `slider_data`; no groups without rows.
+
+        Raises
+        ------
+        DataError : there is no such threshold or group.
+        """
+        if not 0 <= chosen.step < len(self.thresholds):
+            n = len(self.thresholds)
+            raise DataError(f"step {chosen.step}: there are {n} thresholds, from 0")
+        kept = self._rows(chosen)
+        if not kept.any():
+            return {"n": 0, "rates": [DASH] * len(_RATES), "groups": []}
+        taken, at = self.draft.results.predictions.take(kept), self.thresholds[[chosen.step]]
+        rates = [_share_text(self.draft, rate) for rate in rates_at(taken, at)[0].values()]
+        answers = _group_answers(self.draft, self.metrics, taken, at) if self.groups else {}
+        nothing = [DASH] * 4
+        groups = [answers.get(group, nothing) for group in self.groups]
+        return {"n": len(taken), "rates": rates, "groups": groups}
+
+    def _rows(self, chosen: Subset) -> Bools:
+        """(row,) whether it is chosen."""
+        p = self.draft.results.predictions
+        kept = np.ones(len(p), bool)
+        for attribute, level in chosen.levels:
+            is_known = 0 <= attribute < len(self.levels)
+            if not (is_known and 0 <= level < len(self.levels[attribute].names)):
+                raise DataError(f"levels {[attribute, level]}: the page has no such group")
+            kept &= self.levels[attribute].codes == level
+        if chosen.band is not None:
+            reached = np.searchsorted(self.thresholds, p.scores, side="right")
+            kept &= (reached > chosen.band[0]) & (reached <= chosen.band[1])
+        return kept
+
+
+def _group_answers(
+    draft: Draft, metrics: Mapping[str, Any], taken: Predictions, at: Floats
+) -> dict[tuple[str, str], list[str]]:
+    """{(attribute, level): texts}; nothing where all rows are of one group."""
+    schema = draft.results.schema
+    rated, compared = metrics.get("group_rates"), metrics.get("impact_ratio")
+    if rated is None:
+        return {}
+    try:
+        groups = groupings(schema, taken, crossings=False, min_cell=rated.min_cell, pool=True)
+        table = rated.rates_at(taken, schema.target, groups, at)
+        good = schema.target.declared_favourable
+        pairs = None if compared is None else compared.ratios_at(taken, groups, good, at)
+    except NotApplicableError:
+        return {}
+    ratios = (
+        {}
+        if pairs is None
+        else {(row["attribute"], row["level"]): row for row in pairs.to_dict("records")}
+    )
+    return {
+        key: _group_texts(draft, row, ratios.get(key), compared=bool(ratios))
+        for row in table.to_dict("records")
+        for key in [(row["attribute"], row["level"])]
+    }

@@ -48,8 +48,8 @@ def threshold_for_share(scores: Floats, share: float) -> float:
     return float((ordered[k - 1] + ordered[k]) / 2)
 
 
-#: Steps between the least and the greatest score, and every how many of them intervals are made.
-_STEPS, _EVERY = 100, 5
+#: Steps between the least and the greatest score, and at every which of them intervals are made.
+_STEPS, _EVERY = 100, 7
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ThresholdSteps:
 
     thresholds : (step,) ascending; about a hundredth of the cases lies between two of them, and the
     threshold in use is among them as it is. with_interval : (step,) whether intervals are made
-    there: at every fifth, and at the one in use. in_use : position of the threshold in use.
+    there: at the one in use, and at every seventh from there. in_use : position of that one.
     """
 
     thresholds: Floats

@@ -359,11 +359,18 @@
         const least = near.reduce((a, b) => b.rows < a.rows ? b : a);
         return least.rows < 0.01 * data.what_if.real ? [phrase("rare_value", { label: features[at].label, value: least.text, rows: number(least.rows, 0), all: number(data.what_if.real, 0) })] : [];
       });
+      const setValues = () => moved(values).map((at) => [at, values[at]]);
+      /* Beside a server the model itself answers what is not stored. */
+      const live = typeof reportLive === "undefined" ? null : reportLive.newest("what-if", ({ output }, { set }) => { if (JSON.stringify(set) === JSON.stringify(setValues())) show({ output, exact: true }, moved(values)); }, (problem) => answer.replaceChildren(problem.message));
       const tell = () => {
         const found = read(values), changed = moved(values);
         controls.forEach(({ row }, at) => row.classList.toggle("is-set", changed.includes(at)));
         if (!changed.length) { answer.replaceChildren(phrase("as_it_is"), " ", block("strong", {}, written(answers.start))); return; }
+        if (live && !found?.exact) { answer.replaceChildren(phrase("asking")); live({ row: one.id, set: setValues() }); return; }
         if (!found) { answer.replaceChildren(phrase("not_asked")); return; }
+        show(found, changed);
+      };
+      const show = (found, changed) => {
         answer.replaceChildren(block("strong", {}, written(found.output)), " ", found.exact ? phrase("asked") : phrase("between"), " ", phrase("before", { answer: written(answers.start) }));
         const few = rare(changed);
         if (few.length) answer.append(" ", block("strong", { class: "what-if-rare" }, phrase("rare", { values: few.join("; ") })));

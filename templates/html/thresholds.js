@@ -140,10 +140,24 @@
         cells.at(-1).textContent = isSubset || ratio === DASH ? DASH : reference < 0 ? ratio : Number.isFinite(quotient) ? number(quotient, 2) : DASH;
       });
       basis.textContent = isSubset ? phrase("basis_subset") : stored ? phrase("basis_stored") : near.length ? phrase("basis_between", nearest(near, at)) : phrase("basis_none");
+      if (live) { asked = JSON.stringify(question(at)); if (isSubset || !stored) { basis.textContent = phrase("asking"); live(question(at)); } }
       counted.textContent = phrase("count", { shown: number(n, 0), all: number(data.counts.reduce((sum, counts) => sum + counts[0], 0), 0) });
       groupRows.forEach(({ row: line }, k) => { line.hidden = sizes[k] === 0; });
       showCost();
     };
+    /* Beside a server, the package itself computes what is not stored. */
+    let asked = "";
+    const question = (at) => ({
+      step: at,
+      levels: data.attributes.map((_, k) => [k, choosers[k] ? Number(choosers[k].select.value) - 1 : -1]).filter(([, level]) => level >= 0),
+      band: (() => { const select = choosers[data.attributes.length]?.select; const k = select && select.value !== "" ? Number(select.value) : null; return k === null ? null : [k ? edges[k] : -1, edges[k + 1]]; })(),
+    });
+    const live = rows && typeof reportLive !== "undefined" ? reportLive.newest("threshold", (answer, about) => {
+      if (JSON.stringify(about) !== asked) return;
+      rates.forEach(([, shown], k) => { shown.textContent = answer.rates[k]; });
+      answer.groups.forEach((texts, k) => { texts.slice(0, groupHeads.length - 2).forEach((text, column) => { groupRows[k].cells[column + 1].textContent = text; }); });
+      basis.textContent = phrase("basis_live");
+    }, (problem) => { basis.textContent = problem.message; }) : null;
     const nearest = (steps, at) => ({ low: data.thresholds[steps.filter((step) => step < at).at(-1) ?? steps[0]], high: data.thresholds[steps.find((step) => step > at) ?? steps.at(-1)] });
     slider.addEventListener("input", show);
 

@@ -119,10 +119,17 @@ class GroupRates(PeopleMetric):
         p, target = context.predictions, context.dataset.schema.target
         if p.probabilities.shape[1] != 2:
             return {}
-        steps, floor = ThresholdSteps.of(p), (self.min_cell, self.min_events)
+        steps = ThresholdSteps.of(p)
+        return {"steps": self.rates_at(p, target, groups, steps.thresholds[steps.with_interval])}
+
+    def rates_at(
+        self, predictions: Predictions, target: Target, groups: list[Grouping], thresholds: Floats
+    ) -> pd.DataFrame:
+        """The rates of every level of an attribute at each threshold, of two classes."""
+        floor = (self.min_cell, self.min_events)
         single = [grouping for grouping in groups if not grouping.crossing]
-        kept = steps.thresholds[steps.with_interval]
-        return {"steps": pd.concat(_step_rows(p, target, single, kept, floor), ignore_index=True)}
+        stepped = _step_rows(predictions, target, single, thresholds, floor)
+        return pd.concat(stepped, ignore_index=True)
 
     def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -41,6 +41,7 @@ from deepseek_report.statistics.intervals import (
     level_within,
     rate_difference,
     rate_ratio,
+    rate_ratios,
 )
 from deepseek_report.tasks.decisions import ThresholdSteps, decide
 
@@ -139,36 +140,32 @@ class Rates:
                 if level != highest:
                     yield level, highest
 
-    def ratios(self, reference: int) -> Iterator[dict[str, Any]]:
-        """A row for each level that is compared, by the last pair that it stands in.
+    def ratios(self, reference: int) -> Iterator[tuple[dict[str, Any], tuple[int, int, int, int]]]:
+        """A row for each level that is compared, by its last pair, and the counts of that pair.
 
-        Its ratio to its reference with the interval; NaN where one of the two is too small.
+        Its ratio to its reference, NaN where one of the two is too small; no interval yet.
         """
         for level, other in dict(self._pairs(reference)).items():
             both = [level, other]
             own, most = (float(rate) for rate in self.table.rates[both])
-            ends = self._ratio_ends(both) if self.judged[both].all() else (math.nan, math.nan)
-            yield {
+            is_known = bool(most) and bool(self.judged[both].all())
+            row = {
                 "attribute": self.grouping.name,
                 "level": self.grouping.levels[level],
                 "reference": self.grouping.levels[other],
-                "ratio": own / most if most and self.judged[both].all() else math.nan,
-                "low": ends[0],
-                "high": ends[1],
+                "ratio": own / most if is_known else math.nan,
             }
+            yield row, self._counts(both) if self.judged[both].all() else (0, 0, 0, 0)
 
     def _counts(self, both: list[int]) -> tuple[int, int, int, int]:
         """Hits and trials of a level, then of its reference."""
         (x, other_x), (n, other_n) = self.table.hits[both], self.table.trials[both]
         return int(x), int(n), int(other_x), int(other_n)
 
-    def _ratio_ends(self, both: list[int]) -> tuple[float, float]:
-        return rate_ratio(*self._counts(both), level_within(self.critical))
-
     def _row(self, level: int, reference: int) -> dict[str, Any]:
         both = [level, reference]
         own, other = (float(rate) for rate in self.table.rates[both])
-        low, high = self._ratio_ends(both)
+        low, high = rate_ratio(*self._counts(both), level_within(self.critical))
         gap_low, gap_high = rate_difference(*self._counts(both), level_within(self.critical))
         small, small_reference = (bool(few) for few in ~self.judged[both])
         enough = not (small or small_reference)
@@ -292,17 +289,41 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         """The ratios at other thresholds; nothing but for two classes."""
         if predictions.probabilities.shape[1] != 2:
             return {}
-        steps, rows = ThresholdSteps.of(predictions), []
+        steps = ThresholdSteps.of(predictions)
+        thresholds = steps.thresholds[steps.with_interval]
+        return {"steps": self.ratios_at(predictions, compared, favourable, thresholds)}
+
+    def ratios_at(
+        self,
+        predictions: Predictions,
+        compared: Sequence[Grouping],
+        favourable: int,
+        thresholds: Floats,
+    ) -> pd.DataFrame:
+        """The ratio of each level of an attribute to its reference at each threshold.
+
+        Raises
+        ------
+        NotApplicableError : a declared reference is no level.
+        """
         floor = (self.min_cell, self.min_events)
-        for threshold in steps.thresholds[steps.with_interval]:
+        counts: dict[float, list[tuple[int, int, int, int]]] = {}
+        rows: list[tuple[dict[str, Any], float, int]] = []
+        for threshold in thresholds:
             decided = decide(predictions.probabilities, threshold, predictions.explained)
             moved = Outcomes.of(replace(predictions, decisions=decided), favourable)
-            for grouping in compared:
-                if not grouping.crossing:
-                    rates = Rates.of(grouping, moved, floor, 0.95, None)
-                    ratios = rates.ratios(self._reference(rates))
-                    rows += [{"threshold": float(threshold), **row} for row in ratios]
-        return {"steps": pd.DataFrame(rows)}
+            for grouping in (each for each in compared if not each.crossing):
+                rates = Rates.of(grouping, moved, floor, 0.95, None)
+                level = level_within(rates.critical)
+                pairs = counts.setdefault(level, [])
+                for row, pair in rates.ratios(self._reference(rates)):
+                    rows.append(({"threshold": float(threshold), **row}, level, len(pairs)))
+                    pairs.append(pair)
+        ends = {level: rate_ratios(pairs, level) for level, pairs in counts.items()}
+        return pd.DataFrame(
+            row | dict(zip(("low", "high"), ends[level][place], strict=True))
+            for row, level, place in rows
+        )
 
     def _rates(self, compared: Sequence[Grouping], outcomes: Outcomes, seed: int) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -118,10 +120,21 @@ def step_table(predictions: Predictions) -> pd.DataFrame:
             "rejected": counts.n - positives - alarms,
         }
     )
-    everyone, kept = np.ones(len(p), bool), np.flatnonzero(steps.with_interval)
+    kept = np.flatnonzero(steps.with_interval)
+    rates = rates_at(p, steps.thresholds[kept])
+    for name in _RATES:
+        for end, key in (("value", name), ("low", f"{name}_low"), ("high", f"{name}_high")):
+            known = [getattr(stepped[name], end) for stepped in rates]
+            table[key] = pd.Series(known, kept, np.float64)
+    return table
+
+
+def rates_at(predictions: Predictions, thresholds: Floats) -> list[dict[str, Estimate]]:
+    """The rates of the decisions that each threshold would give, with their intervals."""
+    p, everyone = predictions, np.ones(len(predictions), bool)
     tried = [
         cell
-        for decided in (p.scores >= steps.thresholds[step] for step in kept)
+        for decided in (p.scores >= threshold for threshold in thresholds)
         for cell in (
             (decided, p.truths),
             (decided, ~p.truths),
@@ -129,9 +142,8 @@ def step_table(predictions: Predictions) -> pd.DataFrame:
             (decided == p.truths, everyone),
         )
     ]
-    rates = Resampling.of(p).rates(tried)
-    for place, name in enumerate(_RATES):
-        for end, key in (("value", name), ("low", f"{name}_low"), ("high", f"{name}_high")):
-            known = [getattr(rate, end) for rate in rates[place :: len(_RATES)]]
-            table[key] = pd.Series(known, kept, np.float64)
-    return table
+    rates, size = Resampling.of(p).rates(tried), len(_RATES)
+    return [
+        dict(zip(_RATES, rates[first : first + size], strict=True))
+        for first in range(0, len(rates), size)
+    ]

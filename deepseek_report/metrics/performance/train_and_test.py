@@ -76,14 +76,11 @@ class TrainAndTest(ClassMetric):
         rows = [_row(name, on_train[name], on_test[name]) for name in on_test]
         table = pd.DataFrame(rows).astype(dict.fromkeys((*_NUMBERS, "constant"), np.float64))
         table.loc[table["metric"] == "accuracy", "constant"] = _most_frequent(test)
-        gap = rows[0]
-        score = Estimate(
-            gap["gap"],
-            gap["gap_low"],
-            gap["gap_high"],
-            len(test),
-            message("interval_methods.joined"),
-        ).score("train_test_gap", "performance", "lower", bounds=(-1.0, 1.0))
+        value, low, high = (float(table[f"gap{end}"].iloc[0]) for end in _ENDS)
+        joined = message("interval_methods.joined")
+        score = Estimate(value, low, high, len(test), joined).score(
+            "train_test_gap", "performance", "lower", bounds=(-1.0, 1.0)
+        )
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
         return Measurement((score,), {"measures": table}, notes=(note,))
 

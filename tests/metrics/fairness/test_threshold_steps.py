@@ -54,7 +54,7 @@ def test_at_every_step_groups_have_the_numbers_that_it_would_give_in_use(toy, en
         context = replace(context, predictions=replace(context.predictions, entities=codes))
     steps = GroupRates().measure(context).tables["steps"]
     ratios = ImpactRatio(n_resamples=100).measure(context).tables["steps"]
-    for threshold in np.unique(steps["threshold"])[::4]:
+    for threshold in np.unique(steps["threshold"])[::3]:
         moved = moved_to(context, float(threshold))
         groups = GroupRates().measure(moved).tables["groups"]
         whole = groups[~groups["crossing"]].reset_index(drop=True)
@@ -75,7 +75,7 @@ def test_at_every_step_groups_have_the_numbers_that_it_would_give_in_use(toy, en
 def test_at_every_step_the_whole_has_the_rates_that_it_would_give_in_use(toy) -> None:
     context = toy()
     steps = ThresholdSweep().measure(context).tables["steps"].set_index("threshold")
-    assert steps["accuracy"].notna().sum() >= 12
+    assert steps["accuracy"].notna().sum() >= 9
     for threshold in steps.index[steps["accuracy"].notna()][::3]:
         scores = ConfusionMatrix().measure(moved_to(context, float(threshold))).scores
         for score in scores[:3]:
