@@ -172,7 +172,10 @@ async def _question(request: Any) -> dict[str, Any]:
         body += chunk
         if len(body) > _MOST_ASKED:
             raise _RefusedError(413, f"a question is at most {_MOST_ASKED} bytes")
-    question = json_bounds.parse(Path("question"), body)
+    try:
+        question = json_bounds.parse(Path("question"), body)
+    except ValueError:
+        raise _RefusedError(422, "a question is a JSON mapping in UTF-8") from None
     if not isinstance(question, dict):
         raise _RefusedError(422, "a question is a JSON mapping")
     return question

@@ -264,7 +264,7 @@ def _train_and_test(draft: Draft) -> ShownTable:
         shown.append(row | {"metric": name} | texts)
     columns = (Column("metric"), Column("train"), Column("test"), Column("gap"))
     view = View("performance-train-and-test", "train_and_test.measures", columns)
-    slots = {"rows": shown[0]["n_train"], "test": shown[0]["n"]} if shown else {}
+    slots = {"n_train": shown[0]["n_train"], "n_test": shown[0]["n"]} if shown else {}
     return draft.metric_table(
         "train_and_test", "measures", shown, view, threshold=threshold, **slots
     )

@@ -187,5 +187,5 @@ def test_a_port_that_is_taken_is_a_sentence(server: Any, companion: Companion) -
 
 
 def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Any, capsys: Any) -> None:
-    assert run(["serve", str(tmp_path)]) == 2
+    assert run(["serve", str(tmp_path)]) == 1
     assert "not a run folder" in capsys.readouterr().err
