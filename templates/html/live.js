@@ -36,10 +36,10 @@ const reportLive = (() => {
     const cases = document.querySelector(".case-browser");
     if (cases) {
       const row = element("input", { type: "number", min: "0", step: "1", required: "" });
-      cases.before(form(say("row"), row, say("explain"), async () => {
+      cases.before(block("div", { class: "live-case" }, form(say("row"), row, say("explain"), async () => {
         const { page } = await ask("case", { row: row.valueAsNumber });
         return [block("a", { href: page, target: "_blank", rel: "noopener" }, say("explained", { row: row.value }))];
-      }));
+      })));
     }
     document.querySelectorAll("main section.level2[id^='sec-']").forEach((section) => {
       const name = section.id.slice(4), text = element("textarea", { rows: "2", maxlength: "4000", required: "" });

@@ -90,9 +90,9 @@ def test_what_the_reader_asks_is_answered_by_the_model_and_by_the_package(
         "const form = document.querySelector(arguments[0]), field = form.querySelector("
         "'input, textarea'); field.value = arguments[1]; form.requestSubmit();"
     )
-    live_page.run(fill, ".live-form", str(training))
-    wait_for(live_page, "return document.querySelector('.live-form a') !== null", 120)
-    page = live_page.run("return document.querySelector('.live-form a').href")
+    live_page.run(fill, ".live-case form", str(training))
+    wait_for(live_page, "return document.querySelector('.live-case a') !== null", 120)
+    page = live_page.run("return document.querySelector('.live-case a').href")
     assert page.endswith(f"/row-{training}.html")
 
     # a note is kept and stands in the report
