@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -36,11 +39,63 @@ def test_the_time_that_is_left_shrinks_with_each_stage_and_with_the_clock(
     assert str(whole) == "1 of 2 stages, about 2 min left"
 
 
-def test_stages_that_take_longer_than_expected_make_the_rest_longer(clock: list[float]) -> None:
+def test_stages_correct_what_is_expected_of_others_of_their_kind_alone(clock: list[float]) -> None:
     whole = Whole()
-    whole.plan({"measures/a": 5, "measures/b": 5}, 1)
-    whole.finish("measures/a", 10)
-    assert whole.left == pytest.approx(10)
+    whole.plan({"measures/a": 24, "measures/b": 24, "pictures/c": 24}, 1)
+    whole.finish("measures/a", 48)
+    assert whole.left == pytest.approx(24 * 1.5 + 24)
+    whole.finish("measures/b", 0, done=False)  # that it broke at once says nothing of others
+    assert whole.left == pytest.approx(24)
+
+
+def test_a_stage_that_tells_how_far_it_is_is_believed_the_more_the_further_it_is(
+    clock: list[float],
+) -> None:
+    whole = Whole()
+    whole.plan({"training": 100}, 1)
+    whole.start("training")
+    clock[0] = 100
+    assert whole.left == pytest.approx(25)
+    whole.advance("training", 1, 2)
+    assert whole.left == pytest.approx(0.5 * 25 + 0.5 * 100)
+
+
+def test_the_time_that_is_told_rises_by_a_third_at_most(clock: list[float]) -> None:
+    whole = Whole()
+    whole.plan({"measures/a": 60}, 1)
+    assert whole.told() == 60
+    whole.plan({"measures/a": 600}, 1)
+    assert (whole.told(), whole.told()) == (80, 80)
+
+
+RECORDED = json.loads(Path(__file__).with_name("recorded_runs.json").read_text())
+
+
+@pytest.mark.parametrize("run", RECORDED)
+def test_of_recorded_runs_the_time_left_rises_by_no_more_than_a_third_and_is_never_far_too_short(
+    run: str, clock: list[float]
+) -> None:
+    """Runs of two hundred, fifty and more seconds, of another machine load, model and data each."""
+    whole, events = Whole(), RECORDED[run]
+    end, told = events[-1][1], []
+    for what, at, *about in events:
+        for second in range(math.ceil(clock[0]), math.ceil(at)):
+            clock[0] = float(second)
+            if whole.expected:
+                told.append((end - second, whole.told()))
+        clock[0] = at
+        if what == "finished":
+            stage, seconds, done = about
+            whole.finish(stage, seconds, done=done)
+        else:
+            {"planned": whole.plan, "started": whole.start, "advanced": whole.advance}[what](*about)
+    assert len(told) > 30
+    rises = [
+        later / told[k][1] for k in range(len(told)) if told[k][1] > 6 for _, later in told[k:]
+    ]
+    assert max(rises) <= 4 / 3 + 1e-9
+    assert all(seconds >= left / 4 for left, seconds in told if left >= 20)
+    assert all(seconds <= left * 5 for left, seconds in told if left >= 20)
 
 
 def test_stages_at_the_same_time_share_it_but_the_longest_one_counts(clock: list[float]) -> None:
@@ -72,15 +127,30 @@ def test_lines_tell_the_whole_now_and_then(
     assert "1 of 2 stages, about 1 min left" in capsys.readouterr().err
 
 
-def test_a_stage_that_cannot_be_applied_is_not_said_to_have_failed(
+def test_what_cannot_be_applied_is_told_once_at_the_end_and_is_not_said_to_have_failed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lines = Lines()
-    lines.finished("measures/gap/lime", 0.0, "it has no base value", applicable=False)
+    for name in ("gap/lime", "gap/random", "gap/other"):
+        lines.finished(f"measures/{name}", 0.0, "it has no base value", applicable=False)
+    for reason in ("a", "b", "c"):
+        lines.finished(f"measures/{reason}", 0.0, reason, applicable=False)
     lines.finished("measures/gap/shap", 0.0, "it broke")
-    first, second = capsys.readouterr().err.splitlines()
-    assert first == "measure gap of lime: not applicable, it has no base value"
-    assert second == "measure gap of shap: not done, it broke"
+    assert capsys.readouterr().err == "measure gap of shap: not done, it broke\n"
+    lines.end()
+    assert capsys.readouterr().err == (
+        "6 parts are not applicable here, as the report lists: "
+        "it has no base value (3); a (1); b (1); 1 other reason\n"
+    )
+
+
+def test_where_all_can_be_applied_and_in_a_sweep_nothing_is_told_of_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = Lines()
+    lines.finished("2:measures/gap/lime", 0.0, "it has no base value", applicable=False)
+    lines.end()
+    assert capsys.readouterr().err == ""
 
 
 def bars(width: int = 80, **environment: str) -> tuple[Bars, io.StringIO]:
@@ -93,10 +163,12 @@ def test_a_dash_not_a_cross_marks_what_cannot_be_applied() -> None:
     shown_bars, out = bars()
     shown_bars.planned({"measures/a": 1, "measures/b": 1}, 1)
     shown_bars.finished("measures/a", 0.0, "it has no base value", applicable=False)
-    assert "–" in out.getvalue()
     assert "✗" not in out.getvalue()
     shown_bars.finished("measures/b", 0.0, "it broke")
     assert "✗" in out.getvalue()
+    assert "–" not in out.getvalue()
+    shown_bars.end()
+    assert "–" in out.getvalue()
 
 
 def test_no_color_is_respected() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,8 +35,18 @@ _TOLD = frozenset({"data", "training", "report", "explanations"})
 _OF_SWEEPS = frozenset({"data", "training", "report"})
 #: Seconds between two lines on how far the whole run is.
 _EVERY = 10.0
-#: Seconds of finished stages from which on their true times correct what was expected.
-_ENOUGH = 3.0
+#: The seconds that were foreseen count as so many seconds of finished stages of each kind.
+_FORESEEN = 24.0
+#: A stage that takes longer than foreseen is expected to take this share of its time once more.
+_OVER = 0.25
+#: From this share of a stage on, its own course says how long it will take.
+_ENOUGH = 0.1
+#: The time that is left is never told longer than so many times the shortest told before.
+_RISE = 4 / 3
+#: Shorter times are all told as a few seconds.
+_SHORT = 6.0
+#: The most reasons that are told of what cannot be applied.
+_REASONS = 3
 #: A stage that is shown with its own time took at least so many seconds.
 _LONG = 0.5
 #: Columns that a bar of a stage needs; a narrower terminal gets the words alone.
@@ -53,6 +65,11 @@ def words_of(name: str) -> str:
     return f"job {job}: {words}" if job else words
 
 
+def _kind(name: str) -> str:
+    """The kind of a stage, whose times say most of others of the kind."""
+    return ArtifactId(job_and_stage(name)[1]).kind
+
+
 def _begins_a_line(name: str) -> bool:
     """Whether plain lines say that a stage begins."""
     job, stage = job_and_stage(name)
@@ -65,9 +82,28 @@ def _took_long(name: str, seconds: float) -> bool:
     return seconds >= _LONG and (not job or ArtifactId(stage).kind in _OF_SWEEPS)
 
 
-def _is_news(name: str, applicable: bool) -> bool:
-    """Whether it is told here why there is no result; in a sweep only where something broke."""
-    return applicable or not job_and_stage(name)[0]
+@dataclass
+class NotApplicable:
+    """What cannot be done for this model or these data, told once at the end.
+
+    Of a sweep it is not told: its jobs differ, and the report of each says it.
+    """
+
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def take(self, name: str, reason: str) -> None:
+        """A stage ended so."""
+        if not job_and_stage(name)[0]:
+            self.reasons[reason] += 1
+
+    def __str__(self) -> str:
+        most = self.reasons.most_common(_REASONS)
+        told = [f"{printable(reason)} ({n})" for reason, n in most if reason]
+        more = len(self.reasons) - len(most)
+        told += [f"{more} other {'reason' if more == 1 else 'reasons'}"] if more else []
+        n = self.reasons.total()
+        parts = "1 part is" if n == 1 else f"{n} parts are"
+        return f"{parts} not applicable here, as the report lists: {'; '.join(told)}"
 
 
 @contextmanager
@@ -75,64 +111,95 @@ def reporter() -> Iterator[Reporter]:
     """What shows a run: bars where the terminal can move its cursor, else lines."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield Lines()
+        lines = Lines()
+        yield lines
+        lines.end()
         return
     narrow = console.width < _NARROW
     text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
     bar = [] if narrow else [BarColumn(bar_width=24)]
     note = TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True))
     with Progress(text, *bar, note, console=console, transient=True) as progress:
-        yield Bars(progress)
+        bars = Bars(progress)
+        yield bars
+        bars.end()
 
 
 @dataclass
 class Whole:
     """How far the run as a whole is, and how long the rest should take.
 
-    expected : {stage: seconds} of what is not finished. begun : when the running ones started.
+    The time that is told never rises by more than a third, whatever stages turn out to take: it
+    begins with the most that they should take, which finished stages of their kind then correct.
+
+    expected : {stage: the most seconds that it should take} of what is not finished. begun : when
+    the running ones started. shares : how much of them is done. foreseen, took : seconds of the
+    finished stages of each kind.
     """
 
     expected: dict[str, float] = field(default_factory=dict)
     begun: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
     parallel: int = 1
     total: int = 0
     finished: int = 0
-    foreseen: float = 0.0
-    took: float = 0.0
+    foreseen: Counter[str] = field(default_factory=Counter)
+    took: Counter[str] = field(default_factory=Counter)
+    shortest: float = math.inf
 
     def plan(self, expected: Mapping[str, float], parallel: int) -> None:
         """Take over what is left to do; what was finished before stays finished."""
         self.expected, self.parallel = dict(expected), max(parallel, 1)
         self.total = self.finished + len(self.expected.keys() - {"report"})
-        self.foreseen = self.took = 0.0
 
     def start(self, stage: str) -> None:
         self.begun[stage] = time.monotonic()
 
-    def finish(self, stage: str, seconds: float) -> None:
+    def advance(self, stage: str, done: int, total: int | None) -> None:
+        """A running stage has done so many of its steps."""
+        if total:
+            self.shares[stage] = min(done / total, 1.0)
+
+    def finish(self, stage: str, seconds: float, *, done: bool = True) -> None:
+        """A stage ended; `done` is False where it came to nothing, which says nothing of others."""
         self.begun.pop(stage, None)
+        self.shares.pop(stage, None)
         foreseen = self.expected.pop(stage, None)
         if foreseen is not None:
             self.finished += stage != "report"
-            self.foreseen += foreseen
-            self.took += seconds
+            if done:
+                self.foreseen[_kind(stage)] += foreseen
+                self.took[_kind(stage)] += seconds
 
     @property
     def left(self) -> float:
-        """Seconds that the rest should take, corrected by how the finished stages went."""
-        pace = 1.0
-        if self.took >= _ENOUGH and self.foreseen > 0:
-            pace = min(max(self.took / self.foreseen, 0.2), 5.0)
+        """Seconds that the rest should take, by what is known now."""
         now = time.monotonic()
-        rest = {
-            stage: max(seconds * pace - (now - self.begun.get(stage, now)), 0.0)
-            for stage, seconds in self.expected.items()
-        }
+        rest = {stage: self._rest(stage, now) for stage in self.expected}
         writing = rest.pop("report", 0.0)
         return max(sum(rest.values()) / self.parallel, max(rest.values(), default=0.0)) + writing
 
+    def told(self) -> float:
+        """The same as a person is told it: never much longer than once before."""
+        seconds = min(self.left, _RISE * self.shortest)
+        self.shortest = min(self.shortest, max(seconds, _SHORT))
+        return seconds
+
+    def _rest(self, stage: str, now: float) -> float:
+        kind = _kind(stage)
+        pace = (self.took[kind] + _FORESEEN) / (self.foreseen[kind] + _FORESEEN)
+        seconds = self.expected[stage] * pace
+        if stage not in self.begun:
+            return seconds
+        elapsed, share = now - self.begun[stage], self.shares.get(stage, 0.0)
+        rest = seconds - elapsed if seconds > elapsed else _OVER * elapsed
+        if share <= _ENOUGH:
+            return rest
+        by_course = elapsed * (1 - share) / share
+        return (1 - share) * rest + share * by_course
+
     def __str__(self) -> str:
-        left = duration(self.left)
+        left = duration(self.told())
         about = left if left.startswith("a few") else f"about {left}"
         return f"{self.finished} of {self.total} stages, {about} left"
 
@@ -141,7 +208,7 @@ class Lines:
     """Plain lines, for a file, a pipe, or a terminal that cannot move its cursor."""
 
     def __init__(self) -> None:
-        self.whole = Whole()
+        self.whole, self.refused = Whole(), NotApplicable()
         self.printed: dict[str, float] = {}
         self.whole_printed = time.monotonic()
 
@@ -159,6 +226,7 @@ class Lines:
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
         now = time.monotonic()
+        self.whole.advance(stage, done, total)
         if total and now - self.printed.get(stage, now) >= 5:
             self.printed[stage] = now
             self._say(f"  {words_of(stage)}: {done} of {total} {printable(note)}".rstrip())
@@ -167,16 +235,22 @@ class Lines:
     def finished(
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None:
-        self.whole.finish(stage, seconds)
-        if problem and _is_news(stage, applicable):
-            how = "not done" if applicable else "not applicable"
-            self._say(f"{words_of(stage)}: {how}, {printable(problem)}")
-        elif not problem and _took_long(stage, seconds):
+        self.whole.finish(stage, seconds, done=not problem)
+        if problem and applicable:
+            self._say(f"{words_of(stage)}: not done, {printable(problem)}")
+        elif problem:
+            self.refused.take(stage, problem)
+        elif _took_long(stage, seconds):
             self._say(f"{words_of(stage)}: {seconds:.1f} s")
         self._say_whole()
 
     def warned(self, text: str) -> None:
         self._say(printable(text))
+
+    def end(self) -> None:
+        """The run has ended."""
+        if self.refused.reasons:
+            self._say(str(self.refused))
 
     def _say_whole(self) -> None:
         now = time.monotonic()
@@ -190,7 +264,7 @@ class Bars:
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.whole = Whole()
+        self.whole, self.refused = Whole(), NotApplicable()
         self.overall: TaskID | None = None
         self.tasks: dict[str, TaskID] = {}
 
@@ -205,6 +279,7 @@ class Bars:
         self.tasks[stage] = self.progress.add_task(escape(words_of(stage)), total=None, note="")
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
+        self.whole.advance(stage, done, total)
         if stage in self.tasks:
             of = f"{done} of {total} " if total else ""
             text = escape(printable(of + note).strip())
@@ -217,17 +292,23 @@ class Bars:
         task = self.tasks.pop(stage, None)
         if task is not None:
             self.progress.remove_task(task)
-        self.whole.finish(stage, seconds)
+        self.whole.finish(stage, seconds, done=not problem)
         self._show_whole()
         name = escape(words_of(stage))
-        if problem and _is_news(stage, applicable):
-            sign = "[red]✗[/]" if applicable else "[dim]–[/]"
-            self._print(f"{sign} {name}: {escape(printable(problem))}")
-        elif not problem and _took_long(stage, seconds):
+        if problem and applicable:
+            self._print(f"[red]✗[/] {name}: {escape(printable(problem))}")
+        elif problem:
+            self.refused.take(stage, problem)
+        elif _took_long(stage, seconds):
             self._print(f"[green]✓[/] {name}  {seconds:.1f} s")
 
     def warned(self, text: str) -> None:
         self._print(f"[yellow]![/] {escape(printable(text))}")
+
+    def end(self) -> None:
+        """The run has ended."""
+        if self.refused.reasons:
+            self._print(f"[dim]–[/] {escape(str(self.refused))}")
 
     def _print(self, text: str) -> None:
         self.progress.console.print(text, highlight=False)
