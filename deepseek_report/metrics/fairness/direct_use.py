@@ -20,6 +20,7 @@ from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.fairness.gap_split import PARTS, GapSplit, split_gap
 from deepseek_report.metrics.fairness.groups import (
+    UNKNOWN,
     Grouping,
     MinCell,
     MinEvents,
@@ -288,7 +289,7 @@ def _known_by(
 ) -> tuple[float, ...]:
     """The attribute, its two levels and the AUC that a set of stand-ins was learnt for."""
     names = [each.name for each in schema.attributes]
-    levels = schema.attribute(attribute).levels
+    levels = [*schema.attribute(attribute).levels, UNKNOWN]
     return (names.index(attribute), *(levels.index(level) for level in pair), least)
 
 
