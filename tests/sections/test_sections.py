@@ -11,6 +11,7 @@ import yaml
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.shipped import shipped
@@ -369,6 +370,21 @@ def test_against_a_person_reason_codes_are_told_and_for_one_reasons_both_ways(fu
             assert all("less for “no default”" in sentence for sentence in codes["items"])
             assert "average of all explained cases" in codes["by"]
             assert codes["items"] or "No feature that may be a reason" in codes["limits"]
+
+
+def test_reasons_that_are_called_as_in_the_data_ask_for_words(full, monkeypatch):
+    assert not any(
+        "what the data call" in page["codes"]["limits"]
+        for page in CasesSection().content(by_shap(full)).values["cases"]
+        if page["codes"]
+    )
+    monkeypatch.setattr(Feature, "is_named_as_in_data", True)
+    pages = CasesSection().content(by_shap(full)).values["cases"]
+    limits = [page["codes"]["limits"] for page in pages if page["codes"]]
+    named = [text for text in limits if "what the data call" in text]
+    assert named
+    assert all("deepseek-report init writes the lines to fill in" in text for text in named)
+    assert not any("“age”" in text for text in limits)
 
 
 def test_log_odds_are_told_as_a_factor_on_the_odds(full):
