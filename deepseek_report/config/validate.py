@@ -81,20 +81,20 @@ def built(
     ------
     ConfigProblems : unknown keys, wrong types, values out of range.
     """
-    trusted = Trusted(trusted_packages(trust), trusted_types(trust_types))
     beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
+    trusted = Trusted(trusted_packages(trust, beside), trusted_types(trust_types))
     local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)
     settings = checker.settings()
     checker.unknown_top_level()
     checker.written_by_person()
     if settings is None or checker.problems:
-        raise ConfigProblems(checker.problems)
+        raise ConfigProblems(checker.problems, checker.untrusted)
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
     multiple = {group: checker.several(group) for group in MULTIPLE}
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     if checker.problems:
-        raise ConfigProblems(checker.problems)
+        raise ConfigProblems(checker.problems, checker.untrusted)
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
         single["model"] = single["model"].trusting(trusted.types)
@@ -114,6 +114,7 @@ class _Checker:
         self.composed = composed
         self.trusted = trusted.packages
         self.problems: list[Problem] = [*composed.problems, *misnamed(trusted)]
+        self.untrusted: dict[str, str] = {}
         self.plugins: dict[tuple[str, ...], Any] = {}
         self.listed: dict[str, dict[str, Any]] = {}
 
@@ -229,6 +230,7 @@ class _Checker:
                 f"run with --trust {package}, or set {PACKAGES_VARIABLE}={package}, if you trust it"
             )
             fault = f"_target_ {target} is outside the trusted packages"
+            self.untrusted.setdefault(package, target)
             self.add((*path, "_target_"), fault, ", ".join(self.trusted), todo)
             return None
         module, _, name = target.rpartition(".")
