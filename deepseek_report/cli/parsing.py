@@ -19,6 +19,7 @@ COMMANDS = {
     "render": ("RUN [--to html,brief,pdf,docx]", "the report again, in other forms or languages"),
     "verify": ("RUN [--expect DIGEST]", "are the files those that the run wrote?"),
     "explain-case": ("RUN --row FILE", "rows that were not in the data, by the stored model"),
+    "serve": ("RUN [--port N]", "its page on this machine, answered by the stored model"),
     "score-stream": ("RUN --rows FILE|-", "new cases as they come: decisions, reasons, drift"),
     "watch": ("[OVERRIDES…]", "a run while it goes on, in TensorBoard"),
     "compare": ("RUN RUN… [--baseline RUN]", "several runs in one document"),
@@ -140,6 +141,14 @@ def make_parser(command: str, *, overrides: bool) -> CommandParser:
         add_trust(parser)
         add_trust_type(parser)
     return parser
+
+
+def port_number(text: str) -> int:
+    """A port of this machine, as an argument."""
+    number = int(text) if text.isdigit() else -1
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed is 1 to 65535")
+    return number
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:

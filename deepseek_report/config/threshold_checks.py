@@ -130,6 +130,12 @@ def _sources(metrics: Iterable[tuple[str, Any]]) -> _Sources:
     return known
 
 
+def unknown(composed: Composed) -> bool:
+    """Whether a threshold names a score that no metric gives, whatever is chosen."""
+    names = {threshold.text("metric") for threshold in _declared(composed)} - {""}
+    return not names <= {*_shipped(composed)}
+
+
 def stated(composed: Composed) -> Iterator[Problem]:
     """What is wrong with a threshold whatever is chosen: metric, sides, bound."""
     if declared := _declared(composed):

@@ -60,12 +60,13 @@ def validate(
     ConfigProblems : all problems: unknown keys, wrong types, values out of range, and rules that
         cross groups.
     """
-    draft = built(composed, trust, trust_types)
-    from deepseek_report.config import rules  # they know kinds of data, tasks and words
+    with late_import("pandas"):
+        draft = built(composed, trust, trust_types)
+        from deepseek_report.config import rules  # they know kinds of data, tasks and words
 
-    experiment, problems = rules.apply(draft, composed)
-    if problems:
-        raise ConfigProblems(problems)
+        experiment, problems = rules.apply(draft, composed)
+        if problems:
+            raise ConfigProblems(problems)
     return dataclasses.replace(
         experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
     )
@@ -86,10 +87,9 @@ def built(
     checker = _Checker(composed, trusted)
     settings = checker.settings()
     checker.unknown_top_level()
-    with late_import("pandas"):
-        checker.written_by_person()
-        if settings is None or checker.problems:
-            raise ConfigProblems(checker.problems, checker.untrusted)
+    checker.written_by_person()
+    if settings is None or checker.problems:
+        raise ConfigProblems(checker.problems, checker.untrusted)
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
     multiple = {group: checker.several(group) for group in MULTIPLE}
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
@@ -136,7 +136,8 @@ class _Checker:
         if written("report", "thresholds"):
             from deepseek_report.config import threshold_checks
 
-            self.problems.extend(threshold_checks.stated(self.composed))
+            if self.problems or threshold_checks.unknown(self.composed):
+                self.problems.extend(threshold_checks.stated(self.composed))
 
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}
@@ -260,7 +261,11 @@ class _Checker:
         location = (*path, *misfit.place)
         if misfit.type == "unexpected_keyword_argument":
             owner = _class_at(cls, misfit.place[:-1])
-            return self.unknown(location, [field.name for field in dataclasses.fields(owner)])
+            problem = self.unknown(location, [field.name for field in dataclasses.fields(owner)])
+            if misfit.value is None and not problem.todo:  # `by: Risk team, Q2`, as YAML reads it
+                todo = f'put a text with a comma into quotes: "…, {location[-1]}"'
+                return dataclasses.replace(problem, todo=todo)
+            return problem
         if misfit.type == "missing":
             fault, todo = f"{'.'.join(location)} must be given", f"set {'.'.join(location)}=…"
             where = self.where(location)

@@ -28,25 +28,41 @@ def predict(
         return {"validation": _numbers(classifier, validation), "test": _numbers(classifier, test)}
     parts = {"validation": validation, "test": test}
     logits = {name: logits_of(classifier, part) for name, part in parts.items()}
-    shares = {name: softmax(outputs) for name, outputs in logits.items()}
-    threshold = _threshold(rule, target, shares["validation"], validation.labels)
+    shares = softmax(logits["validation"])
+    threshold = _threshold(rule, target, shares, validation.labels)
+    name_of_rule = MOST_PROBABLE if threshold is None else rule.name
     return {
-        name: Predictions(
-            logits=logits[name],
-            probabilities=shares[name],
-            labels=part.labels,
-            instance_ids=part.instance_ids,
-            decisions=decide(shares[name], threshold, target.explained),
-            threshold=threshold,
-            rule=MOST_PROBABLE if threshold is None else rule.name,
-            explained=target.explained,
-            groups=part.groups,
-            all_labels=part.all_labels,
-            all_probabilities=_of_labels(classifier, part),
-            entities=part.entities,
-        )
+        name: _decided(classifier, part, logits[name], threshold, name_of_rule)
         for name, part in parts.items()
     }
+
+
+def predict_alike(classifier: Classifier, part: Split, model: Predictions) -> Predictions:
+    """Predictions of another part of the data, decided by the rule of those that are known."""
+    if not task_of(classifier.schema.target).decides:
+        return _numbers(classifier, part)
+    logits = logits_of(classifier, part)
+    return _decided(classifier, part, logits, model.threshold, model.rule)
+
+
+def _decided(
+    classifier: Classifier, part: Split, logits: Floats, threshold: float | None, rule: str
+) -> Predictions:
+    explained, shares = classifier.schema.target.explained, softmax(logits)
+    return Predictions(
+        logits=logits,
+        probabilities=shares,
+        labels=part.labels,
+        instance_ids=part.instance_ids,
+        decisions=decide(shares, threshold, explained),
+        threshold=threshold,
+        rule=rule,
+        explained=explained,
+        groups=part.groups,
+        all_labels=part.all_labels,
+        all_probabilities=_of_labels(classifier, part),
+        entities=part.entities,
+    )
 
 
 def logits_of(classifier: Classifier, part: Split) -> Floats:
