@@ -10,7 +10,7 @@ import pandas as pd
 
 from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.composing import Pieces
-from deepseek_report.api.given_models import Hints, answers_digest, hold, recognise
+from deepseek_report.api.given_models import Hints, answers_digest, hold, recognise, refit_of
 from deepseek_report.api.model_identity import identity_of
 from deepseek_report.api.rows import Rows, digest_of, digest_of_array
 from deepseek_report.artifacts.schema import TaskName
@@ -96,7 +96,11 @@ def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> tuple[Piece, T
     else:
         identity = identity_of(model, hints.encoder)
         config["answers"] = answers_digest(recognised, rows, number=number)
-    return (config, hold(recognised, rows, identity)), recognised.task
+    own = options.get("refit")
+    refit = refit_of(recognised, rows, hints, own)
+    if refit is not None:
+        config["refit"] = "clone" if own is None else identity_of(own)
+    return (config, hold(recognised, rows, identity, refit)), recognised.task
 
 
 def _answers(

@@ -123,6 +123,10 @@
       return inList ? null : block("p", { class: "case-text" }, small.text);
     };
 
+    /* The input without what carries its decision: the words that would go struck out, or drawn. */
+    const changedInput = (changed) => !changed ? null : changed.glance ? glance(changed.glance, false)
+      : block("p", { class: "case-text" }, ...changed.marks.map(([text, gone]) => gone ? block("del", {}, text) : text));
+
     /* The page of a case ----------------------------------------------------------------------------- */
     const borrowed = [];
     const giveBack = () => { for (const { figure, home } of borrowed.splice(0)) home.replaceWith(figure); };
@@ -270,7 +274,7 @@
         gauge(one),
         glance(page?.text ? { text: page.text } : one.glance, false),
         page ? reasons(page) : null,
-        page?.change ? part(phrase("change"), paragraph(page.change)) : null,
+        page?.change ? part(phrase("change"), paragraph(page.change), changedInput(page.changed)) : null,
         page?.what_if ? whatIf(one, page) : null,
         pictures.length ? part(phrase("input"), pictures) : null,
         page ? pairOf(page) : null,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -98,12 +98,12 @@ class NotApplicable:
 
     def __str__(self) -> str:
         most = self.reasons.most_common(_REASONS)
-        told = [f"{printable(reason)} ({n})" for reason, n in most if reason]
+        reasons = [f"{printable(reason)} ({n})" for reason, n in most if reason]
         more = len(self.reasons) - len(most)
-        told += [f"{more} other {'reason' if more == 1 else 'reasons'}"] if more else []
+        reasons += [f"{more} other {'reason' if more == 1 else 'reasons'}"] if more else []
         n = self.reasons.total()
         parts = "1 part is" if n == 1 else f"{n} parts are"
-        return f"{parts} not applicable here, as the report lists: {'; '.join(told)}"
+        return f"{parts} not applicable here, as the report lists: {'; '.join(reasons)}"
 
 
 @contextmanager
@@ -143,8 +143,8 @@ class Whole:
     parallel: int = 1
     total: int = 0
     finished: int = 0
-    foreseen: Counter[str] = field(default_factory=Counter)
-    took: Counter[str] = field(default_factory=Counter)
+    foreseen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    took: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     shortest: float = math.inf
 
     def plan(self, expected: Mapping[str, float], parallel: int) -> None:
@@ -179,7 +179,7 @@ class Whole:
         writing = rest.pop("report", 0.0)
         return max(sum(rest.values()) / self.parallel, max(rest.values(), default=0.0)) + writing
 
-    def told(self) -> float:
+    def shown_left(self) -> float:
         """The same as a person is told it: never much longer than once before."""
         seconds = min(self.left, _RISE * self.shortest)
         self.shortest = min(self.shortest, max(seconds, _SHORT))
@@ -199,7 +199,7 @@ class Whole:
         return (1 - share) * rest + share * by_course
 
     def __str__(self) -> str:
-        left = duration(self.told())
+        left = duration(self.shown_left())
         about = left if left.startswith("a few") else f"about {left}"
         return f"{self.finished} of {self.total} stages, {about} left"
 

@@ -139,7 +139,7 @@ class DataFacts:
     texts : what is known of texts. dates : columns of dates, which were left out.
     entity : the declared column of entities. possible_entity : one that nobody declares.
     mixed_dates : columns of dates in several forms. draw : None where all rows of the source are
-    used.
+    used. identifiers : columns that the model reads although they identify the rows.
     """
 
     schema: Schema
@@ -162,6 +162,7 @@ class DataFacts:
     possible_entity: PossibleEntity | None = None
     draw: RowDraw | None = None
     mixed_dates: tuple[MixedDates, ...] = ()
+    identifiers: tuple[str, ...] = ()
 
     @property
     def text_facts(self) -> TextFacts:
