@@ -76,8 +76,8 @@ class ReportArguments(TypedDict, total=False):
     max_length: int  # most tokens of a text
     text: str  # the column of texts, where X is a table that holds more
     model_id: str  # stands for what the model answers, in the keys of stages
-    threshold: float  # of the explained class's probability; left out: by `costs`, or as many
-    costs: Mapping[str, float]  # {"false_alarm": 1, "missed": 5}: chooses the threshold
+    threshold: float  # of the explained class's probability; left out: as the model itself decides
+    costs: Mapping[str, float]  # {"false_alarm": 1, "missed": 5}: prices decisions and options
     # attributions
     attribution_space: Literal["probability", "logit"]
     # what is done

@@ -30,6 +30,7 @@ from deepseek_report.metrics.fairness.option_thresholds import (
     at_thresholds,
     equal_rate_thresholds,
     price,
+    threshold_for_costs,
     threshold_for_gap,
     threshold_for_ratio,
 )
@@ -72,9 +73,9 @@ class Refit:
 class Options(PeopleMetric, ClassMetric):
     """What other ways to decide would change for each attribute, and what they would cost.
 
-    Looked at are another single threshold (the one of the least price that reaches a `ratio` of
-    favourable decisions between any two groups, and the one with the smallest gap that costs
-    little), a threshold per group, the plain predictors that the model is compared with, and of
+    Looked at are another single threshold (the one of the least expected cost where `costs` are
+    declared, the one of the least price that reaches a `ratio` of favourable decisions between any
+    two groups, and the one with the smallest gap that costs little), a threshold per group, the plain predictors that the model is compared with, and of
     gradient boosting refits as a whole: without the input that the attribute was made from, without
     its stand-ins as well, with training rows in which group and label do not go together, and with
     the directions that `behaviour` declares. Refits stand for the model, which is not trained
@@ -189,6 +190,7 @@ class Options(PeopleMetric, ClassMetric):
             return
         chosen_on = groups.validation, groups.favourable
         thresholds_by_rule = {
+            "threshold_for_costs": threshold_for_costs(validation, self.costs),
             "threshold_for_ratio": threshold_for_ratio(
                 validation, *chosen_on, self.ratio, self.costs
             ),
