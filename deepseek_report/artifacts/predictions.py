@@ -138,11 +138,11 @@ class ClassRates:
 class PredictionSummary:
     """What is known of predictions without their rows.
 
-    n : how many. threshold, rule, explained, unlike_model : as in `Predictions`. accuracy : share decided
-    rightly. classes : rates of each class. highest : the next ten per cent above every score of the
-    explained class. stated, happened : mean probability of the explained class, and its share.
-    top_stated, top_happened : the same of the most probable class. All from `accuracy` on are NaN
-    or empty where the target is a number.
+    n : how many. threshold, rule, explained, unlike_model : as in `Predictions`. accuracy : share
+    decided rightly. classes : rates of each class. highest : the next ten per cent above every
+    score of the explained class. stated, happened : mean probability of the explained class, and
+    its share. top_stated, top_happened : the same of the most probable class. All from `accuracy`
+    on are NaN or empty where the target is a number.
     """
 
     n: int

@@ -16,6 +16,8 @@ from deepseek_report.tasks import task_of
 RARE = 20
 #: Up to so many leaks, and so many constant features, are listed one by one.
 MOST_LEAKS = 5
+#: Shares of the validation and test part that are in another part too.
+_NOTABLE, _GRAVE = 0.01, 0.05
 
 
 def duplicates_across_parts(facts: DataFacts) -> list[DataIssue]:
@@ -24,16 +26,22 @@ def duplicates_across_parts(facts: DataFacts) -> list[DataIssue]:
 
 
 def across_parts(facts: DataFacts, what: Literal["rows", "texts"]) -> list[DataIssue]:
-    """The issue that rows of the validation and test part are in another part too."""
+    """The issue that rows of the validation and test part are in another part too.
+
+    It is as grave as what they can change: a share of wrong decisions by their own share at most.
+    """
     if not facts.n_shared:
         return []
+    n, of = facts.n_shared, facts.n_measured
+    share = n / of
+    advice = "do_with_own_parts" if facts.has_own_parts else "do"
     return [
         DataIssue(
             "duplicates_across_parts",
-            "high",
-            message(f"data.{what}_across_parts.text", n=facts.n_shared, of=facts.n_measured),
-            {"n": facts.n_shared, "of": facts.n_measured},
-            message(f"data.{what}_across_parts.do"),
+            "high" if share >= _GRAVE else "medium" if share >= _NOTABLE else "low",
+            message(f"data.{what}_across_parts.text", n=n, of=of),
+            {"n": n, "of": of},
+            message(f"data.{what}_across_parts.{advice}", n=n, of=of, share=share),
         )
     ]
 

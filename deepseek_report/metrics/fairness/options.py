@@ -75,10 +75,11 @@ class Options(PeopleMetric, ClassMetric):
 
     Looked at are another single threshold (the one of the least expected cost where `costs` are
     declared, the one of the least price that reaches a `ratio` of favourable decisions between any
-    two groups, and the one with the smallest gap that costs little), a threshold per group, the plain predictors that the model is compared with, and of
-    gradient boosting refits as a whole: without the input that the attribute was made from, without
-    its stand-ins as well, with training rows in which group and label do not go together, and with
-    the directions that `behaviour` declares. Refits stand for the model, which is not trained
+    two groups, and the one with the smallest gap that costs little), a threshold per group, the
+    plain predictors that the model is compared with, and of gradient boosting refits as a whole:
+    without the input that the attribute was made from, without its stand-ins as well, with training
+    rows in which group and label do not go together, and with the directions that `behaviour`
+    declares. Refits stand for the model, which is not trained
     again. With two classes they decide for the explained class as often as the model does on the
     validation part.
 

@@ -23,7 +23,8 @@ def choose_threshold(
 
     Parameters
     ----------
-    rule : one of `RULES` but "declared" and "model"; "costs" takes the least expected cost by `costs`.
+    rule : one of `RULES` but "declared" and "model"; "costs" takes the least expected cost by
+        `costs`.
     scores : (instance,) probability of the explained class. truths : (instance,) whether it is it.
 
     Returns
