@@ -111,7 +111,7 @@ class ReportArguments(TypedDict, total=False):
     name: str  # folder below `reports`
     reports: str
     store: str
-    progress: bool  # whether to print each stage as it ends
+    progress: bool | None  # whether to show each stage; None: where a notebook has a bar for it
 
 
 def dataset_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,27 +13,15 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.cli.output.quantities import duration
 from deepseek_report.cli.output.terminal_text import printable
-from deepseek_report.runner.execution.run_events import Reporter, job_and_stage
+from deepseek_report.runner.execution.run_events import REPORT, Reporter, job_and_stage
+from deepseek_report.runner.execution.whole_run import Whole, stage_words
 
-_KINDS = {
-    "data": "read the data",
-    "training": "train the model",
-    "predictions": "predict",
-    "explanations": "explain",
-    "measures": "measure",
-    "conclusions": "conclude",
-    "pictures": "draw",
-    "report": "write the report",
-}
 #: Stages of which plain lines tell when they begin, and of which a sweep tells at all.
 _TOLD = frozenset({"data", "training", "report", "explanations"})
 _OF_SWEEPS = frozenset({"data", "training", "report"})
 #: Seconds between two lines on how far the whole run is.
 _EVERY = 10.0
-#: Seconds of finished stages from which on their true times correct what was expected.
-_ENOUGH = 3.0
 #: A stage that is shown with its own time took at least so many seconds.
 _LONG = 0.5
 #: Columns that a bar of a stage needs; a narrower terminal gets the words alone.
@@ -42,15 +29,8 @@ _NARROW = 70
 
 
 def words_of(name: str) -> str:
-    """What a stage does, for people: `measures/deletion/shap -> "measure deletion of shap"`.
-
-    In a sweep it begins with the number of the job.
-    """
-    job, stage = job_and_stage(name)
-    artifact = ArtifactId(stage)
-    what = " of ".join(part for part in (artifact.name, artifact.subject) if part)
-    words = printable(f"{_KINDS.get(artifact.kind, artifact.kind)} {what}".strip())
-    return f"job {job}: {words}" if job else words
+    """What a stage does, for people, on one line of a terminal."""
+    return printable(stage_words(name))
 
 
 def _begins_a_line(name: str) -> bool:
@@ -63,11 +43,6 @@ def _took_long(name: str, seconds: float) -> bool:
     """Whether the time of a stage is told; of the many of a sweep few are."""
     job, stage = job_and_stage(name)
     return seconds >= _LONG and (not job or ArtifactId(stage).kind in _OF_SWEEPS)
-
-
-def _is_news(name: str, applicable: bool) -> bool:
-    """Whether it is told here why there is no result; in a sweep only where something broke."""
-    return applicable or not job_and_stage(name)[0]
 
 
 @contextmanager
@@ -83,58 +58,6 @@ def reporter() -> Iterator[Reporter]:
     note = TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True))
     with Progress(text, *bar, note, console=console, transient=True) as progress:
         yield Bars(progress)
-
-
-@dataclass
-class Whole:
-    """How far the run as a whole is, and how long the rest should take.
-
-    expected : {stage: seconds} of what is not finished. begun : when the running ones started.
-    """
-
-    expected: dict[str, float] = field(default_factory=dict)
-    begun: dict[str, float] = field(default_factory=dict)
-    parallel: int = 1
-    total: int = 0
-    finished: int = 0
-    foreseen: float = 0.0
-    took: float = 0.0
-
-    def plan(self, expected: Mapping[str, float], parallel: int) -> None:
-        """Take over what is left to do; what was finished before stays finished."""
-        self.expected, self.parallel = dict(expected), max(parallel, 1)
-        self.total = self.finished + len(self.expected.keys() - {"report"})
-        self.foreseen = self.took = 0.0
-
-    def start(self, stage: str) -> None:
-        self.begun[stage] = time.monotonic()
-
-    def finish(self, stage: str, seconds: float) -> None:
-        self.begun.pop(stage, None)
-        foreseen = self.expected.pop(stage, None)
-        if foreseen is not None:
-            self.finished += stage != "report"
-            self.foreseen += foreseen
-            self.took += seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds that the rest should take, corrected by how the finished stages went."""
-        pace = 1.0
-        if self.took >= _ENOUGH and self.foreseen > 0:
-            pace = min(max(self.took / self.foreseen, 0.2), 5.0)
-        now = time.monotonic()
-        rest = {
-            stage: max(seconds * pace - (now - self.begun.get(stage, now)), 0.0)
-            for stage, seconds in self.expected.items()
-        }
-        writing = rest.pop("report", 0.0)
-        return max(sum(rest.values()) / self.parallel, max(rest.values(), default=0.0)) + writing
-
-    def __str__(self) -> str:
-        left = duration(self.left)
-        about = left if left.startswith("a few") else f"about {left}"
-        return f"{self.finished} of {self.total} stages, {about} left"
 
 
 class Lines:
@@ -158,6 +81,7 @@ class Lines:
             self._say(f"{words_of(stage)} …")
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
+        self.whole.advance(stage, done, total)
         now = time.monotonic()
         if total and now - self.printed.get(stage, now) >= 5:
             self.printed[stage] = now
@@ -167,12 +91,13 @@ class Lines:
     def finished(
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None:
-        self.whole.finish(stage, seconds)
-        if problem and _is_news(stage, applicable):
-            how = "not done" if applicable else "not applicable"
-            self._say(f"{words_of(stage)}: {how}, {printable(problem)}")
+        self.whole.finish(stage, seconds, applicable=applicable)
+        if problem and applicable:
+            self._say(f"{words_of(stage)}: not done, {printable(problem)}")
         elif not problem and _took_long(stage, seconds):
             self._say(f"{words_of(stage)}: {seconds:.1f} s")
+        if stage == REPORT and self.whole.unfit:
+            self._say(printable(self.whole.unfit_line))
         self._say_whole()
 
     def warned(self, text: str) -> None:
@@ -205,6 +130,7 @@ class Bars:
         self.tasks[stage] = self.progress.add_task(escape(words_of(stage)), total=None, note="")
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
+        self.whole.advance(stage, done, total)
         if stage in self.tasks:
             of = f"{done} of {total} " if total else ""
             text = escape(printable(of + note).strip())
@@ -217,14 +143,15 @@ class Bars:
         task = self.tasks.pop(stage, None)
         if task is not None:
             self.progress.remove_task(task)
-        self.whole.finish(stage, seconds)
+        self.whole.finish(stage, seconds, applicable=applicable)
         self._show_whole()
         name = escape(words_of(stage))
-        if problem and _is_news(stage, applicable):
-            sign = "[red]✗[/]" if applicable else "[dim]–[/]"
-            self._print(f"{sign} {name}: {escape(printable(problem))}")
+        if problem and applicable:
+            self._print(f"[red]✗[/] {name}: {escape(printable(problem))}")
         elif not problem and _took_long(stage, seconds):
             self._print(f"[green]✓[/] {name}  {seconds:.1f} s")
+        if stage == REPORT and self.whole.unfit:
+            self._print(f"[dim]–[/] {escape(printable(self.whole.unfit_line))}")
 
     def warned(self, text: str) -> None:
         self._print(f"[yellow]![/] {escape(printable(text))}")

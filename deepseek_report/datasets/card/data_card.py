@@ -137,9 +137,8 @@ class DataFacts:
     n_torn : rows of validation and test of an entity that the training part has rows of too.
     texts : what is known of texts. dates : columns of dates, which were left out.
     entity : the declared column of entities. possible_entity : one that nobody declares.
-    has_own_parts : the source says which part a row is of. mixed_dates : columns of dates in several
-    forms. draw : None where all rows of the source are
-    used.
+    has_own_parts : the source says which part a row is of. mixed_dates : columns of dates in
+    several forms. draw : None where all rows of the source are used.
     """
 
     schema: Schema
