@@ -68,7 +68,7 @@ def leaves_hold(estimator: Any, table: Any) -> bool:
         if (held < needed).any():
             return False
         chance += _log_chance(needed, len(rows))
-    return chance < _LEAST_CHANCE
+    return bool(chance < _LEAST_CHANCE)
 
 
 def _trees(estimator: Any) -> Sequence[Any]:

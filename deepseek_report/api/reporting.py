@@ -77,8 +77,15 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     with in_words_of_the_call(), _threads_as_before(), no_foreign_warnings(), shown as reporter:
         validation, train = (X_validation, y_validation), (X_train, y_train)
         left_out = columns_left_out(options)
-        classes = options.get("classes") or getattr(model, "classes_", ())
-        rows = rows_of(test, validation, train, options.get("target"), left_out, classes)
+        classes = options.get("classes") or getattr(model, "classes_", None)
+        rows = rows_of(
+            test,
+            validation,
+            train,
+            options.get("target"),
+            left_out,
+            classes if classes is not None else (),
+        )
         check_cases(options.get("cases", ()), rows.n_test)
         for notice in rows.held.notices:
             reporter.warned(wording().say(notice))

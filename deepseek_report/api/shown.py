@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 import pandas as pd
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.runner.execution.run_events import REPORT, NoReporter
 from deepseek_report.runner.execution.whole_run import Whole, stage_words
 from deepseek_report.wording.words import WordedFinding, Wording
@@ -154,7 +155,10 @@ def _notebook_display() -> Callable[..., Any] | None:
     import IPython
 
     shell: Any = IPython.get_ipython()
-    return IPython.display.display if hasattr(shell, "kernel") else None
+    if not hasattr(shell, "kernel"):
+        return None
+    display: Callable[..., Any] = IPython.display.display
+    return display
 
 
 @contextmanager
@@ -268,6 +272,11 @@ def _text(value: Any) -> str:
 class Findings(list[WordedFinding]):
     """The findings of a run, gravest first; prints as a numbered list of sentences."""
 
+    def __getitem__(self, place: Any) -> Any:
+        """A finding, or several, which print alike."""
+        some = super().__getitem__(place)
+        return Findings(some) if isinstance(place, slice) else some
+
     def __repr__(self) -> str:
         if not self:
             return "No findings."
@@ -309,15 +318,23 @@ class SpokenTable(pd.DataFrame):  # type: ignore[misc]  # untyped library
         return pd.DataFrame
 
     def __repr__(self) -> str:
-        rows = pd.DataFrame(self.in_words)
-        with pd.option_context("display.max_colwidth", None):
-            table = rows.to_string(index=False, justify="left") if len(rows) else ""
-        return f"{self.sentence}\n{table}".rstrip()
+        return "\n".join([self.sentence, *_in_columns(self.in_words)])
 
     def _repr_html_(self) -> str:
         columns = {name: name for name in (self.in_words[0] if self.in_words else ())}
         table = "".join(_table("", self.in_words, columns))
         return f'<div style="{_FRAME}"><p>{escape(self.sentence)}</p>{table}</div>'
+
+
+def _in_columns(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Lines of a table of texts, its heads first."""
+    if not rows:
+        return
+    table = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for cells in table:
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        yield "  ".join(padded).rstrip()
 
 
 def spoken_scores(scores: pd.DataFrame, words: Wording) -> SpokenTable:
@@ -348,39 +365,36 @@ def _score(row: Mapping[str, Any], words: Wording) -> dict[str, str]:
 
 
 def spoken_cases(
-    cases: pd.DataFrame, reasons: pd.DataFrame | None, words: Wording, unit: str
+    cases: pd.DataFrame, reasons: pd.DataFrame | None, words: Wording, target: Target
 ) -> SpokenTable:
     """The cases that have a page, a sentence each.
 
     Parameters
     ----------
-    cases, reasons : the tables `cases` and `reason_codes` of the metric `cases`.
-    unit : of the predicted number, where one is predicted.
+    cases : the table `cases` of the metric `cases`. reasons : its `reason_codes` by the method that
+        the report takes them from; None without one. target : what is predicted.
     """
     head = words.table("notebook.heads")
     rows = []
     for row in cases.to_dict("records"):
-        known = {} if pd.isna(row.get("instance_id")) else {"row": row["instance_id"]}
-        filled = {name: None if pd.isna(value) else value for name, value in row.items()}
-        mine = () if reasons is None else reasons[reasons["case"] == row["case"]]
-        codes = list(mine.sort_values("rank")["label"][:3]) if len(mine) else []
-        sentence = words.text(
-            "notebook.case",
-            label=filled["label"],
-            decision=filled["decision"],
-            probability=filled["probability"],
-            correct=filled["correct"],
-            prediction=filled["prediction"],
-            error=filled["error"],
-            unit=unit,
-            reasons=codes,
-        )
+        filled = {name: None if pd.isna(row[name]) else row[name] for name in _OF_A_CASE}
+        codes: Iterable[str] = ()
+        if reasons is not None:
+            codes = reasons[reasons["case"] == row["case"]].sort_values("rank")["label"]
+        filled |= {
+            "unit": target.unit,
+            "explained": target.explained_class if target.classes else "",
+        }
+        sentence = words.text("notebook.case", **filled, reasons=list(dict.fromkeys(codes))[:3])
         rows.append(
             {
-                head["row"]: str(known.get("row", "")),
+                head["row"]: str(row["instance_id"]),
                 head["role"]: words.name(str(row["role_label"])),
                 head["case"]: sentence,
             }
         )
     frame = cases.assign(sentence=[row[head["case"]] for row in rows])
     return SpokenTable.of(frame, words.text("notebook.cases", n=len(rows)), rows)
+
+
+_OF_A_CASE = ("label", "decision", "probability", "correct", "prediction", "error")

@@ -78,6 +78,20 @@ class GivenRows:
         return frozenset({_TRAIN, _VALIDATION} - set(self.parts.tolist()))
 
 
+_FITTED_TO_TEST = DataIssue(
+    "rows_of_training",
+    "high",
+    message("data.rows_of_training.text"),
+    recommendation=message("data.rows_of_training.do"),
+)
+_NOT_LOOKED = DataIssue(
+    "training_rows_unknown",
+    "low",
+    message("data.training_rows_unknown.text"),
+    recommendation=message("data.training_rows_unknown.do"),
+)
+
+
 @dataclass(frozen=True)
 class HoldsRows(GivenInPython):
     """What data sets around `GivenRows` have in common.
@@ -99,17 +113,9 @@ class HoldsRows(GivenInPython):
 
     def issues(self, dataset: Dataset) -> tuple[DataIssue, ...]:
         """What was found in the data, and what cannot be looked for in them."""
-        if self.training_rows == "given":
-            return dataset.issues
-        recognised = self.training_rows == "recognised"
-        name = "rows_of_training" if recognised else "training_rows_unknown"
-        issue = DataIssue(
-            name,
-            "high" if recognised else "low",
-            message(f"data.{name}.text"),
-            recommendation=message(f"data.{name}.do"),
-        )
-        return (issue, *dataset.issues) if recognised else (*dataset.issues, issue)
+        if self.training_rows == "recognised":
+            return (_FITTED_TO_TEST, *dataset.issues)
+        return dataset.issues if self.training_rows == "given" else (*dataset.issues, _NOT_LOOKED)
 
     @property
     def rows_held(self) -> GivenRows:
