@@ -87,12 +87,12 @@ class Run:
         ------
         ArgumentProblems : the metric `cases` was not measured, or may not leave the store.
         """
-        from deepseek_report.findings.explainer_ranking import leading_for_cases
+        from deepseek_report.findings.explainer_ranking import listed_for_cases
         from deepseek_report.wording.of_results import words_of
 
         table, reasons = self.table("cases/cases"), None
         with reading(self.path):
-            results, leading = self.results, leading_for_cases(self.results)
+            results, leading = self.results, listed_for_cases(self.results)
             if leading is not None and "reason_codes" in self.tables["cases"]:
                 reasons = self.table("cases/reason_codes").query("explainer == @leading")
             return spoken_cases(table, reasons, words_of(results), results.schema.target)

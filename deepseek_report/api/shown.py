@@ -157,8 +157,9 @@ def _notebook_display() -> Callable[..., Any] | None:
     shell: Any = IPython.get_ipython()
     if not hasattr(shell, "kernel"):
         return None
-    display: Callable[..., Any] = IPython.display.display
-    return display
+    from IPython.display import display
+
+    return display  # type: ignore[no-any-return]  # untyped library
 
 
 @contextmanager
@@ -314,7 +315,7 @@ class SpokenTable(pd.DataFrame):  # type: ignore[misc]  # untyped library
         return table
 
     @property
-    def _constructor(self) -> Callable[..., pd.DataFrame]:
+    def _constructor(self) -> type[pd.DataFrame]:
         return pd.DataFrame
 
     def __repr__(self) -> str:
