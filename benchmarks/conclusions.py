@@ -1,11 +1,12 @@
 """How often the conclusions of the report are wrong in worlds whose truth is known.
 
-    python benchmarks/conclusions.py [PART …] [--share 1.0] [--jobs 1] [--first-seed 0]
-        [--page docs/conclusions.md]
+    python benchmarks/conclusions.py [PART …] [--share 1.0] [--least 0] [--jobs 1]
+        [--first-seed 0] [--page docs/conclusions.md]
 
-Each part is a module of `worlds/` with `tables(plan)`; `share` scales the number of repetitions.
-The tables are printed and written to the page, each part to its block. A rule that was adjusted on
-some seeds is judged on others.
+Each part is a module of `worlds/` with `tables(plan)`; `share` scales the number of repetitions,
+of which there are `least` of each where the full number is not below. The tables are printed and
+written to the page, each part to its block. A rule that was adjusted on some seeds is judged on
+others.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART")
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--least", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args()
-    plan = Plan(options.share, options.jobs, options.first_seed)
+    plan = Plan(options.share, options.jobs, options.first_seed, options.least)
     for part in options.parts:
         tables = import_module(f"worlds.{part}").tables(plan)
         seeds = f"Seeds from {plan.first_seed} on."

@@ -1,12 +1,12 @@
 """Whether a change of the code left the numbers as they were.
 
     python benchmarks/same_scores.py run FOLDER [EXPERIMENT …]
-    python benchmarks/same_scores.py compare BEFORE AFTER [--renamed benchmarks/renamed_scores.yaml]
+    python benchmarks/same_scores.py compare BEFORE AFTER [--renamed FILE]
 
 `run` makes every shipped experiment on small settings and keeps its `scores.parquet` in FOLDER.
 `compare` holds two such folders together: every score of BEFORE must stand in AFTER once, equal to
-1e-9, under its own name or the one that the file of renamings gives; measures of time and memory
-are set aside. It ends with 1 where one is missing, new or different.
+1e-9, under its own name or the one that FILE gives (YAML, `earlier name: name`); measures of time
+and memory are set aside. It ends with 1 where one is missing, new or different.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@
 DeepseekReportError
 ├── ConfigError            a problem in the configuration, found before anything runs (exit code 2)
 ├── DataError              a data file cannot be used as it is
-│   └── UnknownCaseError   a case that the config names is not in the test part
 ├── NotApplicableError     a method cannot be applied to this model or data; carries the reason
 ├── ArtifactError          a stored artifact is missing, malformed or fails its hash
 │   ├── MissingArtifactError   a part of a run that was not made, or failed
@@ -36,10 +35,6 @@ class ConfigError(DeepseekReportError):
 
 class DataError(DeepseekReportError):
     """A data source cannot be used as it is."""
-
-
-class UnknownCaseError(DataError):
-    """A case that the config names cannot be explained: it is not in the test part."""
 
 
 class NotApplicableError(DeepseekReportError):

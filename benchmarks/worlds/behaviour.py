@@ -110,7 +110,11 @@ def fitted(name: str, train: Split) -> Fitted:
 
 
 def measured(
-    model: Any, dataset: Dataset, seed: int, expectations: tuple[Expectation, ...] = ()
+    model: Any,
+    dataset: Dataset,
+    seed: int,
+    expectations: tuple[Expectation, ...] = (),
+    rows: int = Behaviour.rows,
 ) -> Mapping[str, pd.DataFrame]:
     """The tables of the metric."""
     probabilities = model.probabilities(dataset.test.inputs)
@@ -128,7 +132,7 @@ def measured(
         expectations=expectations,
         progress=Silent(),
     )
-    return Behaviour().measure(context).tables
+    return Behaviour(rows=rows).measure(context).tables
 
 
 @dataclass(frozen=True)

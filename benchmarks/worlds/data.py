@@ -87,7 +87,13 @@ def _shift_to(log_odds: Floats, share: float) -> float:
     return low
 
 
-def dataset(values: Floats, labels: Ints, seed: int, kinds: Sequence[int] | None = None) -> Dataset:
+def dataset(
+    values: Floats,
+    labels: Ints,
+    seed: int,
+    kinds: Sequence[int] | None = None,
+    entities: Ints | None = None,
+) -> Dataset:
     """The rows as a data set that is split and checked; `kinds` are numbers of categories."""
     counts = kinds if kinds is not None else [0] * NUMBERS + [LEVELS] * CATEGORIES
     features = tuple(
@@ -102,7 +108,9 @@ def dataset(values: Floats, labels: Ints, seed: int, kinds: Sequence[int] | None
     schema = Schema(features, Target("y", "Y", ("no", "yes"), 0))
     rows = Split(values, labels, np.arange(len(labels)))
     source = TableSource("f", "0", Description("x", "X"), {}, TargetRule("y"))
-    return assemble(EncodedTable(schema, rows), source, SplitRule(), seed)
+    metadata = RowMetadata(None if entities is None else "person", entities)
+    table = with_metadata(EncodedTable(schema, rows), metadata, SplitRule())
+    return assemble(table, source, SplitRule(), seed)
 
 
 def judged(data: Dataset) -> list[DataIssue]:
@@ -462,7 +470,7 @@ def copies_trial(level: int, seed: int) -> Outcome:
     random = np.random.default_rng([seed, level])
     values, labels = honest(round(N * (1 - COPIED[level])), random)
     source = random.integers(0, len(labels), N - len(labels))
-    copied = _nearly(values[source], values, random)
+    copied = nearly(values[source], values, random)
     order = random.permutation(N)
     values = np.vstack([values, copied])[order]
     data = dataset(values, np.concatenate([labels, labels[source]])[order], seed)
@@ -476,11 +484,11 @@ def entities_trial(level: int, seed: int) -> Outcome:
     values, _ = honest(n, random)
     source = np.repeat(np.arange(n), ENTITIES[level])
     labels = random.integers(0, 2, n)
-    data = dataset(_nearly(values[source], values, random), labels[source], seed)
+    data = dataset(nearly(values[source], values, random), labels[source], seed)
     return _about(concluded(data, _learnt(data, seed), ["near_copies"]), "near_copies")
 
 
-def _nearly(rows: Floats, values: Floats, random: np.random.Generator) -> Floats:
+def nearly(rows: Floats, values: Floats, random: np.random.Generator) -> Floats:
     """The rows with a little noise on their numbers."""
     noise = random.normal(size=(len(rows), NUMBERS)) * _TINY
     rows = rows.copy()

@@ -42,7 +42,7 @@ from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
 from deepseek_report.metrics.shared.dependence import measured
 from deepseek_report.statistics.ranking import auc_influence
 
-from . import groups
+from . import data, groups
 from .trials import Plan, Table, repeat, share
 
 ENTITIES = 300
@@ -79,7 +79,7 @@ class World:
     def draw(self, seed: int) -> Predictions:
         """Predictions with right probabilities, decided from one half on."""
         rng = np.random.default_rng([seed, self.rows, self.entities])
-        sizes = self._sizes(rng)
+        sizes = self.sizes(rng)
         people = np.repeat(np.arange(self.entities), sizes)
         n = len(people)
         known = rng.normal(size=self.entities)[people] + _ROW * rng.normal(size=n)
@@ -104,7 +104,7 @@ class World:
             entities=people,
         )
 
-    def _sizes(self, rng: np.random.Generator) -> Ints:
+    def sizes(self, rng: np.random.Generator) -> Ints:
         if self.rows:
             return np.full(self.entities, self.rows)
         return np.minimum(1 + rng.geometric(0.25, self.entities) * rng.integers(1, 4), 20)
@@ -116,11 +116,12 @@ def _tail(z: Floats) -> Floats:
     return np.asarray(ndtr(z))
 
 
+#: Draws of a bootstrap; the default is 1 000.
+_DRAWS = 300
 #: What a run measures on the whole, whose intervals are to hold.
 _MEASURED: tuple[Any, ...] = (
-    *(Accuracy(), BalancedAccuracy(n_resamples=500), BrierScore(), RocAuc()),
-    *(AveragePrecision(n_resamples=250), ConfusionMatrix()),
-    ExpectedCalibrationError(n_resamples=100),
+    *(Accuracy(), BalancedAccuracy(_DRAWS), BrierScore(_DRAWS), RocAuc()),
+    *(AveragePrecision(_DRAWS), ConfusionMatrix(), ExpectedCalibrationError(n_resamples=100)),
 )
 #: What findings are drawn from.
 CONCLUDED: Mapping[str, Any] = {
@@ -135,7 +136,7 @@ CONCLUDED: Mapping[str, Any] = {
     "expected_calibration_error": ExpectedCalibrationError(),
 }
 #: Of these it is shown what they would be if rows were taken as independent.
-_BY_ROWS: tuple[Any, ...] = (Accuracy(), BrierScore(), RocAuc())
+_BY_ROWS: tuple[Any, ...] = (Accuracy(), BrierScore(_DRAWS), RocAuc())
 _NAMES = (
     *("accuracy", "balanced_accuracy", "brier_score", "roc_auc", "average_precision"),
     *("true_positive_rate", "false_positive_rate", "precision"),
@@ -191,11 +192,17 @@ def _average_precision(p: Predictions) -> float:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Of one world: which intervals hold with entities and without, and the gravest alarms."""
+class Coverage:
+    """Of one world: which intervals hold with entities, and which without."""
 
     holds: Mapping[str, bool]
     holds_by_rows: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """Of one world: whether anything critical or major is said with entities, and without."""
+
     major: bool
     major_by_rows: bool
 
@@ -224,50 +231,93 @@ def _is_major(predictions: Predictions, seed: int) -> bool:
     return any(each.severity in {"high", "medium"} for each in findings(predictions, seed))
 
 
-def _trial(rows: int, seed: int) -> Outcome:
+def _coverage(rows: int, seed: int) -> Coverage:
     drawn, truth = World(rows).draw(seed), _truth()
     by_rows = replace(drawn, entities=None)
-    return Outcome(
+    return Coverage(
         _holds(_scores(drawn, _MEASURED, seed), truth),
         _holds(_scores(by_rows, _BY_ROWS, seed), truth),
-        _is_major(drawn, seed),
-        _is_major(by_rows, seed),
     )
+
+
+def _alarms(rows: int, seed: int) -> Alarms:
+    drawn = World(rows).draw(seed)
+    return Alarms(_is_major(drawn, seed), _is_major(replace(drawn, entities=None), seed))
+
+
+#: People of whom the columns of data are searched, and how often a row has its person's label.
+_SEARCHED, _AS_PERSON = 40, 0.95
+
+
+def accused(rows: int, declared: bool, seed: int) -> bool:
+    """Whether a column that says nothing is called a leak by a medium issue or a graver one.
+
+    The numbers of a person hardly differ from row to row, and most of the rows have one label,
+    which is a coin of the person's.
+    """
+    rng = np.random.default_rng([seed, rows, 31])
+    values, _ = data.honest(_SEARCHED, rng)
+    people = np.repeat(np.arange(_SEARCHED), World(rows, _SEARCHED).sizes(rng))
+    values, labels = data.nearly(values[people], values, rng), rng.integers(0, 2, _SEARCHED)[people]
+    labels = np.where(rng.random(len(labels)) < _AS_PERSON, labels, 1 - labels)
+    made = data.dataset(values, labels, seed, entities=people if declared else None)
+    return any(issue.severity in {"high", "medium"} for issue in data.judged(made))
 
 
 def tables(plan: Plan) -> list[Table]:
     """How often intervals hold, and how often anything grave is said where nothing is wrong."""
-    worlds = {rows: repeat(partial(_trial, rows), plan.times(100), plan) for rows in ROWS}
+    covered = {rows: repeat(partial(_coverage, rows), plan.times(2000), plan) for rows in ROWS}
+    worlds = {rows: repeat(partial(_alarms, rows), plan.times(100), plan) for rows in ROWS}
     heads = [f"{rows} rows" if rows else "1 to 20 rows" for rows in ROWS]
     of_rows = [
         (
             f"{name}, as rows",
-            *(share([each.holds_by_rows[name] for each in worlds[rows]]) for rows in ROWS),
+            *(share([each.holds_by_rows[name] for each in covered[rows]]) for rows in ROWS),
         )
         for name in ("accuracy", "brier_score", "roc_auc")
     ]
     of_entities = [
-        (name, *(share([each.holds[name] for each in worlds[rows]]) for rows in ROWS))
+        (name, *(share([each.holds[name] for each in covered[rows]]) for rows in ROWS))
         for name in _NAMES
     ]
     alarms = [
         ("entities", *(share([each.major for each in worlds[rows]]) for rows in ROWS)),
         ("rows", *(share([each.major_by_rows for each in worlds[rows]]) for rows in ROWS)),
     ]
+    leaks = [
+        (
+            told,
+            *(
+                share(repeat(partial(accused, rows, declared), plan.times(100), plan))
+                for rows in ROWS
+            ),
+        )
+        for told, declared in (("entities", True), ("rows", False))
+    ]
     about = f"{ENTITIES} people each, whose rows go together; probabilities are right, and "
     return [
         Table(
             "Intervals where several rows are of one person",
-            f"How often the 95 % interval holds the true value. {about}the entity is declared, "
-            "but for the last lines, in which rows are taken as independent.",
+            f"How often the 95 % interval holds the true value, by {_DRAWS} draws where it is a "
+            f"bootstrap. {plan.times(2000)} worlds, {about}the entity is declared, but for the "
+            "last lines, where rows are taken as independent.",
             ("score", *heads),
             [*of_entities, *of_rows],
         ),
         Table(
             "Any critical or major finding where several rows are of one person",
-            f"{about}no group, site or slice differs. With and without the declared entity, by "
-            f"{len(CONCLUDED)} metrics.",
+            f"{plan.times(100)} worlds, {about}no group, site or slice differs. With and without "
+            f"the declared entity, by {len(CONCLUDED)} metrics.",
             ("counted are", *heads),
             alarms,
+        ),
+        Table(
+            "Columns that say nothing and are called leaks where several rows are of one person",
+            f"{plan.times(100)} data sets of {_SEARCHED} people each, of whom the numbers hardly "
+            f"differ from row to row, and {100 * _AS_PERSON:.0f} % of the rows have one label, "
+            "which is a coin. A medium issue or a graver one, with and without the declared "
+            "entity; without it a person also has rows in several parts.",
+            ("counted are", *heads),
+            leaks,
         ),
     ]

@@ -52,20 +52,24 @@ class Table:
 class Plan:
     """How often trials are repeated, from which seed on, and in how many processes.
 
-    share : what full numbers of repetitions are multiplied by.
+    share : what full numbers of repetitions are multiplied by. least : so often at the least, or as
+    often as the full number where it is smaller.
     """
 
     share: float = 1.0
     jobs: int = 1
     first_seed: int = 0
+    least: int = 0
 
     def times(self, full: int, least: int = 4) -> int:
         """How many repetitions a full number becomes.
 
         >>> Plan(share=0.1).times(200), Plan(share=0.001).times(200, least=10)
         (20, 10)
+        >>> Plan(share=0.1, least=100).times(200), Plan(share=0.1, least=100).times(40)
+        (100, 40)
         """
-        return max(round(full * self.share), least)
+        return max(round(full * self.share), min(full, self.least), least)
 
 
 def repeat(trial: Callable[[int], T], repeats: int, plan: Plan) -> list[T]:

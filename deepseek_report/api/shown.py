@@ -16,8 +16,8 @@ import pandas as pd
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.runner.execution.run_events import REPORT, NoReporter
-from deepseek_report.runner.execution.whole_run import Whole, stage_words
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.execution.whole_run import NotApplicable, Whole, stage_words
 from deepseek_report.wording.words import WordedFinding, Wording
 
 
@@ -33,26 +33,29 @@ class PrintReporter(Notices):
     """One line a stage on the error stream, when it has ended."""
 
     def __init__(self) -> None:
-        self.whole = Whole()
+        self.refused = NotApplicable()
 
     def finished(
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None:
         """Say how long a stage took, or why it came to nothing."""
-        self.whole.finish(stage, seconds, applicable=applicable)
-        if applicable:
-            sys.stderr.write(
-                f"{stage}  {f'failed: {problem}' if problem else f'{seconds:.1f} s'}\n"
-            )
-        if stage == REPORT and self.whole.unfit:
-            sys.stderr.write(f"{self.whole.unfit_line}\n")
+        if not applicable:
+            self.refused.take(stage, problem)
+            return
+        outcome = f"failed: {problem}" if problem else f"{seconds:.1f} s"
+        sys.stderr.write(f"{stage}  {outcome}\n")
+
+    def close(self) -> None:
+        """Say once what does not apply."""
+        if self.refused.reasons:
+            sys.stderr.write(f"{self.refused}\n")
 
 
 class NotebookBar(NoReporter):
     """A bar in the output of a notebook's cell, which leaves one line behind when it closes."""
 
     def __init__(self, display: Callable[..., Any]) -> None:
-        self.whole = Whole()
+        self.whole, self.refused = Whole(), NotApplicable()
         self.lines: list[str] = []
         self.stage = ""
         self.shown_at = self.begun = time.monotonic()
@@ -78,8 +81,10 @@ class NotebookBar(NoReporter):
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None:
         """Move on by a stage; what broke is kept in view."""
-        self.whole.finish(stage, seconds, applicable=applicable)
-        if problem and applicable:
+        self.whole.finish(stage, seconds, done=not problem)
+        if not applicable:
+            self.refused.take(stage, problem)
+        elif problem:
             self.lines.append(f"{stage_words(stage)}: not done, {problem}")
         self._show()
 
@@ -93,12 +98,10 @@ class NotebookBar(NoReporter):
         seconds = time.monotonic() - self.begun
         if self.whole.total:
             self.lines.append(f"{self.whole.finished} stages in {seconds:.0f} s")
-        unfit = self.whole.unfit
         folded = ""
-        if unfit:
-            names = "".join(f"<li>{escape(stage_words(stage))}</li>" for stage in unfit)
-            head = f"{len(unfit)} not applicable here; the report says why"
-            folded = f"<details><summary>{head}</summary><ul>{names}</ul></details>"
+        if self.refused.reasons:
+            head, _, reasons = str(self.refused).partition(": ")
+            folded = f"<details><summary>{escape(head)}</summary>{escape(reasons)}</details>"
         self.handle.update(Markup(f"<small>{self._said()}{folded}</small>"))
 
     def _show(self) -> None:
@@ -108,8 +111,9 @@ class NotebookBar(NoReporter):
             self.handle.update(Markup(self._bar()))
 
     def _bar(self) -> str:
-        known = f'value="{self.whole.share:.3f}" ' if self.whole.total else ""
-        text = f"{self.whole}: {self.stage}" if self.whole.total else "reading what was given"
+        total = self.whole.total
+        known = f'value="{self.whole.finished / total:.3f}" ' if total else ""
+        text = f"{self.whole}: {self.stage}" if total else "reading what was given"
         return f'<progress {known}max="1"></progress> {escape(text)}{self._said()}'
 
     def _said(self) -> str:
@@ -138,14 +142,12 @@ def reporter_for(progress: bool | None) -> Iterator[Notices | NotebookBar]:
     display = _notebook_display()
     if progress is False or (progress is None and display is None):
         yield Notices()
-    elif display is None:
-        yield PrintReporter()
-    else:
-        bar = NotebookBar(display)
-        try:
-            yield bar
-        finally:
-            bar.close()
+        return
+    shown = PrintReporter() if display is None else NotebookBar(display)
+    try:
+        yield shown
+    finally:
+        shown.close()
 
 
 def _notebook_display() -> Callable[..., Any] | None:
@@ -316,7 +318,7 @@ class SpokenTable(pd.DataFrame):  # type: ignore[misc]  # untyped library
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
-        return pd.DataFrame
+        return pd.DataFrame  # type: ignore[no-any-return]  # untyped library
 
     def __repr__(self) -> str:
         return "\n".join([self.sentence, *_in_columns(self.in_words)])

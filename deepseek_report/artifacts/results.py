@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.conclusions import Conclusions
@@ -34,6 +33,9 @@ from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.artifacts.table import Table, TableType
 from deepseek_report.errors import MissingArtifactError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +148,12 @@ class Results:
     def test(self) -> Split:
         return Split.load(self.path_of("data") / "test.npz")
 
+    def written(self, position: int, player: int) -> str:
+        """Words of a tested text as they were written; empty where no folder holds that."""
+        if not self.has_rows or self.test.texts is None:
+            return ""
+        return self.test.texts.words(position, np.flatnonzero(self.schema.owners == player))
+
     # --- model ---
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -216,6 +224,8 @@ class Results:
         ]
         if not frames:
             return None
+        import pandas as pd
+
         whole = pd.concat(frames, ignore_index=True)
         return _renamed(whole, self.naming) if self.naming else whole
 

@@ -119,7 +119,9 @@ class Attribute:
     `source` is the feature it was made from, or None if the model never sees it. `kind` says
     whether the levels are groups of people, to whom law and measures of unequal treatment apply, or
     other parts of the data (a site, a machine, the length of a text), where the model may only do
-    better or worse. `in_time` says that the levels are periods, the earliest first.
+    better or worse. `in_time` says that the levels are periods, the earliest first. `partial` says
+    that some instances are of no level by nature, as a sound piece has no kind of defect: else an
+    instance without a level is one of which nobody knows it.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Attribute:
     source: str | None = None
     kind: AttributeKind = "person"
     in_time: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Text, text_of
@@ -25,6 +24,9 @@ from deepseek_report.artifacts.storage.path_names import check_name
 from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.artifacts.table import TableType, TableTypes
 from deepseek_report.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Direction = Literal["higher", "lower", "zero", "one", "none"]
 Category = Literal[
@@ -146,7 +148,7 @@ class Measurement:
         """Read it back; raises ArtifactError where a table is not what its type says."""
         arrays = folder / "arrays.npz"
         measurement = cls(
-            scores=tuple(_score(record) for record in load_json(folder / "scores.json")),
+            scores=load_scores(folder),
             tables={path.stem: load_table(path) for path in files_in(folder, ".parquet")},
             arrays=load_arrays(arrays) if arrays.exists() else {},
             notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),
@@ -155,6 +157,11 @@ class Measurement:
             return measurement.typed(_types(folder / _TYPES))
         except ArtifactError as error:
             raise ArtifactError(f"{folder}: {error}") from None
+
+
+def load_scores(folder: Path) -> tuple[Score, ...]:
+    """The scores alone of a saved measurement."""
+    return tuple(_score(record) for record in load_json(folder / "scores.json"))
 
 
 #: The file that says what the columns of the tables mean.
@@ -183,6 +190,8 @@ def tidy(scores: Sequence[Score], say: Callable[[Text], str]) -> pd.DataFrame:
 
     say : words what a person reads, so that no cell holds the data of a message.
     """
+    import pandas as pd
+
     records = [
         {**vars(score), "interval_method": say(score.interval_method), "note": say(score.note)}
         for score in scores

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.written_texts import WrittenTexts
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 Severity = Literal["high", "medium", "low", "info"]
+#: How the names of arrays begin in a stored part that hold groups, or texts.
+_GROUP, _TEXT = "group/", "text/"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Split:
         that nothing in this instance does.
     entities : (instance,) int64, the same number for rows of one entity (a person, a machine) in
         all parts; None where none is declared, and rows are taken as independent.
+    texts : the texts as they were written; None for other data.
     """
 
     inputs: NDArray[np.float64]
@@ -44,6 +48,7 @@ class Split:
     all_labels: NDArray[np.int64] | None = None
     truth: NDArray[np.bool_] | None = None
     entities: NDArray[np.int64] | None = None
+    texts: WrittenTexts | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,10 +63,12 @@ class Split:
             None if self.all_labels is None else self.all_labels[positions],
             None if self.truth is None else self.truth[positions],
             None if self.entities is None else self.entities[positions],
+            None if self.texts is None else self.texts.take(positions),
         )
 
     def save(self, path: Path) -> None:
-        groups = {f"group/{name}": codes for name, codes in self.groups.items()}
+        groups = {f"{_GROUP}{name}": codes for name, codes in self.groups.items()}
+        texts = self.texts.arrays() if self.texts else {}
         optional = {
             "all_labels": self.all_labels,
             "truth": self.truth,
@@ -73,19 +80,27 @@ class Split:
             labels=self.labels,
             instance_ids=self.instance_ids,
             **groups,
+            **{f"{_TEXT}{name}": array for name, array in texts.items()},
             **{name: array for name, array in optional.items() if array is not None},
         )
 
     @classmethod
     def load(cls, path: Path) -> Split:
         arrays = load_arrays(path)
-        groups = {
-            name.removeprefix("group/"): codes
-            for name, codes in arrays.items()
-            if name.startswith("group/")
+        groups, texts = _below(arrays, _GROUP), _below(arrays, _TEXT)
+        plain = {
+            name: array for name, array in arrays.items() if not name.startswith((_GROUP, _TEXT))
         }
-        plain = {name: array for name, array in arrays.items() if not name.startswith("group/")}
-        return cls(**plain, groups=groups)
+        return cls(**plain, groups=groups, texts=WrittenTexts.from_arrays(texts) if texts else None)
+
+
+def _below(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The arrays whose names begin so, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 @dataclass(frozen=True)

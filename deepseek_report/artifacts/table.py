@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: What a cell means, which decides how it is written.
 Kind = Literal[
@@ -183,6 +185,8 @@ TableTypes = Mapping[str, TableType]
 
 
 def _kind_of(cells: pd.Series[Any]) -> Kind:
+    import pandas as pd
+
     if pd.api.types.is_bool_dtype(cells):
         return "yes_no"
     if pd.api.types.is_integer_dtype(cells):
@@ -209,6 +213,8 @@ def _fits(cells: pd.Series[Any], kind: Kind) -> bool:
 def _always_fits(dtype: Any, kind: Kind) -> bool:
     """Whether cells of this type cannot be but of this kind, or missing."""
     if kind in _TEXTS:
+        import pandas as pd
+
         return isinstance(dtype, pd.StringDtype)
     if kind == "yes_no":
         return bool(dtype == np.dtype(bool))

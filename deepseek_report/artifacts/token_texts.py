@@ -14,8 +14,20 @@ from deepseek_report.artifacts.schema import Schema
 _BEGINS = ("▁", "Ġ")
 #: Sign by which WordPiece says "the word goes on".
 _GOES_ON = "##"
+#: The token that stands for every word outside of a vocabulary: ours, and those of checkpoints.
+UNKNOWN = "[unknown]"
+_UNKNOWN = frozenset({UNKNOWN, "[UNK]", "<unk>", "[unk]"})
 _CLOSING = frozenset(".,;:!?)]}%…’'”»")
 _OPENING = frozenset("([{«“")
+
+
+def is_unknown(token: str) -> bool:
+    """Whether a token stands for a word that the model does not know.
+
+    >>> is_unknown("[UNK]"), is_unknown("late")
+    (True, False)
+    """
+    return token in _UNKNOWN
 
 
 def legible(token: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
@@ -49,14 +49,80 @@ def _usage() -> str:
     return "".join(f"deepseek-report {line:<{width}}{does}\n" for line, does in lines.items())
 
 
-def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
+class CommandParser(argparse.ArgumentParser):
+    """A parser that says what is wrong as every other message does, and what may be meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """See `argparse`; an option that the command does not have is told before all else.
+
+        Raises
+        ------
+        ConfigError : an option of another name, or a word that stands where none is taken.
+        """
+        words = list(args or ())
+        for place, word in enumerate(words[: words.index("--") if "--" in words else None]):
+            option, _, value = word.partition("=")
+            if option[:1] == "-" and option != "-" and not self._knows(option):
+                following = words[place + 1 : place + 2]
+                value = value or next((text for text in following if text[:1] != "-"), "")
+                self._refuse(option, value)
+        return super().parse_known_args(args, namespace)
+
+    def _knows(self, option: str) -> bool:
+        known = self._option_string_actions
+        return option in known or (option[:2] != "--" and option[:2] in known)
+
+    def _refuse(self, option: str, value: str) -> NoReturn:
+        from deepseek_report.config.problems import nearest_name
+        from deepseek_report.errors import ConfigError
+
+        known = sorted(name for name in self._option_string_actions if name.startswith("--"))
+        key = option.lstrip("-")
+        takes_settings = "--trust" in known and "--config-dir" in known
+        if takes_settings and option in ("-m", "--multirun"):
+            todo = "give one value for each key; `deepseek-report -m …` checks each run beforehand"
+        elif longer := [name for name in known if name.startswith(option) and len(key) > 2]:
+            todo = f"write {longer[0]}" + (" DIR" if longer[0] == "--config-dir" else "")
+        elif takes_settings and option.startswith("--"):
+            todo = f"settings are written without dashes: {setting_of(key, value)}"
+        elif close := nearest_name(option, known):
+            todo = f"did you mean {close}?"
+        else:
+            todo = f"`{self.prog} --help` says what each is for"
+        raise ConfigError(
+            f"{self.prog}: there is no option {option}\n    allowed: {', '.join(known)}\n"
+            f"    what to do: {todo}"
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and how the command is written.
+
+        Raises
+        ------
+        ConfigError : always.
+        """
+        from deepseek_report.errors import ConfigError
+
+        usage = " ".join(self.format_usage().removeprefix("usage: ").split())
+        raise ConfigError(f"{self.prog}: {message}\n    what to do: write it as {usage}")
+
+
+def setting_of(key: str, value: str) -> str:
+    """How a setting is written: `dataset=csv`, `dataset.target=COLUMN`."""
+    from deepseek_report.config.setting_names import full_key
+
+    return f"{full_key(key) or key}={value or '…'}"
+
+
+def make_parser(command: str, *, overrides: bool) -> CommandParser:
     """The parser of a command; with `overrides`, of one that composes a configuration."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=f"deepseek-report {command}".strip(),
         usage=None if command else "deepseek-report [COMMAND] [OPTIONS] [OVERRIDES…]",
         description=COMMANDS[command][1] if command else _usage(),
         epilog=_OVERRIDES if overrides else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     if overrides:
         parser.add_argument(
@@ -100,6 +166,7 @@ def _override(text: str) -> str:
     if "=" in text or text.startswith("~"):
         return text
     from deepseek_report.config.problems import nearest
+    from deepseek_report.config.setting_names import file_hint
     from deepseek_report.errors import ConfigError
 
     if text in COMMANDS:
@@ -107,7 +174,7 @@ def _override(text: str) -> str:
             f"{text} is a command, and a command comes first, followed by what it is about: "
             f"deepseek-report {text} …"
         )
-    hint = nearest(text, COMMANDS) or "deepseek-report --help shows both"
+    hint = nearest(text, COMMANDS) or file_hint(text) or "deepseek-report --help shows both"
     raise ConfigError(
         f'"{text}" is neither a command ({", ".join(COMMANDS)}) nor key=value, such as model=mlp; '
         f"{hint}"

@@ -6,25 +6,247 @@ wrong in them is not used and is named, by file and line; what is right in them 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import entries, open_file, write_bytes
-from deepseek_report.compliance.people_entries import Context, ReadEntries, read_entries
-from deepseek_report.compliance.people_yaml import MOST_BYTES, parse
+from deepseek_report.compliance.choice import choices
+from deepseek_report.compliance.framework import HUMAN, Framework, FrameworkChoice, framework_ids
+from deepseek_report.compliance.people_yaml import MOST_BYTES, Entry, parse
+from deepseek_report.compliance.run_facts import measures_time, record_of
+from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.compliance.statements import (
+    Exemption,
     HumanInput,
+    Opinion,
     PeopleProblem,
+    Statement,
     StatementSource,
+    is_placeholder,
+    parse_date,
     wrong,
 )
-from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.problems import ConfigProblems, nearest_name
 from deepseek_report.errors import ConfigError
+
+_MOST_LETTERS = {"text": 20_000, "reason": 20_000}
+_MOST_NAME = 200
+_EARLIEST = dt.date(2000, 1, 1)
+_ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class KnownNames:
+    """Names that a file may use: fields of statements, and ids of rows."""
+
+    fields: frozenset[str]
+    rows: frozenset[str]
+
+    def of(self, noun: str) -> frozenset[str]:
+        """Those of one kind; noun : `field` or `row`."""
+        return self.rows if noun == "row" else self.fields
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the entries are checked against.
+
+    shown : what the frameworks of this report ask for. run_day : the day of the run, before which
+    nobody can have judged it; None where not recorded.
+    """
+
+    shown: KnownNames
+    run_id: str = ""
+    today: dt.date | None = None
+    run_day: dt.date | None = None
+
+    @classmethod
+    def of(cls, results: Results) -> Context:
+        """For a run; its `today` decides what lies in the future."""
+        shown = asked_by([choice.load() for choice in choices(results.config, results.paths)])
+        day = record_of(results).day if measures_time(results) else None
+        return cls(shown, results.run_id, results.today, day)
+
+    def knows(self, noun: str, key: str) -> bool:
+        """Whether any framework asks for this field or row; noun : `field` or `row`."""
+        return key in self.shown.of(noun) or key in _asked_everywhere().of(noun)
+
+
+def asked_by(frameworks: list[Framework]) -> KnownNames:
+    """What these frameworks ask people for, with the fields that stand in for missing evidence."""
+    rows = [row for framework in frameworks for row in framework.rows]
+    fields = {name for row in rows for name in (*row.people, *row.helpful_fields)}
+    instead = stand_ins()
+    fields |= {instead[kind] for row in rows for kind in row.machine if kind in instead}
+    return KnownNames(frozenset(fields), frozenset(row.id for row in rows))
+
+
+@cache
+def _asked_everywhere() -> KnownNames:
+    return asked_by([FrameworkChoice(name).load() for name in framework_ids()])
+
+
+@dataclass
+class ReadEntries:
+    """What one file holds: entries (group, key, object), problems, and what nobody asks for."""
+
+    entries: list[tuple[str, str, Any]] = field(default_factory=list)
+    problems: list[PeopleProblem] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One of the three kinds of entries. says : the key that holds what is said."""
+
+    name: str
+    noun: str
+    says: str
+    keys: tuple[str, ...]
+
+
+GROUPS: Mapping[str, Group] = {
+    group.name: group
+    for group in (
+        Group("statements", "field", "text", ("text", "name", "role", "date", "generated")),
+        Group("judgements", "row", "text", ("text", "name", "role", "date")),
+        Group("not_applicable", "row", "reason", ("reason", "name", "role", "date")),
+    )
+}
+_TOP = (*GROUPS, "run")
+
+
+def read_entries(
+    top: Entry, source: StatementSource, context: Context, contents: ReadEntries
+) -> None:
+    """Add the entries of a file to `contents`; what is wrong becomes a problem instead."""
+    signed_elsewhere: list[PeopleProblem] = []
+    for key, entry in top.below.items():
+        where = f"{source.file}:{entry.line}"
+        if key == "run":
+            signed_elsewhere += _other_run(where, entry, context)
+        elif key not in GROUPS:
+            contents.problems.append(_unknown(where, "key", key, _TOP))
+        elif not entry.is_mapping:
+            if entry.text:
+                contents.problems.append(wrong(where, "no_entries", key=key, keys=["NAME: {…}"]))
+        else:
+            for name, nested in entry.below.items():
+                _read_one(GROUPS[key], name, nested, source, context, contents)
+    contents.problems += signed_elsewhere
+    if signed_elsewhere:
+        contents.entries.clear()
+
+
+def _other_run(where: str, entry: Entry, context: Context) -> Iterator[PeopleProblem]:
+    if entry.text and context.run_id and entry.text != context.run_id:
+        expected = {"key": "run", "keys": [f"run: {context.run_id}"]}
+        yield wrong(where, "other_run", signed=entry.text, run=context.run_id, **expected)
+
+
+def _read_one(
+    group: Group,
+    name: str,
+    entry: Entry,
+    source: StatementSource,
+    context: Context,
+    contents: ReadEntries,
+) -> None:
+    here = replace(source, line=entry.line)
+    key = name.removeprefix(HUMAN)
+    if _left_open(entry):
+        return
+    problems = [*_misnamed(group, key, here, context), *_misshaped(group, entry, here)]
+    if not problems:
+        problems = list(_unsigned(group, entry, here, context))
+    if problems:
+        contents.problems += problems
+        return
+    if key not in context.shown.of(group.noun):
+        contents.unasked.append(f"{here.file}:{here.line}: {group.name}.{key}")
+    contents.entries.append((group.name, key, _built(group, key, entry, here)))
+
+
+def _left_open(entry: Entry) -> bool:
+    """An entry of the form that nobody filled."""
+    values = entry.below.values()
+    return not entry.text and not any(value.text or value.is_mapping for value in values)
+
+
+def _misnamed(
+    group: Group, key: str, here: StatementSource, context: Context
+) -> Iterator[PeopleProblem]:
+    if not context.knows(group.noun, key):
+        where = f"{here.file}:{here.line}"
+        yield _unknown(where, group.noun, key, sorted(context.shown.of(group.noun)))
+
+
+def _unknown(where: str, noun: str, key: str, known: Any) -> PeopleProblem:
+    few = list(known) if len(known) <= 8 else []
+    return wrong(where, f"unknown_{noun}", key=key, keys=few, nearest=nearest_name(key, known))
+
+
+def _misshaped(group: Group, entry: Entry, here: StatementSource) -> Iterator[PeopleProblem]:
+    where = f"{here.file}:{here.line}"
+    if not entry.is_mapping:
+        yield wrong(where, "unsigned", keys=list(group.keys))
+    for key, value in entry.below.items():
+        line = f"{here.file}:{value.line}"
+        if key not in group.keys:
+            yield _unknown(line, "key", key, group.keys)
+        elif value.is_mapping:
+            yield wrong(line, "holds_keys", key=key)
+        elif len(value.text) > (most := _MOST_LETTERS.get(key, _MOST_NAME)):
+            yield wrong(line, "letters", key=key, n=len(value.text), most=most)
+        elif key == "generated" and value.text.lower() not in {"true", "false", ""}:
+            yield wrong(line, "generated", key=key, said=value.text, keys=["true", "false"])
+
+
+def _unsigned(
+    group: Group, entry: Entry, here: StatementSource, context: Context
+) -> Iterator[PeopleProblem]:
+    needed = [group.says] if _generated(entry) else [group.says, "name", "role"]
+    for key in needed:
+        value = entry.below.get(key, Entry(entry.line))
+        if is_placeholder(value.text):
+            kind = "placeholder" if value.text else "lacks"
+            yield wrong(f"{here.file}:{value.line}", kind, key=key, said=value.text)
+    if not _generated(entry):
+        yield from _wrong_date(group, entry.below.get("date", Entry(entry.line)), here, context)
+
+
+def _generated(entry: Entry) -> bool:
+    return entry.below.get("generated", entry).text.lower() == "true"
+
+
+def _wrong_date(
+    group: Group, value: Entry, here: StatementSource, context: Context
+) -> Iterator[PeopleProblem]:
+    where, about = f"{here.file}:{value.line}", {"key": "date", "said": value.text}
+    day = parse_date(value.text)
+    if day is None:
+        yield wrong(where, "no_day" if value.text else "no_date", **about)
+    elif context.today and day > context.today:
+        yield wrong(where, "future", **about, day=context.today.isoformat())
+    elif day < _EARLIEST:
+        yield wrong(where, "too_early", **about, day=_EARLIEST.isoformat())
+    elif group.name == "judgements" and context.run_day and day < context.run_day - _ONE_DAY:
+        yield wrong(where, "before_run", **about, day=context.run_day.isoformat())
+
+
+def _built(group: Group, key: str, entry: Entry, here: StatementSource) -> Any:
+    texts = {name: value.text for name, value in entry.below.items() if name != "generated"}
+    if group.name == "statements":
+        return Statement(key, **texts, generated=_generated(entry), source=here)
+    return (Opinion if group.name == "judgements" else Exemption)(key, **texts, source=here)
+
 
 PEOPLE = "people"
 _MOST_FILES = 100

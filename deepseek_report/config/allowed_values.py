@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from deepseek_report.config.problems import nearest
 
 _LIST = "a list, such as [one, two]"
 _KEYS = "keys with values, such as {key: value}"
@@ -35,12 +38,12 @@ _WORDS = {
 }
 #: Limits, filled with what pydantic says of them.
 _LIMITS = {
-    "greater_than": "a number greater than {gt:g}",
-    "greater_than_equal": "a number greater than or equal to {ge:g}",
-    "less_than": "a number less than {lt:g}",
-    "less_than_equal": "a number less than or equal to {le:g}",
+    "greater_than": "a number greater than {gt:.15g}",
+    "greater_than_equal": "a number greater than or equal to {ge:.15g}",
+    "less_than": "a number less than {lt:.15g}",
+    "less_than_equal": "a number less than or equal to {le:.15g}",
     "literal_error": "{expected}",
-    "multiple_of": "a multiple of {multiple_of:g}",
+    "multiple_of": "a multiple of {multiple_of:.15g}",
     "string_too_long": "text of at most {max_length} characters",
     "string_too_short": "text of at least {min_length} characters",
     "too_long": "at most {max_length} of them",
@@ -122,6 +125,37 @@ def allowed(error: Mapping[str, Any]) -> str:
     if kind in _LIMITS:
         return _LIMITS[kind].format(**context)
     return _WORDS.get(kind, _ELSE)
+
+
+#: How lists look whose entries have keys.
+EXAMPLES = {
+    "report.thresholds": "write a list: "
+    "'report.thresholds=[{metric: roc_auc, at_least: 0.7, set_by: \"Risk team\"}]'"
+}
+#: What `check` prints of a column's kind, and how a config names it.
+_PRINTED = {
+    "number": "numeric",
+    "ordered": "ordinal",
+    "categories": "categorical",
+    "words": "token",
+}
+
+
+def correction(key: str, misfit: Misfit) -> str:
+    """What to write in the place of a value that does not fit, where that can be known."""
+    value = misfit.value
+    if example := EXAMPLES.get(re.sub(r"\.\d+$", "", key)):
+        return example
+    if misfit.allowed == _LIST and isinstance(value, (str, int, float)):
+        return f"write {key}=[{value}]"
+    if not isinstance(value, str):
+        return ""
+    named = re.findall(r"'([^']+)'", misfit.allowed)
+    if (word := _PRINTED.get(value.lower(), value.lower())) in named:
+        return f"write {key}={word}"
+    if (percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value)) and "number" in misfit.allowed:
+        return f"write {key}={float(percent[1]) / 100:g}"
+    return nearest(value, named)
 
 
 def shown_value(value: Any) -> str:

@@ -18,9 +18,14 @@ _PACKAGE = Path(__file__).parents[1]
 def folders(extra: str | None = None) -> list[Path]:
     """The config folders in order of precedence: the user's own, then the shipped one."""
     if extra and not Path(extra).is_dir():
-        raise ConfigProblems.of(
-            "--config-dir", f"{extra} is not a folder", todo="name a folder of YAMLs"
-        )
+        path = Path(extra)
+        name = path.stem if path.suffix in {".yaml", ".yml"} else ""
+        todo = "name a folder of YAMLs, laid out like conf/"
+        if name:
+            todo = "put the file into conf/experiment/, and write --config-dir conf "
+            todo += f"experiment={name}"
+        fault = f"{extra} is {'a file' if path.is_file() else 'not a folder'}"
+        raise ConfigProblems.of("--config-dir", fault, "a folder", todo)
     return [*([Path(extra).resolve()] if extra else []), shipped("conf")]
 
 
@@ -96,7 +101,7 @@ def allowed_texts(target: str) -> dict[str, tuple[str, ...]]:
     texts: dict[str, tuple[str, ...]] = {}
     for node in body:
         if isinstance(node, ast.ClassDef) and node.name == name:
-            for base in _bases(node, body):
+            for base in _bases(node, body, target.rpartition(".")[0]):
                 texts |= allowed_texts(base)
             texts |= _limited(node, aliases)
     return texts
@@ -111,9 +116,10 @@ def _limited(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> dict[str, t
     }
 
 
-def _bases(node: ast.ClassDef, body: Sequence[ast.stmt]) -> list[str]:
-    """Dotted paths of the bases of a class that its module imports by name."""
-    imported = {
+def _bases(node: ast.ClassDef, body: Sequence[ast.stmt], module: str) -> list[str]:
+    """Dotted paths of the bases of a class that its module imports by name, or holds itself."""
+    own = (line.name for line in body if isinstance(line, ast.ClassDef))
+    imported = {name: f"{module}.{name}" for name in own} | {
         alias.asname or alias.name: f"{line.module}.{alias.name}"
         for line in body
         if isinstance(line, ast.ImportFrom) and line.module

@@ -9,6 +9,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.config.allowed_values import EXAMPLES
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import (
@@ -35,8 +36,7 @@ from deepseek_report.config.overrides import (
     refused,
     twice,
 )
-from deepseek_report.config.problems import ConfigProblems, Problem, choices
-from deepseek_report.config.renamed import part_hint
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.sets import (
     Layer,
     Sets,
@@ -237,10 +237,12 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     files = [path for root in roots[:-1] for path in parts(root)]
     if merged := re.match(r"Error merging override \+*(.*)", lines[0]):
+        key, _, value = merged[1].partition("=")
         return Problem(
             f"command line, {merged[1]}",
-            "the value is of another kind than what stands there",
+            f"{key} is {value}, and what stands there is of another kind",
             "keys with values where there are keys, a list where there is a list",
+            EXAMPLES.get(key, ""),
         )
     if missing := getattr(error, "missing_cfg_file", None):
         group, _, name = str(missing).rpartition("/")
@@ -253,6 +255,9 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
     keys = [getattr(error, "full_key", None), *re.findall(r"'([^']+)'", lines[0])]
     places = (_place(str(key), overrides, files) for key in keys if key)
     where = next(filter(None, places), "configuration")
+    if lost := re.match(r"Interpolation key '([^']+)' not found", lines[0]):
+        todo = f"name a key that there is, in place of ${{{lost[1]}}}"
+        return Problem(where, f"it refers to {lost[1]}, and there is no such key", "", todo)
     return Problem(where, " ".join(lines[:2]))
 
 
@@ -280,5 +285,5 @@ def _missing(
         where,
         f'"{name}" is not in the group {group}',
         choices(allowed),
-        part_hint(group, name, allowed),
+        nearest(name, allowed),
     )

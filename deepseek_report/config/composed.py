@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from deepseek_report.artifacts.message import Message, Text, plain
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE
 from deepseek_report.config.problems import Problem
 from deepseek_report.config.sets import RECOMMENDED, Origin
 
@@ -43,6 +44,31 @@ class Composed:
     def origin(self, group: str, part: str) -> Origin:
         """Who chose a part; one that a file defines in its body is named by that file."""
         return self.selected.get(group, {}).get(part, "config")
+
+    def is_written(self, *path: str) -> bool:
+        """Whether a person wrote a value there, on the command line or in a file of their own.
+
+        Parts that are only chosen, as in `metrics=[accuracy]`, stay as they are shipped.
+        """
+        dotted = ".".join(path)
+        keys = [text.lstrip("+~").partition("=")[0] for text in self.overrides]
+        if any(key == dotted or key.startswith(f"{dotted}.") for key in keys):
+            return True
+        if any(key and dotted.startswith(f"{key}.") for key in {*keys} - {*SINGLE, *MULTIPLE}):
+            return True
+        return any(self._writes(root, path) for root in self.roots[:-1])
+
+    def _writes(self, root: Path, path: Sequence[str]) -> bool:
+        """Whether the files of a folder that are in use say something of a value."""
+        group, key = path[0], path[1] if path[0] in MULTIPLE else self.choices.get(path[0])
+        if (root / group / f"{key}.yaml").is_file():
+            return True
+        files = [root / whole / f"{self.choices.get(whole)}.yaml" for whole in WHOLE]
+        for content in (bounded_yaml.load(file) for file in files if file.is_file()):
+            inside = content.get(group) or {}
+            if group in SINGLE or not isinstance(inside, Mapping) or path[-1] in inside:
+                return True
+        return False
 
 
 @dataclass(frozen=True)

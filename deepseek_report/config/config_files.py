@@ -62,6 +62,8 @@ def unreadable(path: Path, error: Exception) -> Problem:
         todo = "write less: the bound is there so that no file can stop the machine"
         return Problem(where, f"not read: {reason}", todo=todo)
     todo = "correct this line or the one before it: brackets, quotes, indents made of spaces"
+    if reason.startswith("found duplicate key"):
+        todo = "keep one of the two"
     return Problem(where, f"not valid YAML: {reason}", todo=todo)
 
 

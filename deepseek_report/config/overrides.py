@@ -6,18 +6,22 @@ import itertools
 import math
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.interpolation import LOCAL
-from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest_name
 from deepseek_report.config.sets import bare_name, unknown, words_of
+from deepseek_report.config.setting_names import choice_of_file
 
 #: A value that begins so is meant as a list, a mapping, a quoted text or an interpolation.
 _STRUCTURED = ("[", "{", "'", '"', "$")
 #: The most characters of an override, how deep its brackets go, and the most runs of a sweep.
 _LONGEST = 20_000
 _DEEPEST = 30
+#: What a choice is made of.
+_CHOSEN = (*SINGLE, *MULTIPLE, "experiment", "debug", "launcher")
 MOST_JOBS = 1_000
 #: A list without quotes, lists or mappings inside of it.
 _PLAIN_LIST = re.compile(r"""\[([^\[\]{}'"$]+)\]""")
@@ -39,26 +43,73 @@ def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
             continue
         override, reason = _parse_one(text)
         if reason:
-            todo = "write key=value, such as model=mlp or seed=3"
-            if "=" in text:
-                todo += f"; quote a text twice: {_twice_quoted(text)}"
+            todo = _as_meant(text)
             problems.append(Problem(f"command line, {text}", reason, todo=todo))
         else:
             parsed.append(override)
     return parsed, problems
 
 
+def _as_meant(text: str) -> str:
+    """What to write in the place of an override that the grammar refuses."""
+    key, is_value, value = text.partition("=")
+    if text.startswith("/"):
+        group = key.lstrip("/")
+        return f"write {nearest_name(group, _CHOSEN) or group}={value}"
+    if not is_value:
+        return "write key=value, such as model=mlp or seed=3"
+    if value.startswith(("[", "{")):
+        example = _with_quotes(value) or '[{metric: roc_auc, set_by: "Risk team, Q2"}]'
+        return (
+            "close every bracket, and put a text with a comma or a colon into quotes of its own: "
+            f"'{key}={example}'"
+        )
+    todo = "write key=value, such as model=mlp or seed=3; quote a text twice"
+    return f"{todo}: {_twice_quoted(text)}"
+
+
+def _with_quotes(value: str) -> str:
+    """A list or mapping with quotes around its texts that hold commas; "" where that is no help.
+
+    A comma inside of a text begins a key without a value, as YAML reads it: `{by: Risk team, Q2}`.
+    """
+    import yaml
+
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return ""
+    written = _written(read)
+    return written if not _parse_one(f"key={written}")[1] else ""
+
+
+def _written(value: Any) -> str:
+    """A value read from YAML, as Hydra's grammar writes it."""
+    if isinstance(value, Mapping):
+        whole: dict[str, Any] = {}
+        for key, entry in value.items():
+            if entry is None and whole and isinstance(last := whole[[*whole][-1]], str):
+                whole[[*whole][-1]] = f"{last}, {key}"
+            else:
+                whole[str(key)] = entry
+        return f"{{{', '.join(f'{key}: {_written(entry)}' for key, entry in whole.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    plain = not isinstance(value, str) or re.fullmatch(r"[\w. -]+", value)
+    return str(value) if plain else f'"{value}"'
+
+
 def twice(parsed: Sequence[Any]) -> list[Problem]:
     """Keys that are given more than once, of which only the last would count.
 
-    Where reports go, the device and the number of processes decide no result; a script may set
-    them and a person set them again.
+    The device and the number of processes decide no result; a script may set them and a person set
+    them again.
     """
     first: dict[str, str] = {}
     problems = []
     for override in parsed:
         key = override.get_key_element().lstrip("+~")
-        if key.partition(".")[0] in LOCAL:
+        if key in LOCAL:
             continue
         if first.get(key, override.input_line) != override.input_line:
             problems.append(
@@ -91,6 +142,8 @@ def _parse_one(text: str) -> tuple[Any, str]:
     key, is_value, value = text.partition("=")
     if not key.lstrip("+~").strip():
         return None, "it has no key"
+    if key.startswith("/"):
+        return None, "a slash before a group belongs into the `defaults:` of a file"
     parser = OverridesParser.create()
     try:
         return parser.parse_override(text), ""
@@ -98,7 +151,8 @@ def _parse_one(text: str) -> tuple[Any, str]:
         reason = str(error).splitlines()[0]
     plain = _quoted_list(value) or quoted(value)
     if not is_value or (value.startswith(_STRUCTURED) and plain == quoted(value)):
-        return None, "it has no value" if not is_value else reason
+        unread = "the list or mapping cannot be read" if value.startswith(("[", "{")) else reason
+        return None, unread if is_value else "it has no value"
     try:
         return parser.parse_override(f"{key}={plain}"), ""
     except HydraException:
@@ -143,14 +197,8 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
     group = override.key_or_group
     where = f"command line, {override.input_line}"
     if override.is_sweep_override():
-        quoted = _twice_quoted(override.input_line)
         return [
-            Problem(
-                where,
-                "several values for one run",
-                "one value",
-                f"add -m for one run each, or quote a text with a comma twice: {quoted}",
-            )
+            Problem(where, "several values for one run", "one value", _several(override, known))
         ]
     if group == "hydra.searchpath":
         return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
@@ -162,6 +210,27 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
     if isinstance(override.value(), list) and group not in MULTIPLE:
         return [Problem(where, "several choices", f"one of {choices(known[group])}")]
     return list(_unknown(where, group, names(override), known[group]))
+
+
+def _several(override: Any, known: Mapping[str, Sequence[str]]) -> str:
+    """What to write for several values: a list where one is taken, or a sweep."""
+    group, values = override.key_or_group, override.input_line.partition("=")[2]
+    if group in MULTIPLE:
+        return f"write {group}=[{values}] for all of them, or add -m for one run each"
+    if formats := _formats(group, values.split(",")):
+        return formats
+    if group in known:
+        return f"choose one, or add -m for one run each: -m {override.input_line}"
+    quoted = _twice_quoted(override.input_line)
+    return f"add -m for one run each, or quote a text with a comma twice: {quoted}"
+
+
+def _formats(group: str, words: Sequence[str]) -> str:
+    """`report.formats=[pdf]` for `report=pdf`: a form of the report is not a choice of its file."""
+    forms = {"html", "brief", "pdf", "docx"}
+    if group != "report" or not forms.issuperset(words) or words == ["html"]:
+        return ""
+    return f"write report.formats=[{','.join(words)}]"
 
 
 def _nothing(where: str, override: Any, known: Sequence[str]) -> list[Problem]:
@@ -181,7 +250,15 @@ def _unknown(
 ) -> Iterator[Problem]:
     for word in chosen:
         if (bare_name(word) if group in MULTIPLE else word) not in known:
-            yield unknown(where, word, group, known)
+            problem = unknown(where, word, group, known)
+            todo = choice_of_file(group, word) or _formats(group, [word]) or problem.todo
+            yield replace(problem, todo=todo or _estimator(group, word))
+
+
+def _estimator(group: str, word: str) -> str:
+    """How an estimator of scikit-learn is chosen, whose name stands for a model."""
+    is_estimator = group == "model" and word.endswith(("Classifier", "Regressor", "Regression"))
+    return f"write model=sklearn model.estimator={word}" if is_estimator else ""
 
 
 def forced(override: Any, groups: Container[str]) -> str:

@@ -60,8 +60,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """The known name that is most like this one, or an empty string if none is near."""
-    close = difflib.get_close_matches(name, list(map(str, known)), n=1, cutoff=0.6)
-    return close[0] if close else ""
+    names = list(map(str, known))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    longer = [other for other in sorted(names) if len(name) > 2 and other.startswith(name)]
+    return next(iter([*close, *longer]), "")
 
 
 def choices(known: Iterable[str], most: int = 40) -> str:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepseek_report.config.config_files import MULTIPLE, line_with, read_yaml, shown
-from deepseek_report.config.problems import ConfigProblems, Problem, choices
-from deepseek_report.config.renamed import part_hint
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 #: The folder of a group that holds its sets, and the set of all parts, which needs no file.
 FOLDER = "sets"
@@ -188,7 +187,7 @@ def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
     """The problem of a list that names neither a part nor a set, with the nearest name."""
     name = bare_name(word)
     sign = word.removesuffix(name)
-    close = part_hint(group, name, known)
+    close = nearest(name, known)
     hint = close.replace('"', f'"{sign}', 1) if sign else close
     return Problem(where, f'"{name}" is not in the group {group}', choices(known), hint)
 

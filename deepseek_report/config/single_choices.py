@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,23 @@ def _rights(name: str, *, is_there: bool) -> int:
     return os.R_OK | os.X_OK if name == "store" and is_there else os.W_OK | os.X_OK
 
 
+def _may_use(folder: Path, rights: int) -> bool:
+    """Whether the system grants these rights; that to write is tried, which leaves no trace.
+
+    Of a folder of the kernel, of a full disk or of one that is mounted to be read alone, the rights
+    do not tell.
+    """
+    if not os.access(folder, rights):
+        return False
+    if not rights & os.W_OK:
+        return True
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
 def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Folders that cannot be written, which a run would notice only after its work."""
     for name, text in dataclasses.asdict(experiment.settings.paths).items():
@@ -56,7 +74,7 @@ def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         where, todo = locate(composed, ("paths", name)), f"set paths.{name}=… to another folder"
         if not existing.is_dir():
             yield Problem(where, f"{existing} is a file", "a folder", todo)
-        elif not os.access(existing, _rights(name, is_there=path == existing)):
+        elif not _may_use(existing, _rights(name, is_there=path == existing)):
             yield Problem(where, f"{existing} cannot be written", "a folder of your own", todo)
 
 

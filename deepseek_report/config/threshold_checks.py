@@ -26,7 +26,6 @@ from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
-from deepseek_report.config.renamed import score_hint
 from deepseek_report.config.where import locate
 from deepseek_report.wording.words import wording
 
@@ -142,7 +141,7 @@ def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Proble
                 threshold.where,
                 f'a threshold is declared for "{metric}", which no metric measures',
                 choices(sources),
-                score_hint(metric, sources),
+                nearest(metric, sources),
             )
         elif metric:
             yield from _outside(threshold, sources[metric][0].bounds)

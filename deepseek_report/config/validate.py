@@ -14,13 +14,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, twins, unfit_name
-from deepseek_report.config import local_code, rules, threshold_checks
-from deepseek_report.config.allowed_values import Misfit, misfits, shown_value
+from deepseek_report.config import local_code
+from deepseek_report.config.allowed_values import Misfit, correction, misfits, shown_value
 from deepseek_report.config.composed import Composed, Undecided
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
-from deepseek_report.config.problems import ConfigProblems, Problem, choices
-from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
+from deepseek_report.config.late_import import late_import
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.setting_names import misplaced_key
 from deepseek_report.config.trusted import (
     OWN,
     PACKAGES_VARIABLE,
@@ -60,6 +61,8 @@ def validate(
         cross groups.
     """
     draft = built(composed, trust, trust_types)
+    from deepseek_report.config import rules  # they know kinds of data, tasks and words
+
     experiment, problems = rules.apply(draft, composed)
     if problems:
         raise ConfigProblems(problems)
@@ -82,12 +85,15 @@ def built(
     local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)
     settings = checker.settings()
+    checker.unknown_top_level()
+    with late_import("pandas"):
+        checker.written_by_person()
+        if settings is None or checker.problems:
+            raise ConfigProblems(checker.problems)
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
     multiple = {group: checker.several(group) for group in MULTIPLE}
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
-    checker.unknown_top_level()
-    if checker.problems or settings is None:
-        checker.problems.extend(threshold_checks.stated(composed))
+    if checker.problems:
         raise ConfigProblems(checker.problems)
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
@@ -108,6 +114,28 @@ class _Checker:
         self.composed = composed
         self.trusted = trusted.packages
         self.problems: list[Problem] = [*composed.problems, *misnamed(trusted)]
+        self.plugins: dict[tuple[str, ...], Any] = {}
+        self.listed: dict[str, dict[str, Any]] = {}
+
+    def written_by_person(self) -> None:
+        """Check the parts of which a person wrote something, before the others are loaded.
+
+        What this package ships is whole by itself, and loading it takes most of a check's time.
+        """
+        raw, written = self.composed.raw, self.composed.is_written
+        for group in SINGLE:
+            if written(group):
+                self.plugin((group,), raw.get(group))
+        for group in MULTIPLE:
+            for key, entry in self.entries(group).items():
+                if written(group, key) and not self.only_settings(group, key, entry):
+                    self.plugin((group, key), entry)
+        if written("launcher"):
+            self.plugin(("launcher",), self.composed.launcher or _LOCAL)
+        if written("report", "thresholds"):
+            from deepseek_report.config import threshold_checks
+
+            self.problems.extend(threshold_checks.stated(self.composed))
 
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}
@@ -121,7 +149,13 @@ class _Checker:
             if key not in known:
                 self.problems.append(self.unknown((key,), known))
 
-    def several(self, group: str) -> dict[str, Any]:
+    def entries(self, group: str) -> dict[str, Any]:
+        """{key: what is written of it} of the parts of a group whose keys can be names."""
+        if group not in self.listed:
+            self.listed[group] = self._listed(group)
+        return self.listed[group]
+
+    def _listed(self, group: str) -> dict[str, Any]:
         entries = self.composed.raw.get(group) or {}
         if not isinstance(entries, Mapping):
             fault = f"{group} is {shown_value(entries)}, and its choices are files"
@@ -136,9 +170,12 @@ class _Checker:
         for first, second in twins(entries):
             fault = f'the keys "{first}" and "{second}" differ in capitals alone'
             self.add((group, second), fault, "", "rename one: some systems take them for one file")
+        return entries
+
+    def several(self, group: str) -> dict[str, Any]:
         built = {
             key: self.plugin((group, key), entry)
-            for key, entry in entries.items()
+            for key, entry in self.entries(group).items()
             if not self.only_settings(group, key, entry)
         }
         return {key: plugin for key, plugin in built.items() if plugin is not None}
@@ -158,6 +195,12 @@ class _Checker:
         return unchosen and not set_here and key in self.known_choices(group)
 
     def plugin(self, path: tuple[str, ...], entry: Any) -> Any:
+        """The plug-in of an entry, built once; None where it has problems."""
+        if path not in self.plugins:
+            self.plugins[path] = self._built(path, entry)
+        return self.plugins[path]
+
+    def _built(self, path: tuple[str, ...], entry: Any) -> Any:
         if not isinstance(entry, Mapping) or "_target_" not in entry:
             fault = f"nothing is chosen for {'.'.join(path)}"
             if entry:
@@ -172,7 +215,7 @@ class _Checker:
         return plugin if plugin is None or held is None else plugin.holding(held)
 
     def near(self, path: tuple[str, ...]) -> str:
-        return part_hint(path[0], path[-1], self.known_choices(path[0]))
+        return nearest(path[-1], self.known_choices(path[0]))
 
     def known_choices(self, group: str) -> list[str]:
         files = (file for root in self.composed.roots for file in (root / group).glob("*.yaml"))
@@ -191,9 +234,8 @@ class _Checker:
         try:
             found_class = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            moved = import_hint(error) if isinstance(error, ImportError) else ""
-            todo = target_hint(target) or moved or "correct the dotted path, or install the package"
-            if package != OWN and not moved:
+            todo = "correct the dotted path, or install the package"
+            if package != OWN:
                 todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None
@@ -225,19 +267,21 @@ class _Checker:
         if misfit.type == "value_error" and not misfit.place:  # a rule between several fields
             return Problem(self.where(location), misfit.allowed)
         fault = f"{'.'.join(location)} is {shown_value(misfit.value)}"
-        return Problem(self.where(location), fault, misfit.allowed)
+        todo = correction(".".join(location), misfit)
+        return Problem(self.where(location), fault, misfit.allowed, todo)
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
         if moved := MOVED.get(tuple(location[:2])):
             return Problem(
                 self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
             )
-        return Problem(
-            self.where(location),
-            f'unknown key "{location[-1]}"',
-            choices(known),
-            setting_hint(tuple(location), known),
-        )
+        where, known = self.where(location), list(known)
+        hint = nearest(location[-1], known)
+        if len(location) == 1:
+            value = where.partition("=")[2] if where.startswith("command line") else "…"
+            hint = misplaced_key(location[0], value, known)
+        allowed = choices(known) or "none: it has no settings"
+        return Problem(where, f'unknown key "{location[-1]}"', allowed, hint)
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), fault, allowed, todo))

@@ -121,6 +121,10 @@ class DataKind(ABC):
         """(row, player) whether there is anything to take away; a missing value counts as there."""
         return np.ones((len(rows), n_players(self.schema)), dtype=bool)
 
+    def nameable(self, rows: Floats) -> Bools:
+        """(row, player) whether it can be told to people as a reason, as all that is there can."""
+        return self.present(rows)
+
     def known(self, rows: Floats) -> Bools:
         """(row, column) whether the column belongs to the input; places after its end do not."""
         return ~np.isnan(rows)

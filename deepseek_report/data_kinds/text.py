@@ -8,7 +8,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.token_texts import joined, tokens_of
+from deepseek_report.artifacts.token_texts import is_unknown, joined, tokens_of
 from deepseek_report.data_kinds.base import DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
 from deepseek_report.data_kinds.encoding import Words
@@ -41,6 +41,12 @@ class TextKind(DataKind):
         """(row, player) whether any place of the word lies before the end of the text."""
         return player_sums(self.known(rows).astype(np.float64), self.schema.owners) > 0
 
+    def nameable(self, rows: Floats) -> Bools:
+        """(row, player) whether the model knows any token of the word: else it reads no word."""
+        unknown = [at for at, word in enumerate(self.schema.vocabulary) if is_unknown(word)]
+        read = self.known(rows) & ~np.isin(rows, unknown)
+        return player_sums(read.astype(np.float64), self.schema.owners) > 0
+
     def baseline(self, rows: Floats, train: Floats) -> Floats:
         """(instance, column) texts of the same length of which every token is the mask."""
         del train
@@ -49,8 +55,11 @@ class TextKind(DataKind):
         return np.where(np.isnan(rows), np.nan, float(self.mask))
 
     def units(self, values: Floats, rows: Floats, least: int) -> Units:
-        """Tokens: each counts once for every place where it stands, whichever place that is."""
-        texts, columns = np.nonzero(self.known(rows))
+        """Tokens: each counts once for every place where it stands, whichever place that is.
+
+        The one for words that the model does not know is none: it stands for all kinds of words.
+        """
+        texts, columns = np.nonzero(self.known(rows) & self.nameable(rows)[:, self.schema.owners])
         tokens = rows[texts, columns].astype(np.int64)
         strengths = values[texts, columns]
         order = np.argsort(tokens, kind="stable")

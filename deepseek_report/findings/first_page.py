@@ -130,7 +130,9 @@ def verdict_sentences(
         return sentences
     if grave and grave[0].severity in _BY_SEVERITY:
         return (*sentences, _before_use(grave[0]))
-    return sentences if first else (*sentences, message("verdict.nothing_grave"))
+    if first:
+        return sentences
+    return (*sentences, message("verdict.nothing_grave", minor=len(grave)))
 
 
 def _promises(promises: Sequence[Verdict]) -> Message:

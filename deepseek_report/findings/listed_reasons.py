@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import LEAST_READABLE
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.token_texts import is_unknown
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.readers.tokenizing import UNKNOWN
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.statistics.intervals import Z95
 
@@ -21,7 +21,7 @@ def is_readable(row: Row) -> bool:
 
     A word that the model does not know is none: nobody can read what it was.
     """
-    if row.get("display") == UNKNOWN:
+    if is_unknown(str(row.get("display", ""))):
         return False
     error = finite(row.get("error")) or 0.0
     least = LEAST_READABLE[row["output_space"]]

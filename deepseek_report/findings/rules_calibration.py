@@ -25,7 +25,7 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.severity import gravest_of_doubt, severity, size_of
-from deepseek_report.findings.thresholds import judge
+from deepseek_report.findings.thresholds import within_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
@@ -59,8 +59,7 @@ def calibration(results: Results) -> list[Finding]:
     grade = severity("decision", size, certain=sure)
     if not sure:
         grade = gravest_of_doubt(grade)
-    if grade in {"high", "medium"} and _is_within_its_promise(results):
-        grade = "low"
+    grade = within_promise(results, grade, "expected_calibration_error")
     return [
         Finding(
             id="calibration",
@@ -77,16 +76,6 @@ def calibration(results: Results) -> list[Finding]:
             touches=1.0,
         )
     ]
-
-
-def _is_within_its_promise(results: Results) -> bool:
-    """Whether somebody declared how large the error may be, and it surely is no larger.
-
-    What a declared bound allows does not lead the report, whatever its size.
-    """
-    verdicts = [v for v in judge(results) if v.metric == "expected_calibration_error"]
-    own = [v for v in verdicts if not (v.attribute or v.level or v.slice)]
-    return bool(own) and all(verdict.outcome == "met" for verdict in own)
 
 
 def calibration_verdict(error: Score) -> str:

@@ -27,7 +27,7 @@ from deepseek_report.findings.rules_groups import (
     unkept,
 )
 from deepseek_report.findings.severity import severity, severity_of_gap
-from deepseek_report.findings.thresholds import severity_of_promise
+from deepseek_report.findings.thresholds import severity_of_promise, within_promise
 from deepseek_report.wording import estimates
 
 #: The whole before its part, see `metrics.fairness.group_gaps.ErrorGap`.
@@ -72,7 +72,12 @@ def _uneven(results: Results, tests: Sequence[Row]) -> Finding:
     """One finding on all attributes whose errors differ; not below a promise that is not kept."""
     promises = [v for row in tests for v in unkept(results, _GAPS, row["attribute"])]
     graves = [
-        *(_severity(SurestPair.of(row).gap) for row in tests),
+        *(
+            within_promise(
+                results, _severity(SurestPair.of(row).gap), row["metric"], row["attribute"]
+            )
+            for row in tests
+        ),
         *(severity_of_promise(promise) for promise in promises),
     ]
     values = _values(results, tests) | {"promises": said_promises(results, promises)}

@@ -28,6 +28,7 @@ from deepseek_report.findings.records import (
 from deepseek_report.findings.severity import severity_of_gap
 from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.metrics.fairness.group_rates import POOLED
+from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
@@ -209,6 +210,7 @@ def _impact(results: Results, row: Row) -> Finding:
         values=_pair(results, row)
         | {"also": _also_below(results, row), "base": _label_rates(results, row)}
         | {"worst": _worst(results, row), "range": threshold_range(results, row)}
+        | {"labelled": _beside_labels(results, row)}
         | {"promises": _promises(results, [row])}
         | best_option(results, row["attribute"]),
         evidence=(*_IMPACT, *evidence_of_options(results)),
@@ -222,6 +224,40 @@ def _promises(results: Results, pairs: Sequence[Row]) -> list[dict[str, Any]]:
     names = dict.fromkeys(row["attribute"] for row in pairs)
     kept_not = [verdict for name in names for verdict in unkept(results, _OF_DECISIONS, name)]
     return said_promises(results, kept_not)
+
+
+def labelled_gaps(results: Results) -> list[dict[str, Any]]:
+    """Where labels are decisions, the gaps of pairs of groups in them and in those of the model."""
+    return [_labelled_gap(results, row) for row in rows(results, "impact_ratio", "labelled")]
+
+
+def _labelled_gap(results: Results, row: Row) -> dict[str, Any]:
+    shares = ("labelled", "labelled_reference", "decided", "decided_reference")
+    sizes = {name: int(row["n_reference" if "reference" in name else "n"]) for name in shares}
+    change = estimates.of_row(row, "change", "change")
+    if row["shown"] == "narrows":
+        ends = [-end for end in change.ends or ()][::-1]
+        change = estimates.estimate(-change.value, *ends, n=change.n)
+    return {
+        "attribute": attribute_label(results, row["attribute"]),
+        "level": row["level"],
+        "reference": row["reference"],
+        **{name: rate(round(row[name] * n), n) for name, n in sizes.items()},
+        "labelled_gap": estimates.of_row(row, "labelled_gap", "labelled_gap"),
+        "change": change,
+        "shown": row["shown"],
+    }
+
+
+def _beside_labels(results: Results, row: Row) -> dict[str, Any] | None:
+    """The gap of a pair in the labels, where the model is shown to widen it."""
+    told = {attribute_label(results, row["attribute"]), row["level"], row["reference"]}
+    return first(
+        gap
+        for gap in labelled_gaps(results)
+        if {gap["attribute"], gap["level"], gap["reference"]} == told
+        and gap["shown"] in ("widens", "more than doubles")
+    )
 
 
 def _label_rates(results: Results, row: Row) -> list[float]:

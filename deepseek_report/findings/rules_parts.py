@@ -19,6 +19,7 @@ from deepseek_report.findings.records import (
     unit_of,
 )
 from deepseek_report.findings.severity import severity, size_of
+from deepseek_report.findings.thresholds import within_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 
@@ -93,7 +94,12 @@ def _part_gap(results: Results, row: Row) -> Finding:
     unforeseen = None if part is None else _unforeseen(part)
     return Finding(
         id=f"part_gap-{row['attribute']}",
-        severity=_severity(pair.gap, is_share, unforeseen),
+        severity=within_promise(
+            results,
+            _severity(pair.gap, is_share, unforeseen),
+            str(row["metric"]),
+            str(row["attribute"]),
+        ),
         message="part_gap",
         values={
             "attribute": attribute_label(results, row["attribute"]),

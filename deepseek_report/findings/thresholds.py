@@ -54,6 +54,23 @@ def judge(results: Results) -> list[Verdict]:
     return [verdict for promise in _promises(results) for verdict in _judge_one(results, promise)]
 
 
+def within_promise(results: Results, grade: Severity, metric: str, attribute: str = "") -> Severity:
+    """How grave it is what a declared bound on this metric surely allows: no more than minor.
+
+    The bound is on the model as a whole, or on the groups or parts of an attribute. What somebody
+    declared to be acceptable does not lead the report, whatever its size.
+    """
+    own = [
+        verdict.outcome
+        for verdict in judge(results)
+        if (verdict.metric, verdict.attribute) == (metric, attribute)
+        and not (verdict.level or verdict.slice)
+    ]
+    if grade in ("high", "medium") and own and all(outcome == "met" for outcome in own):
+        return "low"
+    return grade
+
+
 def unjudged(results: Results, reason: Text) -> list[Verdict]:
     """Every promise as one that was not measured, for this reason."""
     return [

@@ -33,11 +33,11 @@ def edges(source: RunSource, column: int) -> NDArray[np.float64]:
     """The inner ends of the bands of a numeric feature, ascending; none for too few rows."""
     known = source.dataset.train.inputs[:, column]
     known = known[~np.isnan(known)]
-    bands = min(MOST_BANDS, len(known) // source.privacy.floor)
+    bands = min(MOST_BANDS, len(known) // source.floor)
     if bands < 2:
         return np.zeros(0)
     marks = np.quantile(known, np.arange(1, bands) / bands)
-    return _wide_enough(np.unique(list(map(_two_digits, marks))), known, source.privacy.floor)
+    return _wide_enough(np.unique(list(map(_two_digits, marks))), known, source.floor)
 
 
 def _wide_enough(

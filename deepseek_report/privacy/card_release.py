@@ -77,6 +77,7 @@ def released_card(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
         "label_numbers": _numbers(card.get("label_numbers"), source),
         "groups": _groups(card.get("groups") or {}, source),
         "parts": _parts(card.get("parts"), source),
+        "observations": _observations(card.get("observations") or {}, source),
         "leakage": _leakage(card.get("leakage") or {}, source),
         **_contents(card, source),
     }
@@ -118,7 +119,7 @@ def _rows(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
     if not rows:
         return rows
     counts = np.array([row["n"] for row in rows], np.int64)
-    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.privacy.floor)
+    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.floor)
     return [row for row, is_hidden in zip(rows, hidden, strict=True) if not is_hidden]
 
 
@@ -145,11 +146,17 @@ def _parts(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
     if not rows or any(row.get("positive") is None for row in rows):
         return rows
     counts = np.array([(row["positive"], row["n"] - row["positive"]) for row in rows], np.int64)
-    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.privacy.floor)
+    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.floor)
     return [
         {**row, "positive": None, "share": None} if is_hidden else row
         for row, is_hidden in zip(rows, hidden, strict=True)
     ]
+
+
+def _observations(facts: Mapping[str, Any], source: RunSource) -> dict[str, Any] | None:
+    """What counts as one observation; nothing where a part is of too few entities."""
+    entities = [n for name, n in facts.items() if name.endswith("_of") and n is not None]
+    return None if min(entities, default=source.privacy.floor) < source.privacy.floor else {**facts}
 
 
 def _leakage(facts: Mapping[str, Any], source: RunSource) -> dict[str, Any]:

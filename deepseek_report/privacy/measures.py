@@ -68,7 +68,7 @@ def released_measurement(measured: Measurement, plugin: Any, source: RunSource) 
 
 
 def _note(source: RunSource) -> Message:
-    return message("notes.privacy.left_out", floor=source.privacy.floor)
+    return message("notes.privacy.left_out", floor=source.privacy.floor, rows=source.floor)
 
 
 def _english(text: Text) -> str:

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.privacy.withheld import Withheld
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: Outside of these shares a quantile is too near to the values of single instances.
@@ -26,13 +27,16 @@ TAIL = 0.01
 class RunSource:
     """The data, the decisions and the cases of a run, as the store holds them.
 
-    named : {number on the case pages, from 0: (position in the test part, place in the pages of
-        the metric `cases`)} of the cases that the config names.
+    floor : so many rows may be told of: they are surely of `privacy.floor` entities, where such are
+        declared.
+    named : {number on the case pages, from 0: (position in the test part, place in the pages of the
+        metric `cases`)} of the cases that the config names.
     """
 
     privacy: Privacy
     dataset: Dataset
     predictions: Predictions | None
+    floor: int
     withheld: Withheld
     named: Mapping[int, tuple[int, int]]
 
@@ -61,7 +65,7 @@ class RunSource:
         known = values[~np.isnan(values)]
         if not len(known):
             return float("nan"), float("nan")
-        tail = min(max(TAIL, self.privacy.floor / len(known)), 0.5)
+        tail = min(max(TAIL, self.floor / len(known)), 0.5)
         low, high = np.quantile(known, [tail, 1 - tail])
         return three_digits(float(low)), three_digits(float(high))
 
@@ -75,7 +79,7 @@ class RunSource:
 
     def is_small(self, n: Any) -> bool:
         """Whether so few instances must not be told."""
-        return n is not None and not isinstance(n, bool) and 0 < float(n) < self.privacy.floor
+        return n is not None and not isinstance(n, bool) and 0 < float(n) < self.floor
 
 
 def three_digits(value: float) -> float:
@@ -89,8 +93,10 @@ def _source(data: Path, predictions: Path | None, privacy: Privacy) -> RunSource
     predicted = Predictions.load(predictions / "test") if predictions else None
     cases = Cases.load(predictions / "cases") if predictions else None
     named = dict(_named(cases)) if cases and privacy.level == "cases" else {}
-    withheld = Withheld.of(dataset, predicted, privacy.floor)
-    return RunSource(privacy, dataset, predicted, withheld, named)
+    parts = [getattr(dataset, part) for part in PARTS]
+    floor = Resampling.across(parts).rows_surely_of(privacy.floor)
+    withheld = Withheld.of(dataset, predicted, floor)
+    return RunSource(privacy, dataset, predicted, floor, withheld, named)
 
 
 def _named(cases: Cases) -> list[tuple[int, tuple[int, int]]]:

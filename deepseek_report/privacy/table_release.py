@@ -33,7 +33,7 @@ def released(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.Da
 
 def _hidden(table: pd.DataFrame, how: TableRelease, source: RunSource) -> Bools:
     """(row,) whether a row is left out: its count, its group, its value, or what it gives away."""
-    hidden = _small(table, how, source.privacy.floor)
+    hidden = _small(table, how, source.floor)
     hidden |= _named(table, source) | mentioned(table, source)
     if how.overlapping:
         hidden |= _nested(table, source)
@@ -94,7 +94,7 @@ def _nested(table: pd.DataFrame, source: RunSource) -> Bools:
 
     Any two rows are taken to be nested: whether they are cannot be seen from the table.
     """
-    floor, everyone = source.privacy.floor, source.size("all")
+    floor, everyone = source.floor, source.size("all")
     kept: list[int] = []
     hidden = []
     for n in table["n"].to_numpy(float):
@@ -116,7 +116,7 @@ def _thinned(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.Da
     for place in range(1, last):
         before = np.abs(counts[place] - counts[kept[-1]]).max()
         behind = np.abs(counts[place] - counts[last]).max()
-        if min(before, behind) >= source.privacy.floor:
+        if min(before, behind) >= source.floor:
             kept.append(place)
     return table.iloc[[*kept, last]].reset_index(drop=True)
 

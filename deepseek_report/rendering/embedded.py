@@ -17,9 +17,55 @@ from typing import Any
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.svg_rules import check_svg
 from deepseek_report.errors import ArtifactError, RenderError
-from deepseek_report.rendering import long_document, page_parts, svg_parts
+from deepseek_report.rendering import long_document, page_parts
 from deepseek_report.rendering.page_words import page_template, words_of_document
+from deepseek_report.visualizations.style import PALETTE
+
+#: Values hold no `<` and no `>` once a picture is checked.
+_TAG = re.compile(r"<[^>]*>")
+_ID = re.compile(r"""(\sid=["'])([^"']+)(["'])""")
+_USE = re.compile(r"""((?:xlink:)?href=["']#|url\(#)([^"')]+)""")
+_ROOT = re.compile(r"<svg\b[^>]*>")
+_SIZE = re.compile(r"""\s(?:width|height|role|aria-label)=(?:"[^"]*"|'[^']*')""")
+_HEX = re.compile("|".join(light for light, _ in PALETTE.values()), re.IGNORECASE)
+_ROLE = {light.lower(): role for role, (light, _) in PALETTE.items()}
+
+
+def inline_svg(svg: str, name: str, alt: str) -> str:
+    """The picture as an element of a page.
+
+    Its ids get the prefix `pic-<name>`, so that none is one of the page's own; the palette's
+    colours become CSS variables, its size follows the page, and `alt` (text) describes it.
+
+    Raises
+    ------
+    ArtifactError : it holds more than a picture may.
+    """
+    check_svg(svg, name)
+    text = svg[svg.index("<svg") :].strip()
+    text = _TAG.sub(lambda match: _tag(match[0], name), text)
+    described = f' role="img" aria-label="{html.escape(alt)}">'
+    return _ROOT.sub(lambda match: _SIZE.sub("", match[0])[:-1] + described, text, count=1)
+
+
+def _tag(tag: str, name: str) -> str:
+    """One tag, in the page's names and colours; texts between tags stay as they are."""
+    tag = _ID.sub(rf"\g<1>pic-{name}-\2\3", tag)
+    tag = _USE.sub(rf"\g<1>pic-{name}-\2", tag)
+    return _HEX.sub(lambda match: f"var(--pic-{_ROLE[match[0].lower()]})", tag)
+
+
+def palette_css(dark: bool) -> str:
+    """The palette as CSS variables `--pic-<role>`."""
+    return " ".join(f"--pic-{role}: {pair[dark]};" for role, pair in PALETTE.items())
+
+
+def dark_palette() -> dict[str, str]:
+    """{light colour: dark colour}, for pictures that a script draws."""
+    return {light.lower(): dark for light, dark in PALETTE.values()}
+
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
@@ -101,11 +147,11 @@ def _canvas(match: re.Match[str], folder: Path, times: Counter[str]) -> str:
     alt = html.unescape(match[3])
     times[path.stem] += 1
     name = path.stem if times[path.stem] == 1 else f"{path.stem}-{times[path.stem]}"
-    wide = svg_parts.inline_svg(text, name, alt)
+    wide = inline_svg(text, name, alt)
     small = path.parent / "narrow" / path.name
     if not small.exists():
         return f"{match[1]}>{wide}"
-    narrow = svg_parts.inline_svg(plain_files.read_text(small, below=folder), f"{name}-narrow", alt)
+    narrow = inline_svg(plain_files.read_text(small, below=folder), f"{name}-narrow", alt)
     return f'{match[1]}><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
 
 
@@ -119,9 +165,7 @@ def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:
     elements = [
         _holder("plotly", "application/octet-stream", base64.b64encode(packed).decode()),
         _holder("twins", "application/octet-stream", pack(text)),
-        _holder(
-            "palette", "application/json", json.dumps(svg_parts.dark_palette(), sort_keys=True)
-        ),
+        _holder("palette", "application/json", json.dumps(dark_palette(), sort_keys=True)),
     ]
     return "\n".join(elements), [script_hash(gzip.decompress(packed))]
 
@@ -186,8 +230,8 @@ _LIGHT_START = "--page: #ffffff;"
 def _style() -> str:
     css = page_parts.part("style.css").replace("@@blocks@@", page_parts.blocks())
     own = css[css.index(_LIGHT_START) : css.index("--serif:")]
-    light = svg_parts.palette_css(dark=False)
-    dark = " ".join(_DARK.split()) + " " + svg_parts.palette_css(dark=True)
+    light = palette_css(dark=False)
+    dark = " ".join(_DARK.split()) + " " + palette_css(dark=True)
     return (
         css.replace("@@light@@", f":root {{ {light} }}")
         .replace("@@dark@@", dark)

@@ -52,7 +52,8 @@ class ReportOptions:
     interactive : whether pictures carry an interactive twin in HTML.
     privacy : what the run folder may hold of single persons: "full", everything; "cases",
         aggregates and the cases that are named; "aggregate", nothing about one person.
-    privacy_floor : fewest instances that a published count may rest on, below "full".
+    privacy_floor : fewest instances that a published count may rest on, below "full"; of rows of
+        entities, the fewest entities.
     cases : rows that get a page of their own, each by its number in the source, counted from 0.
     words : what cases, decisions and groups are called, in the words of those who act on them.
     """

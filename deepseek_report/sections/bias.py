@@ -18,7 +18,12 @@ from deepseek_report.findings.records import (
     is_crossing,
     rows,
 )
-from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio, is_beyond_chance
+from deepseek_report.findings.rules_groups import (
+    TOO_FEW,
+    declared_ratio,
+    is_beyond_chance,
+    labelled_gaps,
+)
 from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of, surest_gap
 from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
 from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
@@ -58,6 +63,11 @@ class BiasSection:
         _caveats(draft)
         draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
         draft.values |= {**decision_values(draft), **_sources(draft)}
+        draft.values["labelled"] = draft.metric_table(
+            "impact_ratio",
+            "labelled",
+            view=View("bias-labelled", "impact_ratio.labelled", _LABELLED),
+        )
         draft.values["undeclared"] = undeclared_values(draft)
         return draft.content(_needed(results, self.needs), _USES)
 
@@ -102,6 +112,8 @@ def _answer(draft: Draft) -> None:
             bound=declared_ratio(results),
             decision=results.schema.target.favourable_class,
         )
+    for gap in labelled_gaps(results):
+        draft.answer("labelled", **gap)
     tests = [row for metric in DIFFERENCES[1:] for row in rows(results, metric, "tests")]
     known = [row for row in tests if finite(row["value"]) is not None]
     if tests:
@@ -189,6 +201,10 @@ def _with_not_found(draft: Draft, split: ShownTable) -> ShownTable:
     return replace(split, rows=worded)
 
 
+_LABELLED = (
+    *("attribute", "level", "reference", "labelled", "labelled_reference"),
+    *("decided", "decided_reference", "labelled_gap", "decided_gap", "change"),
+)
 _OF_DIRECT_USE = {
     "swaps": ("attribute", "given", "turned", "direct", "stand_ins", "turned_stand_ins", "n"),
     "split": ("attribute", "level", "reference", *GAP_PARTS, "n", "n_asked"),

@@ -7,16 +7,206 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.layer_names import layer_name
+from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import unit_of
-from deepseek_report.sections.bottlenecks_accuracy import accuracy, data
-from deepseek_report.sections.bottlenecks_capacity import capacity
-from deepseek_report.sections.bottlenecks_compute import compute
-from deepseek_report.sections.cohort_tables import cohorts
+from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.records import Row, rows, unit_of
+from deepseek_report.findings.rules_bottlenecks import (
+    expected_slice,
+    slices_examined,
+    unexpected_slice,
+)
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
+
+
+def accuracy(draft: Draft) -> dict[str, Any]:
+    """The parts of the data with most errors, and labels that may be wrong."""
+    results = draft.results
+    suspects = results.score("label_suspects")
+    return {
+        "fails": unexpected_slice(results) is not None,
+        "sentence": _slice_sentence(draft),
+        "suspect_sentence": ""
+        if suspects is None
+        else draft.text("suspects", share=estimates.of_score(suspects)),
+    }
+
+
+def _slice_sentence(draft: Draft) -> str:
+    if not draft.results.has("measures/slices"):
+        return _part_not_measured(draft, "measures/slices")
+    results = draft.results
+    loss = task_of(results.schema.target).loss
+    worst, hard = unexpected_slice(results), expected_slice(results)
+    row = worst or hard
+    return draft.text(
+        "slices.worst" if worst else "slices.none",
+        examined=slices_examined(results),
+        slice=row["slice"] if row else "",
+        error=estimates.of_row(row, loss.key) if row else None,
+        rest=row[f"rest_{loss.key}"] if row else None,
+        expected=finite(row.get(f"expected_{loss.key}")) if row else None,
+        unit=unit_of(results),
+    )
+
+
+def data(draft: Draft) -> dict[str, Any]:
+    """What more rows would bring, and what is wrong with those there are."""
+    results = draft.results
+    curve = rows(results, "learning_curve", "curve")
+    gain = results.score("learning_curve_gain")
+    known = gain is not None and finite(gain.value) is not None
+    return {
+        "sentence": draft.text(
+            "curve",
+            gain=estimates.of_score(gain),
+            predictor=draft.words.label("predictors", curve[-1]["predictor"]) if curve else "",
+        )
+        if gain is not None and known
+        else _part_not_measured(draft, "measures/learning_curve"),
+        "issues": [
+            draft.words.say(issue.text) for issue in results.issues if issue.severity != "info"
+        ]
+        if results.has("data")
+        else [],
+    }
+
+
+def _part_not_measured(draft: Draft, artifact: str) -> str:
+    """That nothing was measured, and why where the run knows it."""
+    reason = draft.words.say(draft.results.refused.get(artifact, "")).rstrip(".")
+    return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
+
+
+_HEADS = TableType(
+    (
+        Column("layer", "place"),
+        Column("branch"),
+        Column("head", "place"),
+        estimate("loss_increase"),
+        Column("verdict"),
+    ),
+    folded=True,
+)
+
+
+def capacity(draft: Draft) -> dict[str, Any]:
+    """What each head is worth, and how evenly the experts are used."""
+    results = draft.results
+    units, load = rows(results, "ablation", "units"), rows(results, "expert_load", "load")
+    sentences = [_heads(draft, units), _experts(draft, load)]
+    return {
+        "sentence": " ".join(filter(None, sentences)) or _not_measured(draft),
+        "heads": draft.table("heads", _HEADS, [_head(draft, row) for row in units]),
+    }
+
+
+def _not_measured(draft: Draft) -> str:
+    """That neither heads nor experts were looked at, and why where the run knows it."""
+    known = [
+        draft.results.refused[artifact]
+        for artifact in map(ArtifactId.measure, ("ablation", "expert_load"))
+        if artifact in draft.results.refused
+    ]
+    reason = draft.words.say(all_reasons(known)).rstrip(".") if known else ""
+    return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
+
+
+def _heads(draft: Draft, units: list[Row]) -> str:
+    if not units:
+        return ""
+    return draft.text(
+        "heads", removable=sum(bool(row["removable"]) for row in units), heads=len(units)
+    )
+
+
+def _head(draft: Draft, row: Row) -> dict[str, Any]:
+    low = finite(row["low"])
+    mark = "removable" if row["removable"] else "needed" if (low or 0.0) > 0 else "uncertain"
+    return row | {"verdict": draft.text(f"head.{mark}")}
+
+
+def _experts(draft: Draft, load: list[Row]) -> str:
+    imbalance, unused = (
+        draft.results.score(name) for name in ("expert_load_imbalance", "unused_experts")
+    )
+    if not load or imbalance is None:
+        return ""
+    return draft.text(
+        "experts",
+        experts=len(load),
+        unused=0 if unused is None else round(unused.value),
+        imbalance=estimates.of_score(imbalance),
+    )
+
+
+def compute(draft: Draft) -> dict[str, Any]:
+    """Time by layer and by batch size, and memory."""
+    results = draft.results
+    layers = rows(results, "layer_profile", "layers")
+    return {
+        "sentence": _sentence(draft, layers),
+        "memory": _memory(draft),
+    }
+
+
+def _sentence(draft: Draft, layers: list[Row]) -> str:
+    latency, rate = draft.results.score("latency_ms"), draft.results.score("rows_per_second")
+    sentences = []
+    if latency is not None and rate is not None:
+        each = estimates.of_score(latency)
+        sentences.append(draft.text("latency", latency=each, rate=finite(rate.value)))
+    if layers:
+        hottest = max(layers, key=lambda row: row["share"])
+        layer = {"layer": layer_name(hottest["layer"]), "share": hottest["share"]}
+        sentences.append(draft.text("hottest", **layer))
+    return " ".join(sentences) or draft.text("not_measured")
+
+
+def _memory(draft: Draft) -> str:
+    peak, inference = (draft.results.score(name) for name in ("peak_memory", "inference_memory"))
+    if peak is None:
+        return ""
+    return draft.text(
+        "memory",
+        peak=finite(peak.value),
+        inference=None if inference is None else finite(inference.value),
+    )
+
+
+_METRIC = "cohorts"
+
+
+def cohorts(draft: Draft) -> dict[str, Any]:
+    """The table of the cohorts, and the largest attributions in each by the leading method."""
+    results = draft.results
+    leader = leading_explainer(results)
+    drivers = [
+        {**row, "cohort": row["cohort"] if row["origin"] == "declared" else ""}  # told once, above
+        for row in rows(results, _METRIC, "drivers")
+        if row["explainer"] == leader
+    ]
+    return {
+        "table": draft.metric_table(
+            _METRIC, "cohorts", _worded(draft, rows(results, _METRIC, "cohorts"))
+        ),
+        "drivers": draft.metric_table(_METRIC, "drivers", _worded(draft, drivers)),
+    }
+
+
+def _worded(draft: Draft, table: list[Row]) -> list[Row]:
+    """The rows, with the cohorts as people call them."""
+    return [
+        {**row, "cohort": draft.text("cohort", origin=row["origin"], name=row["cohort"])}
+        for row in table
+    ]
+
 
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01

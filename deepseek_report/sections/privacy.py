@@ -25,6 +25,7 @@ def privacy_line(draft: Draft) -> str:
         neighbours=_neighbours(results),
         named=results.privacy.named,
         floor=results.privacy.floor,
+        entity=(results.card.get("observations") or {}).get("entity"),
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
@@ -67,6 +66,8 @@ def average_ranks(values: NDArray[Any]) -> Floats:
     >>> average_ranks(np.array([[0.5, 0.1, 0.5], [3.0, 2.0, 1.0]])).tolist()
     [[2.5, 1.0, 2.5], [3.0, 2.0, 1.0]]
     """
+    import pandas as pd
+
     columns = values.reshape(-1, values.shape[-1]).T
     return np.asarray(pd.DataFrame(columns).rank().to_numpy().T.reshape(values.shape))
 
@@ -92,6 +93,8 @@ def spearman(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     array([[1., 1.],
            [1., 1.]])
     """
+    import pandas as pd
+
     ranks = pd.DataFrame(values).rank(pct=True).to_numpy()
     known = (~np.isnan(ranks)).astype(np.float64)
     ranks = np.nan_to_num(ranks - 0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -84,7 +84,8 @@ class Resampling:
     References
     ----------
     Field & Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x (bootstrap of clusters); Rao & Scott
-    1992, doi:10.2307/2532311 (effective counts); Obuchowski 1997, doi:10.2307/2533958 (areas).
+    1992, doi:10.2307/2532311 (effective counts); Obuchowski 1997, doi:10.2307/2533958 (areas); Kish
+    1965, Survey Sampling, section 11.7 (unequal weights).
     """
 
     n: int
@@ -104,6 +105,13 @@ class Resampling:
         """Of the rows of a part of the data, by their declared entities."""
         return cls.by(rows.entities, len(rows))
 
+    @classmethod
+    def across(cls, parts: Sequence[Split]) -> Resampling:
+        """Of the rows of several parts, one after the other; entities are numbered across parts."""
+        entities = [part.entities for part in parts if part.entities is not None]
+        n = sum(map(len, parts))
+        return cls.by(np.concatenate(entities) if len(entities) == len(parts) else None, n)
+
     def take(self, rows: Ints | Bools) -> Resampling:
         """Of some of the rows."""
         strata = None if self.strata is None else self.strata[rows]
@@ -121,6 +129,26 @@ class Resampling:
         from scipy.special import stdtrit
 
         return float(stdtrit(max(self.n_units - 1, 1), 0.975))
+
+    def surely_independent(self, among: Bools) -> float:
+        """How many independent rows tell at least as much as these (row,) rows.
+
+        Where all rows of an entity are alike: (Σ m)² / Σ m² of the m rows of each (Kish).
+        """
+        if self.units is None:
+            return float(among.sum())
+        rows = np.bincount(self.units[among]).astype(np.float64)
+        return float(rows.sum() ** 2 / (rows @ rows)) if len(rows) else 0.0
+
+    def rows_surely_of(self, n_units: int) -> int:
+        """How many rows are of at least so many observations, whichever of all rows they are.
+
+        One more than the largest observations but one of so many have.
+        """
+        if self.units is None:
+            return n_units
+        sizes = np.sort(np.bincount(self.units))[::-1]
+        return int(sizes[: n_units - 1].sum()) + 1
 
     def sums(self, values: Floats) -> Floats:
         """(…, row) -> (…, unit) sums over the rows of each observation."""
@@ -243,10 +271,11 @@ class Resampling:
 
     def class_sizes(self, labels: Ints | Bools) -> Ints:
         """(class,) observations with a row of each class that occurs."""
-        codes, sizes = np.unique(labels, return_counts=True)
-        if self.units is None:
-            return sizes
-        return np.array([len(np.unique(self.units[labels == code])) for code in codes])
+        return np.array([self.occurring(labels == code) for code in np.unique(labels)])
+
+    def occurring(self, among: Bools) -> int:
+        """How many observations have a row among these (row,) rows."""
+        return int(among.sum()) if self.units is None else len(np.unique(self.units[among]))
 
     def signs(self, n_draws: int, rng: np.random.Generator) -> Floats:
         """(draw, row) of −1 and 1, the same for all rows of an observation.

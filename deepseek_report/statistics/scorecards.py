@@ -149,7 +149,7 @@ def missing_areas(judged: BinnedPart, class_index: int) -> Floats:
     return np.asarray(0.5 + np.abs(with_it - without) / 2)
 
 
-def area_error(area: Floats, own: int, others: int) -> Floats:
+def area_error(area: Floats, own: float, others: float) -> Floats:
     """Standard error of an area under the ROC curve, from the area and the two sizes alone.
 
     References

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.protocols.modules import EncodesInputs
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.tasks import task_of
 from deepseek_report.training.adamw import AdamW
 from deepseek_report.training.board import open_board
-from deepseek_report.training.compiling import compiled
-from deepseek_report.training.encoded_once import encoded_once
+from deepseek_report.training.compiling import Forward, compiled
 from deepseek_report.training.epoch import Stepper
-from deepseek_report.training.evaluation import evaluate
+from deepseek_report.training.evaluation import ROWS_AT_ONCE, evaluate
 from deepseek_report.training.objective import Objective, objective_for
 from deepseek_report.training.precision import choose_precision
 from deepseek_report.training.resume_point import (
@@ -36,6 +36,31 @@ from deepseek_report.training.resume_point import (
 )
 from deepseek_report.training.settings import TrainingSettings
 from deepseek_report.training.training_folder import TrainingFacts, speeds, write_outputs
+
+#: Numbers that all encoded rows may have together: 256 MB.
+_MOST = 2**26
+
+
+def encoded_once(module: Any, parts: Sequence[Tensor]) -> tuple[Forward, list[Tensor]]:
+    """What training puts its rows through, and the rows as that reads them.
+
+    Parameters
+    ----------
+    parts : list of tensors
+        (instance, feature) rows in original units.
+
+    Returns
+    -------
+    `forward_with_balance` and the rows as they are; of a module whose embedding has no weights,
+    what comes after it, and the embedded rows, if these fit the memory.
+    """
+    rows = sum(len(part) for part in parts)
+    if not isinstance(module, EncodesInputs) or rows * len(module.unit_features) > _MOST:
+        return module.forward_with_balance, list(parts)
+    with torch.no_grad():
+        encoded = [torch.cat([module.embed(r) for r in p.split(ROWS_AT_ONCE)]) for p in parts]
+    return module.encoded_with_balance, encoded
+
 
 #: Time between two checkpoints, in times of what the last one took: with wide inputs an epoch may
 #: be shorter than writing what it leaves.

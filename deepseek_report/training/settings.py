@@ -16,12 +16,12 @@ PrecisionChoice = Literal["auto", "float32", "bf16", "fp16"]
 class TrainingSettings:
     """How a training goes on and when it ends; `GradientTrainer` says what each field means."""
 
-    max_epochs: Annotated[int, Field(ge=1)] = 4
-    min_steps: Annotated[int, Field(ge=0)] = 250
-    batch_size: Annotated[int, Field(ge=1)] = 256
-    accumulation: Annotated[int, Field(ge=1)] = 1
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    max_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 4
+    min_steps: Annotated[int, Field(ge=0, le=100_000_000)] = 250
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    accumulation: Annotated[int, Field(ge=1, le=100_000)] = 1
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = 5e-3
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 1e-2
     schedule: Schedule = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     gradient_clip: Annotated[float, Field(gt=0)] | None = 1.0

@@ -14,6 +14,7 @@ class CaseWords:
     case, cases : one case and several: "client", "clients".
     favourable, unfavourable : what a case is whose decision is the favourable one, and what it is
         otherwise, behind "is" and "are": "accepted", "refused".
+    deciders : where the labels are decisions, those who took them: "lenders".
     groups : {attribute: {level, as the data name it: what such cases are called}}:
         {age_band: {"under 25": "clients under 25"}}. A crossing is named by both, as the attribute
         and as the level: {"sex × age_band": {"men × under 25": "men under 25"}}. A level that
@@ -24,12 +25,13 @@ class CaseWords:
     cases: str = ""
     favourable: str = ""
     unfavourable: str = ""
+    deciders: str = ""
     groups: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None) -> CaseWords:
         """Those of the part `report.words` of a resolved config; none of runs of older versions."""
-        known = {"case", "cases", "favourable", "unfavourable"}
+        known = {"case", "cases", "favourable", "unfavourable", "deciders"}
         texts = {name: str(word or "") for name, word in (config or {}).items() if name in known}
         groups = (config or {}).get("groups") or {}
         return cls(**texts, groups={str(name): _words(words) for name, words in groups.items()})

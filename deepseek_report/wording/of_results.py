@@ -78,9 +78,11 @@ def _case_words(
     decided = _decisions(worded, target) if target is not None and target.is_judged else ("", "")
     return {
         "case_one": own.case or worded.text(f"cases_as.{kind}.one"),
+        "case_numbered": own.case or worded.text(f"cases_as.{kind}.numbered"),
         "case_many": own.cases or worded.text(f"cases_as.{kind}.many"),
         "decided_for": own.favourable or decided[0],
         "decided_against": own.unfavourable or decided[1],
+        "deciders": own.deciders,
         "group_names": own.group_names(labels),
     }
 

@@ -21,6 +21,7 @@ from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
+from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.compiled_texts import Compiled, compiled_texts
@@ -360,8 +361,10 @@ def _usual_case_words(texts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "case_one": cases.get("one", ""),
         "case_many": cases.get("many", ""),
+        "case_numbered": cases.get("numbered", ""),
         "decided_for": decided.get("favourably", ""),
         "decided_against": decided.get("against", ""),
+        "deciders": "",
         "group_names": {},
     }
 
@@ -378,7 +381,11 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
     say: Wording = context["wording"]
     if again:
         return say.numbers.quoted([level])[0]
-    return say.text("group_of", level=level, attribute=attribute)
+    names_of, levels = str(attribute).split(CROSS), str(level).split(CROSS)
+    if len(names_of) != len(levels):
+        names_of, levels = [attribute], [level]
+    parts = [{"attribute": a, "level": b} for a, b in zip(names_of, levels, strict=True)]
+    return say.text("group_of", parts=parts)
 
 
 def _environment(words: Wording) -> Environment:

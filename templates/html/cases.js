@@ -255,7 +255,7 @@
       if (!row) return [paragraph(phrase("none")), paragraph(phrase("elsewhere"))];
       const [probability, certain, rough, reasons] = row;
       return [
-        paragraph(phrase("refused_row", { row: number(Number(id), 0), stated: stated(probability) })),
+        paragraph(phrase("refused_row", { case: data.numbered, row: number(Number(id), 0), stated: stated(probability) })),
         reasons.length ? bullets(reasons.map((at) => sentence(data.refused.labels[at]))) : paragraph(phrase("refused_none")),
         certain < reasons.length ? paragraph(phrase("refused_certain", { n: number(certain, 0) })) : null,
         paragraph(`${rough ? `${phrase("refused_rough")} ` : ""}${phrase("elsewhere")}`),

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_report.compliance import people, people_entries, people_yaml
+from deepseek_report.compliance import people, people_yaml
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
@@ -285,7 +285,7 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
     assert "move them to people/NAME.yaml" in problems_of(human)
 
 
-@pytest.mark.parametrize("module", [people, people_entries, people_yaml])
+@pytest.mark.parametrize("module", [people, people_yaml])
 def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do(
     module: ModuleType,
 ) -> None:

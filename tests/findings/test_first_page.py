@@ -72,7 +72,7 @@ def test_the_promises_are_told_in_one_sentence(outcomes: list[Outcome], sentence
 def test_the_gravest_finding_says_what_to_do_before_use() -> None:
     balance, nothing = "One class is rarer than the other", "Nothing critical or major"
     assert spoken([], [finding("high")]).endswith(f"{balance}: decide on that before use.")
-    assert spoken([], [finding("medium")]).endswith(f"{balance}: look into that before use.")
+    assert spoken([], [finding("medium")]).endswith(f"{balance}: find out why before use.")
     assert spoken([], [finding("low")]).endswith(f"{nothing} was found beside that.")
     assert spoken([], [finding("info")]).endswith(f"{nothing} was found beside that.")
 

@@ -203,7 +203,7 @@ def test_the_worst_treated_crossing_is_named_beside_its_attribute(run, say):
     findings = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
     by_sex = next(finding for finding in findings if finding.values["level"] == "men")
     assert by_sex.values["worst"]["level"] == "men × old"
-    assert "Worst treated of the groups that are large enough: “men × old”" in say(by_sex)
+    assert "large enough: cases with sex “men” and" in say(by_sex)
 
 
 def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
@@ -214,14 +214,14 @@ def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
     assert (finding.message, finding.severity) == ("impact_fine", "info")
     assert say(finding).startswith("No group is decided against so often that the bound of 0.8")
-    assert "“under 25” (age band)" in say(finding)
+    assert "cases with age band “under 25”" in say(finding)
 
 
 def test_groups_too_small_are_named_and_not_judged(run, say):
     rows = [pair("other", "too few to judge", float("nan"), n=9, too_few=True)]
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
     assert finding.message == "groups_too_few"
-    assert "“other” (age band), n = 9: " in say(finding)
+    assert "Cases with age band “other”, n = 9: " in say(finding)
 
 
 def test_a_group_whose_declared_reference_is_too_small_is_not_called_small_itself(run, say):
@@ -231,7 +231,9 @@ def test_a_group_whose_declared_reference_is_too_small_is_not_called_small_itsel
         pair("over 60", "too few to judge", float("nan"), **few),
     ]
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
-    assert say(finding).startswith("1 group is too small to judge. “25 or over” (age band), n = 9")
+    assert say(finding).startswith(
+        "1 group is too small to judge. Cases with age band “25 or over”, n = 9"
+    )
     assert "under 25" not in say(finding)
 
 
@@ -321,7 +323,9 @@ def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
     sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure]).results())
     assert finding.severity == "medium"
-    assert say(finding).startswith("“married” (age band) are decided against more often than ")
+    assert say(finding).startswith(
+        "Cases with age band “married” are decided against more often than "
+    )
     assert "beyond chance (p < 0.001, corrected for all comparisons)" in say(finding)
 
 
@@ -330,7 +334,7 @@ def test_the_surer_of_two_error_gaps_decides(run, say):
     run.measure("equal_opportunity_difference", tests=[gap(0.009)])
     (finding,) = rules_errors.error_rates(run.results())
     assert finding.message == "errors_apart"
-    assert "“women” (sex) and “men”. Their error rates lie 10\u00a0points" in say(finding)
+    assert "cases with sex “women” and “men”. Their error rates lie 10\u00a0points" in say(finding)
 
 
 def rates(level, tpr, fpr):
@@ -346,7 +350,9 @@ def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
     run.measure("group_rates", groups=[rates("men", 0.8, 0.4), rates("women", 0.79, 0.3)])
     (finding,) = rules_errors.error_rates(run.results())
     text = say(finding)
-    assert text.startswith("“men” (sex) are wrongly decided favourably more often than “women”.")
+    assert text.startswith(
+        "Cases with sex “men” are wrongly decided favourably more often than “women”."
+    )
     assert "Of those not labelled “no default” among" in text
     assert "40\u00a0% and 30\u00a0% are decided favourably" in text
 
@@ -365,10 +371,10 @@ def test_attributes_in_doubt_share_one_finding(run, say):
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure, unsure]).results())
     assert (finding.message, finding.severity) == ("impact_uncertain", "medium")
     text = say(finding)
-    assert text.startswith("“married” (age band) are decided against more often than ")
+    assert text.startswith("Cases with age band “married” are decided against more often than ")
     assert "The ratio of favourable decisions, 0.81 (0.76–0.86), may lie on either side of" in text
     assert "beyond chance (p < 0.001, corrected for all comparisons)" in text
-    assert "“men” (sex) against" in text
+    assert "cases with sex “men” against" in text
     assert "ratio 0.78 (0.73–0.83), which chance would explain." in text
 
 
@@ -392,7 +398,7 @@ def test_a_ratio_in_doubt_weighs_by_whether_chance_explains_it_and_on_which_side
 def test_other_groups_clearly_below_are_named_with_the_gravest(run, say):
     rows = [pair("b", ratio=0.6), pair("c", ratio=0.7), pair("d", "clear above", 0.95)]
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
-    assert "Also clearly under the bound: “c” (age band), ratio 0.700." in say(finding)
+    assert "Also clearly under the bound: cases with age band “c”, ratio 0.700." in say(finding)
 
 
 def test_a_promise_on_a_ratio_is_told_once_by_the_finding_on_the_groups(run, score):

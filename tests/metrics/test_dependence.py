@@ -27,7 +27,6 @@ from tests.worded import say
 
 #: Metrics of the model whose intervals suppose independent rows, and why they may.
 NO_CLUSTERED_FORM = {
-    "behaviour": "its intervals are of asked rows, and are left out where rows depend",
     "what_if": "it has no intervals",
     "decision_way": "it has no intervals",
     "interactions": "its intervals are of the explained cases, one of an entity",

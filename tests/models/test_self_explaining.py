@@ -16,8 +16,11 @@ from deepseek_report.metrics.internals.own_terms import contributions
 from deepseek_report.models.self_explaining.nam import NAM
 from deepseek_report.models.self_explaining.nam_module import GroupedLinear
 from deepseek_report.models.self_explaining.prototype import Prototype
-from deepseek_report.models.self_explaining.prototype_distances import ShiftedDistances, shift_of
-from deepseek_report.models.self_explaining.prototype_module import similarity
+from deepseek_report.models.self_explaining.prototype_module import (
+    ShiftedDistances,
+    shift_of,
+    similarity,
+)
 from deepseek_report.models.shared.loading import load_classifier
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say

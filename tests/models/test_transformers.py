@@ -29,7 +29,7 @@ from deepseek_report.models.shared.loading import load_classifier
 from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2
 from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
 from deepseek_report.models.transformers.huggingface import HuggingFace
-from deepseek_report.models.transformers.packing import Packing
+from deepseek_report.models.transformers.transformer_module import Packing
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import embedded, svg_parts
+from deepseek_report.rendering import embedded
 from deepseek_report.rendering.render import render
 from deepseek_report.visualizations.style import PALETTE
 
@@ -148,9 +148,7 @@ def test_every_palette_colour_becomes_a_variable_that_the_page_defines(
     page: SimpleNamespace,
 ) -> None:
     text = "".join(f'<path fill="{light}"/>' for light, _ in PALETTE.values())
-    inlined = svg_parts.inline_svg(
-        f'<svg xmlns="http://www.w3.org/2000/svg">{text}</svg>', "n", "a"
-    )
+    inlined = embedded.inline_svg(f'<svg xmlns="http://www.w3.org/2000/svg">{text}</svg>', "n", "a")
     used = re.findall(r"var\((--pic-\w+)\)", inlined)
     assert len(used) == len(PALETTE)
     assert all(f"{name}:" in page.text for name in used)
@@ -173,7 +171,7 @@ def test_ids_of_a_picture_get_its_name() -> None:
         '<svg xmlns="http://www.w3.org/2000/svg"><clipPath id="c"/><g clip-path="url(#c)"/>'
         '<use href="#c"/></svg>'
     )
-    inlined = svg_parts.inline_svg(drawn, "roc", 'say "x" & <y>')
+    inlined = embedded.inline_svg(drawn, "roc", 'say "x" & <y>')
     assert 'id="pic-roc-c"' in inlined
     assert "url(#pic-roc-c)" in inlined
     assert 'href="#pic-roc-c"' in inlined

@@ -17,13 +17,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.message import text_of
+from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.message import message, text_of
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import DataError
+from deepseek_report.privacy.bands import edges
+from deepseek_report.privacy.card_release import released_card
+from deepseek_report.privacy.source import RunSource
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 from tests.worded import say
@@ -422,3 +428,51 @@ def test_every_part_of_the_package_declares_what_it_reveals(part: str) -> None:
 def test_at_level_full_nobody_has_to_declare_anything(runs: Runs, plug_ins: str) -> None:
     composed = compose([*runs.base, f"+metrics.silent._target_={plug_ins}.Silent"])
     assert "silent" in validate(composed, trust=[plug_ins]).multiple["metrics"]
+
+
+# --- rows of entities -----------------------------------------------------------------------------
+
+
+def source_of_people(folder: Path, declared: bool) -> RunSource:
+    """40 people with four rows each; nine live in the south, three of them are in each part."""
+    owners = np.repeat(np.arange(40), 4)
+    rows = Split(
+        np.random.default_rng(0).normal(size=(160, 1)),
+        np.tile([0, 1], 80),
+        np.arange(160),
+        {"region": (owners < 9).astype(np.int64)},
+        entities=owners if declared else None,
+    )
+    schema = Schema(
+        (Feature("x", "X", "numeric"),),
+        Target("y", "Y", ("no", "yes"), favourable=1),
+        (Attribute("region", "Region", ("north", "south")),),
+    )
+    parts = [rows.take(np.flatnonzero(owners % 3 == k)) for k in range(3)]
+    path = folder / str(declared)
+    Dataset(schema, *parts, {}).save(path)
+    return RunSource.of(path, None, Privacy("aggregate", 5))
+
+
+def test_counts_under_the_floor_are_those_of_people_where_a_row_is_not_a_person(
+    tmp_path: Path,
+) -> None:
+    rows, people = (source_of_people(tmp_path, declared) for declared in (False, True))
+    assert (rows.floor, people.floor) == (5, 17), "four people have 16 rows"
+    assert people.is_small(16)
+    assert not rows.is_small(16)
+    assert ("region", "south") in people.withheld.levels
+    assert ("region", "south") not in rows.withheld.levels
+    assert max(np.diff(edges(people, 0))) > min(np.diff(edges(rows, 0)))
+    left_out = say(message("notes.privacy.left_out", floor=5, rows=people.floor))
+    assert "fewer than 5 entities are left out here (any 17 rows are of so many)" in left_out
+    earlier = say(message("notes.privacy.left_out", floor=5))
+    assert earlier == say(message("notes.privacy.left_out", floor=5, rows=5))
+
+
+def test_a_card_names_entities_only_where_each_part_has_enough(tmp_path: Path) -> None:
+    source = source_of_people(tmp_path, True)
+    facts = {"entity": "client", "rows": 160, "tested": 52, "rows_of": 40, "tested_of": 13}
+    assert released_card({"observations": facts}, source)["observations"] == facts
+    few = {**facts, "tested_of": 4}
+    assert released_card({"observations": few}, source)["observations"] is None

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.svg_rules import check_svg
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError
-from deepseek_report.rendering.svg_parts import inline_svg
+from deepseek_report.rendering.embedded import inline_svg
 
 from .conftest import reseal
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from deepseek_report.artifacts.split import Split
 from deepseek_report.statistics import resampling
 from deepseek_report.statistics.resampling import (
     Replicates,
@@ -156,3 +159,39 @@ def test_bca_of_a_mean_covers_the_truth_about_95_times_in_100(n: int) -> None:
         low, high = bootstrap(mean_of(values), Resampling(n), 300, rng).interval()
         covered += low <= 1 <= high
     assert 0.90 <= covered / 300 <= 0.98
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (2, 2, 2), (1, 4, 2, 1), (5, 1)])
+def test_so_many_rows_are_of_so_many_entities_whichever_they_are(sizes: tuple[int, ...]) -> None:
+    units = np.repeat(np.arange(len(sizes)), sizes)
+    drawn = Resampling.by(units, len(units))
+    for n_units in range(1, len(sizes) + 1):
+        rows = drawn.rows_surely_of(n_units)
+        subsets = [
+            min(len(set(units[list(some)])) for some in combinations(range(len(units)), size))
+            for size in (rows - 1, rows)
+            if size
+        ]
+        assert subsets[-1] == n_units
+        assert rows == 1 or subsets[0] == n_units - 1
+
+
+def test_rows_that_are_alike_in_an_entity_tell_as_much_as_fewer_independent_ones() -> None:
+    rng = np.random.default_rng(5)
+    sizes = rng.integers(1, 30, 40)
+    units = np.repeat(np.arange(40), sizes)
+    among = rng.random(len(units)) < 0.5
+    effective = Resampling.by(units, len(units)).surely_independent(among)
+    means = [rng.normal(size=40)[units][among].mean() for _ in range(20_000)]
+    assert effective == pytest.approx(1 / np.var(means), rel=0.03)
+    assert Resampling(len(units)).surely_independent(among) == among.sum()
+
+
+def test_entities_are_the_same_across_parts_and_none_where_a_part_declares_none() -> None:
+    def part(entities: list[int] | None) -> Split:
+        own = None if entities is None else np.array(entities)
+        return Split(np.zeros((2, 1)), np.zeros(2), np.arange(2), entities=own)
+
+    assert Resampling.across([part([7, 3]), part([3, 9])]).n_units == 3
+    assert Resampling.across([part([7, 3]), part(None)]).units is None
+    assert Resampling.across([part([7, 3]), part([4, 9])]).units is None

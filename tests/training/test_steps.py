@@ -10,10 +10,9 @@ from sklearn.metrics import roc_auc_score
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.training import drawing
-from deepseek_report.training.epoch import Stepper
+from deepseek_report.training.epoch import Stepper, learning_rate
 from deepseek_report.training.objective import Classes, roc_auc
 from deepseek_report.training.precision import Precision, choose_precision, widest_layer
-from deepseek_report.training.schedule import learning_rate
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
 

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.perceptron.mlp_module import MLPModule
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.training import encoded_once, resume_point, session
+from deepseek_report.training import resume_point, session
 from deepseek_report.training.resume_point import CHECKPOINT
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
@@ -60,7 +60,7 @@ def test_rows_that_are_encoded_once_give_the_same_bytes(dataset, tmp_path, monke
     _fit(QUICK, dataset, tmp_path / "once", model=MLP())
     rows = len(dataset.train) + len(dataset.validation)
     assert sum(encoded) == rows
-    monkeypatch.setattr(encoded_once, "_MOST", 0)
+    monkeypatch.setattr(session, "_MOST", 0)
     encoded.clear()
     _fit(QUICK, dataset, tmp_path / "anew", model=MLP())
     assert sum(encoded) == 3 * rows

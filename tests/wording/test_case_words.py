@@ -52,5 +52,5 @@ def test_a_level_without_an_attribute_is_called_so_of_any(attribute: str) -> Non
 
 def test_levels_without_words_name_their_attribute_once() -> None:
     assert claim("retired", "ill", "Partner's status") == (
-        "The model does worse for “retired” (partner's status) than for “ill”."
+        "The model does worse for cases with partner's status “retired” than for “ill”."
     )

@@ -10,10 +10,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message
@@ -29,6 +28,9 @@ from deepseek_report.artifacts.storage.parquet_bounds import (
 )
 from deepseek_report.artifacts.storage.plain_files import open_file, read_bytes, write_whole
 from deepseek_report.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 #: What a cell of a table takes once it is an object of Python, as it is where rows are written.

@@ -14,8 +14,8 @@ from rich.table import Column
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.cli.output.terminal_text import printable
-from deepseek_report.runner.execution.run_events import REPORT, Reporter, job_and_stage
-from deepseek_report.runner.execution.whole_run import Whole, stage_words
+from deepseek_report.runner.execution.run_events import Reporter, job_and_stage
+from deepseek_report.runner.execution.whole_run import NotApplicable, Whole, stage_words
 
 #: Stages of which plain lines tell when they begin, and of which a sweep tells at all.
 _TOLD = frozenset({"data", "training", "report", "explanations"})
@@ -50,21 +50,25 @@ def reporter() -> Iterator[Reporter]:
     """What shows a run: bars where the terminal can move its cursor, else lines."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield Lines()
+        lines = Lines()
+        yield lines
+        lines.end()
         return
     narrow = console.width < _NARROW
     text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
     bar = [] if narrow else [BarColumn(bar_width=24)]
     note = TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True))
     with Progress(text, *bar, note, console=console, transient=True) as progress:
-        yield Bars(progress)
+        bars = Bars(progress)
+        yield bars
+        bars.end()
 
 
 class Lines:
     """Plain lines, for a file, a pipe, or a terminal that cannot move its cursor."""
 
     def __init__(self) -> None:
-        self.whole = Whole()
+        self.whole, self.refused = Whole(), NotApplicable()
         self.printed: dict[str, float] = {}
         self.whole_printed = time.monotonic()
 
@@ -81,8 +85,8 @@ class Lines:
             self._say(f"{words_of(stage)} …")
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
-        self.whole.advance(stage, done, total)
         now = time.monotonic()
+        self.whole.advance(stage, done, total)
         if total and now - self.printed.get(stage, now) >= 5:
             self.printed[stage] = now
             self._say(f"  {words_of(stage)}: {done} of {total} {printable(note)}".rstrip())
@@ -91,17 +95,22 @@ class Lines:
     def finished(
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None:
-        self.whole.finish(stage, seconds, applicable=applicable)
+        self.whole.finish(stage, seconds, done=not problem)
         if problem and applicable:
             self._say(f"{words_of(stage)}: not done, {printable(problem)}")
-        elif not problem and _took_long(stage, seconds):
+        elif problem:
+            self.refused.take(stage, problem)
+        elif _took_long(stage, seconds):
             self._say(f"{words_of(stage)}: {seconds:.1f} s")
-        if stage == REPORT and self.whole.unfit:
-            self._say(printable(self.whole.unfit_line))
         self._say_whole()
 
     def warned(self, text: str) -> None:
         self._say(printable(text))
+
+    def end(self) -> None:
+        """The run has ended."""
+        if self.refused.reasons:
+            self._say(printable(self.refused))
 
     def _say_whole(self) -> None:
         now = time.monotonic()
@@ -115,7 +124,7 @@ class Bars:
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.whole = Whole()
+        self.whole, self.refused = Whole(), NotApplicable()
         self.overall: TaskID | None = None
         self.tasks: dict[str, TaskID] = {}
 
@@ -143,18 +152,23 @@ class Bars:
         task = self.tasks.pop(stage, None)
         if task is not None:
             self.progress.remove_task(task)
-        self.whole.finish(stage, seconds, applicable=applicable)
+        self.whole.finish(stage, seconds, done=not problem)
         self._show_whole()
         name = escape(words_of(stage))
         if problem and applicable:
             self._print(f"[red]✗[/] {name}: {escape(printable(problem))}")
-        elif not problem and _took_long(stage, seconds):
+        elif problem:
+            self.refused.take(stage, problem)
+        elif _took_long(stage, seconds):
             self._print(f"[green]✓[/] {name}  {seconds:.1f} s")
-        if stage == REPORT and self.whole.unfit:
-            self._print(f"[dim]–[/] {escape(printable(self.whole.unfit_line))}")
 
     def warned(self, text: str) -> None:
         self._print(f"[yellow]![/] {escape(printable(text))}")
+
+    def end(self) -> None:
+        """The run has ended."""
+        if self.refused.reasons:
+            self._print(f"[dim]–[/] {escape(printable(self.refused))}")
 
     def _print(self, text: str) -> None:
         self.progress.console.print(text, highlight=False)

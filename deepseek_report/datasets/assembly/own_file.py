@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from deepseek_report.datasets.assembly.column_declarations import not_set
+from deepseek_report.datasets.assembly.column_declarations import error_text, not_set
+from deepseek_report.datasets.readers.excel import is_excel
 from deepseek_report.datasets.readers.file_form import WrittenFile
 from deepseek_report.datasets.readers.table_file import file_problem, read_header
 from deepseek_report.errors import DataError
@@ -35,10 +36,24 @@ class OwnFile(WrittenFile):
         path = Path(self.path)
         if (problem := file_problem(path, self.also)) is not None:
             return [*problems, problem]
+        problems.extend(self._without_sheets(path))
         try:
             return [*problems, *self._unknown_columns(self._names(path))]
         except DataError as error:
             return [*problems, str(error)]
+
+    def _without_sheets(self, path: Path) -> list[str]:
+        """That a sheet is named of a file which has none."""
+        if self.sheet is None or is_excel(path):
+            return []
+        return [
+            error_text(
+                str(path),
+                f"`dataset.sheet` is {self.sheet!r}, and `{path.suffix}` files have no sheets",
+                "a sheet of a workbook (.xlsx)",
+                "remove `dataset.sheet`, or name the workbook in `dataset.path`",
+            )
+        ]
 
     def existing(self) -> Path:
         """The file.

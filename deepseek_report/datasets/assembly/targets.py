@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -325,8 +325,21 @@ def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field
         where,
         f"`dataset.{field}` is {text!r}, which is not a class",
         allowed,
-        f"write `dataset.{field}={lowered[near[0]]}`" if near else f"correct `dataset.{field}`",
+        _meant_class(text, lowered, field, near),
     )
+
+
+def _meant_class(text: str, names: Mapping[str, str], field: str, near: Sequence[str]) -> str:
+    """What to write for a class that is not there, but never its opposite.
+
+    "Not survived" and "unpaid" are near "survived" and "paid", and mean what these do not.
+    """
+    wanted = text.lower()
+    close = next(iter(near), "")
+    opposed = close != wanted and (close.endswith(wanted) or wanted.endswith(close))
+    if close and not opposed:
+        return f"write `dataset.{field}={names[close]}`"
+    return f"write `dataset.{field}=…` with one of these classes"
 
 
 def _order(

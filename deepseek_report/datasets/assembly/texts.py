@@ -21,6 +21,7 @@ from deepseek_report.artifacts.schema import (
     as_vocabulary,
 )
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
 from deepseek_report.datasets.assembly.column_declarations import data_error
@@ -297,14 +298,23 @@ class _Encoder:
 
     def encode(self, rows: Split) -> Split:
         """The same rows with one column a place."""
-        cut = self.tokenizer.cut([self._texts[i] for i in rows.instance_ids])
+        texts = [self._texts[i] for i in rows.instance_ids]
+        cut = self.tokenizer.cut(texts)
         inputs = np.full((len(rows), len(self.schema.features)), np.nan)
         for row, tokens in enumerate(cut):
             shown = tokens[: inputs.shape[1]] or [max(self.tokenizer.unknown, 0)]
             inputs[row, : len(shown)] = shown
         ids = rows.instance_ids.tolist()
         self._lengths = {i: len(tokens) for i, tokens in zip(ids, cut, strict=True)}
-        return replace(rows, inputs=inputs)
+        return replace(rows, inputs=inputs, texts=self._written(texts, inputs.shape[1]))
+
+    def _written(self, texts: Sequence[str], width: int) -> WrittenTexts:
+        """The texts, of which hidden signs stay hidden, and where their tokens stand."""
+        spans = np.full((len(texts), width, 2), -1, dtype=np.int32)
+        for row, text in enumerate(texts):
+            shown = self.tokenizer.place(text)[:width]
+            spans[row, : len(shown)] = np.array(shown).reshape(-1, 2)
+        return WrittenTexts.of(texts, spans)
 
     def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
         """What the card and the checks say of the texts."""

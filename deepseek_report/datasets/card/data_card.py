@@ -35,6 +35,7 @@ from deepseek_report.datasets.checks.leak_limits import (
     FEWEST_OF_CLASS,
     PLACE_ASKED,
     least_found,
+    sizes_of,
 )
 from deepseek_report.datasets.checks.sampled_rows import (
     MOST_COMPARED_ROWS,
@@ -229,14 +230,13 @@ class DataFacts:
         kind = kind_of(self.schema)
         judged = [self.whole] if self.texts else [self.parts["validation"], self.parts["test"]]
         labels = np.concatenate([part.labels for part in judged])
-        sizes = np.bincount(labels, minlength=len(target.classes))
-        rarest = int(sizes.argmin())
-        own, name = int(sizes[rarest]), target.classes[rarest]
-        if own < FEWEST_OF_CLASS:
+        rarest = int(np.bincount(labels, minlength=len(target.classes)).argmin())
+        sizes, name = sizes_of(Resampling.across(judged), labels == rarest), target.classes[rarest]
+        if sizes[0] < FEWEST_OF_CLASS:
             return [message("card.missed.class", name=name)]
         searched = 1 if self.texts else len(self.schema.features)
         limit = ASKED if kind.named_columns or kind.quotes else PLACE_ASKED
-        least = least_found((own, len(labels) - own), limit, searched)
+        least = least_found(sizes, limit, searched)
         return [message(f"card.missed.{kind.structure}", name=name, least=least)]
 
 

@@ -16,12 +16,15 @@ from deepseek_report.datasets.checks.leak_limits import (
     ASKED,
     DOUBTED,
     FEWEST_OF_CLASS,
+    is_enough,
+    sizes_of,
     surely_high,
 )
 from deepseek_report.datasets.checks.sampled_rows import rows_searched
 from deepseek_report.datasets.checks.written_numbers import Kind, Traits, traits_of
 from deepseek_report.statistics.graphical_procedure import SHARES
 from deepseek_report.statistics.ranking import thin
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.scorecards import (
     BinnedPart,
     area_together,
@@ -99,6 +102,12 @@ class ColumnSearch:
         return learnt, judged
 
     @cached_property
+    def _drawn(self) -> Resampling:
+        """Which of the judged rows are of one entity; bounds and tests count entities."""
+        rest = Resampling.across([self.facts.parts[name] for name in ("validation", "test")])
+        return rest.take(thin(rest.n, rows_searched(len(self._categories))))
+
+    @cached_property
     def _categories(self) -> Ints:
         features = self.facts.schema.features
         return np.array([0 if f.is_numeric else len(f.categories) for f in features], np.int64)
@@ -112,9 +121,10 @@ class ColumnSearch:
     def _classes(self) -> Ints:
         """The classes that are told from the rest: of two the second, of many the largest."""
         n_classes = len(self.facts.schema.target.classes)
-        judged = [self.facts.parts[name].labels for name in ("validation", "test")]
-        sizes = np.bincount(np.concatenate(judged), minlength=n_classes)
-        enough = (sizes >= FEWEST_OF_CLASS) & (sizes.sum() - sizes >= FEWEST_OF_CLASS)
+        judged = [self.facts.parts[name] for name in ("validation", "test")]
+        labels, drawn = np.concatenate([part.labels for part in judged]), Resampling.across(judged)
+        sizes = np.bincount(labels, minlength=n_classes)
+        enough = np.array([is_enough(drawn, labels == k) for k in range(n_classes)])
         if n_classes == 2:
             return np.flatnonzero(enough & (np.arange(2) == 1))
         largest = np.argsort(-sizes, kind="stable")[:_MOST_CLASSES]
@@ -128,9 +138,8 @@ class ColumnSearch:
 
     def _surely(self, areas: Floats, class_index: int, searched: int) -> Bools:
         """Whether areas, of so many that are searched, are high, and not by chance."""
-        labels = self._parts[1].labels
-        own = int((labels == class_index).sum())
-        return surely_high(areas, (own, len(labels) - own), self.least_area, searched)
+        sizes = sizes_of(self._drawn, self._parts[1].labels == class_index)
+        return surely_high(areas, sizes, self.least_area, searched)
 
     @cached_property
     def alone(self) -> list[Telling]:
@@ -244,12 +253,17 @@ class ColumnSearch:
     def writings(self) -> list[Telling]:
         """Columns whose way of writing numbers tells a class, the strongest first; else a tree's.
 
-        Cross-fitted as all else: what is learnt on the training part is judged on the others.
+        Cross-fitted as all else: what is learnt on the training part is judged on the others, of
+        each entity on one row, so that labels can be dealt out anew.
         """
         numbers = self.paired[self._categories[self.paired] == 0]
         if not len(numbers) or not len(self._classes):
             return []
-        learnt, judged = (_thinned(*part, _ROWS_OF_PAIRS) for part in self._values)
+        learnt, whole = (_thinned(*part, _ROWS_OF_PAIRS) for part in self._values)
+        rows = self._drawn.take(thin(self._drawn.n, _ROWS_OF_PAIRS)).one_each(
+            np.arange(len(whole[1]))
+        )
+        judged = whole[0][rows], whole[1][rows]
         traits = traits_of(np.concatenate([learnt[0], judged[0]]), numbers)
         if not traits.known:
             return []
@@ -310,7 +324,9 @@ class ColumnSearch:
             return []
         if area - self._scorecard(np.array(columns), class_index) < TOGETHER:
             return []
-        sure = self._surely(np.array([area]), class_index, 1)[0]
+        labels = parts[1].labels
+        sizes = sizes_of(Resampling(len(labels)), labels == class_index)
+        sure = surely_high(np.array([area]), sizes, self.least_area, 1)[0]
         return [Telling(columns, class_index, area, writing="tree")] if sure else []
 
     @cached_property

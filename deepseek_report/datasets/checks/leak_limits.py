@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.scorecards import area_error
 
 #: From this area alone a column is asked about; from the next it is a matter of doubt, from the
@@ -14,7 +15,7 @@ from deepseek_report.statistics.scorecards import area_error
 #: column of a table. docs/conclusions.md has the measured rates.
 ASKED, DOUBTED, NEARLY = 0.80, 0.85, 0.95
 PLACE_ASKED = 0.75
-#: Classes with fewer judged rows are not looked at.
+#: Classes with fewer judged rows, or entities, are not looked at.
 FEWEST_OF_CLASS = 10
 #: How far below what is asked the one-sided lower bound of an area may lie.
 _SLACK = 0.05
@@ -25,13 +26,23 @@ _FOUND = 0.9
 _AREAS = np.linspace(0.5, 0.999, 500)
 
 
-def surely_high(areas: Floats, sizes: tuple[int, int], least: float, searched: int) -> Bools:
+def sizes_of(drawn: Resampling, inside: Bools) -> tuple[float, float]:
+    """How many independent rows tell as much as the rows (row,) of a class, and as the others."""
+    return drawn.surely_independent(inside), drawn.surely_independent(~inside)
+
+
+def is_enough(drawn: Resampling, inside: Bools) -> bool:
+    """Whether a class, and the others, have the rows or entities that are looked at."""
+    return min(sizes_of(drawn, inside)) >= FEWEST_OF_CLASS
+
+
+def surely_high(areas: Floats, sizes: tuple[float, float], least: float, searched: int) -> Bools:
     """Whether areas under the ROC curve are high, and not by the chance of few rows.
 
     Parameters
     ----------
-    areas : (column,) measured. sizes : judged rows of the class, and of the others.
-    asked : the area from which on a column counts. searched : how many columns, or pairs of them,
+    areas : (column,) measured. sizes : judged rows of the class, and of the others, see `sizes_of`.
+    least : the area from which on a column counts. searched : how many columns, or pairs of them,
         the highest is taken of; the bound holds for all of them (Bonferroni).
     """
     z = NormalDist().inv_cdf(1 - _CHANCE / max(searched, 1))
@@ -39,7 +50,7 @@ def surely_high(areas: Floats, sizes: tuple[int, int], least: float, searched: i
     return np.asarray((areas >= least) & (bounds >= least - _SLACK))
 
 
-def least_found(sizes: tuple[int, int], least: float, searched: int) -> float:
+def least_found(sizes: tuple[float, float], least: float, searched: int) -> float:
     """The least true area under the ROC curve that `surely_high` finds in 9 of 10 data sets.
 
     Measured areas are taken as normal around the true one. 1 where not even 0.999 is found so

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks.leaks import Leak
 from deepseek_report.statistics.ranking import average_ranks
+from deepseek_report.statistics.resampling import Resampling
 
 RHO_LIMIT = 0.95
 R_SQUARED_LIMIT = 0.9
@@ -35,7 +36,7 @@ def _leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
     if feature.kind == "categorical":
         return _by_category(facts, position, feature, (values, labels))
     known = ~np.isnan(values)
-    if known.sum() < _FEWEST:
+    if Resampling.across(rest).occurring(known) < _FEWEST:
         return None
     rho = _spearman(values[known], labels[known])
     if abs(rho) < RHO_LIMIT:

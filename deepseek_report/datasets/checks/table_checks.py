@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.array_card import constant_columns
 from deepseek_report.datasets.card.data_card import DataFacts, category_counts, missing
 from deepseek_report.datasets.checks.leaks import Leak, near_leaks
@@ -14,10 +14,11 @@ from deepseek_report.datasets.checks.number_leaks import leaks_of_number
 from deepseek_report.tasks import task_of
 
 RARE = 20
+#: Shares of the measured rows that are in another part as well from which that is told as critical,
+#: and as major: accuracy moves by no more than the share.
+MANY_SEEN, SOME_SEEN = 0.05, 0.01
 #: Up to so many leaks, and so many constant features, are listed one by one.
 MOST_LEAKS = 5
-#: Shares of the validation and test part that are in another part too.
-_NOTABLE, _GRAVE = 0.01, 0.05
 
 
 def duplicates_across_parts(facts: DataFacts) -> list[DataIssue]:
@@ -38,12 +39,21 @@ def across_parts(facts: DataFacts, what: Literal["rows", "texts"]) -> list[DataI
     return [
         DataIssue(
             "duplicates_across_parts",
-            "high" if share >= _GRAVE else "medium" if share >= _NOTABLE else "low",
+            _grade(share),
             message(f"data.{what}_across_parts.text", n=n, of=of),
             {"n": n, "of": of},
             message(f"data.{what}_across_parts.{advice}", n=n, of=of, share=share),
         )
     ]
+
+
+def _grade(share: float) -> Severity:
+    """How grave it is that so many of the measured rows were seen before: hardly, of one in many.
+
+    >>> _grade(1 / 600), _grade(0.02), _grade(0.05)
+    ('low', 'medium', 'high')
+    """
+    return "high" if share >= MANY_SEEN else "medium" if share >= SOME_SEEN else "low"
 
 
 def near_leak(facts: DataFacts) -> list[DataIssue]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.token_texts import UNKNOWN
+from deepseek_report.artifacts.written_texts import Span
 from deepseek_report.datasets.assembly.column_declarations import error_text
-from deepseek_report.datasets.readers.word_splitting import is_chinese, pieces
+from deepseek_report.datasets.readers.word_splitting import is_chinese, placed_pieces
 
-UNKNOWN, MASK = "[unknown]", "[mask]"
+MASK = "[mask]"
+#: A token, the place of its first character in its text, and the one behind its last.
+Placed = tuple[str, int, int]
 #: What a token is called, for each tokenizer that is trained here.
 NOUNS = {"words": "word", "characters": "character", "pieces": "piece"}
 #: A token that is rarer than this in the training part is unknown, so that a model learns what to
@@ -27,6 +31,8 @@ _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.mo
 class Tokenizer:
     """Cuts texts into positions in `tokens`.
 
+    cut : the positions of each text's tokens. place : where the same tokens of one text stand in
+    it, each from its first character to the one behind its last; empty where nobody knows.
     unknown, mask : positions of the token for what is not in the vocabulary, and of the one that
     stands for "taken away". noun : what a person calls a token. description : one sentence for the
     card.
@@ -38,6 +44,7 @@ class Tokenizer:
     noun: str
     description: Message
     cut: Callable[[Sequence[str]], list[list[int]]]
+    place: Callable[[str], list[Span]]
 
 
 def learn(kind: str, texts: Sequence[str], size: int) -> Tokenizer:
@@ -48,7 +55,7 @@ def learn(kind: str, texts: Sequence[str], size: int) -> Tokenizer:
     ConfigError : `kind` names a checkpoint whose tokenizer cannot be loaded.
     """
     if kind == "words":
-        return _listed(kind, pieces, texts, size)
+        return _listed(kind, placed_pieces, texts, size)
     if kind == "characters":
         return _listed(kind, _characters, texts, size)
     if kind == "pieces":
@@ -56,15 +63,20 @@ def learn(kind: str, texts: Sequence[str], size: int) -> Tokenizer:
     return _of_checkpoint(kind)
 
 
-def _characters(text: str) -> list[str]:
-    return [character for character in text.lower() if not character.isspace()]
+def _characters(text: str) -> list[Placed]:
+    return [
+        (character, at, at + 1)
+        for at, letter in enumerate(text)
+        for character in letter.lower()
+        if not character.isspace()
+    ]
 
 
 # --- learnt here ----------------------------------------------------------------------------------
 
 
 def _listed(
-    kind: str, cut: Callable[[str], list[str]], texts: Sequence[str], size: int
+    kind: str, cut: Callable[[str], list[Placed]], texts: Sequence[str], size: int
 ) -> Tokenizer:
     spelled = _often(_characters, texts) if kind == "pieces" else []
     seen = set(spelled)
@@ -72,35 +84,63 @@ def _listed(
     tokens = (UNKNOWN, MASK, *[*spelled, *longer][: size - 2])
     place = {token: i for i, token in enumerate(tokens)}
     description = message(f"preparation.tokens.{kind}", fewest=FEWEST, most=size)
-    return Tokenizer(tokens, 0, 1, NOUNS[kind], description, _look_up(cut, place, bool(spelled)))
+    look_up = _LookUp(cut, place, bool(spelled))
+    noun = NOUNS[kind]
+    return Tokenizer(tokens, 0, 1, noun, description, look_up.positions, look_up.spans)
 
 
-def _often(cut: Callable[[str], list[str]], texts: Sequence[str]) -> list[str]:
+def _often(cut: Callable[[str], list[Placed]], texts: Sequence[str]) -> list[str]:
     """Tokens that are frequent enough, the most frequent first, equal ones by the alphabet."""
-    counts = Counter(token for text in texts for token in cut(text))
+    counts = Counter(token for text in texts for token, _, _ in cut(text))
     return sorted(
         (token for token in counts if counts[token] >= FEWEST), key=lambda t: (-counts[t], t)
     )
 
 
-def _look_up(
-    cut: Callable[[str], list[str]], place: dict[str, int], spells: bool
-) -> Callable[[Sequence[str]], list[list[int]]]:
+@dataclass(frozen=True)
+class _LookUp:
     """Positions of tokens; a piece that is not known is spelled, character by character."""
 
-    def positions(token: str) -> list[int]:
-        if token in place or not spells:
-            return [place.get(token, 0)]
-        bare = token.removeprefix(_GOES_ON)
-        return [place[bare]] if bare in place else [place.get(character, 0) for character in bare]
+    cut: Callable[[str], list[Placed]]
+    place: Mapping[str, int]
+    spells: bool
 
-    return lambda texts: [[i for token in cut(text) for i in positions(token)] for text in texts]
+    def positions(self, texts: Sequence[str]) -> list[list[int]]:
+        """Of the tokens of each text."""
+        return [[i for token, _, _ in self.cut(text) for i in self._of(token)] for text in texts]
+
+    def spans(self, text: str) -> list[Span]:
+        """Where the same tokens stand in the text."""
+        return [
+            span
+            for token, start, end in self.cut(text)
+            for span in _spread(len(self._of(token)), start, end)
+        ]
+
+    def _of(self, token: str) -> list[int]:
+        if token in self.place or not self.spells:
+            return [self.place.get(token, 0)]
+        bare = token.removeprefix(_GOES_ON)
+        if bare in self.place:
+            return [self.place[bare]]
+        return [self.place.get(character, 0) for character in bare]
+
+
+def _spread(n: int, start: int, end: int) -> list[Span]:
+    """The spans of the characters that a piece is spelled by; all of it where they are no letters.
+
+    >>> _spread(1, 4, 9), _spread(2, 4, 6)
+    ([(4, 9)], [(4, 5), (5, 6)])
+    """
+    if n != end - start:
+        return [(start, end)] * n
+    return [(at, at + 1) for at in range(start, end)]
 
 
 # --- pieces of words ------------------------------------------------------------------------------
 
 
-def _learn_pieces(texts: Sequence[str], size: int) -> Callable[[str], list[str]]:
+def _learn_pieces(texts: Sequence[str], size: int) -> Callable[[str], list[Placed]]:
     """Cuts words into frequent parts by byte-pair encoding; handles and links are cut too.
 
     Chinese characters in a row count as one word, so that what often stands together becomes one
@@ -119,37 +159,50 @@ def _learn_pieces(texts: Sequence[str], size: int) -> Callable[[str], list[str]]
     trainer = BpeTrainer(
         vocab_size=size, min_frequency=FEWEST, show_progress=False, special_tokens=[UNKNOWN]
     )
-    trained.train_from_iterator((" ".join(_runs(text)) for text in texts), trainer)
-    known: dict[str, list[str]] = {}
+    trained.train_from_iterator(
+        (" ".join(run for run, _, _ in _runs(text)) for text in texts), trainer
+    )
+    known: dict[str, list[Placed]] = {}
 
-    def cut(text: str) -> list[str]:
-        tokens: list[str] = []
-        for run in _runs(text):
+    def cut(text: str) -> list[Placed]:
+        tokens: list[Placed] = []
+        for run, start, end in _runs(text):
             if run not in known:
-                known[run] = _marked(run, trained.encode(run).tokens)
-            tokens.extend(known[run])
+                encoded = trained.encode(run)
+                known[run] = _marked(run, list(zip(encoded.tokens, encoded.offsets, strict=True)))
+            whole = len(run) == end - start
+            tokens.extend(
+                (token, start + first, start + last) if whole else (token, start, end)
+                for token, first, last in known[run]
+            )
         return tokens
 
     return cut
 
 
-def _marked(run: str, parts: list[str]) -> list[str]:
+def _marked(run: str, parts: list[tuple[str, Span]]) -> list[Placed]:
     """A run of Chinese characters has no blanks between words, so no part of it goes on a word."""
-    if is_chinese(run[0]) or not parts:
-        return parts or [run]
-    return [parts[0], *(f"{_GOES_ON}{part}" for part in parts[1:])]
+    if not parts:
+        return [(run, 0, len(run))]
+    goes_on = "" if is_chinese(run[0]) else _GOES_ON
+    return [
+        (f"{goes_on if at else ''}{token}", first, last)
+        for at, (token, (first, last)) in enumerate(parts)
+    ]
 
 
-def _runs(text: str) -> list[str]:
+def _runs(text: str) -> list[Placed]:
     """Pieces of a text, Chinese characters in a row as one; long runs are cut at 64 characters."""
-    runs: list[str] = []
+    runs: list[Placed] = []
     before = False
-    for piece in pieces(text):
+    for piece, start, end in placed_pieces(text):
         chinese = is_chinese(piece)
-        if chinese and before and len(runs[-1]) < _LONGEST_RUN:
-            runs[-1] += piece
+        touches = chinese and before and len(runs[-1][0]) < _LONGEST_RUN
+        if touches:  # over a blank too; then the parts of the run have no places of their own
+            run, first, _ = runs[-1]
+            runs[-1] = run + piece, first, end
         else:
-            runs.append(piece)
+            runs.append((piece, start, end))
         before = chinese
     return runs
 
@@ -171,6 +224,12 @@ def _of_checkpoint(name: str) -> Tokenizer:
         made = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [list(ids) for ids in made["input_ids"]]
 
+    def place(text: str) -> list[Span]:
+        if not getattr(tokenizer, "is_fast", False):
+            return []
+        made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return [_bare(text, start, end) for start, end in made["offset_mapping"]]
+
     return Tokenizer(
         tokens=checkpoint.tokens_of(tokenizer),
         unknown=-1 if unknown is None else int(unknown),
@@ -178,7 +237,14 @@ def _of_checkpoint(name: str) -> Tokenizer:
         noun="piece",
         description=description,
         cut=cut,
+        place=place,
     )
+
+
+def _bare(text: str, start: int, end: int) -> Span:
+    """A span without the blanks at its start, which some tokenizers count to the token."""
+    shown = text[start:end]
+    return start + len(shown) - len(shown.lstrip()), end
 
 
 def tokenizer_problem(kind: str) -> str | None:

@@ -57,6 +57,21 @@ def pieces(text: str) -> list[str]:
     return [match.group() for match in _PIECE.finditer(text.lower())]
 
 
+def placed_pieces(text: str) -> list[tuple[str, int, int]]:
+    """The same with where each stands in the text: its first character, and the one behind it.
+
+    >>> placed_pieces("So LATE!")
+    [('so', 0, 2), ('late', 3, 7), ('!', 7, 8)]
+    """
+    lowered = text.lower()
+    placed = [(match.group(), *match.span()) for match in _PIECE.finditer(lowered)]
+    if len(lowered) == len(text):
+        return placed
+    # A few letters are written with two in lower case.
+    origin = [at for at, letter in enumerate(text) for _ in letter.lower()]
+    return [(piece, origin[start], origin[end - 1] + 1) for piece, start, end in placed]
+
+
 def is_chinese(piece: str) -> bool:
     """Whether the piece is one Chinese or Japanese character, or begins with one."""
     return re.match(_CHINESE, piece) is not None

@@ -180,7 +180,7 @@ class SurfaceDefects(Shares):
         if self.label == "kind":
             del parts["defect"]
         attributes = tuple(
-            Attribute(name, label, levels, kind="other")
+            Attribute(name, label, levels, kind="other", partial=name != "texture")
             for name, (label, levels, _) in parts.items()
         )
         return attributes, {name: codes.astype(np.int64) for name, (_, _, codes) in parts.items()}

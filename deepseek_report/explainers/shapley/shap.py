@@ -124,7 +124,7 @@ class Shap(ShapSettings, ExplainerPart):
         return suited
 
     def _walked(self, context: ExplainContext) -> Explanation:
-        from deepseek_report.explainers.shapley.shap_trees import tree_values
+        from deepseek_report.explainers.shapley.shap_offers import tree_values
 
         classifier = context.classifier
         before = classifier.calls

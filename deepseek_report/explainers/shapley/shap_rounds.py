@@ -7,6 +7,7 @@ runs once more on the answers (`replay`). Both runs draw the same permutation fr
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -16,8 +17,12 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.explainers.shapley.shap_package import _masked_model, shap
 from deepseek_report.explainers.shared.attributions import seed_of
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import shap
+    from shap.utils import _masked_model
 
 
 def version() -> str:

@@ -30,10 +30,10 @@ from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
 from deepseek_report.metrics.behaviour.questions import (
     FeatureCurve,
     Question,
-    mean_over_rows,
     row_of,
 )
 from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: Between the names of columns in a cell.
@@ -58,6 +58,7 @@ class Behaviour(ModelMetric):
     doi:10.1214/aos/1013203451 (the mean answer along a feature).
     """
 
+    counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     category: ClassVar[Category] = "behaviour"
     tables: ClassVar[TableTypes] = {
@@ -208,6 +209,7 @@ class Behaviour(ModelMetric):
             (train.labels == target).astype(np.float64) if decides else train.labels.astype(float)
         )
         scale = 1.0 if decides else float(np.nanstd(outcomes)) or 1.0
+        tested, trained = test.drawn, Resampling.of(train)
         context.progress.start("ordered features", len(ordered))
         for j in ordered.tolist():
             context.progress.advance()
@@ -224,6 +226,8 @@ class Behaviour(ModelMetric):
                     train.inputs[:, j],
                     outcomes,
                     scale,
+                    tested,
+                    trained,
                 ),
                 test.levels,
                 target,
@@ -331,7 +335,7 @@ def _ends(key: str, own: Estimate) -> list[tuple[str, float]]:
 def _curve_rows(curve: FeatureCurve, questions: Sequence[Question]) -> Iterator[dict[str, Any]]:
     turns = [question for question in questions if question.kind == "turn"]
     for place, value in enumerate(curve.levels.tolist()):
-        answer = mean_over_rows(curve.outputs[:, place])
+        answer = curve.answer(place)
         yield {
             "feature": curve.feature.name,
             "label": curve.feature.label,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from deepseek_report.data_kinds.input_changes import (
 from deepseek_report.data_kinds.relations import Relations
 from deepseek_report.data_kinds.row_conditions import ConditionError, read_condition
 from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
-from deepseek_report.statistics.intervals import rate
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import decide
 
@@ -41,7 +41,7 @@ class Breaches:
     ids : (case,) rows of the source. broken : (case,). sizes : (case,) how far the answer moved the
     wrong way, or beyond what is allowed. columns : (case,) the column that was moved, -1 for none.
     starts, ends : (case,) the values of it between which the answer moved, NaN for none.
-    before, after : (case,) the answers.
+    before, after : (case,) the answers. drawn : which of the cases are of one entity.
     """
 
     ids: Ints
@@ -52,16 +52,11 @@ class Breaches:
     ends: Floats
     before: Floats
     after: Floats
-
-    @classmethod
-    def of_answers(cls, ids: Ints, broken: Bools, before: Floats, after: Floats) -> Breaches:
-        """Of inputs that were changed as a whole, or not at all."""
-        none, nothing = np.full(len(ids), -1), np.full(len(ids), np.nan)
-        return cls(ids, broken, np.abs(after - before), none, nothing, nothing, before, after)
+    drawn: Resampling
 
     @property
     def share(self) -> Estimate:
-        return rate(float(self.broken.sum()), len(self.broken))
+        return self.drawn.rate(self.broken)
 
     @property
     def largest(self) -> float:
@@ -98,6 +93,7 @@ class ExpectationTest:
         self.decides = task_of(self.target).decides
         self.sample = self._drawn(np.arange(len(self.test)))
         self.levels = self._levels_of(self.sample)
+        self.drawn = Resampling.of(self.test).take(self.sample)
 
     def breaches(self, expectation: Expectation) -> Breaches:
         """What breaks an expectation, of the cases that it is about."""
@@ -133,18 +129,21 @@ class ExpectationTest:
         labels = self.context.dataset.train.labels
         return _TOLERANCE * (1.0 if self.decides else float(np.nanstd(labels)))
 
+    def _of_answers(self, rows: Ints, broken: Bools, before: Floats, after: Floats) -> Breaches:
+        """Of test rows that were changed as a whole, or not at all."""
+        none, nothing = np.full(len(rows), -1), np.full(len(rows), np.nan)
+        sizes, ids = np.abs(after - before), self.test.instance_ids[rows]
+        drawn = Resampling.of(self.test).take(rows)
+        return Breaches(ids, broken, sizes, none, nothing, nothing, before, after, drawn)
+
     def _direction(self, expectation: Expectation) -> Breaches:
         """More of it: every step along the range of a column, or the declared change, once."""
         outcome, sign = outcome_of(self.target, expectation), _SIGN[expectation.effect]
         if expectation.change.chosen:
             rows, before, after = self._changed(expectation)
             sizes = np.maximum(sign * (before - after)[:, outcome], 0.0)
-            return Breaches.of_answers(
-                self.test.instance_ids[rows],
-                sizes > self._tolerance(expectation),
-                before[:, outcome],
-                after[:, outcome],
-            )
+            broken = sizes > self._tolerance(expectation)
+            return self._of_answers(rows, broken, before[:, outcome], after[:, outcome])
         rows, levels = self._asked(expectation)
         columns = columns_named(self.schema, expectation.columns)
         return self._steepest(
@@ -162,9 +161,7 @@ class ExpectationTest:
     ) -> Breaches:
         """The largest fall of each row (row, level) over all columns, where it should only rise."""
         n, every = len(rows), np.arange(len(rows))
-        worst = Breaches.of_answers(
-            self.test.instance_ids[rows], np.zeros(n, bool), np.zeros(n), np.zeros(n)
-        )
+        worst = self._of_answers(rows, np.zeros(n, bool), np.zeros(n), np.zeros(n))
         for column, values, signed in curves:
             if signed.shape[1] < 2:
                 continue
@@ -175,15 +172,15 @@ class ExpectationTest:
             high = reached.argmax(axis=1)
             sizes = falls[every, low]
             wider = sizes > worst.sizes
-            worst = Breaches(
-                worst.ids,
-                worst.broken | (sizes > tolerance),
-                np.where(wider, sizes, worst.sizes),
-                np.where(wider, column, worst.columns),
-                np.where(wider, values[high], worst.starts),
-                np.where(wider, values[low], worst.ends),
-                np.where(wider, sign * signed[every, high], worst.before),
-                np.where(wider, sign * signed[every, low], worst.after),
+            worst = replace(
+                worst,
+                broken=worst.broken | (sizes > tolerance),
+                sizes=np.where(wider, sizes, worst.sizes),
+                columns=np.where(wider, column, worst.columns),
+                starts=np.where(wider, values[high], worst.starts),
+                ends=np.where(wider, values[low], worst.ends),
+                before=np.where(wider, sign * signed[every, high], worst.before),
+                after=np.where(wider, sign * signed[every, low], worst.after),
             )
         return worst
 
@@ -211,36 +208,26 @@ class ExpectationTest:
             broken = self._differs(expectation, before, after)
             outcome = self._told_class(before)
             every = np.arange(len(rows))
-            return Breaches.of_answers(
-                self.test.instance_ids[rows],
-                broken,
-                before[every, outcome],
-                after[every, outcome],
-            )
+            return self._of_answers(rows, broken, before[every, outcome], after[every, outcome])
         rows, levels = self._asked(expectation)
         own = self._answers(self.test.inputs[rows])
         outcome, every = self._told_class(own), np.arange(len(rows))
-        worst = Breaches.of_answers(
-            self.test.instance_ids[rows],
-            np.zeros(len(rows), bool),
-            own[every, outcome],
-            own[every, outcome],
-        )
+        stated = own[every, outcome]
+        worst = self._of_answers(rows, np.zeros(len(rows), bool), stated, stated)
         for j in columns_named(self.schema, expectation.columns).tolist():
             values, outputs = self._other_levels(levels, j)
             for value, after in zip(values, outputs.swapaxes(0, 1), strict=True):
                 broken = self._differs(expectation, own, after)
                 sizes = np.abs(after - own)[every, outcome]
                 worse = broken & (~worst.broken | (sizes > worst.sizes))
-                worst = Breaches(
-                    worst.ids,
-                    worst.broken | broken,
-                    np.where(worse, sizes, worst.sizes),
-                    np.where(worse, j, worst.columns),
-                    np.where(worse, self.test.inputs[rows, j], worst.starts),
-                    np.where(worse, value, worst.ends),
-                    worst.before,
-                    np.where(worse, after[every, outcome], worst.after),
+                worst = replace(
+                    worst,
+                    broken=worst.broken | broken,
+                    sizes=np.where(worse, sizes, worst.sizes),
+                    columns=np.where(worse, j, worst.columns),
+                    starts=np.where(worse, self.test.inputs[rows, j], worst.starts),
+                    ends=np.where(worse, value, worst.ends),
+                    after=np.where(worse, after[every, outcome], worst.after),
                 )
         return worst
 
@@ -269,19 +256,17 @@ class ExpectationTest:
     def _minimum(self, expectation: Expectation) -> Breaches:
         """What was decided, or predicted, of the cases in the test part."""
         rows, p = self._about(expectation), self.context.predictions
-        ids = self.test.instance_ids[rows]
         if not self.decides:
             values = p.values[rows]
             least = -np.inf if expectation.least is None else expectation.least
             most = np.inf if expectation.most is None else expectation.most
-            return Breaches.of_answers(
-                ids, (values < least) | (values > most), np.clip(values, least, most), values
-            )
+            outside = (values < least) | (values > most)
+            return self._of_answers(rows, outside, np.clip(values, least, most), values)
         wanted = class_of(self.target, expectation.decision)
         stated = p.probabilities[rows, wanted]
         broken = p.decisions[rows] != wanted
         edge = np.where(broken, self._edge(wanted), stated)
-        return Breaches.of_answers(ids, broken, edge, stated)
+        return self._of_answers(rows, broken, edge, stated)
 
     def _edge(self, wanted: int) -> float:
         """The probability of a class from which it is decided; 1 where that hangs on the others."""
@@ -299,7 +284,8 @@ class ExpectationTest:
         (relation,) = Relations.of(self.schema, (expectation.relation,)).parts
         broken = relation.broken(inputs)
         nothing = np.full(len(ids), np.nan)
-        return Breaches(ids, broken, nothing, np.full(len(ids), -1), *[nothing] * 4)
+        columns, drawn = np.full(len(ids), -1), Resampling.across(parts)
+        return Breaches(ids, broken, nothing, columns, nothing, nothing, nothing, nothing, drawn)
 
 
 _SIGN = {"raises": 1.0, "lowers": -1.0}

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
-from deepseek_report.statistics.intervals import mean_interval, rate
+from deepseek_report.statistics.resampling import Resampling
 
 #: A turn is told from this movement on, as a probability or in standard deviations of the labels,
 #: from this share of the whole effect of the feature on, and where at most this share of the
@@ -26,8 +26,8 @@ _LEAST_EFFECT = 0.1
 _LEAST_JUMP, _JUMP_SHARE, _KEPT, _HALVINGS, _AROUND = 0.1, 0.5, 0.8, 5, 0.01
 #: A number has a jump only where it has more levels than this.
 _FEWEST_LEVELS = 8
-#: From fewer training rows on, of whose share, the end of a range has little support; the movement
-#: of the answer there that is told.
+#: From fewer training rows or entities on, of whose share, the end of a range has little support;
+#: the movement of the answer there that is told.
 _FEWEST_ROWS, _FEWEST_SHARE, _LEAST_TAIL = 30, 0.001, 0.05
 
 Kind = Literal["turn", "jump", "tail"]
@@ -61,6 +61,7 @@ class FeatureCurve:
     outputs : (row, level) of the explained class, or the number. own : (training row,) values of
     the feature. outcomes : (training row,) whether the explained class happened, or the number.
     scale : what a movement is measured in: 1 of a probability, the standard deviation of a number.
+    tested, trained : which of the asked test rows, and of the training rows, are of one entity.
     """
 
     feature: Feature
@@ -71,6 +72,8 @@ class FeatureCurve:
     own: Floats
     outcomes: Floats
     scale: float
+    tested: Resampling
+    trained: Resampling
 
     @property
     def mean(self) -> Floats:
@@ -101,7 +104,11 @@ class FeatureCurve:
 
     def _moved(self, first: int, last: int) -> Estimate:
         """By how much the answer moves from one level to another, over the rows."""
-        return mean_over_rows(self.outputs[:, last] - self.outputs[:, first])
+        return mean_over_rows(self.outputs[:, last] - self.outputs[:, first], self.tested)
+
+    def answer(self, level: int) -> Estimate:
+        """The mean answer at a level."""
+        return mean_over_rows(self.outputs[:, level], self.tested)
 
     def _turn(self) -> Question | None:
         signed = self.direction * self.mean
@@ -159,7 +166,7 @@ class FeatureCurve:
             left = abs(own.mean() - outputs[0].mean()) >= abs(outputs[1].mean() - own.mean())
             replaced = 1 if left else 0  # the half with the larger step is kept
             ends[replaced], outputs[replaced] = middle, own
-        moved = mean_over_rows(outputs[1] - outputs[0])
+        moved = mean_over_rows(outputs[1] - outputs[0], self.tested)
         inside = (self.own >= self.levels[at]) & (self.own <= self.levels[at + 1])
         around = inside.sum() >= _AROUND * (~np.isnan(self.own)).sum()
         if abs(moved.value) < _KEPT * steps[at] or not around:
@@ -182,11 +189,11 @@ class FeatureCurve:
         )
 
     def _tails(self) -> Iterator[Question]:
-        """Ends of the range where hardly a row lies and the answer still moves."""
-        known = self.own[~np.isnan(self.own)]
-        fewest = max(_FEWEST_ROWS, _FEWEST_SHARE * len(known))
-        beyond = np.array([(known >= level).sum() for level in self.levels])
-        below = np.array([(known <= level).sum() for level in self.levels])
+        """Ends of the range where hardly a row or an entity lies and the answer still moves."""
+        count = self.trained.occurring
+        fewest = max(_FEWEST_ROWS, _FEWEST_SHARE * count(~np.isnan(self.own)))
+        beyond = np.array([count(self.own >= level) for level in self.levels])
+        below = np.array([count(self.own <= level) for level in self.levels])
         for counts, order in ((beyond, 1), (below, -1)):
             bare = np.flatnonzero(counts < fewest)[::order]
             if not len(bare) or len(bare) == len(self.levels):
@@ -212,17 +219,15 @@ class FeatureCurve:
             )
 
     def _observed(self, rows: Bools) -> Estimate:
-        outcomes = self.outcomes[rows]
+        outcomes, drawn = self.outcomes[rows], self.trained.take(rows)
         if self.scale == 1.0 and set(np.unique(outcomes)) <= {0.0, 1.0}:
-            return rate(float(outcomes.sum()), len(outcomes))
-        return mean_over_rows(outcomes)
+            return drawn.rate(outcomes > 0)
+        return mean_over_rows(outcomes, drawn)
 
 
-def mean_over_rows(values: Floats) -> Estimate:
+def mean_over_rows(values: Floats, drawn: Resampling) -> Estimate:
     """The mean of (row,) values with its interval."""
-    mean, low, high = mean_interval(values)
-    method = message("interval_methods.students_of_mean")
-    return Estimate(float(mean), float(low), float(high), len(values), method)
+    return drawn.mean(values, message("interval_methods.students_of_mean"))
 
 
 def _apart(first: Estimate, other: Estimate, sign: float) -> bool:

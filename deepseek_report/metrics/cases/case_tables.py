@@ -84,9 +84,10 @@ def contrast_rows(
 def _attribution_rows(
     case: int, name: str, explanation: Explanation, schema: Schema, most: int
 ) -> list[Row]:
-    """Of an explanation of one instance, the largest magnitude first."""
+    """Of an explanation of one instance, the largest magnitude first, of what can be named."""
     kind, row = kind_of(schema), explanation.inputs[0]
     values = kind.by_player(explanation.values, row[None])[0]
+    values = np.where(kind.nameable(row[None])[0], values, np.nan)
     errors = np.zeros(len(values))
     if explanation.standard_error is not None:
         errors = kind.by_player(explanation.standard_error, row[None])[0]
@@ -135,7 +136,7 @@ class NearestRows:
     def rows(self, dataset: Dataset, classifier: Classifier) -> list[Row]:
         """(case, rank, instance_id, distance, label, probability, prediction, text) of each.
 
-        `text` is what a text says, as far as the model reads it; it is empty for other data.
+        `text` is a text as it was written; it is empty for other data.
 
         Parameters
         ----------
@@ -154,7 +155,9 @@ class NearestRows:
                 float(self.distances[case, rank]),
                 task_of(schema.target).display(schema.target, train.labels[i]),
                 *_probability_or_number(schema.target, float(scores[case, rank])),
-                kind_of(schema).display_row(train.inputs[i]),
+                train.texts.text(int(i))
+                if train.texts
+                else kind_of(schema).display_row(train.inputs[i]),
             )
             for (case, rank), i in np.ndenumerate(self.positions)
         ]

@@ -33,6 +33,9 @@ from deepseek_report.statistics.resampling import Resampling
 
 #: Between the names of features in a cell.
 SEPARATOR = "; "
+#: The table of the stand-ins that were learnt together, which no section shows, and its columns.
+_TOGETHER = "told_together"
+_KNOWN_BY = ("attribute", "reference", "level", "auc")
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class DirectUse(PeopleMetric, ClassMetric):
         compared = groupings(schema, p, crossings=False, min_cell=self.min_cell)
         context.progress.start("swapped attributes", len(compared))
         scores: list[Score] = []
-        swaps, splits = [], []
+        swaps, splits, learnt = [], [], []
         notes: list[Text] = [
             message("notes.direct_use.estimand"),
             message("notes.direct_use.asked", auc=self.stand_in_auc),
@@ -123,7 +126,12 @@ class DirectUse(PeopleMetric, ClassMetric):
             scores += measured.scores(grouping)
             swaps.append(measured.swap_row(grouping))
             splits.append(measured.split_row(grouping))
+            positions = SEPARATOR.join(map(str, sorted(measured.together)))
+            known = (grouping.name, *measured.pair, self.stand_in_auc, positions)
+            learnt.append(dict(zip((*_KNOWN_BY, "positions"), known, strict=True)))
         tables = {"swaps": _frame(swaps, "swaps"), "split": _frame(splits, "split")}
+        if learnt:
+            tables[_TOGETHER] = pd.DataFrame(learnt)
         return Measurement(tuple(scores), tables, notes=tuple(notes))
 
     def _measure(
@@ -165,6 +173,7 @@ class DirectUse(PeopleMetric, ClassMetric):
             is_read=columns.source is not None,
             turned=_turned(decisions, columns, drawn),
             stand_ins=tuple(features[j].label for j in columns.stand_ins),
+            together=columns.together,
             exchanged=drawn.rate(decisions.exchanged != decisions.favoured),
             split=split,
         )
@@ -183,8 +192,9 @@ class Measured:
 
     pair : the levels with the highest and the lowest rate. is_read : whether the model is given the
     attribute. turned : share of decisions that turn with the attribute alone. stand_ins : labels of
-    the features that stand in for it; exchanged : share of decisions that turn if these are
-    exchanged as well, with those of a person with the same label. split : None where too few people
+    the features that stand in for it; together : positions of those that do so together. exchanged :
+    share of decisions that turn if these are exchanged as well, with those of a person with the
+    same label. split : None where too few people
     of a group have one of the labels.
     """
 
@@ -192,6 +202,7 @@ class Measured:
     is_read: bool
     turned: Estimate
     stand_ins: tuple[str, ...]
+    together: frozenset[int]
     exchanged: Estimate
     split: GapSplit | None
 
@@ -252,6 +263,23 @@ class Measured:
             "n": self.split.gap.n if self.split else 0,
             "n_asked": self.split.direct.n if self.split else 0,
         }
+
+
+def told_together(
+    measurement: Measurement | None, attribute: str, pair: tuple[str, str], least: float
+) -> frozenset[int] | None:
+    """Positions of the inputs that `direct_use` learnt to tell these groups apart together.
+
+    Returns
+    -------
+    None where it was not measured, or asked about other groups or for another AUC.
+    """
+    if measurement is None or _TOGETHER not in measurement.tables:
+        return None
+    for row in measurement.tables[_TOGETHER].to_dict("records"):
+        if tuple(row[name] for name in _KNOWN_BY) == (attribute, *pair, least):
+            return frozenset(map(int, filter(None, str(row["positions"]).split(SEPARATOR))))
+    return None
 
 
 def _cells(name: str, estimate: Estimate) -> dict[str, float]:

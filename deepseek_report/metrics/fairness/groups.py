@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, AttributeKind, Schema
+from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, Attribute, AttributeKind, Schema
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.resampling import Resampling
 
@@ -91,7 +91,7 @@ def groupings(
     """
     groups, drawn = predictions.groups, Resampling.of(predictions)
     single = [
-        _single(attribute.name, attribute.label, attribute.levels, groups[attribute.name])
+        _single(attribute, groups[attribute.name])
         for attribute in schema.attributes
         if attribute.kind in kinds and attribute.name in groups
     ]
@@ -106,9 +106,12 @@ def groupings(
     return listed + [grouping for grouping in crossed if len(grouping.levels) > 1]
 
 
-def _single(name: str, label: str, levels: tuple[str, ...], codes: Ints) -> Grouping:
-    codes = np.where(codes < 0, len(levels), codes)
-    return _only_present(Grouping(name, label, (*levels, UNKNOWN), codes), 1)
+def _single(attribute: Attribute, codes: Ints) -> Grouping:
+    """An unknown level is one of its own, unless instances have none by nature."""
+    unknown = -1 if attribute.partial else len(attribute.levels)
+    levels = (*attribute.levels, UNKNOWN)
+    codes = np.where(codes < 0, unknown, codes)
+    return _only_present(Grouping(attribute.name, attribute.label, levels, codes), 1)
 
 
 def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Grouping:
@@ -133,6 +136,7 @@ def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Gro
 def _cross(first: Grouping, other: Grouping, min_cell: int) -> Grouping:
     levels = tuple(f"{a}{CROSS}{b}" for a in first.levels for b in other.levels)
     codes = first.codes * len(other.levels) + other.codes
+    codes = np.where((first.codes < 0) | (other.codes < 0), -1, codes)
     name, label = f"{first.name}{CROSS}{other.name}", f"{first.label}{CROSS}{other.label}"
     return _only_present(Grouping(name, label, levels, codes, True, first.resampling), min_cell)
 
@@ -142,7 +146,8 @@ def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
     place = np.full(len(grouping.levels), -1)
     place[kept] = np.arange(len(kept))
     levels = tuple(grouping.levels[k] for k in kept)
-    return replace(grouping, levels=levels, codes=place[grouping.codes])
+    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
+    return replace(grouping, levels=levels, codes=codes)
 
 
 @dataclass(frozen=True)

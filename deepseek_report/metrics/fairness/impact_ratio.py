@@ -32,6 +32,7 @@ from deepseek_report.metrics.fairness.groups import (
     Outcomes,
     groupings,
 )
+from deepseek_report.metrics.fairness.labelled_gaps import LABELLED, labelled_gaps
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.gaps import Pair, PairwiseTests, RateTable
 from deepseek_report.statistics.intervals import (
@@ -181,6 +182,9 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     (`any_pair`), and for those of all crossings together, so they allow for having picked the
     highest and the lowest, and a verdict does not depend on which group is larger or comes first.
 
+    Where the labels are decisions themselves, the gap between two groups in them stands beside that
+    of the model's decisions, with an interval of the difference over the same rows.
+
     References
     ----------
     29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
@@ -208,7 +212,8 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 *over_thresholds.COLUMNS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
-        )
+        ),
+        "labelled": LABELLED,
     }
     bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
@@ -244,7 +249,10 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             for rates in attributes
             if not rates.grouping.crossing
         )
-        return Measurement(scores, {"pairs": pairs}, notes=notes)
+        tables = {"pairs": pairs}
+        if schema.target.labels_are_decisions:
+            tables["labelled"] = labelled_gaps(_judged_pairs(pairs, compared), outcomes)
+        return Measurement(scores, tables, notes=notes)
 
     def _rates(self, compared: Sequence[Grouping], outcomes: Outcomes, seed: int) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""
@@ -316,6 +324,20 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             "p_adjusted": min(1.0, row["p_value"] * factor),
             "verdict": verdict(ratio, row["low"], row["high"], self.threshold),
         }
+
+
+def _judged_pairs(
+    pairs: pd.DataFrame, compared: Sequence[Grouping]
+) -> list[tuple[Grouping, str, str]]:
+    """Two levels of each single attribute that are large enough, and its grouping, once each."""
+    single = {grouping.name: grouping for grouping in compared if not grouping.crossing}
+    chosen: dict[tuple[str, frozenset[str]], tuple[Grouping, str, str]] = {}
+    for row in pairs[pairs["verdict"] != TOO_FEW].to_dict("records"):
+        if row["attribute"] in single:
+            levels = row["level"], row["reference"]
+            key = (row["attribute"], frozenset(levels))
+            chosen.setdefault(key, (single[row["attribute"]], *levels))
+    return list(chosen.values())
 
 
 def _smallest(pairs: pd.DataFrame) -> Score:

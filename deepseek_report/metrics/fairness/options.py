@@ -14,6 +14,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
@@ -22,6 +23,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
+from deepseek_report.metrics.fairness.direct_use import told_together
 from deepseek_report.metrics.fairness.evened_rows import evened_rows
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.option_changes import ComparedGroups, Option, OptionChanges
@@ -130,6 +132,7 @@ class Options(PeopleMetric, ClassMetric):
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset", "seed", "expectations"}
     )
+    takes: ClassVar[frozenset[str]] = frozenset({"direct_use"})
     ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
     costs: DecisionCosts | None = None
@@ -261,10 +264,10 @@ class Options(PeopleMetric, ClassMetric):
         yield Refit("reweighted", REFITTED, every, rows[drawn])
         if not kind_of(schema).named_columns:
             return
+        pair = groups.test.name, groups.levels, self.stand_in_auc
+        known = told_together(context.measured.get(ArtifactId.measure("direct_use")), *pair)
         seen = replace(data, test=data.validation)
-        telling = TellingColumns.of(
-            seen, groups.test.name, groups.levels, self.stand_in_auc, context.seed
-        )
+        telling = TellingColumns.of(seen, *pair, context.seed, known)
         sources = [] if telling.source is None else [telling.source]
         for name, columns in (("without", sources), ("without_stand_ins", telling.all)):
             kept = np.setdiff1d(every, columns)

@@ -98,11 +98,13 @@ class TellingColumns:
     """Inputs that tell of an attribute.
 
     source : the position of the input that it was made from; None where the model is not given it.
-    stand_ins : positions of the others that tell two of its groups apart, alone or together.
+    stand_ins : positions of the others that tell two of its groups apart, alone or together; those
+    of them that do together, by the training part alone, are `together`.
     """
 
     source: int | None
     stand_ins: list[int]
+    together: frozenset[int] = frozenset()
 
     @property
     def all(self) -> list[int]:
@@ -110,9 +112,18 @@ class TellingColumns:
 
     @classmethod
     def of(
-        cls, data: Dataset, name: str, pair: tuple[str, str], least: float, seed: int
+        cls,
+        data: Dataset,
+        name: str,
+        pair: tuple[str, str],
+        least: float,
+        seed: int,
+        together: frozenset[int] | None = None,
     ) -> TellingColumns:
         """Learnt on training people; see `DirectUse.stand_in_auc`.
+
+        together : where it is known of the same groups by the same seed, so that it is not learnt
+        again.
 
         A column that tells the groups apart by itself is tested on test people; a set that does so
         together is tested on training people who were not learnt from, see `_together`. Of wide
@@ -137,12 +148,14 @@ class TellingColumns:
             for j in columns
             if auc_estimate(test.first, train.chances(j, test.inputs[:, j])).value >= least
         }
-        return cls(source, sorted(alone | _together(train, data.schema, columns, least, seed)))
+        if together is None:
+            together = _together(train, data.schema, columns, least, seed)
+        return cls(source, sorted(alone | together), together)
 
 
 def _together(
     train: _Told, schema: Schema, columns: list[int], least: float, seed: int
-) -> set[int]:
+) -> frozenset[int]:
     """The columns that a model of the group needs where it tells the groups apart with this AUC.
 
     Cross-fitted: boosted trees learn the group on each half of the training people and are tested
@@ -151,21 +164,26 @@ def _together(
     """
     labels = train.first.astype(np.int64)
     if not columns or np.bincount(labels, minlength=2).min() < _FEWEST:
-        return set()
+        return frozenset()
     rng = np.random.default_rng([seed, len(columns)])
     rows = rng.permutation(len(labels))[:_MOST_PEOPLE]
     halves, inputs = (rows[::2], rows[1::2]), train.inputs[:, columns]
-    features, areas, falls = [schema.features[j] for j in columns], [], []
+    features = [schema.features[j] for j in columns]
+    areas, predictors = [], []
     for learnt, tested in (halves, halves[::-1]):
         learning = (features, inputs[learnt], labels[learnt], 2, seed)
         predict = fit_predictor(TASKS["classification"], "gradient_boosting", *learning)
         areas.append(auc_estimate(train.first[tested], predict(inputs[tested])[:, 1]).value)
-        falls.append(permutation_importance(predict, inputs[tested], labels[tested], 1, rng))
+        predictors.append((predict, tested))
     if np.mean(areas) < least:
-        return set()
-    return {
+        return frozenset()
+    falls = [
+        permutation_importance(predict, inputs[tested], labels[tested], 1, rng)
+        for predict, tested in predictors
+    ]
+    return frozenset(
         j for j, both in zip(columns, zip(*falls, strict=True), strict=True) if _is_needed(both)
-    }
+    )
 
 
 def _is_needed(falls: Sequence[Estimate]) -> bool:

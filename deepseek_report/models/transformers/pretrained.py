@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -18,6 +19,54 @@ from deepseek_report.models.transformers.pretrained_settings import PretrainedSe
 
 if TYPE_CHECKING:
     from deepseek_report.models.transformers.transformer_module import PretrainedStart
+
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+
+
+def problems_of(settings: PretrainedSettings) -> Iterator[str]:
+    """Sentences on why a checkpoint cannot be used, in the order in which to mend them.
+
+    Raises
+    ------
+    ConfigError : there is no such folder, the hub cannot be reached, or there is no configuration.
+    """
+    folder = locate(str(settings.checkpoint), settings.revision)
+    yield from _unknown(folder, described(folder), settings)
+    if not any(folder.glob("*.safetensors")):
+        pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
+        held = "holds its weights as pickles, which can run code" if pickled else "holds no weights"
+        yield (
+            f"checkpoint {folder} {held}; take one with *.safetensors, or load it where you trust "
+            "it and write it with save_pretrained"
+        )
+    if not any(any(folder.glob(pattern)) for pattern in _TOKENIZERS):
+        yield f"checkpoint {folder} has no tokenizer; copy tokenizer.json into the folder"
+
+
+def _unknown(folder: Path, facts: dict[str, Any], settings: PretrainedSettings) -> Iterator[str]:
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS,
+    )
+
+    kind = facts.get("model_type")
+    if kind not in CONFIG_MAPPING:
+        own = " and brings code of its own, which is never run" if "auto_map" in facts else ""
+        yield f'checkpoint {folder} is of type "{kind}", which transformers does not know{own}'
+    elif settings.pool == "model" and kind not in CLASSIFIERS:
+        yield (
+            f'checkpoint {folder} is of type "{kind}", for which transformers has no sequence '
+            "classifier; choose another, or model.pool=mean"
+        )
+    named = facts.get("architectures") or []
+    if settings.train == "none" and not any(
+        "SequenceClassification" in class_name for class_name in named
+    ):
+        yield (
+            f"checkpoint {folder} is no trained sequence classifier ({', '.join(named) or kind}); "
+            "train it: model.train=head, lora or full"
+        )
+
 
 _EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts")
 _HEADS = ("num_attention_heads", "n_head", "n_heads", "encoder_attention_heads")
@@ -80,7 +129,7 @@ class Pretrained(ModulePlugin, PretrainedSettings):
         if self.train == "lora" and importlib.util.find_spec("peft") is None:
             problems.append("model.train=lora needs peft: pip install deepseek-report[lora]")
         try:
-            from deepseek_report.models.transformers.checkpoint_problems import problems_of
+            from deepseek_report.models.transformers.pretrained import problems_of
 
             problems.extend(problems_of(self))
         except ConfigError as error:

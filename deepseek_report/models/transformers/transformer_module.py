@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,8 @@ from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import ArtifactError
 from deepseek_report.models.shared.output_layers import Outputs, Readout
-from deepseek_report.models.transformers.frozen import FrozenFeatures, keep_only, set_trained
-from deepseek_report.models.transformers.packing import Packing
 from deepseek_report.models.transformers.transformer_parts import describe_net, reinitialise
 from deepseek_report.models.transformers.transformer_trace import (
     Choice,
@@ -26,6 +25,132 @@ from deepseek_report.models.transformers.transformer_trace import (
     masking,
     routers_of,
 )
+
+_DIGEST = "checkpoint_digest"
+
+
+def set_trained(net: nn.Module, names: Collection[str]) -> None:
+    """Let training change the parameters of these names and no others."""
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name in names)
+
+
+def keep_only(module: nn.Module, digest: str) -> None:
+    """Make a module's state what training can change, and the hash of the checkpoint of the rest.
+
+    Parameters
+    ----------
+    module : has the network as `net`; its other parts are always kept. digest : SHA-256 of the
+    checkpoint, in hexadecimal; a state that was stored with another one is refused.
+    """
+    value = torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8)
+    module.register_buffer(_DIGEST, value)
+    module.digest = digest  # type: ignore[assignment]
+    module.register_state_dict_post_hook(_leave_out)
+    module.register_load_state_dict_post_hook(_not_missing)
+
+
+def _left_out(module: nn.Module) -> set[str]:
+    """Names in the state that come from the checkpoint."""
+    net: Any = module.net
+    frozen = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
+    return {f"net.{name}" for name in frozen | {name for name, _ in net.named_buffers()}}
+
+
+def _leave_out(module: nn.Module, state: dict[str, Any], prefix: str, local: Any) -> None:
+    del local
+    for name in _left_out(module):
+        state.pop(prefix + name, None)
+
+
+def _not_missing(module: nn.Module, keys: Any) -> None:
+    stored = bytes(getattr(module, _DIGEST).tolist()).hex()
+    if stored != module.digest:
+        raise ArtifactError(
+            "the stored weights belong to another checkpoint than the configured one (SHA-256 "
+            f"{stored[:12]}…, not {str(module.digest)[:12]}…); put the checkpoint back, or train "
+            "again"
+        )
+    expected = _left_out(module)
+    keys.missing_keys[:] = [name for name in keys.missing_keys if name not in expected]
+
+
+class FrozenFeatures:
+    """Remembers what an encoder that is not trained says of a text, so that it runs once a text.
+
+    Each text runs alone: what it gives then does not depend on the texts beside it, and so a
+    training that was interrupted goes on with the very same numbers.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Tensor] = {}
+
+    def of(self, inputs: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
+        """(instance, column) -> (instance, width); `encode` maps (1, column) to (1, width)."""
+        keys = [row.tobytes() for row in inputs.cpu().numpy()]
+        for key, row in zip(keys, inputs, strict=True):
+            if key not in self._known:
+                self._known[key] = encode(row.unsqueeze(0)).squeeze(0)
+        return torch.stack([self._known[key] for key in keys])
+
+    def forget(self) -> None:
+        """Start anew, since the encoder has changed."""
+        self._known.clear()
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Where the units of each instance go when those that are there move to the front.
+
+    order : (instance, unit) the unit that stands at each packed place. rank : (instance, unit) the
+    packed place of each unit. present : (instance, unit) bool, whether a unit is there. length :
+    places that the longest text needs, at least 1.
+    """
+
+    order: Tensor
+    rank: Tensor
+    present: Tensor
+    length: int
+
+    @classmethod
+    def of(cls, present: Tensor) -> Packing:
+        """The packing that keeps the order of the units that are there."""
+        order = torch.argsort(~present, dim=1, stable=True)
+        rank = torch.argsort(order, dim=1, stable=True)
+        return cls(order, rank, present, max(int(present.sum(1).max()), 1))
+
+    @property
+    def mask(self) -> Tensor:
+        """(instance, packed place) int64, 1 where a unit stands."""
+        places = torch.arange(self.length, device=self.present.device)
+        return (places < self.present.sum(1, keepdim=True)).long()
+
+    @property
+    def last(self) -> Tensor:
+        """(instance,) packed place of the last unit; 0 where none is there."""
+        return (self.present.sum(1) - 1).clamp(min=0)
+
+    def pack(self, units: Tensor) -> Tensor:
+        """(instance, unit, width) -> (instance, packed place, width)."""
+        return units.gather(1, self._columns(self.order[:, : self.length], units.shape[2]))
+
+    def unpack(self, places: Tensor) -> Tensor:
+        """(instance, packed place, width) -> (instance, unit, width), 0 where no unit is there."""
+        rank = self.rank.clamp(max=self.length - 1)
+        return places.gather(1, self._columns(rank, places.shape[2])) * self.present.unsqueeze(-1)
+
+    def unpack_maps(self, maps: Tensor) -> Tensor:
+        """(instance, head, place, place) -> (instance, head, unit, unit), 0 where none is there."""
+        n, heads = maps.shape[:2]
+        units = self.rank.shape[1]
+        rank = self.rank.clamp(max=self.length - 1)
+        rows = maps.gather(2, rank[:, None, :, None].expand(n, heads, units, self.length))
+        whole = rows.gather(3, rank[:, None, None, :].expand(n, heads, units, units))
+        return whole * (self.present[:, None, :, None] & self.present[:, None, None, :])
+
+    @staticmethod
+    def _columns(places: Tensor, width: int) -> Tensor:
+        return places.unsqueeze(-1).expand(*places.shape, width)
 
 
 @dataclass(frozen=True)

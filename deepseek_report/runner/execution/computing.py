@@ -16,7 +16,6 @@ from deepseek_report.errors import (
     DataError,
     DeepseekReportError,
     NotApplicableError,
-    UnknownCaseError,
 )
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
@@ -42,7 +41,7 @@ def run_locked(
         with store.lock(stage.id, stage.key):
             return _find_or_compute(store, stage, job, send)
     except DataError as error:
-        return StageOutcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
+        return StageOutcome(stage.id, reason=str(error), bad_data=stage.kind == "data")
     except DeepseekReportError as error:
         return StageOutcome(stage.id, reason=str(error))
     except Exception as error:  # one broken part must not take the report with it
@@ -62,11 +61,6 @@ def _find_or_compute(
     except NotApplicableError as error:
         return _refuse(store, stage, error.reason)
     return StageOutcome(stage.id, folder, time.perf_counter() - started)
-
-
-def _is_bad_data(stage: Stage, error: DataError) -> bool:
-    """Whether there is nothing to report on: no data, or not the cases that were asked for."""
-    return stage.kind == "data" or isinstance(error, UnknownCaseError)
 
 
 def kept_outcome(store: Store, stage: Stage, folder: Path) -> StageOutcome:

@@ -171,9 +171,7 @@ class _Schedule:
             here = plan.experiment.settings.jobs or cost.parallel
             parallel.append(1 if plan.runs_here else plan.experiment.launcher.room(here))
             for name, span in cost.stages.items():
-                expected.setdefault(
-                    plan.work_id(name), (event_name(plan.number, name), span.expected)
-                )
+                expected.setdefault(plan.work_id(name), (event_name(plan.number, name), span.high))
         self.processes = min(parallel, default=1)
         self.reporter.planned(dict(expected.values()), self.processes)
 

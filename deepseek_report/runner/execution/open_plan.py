@@ -334,7 +334,7 @@ class OpenPlan(Generic[T]):
         """Before anything is trained: what the data show to be wrong with the configuration."""
         schema = Schema.from_json(load_json(folder / "schema.json"))
         try:
-            refuse_misfits(self.experiment, schema, partial(Split.load, folder / "train.npz"))
+            refuse_misfits(self.experiment, schema, lambda part: Split.load(folder / f"{part}.npz"))
         except Exception as error:  # it ends this plan and no other
             self.stop(error)
 

@@ -29,9 +29,10 @@ def job_and_stage(name: str) -> tuple[int, str]:
 class Reporter(Protocol):
     """Shows the stages of a run as they start, advance and end, by their `event_name`.
 
-    planned : {stage: expected seconds} of all that is still to be done, told at the start and again
-    when more is known; `parallel` of them run at a time. finished : `problem` says why there is no
-    result, and `applicable` is False where the stage cannot be done for this model or these data.
+    planned : {stage: the most seconds that it should take} of all that is still to be done, told at
+    the start and again when more is known; `parallel` of them run at a time. finished : `problem`
+    says why there is no result, and `applicable` is False where the stage cannot be done for this
+    model or these data.
     warned : of what concerns no stage and takes nothing from the results.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,17 +26,21 @@ from deepseek_report.artifacts.protocols.explainers import (
     SuitsModel,
 )
 from deepseek_report.artifacts.protocols.given import GivenInPython
-from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import (
+    ExplainAgain,
+    MeasureContext,
+    MetricPlugin,
+)
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import DataError, UnknownCaseError
+from deepseek_report.errors import DataError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import predict
@@ -130,7 +134,8 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
     for part, predicted in predictions.items():
         predicted.save(folder / part)
-    named = _named_cases(dataset, job.experiment.single["report"].cases)
+    places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
+    named = [places[row] for row in job.experiment.single["report"].cases]
     instances = settings.explain.instances
     cases = choose_cases(
         predictions["test"],
@@ -142,26 +147,6 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
         settings.explain.pages,
     )
     cases.save(folder / "cases")
-
-
-def _named_cases(dataset: Dataset, rows: Sequence[int]) -> list[int]:
-    """Positions in the test part of the rows that the config names.
-
-    Raises
-    ------
-    UnknownCaseError : one of them is not in the test part.
-    """
-    places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
-    for row in rows:
-        if row not in places:
-            parts = (part for part in PARTS if row in getattr(dataset, part).instance_ids)
-            where = next((f"it is in the {part} part" for part in parts), "there is no such row")
-            raise UnknownCaseError(
-                f"report.cases names row {row}, and {where}; only the {len(places)} rows of the "
-                "test part can be explained. Their numbers stand on the case pages of a report "
-                "with report.privacy=full; they count the rows of the source from 0"
-            )
-    return [places[row] for row in rows]
 
 
 def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -206,13 +191,15 @@ def explain_context(
 
 def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
     metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
-    seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
-    context = _measure_context(job, subject, seed, progress)
+    context = _measure_context(job, metric, subject, progress)
     measured(metric, context).save(folder)
 
 
-def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress) -> MeasureContext:
+def _measure_context(
+    job: StageJob, metric: MetricPlugin, subject: str, progress: Progress
+) -> MeasureContext:
     dataset = _dataset(job.inputs["data"])
+    seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     background = background_rows(job, dataset)
     if "predictions" not in job.inputs:  # the metric reads the data alone
         nothing: Any = None
@@ -235,7 +222,7 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         predictions=Predictions.load(predicted / "test"),
         validation_predictions=Predictions.load(predicted / "validation"),
         cases=_cases(job),
-        classifier=fresh_classifier(job),
+        classifier=fresh_classifier(job, copied="classifier" in metric.reads),
         seed=seed,
         background=background,
         explanation=explanations.get(subject),
@@ -292,7 +279,7 @@ class _FurtherRows:
     def _explainer(self, cheaply: bool) -> ExplainerPlugin:
         explainer: ExplainerPlugin = self.job.experiment.multiple["explainers"][self.name]
         schema = _dataset(self.job.inputs["data"]).schema
-        capabilities = fresh_classifier(self.job).capabilities
+        capabilities = fresh_classifier(self.job, copied=False).capabilities
         if cheaply and isinstance(explainer, HasCheapForm):
             return explainer.cheapest(capabilities, schema)
         if isinstance(explainer, SuitsModel):
@@ -342,11 +329,12 @@ def _cases(job: StageJob) -> Cases:
 _LOADED: dict[Path, Any] = {}
 
 
-def fresh_classifier(job: StageJob) -> Classifier:
+def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     """A fresh classifier around a copy of the trained module; its calls are counted from 0.
 
     Whatever a stage does to its model, no other stage sees it. What a person gave in Python is
-    not copied: nothing says that it can be.
+    not copied: nothing says that it can be. Nor is a model that a stage does not ask (`copied`),
+    since copying takes longer than most of these stages.
     """
     from deepseek_report.models.shared.loading import load_module
 
@@ -358,7 +346,7 @@ def fresh_classifier(job: StageJob) -> Classifier:
         if folder not in _LOADED:
             _LOADED.clear()
             _LOADED[folder] = load_module(model, dataset.schema, dataset.train, folder)
-        module = copy.deepcopy(_LOADED[folder])
+        module = copy.deepcopy(_LOADED[folder]) if copied else _LOADED[folder]
     classifier: Classifier = model.wrap(module, dataset.schema, job.device)
     return classifier
 

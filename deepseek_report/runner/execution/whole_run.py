@@ -1,13 +1,15 @@
-"""How far a run is as a whole, and how long the rest of it should take, for whoever shows it."""
+"""How far a run is as a whole, how long the rest should take, and what does not apply."""
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.runner.execution.run_events import REPORT, job_and_stage
+from deepseek_report.runner.execution.run_events import job_and_stage
 
 _KINDS = {
     "data": "read the data",
@@ -19,15 +21,18 @@ _KINDS = {
     "pictures": "draw",
     "report": "write the report",
 }
-#: Seconds of finished stages from which on their true times correct what was expected, and the
-#: time that is left is told.
-_ENOUGH = 3.0
-#: Share of a stage from which on its own pace says how long it still takes.
-_WELL_BEGUN = 0.1
-#: What is told never lies further above the least that was told before.
-_MOST_RISE = 4 / 3
-#: Names that the line on parts that do not apply lists.
-_MOST_NAMES = 6
+#: The seconds that were foreseen count as so many seconds of finished stages of each kind.
+_FORESEEN = 24.0
+#: A stage that takes longer than foreseen is expected to take this share of its time once more.
+_OVER = 0.25
+#: From this share of a stage on, its own course says how long it will take.
+_ENOUGH = 0.1
+#: The time that is left is never told longer than so many times the shortest told before.
+_RISE = 4 / 3
+#: Shorter times are all told as a few seconds.
+_SHORT = 6.0
+#: The most reasons that are told of what cannot be applied.
+_REASONS = 3
 
 
 def duration(seconds: float) -> str:
@@ -56,91 +61,109 @@ def stage_words(name: str) -> str:
     return f"job {job}: {words}" if job else words
 
 
+def _kind(name: str) -> str:
+    """The kind of a stage, whose times say most of others of the kind."""
+    return ArtifactId(job_and_stage(name)[1]).kind
+
+
+@dataclass
+class NotApplicable:
+    """What cannot be done for this model or these data, told once at the end.
+
+    Of a sweep it is not told: its jobs differ, and the report of each says it.
+    """
+
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def take(self, name: str, reason: str) -> None:
+        """A stage ended so."""
+        if not job_and_stage(name)[0]:
+            self.reasons[reason] += 1
+
+    def __str__(self) -> str:
+        most = self.reasons.most_common(_REASONS)
+        told = [f"{reason} ({n})" for reason, n in most if reason]
+        more = len(self.reasons) - len(most)
+        told += [f"{more} other {'reason' if more == 1 else 'reasons'}"] if more else []
+        n = self.reasons.total()
+        parts = "1 part is" if n == 1 else f"{n} parts are"
+        return f"{parts} not applicable here, as the report lists: {'; '.join(told)}"
+
+
 @dataclass
 class Whole:
     """How far the run as a whole is, and how long the rest should take.
 
-    expected : {stage: seconds} of what is not finished. begun : when the running ones started.
-    shares : {stage: share done} of those that say it. unfit : stages that do not apply to this
-    model or these data. least_left : seconds, the least that was told.
+    The time that is told never rises by more than a third, whatever stages turn out to take: it
+    begins with the most that they should take, which finished stages of their kind then correct.
+
+    expected : {stage: the most seconds that it should take} of what is not finished. begun : when
+    the running ones started. shares : how much of them is done. foreseen, took : seconds of the
+    finished stages of each kind.
     """
 
     expected: dict[str, float] = field(default_factory=dict)
     begun: dict[str, float] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
-    unfit: list[str] = field(default_factory=list)
     parallel: int = 1
     total: int = 0
     finished: int = 0
-    foreseen: float = 0.0
-    took: float = 0.0
-    least_left: float = float("inf")
+    foreseen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    took: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    shortest: float = math.inf
 
     def plan(self, expected: Mapping[str, float], parallel: int) -> None:
         """Take over what is left to do; what was finished before stays finished."""
         self.expected, self.parallel = dict(expected), max(parallel, 1)
-        self.total = self.finished + len(self.expected.keys() - {REPORT})
-        self.foreseen = self.took = 0.0
+        self.total = self.finished + len(self.expected.keys() - {"report"})
 
     def start(self, stage: str) -> None:
         self.begun[stage] = time.monotonic()
 
     def advance(self, stage: str, done: int, total: int | None) -> None:
-        """Take over how far a stage is."""
+        """A running stage has done so many of its steps."""
         if total:
             self.shares[stage] = min(done / total, 1.0)
 
-    def finish(self, stage: str, seconds: float, *, applicable: bool = True) -> None:
-        if not applicable and not job_and_stage(stage)[0]:
-            self.unfit.append(stage)
+    def finish(self, stage: str, seconds: float, *, done: bool = True) -> None:
+        """A stage ended; `done` is False where it came to nothing, which says nothing of others."""
         self.begun.pop(stage, None)
         self.shares.pop(stage, None)
         foreseen = self.expected.pop(stage, None)
         if foreseen is not None:
-            self.finished += stage != REPORT
-            self.foreseen += foreseen
-            self.took += seconds
+            self.finished += stage != "report"
+            if done:
+                self.foreseen[_kind(stage)] += foreseen
+                self.took[_kind(stage)] += seconds
 
     @property
     def left(self) -> float:
-        """Seconds that the rest should take, corrected by how the finished stages went."""
-        pace = 1.0
-        if self.took >= _ENOUGH and self.foreseen > 0:
-            pace = min(max(self.took / self.foreseen, 0.2), 5.0)
-        rest = {stage: self._left_of(stage, pace) for stage in self.expected}
-        writing = rest.pop(REPORT, 0.0)
+        """Seconds that the rest should take, by what is known now."""
+        now = time.monotonic()
+        rest = {stage: self._rest(stage, now) for stage in self.expected}
+        writing = rest.pop("report", 0.0)
         return max(sum(rest.values()) / self.parallel, max(rest.values(), default=0.0)) + writing
 
-    def _left_of(self, stage: str, pace: float) -> float:
-        """Seconds of one stage: by its own pace once it is well begun, else as expected."""
-        now = time.monotonic()
-        since, share = now - self.begun.get(stage, now), self.shares.get(stage, 0.0)
-        if share >= _WELL_BEGUN and since > 0:
-            return since * (1 - share) / share
-        return max(self.expected[stage] * pace - since, 0.0)
+    def told(self) -> float:
+        """The same as a person is told it: never much longer than once before."""
+        seconds = min(self.left, _RISE * self.shortest)
+        self.shortest = min(self.shortest, max(seconds, _SHORT))
+        return seconds
 
-    @property
-    def share(self) -> float:
-        """Share of the stages that are finished, 0 to 1."""
-        return self.finished / self.total if self.total else 0.0
-
-    @property
-    def unfit_line(self) -> str:
-        """One line on all parts that do not apply here; empty where there is none."""
-        if not self.unfit:
-            return ""
-        names = ", ".join(stage_words(stage) for stage in self.unfit[:_MOST_NAMES])
-        more = f" and {len(self.unfit) - _MOST_NAMES} more" if len(self.unfit) > _MOST_NAMES else ""
-        return f"{len(self.unfit)} not applicable here (the report says why): {names}{more}"
+    def _rest(self, stage: str, now: float) -> float:
+        kind = _kind(stage)
+        pace = (self.took[kind] + _FORESEEN) / (self.foreseen[kind] + _FORESEEN)
+        seconds = self.expected[stage] * pace
+        if stage not in self.begun:
+            return seconds
+        elapsed, share = now - self.begun[stage], self.shares.get(stage, 0.0)
+        rest = seconds - elapsed if seconds > elapsed else _OVER * elapsed
+        if share <= _ENOUGH:
+            return rest
+        by_course = elapsed * (1 - share) / share
+        return (1 - share) * rest + share * by_course
 
     def __str__(self) -> str:
-        stages = f"{self.finished} of {self.total} stages"
-        if self.took < _ENOUGH:
-            return stages  # until then nothing but past runs on other data says how long it takes
-        left = self.left
-        self.least_left = min(left, self.least_left)
-        most = self.least_left * _MOST_RISE
-        text = duration(min(left, most))
-        if text.startswith("a few"):
-            return f"{stages}, {'some time' if left > most else text} left"
-        return f"{stages}, {'more than' if left > most else 'about'} {text} left"
+        left = duration(self.told())
+        about = left if left.startswith("a few") else f"about {left}"
+        return f"{self.finished} of {self.total} stages, {about} left"

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.split import PARTS, Part, Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.threshold_checks import against_data
@@ -23,48 +23,48 @@ from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
 
-def refuse_misfits(
-    experiment: Experiment, schema: Schema, training_part: Callable[[], Split]
-) -> None:
+def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
     """Raise what does not fit the data, all of it at once.
 
     Parameters
     ----------
-    training_part : loads the training part, where something needs it.
+    load : gives a part of the data, where something needs it.
 
     Raises
     ------
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
-        a fitted model of other data, expectations of columns, words or classes that there are not.
+        a fitted model of other data, expectations of columns, words or classes that there are not,
+        cases that are not in the test part.
     """
     problems = [
         *against_data(experiment, schema),
         *undeclared_thresholds(experiment, schema),
-        *fitted_model_problems(experiment, schema, training_part),
-        *expectation_problems(experiment, schema, training_part),
+        *fitted_model_problems(experiment, schema, load),
+        *expectation_problems(experiment, schema, load),
+        *case_problems(experiment, load),
     ]
     if problems:
         raise ConfigProblems(problems)
 
 
 def fitted_model_problems(
-    experiment: Experiment, schema: Schema, training_part: Callable[[], Split]
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
 ) -> list[Problem]:
     """Why a model from a file does not fit the classes or the columns of the data."""
     model = experiment.single["model"]
     if not isinstance(model, ComesFitted) or not model.comes_fitted:
         return []
-    return [Problem("model", text) for text in model.misfits(schema, training_part())]
+    return [Problem("model", text) for text in model.misfits(schema, load("train"))]
 
 
 def expectation_problems(
-    experiment: Experiment, schema: Schema, training_part: Callable[[], Split]
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
 ) -> list[Problem]:
     """What of the declared expectations does not fit the data."""
     expectations, places = experiment.settings.behaviour, experiment.expectation_places
     if not expectations:
         return []
-    rows = training_part()
+    rows = load("train")
     return [
         Problem(
             places[k] if k < len(places) else "behaviour",
@@ -75,6 +75,29 @@ def expectation_problems(
         for k, expectation in enumerate(expectations)
         for fault in misfits(expectation, schema, rows)
     ]
+
+
+def case_problems(experiment: Experiment, load: Callable[[Part], Split]) -> list[Problem]:
+    """Rows that are named for pages of their own, and that are not in the test part."""
+    if not (named := experiment.single["report"].cases):
+        return []
+    rows = {int(row) for row in load("test").instance_ids}
+    return [
+        Problem(
+            "report.cases",
+            f"it names row {row}, and {_place_of(row, load)}",
+            f"the {len(rows)} rows of the test part, counted in the source from 0, such as "
+            f"{', '.join(map(str, sorted(rows)[:3]))}",
+            "name rows of the test part, as the case pages of a report do, or leave it empty",
+        )
+        for row in named
+        if row not in rows
+    ]
+
+
+def _place_of(row: int, load: Callable[[Part], Split]) -> str:
+    parts = (part for part in PARTS if row in load(part).instance_ids)
+    return next((f"it is in the {part} part" for part in parts), "there is no such row")
 
 
 def undeclared_thresholds(experiment: Experiment, schema: Schema) -> list[Problem]:

@@ -11,7 +11,7 @@ from typing import Any
 from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.split import DataIssue, Dataset, Split
+from deepseek_report.artifacts.split import DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
@@ -90,7 +90,7 @@ def forecast(experiment: Experiment) -> Forecast:
     size = data.size
     experiment = decided(experiment, size)
     stages = make_plan(experiment)
-    refuse_misfits(experiment, data.schema, _training_part(dataset, stages[0].folder(store)))
+    refuse_misfits(experiment, data.schema, _parts(dataset, stages[0].folder(store)))
     stored = {stage.id: stage.folder(store) is not None for stage in stages}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
@@ -121,13 +121,13 @@ def _left_out(experiment: Experiment) -> tuple[list[tuple[str, Text]], list[tupl
     return [entry for entry in reasons if entry not in named], named
 
 
-def _training_part(dataset: Dataset | None, folder: Path | None) -> Callable[[], Split]:
-    """Gives the training rows, from the data set that was read or from the store."""
+def _parts(dataset: Dataset | None, folder: Path | None) -> Callable[[Part], Split]:
+    """Gives the rows of a part, from the data set that was read or from the store."""
     if dataset is not None:
-        return partial(getattr, dataset, "train")
+        return partial(getattr, dataset)
     if folder is None:
         raise RuntimeError("the data are read before they are looked at")
-    return partial(Split.load, folder / "train.npz")
+    return lambda part: Split.load(folder / f"{part}.npz")
 
 
 def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset | None, DataSeen]:

@@ -164,7 +164,9 @@ class _Planner:
             ArtifactId.explanation(key) for key in self.experiment.multiple["explainers"]
         )
         if traits.scope == "model":
-            self.add(ArtifactId.measure(name), config, base, target, seed=seed)
+            taken = map(ArtifactId.measure, sorted(traits.takes))
+            inputs = (*base, *(measure for measure in taken if measure in self.stages))
+            self.add(ArtifactId.measure(name), config, inputs, target, seed=seed)
         elif traits.scope == "explainers":
             inputs = (*base, *everything, *self._taken(traits.takes, everything))
             self.add(ArtifactId.measure(name), config, inputs, target, seed=seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from deepseek_report.artifacts.protocols.traits import (
     table_types,
     traits_of,
 )
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.score import load_scores
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.plain_files import (
     copy_file,
@@ -108,8 +109,9 @@ def assemble(
         "volatile": list(_volatile(experiment)),
     }
     save_json(folder / RUN, run)
-    paths = {name: folder / entry["path"] for name, entry in artifacts.items()}
-    save_table(folder / SCORES, score_table(Results(paths, config).all_scores))
+    measured = (name for name in artifacts if ArtifactId(name).kind == "measures")
+    scores = (load_scores(folder / artifacts[name]["path"]) for name in measured)
+    save_table(folder / SCORES, score_table(list(chain.from_iterable(scores))))
 
 
 def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:

@@ -52,6 +52,7 @@ def browser(
         "unit": draft.words.name(target.unit or ""),
         "group": draft.words.numbers.separators[1:],
         "noun": draft.text("noun"),
+        "numbered": draft.text("numbered"),
     }
 
 
@@ -117,7 +118,7 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
             "sure": case_sentences.sure(pages, case),
         }
     if case.position is not None:
-        (glance,) = glances.of(draft.results.test.inputs[[case.position]])
+        glance = glances.of_case(case.position)
         entry |= {"glance": glance} if any(glance.values()) else {}
     if pages.explainer:
         entry |= {"waterfall": waterfall_data(draft, pages.explainer, case)}

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.predictions import FURTHER
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.metrics.cases.case_choice import NO_PERSON
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_codes import codes
 from deepseek_report.sections.single_cases.case_sentences import Pages
@@ -17,6 +18,7 @@ from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
 from deepseek_report.sections.single_cases.waterfalls import waterfall
 from deepseek_report.sections.single_cases.way_data import way_of
+from deepseek_report.wording.case_words import CaseWords
 
 #: Values of one case that are listed; of wide tables the reasons go first.
 _INPUTS = 60
@@ -30,11 +32,11 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, 
     number = row["case"]
     return {
         "number": int(number),
-        "title": row["role_label"],
+        "title": _title(pages, row),
         "pair": _pair(pages, row),
         "called": case_sentences.row_of(draft, row),
         "summary": case_sentences.summary(draft, row),
-        "text": _whole_text(draft, glances, case),
+        "text": "" if case.position is None else glances.whole_text(case.position),
         "sure": case_sentences.sure(pages, case),
         "codes": codes(pages, row),
         "contrasts": case_sentences.contrasts(pages, row),
@@ -58,6 +60,19 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, 
             if picture.section == "cases" and name.endswith(f"_{number}")
         ],
     }
+
+
+def _title(pages: Pages, row: Row) -> str:
+    """Why the case is shown; of decisions against it in the words of the config, where it has any.
+
+    Only people have decisions taken against them.
+    """
+    role = str(row["role"]).removeprefix(FURTHER).partition(":")[0]
+    results = pages.draft.results
+    own = CaseWords.of((results.config.get("report") or {}).get("words")).unfavourable
+    if role in NO_PERSON and (own or not results.schema.attributes_of("person")):
+        return pages.draft.text(f"role.{role}")
+    return str(row["role_label"])
 
 
 def _pair(pages: Pages, row: Row) -> dict[str, Any] | None:
@@ -92,12 +107,6 @@ def _inputs(pages: Pages, number: Any) -> list[list[str]]:
         reasons = {row["feature"] for row in pages.rows("reasons", number)}
         inputs = sorted(inputs, key=lambda row: row["feature"] not in reasons)[:_INPUTS]
     return [[row["label"], row["display"], row["typical"]] for row in inputs]
-
-
-def _whole_text(draft: Draft, glances: Glances, case: ExplainedCase) -> str:
-    if case.position is None:
-        return ""
-    return glances.whole_text(draft.results.test.inputs[case.position])
 
 
 def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any] | None:

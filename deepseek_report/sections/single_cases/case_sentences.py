@@ -68,6 +68,15 @@ class Pages:
         """The cases that have a page."""
         return rows(self.draft.results, "cases", "cases")
 
+    def written(self, case: int, label: str) -> str:
+        """A word of the text of a case as it was written, by the label of its place."""
+        results = self.draft.results
+        if not (results.has_rows and results.has("cases")):
+            return ""
+        row = next(row for row in self.cases if int(row["case"]) == case)
+        position = int(results.cases.explained[int(row["position"])])
+        return results.written(position, results.schema.player_labels.index(label))
+
     @cached_property
     def tables(self) -> dict[tuple[str, int], list[Row]]:
         """{(table, case): rows}."""
@@ -97,6 +106,8 @@ def featured(pages: Pages, row: Row, display: str) -> tuple[str, str]:
     A region of an image, or a span of a series, goes by the number that it bears in the picture.
     """
     draft, kind = pages.draft, kind_of(pages.draft.results.schema)
+    if kind.quotes:
+        display = pages.written(int(row["case"]), str(row["label"])) or display
     name, beside = kind.mention(row["label"], display)
     number = pages.numbers.get((int(row["case"]), str(row["label"])))
     if not (kind.named_columns or kind.quotes):

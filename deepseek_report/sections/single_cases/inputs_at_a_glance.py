@@ -41,10 +41,23 @@ class Glances:
         kind = kind_of(self.results.schema)
         return [self._stored(kind.glance(row)) for row in rows]
 
-    def whole_text(self, row: Floats) -> str:
+    def of_case(self, position: int) -> dict[str, Any]:
+        """Of a tested case; a text as it was written."""
+        written = self._written(position)
+        if written:
+            return self._stored(Glance(" ".join(written.split())))
+        (glance,) = self.of(self.results.test.inputs[[position]])
+        return glance
+
+    def whole_text(self, position: int) -> str:
         """A text that a list shows only the beginning of; empty for all other inputs."""
-        words = self.words.name(kind_of(self.results.schema).glance(row).words)
-        return words if len(words) > _LETTERS else ""
+        row = self.results.test.inputs[position]
+        words = self._written(position) or kind_of(self.results.schema).glance(row).words
+        return self.words.name(words) if len(words) > _LETTERS else ""
+
+    def _written(self, position: int) -> str:
+        texts = self.results.test.texts
+        return texts.text(position) if texts else ""
 
     def _stored(self, glance: Glance) -> dict[str, Any]:
         if glance.pixels is not None:

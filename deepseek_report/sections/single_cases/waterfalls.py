@@ -74,7 +74,8 @@ def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | 
             about, values = decided, -values
             base, end = _opposite(base, explanation), _opposite(end, explanation)
     present = np.flatnonzero(~np.isnan(values))
-    certain = present[beyond_error(kind, instance)[present]]
+    named = beyond_error(kind, instance) & kind.nameable(instance.inputs)[0]
+    certain = present[named[present]]
     order = certain[np.argsort(-np.abs(values[certain]), kind="stable")][:_MOST]
     return Waterfall(
         about=target.classes[about],
@@ -102,7 +103,8 @@ def waterfall_data(draft: Draft, explainer: str, case: ExplainedCase) -> dict[st
     kind, row = kind_of(schema), draft.results.explanations[explainer].inputs[case.place or 0]
     bars = []
     for player in drawn.order:
-        shown = words.name(kind.display(row, player))
+        written = draft.results.written(case.position or 0, player) if kind.quotes else ""
+        shown = words.name(written or kind.display(row, player))
         name, beside = kind.mention(words.name(schema.player_labels[player]), shown)
         bars.append([name, beside, compact(float(drawn.values[player]))])
     n, value = drawn.rest

@@ -145,7 +145,7 @@ def title_of(results: Results, case: Case, explainer: str | None) -> Message:
         return caption(
             "common.case_title_input", case=case.identity, explainer=explainer, kind=kind.name
         )
-    values = by_players(results, explainer, case.place)
+    values = _named_values(results, case, explainer)
     if np.isnan(values).all() or not np.nanmax(np.abs(values)):
         return caption("common.case_title_nothing", case=case.identity, explainer=explainer)
     top = int(np.nanargmax(np.abs(values)))
@@ -160,6 +160,12 @@ def title_of(results: Results, case: Case, explainer: str | None) -> Message:
     )
 
 
+def _named_values(results: Results, case: Case, explainer: str) -> Floats:
+    """(player,) attributions of what can be named; NaN for all else."""
+    named = kind_of(results.schema).nameable(case.inputs[None])[0]
+    return np.where(named, by_players(results, explainer, case.place), np.nan)
+
+
 def numbered(results: Results, case: Case, explainer: str | None) -> dict[int, int]:
     """{number: player} of the regions or spans that the page of a case lists as its reasons."""
     labels = results.schema.player_labels
@@ -169,7 +175,7 @@ def numbered(results: Results, case: Case, explainer: str | None) -> dict[int, i
 
 def strongest(results: Results, case: Case, explainer: str) -> Message:
     """The three players with the greatest attributions in one case, by one explainer."""
-    values = by_players(results, explainer, case.place)
+    values = _named_values(results, case, explainer)
     space = results.explanations[explainer].output_space
     order = np.argsort(-np.abs(values), kind="stable")[:3]
     players = [
@@ -189,5 +195,6 @@ def name_of(results: Results, case: Case, player: int) -> Text:
     kind, label = kind_of(results.schema), results.schema.player_labels[player]
     if not kind.quotes:
         return short(label, 60)
-    shown = words_of(results).name(kind.display(case.inputs, player))
+    written = results.written(case.position, player) or kind.display(case.inputs, player)
+    shown = words_of(results).name(written)
     return caption("common.quoted", text=short(shown, 50))

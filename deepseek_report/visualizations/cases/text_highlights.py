@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.token_texts import gaps, legible
+from deepseek_report.artifacts.written_texts import NOWHERE, Span
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases.case_views import (
     Case,
@@ -50,7 +51,9 @@ _BLANK = "□"
 
 @dataclass(frozen=True)
 class TextHighlightsPicture(CasePicture):
-    """Draws, for each chosen case, its text with every word shaded by its attribution.
+    """Draws, for each chosen case, its text as written, every word shaded by its attribution.
+
+    Words that the model does not know, and what it did not read of a long text, are grey.
 
     explainer : whose attributions come first; empty takes the one that does best in the tests.
     methods : explainers shown below one another. words : of a text that are shown, from its start.
@@ -87,7 +90,10 @@ class TextHighlightsPicture(CasePicture):
             title=title_of(results, case, names[0] if names else None),
             alt=_alt(case, blocks),
             how_to_read=caption(
-                "text_highlights.how_to_read", cut=blocks[0].cut, methods=len(names)
+                "text_highlights.how_to_read",
+                cut=blocks[0].cut,
+                methods=len(names),
+                grey=any(not word.read for word in blocks[0].words),
             ),
         )
 
@@ -103,7 +109,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class _Word:
-    """One word of a text: where it stands on the page, and what it did."""
+    """One word of a text: where it stands on the page, what it did, and whether it was read."""
 
     text: str
     x: float
@@ -113,6 +119,7 @@ class _Word:
     raises: bool
     number: str
     framed: bool
+    read: bool = True
 
 
 @dataclass(frozen=True)
@@ -140,10 +147,12 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
     present = np.flatnonzero(~np.isnan(values))
     shown = present[: limits.words]
     sizes = np.abs(values)
-    strongest = set(shown[np.argsort(-sizes[shown], kind="stable")][: limits.numbered].tolist())
+    named = shown[kind_of(results.schema).nameable(case.inputs[None])[0][shown]]
+    strongest = set(named[np.argsort(-sizes[named], kind="stable")][: limits.numbered].tolist())
     most = float(sizes[present].max()) if len(present) else 0.0
     space, wording = results.explanations[explainer].output_space, words_of(results)
     effects = {player: attribution(values[player], space) for player in strongest}
+    written = _words(results, case, shown, limits)
     words = [
         replace(
             word,
@@ -153,7 +162,7 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
             if player in strongest
             else "",
         )
-        for player, word in zip(shown, _words(results, case, shown, limits.right), strict=True)
+        for player, word in zip(shown, written, strict=False)
     ]
     total = float(sizes[present].sum()) or 1.0
     return _TextBlock(
@@ -163,7 +172,7 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
             explainer=explainer,
             unit=unit_of(results, explainer, case.place),
         ),
-        words=words,
+        words=[*words, *written[len(words) :]],
         cut=_cut(len(shown), len(present), float(sizes[shown].sum()) / total),
         strongest=[
             caption("text_highlights.alt_word", word=words[at].text, effect=effects[shown[at]])
@@ -180,11 +189,21 @@ def _bare(results: Results, case: Case, limits: Limits) -> _TextBlock:
     cut = None
     if len(shown) < len(present):
         cut = caption("text_highlights.cut_input", shown=len(shown), n=len(present))
-    return _TextBlock("", "", _words(results, case, shown, limits.right), cut, [])
+    return _TextBlock("", "", _words(results, case, shown, limits), cut, [])
 
 
-def _words(results: Results, case: Case, shown: np.ndarray, right: float) -> list[_Word]:
-    """The words of these players in their places, without any shade."""
+def _words(results: Results, case: Case, shown: np.ndarray, limits: Limits) -> list[_Word]:
+    """The words of these players in their places, without any shade, and then what was not read."""
+    known = kind_of(results.schema).nameable(case.inputs[None])[0]
+    words = _as_written(results, case, shown) or _as_read(results, case, shown)
+    rest = _not_read(results, case, shown)[: limits.words - len(words)]
+    placed = _placed([*words, *rest], limits.right)
+    behind = [
+        _Word(
+            text, x, line, _width(text, _SIZE), 0, raises=False, number="", framed=False, read=False
+        )
+        for text, x, line in placed[len(words) :]
+    ]
     return [
         _Word(
             text=text,
@@ -195,9 +214,10 @@ def _words(results: Results, case: Case, shown: np.ndarray, right: float) -> lis
             raises=False,
             number="",
             framed=_framed(results, case, player),
+            read=bool(known[player]),
         )
-        for player, (text, x, line) in zip(shown, _placed(results, case, shown, right), strict=True)
-    ]
+        for player, (text, x, line) in zip(shown, placed, strict=False)
+    ] + behind
 
 
 def _cut(shown: int, n_words: int, share: float) -> Message | None:
@@ -215,20 +235,13 @@ def _level(size: float, most: float) -> int:
     return min(int(5 * size / most), len(_OPACITY) - 1) if most else 0
 
 
-def _placed(
-    results: Results, case: Case, players: np.ndarray, right: float
-) -> list[tuple[str, float, int]]:
-    """(text, left edge in points, line) of each word, wrapped at the right edge."""
+def _placed(words: Sequence[tuple[str, bool]], right: float) -> list[tuple[str, float, int]]:
+    """(text, left edge in points, line) of words, each told with whether a space is before it."""
     placed: list[tuple[str, float, int]] = []
     x, line = _LEFT, 0
-    words = [_tokens(results, case, player) for player in players]
-    spaces = iter(gaps([token for word in words for token in word]))
-    for word in words:
-        gap = [next(spaces) for _ in word]
-        parts = zip(word, gap, strict=True)
-        whole = "".join(" " * (g and at > 0) + legible(t) for at, (t, g) in enumerate(parts))
+    for whole, apart in words:
         text = short(whole, int(right / 8)) if any(map(str.isprintable, whole)) else _BLANK
-        before, width = _SPACE * gap[0] if gap else 0.0, _width(text, _SIZE)
+        before, width = _SPACE * apart, _width(text, _SIZE)
         if x + before + width > right and x > _LEFT:
             x, line, before = _LEFT, line + 1, 0.0
         placed.append((text, x + before, line))
@@ -236,10 +249,52 @@ def _placed(
     return placed
 
 
-def _tokens(results: Results, case: Case, player: int) -> list[str]:
-    at = np.flatnonzero(results.schema.owners == player)
-    values = case.inputs[at]
-    return [results.schema.vocabulary[int(index)] for index in values[~np.isnan(values)]]
+def _as_written(results: Results, case: Case, players: np.ndarray) -> list[tuple[str, bool]]:
+    """The words of these players as the text has them; none where that is not stored.
+
+    Signs between two words that belong to no token stand with the one behind them.
+    """
+    texts = results.test.texts
+    spans = [_span(results, case, player) for player in players]
+    if texts is None or any(start < 0 for start, _ in spans):
+        return []
+    whole, behind, words = texts.text(case.position), 0, list[tuple[str, bool]]()
+    for start, end in spans:
+        between = whole[behind : max(start, behind)]
+        text = between.strip() + whole[max(start, behind) : end]
+        words.append((text, bool(words) and between[:1].isspace()))
+        behind = max(end, behind)
+    return words
+
+
+def _span(results: Results, case: Case, player: int) -> Span:
+    texts = results.test.texts
+    columns = np.flatnonzero(results.schema.owners == player)
+    return NOWHERE if texts is None else texts.span(case.position, columns)
+
+
+def _as_read(results: Results, case: Case, players: np.ndarray) -> list[tuple[str, bool]]:
+    """The tokens of these players, as a person reads them."""
+    tokens, owners = results.schema.vocabulary, results.schema.owners
+    values = [case.inputs[owners == player] for player in players]
+    words = [[tokens[int(at)] for at in value[~np.isnan(value)]] for value in values]
+    spaces = iter(gaps([token for word in words for token in word]))
+    shown = []
+    for word in words:
+        apart = [next(spaces) for _ in word]
+        parts = enumerate(zip(word, apart, strict=True))
+        text = "".join(" " * (gap and at > 0) + legible(token) for at, (token, gap) in parts)
+        shown.append((text, bool(apart) and apart[0]))
+    return shown
+
+
+def _not_read(results: Results, case: Case, shown: np.ndarray) -> list[tuple[str, bool]]:
+    """The words behind the last one that the model reads, where all before it are shown."""
+    texts, present = results.test.texts, kind_of(results.schema).present(case.inputs[None])[0]
+    if texts is None or not len(shown) or len(shown) < present.sum():
+        return []
+    end = _span(results, case, int(shown[-1]))[1]
+    return [(word, True) for word in texts.text(case.position)[end:].split()] if end >= 0 else []
 
 
 @lru_cache(maxsize=4096)
@@ -333,7 +388,8 @@ def _word(axes: Axes, word: _Word, baseline: float) -> None:
         box = ((word.x - 1.5, baseline - 12), word.width + 3, 20)
         frame = Rectangle(*box, fill=False, edgecolor=LIGHT["ink"], linewidth=1, clip_on=False)
         axes.add_patch(frame)
-    axes.text(word.x, baseline, word.text, fontsize=_SIZE, va="baseline", color=LIGHT["ink"])
+    tone = LIGHT["ink" if word.read else "muted"]
+    axes.text(word.x, baseline, word.text, fontsize=_SIZE, va="baseline", color=tone)
 
 
 def _number(axes: Axes, word: _Word, baseline: float, taken: float) -> float:

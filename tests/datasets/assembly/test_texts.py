@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Schema, Target
-from deepseek_report.artifacts.split import DataIssue, Dataset
+from deepseek_report.artifacts.split import DataIssue, Dataset, Split
+from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts, length_bands
@@ -17,7 +19,7 @@ from deepseek_report.datasets.card.data_card import Description
 from deepseek_report.datasets.checks.cues import find_cues
 from deepseek_report.datasets.readers.tokenizing import learn, tokenizer_problem
 from deepseek_report.datasets.split.splitting import SplitRule
-from deepseek_report.errors import ConfigError, DataError
+from deepseek_report.errors import ArtifactError, ConfigError, DataError
 from tests.worded import say
 
 NOUNS = ["room", "meal", "film", "book", "train", "soup", "phone", "bag"]
@@ -101,6 +103,60 @@ def test_a_tokenizer_is_the_same_each_time_and_keeps_to_its_size(kind: str) -> N
     assert first.cut(texts) == second.cut(texts)
     assert len(first.tokens) <= 60
     assert len(set(first.tokens)) == len(first.tokens)
+
+
+@pytest.mark.parametrize("kind", ["words", "characters", "pieces"])
+@pytest.mark.parametrize(
+    "text", ["So LATE, again: 房间 好 İyi flying!", "  Ärger\n@Delta #late 😀 "]
+)
+def test_tokens_stand_in_the_text_where_their_spans_say(kind: str, text: str) -> None:
+    tokenizer = learn(kind, ["so late again 房间 好 flying trying", "delta late ärger"] * 9, 60)
+    (ids,), spans = tokenizer.cut([text]), tokenizer.place(text)
+    assert len(ids) == len(spans)
+    for token, (start, end) in zip(ids, spans, strict=True):
+        shown = tokenizer.tokens[token].removeprefix("##")
+        assert shown == "[unknown]" or shown in "".join(text[start:end].lower().split())
+    covered = "".join(text[start:end] for start, end in dict.fromkeys(spans))
+    assert "".join(covered.split()) == "".join(text.split())
+
+
+def test_a_part_keeps_its_texts_as_they_were_written(tmp_path: Path) -> None:
+    texts, labels = reviews()
+    written = [f"  {text.title()}!\n" for text in texts]
+    test = load(written, labels).test
+    test.save(tmp_path / "test.npz")
+    stored = Split.load(tmp_path / "test.npz").take(np.arange(3, 6)).texts
+    assert stored is not None
+    for at, row in enumerate(test.instance_ids[3:6]):
+        assert stored.text(at) == written[row]
+        first = written[row].split()[0]
+        assert stored.words(at, np.array([0])) == first
+        last = stored.span(at, np.arange(test.inputs.shape[1]))
+        assert stored.text(at)[slice(*last)] == written[row].strip()
+
+
+def test_what_is_hidden_stays_hidden_in_the_stored_text() -> None:
+    texts, labels = reviews()
+    hidden = load([f"{text} @united" for text in texts], labels, hide=("handles",))
+    assert hidden.test.texts is not None
+    assert hidden.test.texts.text(0).endswith(" @someone")
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"utf8": np.zeros(3, np.uint8), "ends": np.zeros(1, np.int64)},
+        {"utf8": np.zeros(3), "ends": np.zeros(1, np.int64), "spans": np.zeros((1, 2, 2), int)},
+        {
+            "utf8": np.zeros(3, np.uint8),
+            "ends": np.zeros(2, int),
+            "spans": np.zeros((1, 2, 2), int),
+        },
+    ],
+)
+def test_damaged_texts_are_refused(arrays: dict[str, Any]) -> None:
+    with pytest.raises(ArtifactError, match="damaged"):
+        WrittenTexts.from_arrays(arrays)
 
 
 def test_pieces_join_what_often_stands_together_and_mark_what_goes_on() -> None:

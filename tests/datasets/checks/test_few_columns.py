@@ -89,3 +89,43 @@ def test_rows_that_are_sorted_by_the_label_are_told(tmp_path: Path) -> None:
     frame = honest().sort_values("label").reset_index(drop=True)
     (issue,) = leaks(frame, tmp_path)
     assert (issue.check, issue.severity) == ("row_order", "low")
+
+
+def of_people(seed: int, people: int = 40, rows: int = 20) -> tuple[pd.DataFrame, np.ndarray]:
+    """Columns that say nothing and hardly differ from row to row, and a coin for each person."""
+    random = np.random.default_rng([seed, 7])
+    owners = np.repeat(np.arange(people), rows)
+    frame = pd.DataFrame(random.normal(size=(people, 8))[owners], columns=list("abcdefij"))
+    frame += random.normal(size=frame.shape) * 1e-3
+    labels = random.integers(0, 2, people)[owners]
+    frame["label"] = np.where(random.random(len(owners)) < 0.95, labels, 1 - labels)
+    return frame, owners
+
+
+def test_few_people_with_many_rows_accuse_no_column(tmp_path: Path) -> None:
+    accused = {True: 0, False: 0}
+    for seed in range(12):
+        frame, owners = of_people(seed)
+        frame["owner"] = owners
+        frame.to_parquet(path := tmp_path / "t.parquet")
+        for entity in ("owner", None):
+            source = TableFile(
+                path=str(path), target="label", source="s", entity=entity, drop=("owner",)
+            )
+            issues = source.load(1, Silent()).issues
+            accused[entity is not None] += any(issue.check == "near_leak" for issue in issues)
+    assert accused[True] == 0 < accused[False]
+
+
+def test_what_could_not_be_found_is_told_by_people_and_not_by_rows(tmp_path: Path) -> None:
+    frame, owners = of_people(0, people=120)
+    frame["owner"] = owners
+    frame.to_parquet(path := tmp_path / "t.parquet")
+    missed = [
+        TableFile(path=str(path), target="label", source="s", entity=entity, drop=("owner",))
+        .load(1, Silent())
+        .card["missed"][0]
+        .values["least"]
+        for entity in ("owner", None)
+    ]
+    assert missed[0] > missed[1]

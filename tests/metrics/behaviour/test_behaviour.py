@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -52,6 +53,39 @@ def test_a_declared_direction_is_broken_by_a_turn_alone_and_then_not_asked_about
     assert broken.broken
     assert not any(feature == "late" for _, feature in broken.asked)
     assert not worlds.TableTrial(worlds.truth, declared=True)(2).broken
+
+
+def test_intervals_of_repeated_rows_are_those_of_the_entities(worlds: Any) -> None:
+    rng = np.random.default_rng(4)
+    train = worlds.labelled(worlds.drawn(400, rng), worlds.truth, rng)
+    test = worlds.labelled(worlds.drawn(60, rng), worlds.truth, rng)
+    all_refused = Expectation("minimum", decision="no")
+
+    def tables(copies: int) -> Any:
+        parts = [
+            replace(part.take(np.repeat(np.arange(len(part)), copies)), entities=owners)
+            for part in (train, test)
+            for owners in [np.repeat(np.arange(len(part)), copies)]
+        ]
+        dataset = Dataset(worlds.SCHEMA, parts[0], parts[1], parts[1], {})
+        model = worlds.Stated(partial(worlds.turned, by=1.5))
+        return worlds.measured(model, dataset, 0, (all_refused,), rows=600)
+
+    own, copied = tables(1), tables(5)
+    ends = ["low", "high"]
+    np.testing.assert_allclose(copied["curves"][ends], own["curves"][ends], rtol=1e-9)
+    for table in (own["expectations"], copied["expectations"]):
+        assert 0 < table["broken"].iloc[0] < 1
+    widths = [table["expectations"][ends].diff(axis=1)["high"] for table in (own, copied)]
+    np.testing.assert_allclose(widths[1], widths[0], rtol=0.1)
+    assert len(own["questions"]) == len(copied["questions"]) > 0
+    for name in ("moved_points_low", "moved_points_high"):
+        np.testing.assert_allclose(copied["questions"][name], own["questions"][name], rtol=1e-9)
+    widths = [
+        table["questions"]["observed_share_high"] - table["questions"]["observed_share_low"]
+        for table in (own, copied)
+    ]
+    assert (widths[1] > 0.95 * widths[0]).all()
 
 
 def test_another_word_must_not_count(worlds: Any) -> None:

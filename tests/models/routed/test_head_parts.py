@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from deepseek_report.models.routed.head_parts import split_heads
+from deepseek_report.models.routed.branched_attention import split_heads
 
 
 @pytest.mark.parametrize(("kinds", "heads"), [(3, 2), (2, 4), (1, 1)])
