@@ -63,9 +63,9 @@ def test_a_stage_that_tells_how_far_it_is_is_believed_the_more_the_further_it_is
 def test_the_time_that_is_told_rises_by_a_third_at_most(clock: list[float]) -> None:
     whole = Whole()
     whole.plan({"measures/a": 60}, 1)
-    assert whole.told() == 60
+    assert whole.announced() == 60
     whole.plan({"measures/a": 600}, 1)
-    assert (whole.told(), whole.told()) == (80, 80)
+    assert (whole.announced(), whole.announced()) == (80, 80)
 
 
 RECORDED = json.loads(Path(__file__).with_name("recorded_runs.json").read_text())
@@ -77,25 +77,25 @@ def test_of_recorded_runs_the_time_left_rises_by_no_more_than_a_third_and_is_nev
 ) -> None:
     """Runs of two hundred, fifty and more seconds, of another machine load, model and data each."""
     whole, events = Whole(), RECORDED[run]
-    end, told = events[-1][1], []
+    end, heard = events[-1][1], []
     for what, at, *about in events:
         for second in range(math.ceil(clock[0]), math.ceil(at)):
             clock[0] = float(second)
             if whole.expected:
-                told.append((end - second, whole.told()))
+                heard.append((end - second, whole.announced()))
         clock[0] = at
         if what == "finished":
             stage, seconds, done = about
             whole.finish(stage, seconds, done=done)
         else:
             {"planned": whole.plan, "started": whole.start, "advanced": whole.advance}[what](*about)
-    assert len(told) > 30
+    assert len(heard) > 30
     rises = [
-        later / told[k][1] for k in range(len(told)) if told[k][1] > 6 for _, later in told[k:]
+        later / heard[k][1] for k in range(len(heard)) if heard[k][1] > 6 for _, later in heard[k:]
     ]
     assert max(rises) <= 4 / 3 + 1e-9
-    assert all(seconds >= left / 4 for left, seconds in told if left >= 20)
-    assert all(seconds <= left * 5 for left, seconds in told if left >= 20)
+    assert all(seconds >= left / 4 for left, seconds in heard if left >= 20)
+    assert all(seconds <= left * 5 for left, seconds in heard if left >= 20)
 
 
 def test_stages_at_the_same_time_share_it_but_the_longest_one_counts(clock: list[float]) -> None:

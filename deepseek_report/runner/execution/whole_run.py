@@ -82,12 +82,12 @@ class NotApplicable:
 
     def __str__(self) -> str:
         most = self.reasons.most_common(_REASONS)
-        told = [f"{reason} ({n})" for reason, n in most if reason]
+        lines = [f"{reason} ({n})" for reason, n in most if reason]
         more = len(self.reasons) - len(most)
-        told += [f"{more} other {'reason' if more == 1 else 'reasons'}"] if more else []
+        lines += [f"{more} other {'reason' if more == 1 else 'reasons'}"] if more else []
         n = self.reasons.total()
         parts = "1 part is" if n == 1 else f"{n} parts are"
-        return f"{parts} not applicable here, as the report lists: {'; '.join(told)}"
+        return f"{parts} not applicable here, as the report lists: {'; '.join(lines)}"
 
 
 @dataclass
@@ -144,7 +144,7 @@ class Whole:
         writing = rest.pop("report", 0.0)
         return max(sum(rest.values()) / self.parallel, max(rest.values(), default=0.0)) + writing
 
-    def told(self) -> float:
+    def announced(self) -> float:
         """The same as a person is told it: never much longer than once before."""
         seconds = min(self.left, _RISE * self.shortest)
         self.shortest = min(self.shortest, max(seconds, _SHORT))
@@ -164,6 +164,6 @@ class Whole:
         return (1 - share) * rest + share * by_course
 
     def __str__(self) -> str:
-        left = duration(self.told())
+        left = duration(self.announced())
         about = left if left.startswith("a few") else f"about {left}"
         return f"{self.finished} of {self.total} stages, {about} left"
