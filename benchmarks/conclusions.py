@@ -20,7 +20,8 @@ from worlds.trials import Plan
 
 PARTS = (
     *("groups", "group_means", "many_groups", "stand_ins", "stand_in_sets"),
-    *("cases", "explainers", "explained_groups", "data", "hidden_rules", "skill", "failures"),
+    *("cases", "explainers", "explained_groups", "data", "hidden_rules", "skill", "training_gap"),
+    "failures",
     *("advice", "options", "dependence", "behaviour"),
     *("numbers", "interactions", "patterns", "streams", "studies", "error_budget", "whole"),
 )

@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deepseek_report import __version__
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.provenance import version_of
 from deepseek_report.rendering import quarto
 from deepseek_report.rendering.typeset import chinese_font
 
-#: {library that brings stages to processes: what installs it}.
-_LAUNCHERS = {
-    "joblib": "joblib",
-    "submitit": "'deepseek-report[submitit]'",
-    "ray": "'deepseek-report[ray]'",
-}
+#: Libraries that bring stages to processes.
+_LAUNCHERS = ("joblib", "submitit", "ray")
 State = Literal["ok", "optional", "missing"]
 
 
@@ -115,10 +112,10 @@ def _converter() -> Examined:
 
 def _launchers() -> Iterator[Examined]:
     """By what the stages of a run can be brought to processes, besides those of this machine."""
-    for library, requirement in _LAUNCHERS.items():
+    for library in _LAUNCHERS:
         name, version = f"launcher={library}", version_of(library)
         if version == "not installed":
-            cost = f"{name} cannot work; pip install {requirement}"
+            cost = f"{name} cannot work; {pip_install(library)}"
             yield Examined(name, "optional", version, cost)
         else:
             yield Examined(name, "ok", version)

@@ -84,7 +84,8 @@ def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> Non
     for threshold in sorted(declared, key=_urgency)[:_MOST_THRESHOLDS]:
         sign = "≥" if threshold["side"] == "at_least" else "≤"
         by = texts.label("explainers", threshold["explainer"]) if threshold["explainer"] else ""
-        about = ", ".join(filter(None, [threshold["attribute"], threshold["level"], by]))
+        over = threshold.get("predictor") and texts.label("predictors", threshold["predictor"])
+        about = ", ".join(filter(None, [threshold["attribute"], threshold["level"], by, over]))
         metric = texts.label("metrics", threshold["metric"]) + (f" ({about})" if about else "")
         promised = f"{metric} {sign} {threshold['bound']:g}"
         low, high = threshold["low"], threshold["high"]

@@ -59,5 +59,5 @@ def test_each_launcher_is_told_with_its_version_or_how_to_get_it(
     monkeypatch.setattr(doctor, "version_of", lambda name: known.get(name, "not installed"))
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     assert found("launcher=joblib").detail == "1.4"
-    assert "deepseek-report[ray]" in found("launcher=ray").cost
+    assert "pip install 'ray>=" in found("launcher=ray").cost
     assert "launcher.cluster=local" in found("srun").cost

@@ -68,12 +68,12 @@ TINY = {
     ),
     "text": TinyRun(
         ("experiment=sentiment", "dataset.rows=400", _METHODS),
-        ("importance", "part_performance"),
+        ("importance", "part_performance", "cases"),
     ),
     "image": TinyRun(
         ("experiment=surface_defects", "dataset.rows=300", "dataset.size=24", "dataset.patch=6",
          "model.layers=1", "explain.background=4", _METHODS),
-        ("localisation",),
+        ("localisation", "cases"),
     ),
     "series": TinyRun(
         ("experiment=sensor_faults", "model=prototype", "trainer.min_steps=0",

@@ -35,7 +35,9 @@ from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
+from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
+from deepseek_report.metrics.fairness.labelled_gaps import labelled_gaps
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
 from deepseek_report.statistics.intervals import Z95, any_pair, level_within, rate_ratio
 
@@ -332,6 +334,54 @@ def stated_worlds(repeats: int, plan: Plan) -> Table:
     )
 
 
+# --- the gap of labels that are decisions ---
+
+
+def labelled_trial(gaps: tuple[float, float], alike: float, n: int, seed: int) -> list[str]:
+    """What is shown of one group against each of three others.
+
+    gaps : by how much more often the labels and the model decide against the group than against the
+    others. alike : share of people whom both decide about by the same circumstances.
+    """
+    rng = np.random.default_rng([seed, n])
+    code = rng.choice(4, n, p=(0.3, 0.3, 0.2, 0.2))
+    own = rng.random(n)
+    other = np.where(rng.random(n) < alike, own, rng.random(n))
+    harmed = [x < 0.2 + gap * (code == 0) for x, gap in zip((own, other), gaps, strict=True)]
+    grouping = Grouping("group", "group", ("a", "b", "c", "d"), code)
+    pairs = [(grouping, "a", level) for level in "bcd"]
+    return list(labelled_gaps(pairs, Outcomes(~harmed[1], ~harmed[0]))["shown"])
+
+
+def labelled_worlds(repeats: int, plan: Plan) -> Table:
+    """How often a change of the gap is claimed that is none, or another one."""
+    rows = []
+    for gaps, right in (
+        ((0.0, 0.0), ()),
+        ((0.2, 0.2), ()),
+        ((0.2, 0.1), ("narrows",)),
+        ((0.15, 0.3), ("widens",)),
+        ((0.1, 0.4), ("widens", "more than doubles")),
+    ):
+        for n, alike in ((300, 0.0), (300, 0.8), (2000, 0.8)):
+            told = repeat(partial(labelled_trial, gaps, alike, n), repeats, plan)
+            wrong = [any(word not in (*right, "open") for word in each) for each in told]
+            seen = [any(word in right for word in each) for each in told]
+            strongest = share(["more than doubles" in each for each in told])
+            row = *(f"{100 * gap:.0f}" for gap in gaps), n, f"{alike:.0%}"
+            rows.append((*row, share(wrong), share(seen) if right else "–", strongest))
+    return Table(
+        "The gap of labels that are decisions, beside the model's",
+        f"One group against three others; {repeats} worlds each. A sentence is wrong that claims a "
+        "change which is none, or another one; target: in at most 5 % of worlds any.",
+        (
+            *("gap of the labels, points", "of the model", "people", "decided alike"),
+            *("any wrong", "any right", "“more than doubles”"),
+        ),
+        rows,
+    )
+
+
 # --- power of the ratio ---
 
 
@@ -586,6 +636,7 @@ def tables(plan: Plan) -> list[Table]:
         null_worlds(worlds, plan),
         planted_worlds(worlds // 2, plan),
         stated_worlds(worlds, plan),
+        labelled_worlds(worlds * 2, plan),
         ratio_power(worlds * 2, plan),
         *coverage(samples, plan),
         split_coverage(samples, plan),

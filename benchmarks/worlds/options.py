@@ -1,23 +1,30 @@
 """What is said of options against a gap between groups, where it is known what they do.
 
-People of two sexes with a job, skill and luck; a logistic regression decides about them today. The
+People of two sexes with a job, skill and luck; a logistic regression, or boosted trees, decides
+about them today, and is fitted anew as an option by the code that fits the model of a run. The
 truth of every option is what the same fitted predictors and thresholds do on 40 000 other people;
 each world is judged on several samples of people.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import product
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.metrics.fairness.options import TODAY, Options
+from deepseek_report.metrics.fairness.options import OWN, TODAY, Options
+from deepseek_report.models.estimators.sklearn import Sklearn
+from deepseek_report.runner.execution.refitting import ModelRefits
 from deepseek_report.tasks.decisions import decide
 
 from .advice import fitted_once, schema_of
@@ -38,6 +45,13 @@ CHANGES = (
     *("auc_change", "cost_change", "ratio"),
 )
 _NAMES = ("sex", "job", "skill", "luck")
+#: What decides about people, and is fitted anew.
+MODELS = {
+    "logistic regression": Sklearn("sklearn.linear_model.LogisticRegression"),
+    "boosted trees": Sklearn(
+        "sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 40, "max_depth": 3}
+    ),
+}
 
 
 def people(n: int, effect: float, apart: float, rng: np.random.Generator) -> Split:
@@ -50,9 +64,9 @@ def people(n: int, effect: float, apart: float, rng: np.random.Generator) -> Spl
     return Split(inputs, np.where(favoured, 0, 1), np.arange(n), {"sex": sex})
 
 
-def decided(model: LogisticRegression, part: Split, threshold: float = 0.5) -> Predictions:
+def decided(model: Any, part: Split, threshold: float = 0.5) -> Predictions:
     """What a fitted model says of people."""
-    probabilities = model.predict_proba(part.inputs)
+    probabilities = model.probabilities(part.inputs)
     return Predictions(
         logits=np.log(probabilities),
         probabilities=probabilities,
@@ -66,23 +80,48 @@ def decided(model: LogisticRegression, part: Split, threshold: float = 0.5) -> P
     )
 
 
-def option_trial(effect: float, apart: float, seed: int) -> list[dict[str, bool]]:
+@contextmanager
+def _refitted_once() -> Iterator[None]:
+    """The model is fitted anew once for the same change, since it learns from the same people."""
+    fitted: dict[Any, Any] = {}
+    fit = ModelRefits.__call__
+
+    def once(refits: ModelRefits, rows: Any, seed: Any = None, change: Any = None) -> Any:
+        key = rows.tobytes(), change.withheld
+        if key not in fitted:
+            fitted[key] = fit(refits, rows, seed, change)
+        return fitted[key]
+
+    with mock.patch.object(ModelRefits, "__call__", once):
+        yield
+
+
+def option_trial(
+    effect: float, apart: float, seed: int, model: str = "logistic regression"
+) -> list[dict[str, bool]]:
     """Of each sample whether its intervals hold the truth, and whether an option is called better.
 
     The same predictors, thresholds and proposal are asked about the samples and about many others.
     """
     rng = np.random.default_rng([seed, 23])
     train, validation = (people(TRAIN, effect, apart, rng) for _ in range(2))
-    model = LogisticRegression().fit(train.inputs, train.labels)
+    schema, plugin = schema_of(_NAMES), MODELS[model]
+    fitted = plugin.build(schema, train, 0)
+    fitted.fit(train)
+    experiment: Any = SimpleNamespace(
+        single={"model": plugin, "trainer": None}, seeds=SimpleNamespace(training=0)
+    )
     parts = [people(n, effect, apart, rng) for n in (OTHERS, *[TEST] * SAMPLES)]
     options = Options(costs=DecisionCosts(1.0, 2.0))
     tables = []
-    with fitted_once():
+    with fitted_once(), _refitted_once():
         for part in parts:
+            data = Dataset(schema, train, validation, part, card={}, issues=())
             context = MeasureContext(
-                dataset=Dataset(schema_of(_NAMES), train, validation, part, card={}, issues=()),
-                predictions=decided(model, part),
-                validation_predictions=decided(model, validation),
+                dataset=data,
+                predictions=decided(fitted, part),
+                validation_predictions=decided(fitted, validation),
+                refits=ModelRefits(experiment, data, "cpu"),
                 cases=Cases(np.arange(1), {}),
                 classifier=None,  # type: ignore[arg-type]
                 seed=seed,
@@ -96,7 +135,9 @@ def option_trial(effect: float, apart: float, seed: int) -> list[dict[str, bool]
 def _outcome(rows: list[dict[str, Any]], truths: list[dict[str, Any]]) -> dict[str, bool]:
     known = {truth["option"]: truth for truth in truths}
     today = float(known[TODAY]["gap"])
-    outcome = {"called better": False, "called better wrongly": False}
+    outcome = dict.fromkeys(
+        [f"{who}called better{how}" for who in ("", OWN) for how in ("", " wrongly")], False
+    )
     for row in rows:
         truth = known[row["option"]]
         for name in CHANGES:
@@ -104,9 +145,10 @@ def _outcome(rows: list[dict[str, Any]], truths: list[dict[str, Any]]) -> dict[s
             if row["option"] != TODAY and not np.isnan([truth[name], low, high]).any():
                 held = low - 1e-12 <= truth[name] <= high + 1e-12
                 outcome[f"{name} of {row['option']}"] = bool(held)
-        if row["is_better"]:
-            outcome["called better"] = True
-            outcome["called better wrongly"] = abs(float(truth["gap"])) >= abs(today)
+        for who in ("", OWN) if row["is_better"] else ():
+            if row["option"].startswith(who):
+                outcome[f"{who}called better"] = True
+                outcome[f"{who}called better wrongly"] = abs(float(truth["gap"])) >= abs(today)
     return outcome
 
 
@@ -114,16 +156,16 @@ def tables(plan: Plan) -> list[Table]:
     """How often options are called better, and how often their intervals hold the truth."""
     repeats = plan.times(100, 3)
     called, held = [], []
-    for world, (effect, apart) in WORLDS.items():
-        trials = repeat(partial(option_trial, effect, apart), repeats, plan)
-        outcomes = [outcome for samples in trials for outcome in samples]
-        called.append(
-            (
-                world,
-                share([outcome["called better"] for outcome in outcomes]),
-                share([outcome["called better wrongly"] for outcome in outcomes]),
-            )
-        )
+    for model, (title, (effect, apart)) in product(MODELS, WORLDS.items()):
+        world = f"{model}; {title}"
+        trial = partial(option_trial, effect, apart, model=model)
+        outcomes = [o for samples in repeat(trial, repeats, plan) for o in samples]
+        rates = [
+            share([outcome[f"{who}called better{how}"] for outcome in outcomes])
+            for who in ("", OWN)
+            for how in ("", " wrongly")
+        ]
+        called.append((world, *rates))
         for name in CHANGES:
             of_all = [
                 value
@@ -137,20 +179,30 @@ def tables(plan: Plan) -> list[Table]:
             one = [outcome[worst] for outcome in outcomes if worst in outcome]
             held.append((world, name, share(of_all), worst.partition(" of ")[2], share(one)))
     setting = (
-        f"{repeats} worlds each: a logistic regression and the refits learn from {TRAIN} people, "
+        f"{repeats} worlds each: what decides and all refits learn from {TRAIN} people, "
         f"{TRAIN} others choose, and {SAMPLES} samples of {TEST} judge, the truth is of {OTHERS}."
     )
     return [
         Table(
             "Options that are called better",
             setting,
-            ("world", "called better", "although the gap is as wide or wider"),
+            (
+                "what decides; world",
+                *("called better", "although the gap is as wide or wider"),
+                *("the model itself, fitted anew, is", "although it is as wide or wider"),
+            ),
             called,
         ),
         Table(
             "Paired intervals of options",
             setting,
-            ("world", "number", "holds the truth", "the option held least often", "of that one"),
+            (
+                "what decides; world",
+                "number",
+                "holds the truth",
+                "the option held least often",
+                "of that one",
+            ),
             held,
         ),
     ]

@@ -27,6 +27,7 @@ from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table
 
 if TYPE_CHECKING:
+    from deepseek_report.runner.live_server import LiveServer
     from deepseek_report.runner.run import Finished
 
 _GIVEN = "given_in"
@@ -157,6 +158,33 @@ class Run:
             if measured is not None and measured.tables:
                 tables.setdefault(key.split("/")[0], set()).update(measured.tables)
         return tables
+
+    def serve(
+        self, port: int = 0, *, store: str | Path | None = None, trust: Sequence[str] = ()
+    ) -> LiveServer:
+        """The page of this run on this machine, answered by its stored model until it is closed.
+
+        port : 0 takes a free one. store : the store that the run was made with; else `.store`
+        beside it. trust : packages whose parts may be loaded, as `--trust` names them.
+
+        Returns
+        -------
+        A server whose `address` is the page; it is a context manager, and `close()` ends it.
+
+        Raises
+        ------
+        ConfigError, ArtifactError, ConfigProblems : what is missing, taken or not trusted.
+        """
+        from deepseek_report.runner.companion import Companion
+        from deepseek_report.runner.live_server import serve
+        from deepseek_report.store.run_folder import beside
+
+        kept = Path(store) if store is not None else beside(self.path, ".store")
+        with reading(self.path):
+            companion = Companion.of(self.path, kept, tuple(trust))
+            companion.page()
+        companion.warm()
+        return serve(companion, port)
 
     @property
     def config(self) -> str:

@@ -32,6 +32,10 @@ _PROBE_SEED = 9
 _TWICE = 20
 
 
+#: From a table, its labels and a seed, or None, to an estimator.
+Refit = Callable[[Any, Any, int | None], Any]
+
+
 @dataclass(frozen=True)
 class Hints:
     """What a person says of the model beside the model itself.
@@ -74,14 +78,81 @@ def recognise(model: Any, rows: Rows, hints: Hints) -> Recognised:
     return recognised
 
 
-def hold(recognised: Recognised, rows: Rows, identity: str) -> HeldModel:
+def hold(
+    recognised: Recognised, rows: Rows, identity: str, refit: Refit | None = None
+) -> HeldModel:
     """The model with the form of the table that it reads, and what tells it from others."""
     estimator = recognised.estimator
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
     numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.features.dtypes)
     walks = numbers and walkable(type(estimator).__name__, params)
     walks = walks and _reads_all(estimator, rows)
-    return HeldModel(estimator, rows.form, walks_trees=walks, identity=identity)
+    return HeldModel(estimator, rows.form, walks_trees=walks, identity=identity, refit=refit)
+
+
+def refit_of(recognised: Recognised, rows: Rows, hints: Hints, own: Any) -> Refit | None:
+    """How the model is fitted again: as the person says, else by a clone where it can be cloned.
+
+    Parameters
+    ----------
+    own : the person's function from X and y to a model.
+
+    Returns
+    -------
+    None where nobody says how, or no training rows were given.
+
+    Raises
+    ------
+    ArgumentProblems : `own` is no function, or there are no rows to fit a model to.
+    """
+    if own is None:
+        return _cloned(recognised.estimator) if rows.has_training else None
+    if not callable(own):
+        refuse(
+            "refit",
+            f"{type(own).__name__} cannot be called",
+            "a function (X, y) -> a fitted model of the same kind",
+            "give such a function, or leave it out: an estimator of scikit-learn is cloned",
+        )
+    if not rows.has_training:
+        refuse(
+            "refit",
+            "it is given, and there are no rows to fit a model to",
+            "X_train and y_train",
+            "give the rows that the model was trained on",
+        )
+
+    def refit(table: Any, labels: Any, seed: int | None) -> Any:
+        del seed
+        return recognise(own(table, labels), rows, hints).estimator
+
+    return refit
+
+
+def _cloned(estimator: Any) -> Refit | None:
+    """Fits a clone; of a search its best estimator, since that is the model.
+
+    None of what has no `fit`, and of what holds a part that stays as it was fitted.
+    """
+    best = getattr(estimator, "best_estimator_", estimator)
+    if not (hasattr(best, "fit") and hasattr(best, "get_params")):
+        return None
+    held = best.get_params()
+    if any(type(part).__name__ == "FrozenEstimator" for part in held.values()):
+        return None
+    draws = [name for name in held if name.rpartition("__")[2] == "random_state"]
+
+    def refit(table: Any, labels: Any, seed: int | None) -> Any:
+        from sklearn.base import clone
+
+        fresh = clone(best)
+        if seed is not None:
+            fresh.set_params(**dict.fromkeys(draws, seed))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return fresh.fit(table, labels)
+
+    return refit
 
 
 def _reads_all(estimator: Any, rows: Rows) -> bool:

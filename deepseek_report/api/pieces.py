@@ -10,7 +10,14 @@ import pandas as pd
 
 from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.composing import Pieces
-from deepseek_report.api.given_models import Hints, answers_of, hold, looks_fitted_to, recognise
+from deepseek_report.api.given_models import (
+    Hints,
+    answers_of,
+    hold,
+    looks_fitted_to,
+    recognise,
+    refit_of,
+)
 from deepseek_report.api.model_identity import identity_of
 from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_of
 from deepseek_report.artifacts.schema import TaskName
@@ -100,7 +107,11 @@ def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> Model:
         identity = identity_of(model, hints.encoder)
         config["answers"], answers = answers_of(recognised, rows, number=number)
         fits = looks_fitted_to(recognised.estimator, answers, rows)
-    return (config, hold(recognised, rows, identity)), recognised.task, fits
+    own = options.get("refit")
+    refit = refit_of(recognised, rows, hints, own)
+    if refit is not None:
+        config["refit"] = "clone" if own is None else identity_of(own)
+    return (config, hold(recognised, rows, identity, refit)), recognised.task, fits
 
 
 def _answers(

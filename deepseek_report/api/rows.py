@@ -59,6 +59,11 @@ class Rows:
         """The values of the label in the order in which scikit-learn numbers them."""
         return sorted(self.labels.dropna().unique().tolist())
 
+    @property
+    def has_training(self) -> bool:
+        """Whether the person gave the rows that the model was trained on."""
+        return bool((self.held.parts == PARTS.index("train")).any())
+
     def as_given(self, features: pd.DataFrame) -> Any:
         """Such rows as the person's own table held them: an array where that had no names."""
         return features if self.form.named else features.to_numpy()

@@ -31,6 +31,9 @@ def text_pieces(rows: Rows, model: Any, options: Mapping[str, Any], store: Path)
         allowed = "a sequence classifier of transformers"
         fault = f"a tokenizer is given, and {type(model).__name__} is no model of transformers"
         refuse("model", fault, allowed, "give both, or leave the tokenizer out")
+    if "refit" in options:
+        fault = "a model of transformers is read from its checkpoint, which refit cannot fit again"
+        refuse("refit", fault, "a model without a tokenizer", "leave refit out")
     column = str(options.get("text", TEXT))
     if column not in map(str, rows.features):
         fault = f'X has no column "{column}"'

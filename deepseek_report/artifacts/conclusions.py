@@ -55,7 +55,8 @@ LEAST_REACH_OF_ORDER = 0.5
 class Verdict:
     """One promise and its outcome.
 
-    metric, attribute, level, explainer, slice : what the promise is about.
+    metric, attribute, level, explainer, slice : what the promise is about. predictor : the simpler
+    model that a gain is over.
     side, bound : the value must be at least, or at most, `bound`.
     set_by, why : who promised it, and the reason given; both from the config.
     value, low, high, n, unit : what was measured, None where nothing was.
@@ -79,6 +80,7 @@ class Verdict:
     n: int | None = None
     unit: str = ""
     reason: Text = ""
+    predictor: str = ""
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Verdict:

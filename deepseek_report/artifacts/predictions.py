@@ -53,6 +53,15 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: NDArray[Any]) -> Predictions:
+        """Those of some instances: (row,) positions, or (instance,) whether it is taken."""
+        names = ("logits", "probabilities", "labels", "instance_ids", "decisions")
+        optional = ("all_labels", "all_probabilities", "entities")
+        arrays = {name: getattr(self, name) for name in (*names, *optional)}
+        taken = {name: array[rows] for name, array in arrays.items() if array is not None}
+        groups = {name: codes[rows] for name, codes in self.groups.items()}
+        return replace(self, **taken, groups=groups)
+
     @property
     def values(self) -> NDArray[np.float64]:
         """(instance,) the predicted number."""

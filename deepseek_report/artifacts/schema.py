@@ -58,6 +58,15 @@ class Category:
     documented: bool = True
 
 
+def readable_name(name: str) -> str:
+    """The label of a column for which none is declared.
+
+    >>> readable_name("years_employed")
+    'years employed'
+    """
+    return " ".join(name.replace("_", " ").split()) or name
+
+
 @dataclass(frozen=True)
 class Feature:
     """One input column.
@@ -86,6 +95,11 @@ class Feature:
     @property
     def is_numeric(self) -> bool:
         return self.kind == "numeric"
+
+    @property
+    def is_named_as_in_data(self) -> bool:
+        """Whether people read the name of the column, since nobody gives it a label."""
+        return self.label == readable_name(self.name)
 
     @property
     def can_move(self) -> bool:

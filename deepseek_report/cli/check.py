@@ -9,8 +9,14 @@ def command(arguments: list[str]) -> int:
     """Print what was understood, the plan, and what it will cost."""
     options = make_parser("check", overrides=True).parse_intermixed_args(arguments)
     experiment = compose_experiment(options, options.overrides)
-    from deepseek_report.cli.output.forecast import say_forecast
+    from deepseek_report.cli.output.forecast import say_forecast, say_open
+    from deepseek_report.config.catalogue import folders
+    from deepseek_report.config.open_lines import open_lines
     from deepseek_report.runner.planning.forecast import forecast
 
-    say_forecast(forecast(experiment))
+    waiting = open_lines(folders(options.config_dir), experiment.name)
+    try:
+        say_forecast(forecast(experiment))
+    finally:  # also where the data cannot be used: what is open may be why
+        say_open(waiting)
     return 0

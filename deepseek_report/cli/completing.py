@@ -10,7 +10,10 @@ _COMPOSING = ("--config-dir", "--trust", "--trust-type", "--help")
 #: The options of each command; "" is a run.
 OPTIONS: dict[str, tuple[str, ...]] = {
     "": (*_COMPOSING, "--multirun", "--cfg", "--version"),
-    "init": ("--data", "--target", "--name", "--copy", "--help"),
+    "init": (
+        *("--data", "--target", "--sensitive", "--favourable", "--entity", "--time", "--text"),
+        *("--drop", "--keep", "--name", "--copy", "--yes", "--plugin", "--help"),
+    ),
     "check": _COMPOSING,
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
     "verify": ("--expect", "--trust", "--help"),

@@ -39,17 +39,20 @@ def command(arguments: list[str]) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     """Run every combination as one plan; one that fails does not stop the others."""
     from deepseek_report.cli.output.progress import reporter
-    from deepseek_report.cli.output.sweep import say_failures, say_jobs, say_sweep
-    from deepseek_report.runner.planning.sweeping import sweep_jobs
-    from deepseek_report.runner.sweep import Sweep, load_early
+    from deepseek_report.config.late_import import late_import
 
-    jobs = sweep_jobs(
-        options.overrides,
-        options.config_dir,
-        options.trust,
-        options.trust_type,
-        on_first=load_early,
-    )
+    with late_import("pandas"):
+        from deepseek_report.cli.output.sweep import say_failures, say_jobs, say_sweep
+        from deepseek_report.runner.planning.sweeping import sweep_jobs
+        from deepseek_report.runner.sweep import Sweep, load_early
+
+        jobs = sweep_jobs(
+            options.overrides,
+            options.config_dir,
+            options.trust,
+            options.trust_type,
+            on_first=load_early,
+        )
     say_jobs(jobs)
     ahead = _OpenedAhead()
     sweep = Sweep(jobs, options.config_dir, on_end=ahead.take)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
+    from deepseek_report.config.problems import ConfigProblems
 
 #: {command: (what it takes, what it does)}. Each is a module of this folder, with `_` for `-`.
 COMMANDS = {
-    "init": ("DIR [--data FILE --target COLUMN]", "a study of your own, ready to run"),
+    "init": ("DIR [--data FILE] [OVERRIDES…]", "a study of your own, ready to run"),
     "check": ("[OVERRIDES…]", "what was understood, the plan, what is cached, the minutes"),
     "render": ("RUN [--to html,brief,pdf,docx]", "the report again, in other forms or languages"),
     "verify": ("RUN [--expect DIGEST]", "are the files those that the run wrote?"),
     "explain-case": ("RUN --row FILE", "rows that were not in the data, by the stored model"),
+    "serve": ("RUN [--port N]", "its page on this machine, answered by the stored model"),
     "score-stream": ("RUN --rows FILE|-", "new cases as they come: decisions, reasons, drift"),
     "watch": ("[OVERRIDES…]", "a run while it goes on, in TensorBoard"),
     "compare": ("RUN RUN… [--baseline RUN]", "several runs in one document"),
@@ -139,6 +143,14 @@ def make_parser(command: str, *, overrides: bool) -> CommandParser:
     return parser
 
 
+def port_number(text: str) -> int:
+    """A port of this machine, as an argument."""
+    number = int(text) if text.isdigit() else -1
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed is 1 to 65535")
+    return number
+
+
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """The option by which a person, and no file, says which packages may be loaded."""
     parser.add_argument(
@@ -182,8 +194,43 @@ def _override(text: str) -> str:
 
 
 def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) -> Experiment:
-    """The valid experiment that the command line describes."""
+    """The valid experiment that the command line describes.
+
+    In a terminal, a package of the study's own folder that is not trusted yet is asked for once.
+    """
     from deepseek_report.config.compose import compose
+    from deepseek_report.config.problems import ConfigProblems
     from deepseek_report.config.validate import validate
 
-    return validate(compose(overrides, options.config_dir), options.trust, options.trust_type)
+    composed = compose(overrides, options.config_dir)
+    try:
+        return validate(composed, options.trust, options.trust_type)
+    except ConfigProblems as problems:
+        if not _is_trusted_now(problems, options.config_dir):
+            raise
+    return validate(composed, options.trust, options.trust_type)
+
+
+def _is_trusted_now(problems: ConfigProblems, config_dir: str | None) -> bool:
+    """Whether the person, asked in a terminal, trusts the study's own packages; kept beside it."""
+    if not problems.untrusted or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    from deepseek_report.cli.output.terminal_text import printable
+    from deepseek_report.config import kept_trust, local_code
+
+    folder = Path(config_dir).parent if config_dir else Path()
+    own = local_code.find(problems.untrusted, [folder])
+    for package in own:
+        print(
+            f"This study runs code of its own: {printable(problems.untrusted[package])}, in "
+            f"{printable(folder / package)}. It can do whatever you can."
+        )
+        try:
+            answer = input(f"Do you trust the package {printable(package)} in this folder? [y/N] ")
+        except EOFError:
+            return False
+        if answer.strip().casefold() not in {"y", "yes"}:
+            return False
+    if own:
+        print(f"Kept in {printable(kept_trust.keep(folder, list(own)))}, for you in this folder.")
+    return bool(own)

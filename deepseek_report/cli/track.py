@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 def command(arguments: list[str]) -> int:
     """Log runs and print what each is called there."""
-    from deepseek_report.runner.tracking import VARIABLE, Tracker, tracker_of_environment
-
     parser = make_parser("track", overrides=False)
     parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="the folders of runs")
     parser.add_argument(
-        "--uri", metavar="URI", help=f"MLflow's tracking URI: a folder or a server; else {VARIABLE}"
+        "--uri",
+        metavar="URI",
+        help="MLflow's tracking URI: a folder or a server; else DEEPSEEK_REPORT_MLFLOW",
     )
     options = parser.parse_args(arguments)
+    from deepseek_report.runner.tracking import VARIABLE, Tracker, tracker_of_environment
+
     tracker = Tracker(options.uri) if options.uri else tracker_of_environment()
     if tracker is None:
         raise DeepseekReportError(f"where to? Say --uri URI, or set {VARIABLE}")

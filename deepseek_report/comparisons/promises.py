@@ -55,6 +55,7 @@ class PromiseKey:
     slice: str
     side: str
     bound: float
+    predictor: str = ""
 
     @classmethod
     def of(cls, declared: Mapping[str, Any]) -> PromiseKey:
@@ -62,11 +63,14 @@ class PromiseKey:
         side = "at_most" if declared.get("at_least") is None else "at_least"
         attribute, level, explainer, part = (str(declared.get(key) or "") for key in _ABOUT)
         bound = float(declared[side])
-        return cls(str(declared["metric"]), attribute, level, explainer, part, side, bound)
+        predictor = str(declared.get("predictor") or "")
+        metric = str(declared["metric"])
+        return cls(metric, attribute, level, explainer, part, side, bound, predictor)
 
     def covers(self, verdict: Verdict) -> bool:
         """Whether the verdict is one on this promise."""
         same = (verdict.metric, verdict.side, verdict.bound) == (self.metric, self.side, self.bound)
+        same = same and verdict.predictor == self.predictor
         return same and all(getattr(self, key) in {"", getattr(verdict, key)} for key in _ABOUT)
 
     def plain(self) -> dict[str, Any]:

@@ -249,6 +249,8 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
         hint = found_elsewhere(group.rpartition("/")[2], name, roots)
         problem = _missing(group, name, files, groups(roots))
         return replace(problem, todo=hint) if hint else problem
+    if lost := re.search(r"Could not override '([^']+)'", str(error)):
+        return _no_such_group(lost[1].partition("@")[0], files, groups(roots))
     if no_keys := re.search(r"node `([^`]+)` is not a container", str(error)):
         where = _place(no_keys[1], overrides, files) or no_keys[1]
         return Problem(where, "the value has no keys", "keys with values")
@@ -259,6 +261,18 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
         todo = f"name a key that there is, in place of ${{{lost[1]}}}"
         return Problem(where, f"it refers to {lost[1]}, and there is no such key", "", todo)
     return Problem(where, " ".join(lines[:2]))
+
+
+def _no_such_group(
+    group: str, files: Sequence[Path], known: Mapping[str, Sequence[str]]
+) -> Problem:
+    """That a `defaults:` list overrides a choice which nobody makes: a slash or a name is wrong."""
+    inner = group.rpartition("/")[2]
+    where = line_with(files, ["override", inner]) or "defaults"
+    if inner != group and inner in known:
+        fault = f"`override {inner}` is looked for inside the file's own group"
+        return Problem(where, fault, "", f"write a slash: `override /{inner}: …`")
+    return Problem(where, f'"{group}" is not a group', choices(known), nearest(inner, known))
 
 
 def _place(key: str, overrides: Sequence[str], files: Sequence[Path]) -> str:

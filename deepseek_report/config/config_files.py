@@ -126,6 +126,14 @@ def _chosen_in_body(path: Path, content: Mapping[str, Any]) -> Iterator[Problem]
     """Choices that stand where settings belong: `model: mlp` in a study."""
     if path.parent.name not in WHOLE:
         return
+    report = content.get("report")
+    if isinstance(report, dict) and isinstance(report.get("thresholds"), dict):
+        yield Problem(
+            line_with([path], ["thresholds"]) or shown(path),
+            "report.thresholds holds keys with values",
+            "a list",
+            'write each promise as `- {metric: roc_auc, at_least: 0.7, set_by: "Risk team"}`',
+        )
     for group in (*SINGLE, *MULTIPLE):
         chosen = content.get(group)
         if chosen is not None and not isinstance(chosen, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -29,12 +29,18 @@ class Problem:
 
 
 class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems
-    """All problems of one configuration."""
+    """All problems of one configuration.
+
+    untrusted : {package: the class by which it is named}, of packages that nobody trusts here.
+    """
 
     about: ClassVar[str] = "the configuration"
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(
+        self, problems: Sequence[Problem], untrusted: Mapping[str, str] | None = None
+    ) -> None:
         self.problems = tuple(problems)
+        self.untrusted = dict(untrusted or {})
         many = len(problems) != 1
         head = f"{len(problems)} problem{'s' if many else ''} in {self.about}"
         super().__init__("\n".join([head, *(f"- {problem}" for problem in problems)]))

@@ -31,6 +31,10 @@ from deepseek_report.wording.words import wording
 
 #: The explainer that others are judged against, and that no threshold judges.
 _CONTROL = "random"
+#: Scores of how much better the model is than a simpler one, and the simpler models, of classes and
+#: of numbers.
+_GAINS = frozenset({"roc_auc_gain", "mae_gain"})
+_PREDICTORS = ("majority", "logistic_regression", "gradient_boosting", "mean", "ridge")
 #: The level of those whose group is not known.
 _UNKNOWN = "unknown"
 
@@ -126,6 +130,12 @@ def _sources(metrics: Iterable[tuple[str, Any]]) -> _Sources:
     return known
 
 
+def unknown(composed: Composed) -> bool:
+    """Whether a threshold names a score that no metric gives, whatever is chosen."""
+    names = {threshold.text("metric") for threshold in _declared(composed)} - {""}
+    return not names <= {*_shipped(composed)}
+
+
 def stated(composed: Composed) -> Iterator[Problem]:
     """What is wrong with a threshold whatever is chosen: metric, sides, bound."""
     if declared := _declared(composed):
@@ -145,6 +155,7 @@ def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Proble
             )
         elif metric:
             yield from _outside(threshold, sources[metric][0].bounds)
+            yield from _over(threshold)
         if threshold["level"] and not threshold["attribute"]:
             yield threshold.problem(
                 f'level "{threshold["level"]}" is given without its attribute',
@@ -158,6 +169,21 @@ def _sides(threshold: _Declared) -> Iterator[Problem]:
     if len(sides) != 1:
         fault = "both at_least and at_most are given" if sides else "no bound is given"
         yield threshold.problem(fault, "exactly one of at_least and at_most")
+
+
+def _over(threshold: _Declared) -> Iterator[Problem]:
+    """A gain is over a simpler model, which must be named; no other score is."""
+    is_gain, predictor = threshold.text("metric") in _GAINS, threshold.text("predictor")
+    if is_gain and predictor not in _PREDICTORS:
+        fault = f'over "{predictor}"' if predictor else "it does not say over which simpler model"
+        todo = "add predictor: logistic_regression, or ridge where a number is predicted"
+        yield threshold.problem(fault, choices(_PREDICTORS), todo)
+    elif predictor and not is_gain:
+        yield threshold.problem(
+            f'predictor "{predictor}" of a score that is no gain over one',
+            "",
+            "remove predictor, or promise roc_auc_gain or mae_gain",
+        )
 
 
 def _outside(threshold: _Declared, bounds: tuple[float | None, float | None]) -> Iterator[Problem]:

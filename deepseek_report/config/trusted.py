@@ -1,7 +1,8 @@
 """What the person running it trusts: packages, and types in a model's file.
 
-Both come from the command line or the environment alone. A configuration can name neither, and
-neither is written into a run folder.
+Both come from the command line or the environment, packages also from the person's own sealed file
+beside a study (`kept_trust`). A configuration can name neither, and neither is written into a run
+folder.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from deepseek_report.config.kept_trust import kept
 from deepseek_report.config.problems import Problem
 
 OWN = "deepseek_report"
@@ -38,9 +41,16 @@ class Trusted:
         return tuple(package for package in dict.fromkeys(named) if package != OWN)
 
 
-def trusted_packages(extra: Sequence[str] = ()) -> tuple[str, ...]:
-    """Packages that the environment and the command line (`extra`) trust, this one first."""
-    return tuple(dict.fromkeys([OWN, *_environment(PACKAGES_VARIABLE), *extra]))
+def trusted_packages(extra: Sequence[str] = (), beside: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Packages that the person trusts, this one first.
+
+    Parameters
+    ----------
+    extra : those of the command line. beside : folders that may hold the person's own file, beside
+        the one in which the command runs.
+    """
+    own = [package for folder in (Path(), *beside) for package in kept(folder)]
+    return tuple(dict.fromkeys([OWN, *_environment(PACKAGES_VARIABLE), *own, *extra]))
 
 
 def trusted_types(extra: Sequence[str] = ()) -> tuple[str, ...]:

@@ -60,12 +60,13 @@ def validate(
     ConfigProblems : all problems: unknown keys, wrong types, values out of range, and rules that
         cross groups.
     """
-    draft = built(composed, trust, trust_types)
-    from deepseek_report.config import rules  # they know kinds of data, tasks and words
+    with late_import("pandas"):
+        draft = built(composed, trust, trust_types)
+        from deepseek_report.config import rules  # they know kinds of data, tasks and words
 
-    experiment, problems = rules.apply(draft, composed)
-    if problems:
-        raise ConfigProblems(problems)
+        experiment, problems = rules.apply(draft, composed)
+        if problems:
+            raise ConfigProblems(problems)
     return dataclasses.replace(
         experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
     )
@@ -80,21 +81,20 @@ def built(
     ------
     ConfigProblems : unknown keys, wrong types, values out of range.
     """
-    trusted = Trusted(trusted_packages(trust), trusted_types(trust_types))
     beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
+    trusted = Trusted(trusted_packages(trust, beside), trusted_types(trust_types))
     local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)
     settings = checker.settings()
     checker.unknown_top_level()
-    with late_import("pandas"):
-        checker.written_by_person()
-        if settings is None or checker.problems:
-            raise ConfigProblems(checker.problems)
+    checker.written_by_person()
+    if settings is None or checker.problems:
+        raise ConfigProblems(checker.problems, checker.untrusted)
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
     multiple = {group: checker.several(group) for group in MULTIPLE}
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     if checker.problems:
-        raise ConfigProblems(checker.problems)
+        raise ConfigProblems(checker.problems, checker.untrusted)
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
         single["model"] = single["model"].trusting(trusted.types)
@@ -114,6 +114,7 @@ class _Checker:
         self.composed = composed
         self.trusted = trusted.packages
         self.problems: list[Problem] = [*composed.problems, *misnamed(trusted)]
+        self.untrusted: dict[str, str] = {}
         self.plugins: dict[tuple[str, ...], Any] = {}
         self.listed: dict[str, dict[str, Any]] = {}
 
@@ -135,7 +136,8 @@ class _Checker:
         if written("report", "thresholds"):
             from deepseek_report.config import threshold_checks
 
-            self.problems.extend(threshold_checks.stated(self.composed))
+            if self.problems or threshold_checks.unknown(self.composed):
+                self.problems.extend(threshold_checks.stated(self.composed))
 
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}
@@ -228,6 +230,7 @@ class _Checker:
                 f"run with --trust {package}, or set {PACKAGES_VARIABLE}={package}, if you trust it"
             )
             fault = f"_target_ {target} is outside the trusted packages"
+            self.untrusted.setdefault(package, target)
             self.add((*path, "_target_"), fault, ", ".join(self.trusted), todo)
             return None
         module, _, name = target.rpartition(".")
@@ -258,7 +261,11 @@ class _Checker:
         location = (*path, *misfit.place)
         if misfit.type == "unexpected_keyword_argument":
             owner = _class_at(cls, misfit.place[:-1])
-            return self.unknown(location, [field.name for field in dataclasses.fields(owner)])
+            problem = self.unknown(location, [field.name for field in dataclasses.fields(owner)])
+            if misfit.value is None and not problem.todo:  # `by: Risk team, Q2`, as YAML reads it
+                todo = f'put a text with a comma into quotes: "…, {location[-1]}"'
+                return dataclasses.replace(problem, todo=todo)
+            return problem
         if misfit.type == "missing":
             fault, todo = f"{'.'.join(location)} must be given", f"set {'.'.join(location)}=…"
             where = self.where(location)

@@ -10,7 +10,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import Row, attribute_label, first, rows
-from deepseek_report.metrics.fairness.options import SEPARATOR, TODAY
+from deepseek_report.metrics.fairness.options import OWN, SEPARATOR, TODAY
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
@@ -43,7 +43,9 @@ def best_option(results: Results, attribute: str) -> dict[str, Any]:
 
 
 def without_attributes(results: Results, attributes: list[str]) -> dict[str, Any]:
-    """What gradient boosting without the input of these attributes would change.
+    """What the model itself, or gradient boosting in its place, would change without these inputs.
+
+    These are what the attributes were made from.
 
     Returns
     -------
@@ -53,9 +55,14 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, Any
     for attribute in attributes:
         measured = options_of(results, attribute)
         today = first(row for row in measured if row["option"] == TODAY)
-        refit = first(row for row in measured if row["option"] == "without")
-        if today is not None and refit is not None:
-            sentences.append(message("advice.tried", option=_told(results, refit, today)))
+        refit, own = (
+            first(row for row in measured if row["option"] == name)
+            for name in ("without", f"{OWN}without")
+        )
+        tried = own or refit
+        if today is not None and tried is not None:
+            told = _told(results, tried, today)
+            sentences.append(message("advice.tried", option=told, own=own is not None))
     if len(sentences) < len(attributes):
         sentences.append(message("advice.not_tried"))
     return {"tried": sentences[0], "tested": sentences[1:]}

@@ -57,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     rules_behaviour.relations,
     rules_data.issues,
     rules_performance.training,
+    rules_performance.train_and_test,
     rules_bottlenecks.luck,
     rules_bottlenecks.more_data,
     rules_explanations.completeness,

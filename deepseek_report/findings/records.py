@@ -103,8 +103,8 @@ def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:
 
 
 def subject(promise: Verdict) -> list[str]:
-    """What a promise is about: attribute, level, explainer and slice, those that it names."""
-    parts = (promise.attribute, promise.level, promise.explainer, promise.slice)
+    """What a promise is about: attribute, level, explainer, slice, predictor: those it names."""
+    parts = (promise.attribute, promise.level, promise.explainer, promise.slice, promise.predictor)
     return [part for part in parts if part]
 
 
@@ -114,7 +114,8 @@ def subject_of(results: Results, verdict: Verdict) -> list[str]:
     attribute = words.inline(attribute_label(results, name)) if name else ""
     explainer = explainer_inline(results, verdict.explainer) if verdict.explainer else ""
     group = ": ".join(part for part in (attribute, words.name(verdict.level)) if part)
-    return [part for part in (group, explainer, verdict.slice) if part]
+    predictor = words.label("predictors", verdict.predictor) if verdict.predictor else ""
+    return [part for part in (group, explainer, verdict.slice, predictor) if part]
 
 
 def promise_name(results: Results, verdict: Verdict) -> str:

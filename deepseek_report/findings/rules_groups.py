@@ -236,8 +236,8 @@ def _labelled_gap(results: Results, row: Row) -> dict[str, Any]:
     sizes = {name: int(row["n_reference" if "reference" in name else "n"]) for name in shares}
     change = estimates.of_row(row, "change", "change")
     if row["shown"] == "narrows":
-        ends = [-end for end in change.ends or ()][::-1]
-        change = estimates.estimate(-change.value, *ends, n=change.n)
+        low, high = change.ends or (change.value, change.value)
+        change = estimates.estimate(-change.value, -high, -low, change.n)
     return {
         "attribute": attribute_label(results, row["attribute"]),
         "level": row["level"],
@@ -251,11 +251,11 @@ def _labelled_gap(results: Results, row: Row) -> dict[str, Any]:
 
 def _beside_labels(results: Results, row: Row) -> dict[str, Any] | None:
     """The gap of a pair in the labels, where the model is shown to widen it."""
-    told = {attribute_label(results, row["attribute"]), row["level"], row["reference"]}
+    pair = {attribute_label(results, row["attribute"]), row["level"], row["reference"]}
     return first(
         gap
         for gap in labelled_gaps(results)
-        if {gap["attribute"], gap["level"], gap["reference"]} == told
+        if {gap["attribute"], gap["level"], gap["reference"]} == pair
         and gap["shown"] in ("widens", "more than doubles")
     )
 

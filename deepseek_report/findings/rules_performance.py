@@ -9,10 +9,10 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.conclusion_limits import GAIN_WORTHWHILE
-from deepseek_report.findings.records import cause_of, is_share, subject, subject_of, unit_of
+from deepseek_report.findings.records import cause_of, is_share, rows, subject, subject_of, unit_of
 from deepseek_report.findings.rules_errors import has_uneven_errors
 from deepseek_report.findings.rules_groups import has_doubtful_ratio
-from deepseek_report.findings.severity import severity, size_of
+from deepseek_report.findings.severity import Size, severity, size_of
 from deepseek_report.findings.skill import SkillVerdict, ranks_backwards
 from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
@@ -22,6 +22,9 @@ from deepseek_report.wording.of_results import words_of
 
 #: Rise of the validation loss after its best epoch that is called over-fitting.
 OVERFIT_RISE = 0.05
+#: By how much the area on training rows exceeds that on test rows at least where that is told, and
+#: where it is no mere note.
+TRAIN_TEST_GAP = (0.02, 0.1)
 #: By how much a simple predictor is better at least, moderate and large: of decisions in the ROC
 #: AUC, of numbers as a share of its mean absolute error.
 LAGS = {True: (GAIN_WORTHWHILE, 0.02), False: (0.02, 0.1)}
@@ -219,6 +222,30 @@ def training(results: Results) -> list[Finding]:
         "best": finite(facts.get("best_validation_loss")),
     }
     return [Finding(message, grade, message, values, ("training",), "model")]
+
+
+def train_and_test(results: Results) -> list[Finding]:
+    """That training rows are ranked better than test rows, where the whole interval says so.
+
+    The areas of two parts differ a little without any learning by heart, so that the gap must lie
+    beyond a margin. What holds of test rows is none the worse for it: minor at most.
+    """
+    row = next(iter(rows(results, "train_and_test", "measures")), None)
+    if row is None:
+        return []
+    gap = estimates.of_row(row, "gap", "gap")
+    least = -1.0 if gap.low is None else gap.low
+    if least <= TRAIN_TEST_GAP[0]:
+        return []
+    size: Size = "moderate" if least > TRAIN_TEST_GAP[1] else "small"
+    values = {
+        "gap": gap,
+        "train": estimates.of_row(row, "train", "train", "n_train"),
+        "test": estimates.of_row(row, "test", "test"),
+    }
+    evidence = (ArtifactId.measure("train_and_test"),)
+    message = "train_test_gap"
+    return [Finding(message, severity("method", size), message, values, evidence, "performance")]
 
 
 def _training_message(facts: dict[str, object]) -> str | None:

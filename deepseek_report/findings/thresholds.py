@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
@@ -88,7 +89,7 @@ def _terms(promise: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     side: Side = "at_most" if promise.get("at_least") is None else "at_least"
     about: dict[str, Any] = {
         key: str(promise[key])
-        for key in ("attribute", "level", "explainer", "slice")
+        for key in ("attribute", "level", "explainer", "slice", "predictor")
         if promise.get(key)
     }
     common: dict[str, Any] = {
@@ -103,11 +104,13 @@ def _terms(promise: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
     common, about = _terms(promise)
-    scores = [s for s in results.find(common["metric"], predictor="model", **about) if _judged(s)]
+    where = {"predictor": "model", **about}
+    scores = [s for s in results.find(common["metric"], **where) if _judged(s)]
     if not scores:
         reason = _why_not_measured(results, common["metric"])
         return [Verdict(**common, **about, outcome="not measured", reason=reason)]
-    return [_of_score(common, score) for score in scores]
+    predictor = about.get("predictor", "")
+    return [replace(_of_score(common, score), predictor=predictor) for score in scores]
 
 
 def _why_not_measured(results: Results, metric: str) -> Text:

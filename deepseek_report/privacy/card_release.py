@@ -39,6 +39,7 @@ _COUNTED: Mapping[str, frozenset[str]] = {
     "duplicates": frozenset({"n", "contradictions", "exact", "near"}),
     "duplicates_across_parts": frozenset({"n"}),
     "entities_across_parts": frozenset({"n"}),
+    "identifier_read": frozenset(),
     "label_balance": frozenset({"n"}),
     "left_out_dates": frozenset(),
     "missing_values": frozenset({"cells", "instances", "features", "n"}),

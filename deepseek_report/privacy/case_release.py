@@ -15,7 +15,7 @@ from deepseek_report.privacy.source import RunSource, three_digits
 from deepseek_report.privacy.table_release import IDENTIFIERS, mentioned
 from deepseek_report.tasks import task_of
 
-Columns = Callable[[pd.Series], str]
+Columns = Callable[["pd.Series"], str]
 
 
 def released_cases(

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from deepseek_report.artifacts.installation import DISTRIBUTION
+
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-DISTRIBUTION = "deepseek-report"
 #: Extras of this package whose libraries decide no result.
 _ASIDE = ("dev", "docs", "mlflow", "quarto", "ray", "remote", "submitit", "test")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:.*extra\s*==\s*[\"']([^\"']+)[\"'])?")

@@ -135,6 +135,7 @@ class _DocumentWriter:
             filed=self.filed,
             file_link=markdown.file_link,
             case_browser=self.case_browser,
+            threshold_slider=self.threshold_slider,
             measured=self.measured_table,
             further_tables=self.further_tables,
             ref=markdown.reference,
@@ -427,10 +428,15 @@ class _DocumentWriter:
 
         Without scripts, in print and in other formats nothing stands there.
         """
-        if not cases["cases"]:
-            return Markdown("")
-        plain_files.write_text(self.folder / "tables" / "cases.json", dump_json(cases))
-        return Markdown("\n\n::: {.case-browser}\n:::\n\n")
+        return self._scripted("case-browser", "cases", cases) if cases["cases"] else Markdown("")
+
+    def threshold_slider(self, steps: Mapping[str, Any] | None) -> Markup:
+        """Where the page's script lets a reader step through thresholds; likewise."""
+        return self._scripted("threshold-slider", "thresholds", steps) if steps else Markdown("")
+
+    def _scripted(self, place: str, name: str, data: Mapping[str, Any]) -> Markdown:
+        plain_files.write_text(self.folder / "tables" / f"{name}.json", dump_json(data))
+        return Markdown(f"\n\n::: {{.{place}}}\n:::\n\n")
 
     def measured_table(
         self,

@@ -69,7 +69,6 @@ def dark_palette() -> dict[str, str]:
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
-_CASES = '<div class="case-browser">'
 _PLOTLY = "plotly-report.min.js.gz"
 #: A section in the contents, and the sections that are a door of the report by themselves.
 _ENTRY = re.compile(r'<li><a href="#sec-([\w-]+)" id="toc-sec-')
@@ -119,10 +118,11 @@ def assemble(page: str, folder: Path) -> str:
     page = _CANVAS.sub(lambda match: _canvas(match, folder, times), page)
     twins = sorted(set(_TWIN.findall(page)))
     data, hashes = _data(folder, twins)
-    has_cases = _CASES in page
-    if has_cases:
-        data += "\n" + _cases(folder / "tables" / "cases.json")
-    script = page_parts.script(cases=has_cases)
+    parts = [
+        name for place, name in page_parts.SCRIPTED.items() if f'<div class="{place}">' in page
+    ]
+    data = "\n".join([data, *(_part(folder, name) for name in parts)])
+    script = page_parts.script(parts)
     pieces = {
         "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
         "style": _style(),
@@ -174,10 +174,11 @@ def _figure(path: Path) -> Any:
     return _json(path, "the interactive figure")
 
 
-def _cases(path: Path) -> str:
-    """The script element that holds the packed cases."""
-    text = json.dumps(_json(path, "the cases"), ensure_ascii=False, separators=(",", ":"))
-    return _holder("cases", "application/octet-stream", pack(text))
+def _part(folder: Path, name: str) -> str:
+    """The script element that holds the packed data of a part of the page that scripts fill."""
+    data = _json(folder / "tables" / f"{name}.json", f"the {name}")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return _holder(name, "application/octet-stream", pack(text))
 
 
 def _json(path: Path, what: str) -> Any:
@@ -200,6 +201,21 @@ def script_hash(script: bytes) -> str:
     """The source expression of a content security policy that allows this very script."""
     digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
     return f"'sha256-{digest}'"
+
+
+def with_live_script(page: str) -> str:
+    """The page beside a server: it may ask the server that it came from, and nobody else.
+
+    Its further script stands before those of the page, which look whether it is there.
+    """
+    script = page_parts.part("live.js").strip()
+    policy = "default-src 'none'; script-src "
+    words = '<script type="application/json" id="page-words">'
+    if policy not in page or words not in page:
+        raise RenderError("the report is no page of this version; render the run again")
+    allowed = f"default-src 'none'; connect-src 'self'; script-src {script_hash(script.encode())} "
+    page = page.replace(policy, allowed, 1)
+    return page.replace(words, f"<script>{script}</script>\n{words}", 1)
 
 
 def _policy(hashes: Sequence[str]) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from deepseek_report.artifacts.storage.shipped import shipped
 
 #: What every block shares, then what each door of the report adds.
 _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")
-#: What runs on every page, and the browser of cases, for pages that have one.
-_COMMON, _CASES = "script.js", "cases.js"
+#: What runs on every page.
+_COMMON = "script.js"
+#: {class of a place on the page: what fills it}: the name of its script, and of its data.
+SCRIPTED = {"case-browser": "cases", "threshold-slider": "thresholds"}
 
 
 def part(name: str) -> str:
@@ -20,7 +24,7 @@ def blocks() -> str:
     return "".join(part(name) for name in _BLOCKS)
 
 
-def script(*, cases: bool = True) -> str:
-    """What runs in the embedded page, which reads whole without; cases : whether it has cases."""
-    names = (_COMMON, _CASES) if cases else (_COMMON,)
+def script(parts: Collection[str] = tuple(SCRIPTED.values())) -> str:
+    """What runs in the embedded page, which reads whole without; parts : of `SCRIPTED`."""
+    names = (_COMMON, *(f"{name}.js" for name in parts))
     return "\n".join(part(name).strip() for name in names)

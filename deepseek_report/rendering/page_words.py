@@ -63,13 +63,41 @@ _CASES = {
     **dict.fromkeys(("what_if", "as_it_is", "not_asked", "asked", "between", "between_short"), ()),
     **dict.fromkeys(("set_change", "reset", "can_change", "cannot_change"), ()),
     "answer": ("stated", "target", "decision"),
-    **dict.fromkeys(("way", "part", "added", "output"), ()),
+    **dict.fromkeys(("way", "part", "added", "output", "asking"), ()),
     "weight": ("weight",),
     "answer_many": ("stated", "decision"),
     "before": ("answer",),
     "rare": ("values",),
     "rare_value": ("label", "value", "rows", "all"),
 }
+
+#: What the slider over thresholds says, `page.thresholds.<name>`, and its slots.
+_THRESHOLDS = {
+    **dict.fromkeys(("title", "is_in_use", "filters", "all", "band_label", "no_rows"), ()),
+    **dict.fromkeys(("basis_stored", "basis_subset", "basis_none", "matrix", "was", "rates"), ()),
+    **dict.fromkeys(("rate", "share", "alarms", "right", "accuracy", "costs", "cost_none"), ()),
+    **dict.fromkeys(("cost_example", "asking", "basis_live"), ()),
+    **dict.fromkeys(("groups", "group", "cases", "ratio", "favoured_rightly"), ()),
+    "favoured_wrongly": (),
+    **dict.fromkeys(("label", "recall"), ("explained",)),
+    "stands": ("threshold", "decided", "explained"),
+    **dict.fromkeys(("mark", "back", "findings", "cheapest"), ("threshold",)),
+    "of": ("share", "n"),
+    **dict.fromkeys(("band", "basis_between"), ("low", "high")),
+    "band_below": ("high",),
+    "band_from": ("low",),
+    "count": ("shown", "all"),
+    **dict.fromkeys(("decided", "favoured"), ("decision",)),
+    **dict.fromkeys(("cost_alarm", "cost_miss"), ("explained", "other")),
+    "cost": ("now", "used", "threshold", "least"),
+}
+#: What the page says beside a server, `page.live.<name>`, and its slots.
+_LIVE = {
+    **dict.fromkeys(("asking", "row", "explain", "note", "note_label", "save"), ()),
+    "explained": ("row",),
+    "saved": ("file",),
+}
+_PARTS = {"cases": _CASES, "thresholds": _THRESHOLDS, "live": _LIVE}
 
 
 def words_of_document(text: str) -> Wording:
@@ -101,9 +129,12 @@ def page_template(page: str, words: Wording) -> str:
 
 def _script_words(words: Wording) -> str:
     """What the script says, as JSON that can stand in a script element."""
+    texts = _SCRIPT | {
+        f"{part}.{name}": slots for part, names in _PARTS.items() for name, slots in names.items()
+    }
     phrases = {
         name: words.text(f"page.{name}", **{slot: f"{{{slot}}}" for slot in slots})
-        for name, slots in (_SCRIPT | {f"cases.{name}": at for name, at in _CASES.items()}).items()
+        for name, slots in texts.items()
     }
     phrases["not_defined"] = words.text("numbers.not_defined")
     return json.dumps(phrases, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")

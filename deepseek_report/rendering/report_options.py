@@ -30,6 +30,8 @@ class Threshold:
     metric : key of the score. at_least, at_most : the bound; exactly one of them.
     set_by : who promised it. why : the reason, shown in the report.
     attribute, level, explainer : the subject, where the score is about one.
+    predictor : of a gain, the simpler model that the model is set against: `majority` (`mean` of
+        numbers), `logistic_regression` (`ridge`) or `gradient_boosting`.
     """
 
     metric: str
@@ -40,6 +42,7 @@ class Threshold:
     attribute: str = ""
     level: str = ""
     explainer: str = ""
+    predictor: str = ""
 
 
 @dataclass(frozen=True)

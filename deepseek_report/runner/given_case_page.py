@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.datasets.readers.case_rows import read_case_rows
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import ReportOptions
-from deepseek_report.runner.execution.given_rows import refuse_unreadable, stored_model
+from deepseek_report.runner.execution.given_rows import StoredModel, refuse_unreadable, stored_model
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.sections.cases import given_cases
 from deepseek_report.wording.of_results import in_words, words_of
@@ -55,8 +56,22 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
     refuse_unreadable(opened)
     rows = read_case_rows(request.rows, opened.results.schema)
     stored = stored_model(opened, request.store, request.trust, request.trust_types)
+    browser = case_page(stored, rows.inputs, work, page)
+    worded = [
+        {**case, **shown} for case, shown in zip(browser["cases"], browser["pages"], strict=True)
+    ]
+    about = {"run": opened.run["run_id"], "threshold": browser["threshold"], "cases": worded}
+    return CaseAnswer(plain(about), rows.ignored)
+
+
+def case_page(stored: StoredModel, inputs: Floats, work: Path, page: Path | None) -> dict[str, Any]:
+    """Explain rows (row, feature) and write the page where one is wanted; what its script reads.
+
+    work : an empty folder for what is made on the way.
+    """
+    opened = stored.opened
     plain_files.make_folder(work / "measured")
-    results = in_words(stored.results_of(rows.inputs, work / "measured"))
+    results = in_words(stored.results_of(inputs, work / "measured"))
     content = given_cases(results, stored.explainer)
     if page is not None:
         plain_files.make_folder(work / "page")
@@ -65,9 +80,4 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
         write_qmd(results, [content], options, work / "page")
         (html,) = render(work / "page", ("html",), "embedded")
         plain_files.write_bytes(page, plain_files.read_bytes(html), links=True)
-    browser = content.values["browser"]
-    worded = [
-        {**case, **shown} for case, shown in zip(browser["cases"], browser["pages"], strict=True)
-    ]
-    about = {"run": opened.run["run_id"], "threshold": browser["threshold"], "cases": worded}
-    return CaseAnswer(plain(about), rows.ignored)
+    return dict(content.values["browser"])

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.artifacts.storage.plain_files import MOST_ENTRIES, MOST_LEVELS, make_folder
@@ -107,7 +108,7 @@ class Tracker:
             from mlflow.exceptions import MlflowException
         except ImportError:
             raise DeepseekReportError(
-                "MLflow is not installed: pip install 'deepseek-report[mlflow]'"
+                f"MLflow is not installed: {pip_install('mlflow-skinny')}"
             ) from None
         try:
             yield MlflowClient(tracking_uri=self.uri)

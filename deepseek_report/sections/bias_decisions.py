@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.table import Column
 from deepseek_report.findings.best_option import best_option, option_name, options_of
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
@@ -41,6 +42,7 @@ def decision_values(draft: Draft) -> dict[str, Any]:
         "decides": task.decides,
         "options": draft.metric_table("options", "options", _options(draft), _option_view(draft)),
         "proposed": _proposed(draft),
+        "own_refits": _own_refits(draft),
     }
 
 
@@ -183,6 +185,13 @@ def _option_view(draft: Draft) -> View:
         folded=True,
         aside=frozenset({"n_changed", "left_out", "cost"}),
     )
+
+
+def _own_refits(draft: Draft) -> str:
+    """Whether the model itself was fitted anew, and what asks for it."""
+    notes = draft.results.notes("options")
+    own = (note for note in notes if isinstance(note, Message) and note.id == "notes.options.own")
+    return draft.words.say(next(own, ""))
 
 
 def _proposed(draft: Draft) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -16,6 +17,7 @@ from deepseek_report.sections.performance_tables import answer_numbers, class_va
 from deepseek_report.sections.shared.display_cells import share_cell, value_cell
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View
+from deepseek_report.sections.threshold_slider import slider_data
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.wording import estimates
@@ -59,6 +61,7 @@ _METRICS = (
     "baselines",
     "ranking_curves",
     "threshold_sweep",
+    "train_and_test",
     "labels_table",
     "mae",
     "residuals",
@@ -99,7 +102,9 @@ class PerformanceSection:
             **part_values(draft),
             "decides": results.has("measures/confusion_matrix"),
             "states": results.has("measures/expected_calibration_error"),
+            "train_and_test": _train_and_test(draft),
             "sweep": _sweep(draft),
+            "slider": slider_data(draft),
             "explained": results.schema.target.explained_class,
         }
         return draft.content(self.needs, _USES)
@@ -239,6 +244,30 @@ def _counted(results: Results) -> str:
     """The class whose share of all decisions is told."""
     target = results.schema.target
     return target.classes[target.counted_class]
+
+
+def _train_and_test(draft: Draft) -> ShownTable:
+    """The area as a number, rates in per cent; beside the accuracy that of one answer for all."""
+    numbers, threshold = draft.words.numbers, _threshold(draft.results)
+    shown = []
+    for row in rows(draft.results, "train_and_test", "measures"):
+        train, test, gap = (estimates.of_row(row, part, part) for part in ("train", "test", "gap"))
+        is_area = row["metric"] == "roc_auc"
+        write, write_gap = (
+            (numbers.value, numbers.value) if is_area else (numbers.share, numbers.signed_gap)
+        )
+        name = draft.words.label("metrics", row["metric"])
+        constant = finite(row["constant"])
+        if constant is not None:
+            name = draft.text("beside_constant", name=name, constant=constant)
+        texts = {"train": write(train), "test": write(test), "gap": write_gap(gap)}
+        shown.append(row | {"metric": name} | texts)
+    columns = (Column("metric"), Column("train"), Column("test"), Column("gap"))
+    view = View("performance-train-and-test", "train_and_test.measures", columns)
+    slots = {"n_train": shown[0]["n_train"], "n_test": shown[0]["n"]} if shown else {}
+    return draft.metric_table(
+        "train_and_test", "measures", shown, view, threshold=threshold, **slots
+    )
 
 
 def _sweep(draft: Draft) -> ShownTable:

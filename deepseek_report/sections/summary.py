@@ -24,8 +24,12 @@ from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import WordedFinding, first_sentence
+
+#: Share of texts without their end from which the first screen tells it.
+_MANY_CUT = 0.05
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,11 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
     """What stands in view."""
     results, words = draft.results, draft.words
     return {
-        "effect": [words.say(sentence) for sentence in decision_effect(results)],
+        "effect": [
+            *map(words.say, decision_effect(results)),
+            *([] if page.promises else _how_good(draft)),
+            *_not_read(draft),
+        ],
         "verdict": [words.say(sentence) for sentence in page.verdict],
         "promises": [_promise(draft, promise, page) for promise in page.promises],
         "shown": [_card(draft, page, finding) for finding in page.gravest],
@@ -71,6 +79,26 @@ def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
         "options": results.has(ArtifactId.measure("options")) and "bias" in _sections(results),
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }
+
+
+def _how_good(draft: Draft) -> list[str]:
+    """The score that cases are ranked by, where no promise tells how good the model is."""
+    task = task_of(draft.results.schema.target) if draft.results.has("data") else None
+    if task is None or not task.decides:
+        return []
+    key = task.held.key
+    score = draft.results.score(key)
+    if score is None or finite(score.value) is None:
+        return []
+    estimate = estimates.of_score(score)
+    return [draft.text("how_good", metric=draft.words.label("metrics", key), score=estimate)]
+
+
+def _not_read(draft: Draft) -> list[str]:
+    """How many texts lose their end, where so many do that it matters."""
+    texts = (draft.results.card.get("texts") if draft.results.has("data") else None) or {}
+    cut = finite(texts.get("cut_share")) or 0.0
+    return [draft.text("cut", share=cut, places=texts["places"])] if cut >= _MANY_CUT else []
 
 
 @dataclass(frozen=True)

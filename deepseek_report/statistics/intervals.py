@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from statistics import NormalDist
 
@@ -115,10 +116,13 @@ def _least_rate(count: Floats, total: Floats, alpha: float) -> Floats:
         np.floor(bdtrik(above[:, at], n, tried[:, at])) for at in (np.s_[:1], np.s_[-1:])
     )
     below = np.zeros_like(above)  # of the most successes that are as unlikely, or of fewer
-    for more in range(int(np.max(most - least, initial=0)) + 3):
-        fewer = np.maximum(least - 1 + more, -1)
-        chance = 1 - betainc(fewer + 1, n - fewer, tried)
-        below = np.where((fewer >= 0) & (chance <= above), np.maximum(chance, below), below)
+    steps = (most - least)[:, 0] + 3
+    for more in range(int(np.max(steps, initial=0))):
+        rows = np.flatnonzero(steps > more)
+        fewer = np.maximum(least[rows] - 1 + more, -1)
+        chance = 1 - betainc(fewer + 1, n[rows] - fewer, tried[rows])
+        is_as_unlikely = (fewer >= 0) & (chance <= above[rows])
+        below[rows] = np.where(is_as_unlikely, np.maximum(chance, below[rows]), below[rows])
     kept = above + below >= alpha
     kept[:, -1] = True
     place = np.maximum(np.argmax(kept, axis=1) - 1, 0)
@@ -289,15 +293,26 @@ def rate_ratio(
     >>> rate_ratio(0, 10, 5, 10)[0], rate_ratio(5, 10, 0, 10)[1]
     (0.0, inf)
     """
-    if not (trials and other_trials):
-        return math.nan, math.nan
-    ends = blaker((successes, other_successes), (trials, other_trials), level)
-    (low, other_low), (high, other_high) = ((float(own), float(other)) for own, other in ends)
-    first, other = successes / trials, other_successes / other_trials
-    return (
-        _least_ratio(first, low, other, other_high),
-        1 / least if (least := _least_ratio(other, other_low, first, high)) else math.inf,
-    )
+    counts = (successes, trials, other_successes, other_trials)
+    return rate_ratios([counts], level)[0]
+
+
+def rate_ratios(
+    pairs: Sequence[tuple[float, float, float, float]], level: float = 0.95
+) -> list[tuple[float, float]]:
+    """The `rate_ratio` of each (successes, trials, other successes, other trials), all at once."""
+    counts = np.array(pairs, np.float64).reshape(-1, 2, 2)
+    lows, highs = blaker(counts[..., 0], counts[..., 1], level)
+    ends = []
+    for (x, n, other_x, other_n), own_low, own_high in zip(pairs, lows, highs, strict=True):
+        if not (n and other_n):
+            ends.append((math.nan, math.nan))
+            continue
+        (low, other_low), (high, other_high) = map(tuple, (own_low.tolist(), own_high.tolist()))
+        first, other = x / n, other_x / other_n
+        least = _least_ratio(other, other_low, first, high)
+        ends.append((_least_ratio(first, low, other, other_high), 1 / least if least else math.inf))
+    return ends
 
 
 def _least_ratio(first: float, low: float, other: float, other_high: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.split import Split
-from deepseek_report.statistics.intervals import SHARE, Z95, blaker, mean_interval, rate
+from deepseek_report.statistics.intervals import SHARE, Z95, blaker, mean_interval
 
 #: (resample, instance) weights -> (resample, …) values.
 Statistic = Callable[[Floats], Floats]
@@ -235,13 +235,23 @@ class Resampling:
         Of entities by the exact interval of effective counts (Korn and Graubard's).
         """
         among = np.ones(self.n, bool) if among is None else among
-        x, n = int((hits & among).sum()), int(among.sum())
+        return self.rates([(hits, among)], level)[0]
+
+    def rates(self, tried: Iterable[tuple[Bools, Bools]], level: float = 0.95) -> list[Estimate]:
+        """The `rate` of each (hits, among); many intervals at once take a fraction of the time."""
+        counted = [self._counted(hits, among) for hits, among in tried]
+        effective = np.array([counts for _, _, counts in counted]).reshape(-1, 2)
+        lows, highs = blaker(effective[:, 0], effective[:, 1], level)
+        return [
+            _estimate_of(rows, x, float(low), float(high))
+            for (rows, x, _), low, high in zip(counted, lows, highs, strict=True)
+        ]
+
+    def _counted(self, hits: Bools, among: Bools) -> tuple[Resampling, int, tuple[int, int]]:
+        """The rows that are tried, the hits among them, and the counts of the interval."""
         rows = self.take(among)
-        if rows.units is None:
-            return rate(x, n, level)
-        low, high = blaker(*self.counts(hits, among), level)
-        value, method = x / n, rows.describe(rows.rate_method)
-        return Estimate(value, min(float(low), value), max(float(high), value), n, method)
+        x = int((hits & among).sum())
+        return rows, x, (x, rows.n) if rows.units is None else self.counts(hits, among)
 
     @property
     def rate_method(self) -> Message:
@@ -324,6 +334,14 @@ class Resampling:
         """
         blocks = rng.permutation(self.n_units) % min(_JACKKNIFE_BLOCKS, self.n_units)
         return (kept if self.units is None else kept[:, self.units] for kept in _leave_out(blocks))
+
+
+def _estimate_of(rows: Resampling, hits: int, low: float, high: float) -> Estimate:
+    """The rate of hits among rows; effective counts are whole numbers, so its ends hold it."""
+    value = hits / rows.n if rows.n else math.nan
+    if rows.units is not None:
+        low, high = min(low, value), max(high, value)
+    return Estimate(value, low, high, rows.n, rows.describe(rows.rate_method))
 
 
 def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:

@@ -27,6 +27,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.json_bounds import parse
 from deepseek_report.artifacts.storage.plain_files import PART, make_folder, move, sha256_file
@@ -34,7 +35,6 @@ from deepseek_report.errors import ArtifactError, DamagedError, UnreachableError
 
 #: The variable that names the place, by a URL that fsspec knows.
 VARIABLE = "DEEPSEEK_REPORT_REMOTE_STORE"
-_INSTALL = "pip install 'deepseek-report[remote]', and what fsspec needs for this kind of place"
 _HASH = re.compile(r"[0-9a-f]{64}")
 #: Bytes of the manifest of a stage, which lists its files.
 _MOST_MANIFEST = 2**24
@@ -262,7 +262,8 @@ class RemoteStages:
         except FileNotFoundError:
             raise
         except (ImportError, _UnknownKindError) as error:
-            raise ArtifactError(f"{self.url}: {error}; {_INSTALL}") from None
+            todo = f"{pip_install('fsspec')}, and what fsspec needs for this kind of place"
+            raise ArtifactError(f"{self.url}: {error}; {todo}") from None
         except _NoAnswerError as error:
             raise self._silent(f"it does not answer within {error.seconds:.0f} s") from None
         except Exception as error:  # every kind of place has errors of its own

@@ -48,6 +48,36 @@ def threshold_for_share(scores: Floats, share: float) -> float:
     return float((ordered[k - 1] + ordered[k]) / 2)
 
 
+#: Steps between the least and the greatest score, and at every which of them intervals are made.
+_STEPS, _EVERY = 100, 7
+
+
+@dataclass(frozen=True)
+class ThresholdSteps:
+    """Thresholds that a reader may step through, each of which decides a case otherwise.
+
+    thresholds : (step,) ascending; about a hundredth of the cases lies between two of them, and the
+    threshold in use is among them as it is. with_interval : (step,) whether intervals are made
+    there: at the one in use, and at every seventh from there. in_use : position of that one.
+    """
+
+    thresholds: Floats
+    with_interval: Bools
+    in_use: int
+
+    @classmethod
+    def of(cls, predictions: Predictions) -> ThresholdSteps:
+        """Of two classes, from the scores of these predictions."""
+        scores, used = np.sort(predictions.scores), effective_threshold(predictions)
+        shares = np.arange(1, _STEPS) / _STEPS
+        tried = np.array([used, *(threshold_for_share(scores, share) for share in shares)])
+        _, first = np.unique(np.searchsorted(scores, tried), return_index=True)
+        thresholds = tried[first]
+        in_use = int(np.flatnonzero(first == 0)[0])
+        with_interval = (np.arange(len(thresholds)) - in_use) % _EVERY == 0
+        return cls(thresholds, with_interval, in_use)
+
+
 @dataclass(frozen=True)
 class Tally:
     """Counts at several thresholds: those decided for, and the truly positive among them.

@@ -4,25 +4,15 @@
   "use strict";
   const browser = document.querySelector(".case-browser"), packed = document.getElementById("cases");
   if (!browser || !packed || !("DecompressionStream" in window)) return;
-  const { element, words, unpack, noteScrolling, reveal } = reportPage;
-  const phrase = (name, slots = {}) => words[`cases.${name}`].replace(/\{(\w+)\}/g, (_, slot) => slots[slot] ?? "");
-  const language = document.documentElement.lang || "en";
+  const { element, block, unpack, numbers, noteScrolling, reveal } = reportPage;
+  const phrase = (name, slots = {}) => reportPage.phrase(`cases.${name}`, slots);
   const SVG = "http://www.w3.org/2000/svg";
   const drawn = (name, attributes) => {
     const made = document.createElementNS(SVG, name);
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     return made;
   };
-  /* An element with these children; texts stay texts. */
-  const block = (name, attributes, ...children) => {
-    const made = element(name, attributes);
-    made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
-    return made;
-  };
-  /* As the report writes numbers: its own sign between groups of digits, and a true minus. */
-  const signs = { minusSign: "\u2212" };
-  const number = (value, digits, signed = false) => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: signed ? "exceptZero" : "auto" }).formatToParts(value).map((part) => signs[part.type] ?? part.value).join("");
-  const percent = (share) => phrase("percent", { number: number(100 * share, 1) });
+  const { number, percent } = numbers;
   const plain = (value) => number(value, Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 1 ? 2 : 3);
   /* Decimals that leave three digits of a size. */
   const decimals = (size) => size >= 100 ? 0 : size >= 10 ? 1 : 2;
@@ -31,7 +21,7 @@
   const same = (a, b) => a === b || Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b));
 
   const start = (data) => {
-    signs.group = data.group;
+    numbers.group = data.group;
     const many = data.classes.length > 2;
     const pageOf = (at) => data.pages[at] ?? null;
     const stated = (value) => data.number ? `${measured(value)}${data.unit ? `\u00a0${data.unit}` : ""}` : percent(value);
@@ -132,6 +122,10 @@
       }
       return inList ? null : block("p", { class: "case-text" }, small.text);
     };
+
+    /* The input without what carries its decision: the words that would go struck out, or drawn. */
+    const changedInput = (changed) => !changed ? null : changed.glance ? glance(changed.glance, false)
+      : block("p", { class: "case-text" }, ...changed.marks.map(([text, gone]) => gone ? block("del", {}, text) : text));
 
     /* The page of a case ----------------------------------------------------------------------------- */
     const borrowed = [];
@@ -280,7 +274,7 @@
         gauge(one),
         glance(page?.text ? { text: page.text } : one.glance, false),
         page ? reasons(page) : null,
-        page?.change ? part(phrase("change"), paragraph(page.change)) : null,
+        page?.change ? part(phrase("change"), paragraph(page.change), changedInput(page.changed)) : null,
         page?.what_if ? whatIf(one, page) : null,
         pictures.length ? part(phrase("input"), pictures) : null,
         page ? pairOf(page) : null,
@@ -369,11 +363,18 @@
         const least = near.reduce((a, b) => b.rows < a.rows ? b : a);
         return least.rows < 0.01 * data.what_if.real ? [phrase("rare_value", { label: features[at].label, value: least.text, rows: number(least.rows, 0), all: number(data.what_if.real, 0) })] : [];
       });
+      const setValues = () => moved(values).map((at) => [at, values[at]]);
+      /* Beside a server the model itself answers what is not stored. */
+      const live = typeof reportLive === "undefined" ? null : reportLive.newest("what-if", ({ output }, { set }) => { if (JSON.stringify(set) === JSON.stringify(setValues())) show({ output, exact: true }, moved(values)); }, (problem) => answer.replaceChildren(problem.message));
       const tell = () => {
         const found = read(values), changed = moved(values);
         controls.forEach(({ row }, at) => row.classList.toggle("is-set", changed.includes(at)));
         if (!changed.length) { answer.replaceChildren(phrase("as_it_is"), " ", block("strong", {}, written(answers.start))); return; }
+        if (live && !found?.exact) { answer.replaceChildren(phrase("asking")); live({ row: one.id, set: setValues() }); return; }
         if (!found) { answer.replaceChildren(phrase("not_asked")); return; }
+        show(found, changed);
+      };
+      const show = (found, changed) => {
         answer.replaceChildren(block("strong", {}, written(found.output)), " ", found.exact ? phrase("asked") : phrase("between"), " ", phrase("before", { answer: written(answers.start) }));
         const few = rare(changed);
         if (few.length) answer.append(" ", block("strong", { class: "what-if-rare" }, phrase("rare", { values: few.join("; ") })));

@@ -274,7 +274,26 @@ const reportPage = (() => {
     });
   }
 
+  /* What the scripts of single parts share. An element with these children; texts stay texts. */
+  const block = (name, attributes, ...children) => {
+    const made = element(name, attributes);
+    made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
+    return made;
+  };
+  const phrase = (name, slots = {}) => words[name].replace(/\{(\w+)\}/g, (_, slot) => slots[slot] ?? "");
+  /* As the report writes numbers: its own sign between groups of digits, and a true minus. */
+  const formats = new Map();
+  const numbers = {
+    group: ",",
+    number: (value, digits, signed = false) => {
+      const key = `${digits} ${signed}`;
+      if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(root.lang || "en", { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: signed ? "exceptZero" : "auto" }));
+      return formats.get(key).formatToParts(value).map(({ type, value: text }) => type === "group" ? numbers.group : type === "minusSign" ? "\u2212" : text).join("");
+    },
+    percent: (share) => phrase("cases.percent", { number: numbers.number(100 * share, 1) }),
+  };
+
   noteScrolling(document);
   reveal();
-  return { element, words, unpack, noteScrolling, reveal };
+  return { element, block, phrase, numbers, unpack, noteScrolling, reveal };
 })();

@@ -126,3 +126,97 @@ def test_a_number_is_predicted_where_the_model_is_a_regressor(
     tested = run.results.predictions
     np.testing.assert_allclose(tested.logits[:, 0], model.predict(X)[tested.instance_ids])
     assert run.scores["metric"].tolist().count("rmse") >= 1
+
+
+def refitted(report: Report, loans: pd.DataFrame, model: Any, X: pd.DataFrame, **more: Any) -> Any:
+    """A run in which the model is fitted anew: half of the rows trained it."""
+    y = loans["decision"]
+    return report(
+        *(model, X[180:], y[180:]),
+        **{"X_validation": X[120:180], "y_validation": y[120:180]}
+        | {"X_train": X[:120], "y_train": y[:120], "sensitive": ["sex"], "favourable": "approved"}
+        | {"metrics": ["accuracy", "multiplicity", "options"], "use_sensitive": True}
+        | {"overrides": ["metrics.options.min_cell=10", "metrics.options.min_events=2"]}
+        | more,
+    )
+
+
+def own_refits(run: Any) -> set[str]:
+    """The options where the model itself was fitted anew."""
+    options = run.table("options/options")["option"]
+    return {name for name in options if name.startswith("model_")}
+
+
+def test_an_estimator_is_cloned_and_fitted_to_the_training_rows_that_are_given(
+    report: Report, loans: pd.DataFrame, pipeline: Any
+) -> None:
+    X = loans.drop(columns="decision")
+    run = refitted(report, loans, pipeline, X)
+    assert not run.failed
+    assert {"model_reweighted", "model_without"} <= own_refits(run)
+    ambiguity = run.scores.set_index("metric").loc["ambiguity"]
+    assert 0 <= ambiguity["value"] <= 1
+    bare = report(
+        *(pipeline, X[120:], loans["decision"][120:]),
+        metrics=["accuracy", "multiplicity"],
+        sensitive=["sex"],
+    )
+    reasons = {problem["stage"]: problem["reason"] for problem in bare.problems}
+    assert "from Python, refit= does" in reasons["measures/multiplicity"]
+
+
+def test_a_function_is_fitted_anew_by_what_the_person_gives(
+    report: Report, loans: pd.DataFrame
+) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    X = loans[["age", "income", "sex"]].fillna({"income": 50.0})
+    seen: list[tuple[list[str], list[str], int]] = []
+
+    def fit(table: pd.DataFrame, labels: Any) -> Any:
+        seen.append((list(table.columns), sorted(set(labels)), len(table)))
+        coded = table.assign(sex=(table["sex"] == "m").astype(float))
+        fitted = LogisticRegression().fit(coded, labels)
+        return lambda rows: fitted.predict_proba(
+            rows.assign(sex=(rows["sex"] == "m").astype(float))
+        )
+
+    model = fit(X[:120], loans["decision"][:120])
+    run = refitted(report, loans, model, X, refit=fit)
+    assert {"model_reweighted", "model_without"} <= own_refits(run)
+    assert all(told[:2] == (["age", "income", "sex"], ["approved", "denied"]) for told in seen)
+    assert all(115 <= n <= 125 for _, _, n in seen)
+    assert len(seen) == 1 + 10 + len(own_refits(run))
+
+
+def test_a_refit_that_fails_is_told_with_its_reason_and_takes_nothing_else_along(
+    report: Report, loans: pd.DataFrame
+) -> None:
+    X = loans[["age", "income", "sex"]].fillna({"income": 50.0})
+
+    def model(table: pd.DataFrame) -> Any:
+        return 1 / (1 + np.exp((table["income"] - 50) / 5))
+
+    def fit(table: pd.DataFrame, labels: Any) -> Any:
+        raise RuntimeError("no licence")
+
+    run = refitted(report, loans, model, X, refit=fit)
+    reasons = {problem["stage"]: problem["reason"] for problem in run.problems}
+    told = "Fitting the model again failed: RuntimeError: no licence"
+    assert reasons["measures/multiplicity"] == told
+    assert not own_refits(run)
+    assert any(told in say(note) for note in run.results.notes("options"))
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"refit": 3}, "int cannot be called"),
+        ({"refit": print, "X_train": None, "y_train": None}, "no rows to fit a model to"),
+    ],
+)
+def test_a_refit_that_cannot_be_used_is_refused_at_once(
+    report: Report, loans: pd.DataFrame, pipeline: Any, more: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(Exception, match=what):
+        refitted(report, loans, pipeline, loans.drop(columns="decision"), **more)

@@ -35,6 +35,16 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[Any]:
+    yield from _chromium("MAP * ~NOTFOUND")
+
+
+@pytest.fixture
+def local_driver() -> Iterator[Any]:
+    """A browser that reaches this machine and no other."""
+    yield from _chromium("MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+
+
+def _chromium(reachable: str) -> Iterator[Any]:
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
         pytest.skip("needs chromium and chromedriver on PATH")
@@ -45,7 +55,7 @@ def driver() -> Iterator[Any]:
         "--headless=new",
         "--no-sandbox",
         "--disable-dev-shm-usage",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--host-resolver-rules={reachable}",
         "--enable-unsafe-swiftshader",
     ):
         options.add_argument(argument)
@@ -59,9 +69,9 @@ def driver() -> Iterator[Any]:
 class Page:
     """The report as a reader has it: at some width, light or dark, on screen or on paper."""
 
-    def __init__(self, driver: Any, path: Path) -> None:
+    def __init__(self, driver: Any, path: Path | str) -> None:
         self.driver = driver
-        self.url = path.as_uri()
+        self.url = path if isinstance(path, str) else path.as_uri()
 
     def open(self, width: int = 1280, scheme: str = "light", media: str = "screen") -> Page:
         self.driver.execute_cdp_cmd(
@@ -131,7 +141,7 @@ def real_page(driver: Any, small_run: Any) -> Page:
     return fresh_page(driver, (small_run.folder / "report.html").resolve())
 
 
-def fresh_page(driver: Any, path: Path) -> Page:
+def fresh_page(driver: Any, path: Path | str) -> Page:
     driver.get_log("performance")
     driver.get_log("browser")
     return Page(driver, path)

@@ -16,7 +16,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.scaffold.new_study import study_name
-from deepseek_report.runner.scaffold.new_study_config import scalar
+from deepseek_report.runner.scaffold.new_study_config import value
 
 #: Names and values that mean something else in YAML, to Hydra, in a Makefile or in a terminal.
 ODD = ["größe in m", "a.b", "x: #y", "1", "true", "no", "${oc.env:HOME}", "'q\"", "[a]", "$(id)"]
@@ -39,6 +39,7 @@ def write_table(folder: Path, names: list[str], name: str = "loans.csv") -> Path
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
     return tmp_path
 
 
@@ -56,10 +57,11 @@ def test_a_study_runs_as_its_readme_says(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_table(here, ["income", "größe in m"])
-    assert run(["init", "my-loans", "--data", "loans.csv", "--target", "deny"]) == 0
+    arguments = ["init", "my-loans", "--data", "loans.csv", "--target", "deny", "--plugin"]
+    assert run(arguments) == 0
     capsys.readouterr()
     readme = (here / "my-loans" / "README.md").read_text(encoding="utf-8")
-    command = "--config-dir conf --trust my_loans_plugins experiment=my_loans"
+    command = "--config-dir conf experiment=my_loans"
     assert f"`deepseek-report {command}`" in readme
     monkeypatch.chdir(here / "my-loans")
     assert run([*command.split(), "debug=fast", "jobs=1", *FEW]) == 0
@@ -79,28 +81,57 @@ def test_what_was_inferred_is_written_out_to_be_confirmed(
     assert declared["path"] == "../loans.csv"
     assert declared["task"] == "classification"
     assert declared["columns"] == {
-        "income_eur": {"kind": "numeric", "unit": None},
+        "income_eur": {"kind": "numeric", "label": "income", "unit": "€"},
         "region": {"kind": "numeric", "unit": None},
-        "sex": {"kind": "categorical"},
+        "sex": {"kind": "categorical", "categories": {"f": "female", "m": "male"}},
     }
-    assert "perhaps €" in text
-    assert "favourable" not in declared
-    assert "# favourable: …  # one of 'no', 'yes'" in text
-    assert declared["sensitive"] == []
-    assert "some: [sex]" in text
+    assert declared["favourable"] == "no"
+    assert declared["sensitive"] == ["sex"]
+    assert "by its name; confirm it" in text
+
+
+def test_what_only_a_person_can_say_stands_in_the_file_and_check_names_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table(here, ["income"])
+    assert run(["init", "study", "--data", "loans.csv", "--target", "sex"]) == 0
+    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
+    assert "# open: favourable: …  # one of f, m" in text
+    monkeypatch.chdir(here / "study")
+    capsys.readouterr()
+    assert run(["check", "--config-dir", "conf", "experiment=study"]) == 0
+    named = capsys.readouterr().out.partition("Open in conf/experiment/study.yaml")[2]
+    lines = text.splitlines()
+    waiting = [i for i, line in enumerate(lines, 1) if line.strip().startswith("# open:")]
+    assert len(waiting) >= 4
+    assert all(f"  line {number}: " in named for number in waiting)
+
+
+def test_each_open_line_of_the_data_is_a_setting_once_its_mark_is_taken_away(here: Path) -> None:
+    write_table(here, ["income"])
+    assert run(["init", "study", "--data", "loans.csv", "dataset.sensitive=[]"]) == 0
+    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if "# open: " in line and "mutable" not in line:
+            taken = text.replace(line, line.replace("# open: ", ""))
+            assert yaml.safe_load(taken.replace("…", "x"))["name"] == "study"
 
 
 def test_the_data_are_read_alike_with_and_without_what_was_written_out(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from deepseek_report.artifacts.protocols.progress import Silent
+    from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
     from deepseek_report.datasets.sources.csv import TableFile
 
     path = write_table(here, ["income", "rank"])
-    assert run(["init", "study", "--data", "loans.csv", "--target", "deny"]) == 0
+    arguments = ["--data", "loans.csv", "--target", "deny", "dataset.sensitive=[]"]
+    assert run(["init", "study", *arguments]) == 0
     experiment = experiment_of(here / "study", monkeypatch)
     declared = experiment.single["dataset"].load(1, Silent())
-    inferred = TableFile(path=str(path), target="deny").load(1, Silent())
+    named = {"sex": ColumnDeclaration(categories={"f": "female", "m": "male"})}
+    table = TableFile(path=str(path), target="deny", favourable="no", columns=named)
+    inferred = table.load(1, Silent())
     assert declared.schema == inferred.schema
 
 
@@ -125,7 +156,7 @@ def test_names_of_columns_are_text_and_nothing_else(
 def test_a_text_is_one_line_of_yaml_that_means_that_text(text: str) -> None:
     from omegaconf import OmegaConf
 
-    written = scalar(text)
+    written = value(text)
     assert len(written.splitlines()) == 1
     assert "\x1b" not in written
     loaded = OmegaConf.create(
@@ -142,7 +173,7 @@ def test_a_number_gets_a_unit_to_fill_in_and_no_favourable_class(here: Path) -> 
     assert run(["init", "study", "--data", "loans.csv", "--target", "price_eur"]) == 0
     text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
     assert yaml.safe_load(text)["dataset"]["task"] == "regression"
-    assert "unit: null  # by its name perhaps €" in text
+    assert "# open: unit: …  # of the number that is predicted" in text
     assert "favourable" not in text
 
 
@@ -172,8 +203,11 @@ def test_a_copy_of_the_data_is_made_only_where_asked_for(here: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--data", "loans.csv"], "the columns are income, sex, deny"),
-        (["--data", "loans.csv", "--target", "denny"], "did you mean `deny`?"),
+        (["--data", "loans.csv", "--target", "denny"], 'did you mean "deny"?'),
+        (["--data", "loans.csv", "--drop", "incom"], 'did you mean "income"?'),
+        (["--data", "loans.csv", "--favourable", "maybe"], "the classes are no, yes"),
+        (["--data", "loans.csv", "dataset.separater=;"], "separator"),
+        (["--data", "loans.csv", "modle=mlp"], "model"),
         (["--data", "none.csv", "--target", "deny"], "there is no such file"),
         (["--target", "deny"], "Add --data FILE"),
         (["--name", "../x"], "cannot be a name"),
@@ -196,7 +230,7 @@ def test_without_data_the_study_is_of_the_shipped_ones(
     experiment = experiment_of(here / "first", monkeypatch)
     assert experiment.name == "first"
     assert type(experiment.single["dataset"]).__name__ == "TaiwanCredit"
-    assert "occlusion" in experiment.multiple["explainers"]
+    assert "occlusion" not in experiment.multiple["explainers"]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +249,7 @@ def test_a_name_is_made_of_the_folders(folder: str, name: str, tmp_path: Path) -
 
 def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
     write_table(here, ["income"])
-    assert run(["init", "study", "--data", "loans.csv", "--target", "deny"]) == 0
+    assert run(["init", "study", "--data", "loans.csv", "--target", "deny", "--plugin"]) == 0
     program = here / "bin" / "deepseek-report"
     program.parent.mkdir()
     program.write_text(
@@ -240,6 +274,114 @@ def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
     checked = make("check")
     assert checked.returncode == 0, checked.stderr
     assert "explanations/occlusion" in checked.stdout
+
+
+def test_overrides_and_options_are_written_into_the_study(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(here, ["income", "debt"])
+    arguments = [
+        "--data",
+        "loans.csv",
+        "--drop",
+        "debt",
+        "--sensitive",
+        "sex",
+        "--favourable",
+        "no",
+    ]
+    overrides = [
+        "model=sklearn",
+        "metrics=[roc_auc]",
+        "report.title=Loans",
+        "dataset.test_share=0.3",
+    ]
+    overrides += ["decision.threshold=0.4", "+dataset.columns.income.label=earnings"]
+    assert run(["init", "study", *arguments, *overrides]) == 0
+    experiment = experiment_of(here / "study", monkeypatch)
+    dataset = experiment.single["dataset"]
+    assert dataset.drop == ("debt",)
+    assert (dataset.favourable, dataset.test_share) == ("no", 0.3)
+    assert dataset.columns["income"].label == "earnings"
+    assert experiment.settings.decision.threshold == 0.4
+    assert experiment.single["report"].title == "Loans"
+    assert list(experiment.multiple["metrics"]) == ["roc_auc"]
+
+
+def test_without_a_target_the_likeliest_is_taken_and_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table(here, ["income"])
+    assert run(["init", "study", "--data", "loans.csv", "--yes"]) == 0
+    assert "target: deny (nobody named it" in capsys.readouterr().out
+
+
+def test_a_table_that_cannot_be_used_yet_gives_a_study_that_says_why(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{i % 7}.5,{'yes' if i % 40 == 0 else 'no'}\n" for i in range(200))
+    (here / "few.csv").write_text(f"x,bad\n{rows}", encoding="utf-8")
+    assert run(["init", "study", "--data", "few.csv", "--target", "bad"]) == 0
+    out = capsys.readouterr().out
+    assert "this is open in it" in out
+    assert "make check" in out
+    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
+    assert "# open: " in text
+    assert yaml.safe_load(text)["dataset"]["target"] == "bad"
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a person types, in order; nothing more comes after it."""
+    typed: list[str] = []
+
+    def answered(_question: str) -> str:
+        if not typed:
+            raise EOFError
+        return typed.pop(0)
+
+    monkeypatch.setattr("builtins.input", answered)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    return typed
+
+
+def test_in_a_terminal_one_thing_is_asked_for_at_a_time(
+    here: Path, answers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_table(here, ["income"])
+    lines = path.read_text(encoding="utf-8").splitlines()
+    numbered = [f"nr,{lines[0]}", *(f"{i},{line}" for i, line in enumerate(lines[1:], 1))]
+    path.write_text("\n".join(numbered), encoding="utf-8")
+    answers.extend(["nobody", "deny", "nr", "yes", "none", ""])
+    assert run(["init", "study", "--data", "loans.csv"]) == 0
+    assert answers == []
+    dataset = experiment_of(here / "study", monkeypatch).single["dataset"]
+    assert (dataset.target, dataset.favourable, dataset.sensitive) == ("deny", "yes", ())
+    assert "nr" in dataset.columns
+
+
+def test_trust_is_asked_for_once_and_kept_for_this_person_in_this_folder(
+    here: Path, answers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepseek_report.config.kept_trust import FILE, kept
+
+    write_table(here, ["income"])
+    assert run(["init", "study", "--data", "loans.csv", "--plugin", "--yes"]) == 0
+    assert kept(here / "study") == ("study_plugins",)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "somebody else"))
+    assert kept(here / "study") == ()
+    monkeypatch.chdir(here / "study")
+    for module in ("study_plugins", "study_plugins.occlusion"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    command = ["--config-dir", "conf", "experiment=study", "-c", "job"]
+    assert run(command) == 2
+    answers.append("y")
+    assert run(command) == 0
+    assert run(command) == 0  # nothing is typed any more
+    (here / "copy").mkdir()
+    (here / "copy" / FILE).write_bytes((here / "study" / FILE).read_bytes())
+    assert kept(here / "copy") == ()
 
 
 def make_without_the_program(here: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -62,7 +62,13 @@ def test_the_full_name_is_found_without_importing_the_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", [["seed=1", "seed=2"], ["model=mlp", "model=nam"], ["+seed=1", "++seed=1"]]
+    "pair",
+    [
+        ["paths.store=a", "paths.store=b"],
+        ["seed=1", "seed=2"],
+        ["model=mlp", "model=nam"],
+        ["+seed=1", "++seed=1"],
+    ],
 )
 def test_a_key_that_is_given_twice_is_a_problem(pair: list[str]) -> None:
     with pytest.raises(ConfigProblems) as caught:
@@ -72,8 +78,8 @@ def test_a_key_that_is_given_twice_is_a_problem(pair: list[str]) -> None:
 
 
 def test_what_belongs_to_the_machine_may_be_set_again() -> None:
-    experiment = validate(compose(["jobs=1", "paths.reports=a", "jobs=3", "paths.reports=b"]))
-    assert (experiment.settings.jobs, experiment.settings.paths.reports) == (3, "b")
+    experiment = validate(compose(["jobs=1", "device=auto", "jobs=3", "device=cpu"]))
+    assert (experiment.settings.jobs, experiment.settings.device) == (3, "cpu")
 
 
 def test_a_part_and_a_field_of_it_are_not_the_same_key() -> None:

@@ -45,6 +45,8 @@ def problems(entry: str, *overrides: str) -> tuple[Any, ...]:
         ("metric: deletion_gain, at_least: 0, explainer: shep", 'did you mean "shap"?'),
         ("metric: deletion_gain, at_least: 0, explainer: random", "never judged itself"),
         ("metric: mae, at_most: 3", "it will not be measured"),
+        ("metric: roc_auc_gain, at_least: 0", "does not say over which simpler model"),
+        ("metric: roc_auc, at_least: 0.7, predictor: ridge", "a score that is no gain"),
     ],
 )
 def test_a_threshold_that_cannot_be_judged_is_a_problem(entry: str, expected: str) -> None:

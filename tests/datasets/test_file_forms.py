@@ -354,7 +354,7 @@ def test_without_the_package_the_message_says_how_to_install_it(
 
     monkeypatch.setattr(excel, "find_spec", lambda _name: None)
     (problem,) = TableFile(path=str(book), target="outcome").problems()
-    assert "pip install 'deepseek-report[excel]'" in problem
+    assert "pip install 'openpyxl<4,>=3.1'" in problem
     assert "save the sheet as CSV" in problem
 
 

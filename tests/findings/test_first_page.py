@@ -73,8 +73,9 @@ def test_the_gravest_finding_says_what_to_do_before_use() -> None:
     balance, nothing = "One class is rarer than the other", "Nothing critical or major"
     assert spoken([], [finding("high")]).endswith(f"{balance}: decide on that before use.")
     assert spoken([], [finding("medium")]).endswith(f"{balance}: find out why before use.")
-    assert spoken([], [finding("low")]).endswith(f"{nothing} was found beside that.")
-    assert spoken([], [finding("info")]).endswith(f"{nothing} was found beside that.")
+    minor = "No finding is critical or major; one is minor."
+    assert spoken([], [finding("low")]).endswith(minor)
+    assert spoken([], [finding("info")]).endswith(f"{nothing} was found.")
 
 
 def test_a_model_without_skill_is_told_first_and_nothing_beside_it() -> None:

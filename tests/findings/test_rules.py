@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue
@@ -19,6 +21,7 @@ from deepseek_report.findings import (
     rules_sources,
 )
 from deepseek_report.findings.conclude import all_findings as find
+from deepseek_report.statistics.intervals import rate
 from deepseek_report.wording.words import first_sentence, wording
 
 
@@ -194,6 +197,23 @@ def test_what_hangs_on_a_threshold_that_nobody_declared_is_no_critical_finding(
     (declared,) = rules_groups.impact(run.results())
     assert declared.severity == "high"
     assert "every threshold" not in say(declared)
+
+
+def test_a_gap_that_the_model_widens_stands_beside_that_of_the_labels(run, say):
+    (finding,) = rules_groups.impact(
+        run.measure("impact_ratio", pairs=[pair("b", "clear below", 0.6)]).results()
+    )
+    assert "the gap in the labels" not in say(finding)
+    gap = {
+        "labelled": rate(280, 1000),
+        "labelled_reference": rate(90, 1000),
+        "change": Estimate(0.26, 0.18, 0.33, 2000, ""),
+    }
+    for shown, verb in (("more than doubles", "more than doubles"), ("widens", "widens")):
+        values = {**finding.values, "labelled": {**gap, "shown": shown}}
+        text = say(replace(finding, values=values))
+        assert f"The model {verb} the gap in the labels, 28" in text
+        assert "by 26\u00a0points (18–33)." in text
 
 
 def test_the_worst_treated_crossing_is_named_beside_its_attribute(run, say):

@@ -14,6 +14,7 @@ import pytest
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import rules_parts
 from deepseek_report.findings.find import measured_findings
 from deepseek_report.metrics.failures.part_performance import PartPerformance
@@ -29,11 +30,14 @@ from worlds import data as worlds
 from worlds import failures
 
 
-def parts(run: VariedRun, gap: float, low: float, p: float, unforeseen_p: float) -> list[Finding]:
+def parts(
+    run: VariedRun, gap: float, low: float, p: float, unforeseen_p: float, *scores: Score
+) -> list[Finding]:
     name = {"attribute": "year", "attribute_label": "Year"}
     common = {"too_few": False, "unforeseen": 0.2, "unforeseen_p": 1.0}
     run.measure(
         "part_performance",
+        *scores,
         parts=[
             {**name, "level": "2019", "n": 500, "accuracy": 0.89, **common},
             {**name, "level": "2020", "n": 500, "accuracy": 0.89 - gap, **common}
@@ -83,8 +87,18 @@ def test_a_gap_between_parts_weighs_by_its_size_and_whether_the_model_foresees_i
 ) -> None:
     (finding,) = parts(run, 0.27, low, p, unforeseen_p)
     assert finding.severity == severity
-    assert "worse for “2020” (year) than for “2019”" in say(finding)
+    assert "worse for cases with year “2020” than for “2019”" in say(finding)
     assert ("foresee it" in say(finding)) == (unforeseen_p > 0.05)
+
+
+@pytest.mark.parametrize(("bound", "severity"), [(0.4, "low"), (0.3, "high")])
+def test_a_gap_that_a_declared_bound_surely_allows_is_minor(
+    run: VariedRun, score: Callable[..., Score], bound: float, severity: str
+) -> None:
+    run.promise(metric="accuracy_gap", attribute="year", at_most=bound)
+    measured = score("accuracy_gap", 0.27, 0.22, 0.32, attribute="year")
+    (finding,) = parts(run, 0.27, 0.22, 0.001, 0.001, measured)
+    assert finding.severity == severity
 
 
 def test_a_gap_that_chance_explains_is_no_finding(run: VariedRun) -> None:

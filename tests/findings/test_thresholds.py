@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.findings.conclude import all_findings as find
+from deepseek_report.findings.records import promise_name
 from deepseek_report.findings.thresholds import judge, outcome
 
 number = st.floats(-10, 10)
@@ -61,6 +62,16 @@ def test_a_promise_about_the_model_ignores_the_baselines(run, score):
     run.measure("roc_auc", score("roc_auc", 0.78, 0.77, 0.79))
     run.measure("baselines", score("roc_auc", 0.70, predictor="logistic_regression"))
     assert [verdict.value for verdict in judge(run.results())] == [0.78]
+
+
+def test_a_gain_over_a_simpler_model_is_judged_by_the_gain_over_that_one(run, score):
+    run.promise(metric="roc_auc_gain", predictor="logistic_regression", at_least=0, set_by="us")
+    better = score("roc_auc_gain", 0.2, 0.1, 0.3, predictor="majority")
+    worse = score("roc_auc_gain", -0.2, -0.3, -0.1, predictor="logistic_regression")
+    run.measure("baselines", better, worse)
+    (verdict,) = judge(run.results())
+    assert (verdict.outcome, verdict.predictor) == ("not met", "logistic_regression")
+    assert promise_name(run.results(), verdict).endswith("(logistic regression)")
 
 
 def test_a_promise_that_nothing_measures_says_why(run):

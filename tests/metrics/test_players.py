@@ -18,7 +18,7 @@ from deepseek_report.data_kinds.encoding import Words, encoding_of
 from deepseek_report.data_kinds.text import TextKind
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
-from deepseek_report.metrics.cases.masking import smallest_masking
+from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking, without_players
 from deepseek_report.metrics.explanations.agreement import (
     ExplainerAgreement,
     rowwise_spearman,
@@ -264,6 +264,24 @@ def test_the_planted_word_alone_is_found_to_carry_the_decision(context_for) -> N
     assert masking.players == (0,)
     without = smallest_masking(context.classifier, context.dataset.test.inputs[1], train, rule, 3)
     assert without.players == ()
+
+
+def test_the_changed_input_lacks_what_carries_the_decision(context_for) -> None:
+    context = context_for("text")
+    schema, train = context.dataset.schema, context.dataset.train.inputs
+    inputs = context.dataset.test.inputs[:2]
+    rule = DecisionRule(0.5, 1)
+    maskings = [smallest_masking(context.classifier, row, train, rule, 3) for row in inputs]
+    carrying = [
+        row
+        for case, masking in enumerate(maskings)
+        for row in masking_rows(case, inputs[case], masking, schema, 3)
+    ]
+    changed = without_players(inputs, train, carrying, schema)
+    assert rule.decisions(context.classifier.probabilities(changed[:1]))[0] == 0
+    moved = (changed[0] != inputs[0]) & ~np.isnan(inputs[0])
+    assert np.flatnonzero(moved).tolist() == [0]
+    assert np.isnan(changed[1]).all()
 
 
 def test_needless_players_are_put_back(layout_schema) -> None:

@@ -171,7 +171,7 @@ def test_without_a_boosting_library_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(estimator_libraries, "find_spec", lambda name: None)
     (problem,) = Sklearn(library="xgboost").problems([])
     assert "xgboost, which is not installed" in problem
-    assert "deepseek-report[boosting]" in problem
+    assert "pip install '" in problem
 
 
 def test_an_estimator_is_known_by_what_it_predicted():

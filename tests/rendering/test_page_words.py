@@ -35,17 +35,22 @@ def test_the_page_and_its_script_hold_no_words_of_their_own() -> None:
 
 
 def test_every_word_that_the_script_asks_for_is_given() -> None:
-    script = page_parts.script()
-    matches = set(re.findall(r'\bwords\.(\w+)|\bsay\("(\w+)"', script))
+    matches = set(re.findall(r'\bwords\.(\w+)|\bsay\("(\w+)"', page_parts.part("script.js")))
     names = {name for pair in matches for name in pair if name}
     template = page_words.page_template("@@words@@", wording())
     worded = set(json.loads(template.replace("$$", "$")))
-    assert names == {name for name in worded if not name.startswith("cases.")}
-    # The browser of cases asks for some by the name of a filter or of a unit.
-    phrases = {f"cases.{name}" for name in re.findall(r'\bphrase\("(\w+)"', script)}
-    families = tuple(f"cases.{name}" for name in re.findall(r"\bphrase\(`(\w+)\$", script))
-    assert families
-    assert {name for name in worded - names if not name.startswith(families)} == phrases
+    assert names == {name for name in worded if "." not in name}
+    for part, said_by in (("cases", "phrase"), ("thresholds", "phrase"), ("live", "say")):
+        script = page_parts.part(f"{part}.js")
+        phrases = {f"{part}.{name}" for name in re.findall(rf'\b{said_by}\("(\w+)"', script)}
+        # Some are named by a filter, a unit, a key of a list.
+        families = tuple(f"{part}.{name}" for name in re.findall(r"\bphrase\(`(\w+)\$", script))
+        listed = {f"{part}.{name}" for name in re.findall(r'"(\w+)"', script)} - phrases
+        mine = {name for name in worded if name.startswith(f"{part}.")}
+        assert phrases <= mine | {"cases.percent"}
+        assert {name for name in mine - phrases if not name.startswith(families or (" ",))} <= (
+            listed | {"cases.percent"}
+        )
 
 
 def test_texts_of_the_catalog_cannot_leave_their_place_in_the_page() -> None:

@@ -48,6 +48,7 @@ _MODELS = "model files that the person named, or of the person's own store, chec
 _CODE = "code that is installed here, and a cache of the person's own"
 _MEMORY = "text that this process or a program that it started has just made"
 _OWN = "a temporary folder that this process made for itself"
+_OWN_KEY = "a key of the person's own, in their own configuration folder"
 _PRIVATE = "an outbox that its owner alone may enter, for workers of the same user"
 _LOCK = "a lock on the folder that a comparison is written into"
 _SYSTEM = "files of the system"
@@ -67,7 +68,9 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "config/config_files.py": (_CONFIGS, {"glob", "os.walk"}),
     "config/folders/elsewhere.py": (_CONFIGS, {"glob", "iterdir"}),
     "config/folders/shipped_parts.py": (_CONFIGS, {"read_text", "yaml.load"}),
+    "config/kept_trust.py": (_OWN_KEY, {"fdopen", "mkdir", "open"}),
     "config/local_code.py": (_CONFIGS, {"rglob"}),
+    "config/open_lines.py": (_CONFIGS, {"read_text"}),
     "config/reference_pages/settings_pages.py": (
         _CONFIGS,
         {

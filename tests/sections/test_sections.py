@@ -11,6 +11,7 @@ import yaml
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.shipped import shipped
@@ -171,6 +172,48 @@ def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
     assert (row["outcome"], row["set_by"]) == ("met", "the risk board")
 
 
+def test_without_promises_the_first_screen_says_how_well_cases_are_ranked(full):
+    silent = replace(full, config={**full.config, "report": {**full.config["report"]}})
+    silent.config["report"]["thresholds"] = []
+    silent = with_score(silent, "roc_auc", "roc_auc", value=0.78, low=0.77, high=0.79)
+    effect = SummarySection().content(silent).values["effect"]
+    assert "ROC AUC: 0.780 (0.770–0.790)." in effect
+    assert "The same answer for everyone would be right for" in " ".join(effect)
+
+
+def test_the_first_screen_tells_how_many_texts_lose_their_end(tiny_runs):
+    text = tiny_runs("text")
+    for share, is_told in ((0.16, True), (0.01, False)):
+        card = {**text.card, "texts": {**text.card["texts"], "cut_share": share, "places": 40}}
+        changed = replace(text)
+        changed.__dict__["card"] = card
+        effect = " ".join(SummarySection().content(changed).values["effect"])
+        assert ("reads the first 40 words of a" in effect) == is_told
+
+
+def test_words_are_told_as_they_were_written_and_what_changes_a_decision_is_marked(tiny_runs):
+    text = tiny_runs("text")
+    content = CasesSection().content(text)
+    texts = text.test.texts
+    written = {texts.text(at) for at in range(len(text.test))}
+    for page in content.values["cases"]:
+        if page["changed"]:
+            marked = page["changed"]["marks"]
+            assert "".join(piece for piece, _ in marked) in written
+            assert any(gone for _, gone in marked)
+    assert any(page["changed"] for page in content.values["cases"])
+    assert "[unknown]" not in dump_json(content.values["cases"])
+
+
+def test_an_image_is_drawn_without_what_carries_its_decision(tiny_runs):
+    pages = CasesSection().content(tiny_runs("image")).values["cases"]
+    drawn = [page for page in pages if page["changed"]]
+    assert drawn
+    for page in drawn:
+        assert page["changed"]["glance"]["pixels"]
+        assert "replaced as it is shown here" in page["change"]
+
+
 def test_the_first_screen_has_as_many_findings_as_it_is_told(full):
     content = SummarySection(findings=2).content(full)
     assert len(content.values["shown"]) == 2
@@ -327,6 +370,21 @@ def test_against_a_person_reason_codes_are_told_and_for_one_reasons_both_ways(fu
             assert all("less for “no default”" in sentence for sentence in codes["items"])
             assert "average of all explained cases" in codes["by"]
             assert codes["items"] or "No feature that may be a reason" in codes["limits"]
+
+
+def test_reasons_that_are_called_as_in_the_data_ask_for_words(full, monkeypatch):
+    assert not any(
+        "what the data call" in page["codes"]["limits"]
+        for page in CasesSection().content(by_shap(full)).values["cases"]
+        if page["codes"]
+    )
+    monkeypatch.setattr(Feature, "is_named_as_in_data", True)
+    pages = CasesSection().content(by_shap(full)).values["cases"]
+    limits = [page["codes"]["limits"] for page in pages if page["codes"]]
+    named = [text for text in limits if "what the data call" in text]
+    assert named
+    assert all("deepseek-report init writes the lines to fill in" in text for text in named)
+    assert not any("“age”" in text for text in limits)
 
 
 def test_log_odds_are_told_as_a_factor_on_the_odds(full):

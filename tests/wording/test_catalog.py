@@ -32,7 +32,7 @@ LABELS = (
     *("groups_of_people", "applies_from", "dates"),
 )
 #: What runs of earlier versions say, and nothing says any more.
-EARLIER = {"pictures.deletion_curves.title"}
+EARLIER = {"pictures.deletion_curves.title", "preparation.identifier"}
 #: What every text can use without being given it.
 GIVEN = {"noun", "nouns", "the_noun", "the_nouns", "interval"}
 

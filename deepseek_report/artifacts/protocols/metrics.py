@@ -35,6 +35,24 @@ class ExplainAgain(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class FitChange:
+    """What is otherwise where the model is fitted anew.
+
+    withheld : positions of inputs that have their typical value in every row, when the model is
+    fitted and when it is asked, so that they tell it nothing. directions : (input,) 1 or −1 where
+    the probability of class 1 of two may only rise or only fall with it, 0 where it is free; None:
+    all are.
+    """
+
+    withheld: tuple[int, ...] = ()
+    directions: NDArray[np.float64] | None = None
+
+
+#: Fitted as in the run.
+NO_CHANGE = FitChange()
+
+
 class Refits(Protocol):
     """Fits the run's model anew, as it was fitted, to rows of the training part."""
 
@@ -48,8 +66,21 @@ class Refits(Protocol):
         counts as one, and rows × parameters × epochs of a network.
         """
 
-    def __call__(self, rows: NDArray[np.int64], seed: int) -> Classifier:
-        """The model of these (row,) positions in the training part, drawn by another seed."""
+    @property
+    def most_work(self) -> int:
+        """Counted work that all fits of one metric may cost together where nobody asks for more."""
+
+    @property
+    def keeps_directions(self) -> bool:
+        """Whether a fit can keep the directions of a `FitChange`."""
+
+    def __call__(
+        self, rows: NDArray[np.int64], seed: int | None = None, change: FitChange = NO_CHANGE
+    ) -> Classifier:
+        """The model of these (row,) positions in the training part, drawn by this seed.
+
+        Without a seed it is drawn by that of the run.
+        """
 
 
 class ExplainRows(Protocol):

@@ -112,6 +112,23 @@ class ComesFitted(Protocol):
 
 
 @runtime_checkable
+class FitsAnew(Protocol):
+    """The optional part of a ModelPlugin whose model came fitted, and may be fitted again."""
+
+    @property
+    def can_fit_anew(self) -> bool:
+        """Whether somebody says how it is fitted."""
+
+    def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> Any:
+        """What `build` gives, fitted to these rows; without a seed drawn as it was.
+
+        Raises
+        ------
+        NotApplicableError : the fit failed, or gave no model of the same kind.
+        """
+
+
+@runtime_checkable
 class NamesOthers(Protocol):
     """The optional part of a ModelPlugin whose YAML names code or files of the user's own."""
 

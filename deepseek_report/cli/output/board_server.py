@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from deepseek_report.cli.parsing import port_number
 from deepseek_report.errors import ConfigError
 
 
@@ -44,14 +45,9 @@ def keep_serving(over: str) -> None:
 def add_board(parser: argparse.ArgumentParser) -> None:
     """The options of a board."""
     parser.add_argument("--board", metavar="DIR", help="where the board's files are written")
-    parser.add_argument("--port", type=_port, default=6006, help="of TensorBoard (default 6006)")
+    parser.add_argument(
+        "--port", type=port_number, default=6006, help="of TensorBoard (default 6006)"
+    )
     parser.add_argument(
         "--once", action="store_true", help="show what is there, start no server, and end"
     )
-
-
-def _port(text: str) -> int:
-    number = int(text) if text.isdigit() else -1
-    if not 1 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed is 1 to 65535")
-    return number

@@ -14,6 +14,7 @@ from deepseek_report.cli.output.console import (
     say,
 )
 from deepseek_report.cli.output.quantities import duration_range
+from deepseek_report.config.open_lines import MOST, OpenLine
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.tasks import task_of
@@ -47,6 +48,17 @@ def say_forecast(plan: Forecast) -> None:
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")
+
+
+def say_open(lines: Sequence[OpenLine]) -> None:
+    """What a study's file leaves for a person to say."""
+    if not lines:
+        return
+    say(f"\nOpen in {lines[0].file}, for a person to say ({len(lines)})")
+    for line in lines[:MOST]:
+        say(f"  line {line.number}: {line.text}")
+    if len(lines) > MOST:
+        say(f"  and {len(lines) - MOST} more")
 
 
 def say_choice(chosen: Mapping[str, Text], evaluations: int | None, texts: Wording) -> None:

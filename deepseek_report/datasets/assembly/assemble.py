@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
@@ -37,10 +37,11 @@ from deepseek_report.datasets.checks.issues import find_issues
 from deepseek_report.datasets.readers.cells import (
     Cells,
     date_forms,
+    is_compact_date,
     is_date,
-    is_identifier,
     read_cells,
 )
+from deepseek_report.datasets.readers.identifiers import Identifier, identifier_of
 from deepseek_report.datasets.split.splitting import (
     GroupConstraint,
     SplitRule,
@@ -65,6 +66,7 @@ class TableSource:
     """Where a table comes from, and what is declared about it; `notes` go to the card.
 
     sha256 : of the bytes that were read. relations : between features, see `Schema.relations`.
+    reads_all : the model reads every column, so that none is left out by its look.
     """
 
     file: str
@@ -76,6 +78,7 @@ class TableSource:
     decimal: str = "."
     notes: tuple[Text, ...] = ()
     relations: tuple[str, ...] = ()
+    reads_all: bool = False
 
 
 class RowEncoder(Protocol):
@@ -100,7 +103,8 @@ class EncodedTable:
     copies : the copies in the source, where they were counted and left out before.
     dates : columns of dates, which are left out without being named.
     n_source : how many rows the source has, where some of them were drawn while it was read.
-    mixed_dates : columns of dates in several forms.
+    mixed_dates : columns of dates in several forms. identifiers : columns that identify the rows,
+    left out or, where the model reads all columns, not.
     """
 
     schema: Schema
@@ -112,6 +116,7 @@ class EncodedTable:
     dates: tuple[str, ...] = ()
     n_source: int | None = None
     mixed_dates: tuple[MixedDates, ...] = ()
+    identifiers: tuple[Identifier, ...] = ()
 
 
 # --- encode ---------------------------------------------------------------------------------------
@@ -154,7 +159,12 @@ def encode(
     whole = Split(inputs, answer.labels, ids, groups, answer.all_labels)
     notes = (*source.notes, *read.notes, *answer.notes)
     return EncodedTable(
-        schema, whole, notes, dates=tuple(read.dates), mixed_dates=tuple(read.mixed_dates)
+        schema,
+        whole,
+        notes,
+        dates=tuple(read.dates),
+        mixed_dates=tuple(read.mixed_dates),
+        identifiers=tuple(read.identifiers),
     )
 
 
@@ -185,9 +195,9 @@ class _EncodedColumns:
     """What was made of the columns of a table so far.
 
     rows : as in `encode`. features, values : those of the columns that are used. target_cells :
-    {column: cells} of the target. dates, mixed_dates : columns of dates. Dates and row numbers are
-    left out with a note, unless something is declared of them. unreadable, problems : why columns
-    cannot be used, by their types and by their values.
+    {column: cells} of the target. dates, mixed_dates, identifiers : columns of dates, and of what
+    identifies rows. Both are left out with a note, unless something is declared of them.
+    unreadable, problems : why columns cannot be used, by their types and by their values.
     """
 
     source: TableSource
@@ -197,6 +207,7 @@ class _EncodedColumns:
     target_cells: dict[str, Cells] = field(default_factory=dict)
     dates: list[str] = field(default_factory=list)
     mixed_dates: list[MixedDates] = field(default_factory=list)
+    identifiers: list[Identifier] = field(default_factory=list)
     notes: list[Message] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -215,18 +226,29 @@ class _EncodedColumns:
                 )
             )
             return
-        declared = name in self.source.columns
         if name in self.source.target.columns:
             self.target_cells[name] = cells
-        elif not declared and is_date(cells):
-            self.dates.append(name)
-            if len(forms := date_forms(cells)) > 1:
-                self.mixed_dates.append(MixedDates(name, forms))
-            self.notes.append(message("preparation.dates", column=name))
-        elif not declared and is_identifier(cells):
-            self.notes.append(message("preparation.identifier", column=name))
-        else:
+        elif name in self.source.columns or not self._left_out(cells):
             self._encode(cells)
+
+    def _left_out(self, cells: Cells) -> bool:
+        """Whether the column holds dates or identifies its rows, which is noted."""
+        if is_date(cells) or is_compact_date(cells):
+            return not self.source.reads_all and self._date(cells)
+        if (identifier := identifier_of(cells)) is None:
+            return False
+        self.identifiers.append(identifier)
+        if not self.source.reads_all:
+            self.notes.append(left_out_identifier(identifier))
+        return not self.source.reads_all
+
+    def _date(self, cells: Cells) -> bool:
+        """Note a column of dates, which is left out."""
+        self.dates.append(cells.name)
+        if len(forms := date_forms(cells)) > 1:
+            self.mixed_dates.append(MixedDates(cells.name, forms))
+        self.notes.append(message("preparation.dates", column=cells.name))
+        return True
 
     def _encode(self, cells: Cells) -> None:
         column = self.source.columns.get(cells.name, ColumnDeclaration())
@@ -238,6 +260,19 @@ class _EncodedColumns:
         else:
             self.features.append(feature)
             self.values.append(values)
+
+
+def left_out_identifier(identifier: Identifier) -> Message:
+    """The sentence on a column that is left out, and what keeps it."""
+    return message(
+        f"preparation.identifiers.{identifier.sign}",
+        column=identifier.column,
+        n=identifier.n,
+        repeated=identifier.n - identifier.different,
+        expected=identifier.expected,
+        size=identifier.size,
+        keep=column_override(identifier.column, "kind", "numeric"),
+    )
 
 
 def _target_or_problem(
@@ -309,6 +344,7 @@ def assemble(
         preparation=(*_preparation(table, draw, use_sensitive), *related),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
+        identifiers=tuple(known.column for known in table.identifiers) if source.reads_all else (),
         n_torn=_torn_entities(whole, parts, together),
         entity=together.entity,
         possible_entity=together.possible,

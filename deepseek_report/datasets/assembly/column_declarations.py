@@ -115,11 +115,6 @@ def match_code(declared: str, codes: Sequence[str]) -> str:
     return next((code for code in codes if code.lower() in same), declared)
 
 
-def readable_name(name: str) -> str:
-    """The label of a column for which none is declared."""
-    return " ".join(name.replace("_", " ").split()) or name
-
-
 def is_number(text: str) -> bool:
     """Whether the text is a finite number."""
     try:

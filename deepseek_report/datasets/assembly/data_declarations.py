@@ -11,14 +11,19 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Attribute, AttributeKind, TaskName
+from deepseek_report.artifacts.schema import (
+    NUMBER_TASKS,
+    Attribute,
+    AttributeKind,
+    TaskName,
+    readable_name,
+)
 from deepseek_report.datasets.assembly.attribute_levels import MOST_GROUPS, too_many_groups
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
     config_problems,
     default_label,
-    readable_name,
 )
 from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.assembly.targets import (

@@ -9,7 +9,7 @@ import numpy as np
 from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.rounding import count, plural
-from deepseek_report.artifacts.schema import Category, Feature, Kind
+from deepseek_report.artifacts.schema import Category, Feature, Kind, readable_name
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     code_text,
@@ -18,7 +18,6 @@ from deepseek_report.datasets.assembly.column_declarations import (
     error_text,
     is_number,
     match_code,
-    readable_name,
     rows_text,
     sorted_codes,
 )

@@ -11,10 +11,10 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.rounding import DASH, plural
-from deepseek_report.artifacts.schema import Attribute, Schema
+from deepseek_report.artifacts.schema import Attribute, Schema, readable_name
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
-from deepseek_report.datasets.assembly.column_declarations import data_error, readable_name
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.cells import (
     date_forms,
     is_date,

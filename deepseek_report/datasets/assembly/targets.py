@@ -14,7 +14,14 @@ from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.rounding import count, plural
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Category, Declarer, Target, TaskName
+from deepseek_report.artifacts.schema import (
+    NUMBER_TASKS,
+    Category,
+    Declarer,
+    Target,
+    TaskName,
+    readable_name,
+)
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
@@ -22,7 +29,6 @@ from deepseek_report.datasets.assembly.column_declarations import (
     data_error,
     is_number,
     match_code,
-    readable_name,
     rows_text,
     truth_of,
 )

@@ -139,7 +139,8 @@ class DataFacts:
     texts : what is known of texts. dates : columns of dates, which were left out.
     entity : the declared column of entities. possible_entity : one that nobody declares.
     has_own_parts : the source says which part a row is of. mixed_dates : columns of dates in
-    several forms. draw : None where all rows of the source are used.
+    several forms. draw : None where all rows of the source are used. identifiers : columns that
+    the model reads although they identify the rows.
     """
 
     schema: Schema
@@ -163,6 +164,7 @@ class DataFacts:
     has_own_parts: bool = False
     draw: RowDraw | None = None
     mixed_dates: tuple[MixedDates, ...] = ()
+    identifiers: tuple[str, ...] = ()
 
     @property
     def text_facts(self) -> TextFacts:

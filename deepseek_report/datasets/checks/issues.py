@@ -50,6 +50,7 @@ CHECKS: Mapping[Structure, tuple[Check, ...]] = {
         table_checks.rare_categories,
         table_checks.constant_feature,
         table_checks.left_out_dates,
+        table_checks.identifier_read,
         spelling_checks.mixed_dates,
     ),
     "tokens": text_checks.CHECKS,

@@ -140,6 +140,22 @@ def left_out_dates(facts: DataFacts) -> list[DataIssue]:
     ]
 
 
+def identifier_read(facts: DataFacts) -> list[DataIssue]:
+    """Columns that the model reads although they only say which row it is."""
+    if not facts.identifiers:
+        return []
+    columns = list(facts.identifiers)
+    return [
+        DataIssue(
+            "identifier_read",
+            "medium",
+            message("data.identifier_read.text", columns=columns),
+            {"columns": columns},
+            message("data.identifier_read.do", columns=columns),
+        )
+    ]
+
+
 def correlated_features(facts: DataFacts) -> list[DataIssue]:
     """Features that rise and fall together, so that an attribution can be shared either way."""
     pairs = facts.correlations

@@ -26,7 +26,6 @@ _DATE_FORMS = (
     rf"{_MONTH}(?P<month_day> )\d{{1,2}},? \d{{4}}",
 )
 _DATE = re.compile(rf"(?:{'|'.join(_DATE_FORMS)})(?:[T ]\d{{1,2}}:\d{{2}}.*)?")
-_IDENTIFIER = re.compile(r"(.*[_ -])?(id|uuid|guid|index|row|unnamed \d+)", re.IGNORECASE)
 _MOST_ORDINAL = 10
 _LOOKED_AT = 200
 
@@ -229,10 +228,14 @@ def date_forms(cells: Cells) -> tuple[str, ...]:
     return tuple(examples.values())
 
 
-def is_identifier(cells: Cells) -> bool:
-    """Whether this only numbers the rows: a name such as `id`, and no value twice."""
-    unique = len(cells.codes) == len(cells.positions) and not cells.missing.any()
-    return unique and _IDENTIFIER.fullmatch(cells.name) is not None
+def is_compact_date(cells: Cells) -> bool:
+    """Whether every number is a day written as 20260131."""
+    days = cells.numbers[~cells.missing]
+    if len(cells.codes) < 3 or not ((days >= 19000101) & (days <= 21001231)).all():
+        return False
+    month, day = days // 100 % 100, days % 100
+    whole = (days == np.rint(days)).all()
+    return bool(whole and ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
 
 
 def is_broken_number(cells: Cells) -> bool:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".xlsx",)
-_INSTALL = "install it: `pip install 'deepseek-report[excel]'`; or save the sheet as CSV"
 
 
 def is_excel(path: Path) -> bool:
@@ -39,7 +39,7 @@ def excel_problem(path: Path) -> str | None:
         str(path),
         "workbooks are read by the package `openpyxl`, which is not installed",
         "an installed package",
-        _INSTALL,
+        f"install it: `{pip_install('openpyxl')}`; or save the sheet as CSV",
     )
 
 

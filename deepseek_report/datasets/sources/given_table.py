@@ -15,7 +15,6 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Split
 from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode, with_metadata
 from deepseek_report.datasets.assembly.column_declarations import (
-    ColumnDeclaration,
     error_text,
     not_columns,
 )
@@ -212,15 +211,14 @@ class GivenTable(HoldsRows, DeclaredTable):
 
     def _source(self) -> TableSource:
         """Every column is a feature, since the model may read it: none is left out by its look."""
-        frame = self.rows_held.frame
-        columns = {name: ColumnDeclaration() for name in frame if name not in self.targets}
         left_out = ", ".join(f"“{name}”" for name in self.left_out)
         notes = (f"Left out as asked: {left_out}.",) if left_out else ()
         return TableSource(
             file=ROWS,
             sha256=self.sha256,
             description=self.described("Rows given in Python"),
-            columns=columns | self.declared_columns,
+            columns=self.declared_columns,
+            reads_all=True,
             target=self.target_rule,
             max_categories=self.max_categories,
             notes=(*notes, *self.rows_held.notices),

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 #: Seconds in which the hub must answer a first question.
 _PATIENCE = 2
-_INSTALL = "install it: `pip install 'deepseek-report[hub]'`"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class HuggingFaceText(TextFile):
                 "dataset",
                 "the package `datasets` is not installed, and the texts are not in the cache",
                 "an installed package, or a filled cache",
-                _INSTALL,
+                f"install it: `{pip_install('datasets')}`",
             )
         ]
 

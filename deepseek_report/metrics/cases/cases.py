@@ -37,7 +37,11 @@ from deepseek_report.metrics.cases.case_choice import (
     ROLE_LABELS,
 )
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
-from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
+from deepseek_report.metrics.cases.masking import (
+    masking_rows,
+    smallest_masking,
+    without_players,
+)
 from deepseek_report.metrics.cases.nearest_accepted import COLUMNS as NEAREST_COLUMNS
 from deepseek_report.metrics.cases.reason_codes import (
     CodesOfCases,
@@ -243,8 +247,14 @@ class CasePages(ExplanationMetric):
         codes = self._codes(context, explanations)
         of_cases = {name: self._of_cases(context, each) for name, each in explanations.items()}
         nearest = pages.NearestRows.of(inputs, context.dataset, self.neighbours)
+        maskings = self._maskings(context, inputs) if changes is None else []
+        arrays = {"neighbour_inputs": nearest.inputs(context.dataset)}
+        if maskings:
+            arrays["changed_inputs"] = without_players(
+                inputs, context.dataset.train.inputs, maskings, context.dataset.schema
+            )
         return Measurement(
-            arrays={"neighbour_inputs": nearest.inputs(context.dataset)},
+            arrays=arrays,
             tables={
                 "cases": pages.frame(
                     _case_rows(context, positions),
@@ -253,7 +263,7 @@ class CasePages(ExplanationMetric):
                 ),
                 **self._tables(context, inputs, nearest),
                 "counterfactuals": pages.frame(
-                    self._maskings(context, inputs) if changes is None else changes.rows,
+                    maskings if changes is None else changes.rows,
                     "case status feature label from_display to_display to_value "
                     "probability_after movable margin near",
                 ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,3 +109,26 @@ def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most:
         )
         for k in masking.players
     ]
+
+
+def without_players(
+    inputs: Floats, train: Floats, carrying: Sequence[Row], schema: Schema
+) -> Floats:
+    """(case, column) each case without what carries its decision; NaN where nothing is known to.
+
+    Parameters
+    ----------
+    inputs, train : array
+        (case, column), (row, column).
+    carrying : the rows of `masking_rows` of all cases.
+    """
+    labels = schema.player_labels
+    reference, changed = kind_of(schema).baseline(inputs, train), np.full(inputs.shape, _NAN)
+    for case, status, label, *_ in carrying:
+        if status != "found":
+            continue
+        if np.isnan(changed[case]).all():
+            changed[case] = inputs[case]
+        gone = schema.owners == labels.index(label)
+        changed[case, gone] = reference[case, gone]
+    return changed

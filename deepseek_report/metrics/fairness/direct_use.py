@@ -192,10 +192,9 @@ class Measured:
 
     pair : the levels with the highest and the lowest rate. is_read : whether the model is given the
     attribute. turned : share of decisions that turn with the attribute alone. stand_ins : labels of
-    the features that stand in for it; together : positions of those that do so together. exchanged :
-    share of decisions that turn if these are exchanged as well, with those of a person with the
-    same label. split : None where too few people
-    of a group have one of the labels.
+    the features that stand in for it; together : positions of those that do so in a set.
+    exchanged : share of decisions that turn if these are exchanged as well, with those of a person
+    with the same label. split : None where too few people of a group have one of the labels.
     """
 
     pair: tuple[str, str]

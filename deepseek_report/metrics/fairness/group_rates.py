@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import (
     Bounds,
     Measurement,
     Score,
 )
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.fairness.gap_tables import GAPS
 from deepseek_report.metrics.fairness.groups import (
     UNKNOWN,
@@ -32,9 +35,12 @@ from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
+from deepseek_report.tasks.decisions import ThresholdSteps, decide
 
 #: Between the names of the levels that a row takes together.
 POOLED = "; "
+#: The rates of each group, and how the ends of their intervals begin, at other thresholds.
+_STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,15 @@ class GroupRates(PeopleMetric):
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         ),
         "tests": GAPS,
+        "steps": TableType(
+            (
+                Column("threshold", "number", shown=False),
+                Column("attribute", "attribute", shown=False),
+                Column("level", shown=False),
+                Column("too_few", "yes_no", shown=False),
+                *(estimate(rate, "share", prefix=ends, shown=False) for rate, ends in _STEPPED),
+            )
+        ),
     }
     bounds: ClassVar[Bounds] = {
         "selection_rate": SHARE,
@@ -89,7 +104,7 @@ class GroupRates(PeopleMetric):
         table = group_table(context, groups, (self.min_cell, self.min_events))
         rates = Measurement(
             tuple(_selection(table, Resampling.of(context.predictions))),
-            {"groups": table},
+            {"groups": table, **self._steps(context, groups)},
             notes=tuple(self._notes(table, groups)),
         )
         gaps = self._gaps(context)
@@ -98,6 +113,23 @@ class GroupRates(PeopleMetric):
             {**rates.tables, **gaps.tables},
             notes=(*rates.notes, *gaps.notes),
         )
+
+    def _steps(self, context: MeasureContext, groups: list[Grouping]) -> dict[str, pd.DataFrame]:
+        """What each group would get at other thresholds; nothing but for two classes."""
+        p, target = context.predictions, context.dataset.schema.target
+        if p.probabilities.shape[1] != 2:
+            return {}
+        steps = ThresholdSteps.of(p)
+        return {"steps": self.rates_at(p, target, groups, steps.thresholds[steps.with_interval])}
+
+    def rates_at(
+        self, predictions: Predictions, target: Target, groups: list[Grouping], thresholds: Floats
+    ) -> pd.DataFrame:
+        """The rates of every level of an attribute at each threshold, of two classes."""
+        floor = (self.min_cell, self.min_events)
+        single = [grouping for grouping in groups if not grouping.crossing]
+        stepped = _step_rows(predictions, target, single, thresholds, floor)
+        return pd.concat(stepped, ignore_index=True)
 
     def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
@@ -188,6 +220,38 @@ def _group_row(
         "crossing": grouping.crossing,
         "pooled": "" if grouping.named[k] else POOLED.join(grouping.pooled),
     }
+
+
+def _step_rows(
+    predictions: Predictions,
+    target: Target,
+    groups: list[Grouping],
+    thresholds: Floats,
+    floor: tuple[int, int],
+) -> Iterator[pd.DataFrame]:
+    """The rates of every level at each threshold, a table for each level."""
+    good = target.declared_favourable
+    deserving, drawn = predictions.labels == good, Resampling.of(predictions)
+    moved = [
+        replace(predictions, decisions=decide(predictions.probabilities, at, predictions.explained))
+        for at in thresholds
+    ]
+    for grouping in groups:
+        for k, level in enumerate(grouping.levels):
+            inside = grouping.codes == k
+            among = (inside, inside & deserving, inside & ~deserving)
+            rates = drawn.rates((p.decisions == good, tried) for p in moved for tried in among)
+            table = pd.DataFrame({"threshold": thresholds}).assign(
+                attribute=grouping.name,
+                level=level,
+                too_few=[task_of(target).is_too_few(p, target, inside, floor) for p in moved],
+            )
+            for place, (name, ends) in enumerate(_STEPPED):
+                stepped = rates[place :: len(_STEPPED)]
+                table[name] = [rate.value for rate in stepped]
+                table[f"{ends}_low"] = [rate.low for rate in stepped]
+                table[f"{ends}_high"] = [rate.high for rate in stepped]
+            yield table
 
 
 def _selection(table: pd.DataFrame, drawn: Resampling) -> Iterator[Score]:

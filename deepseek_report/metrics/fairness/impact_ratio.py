@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
@@ -41,7 +42,9 @@ from deepseek_report.statistics.intervals import (
     level_within,
     rate_difference,
     rate_ratio,
+    rate_ratios,
 )
+from deepseek_report.tasks.decisions import ThresholdSteps, decide
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
@@ -85,18 +88,18 @@ class Rates:
         outcomes: Outcomes,
         floor: tuple[int, int],
         level: float,
-        permutations: tuple[int, int],
+        permutations: tuple[int, int] | None,
     ) -> Rates:
         """Count, and deal the levels out by chance.
 
         floor : cases in a level, and favourable decisions if all rates were equal.
         level : how often all intervals of the attribute are to hold at once.
-        permutations : how many, and their seed.
+        permutations : how many, and their seed; None where nothing is tested.
         """
         table = rate_table(grouping, outcomes.favoured, np.ones(len(outcomes.favoured), bool))
         judged = table.enough(*floor)
         tests = None
-        if judged.sum() > 1:
+        if judged.sum() > 1 and permutations is not None:
             large = table.take(judged)
             n_permutations, seed = permutations
             tests = PairwiseTests.of([large], n_permutations, np.random.default_rng(seed))
@@ -123,24 +126,48 @@ class Rates:
         Where another level has a higher rate, the reference itself and the level with the lowest
         rate are set against that one as well, so that nobody is passed over by what is declared.
         """
+        for level, other in self._pairs(reference):
+            yield self._row(level, other)
+
+    def _pairs(self, reference: int) -> Iterator[tuple[int, int]]:
+        """The (level, reference) that are compared."""
         for level in range(len(self.judged)):
             if level != reference:
-                yield self._row(level, reference)
+                yield level, reference
         highest = self.highest
         if highest != reference and self.judged[highest]:
             lowest = int(np.argmin(np.where(self.judged, self.table.rates, 2.0)))
             for level in dict.fromkeys((reference, lowest)):
                 if level != highest:
-                    yield self._row(level, highest)
+                    yield level, highest
+
+    def ratios(self, reference: int) -> Iterator[tuple[dict[str, Any], tuple[int, int, int, int]]]:
+        """A row for each level that is compared, by its last pair, and the counts of that pair.
+
+        Its ratio to its reference, NaN where one of the two is too small; no interval yet.
+        """
+        for level, other in dict(self._pairs(reference)).items():
+            both = [level, other]
+            own, most = (float(rate) for rate in self.table.rates[both])
+            is_known = bool(most) and bool(self.judged[both].all())
+            row = {
+                "attribute": self.grouping.name,
+                "level": self.grouping.levels[level],
+                "reference": self.grouping.levels[other],
+                "ratio": own / most if is_known else math.nan,
+            }
+            yield row, self._counts(both) if self.judged[both].all() else (0, 0, 0, 0)
+
+    def _counts(self, both: list[int]) -> tuple[int, int, int, int]:
+        """Hits and trials of a level, then of its reference."""
+        (x, other_x), (n, other_n) = self.table.hits[both], self.table.trials[both]
+        return int(x), int(n), int(other_x), int(other_n)
 
     def _row(self, level: int, reference: int) -> dict[str, Any]:
         both = [level, reference]
-        x, x_reference = (int(count) for count in self.table.hits[both])
-        n, n_reference = (int(count) for count in self.table.trials[both])
         own, other = (float(rate) for rate in self.table.rates[both])
-        counts, sure = (x, n, x_reference, n_reference), level_within(self.critical)
-        low, high = rate_ratio(*counts, sure)
-        gap_low, gap_high = rate_difference(*counts, sure)
+        low, high = rate_ratio(*self._counts(both), level_within(self.critical))
+        gap_low, gap_high = rate_difference(*self._counts(both), level_within(self.critical))
         small, small_reference = (bool(few) for few in ~self.judged[both])
         enough = not (small or small_reference)
         return {
@@ -213,6 +240,15 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             ),
             release=TableRelease(counts=("n", "n_reference")),
         ),
+        "steps": TableType(
+            (
+                Column("threshold", "number", shown=False),
+                Column("attribute", "attribute", shown=False),
+                Column("level", shown=False),
+                Column("reference", shown=False),
+                estimate("ratio", shown=False),
+            )
+        ),
         "labelled": LABELLED,
     }
     bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
@@ -249,10 +285,52 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             for rates in attributes
             if not rates.grouping.crossing
         )
-        tables = {"pairs": pairs}
+        tables = {"pairs": pairs, **self._steps(p, compared, favourable)}
         if schema.target.labels_are_decisions:
             tables["labelled"] = labelled_gaps(_judged_pairs(pairs, compared), outcomes)
         return Measurement(scores, tables, notes=notes)
+
+    def _steps(
+        self, predictions: Predictions, compared: Sequence[Grouping], favourable: int
+    ) -> dict[str, pd.DataFrame]:
+        """The ratios at other thresholds; nothing but for two classes."""
+        if predictions.probabilities.shape[1] != 2:
+            return {}
+        steps = ThresholdSteps.of(predictions)
+        thresholds = steps.thresholds[steps.with_interval]
+        return {"steps": self.ratios_at(predictions, compared, favourable, thresholds)}
+
+    def ratios_at(
+        self,
+        predictions: Predictions,
+        compared: Sequence[Grouping],
+        favourable: int,
+        thresholds: Floats,
+    ) -> pd.DataFrame:
+        """The ratio of each level of an attribute to its reference at each threshold.
+
+        Raises
+        ------
+        NotApplicableError : a declared reference is no level.
+        """
+        floor = (self.min_cell, self.min_events)
+        counts: dict[float, list[tuple[int, int, int, int]]] = {}
+        rows: list[tuple[dict[str, Any], float, int]] = []
+        for threshold in thresholds:
+            decided = decide(predictions.probabilities, threshold, predictions.explained)
+            moved = Outcomes.of(replace(predictions, decisions=decided), favourable)
+            for grouping in (each for each in compared if not each.crossing):
+                rates = Rates.of(grouping, moved, floor, 0.95, None)
+                level = level_within(rates.critical)
+                pairs = counts.setdefault(level, [])
+                for row, pair in rates.ratios(self._reference(rates)):
+                    rows.append(({"threshold": float(threshold), **row}, level, len(pairs)))
+                    pairs.append(pair)
+        ends = {level: rate_ratios(pairs, level) for level, pairs in counts.items()}
+        return pd.DataFrame(
+            row | dict(zip(("low", "high"), ends[level][place], strict=True))
+            for row, level, place in rows
+        )
 
     def _rates(self, compared: Sequence[Grouping], outcomes: Outcomes, seed: int) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""

@@ -68,7 +68,8 @@ def _row(
     if _is_turned(grouping, inside, labelled, decided, level):
         levels, inside = levels[::-1], inside[::-1]
     own, other = ([float(x[each].mean()) for each in inside] for x in (labelled, decided))
-    label_low, label_high = _label_ends(grouping, inside, labelled, level)
+    label_low, label_high = _ends_of(grouping, inside, labelled, level)
+    decided_low, _ = _ends_of(grouping, inside, decided, level)
     change, low, high = _difference(grouping, inside, decided - 1.0 * labelled, level)
     beyond_twice = _difference(grouping, inside, decided - 2.0 * labelled, level)[1]
     return {
@@ -88,17 +89,24 @@ def _row(
         "change": change,
         "change_low": low,
         "change_high": high,
-        "shown": _shown(low, high, beyond_twice, clear=label_low > 0),
+        "shown": _shown(
+            low, high, beyond_twice, in_labels=label_low > 0, in_decisions=decided_low > 0
+        ),
     }
 
 
-def _shown(low: float, high: float, beyond_twice: float, *, clear: bool) -> Change:
-    """What the ends of the intervals of the change show; clear : that the labels have a gap."""
-    if clear and beyond_twice > 0:
+def _shown(
+    low: float, high: float, beyond_twice: float, *, in_labels: bool, in_decisions: bool
+) -> Change:
+    """What the ends of the intervals of the change show.
+
+    in_labels, in_decisions : whether these have a gap beyond chance, and to which side.
+    """
+    if in_labels and beyond_twice > 0:
         return "more than doubles"
-    if low > 0:
+    if low > 0 and (in_labels or in_decisions):
         return "widens"
-    return "narrows" if clear and high < 0 else "open"
+    return "narrows" if in_labels and high < 0 else "open"
 
 
 def _is_turned(
@@ -108,17 +116,18 @@ def _is_turned(
 
     A gap in the labels that may be 0 would else be turned by chance, and the change with it.
     """
-    low, high = _label_ends(grouping, inside, labelled, level)
+    low, high = _ends_of(grouping, inside, labelled, level)
     if low > 0 or high < 0:
         return high < 0
     return bool(decided[inside[0]].mean() < decided[inside[1]].mean())
 
 
-def _label_ends(
-    grouping: Grouping, inside: Sequence[Bools], labelled: Bools, level: float
+def _ends_of(
+    grouping: Grouping, inside: Sequence[Bools], harmed: Bools, level: float
 ) -> tuple[float, float]:
-    counts = [n for each in inside for n in grouping.drawn.counts(labelled, each)]
-    low, high = rate_difference(*counts, level)
+    """The interval of the difference of the shares of two groups."""
+    (own, n), (other, n_other) = (grouping.drawn.counts(harmed, each) for each in inside)
+    low, high = rate_difference(own, n, other, n_other, level)
     return float(low), float(high)
 
 

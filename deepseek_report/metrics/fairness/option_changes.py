@@ -60,7 +60,8 @@ class Option:
     """A way to decide: its key, and what it says of both parts.
 
     threshold : of the explained class, in words. left_out : labels of inputs that it does not see.
-    is_open : whether it may be proposed; a threshold per group is shown, and is no proposal.
+    rows : training rows, where something was fitted. is_open : whether it may be proposed; a
+    threshold per group is shown, and is no proposal.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Option:
     test: Predictions
     threshold: str = ""
     left_out: tuple[str, ...] = ()
+    rows: int = 0
     is_open: bool = True
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from functools import partial
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.decision_rules import DecisionCosts
+from deepseek_report.artifacts.decision_rules import DecisionCosts, ThresholdRule
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
@@ -39,6 +40,7 @@ from deepseek_report.metrics.fairness.option_thresholds import (
 from deepseek_report.metrics.fairness.swapped_inputs import TellingColumns
 from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.metrics.performance.baselines import fitted_reference
+from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.performance.reference_predictors import Predictor
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Rows
 from deepseek_report.statistics.intervals import holm
@@ -47,6 +49,8 @@ from deepseek_report.tasks.classification import iterations
 from deepseek_report.tasks.decisions import effective_threshold
 
 TODAY = "today"
+#: Before the name of an option where the model itself is fitted anew.
+OWN = "model_"
 #: The predictor that is refitted without inputs and with evened rows, in the model's place.
 REFITTED: Predictor = "gradient_boosting"
 #: Between the names of inputs in a cell.
@@ -61,14 +65,28 @@ _NUMBERS = (
 
 @dataclass(frozen=True)
 class Refit:
-    """A reference that is to be fitted: its kind, what it sees and which rows it learns from."""
+    """What is fitted otherwise: the inputs that are seen, and the rows that are learnt from.
+
+    kind, rows : of the plain predictor; the model itself learns from all. attribute : that it is
+    for; empty for all of them. left_out : labels of the inputs that are not seen.
+    """
 
     name: str
     kind: Predictor
     columns: Ints
     rows: Ints
+    attribute: str = ""
     left_out: tuple[str, ...] = ()
     directions: Floats | None = None
+
+    @property
+    def is_reweighted(self) -> bool:
+        return self.name == "reweighted"
+
+    @property
+    def changes_training(self) -> bool:
+        """Whether something is asked of the training, and not another kind of model alone."""
+        return self.name in {"monotone", "reweighted", "without", "without_stand_ins"}
 
 
 @dataclass(frozen=True)
@@ -78,12 +96,13 @@ class Options(PeopleMetric, ClassMetric):
     Looked at are another single threshold (the one of the least expected cost where `costs` are
     declared, the one of the least price that reaches a `ratio` of favourable decisions between any
     two groups, and the one with the smallest gap that costs little), a threshold per group, the
-    plain predictors that the model is compared with, and of gradient boosting refits as a whole:
-    without the input that the attribute was made from, without its stand-ins as well, with training
-    rows in which group and label do not go together, and with the directions that `behaviour`
-    declares. Refits stand for the model, which is not trained
-    again. With two classes they decide for the explained class as often as the model does on the
-    validation part.
+    plain predictors that the model is compared with, and refits as a whole, of gradient boosting
+    and of the model itself: without the input that the attribute was made from, without its
+    stand-ins as well, with training rows in which group and label do not go together, and with the
+    directions that `behaviour` declares, where the model can keep them.
+    With two classes plain predictors decide for the explained class as often as the model does on
+    the validation part; a refit of the model follows the rule of the run, and learns by its
+    settings and seed from all training rows.
 
     All that is chosen is chosen on the validation part: thresholds, the two groups that are
     compared, and the option that is proposed. The test part judges it, once; an option is called
@@ -91,8 +110,10 @@ class Options(PeopleMetric, ClassMetric):
     for the attributes.
 
     tolerance : balanced accuracy that an option which does not reach the ratio may cost. max_rows :
-    training rows of a refit. most_work : rows × trees × inputs of all refits together; those beyond
-    it are left out. costs : of wrong decisions; without them the price is balanced accuracy.
+    training rows of a plain predictor. most_work : rows × trees × inputs of all plain predictors
+    together; those beyond it are left out. refits : of the model itself: "bounded" as many as stay
+    within the counted work of `Refits.most_work`, "all", or "none". costs : of wrong decisions;
+    without them the price is balanced accuracy.
     """
 
     counts_entities: ClassVar[bool] = True
@@ -130,7 +151,7 @@ class Options(PeopleMetric, ClassMetric):
     }
     bounds: ClassVar[Bounds] = {"gap_without": (-1.0, 1.0)}
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "validation_predictions", "dataset", "seed", "expectations"}
+        {"predictions", "validation_predictions", "dataset", "refits", "seed", "expectations"}
     )
     takes: ClassVar[frozenset[str]] = frozenset({"direct_use"})
     ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
@@ -139,6 +160,7 @@ class Options(PeopleMetric, ClassMetric):
     stand_in_auc: Annotated[float, Field(gt=0.5, lt=1)] = 0.6
     max_rows: Rows = 8000
     most_work: Annotated[int, Field(ge=0)] = 300_000_000
+    refits: Literal["bounded", "all", "none"] = "bounded"
     min_cell: MinCell = 30
     min_events: MinEvents = 5
 
@@ -146,7 +168,9 @@ class Options(PeopleMetric, ClassMetric):
         compared = self._compared(context)
         if not compared:
             raise NotApplicableError(message("refusals.few_people", least=self.min_cell))
-        fitted, n_left = self._refits(context, compared)
+        wanted = self._wanted(context, compared)
+        fitted, n_left = self._plain(context, wanted)
+        own, told = self._own(context, wanted)
         today = Option(
             TODAY,
             context.validation_predictions,
@@ -158,14 +182,15 @@ class Options(PeopleMetric, ClassMetric):
             options = (
                 today,
                 *self._thresholds(context, groups),
-                *fitted[""],
-                *fitted[groups.test.name],
+                *(option for name in ("", groups.test.name) for option in fitted.get(name, ())),
+                *(option for name in ("", groups.test.name) for option in own.get(name, ())),
             )
-            rows += self._rows(options, groups, len(self._positions(context)))
+            rows += self._rows(options, groups)
         frame = pd.DataFrame(rows)
         _judge(frame)
         table = frame[list(self.tables["options"].keys)]
-        return Measurement(tuple(_scores(table)), {"options": table}, notes=self._notes(n_left))
+        notes = self._notes(n_left, told)
+        return Measurement(tuple(_scores(table)), {"options": table}, notes=notes)
 
     def _compared(self, context: MeasureContext) -> list[ComparedGroups]:
         """The attributes with two levels that are large enough in both parts."""
@@ -223,37 +248,97 @@ class Options(PeopleMetric, ClassMetric):
         """Training rows that refits learn from: at even distances where there are many."""
         return thin(len(context.dataset.train), self.max_rows)
 
-    def _refits(
-        self, context: MeasureContext, compared: Sequence[ComparedGroups]
-    ) -> tuple[dict[str, list[Option]], int]:
-        """{attribute, "" of all: options}, and how many refits are left out for their work."""
+    def _wanted(self, context: MeasureContext, compared: Sequence[ComparedGroups]) -> list[Refit]:
+        """What is fitted otherwise, for all attributes and then for each."""
         every, rows = np.arange(len(context.dataset.schema.features)), self._positions(context)
-        wanted = [("", Refit("logistic_regression", "logistic_regression", every, rows))]
-        wanted += [("", Refit(REFITTED, REFITTED, every, rows))]
+        wanted = [Refit("logistic_regression", "logistic_regression", every, rows)]
+        wanted += [Refit(REFITTED, REFITTED, every, rows)]
         directions = _declared_directions(context)
         if directions.any():
-            wanted += [("", Refit("monotone", REFITTED, every, rows, directions=directions))]
+            wanted += [Refit("monotone", REFITTED, every, rows, directions=directions)]
         for groups in compared:
-            wanted += [(groups.test.name, refit) for refit in self._of(context, groups, rows)]
+            wanted += self._of(context, groups, rows)
+        return wanted
+
+    def _plain(
+        self, context: MeasureContext, wanted: Sequence[Refit]
+    ) -> tuple[dict[str, list[Option]], int]:
+        """{attribute, "" of all: options}, and how many refits are left out for their work."""
         classes = len(context.dataset.schema.target.classes)
         trees = iterations(classes) * (classes if classes > 2 else 1)
-        work = np.cumsum([len(refit.rows) * trees * len(refit.columns) for _, refit in wanted])
+        work = np.cumsum([len(refit.rows) * trees * len(refit.columns) for refit in wanted])
         kept = wanted[: int(np.count_nonzero(work <= self.most_work))]
-        options: dict[str, list[Option]] = {
-            name: [] for name in ("", *(each.test.name for each in compared))
-        }
+        options: dict[str, list[Option]] = {}
         context.progress.start("options", len(kept))
-        for attribute, refit in kept:
+        for refit in kept:
             answers = fitted_reference(
                 refit.kind, context, refit.columns, refit.rows, refit.directions
             )
             validation = answers(context.dataset.validation, context.validation_predictions)
             test = answers(context.dataset.test, context.predictions)
-            options[attribute].append(
-                Option(refit.name, validation, test, _written(test.threshold), refit.left_out)
+            options.setdefault(refit.attribute, []).append(
+                Option(
+                    *(refit.name, validation, test, _written(test.threshold)),
+                    left_out=refit.left_out,
+                    rows=len(self._positions(context)),
+                )
             )
             context.progress.advance()
         return options, len(wanted) - len(kept)
+
+    def _own(
+        self, context: MeasureContext, wanted: Sequence[Refit]
+    ) -> tuple[dict[str, list[Option]], Text]:
+        """{attribute, "" of all: the model itself, fitted anew}, and what is said of that."""
+        refits, told = context.refits, partial(message, "notes.options.own")
+        if refits is None or self.refits == "none":
+            return {}, told(why="unknown" if refits is None else "none", n=0)
+        possible = [
+            refit
+            for refit in wanted
+            if refit.changes_training and (refit.directions is None or refits.keeps_directions)
+        ]
+        of = len(possible)
+        if self.refits == "bounded":
+            possible = possible[: refits.most_work // max(refits.work, 1)]
+        options: dict[str, list[Option]] = {}
+        context.progress.start("refits", len(possible))
+        for refit in possible:
+            try:
+                option = self._own_option(context, refits, refit)
+            except NotApplicableError as error:
+                return {}, told(why="failed", n=0, error=error.reason)
+            options.setdefault(refit.attribute, []).append(option)
+            context.progress.advance()
+        return options, told(
+            why="fitted" if possible or not of else "dear",
+            n=len(possible),
+            of=of,
+            rows=len(context.dataset.train),
+            work=refits.work,
+            most=refits.most_work,
+            is_network=refits.is_network,
+        )
+
+    def _own_option(self, context: MeasureContext, refits: Refits, refit: Refit) -> Option:
+        data, made = context.dataset, context.predictions
+        rows, every = np.arange(len(data.train)), np.arange(len(data.schema.features))
+        if refit.is_reweighted:
+            codes = data.train.groups[refit.attribute]
+            rng = np.random.default_rng(context.seed)
+            rows = evened_rows(codes, data.train.labels, rng)
+        withheld = tuple(np.setdiff1d(every, refit.columns).tolist())
+        classifier = refits(rows, change=FitChange(withheld, refit.directions))
+        rule = ThresholdRule(made.rule, made.threshold)
+        parts = predict(classifier, data.validation, data.test, rule)
+        return Option(
+            f"{OWN}{refit.name}",
+            parts["validation"],
+            parts["test"],
+            _written(parts["test"].threshold),
+            refit.left_out,
+            len(rows),
+        )
 
     def _of(self, context: MeasureContext, groups: ComparedGroups, rows: Ints) -> Iterator[Refit]:
         """The refits for one attribute; of images, texts and series rows alone can be evened."""
@@ -261,7 +346,8 @@ class Options(PeopleMetric, ClassMetric):
         every = np.arange(len(schema.features))
         codes = data.train.groups[groups.test.name][rows]
         drawn = evened_rows(codes, data.train.labels[rows], np.random.default_rng(context.seed))
-        yield Refit("reweighted", REFITTED, every, rows[drawn])
+        attribute = groups.test.name
+        yield Refit("reweighted", REFITTED, every, rows[drawn], attribute)
         if not kind_of(schema).named_columns:
             return
         pair = groups.test.name, groups.levels, self.stand_in_auc
@@ -273,10 +359,10 @@ class Options(PeopleMetric, ClassMetric):
             kept = np.setdiff1d(every, columns)
             if columns and len(kept) and (name == "without" or telling.stand_ins):
                 left_out = tuple(schema.features[column].label for column in sorted(columns))
-                yield Refit(name, REFITTED, kept, rows, left_out)
+                yield Refit(name, REFITTED, kept, rows, attribute, left_out)
 
     def _rows(
-        self, options: Sequence[Option], groups: ComparedGroups, n_rows: int
+        self, options: Sequence[Option], groups: ComparedGroups
     ) -> Iterator[dict[str, object]]:
         today, chosen = options[0], self._chosen(options, groups)
         highest, lowest = groups.levels
@@ -294,7 +380,7 @@ class Options(PeopleMetric, ClassMetric):
                 "balanced_accuracy": changes.balanced_accuracy,
                 "cost": changes.cost,
                 "n_changed": changes.n_changed,
-                "rows": n_rows if option.name in _FITTED else 0,
+                "rows": option.rows,
                 "n": changes.gap.n,
                 "is_chosen": option is chosen,
                 "is_better": option is chosen and changes.narrows,
@@ -328,9 +414,10 @@ class Options(PeopleMetric, ClassMetric):
         cheap = [option for option in left if price(option.validation, None) <= dearest]
         return min(cheap, key=lambda option: narrower[option.name][0], default=None)
 
-    def _notes(self, n_left: int) -> tuple[Text, ...]:
+    def _notes(self, n_left: int, own: Text) -> tuple[Text, ...]:
         notes = [
             message("notes.options.parts"),
+            own,
             message("notes.options.refitted", rows=self.max_rows),
             message("notes.options.choice", ratio=self.ratio, tolerance=self.tolerance),
             message("notes.options.small_levels", n=self.min_cell),
@@ -339,11 +426,6 @@ class Options(PeopleMetric, ClassMetric):
         if n_left:
             notes.append(message("notes.options.left", n=n_left, most=self.most_work))
         return tuple(notes)
-
-
-_FITTED = frozenset(
-    {"logistic_regression", REFITTED, "monotone", "reweighted", "without", "without_stand_ins"}
-)
 
 
 def _declared_directions(context: MeasureContext) -> Floats:

@@ -32,8 +32,8 @@ from deepseek_report.statistics.agreeing_fits import (
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
-#: Fits of an estimator, the fewest that say anything, and the counted work that all may cost.
-_FITS, _FEWEST, _MOST_WORK = 10, 4, 100_000_000
+#: Fits of an estimator, and the fewest that say anything.
+_FITS, _FEWEST = 10, 4
 #: Rows that a group has at least.
 _LEAST_IN_GROUP = 30
 
@@ -78,7 +78,7 @@ class Multiplicity(ClassMetric):
     bounds: ClassVar[Bounds] = {"ambiguity": (0.0, 1.0), "self_consistency": (0.0, 1.0)}
     category: ClassVar[Category] = "robustness"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "validation_predictions", "classifier", "seed"}
+        {"dataset", "predictions", "validation_predictions", "classifier", "refits", "seed"}
     )
     refits: Annotated[int, Field(ge=0, le=200)] = 0
     tolerance: Annotated[float, Field(ge=0, le=0.5)] = 0.01
@@ -151,7 +151,7 @@ class Multiplicity(ClassMetric):
             if self.refits < _FEWEST:
                 raise NotApplicableError(message("refusals.refits_not_asked", least=_FEWEST))
             return self.refits
-        count = min(max(self.refits, _FITS), _MOST_WORK // max(refits.work, 1))
+        count = min(max(self.refits, _FITS), refits.most_work // max(refits.work, 1))
         if count < _FEWEST:
             raise NotApplicableError(message("refusals.refits_dear", least=_FEWEST))
         return int(count)

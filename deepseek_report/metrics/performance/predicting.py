@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,25 +44,43 @@ def predict(
         threshold = _threshold_of_model(target, shares, own)
     else:
         threshold = _threshold(rule, target, shares["validation"], validation.labels)
-    decisions = {name: decide(shares[name], threshold, target.explained) for name in parts}
-    return {
-        name: Predictions(
-            logits=logits[name],
-            probabilities=shares[name],
-            labels=part.labels,
-            instance_ids=part.instance_ids,
-            decisions=decisions[name],
-            threshold=threshold,
-            rule=MOST_PROBABLE if threshold is None else rule.name,
-            explained=target.explained,
-            groups=part.groups,
-            all_labels=part.all_labels,
-            all_probabilities=_of_labels(classifier, part),
-            entities=part.entities,
-            unlike_model=int((own[name] != decisions[name]).sum()) if own else 0,
-        )
+    name_of_rule = MOST_PROBABLE if threshold is None else rule.name
+    decided = {
+        name: _decided(classifier, part, logits[name], threshold, name_of_rule)
         for name, part in parts.items()
     }
+    return {
+        name: replace(made, unlike_model=int((own[name] != made.decisions).sum())) if own else made
+        for name, made in decided.items()
+    }
+
+
+def predict_alike(classifier: Classifier, part: Split, model: Predictions) -> Predictions:
+    """Predictions of another part of the data, decided by the rule of those that are known."""
+    if not task_of(classifier.schema.target).decides:
+        return _numbers(classifier, part)
+    logits = logits_of(classifier, part)
+    return _decided(classifier, part, logits, model.threshold, model.rule)
+
+
+def _decided(
+    classifier: Classifier, part: Split, logits: Floats, threshold: float | None, rule: str
+) -> Predictions:
+    explained, shares = classifier.schema.target.explained, softmax(logits)
+    return Predictions(
+        logits=logits,
+        probabilities=shares,
+        labels=part.labels,
+        instance_ids=part.instance_ids,
+        decisions=decide(shares, threshold, explained),
+        threshold=threshold,
+        rule=rule,
+        explained=explained,
+        groups=part.groups,
+        all_labels=part.all_labels,
+        all_probabilities=_of_labels(classifier, part),
+        entities=part.entities,
+    )
 
 
 def logits_of(classifier: Classifier, part: Split) -> Floats:

@@ -9,19 +9,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.shared.plugin import ClassMetric, require_two_classes
-from deepseek_report.tasks.decisions import tally
+from deepseek_report.statistics.resampling import Resampling
+from deepseek_report.tasks.decisions import ThresholdSteps, tally
+
+#: What is counted at each step: right and wrong decisions for the explained class, and against it.
+_COUNTS = ("hits", "false_alarms", "missed", "rejected")
+#: What has an interval at some of the steps.
+_RATES = ("true_positive_rate", "false_positive_rate", "precision", "accuracy")
 
 
 @dataclass(frozen=True)
 class ThresholdSweep(ClassMetric):
     """What each of 99 thresholds would make of the decisions, for two classes.
 
+    The thresholds that readers step through (`ThresholdSteps`) come with counts and intervals.
     The selection rate is the share decided favourably; of the explained class where nobody
     declares which class is favourable.
     """
@@ -41,7 +51,15 @@ class ThresholdSweep(ClassMetric):
             ),
             folded=True,
             release=TableRelease(coarse={"selection_rate": "all"}),
-        )
+        ),
+        "steps": TableType(
+            (
+                Column("threshold", "number", shown=False),
+                Column("in_use", "yes_no", shown=False),
+                *(Column(name, "count", shown=False) for name in _COUNTS),
+                *(estimate(name, "share", prefix=name, shown=False) for name in _RATES),
+            )
+        ),
     }
     bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "performance"
@@ -59,7 +77,10 @@ class ThresholdSweep(ClassMetric):
             selected=target.classes[selected],
         )
         return Measurement(
-            tables={"sweep": threshold_table(p.truths, p.scores, selected == p.explained)},
+            tables={
+                "sweep": threshold_table(p.truths, p.scores, selected == p.explained),
+                "steps": step_table(p),
+            },
             notes=(classes, message("notes.threshold_sweep.test_rows")),
         )
 
@@ -82,3 +103,47 @@ def threshold_table(
             "balanced_accuracy": counts.balanced_accuracy,
         }
     )
+
+
+def step_table(predictions: Predictions) -> pd.DataFrame:
+    """Counts at each of the `ThresholdSteps`; rates and their intervals at those that have them."""
+    p, steps = predictions, ThresholdSteps.of(predictions)
+    counts = tally(p.truths, p.scores, steps.thresholds)
+    alarms, positives = counts.decided - counts.hits, counts.positives
+    table = pd.DataFrame(
+        {
+            "threshold": steps.thresholds,
+            "in_use": np.arange(len(steps.thresholds)) == steps.in_use,
+            "hits": counts.hits,
+            "false_alarms": alarms,
+            "missed": positives - counts.hits,
+            "rejected": counts.n - positives - alarms,
+        }
+    )
+    kept = np.flatnonzero(steps.with_interval)
+    rates = rates_at(p, steps.thresholds[kept])
+    for name in _RATES:
+        for end, key in (("value", name), ("low", f"{name}_low"), ("high", f"{name}_high")):
+            known = [getattr(stepped[name], end) for stepped in rates]
+            table[key] = pd.Series(known, kept, np.float64)
+    return table
+
+
+def rates_at(predictions: Predictions, thresholds: Floats) -> list[dict[str, Estimate]]:
+    """The rates of the decisions that each threshold would give, with their intervals."""
+    p, everyone = predictions, np.ones(len(predictions), bool)
+    tried = [
+        cell
+        for decided in (p.scores >= threshold for threshold in thresholds)
+        for cell in (
+            (decided, p.truths),
+            (decided, ~p.truths),
+            (p.truths, decided),
+            (decided == p.truths, everyone),
+        )
+    ]
+    rates, size = Resampling.of(p).rates(tried), len(_RATES)
+    return [
+        dict(zip(_RATES, rates[first : first + size], strict=True))
+        for first in range(0, len(rates), size)
+    ]

@@ -61,6 +61,33 @@ class Fitted:
     def _several(self) -> bool:
         return task_of(self.schema.target).several
 
+    @property
+    def keeps_directions(self) -> bool:
+        """Whether its answers can be kept from moving against declared directions."""
+        return bool(self._directed_by)
+
+    @property
+    def _directed_by(self) -> str:
+        """The parameter for the directions of the columns; empty where there is none.
+
+        Only where it reads one column a feature is known which column moves with which.
+        """
+        if self.encoding != "codes" or self._several or len(self.schema.target.classes) != 2:
+            return ""
+        known, name = self.estimator.get_params(), type(self.estimator).__name__
+        if "monotonic_cst" in known:
+            return "monotonic_cst"
+        is_booster = name in {"XGBClassifier", "LGBMClassifier"}
+        return "monotone_constraints" if is_booster and known.get("booster") != "gblinear" else ""
+
+    def keep_directions(self, directions: Floats) -> None:
+        """Let the probability of class 1 of two only rise (1) or only fall (−1) with a feature.
+
+        directions : (feature,) 0 where it is free.
+        """
+        signs = tuple(np.sign(directions).astype(int).tolist())
+        self.estimator.set_params(**{self._directed_by: signs})
+
     def draw_from(self, seed: int) -> None:
         """Let the estimator draw from this seed, if it draws at all."""
         if "random_state" in self.single.get_params():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Literal
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError
 from deepseek_report.tasks import TASKS
@@ -100,6 +101,6 @@ def require(dotted: str) -> None:
     package = dotted.partition(".")[0]
     if package in LIBRARIES and find_spec(package) is None:
         raise ConfigError(
-            f"{dotted} needs {package}, which is not installed; install it with: pip install "
-            "'deepseek-report[boosting]'"
+            f"{dotted} needs {package}, which is not installed; install it with: "
+            f"{pip_install(package)}"
         )

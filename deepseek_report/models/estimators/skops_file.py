@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.estimators.skops_types import untrusted
 
@@ -125,6 +126,6 @@ def _skops() -> Any:
         import skops.io
     except ImportError:
         raise ConfigError(
-            "model.file needs skops; install it with: pip install 'deepseek-report[skops]'"
+            f"model.file needs skops; install it with: {pip_install('skops')}"
         ) from None
     return skops.io

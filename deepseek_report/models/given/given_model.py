@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.training import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
-from deepseek_report.errors import ConfigError
+from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.models.estimators.estimator_libraries import TREES
 from deepseek_report.models.estimators.sklearn import Code
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +35,15 @@ class HeldModel:
 
     estimator : with `predict_proba` or `predict`. walks_trees : whether its trees read
     the columns of that table as they are. identity : what two models share only if one may have
-    what was computed for the other.
+    what was computed for the other. refit : from such a table, its labels as the model knows them
+    and a seed, or None, to another such estimator; None where nothing says how it is fitted.
     """
 
     estimator: Any
     form: TableForm
     walks_trees: bool = False
     identity: str = ""
+    refit: Callable[[Any, Any, int | None], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,8 @@ class GivenModel(GivenInPython):
     called : the class of the model, or the name of the function. answers : SHA-256 of what it
     answered on all rows, on rows mixed from them and on rows between them. model_id : what the
     person calls this state of it, which then stands for it in the keys of stages. classes : in the
-    order of the model's own, where named.
+    order of the model's own, where named. refit : what stands for the way in which it is fitted
+    again; empty where nothing says it.
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
@@ -57,6 +65,7 @@ class GivenModel(GivenInPython):
     answers: str = ""
     model_id: str | None = None
     classes: tuple[Code, ...] = ()
+    refit: str = ""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -93,6 +102,29 @@ class GivenModel(GivenInPython):
         known = None if names is None else [name for name in names if name in schema.names]
         columns = GivenColumns(schema.features, self.held.form, known)
         return Fitted(estimator, columns, "given", schema, True, self.classes)
+
+    @property
+    def can_fit_anew(self) -> bool:
+        """Whether the person says how it is fitted, or it can be cloned."""
+        return self.held is not None and self.held.refit is not None
+
+    def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> Fitted:
+        """Another model of the same kind, of the table that these rows were."""
+        from deepseek_report.models.estimators.estimator import one_thread
+
+        built = self.build(schema, train, 0)
+        labels = np.asarray(train.labels)
+        if task_of(schema.target).decides:
+            own = [built.positions().index(place) for place in range(len(schema.target.classes))]
+            labels = np.asarray(built.estimator.classes_)[own][labels]
+        try:
+            with one_thread():
+                estimator = self.held.refit(built.columns.transform(train.inputs), labels, seed)
+        except Exception as error:  # of a person's own code, of any kind
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            told = first if isinstance(error, ConfigError) else f"{type(error).__name__}: {first}"
+            raise NotApplicableError(message("refusals.refit_failed", error=told)) from error
+        return dataclasses.replace(built, estimator=estimator)
 
     def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
         """Why the model does not fit these classes or columns."""

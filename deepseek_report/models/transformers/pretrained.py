@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
@@ -127,7 +128,7 @@ class Pretrained(ModulePlugin, PretrainedSettings):
             return ["no checkpoint is given; set model.checkpoint to a folder or an id of the hub"]
         problems = []
         if self.train == "lora" and importlib.util.find_spec("peft") is None:
-            problems.append("model.train=lora needs peft: pip install deepseek-report[lora]")
+            problems.append(f"model.train=lora needs peft: {pip_install('peft')}")
         try:
             from deepseek_report.models.transformers.pretrained import problems_of
 

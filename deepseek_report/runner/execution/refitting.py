@@ -9,15 +9,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from deepseek_report.artifacts.array_types import Ints
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.models import BringsTrainer, ComesFitted, OnlyAnswered
+from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
+from deepseek_report.artifacts.protocols.models import (
+    BringsTrainer,
+    ComesFitted,
+    FitsAnew,
+    OnlyAnswered,
+)
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.protocols.training import PlansRows
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.data_kinds.reference import typical_row
 
 #: Parameters of an estimator that say how many trees it grows.
 _TREES = ("n_estimators", "max_iter", "num_boost_round", "iterations")
+#: Counted work of all fits of one metric: rows × trees, and rows × parameters × epochs of networks.
+MOST_OF_ESTIMATORS, MOST_OF_NETWORKS = 100_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -39,18 +51,47 @@ class ModelRefits:
         if self._own_trainer is not None:
             return len(train) * _trees(built)
         parameters = sum(parameter.numel() for parameter in built.parameters())
-        epochs = int(getattr(self.experiment.single["trainer"], "max_epochs", 1))
-        return int(len(train) * parameters * epochs)
+        trainer, seen = self.experiment.single["trainer"], len(train)
+        if isinstance(trainer, PlansRows):
+            seen = trainer.planned_rows(seen)
+        return int(seen * parameters)
 
-    def __call__(self, rows: Ints, seed: int) -> Classifier:
-        model, schema = self.experiment.single["model"], self.dataset.schema
-        dataset = dataclasses.replace(self.dataset, train=self.dataset.train.take(rows))
-        built = model.build(schema, dataset.train, seed)
+    @property
+    def most_work(self) -> int:
+        return MOST_OF_NETWORKS if self.is_network else MOST_OF_ESTIMATORS
+
+    @property
+    def keeps_directions(self) -> bool:
+        if self.is_network:
+            return False
+        built = self.experiment.single["model"].build(self.dataset.schema, self.dataset.train, 0)
+        return bool(getattr(built, "keeps_directions", False))
+
+    def __call__(
+        self, rows: Ints, seed: int | None = None, change: FitChange = NO_CHANGE
+    ) -> Classifier:
+        model, data = self.experiment.single["model"], self.dataset
+        typical = typical_row(data.train.inputs, data.schema) if change.withheld else None
+        parts = data.train.take(rows), data.validation
+        train, validation = (_without(part, change.withheld, typical) for part in parts)
+        learnt = dataclasses.replace(data, train=train, validation=validation)
+        if isinstance(model, FitsAnew):
+            fitted = model.fitted_anew(data.schema, train, seed)
+        else:
+            fitted = self._trained(learnt, seed, change)
+        classifier: Classifier = model.wrap(fitted, data.schema, self.device)
+        return classifier if typical is None else _Withheld(classifier, change.withheld, typical)
+
+    def _trained(self, data: Dataset, seed: int | None, change: FitChange) -> Any:
+        """The model after a training like that of the run."""
+        seed = self.experiment.seeds.training if seed is None else seed
+        built = self.experiment.single["model"].build(data.schema, data.train, seed)
+        if change.directions is not None:
+            built.keep_directions(change.directions)
         trainer = self._own_trainer or self.experiment.single["trainer"]
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
-            trainer.fit(built, dataset, Path(folder), seed, self.device, Silent())
-        classifier: Classifier = model.wrap(built, schema, self.device)
-        return classifier
+            trainer.fit(built, data, Path(folder), seed, self.device, Silent())
+        return built
 
     @cached_property
     def _own_trainer(self) -> Any:
@@ -58,9 +99,47 @@ class ModelRefits:
         return model.own_trainer() if isinstance(model, BringsTrainer) else None
 
 
+class _Withheld:
+    """A classifier that is asked about rows without some inputs."""
+
+    def __init__(self, classifier: Classifier, columns: tuple[int, ...], typical: Floats) -> None:
+        self._classifier, self._columns, self._typical = classifier, list(columns), typical
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._classifier, name)
+
+    def logits(self, inputs: Floats) -> Floats:
+        return self._classifier.logits(self._of(inputs))
+
+    def probabilities(self, inputs: Floats) -> Floats:
+        return self._classifier.probabilities(self._of(inputs))
+
+    def log_odds(self, inputs: Floats, target: int) -> Floats:
+        return self._classifier.log_odds(self._of(inputs), target)
+
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        return self._classifier.label_probabilities(self._of(inputs))
+
+    def _of(self, inputs: Floats) -> Floats:
+        held = np.array(inputs, dtype=np.float64)
+        held[:, self._columns] = self._typical[self._columns]
+        return held
+
+
+def _without(part: Split, columns: tuple[int, ...], typical: Floats | None) -> Split:
+    """The part with the typical values in these columns of every row."""
+    if typical is None:
+        return part
+    inputs = part.inputs.copy()
+    inputs[:, list(columns)] = typical[list(columns)]
+    return dataclasses.replace(part, inputs=inputs)
+
+
 def refits_of(experiment: Experiment, dataset: Dataset, device: str) -> ModelRefits | None:
-    """None where the model came fitted, or only its answers are known."""
+    """None where the model came fitted and nothing says how, or only its answers are known."""
     model = experiment.single["model"]
+    if isinstance(model, FitsAnew):
+        return ModelRefits(experiment, dataset, device) if model.can_fit_anew else None
     fitted = isinstance(model, ComesFitted) and model.comes_fitted
     if fitted or experiment.is_given or isinstance(model, OnlyAnswered):
         return None

@@ -144,7 +144,7 @@ class Whole:
         writing = rest.pop("report", 0.0)
         return max(sum(rest.values()) / self.parallel, max(rest.values(), default=0.0)) + writing
 
-    def announced(self) -> float:
+    def shown_left(self) -> float:
         """The same as a person is told it: never much longer than once before."""
         seconds = min(self.left, _RISE * self.shortest)
         self.shortest = min(self.shortest, max(seconds, _SHORT))
@@ -164,6 +164,6 @@ class Whole:
         return (1 - share) * rest + share * by_course
 
     def __str__(self) -> str:
-        left = duration(self.announced())
+        left = duration(self.shown_left())
         about = left if left.startswith("a few") else f"about {left}"
         return f"{self.finished} of {self.total} stages, {about} left"

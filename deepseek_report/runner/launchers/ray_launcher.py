@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.pool import Schedule
 from deepseek_report.runner.launchers.crew import Worker, carry_out_elsewhere
@@ -93,9 +94,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise DeepseekReportError(
-            "launcher=ray needs Ray: pip install 'deepseek-report[ray]'"
-        ) from None
+        raise DeepseekReportError(f"launcher=ray needs Ray: {pip_install('ray')}") from None
     return ray
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.pool import Schedule
 from deepseek_report.runner.launchers.crew import Worker, carry_out_elsewhere
@@ -70,7 +71,7 @@ class SubmititLauncher:
             import submitit
         except ImportError:
             raise DeepseekReportError(
-                "launcher=submitit needs submitit: pip install 'deepseek-report[submitit]'"
+                f"launcher=submitit needs submitit: {pip_install('submitit')}"
             ) from None
         try:
             executor = submitit.AutoExecutor(box.logs, cluster=self.cluster)

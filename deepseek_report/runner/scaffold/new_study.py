@@ -6,38 +6,43 @@ import os
 import re
 import shutil
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.datasets.readers.cells import observed, read_cells
-from deepseek_report.datasets.readers.table_file import read_column
-from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.errors import ConfigError
-from deepseek_report.runner.scaffold.new_study_config import credit_study, table_study
-from deepseek_report.tasks import task_of
+from deepseek_report.runner.scaffold.column_proposals import TableSeen
+from deepseek_report.runner.scaffold.new_study_config import StudyDraft, experiment_file
+from deepseek_report.runner.scaffold.study_draft import Wishes, drafted
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 
 
 @dataclass(frozen=True)
 class NewStudy:
-    """What is to be made. data, target : of a table of one's own, None for the shipped data.
+    """What is to be made. data : a table of one's own, None for the shipped data.
 
     copy : the data are copied into the folder; else the study refers to them where they are.
+    plugin : with an explainer of one's own, its choice and its test.
+    seen : the columns of the table. wishes : what a person says of the study.
     """
 
     folder: Path
     name: str
     data: Path | None = None
-    target: str | None = None
     copy: bool = False
+    plugin: bool = False
+    seen: TableSeen | None = None
+    wishes: Wishes = field(default_factory=Wishes)
 
     @property
     def package(self) -> str:
         return f"{self.name}_plugins"
+
+    @property
+    def experiment(self) -> Path:
+        """The file of its experiment, in its folder."""
+        return Path("conf/experiment") / f"{self.name}.yaml"
 
     @property
     def data_path(self) -> Path | None:
@@ -49,6 +54,14 @@ class NewStudy:
         return Path(os.path.relpath(self.data.resolve(), self.folder.resolve()))
 
 
+@dataclass(frozen=True)
+class MadeStudy:
+    """What was made: the files, and the draft that the experiment was written from."""
+
+    files: list[Path]
+    draft: StudyDraft
+
+
 def study_name(folder: Path) -> str:
     """A name made of the folder's: letters, digits and underscores; not that of a shipped one."""
     plain = unicodedata.normalize("NFKD", folder.resolve().name)
@@ -58,36 +71,35 @@ def study_name(folder: Path) -> str:
     return f"{text}_study" if text in _shipped_names() else text
 
 
-def make_study(study: NewStudy) -> list[Path]:
-    """Write the files of a study and return their paths; nothing that is there is overwritten.
+def make_study(study: NewStudy) -> MadeStudy:
+    """Write the files of a study; nothing that is there is overwritten.
 
     Raises
     ------
-    ConfigError : the name cannot be used, or a file is there already.
-    DataError : the data cannot be used as they are.
+    ConfigError : the name cannot be used, a file is there already, or a wish names no column.
     """
     _check_name(study)
     if study.folder.exists() and not study.folder.is_dir():
         raise ConfigError(f"{study.folder}: this is a file. Name a folder that init may make")
-    if study.data is None:
-        config = credit_study(study.name)
-    else:
-        dataset, codes = _read(study)
-        config = table_study(study.name, str(study.data_path), dataset, codes)
-    files = {Path("conf/experiment") / f"{study.name}.yaml": config, **_templates(study)}
+    draft = _drafted(study)
+    files = {study.experiment: experiment_file(draft), **_templates(study)}
     _refuse_to_overwrite(study, list(files))
-    return _write(study, files)
+    return MadeStudy(_write(study, files), draft)
 
 
-def _read(study: NewStudy) -> tuple[Dataset, list[str]]:
-    """The data by what can be inferred of them, and the classes as they stand in the file."""
-    path, target = study.data, study.target
-    table = TableFile(path=str(path), target=target)
-    dataset = table.load(1, Silent())
-    if not task_of(dataset.schema.target).decides:
-        return dataset, []
-    column, decimal = read_column(Path(str(path)), table.form, str(target))
-    return dataset, observed(read_cells(column, str(target), decimal))
+def _drafted(study: NewStudy) -> StudyDraft:
+    wishes = study.wishes
+    if study.data is not None and study.seen is not None:
+        path = str(study.data_path)
+        draft = drafted(study.name, study.data, path, study.seen, wishes)
+    else:
+        choices = {"dataset": ("credit",), "model": ("mlp",), **wishes.choices}
+        title = "Default risk of credit card clients"
+        draft = StudyDraft(study.name, title, choices, wishes.settings, dict(wishes.dataset))
+    if study.plugin:
+        chosen = (*draft.choices.get("explainers*", ("default",)), "occlusion")
+        draft = replace(draft, choices={**draft.choices, "explainers*": chosen})
+    return draft
 
 
 def _check_name(study: NewStudy) -> None:
@@ -110,13 +122,21 @@ def _templates(study: NewStudy) -> dict[Path, str]:
         "README.md.in": Path("README.md"),
         "Makefile.in": Path("Makefile"),
         "gitignore.in": Path(".gitignore"),
+    }
+    own = {
         "occlusion.yaml.in": Path("conf/explainers/occlusion.yaml"),
         "occlusion.py.in": Path(study.package) / "occlusion.py",
         "test_occlusion.py.in": Path("tests/test_occlusion.py"),
     }
-    files = {Path(study.package) / "__init__.py": '"""Plug-ins of this study."""\n'}
+    files = {}
+    if study.plugin:
+        files[Path(study.package) / "__init__.py"] = '"""Plug-ins of this study."""\n'
+        places |= own
     for name, place in places.items():
         text = (shipped("templates") / "study" / name).read_text(encoding="utf-8")
+        if not study.plugin:  # what is only about a plug-in stands between these lines
+            text = re.sub(r"(?ms)^@PLUGIN@\n.*?^@END@\n", "", text)
+        text = re.sub(r"(?m)^@(PLUGIN|END)@\n", "", text)
         files[place] = text.replace("@NAME@", study.name).replace("@PACKAGE@", study.package)
     return files
 

@@ -3,208 +3,251 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from deepseek_report.artifacts.rounding import count, quantity
-from deepseek_report.artifacts.schema import Feature, Target
+from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.config.open_lines import OPEN
+from deepseek_report.datasets.assembly.column_declarations import is_number
+from deepseek_report.runner.scaffold.column_proposals import (
+    TableSeen,
+    proposed_label,
+    proposed_levels,
+    unit_of,
+    unnamed_codes,
+    within_reach,
+)
 from deepseek_report.runner.scaffold.proposed_expectations import commented, proposed_relations
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import wording
 
 #: Columns that are written out; those of wider tables are inferred whenever they are read.
 _MOST_COLUMNS = 200
-_MOST_SHOWN = 8
+_MOST_SHOWN, _MOST_PROPOSED = 8, 5
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
-#: Parts of names of columns that are about what people are, in a few languages.
-_PERSONAL = re.compile(
-    r"sex|gender|geschlecht|sexe|genero|age|alter|edad|birth|geburt|race|ethnic|ethnie|religio|"
-    r"faith|nationality|citizen|origin|marital|married|disab|handicap|pregnan|orientation|"
-    r"union|性别|年龄|民族|婚姻|宗教|国籍"
-)
-#: Words that hold such a part and mean something else.
-_OTHER = re.compile(r"average|mileage|usage|page|stage|image|percentage|message|package|wage|trace")
-#: Last words of names of columns that tell a unit.
-_UNITS = {
-    "eur": "€",
-    "euro": "€",
-    "usd": "$",
-    "gbp": "£",
-    "years": "years",
-    "months": "months",
-    "days": "days",
-    "hours": "hours",
-    "minutes": "minutes",
-    "seconds": "seconds",
-    "km": "km",
-    "cm": "cm",
-    "mm": "mm",
-    "kg": "kg",
-    "percent": "%",
-    "pct": "%",
-}
 
 
-def credit_study(name: str) -> str:
-    """A study of the shipped credit data."""
-    return f"""\
-# @package _global_
-# A study of the credit-card clients that travel with the package.
-defaults:
-  - override /dataset: credit         # of your own: deepseek-report init DIR --data FILE
-  - override /model: mlp              # deepseek-report list model
-  - override /explainers: [default, occlusion]  # a set, and one of your own
+@dataclass(frozen=True)
+class StudyDraft:
+    """What the experiment file of a study says.
 
-name: {name}
-{_report("Default risk of credit card clients")}"""
-
-
-def table_study(name: str, path: str, dataset: Dataset, codes: Sequence[str]) -> str:
-    """A study of a table of one's own, with everything written out that was inferred.
-
-    Parameters
-    ----------
-    path : of the data, from the folder of the study. codes : the classes as they stand in the file.
+    choices : {group: names} that stand in its list of defaults. settings : what else a person set.
+    dataset : its fields as they are written, without `drop` and `columns`.
+    dropped : {column: why it is left out}. recognised : {column: why it is left out whenever the
+    file is read}. columns : {column: what a person declared of it}.
+    guessed : {field of the data set: why it was taken}. seen : the columns of the file.
+    read : the data as this file makes them be read; None where they cannot be read yet, and
+    trouble : why not.
     """
-    expected = commented(dataset, list(codes))
-    return "\n".join(
-        [*_head(name), *_dataset(path, dataset, codes), "", *expected, "", _report(name)]
-    )
+
+    name: str
+    title: str
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    recognised: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    guessed: Mapping[str, str] = field(default_factory=dict)
+    seen: TableSeen | None = None
+    read: Dataset | None = None
+    trouble: str = ""
 
 
-def scalar(value: Any) -> str:
-    """A value as YAML on one line, in any place; no part of a text is taken for a variable."""
-    if isinstance(value, str):
-        value = _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", value)
-    return _plain(value)
+def experiment_file(draft: StudyDraft) -> str:
+    """The text of the experiment file."""
+    lines = [*_head(draft), *_dataset(draft), *_settings(draft), *_report(draft)]
+    return "\n".join(lines) + "\n"
 
 
-def _plain(value: Any) -> str:
+def _plain(anything: Any) -> str:
     """A value, or the name of a key, as YAML on one line."""
     style: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True, "width": 10**9}
-    text = yaml.safe_dump([value], **style).strip()
+    style["sort_keys"] = False
+    text = yaml.safe_dump([anything], **style).strip()
     if not text.isprintable():
-        text = yaml.safe_dump([value], default_style='"', **style).strip()
+        text = yaml.safe_dump([anything], default_style='"', **style).strip()
     inner: str = text[1:-1]
     return inner
 
 
-def _head(name: str) -> list[str]:
-    return [
-        "# @package _global_",
-        "# What this study is, in one line.",
-        "defaults:",
-        "  - override /dataset: csv",
-        "  - override /model: mlp              # deepseek-report list model",
-        "  - override /explainers: [default, occlusion]  # a set, and one of your own",
-        "",
-        f"name: {name}",
-        "",
-        "# What was inferred of the data: confirm it, or correct it.",
-    ]
+def value(anything: Any) -> str:
+    """A text, list or mapping as YAML on one line; no part of a text is taken for a variable."""
+    return _plain(_escaped(anything))
 
 
-def _dataset(path: str, dataset: Dataset, codes: Sequence[str]) -> Iterator[str]:
-    schema = dataset.schema
+def _escaped(anything: Any) -> Any:
+    """The same with every text as a text; tuples become lists."""
+    if isinstance(anything, str):
+        return _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", anything)
+    if isinstance(anything, Mapping):
+        return {key: _escaped(inside) for key, inside in anything.items()}
+    if isinstance(anything, list | tuple):
+        return [_escaped(inside) for inside in anything]
+    return anything
+
+
+def _head(draft: StudyDraft) -> Iterator[str]:
+    yield "# @package _global_"
+    yield "# What this study is, in one line."
+    yield f"# Lines that begin with `{OPEN}` wait for a person, and `make check` names them. Take"
+    yield "# these words away to say what the rest of the line says."
+    yield "defaults:"
+    for group, names in draft.choices.items():
+        chosen = value(list(names)) if group.endswith("*") else value(names[0])
+        hint = "  # deepseek-report list model" if group == "model" else ""
+        yield f"  - override /{group.rstrip('*')}: {chosen}{hint}"
+    yield ""
+    yield f"name: {draft.name}"
+    yield ""
+
+
+def _settings(draft: StudyDraft) -> Iterator[str]:
+    """What a person set beside the data and the report."""
+    for key, inside in draft.settings.items():
+        if key != "report":
+            yield f"{_plain(key)}: {value(inside)}"
+            yield ""
+    if draft.read is not None and "decision" not in draft.settings:
+        yield from _costs(draft.read)
+
+
+def _costs(dataset: Dataset) -> Iterator[str]:
+    if not task_of(dataset.schema.target).decides or len(dataset.schema.target.classes) != 2:
+        return
+    explained = dataset.schema.target.explained_class
+    yield f"# What does it cost to decide for “{_comment(explained)}” wrongly, and to miss it?"
+    yield f"{OPEN} decision: {{costs: {{false_alarm: 1, missed: 5}}}}"
+    yield ""
+
+
+def _dataset(draft: StudyDraft) -> Iterator[str]:
+    if not draft.dataset:
+        return
+    yield "# What was inferred of the data: confirm it, or correct it."
     yield "dataset:"
-    yield f"  path: {scalar(path)}"
-    yield f"  target: {scalar(schema.target.name)}"
-    yield f"  task: {schema.target.task}"
-    yield from _target(schema.target, codes)
-    yield from _sensitive(schema.features)
-    yield from _entity(dataset)
-    for note in dataset.card.get("preparation", ()):
-        sentence = wording().say(note)
-        if "dataset.favourable" not in sentence:  # asked for above
-            yield f"  # {_comment(sentence)}"
+    if draft.trouble:
+        yield "  # The data cannot be used as they are:"
+        for line in draft.trouble.splitlines():
+            yield f"  {OPEN} {_comment(line)}"
+    for key, inside in draft.dataset.items():
+        why = f"  # {_comment(draft.guessed[key])}" if key in draft.guessed else ""
+        yield f"  {_plain(key)}: {value(inside)}{why}"
+        if key == "target" and draft.read is not None and "task" not in draft.dataset:
+            yield f"  task: {draft.read.schema.target.task}"
+    yield from _undeclared(draft)
+    yield from _dropped(draft)
+    if draft.read is not None and draft.dataset.get("text") is None:
+        yield from _read(draft, draft.read)
+    elif draft.columns:
+        yield f"  columns: {value(dict(draft.columns))}"
+        yield ""
+    else:
+        yield ""
+
+
+def _undeclared(draft: StudyDraft) -> Iterator[str]:
+    """What only a person can say, each with what was seen."""
+    seen, declared = draft.seen, draft.dataset
+    if seen is None:
+        return
+    decides = draft.read is None or task_of(draft.read.schema.target).decides
+    if decides and declared.get("favourable") is None and isinstance(declared.get("target"), str):
+        codes = seen.codes.get(declared["target"], ())[:_MOST_SHOWN]
+        yield "  # Which class is good for the person concerned? Until this is said, it is not"
+        yield "  # judged how groups of people fare."
+        yield f"  {OPEN} favourable: …  # one of {', '.join(map(value, codes))}"
+    if not decides and not declared.get("unit"):
+        yield f"  {OPEN} unit: …  # of the number that is predicted, such as € or kWh"
+    if not declared.get("sensitive"):
+        yield f"  {OPEN} sensitive: […]  # to compare groups of people by, such as [sex, age]"
+    if declared.get("entity") is None:
+        hint = value(seen.entity) if seen.entity else "…"
+        why = "column of what several rows are of (a person): they count as one"
+        yield f"  {OPEN} entity: {hint}  # {why}"
+    if declared.get("time") is None and (dates := seen.of("date")):
+        more = f"; so do {', '.join(map(value, dates[1:_MOST_SHOWN]))}" if dates[1:] else ""
+        why = "holds dates: the moment that a row comes from?"
+        yield f"  {OPEN} time: {value(dates[0])}  # {why}{more}"
+
+
+def _dropped(draft: StudyDraft) -> Iterator[str]:
+    if draft.recognised:
+        yield "  # These are left out whenever the file is read, by what they hold. To keep one,"
+        yield "  # declare it under `columns`, such as {kind: numeric}."
+    for name, why in draft.recognised.items():
+        yield f"  #   {_comment(value(name))}: {_comment(why)}"
+    if draft.dropped:
+        yield "  drop:"
+    for name, why in draft.dropped.items():
+        yield f"    - {value(name)}  # {_comment(why)}"
+
+
+def _read(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
+    """What the data turned out to be when they were read so."""
     for issue in dataset.issues:
         yield f"  # found ({issue.severity}): {_comment(wording().say(issue.text))}"
-    yield "  # What always holds between columns; changes that the report proposes keep it."
-    for relation in proposed_relations(dataset):
-        yield f"  # It does in nearly all rows: {relation}"
-    yield "  relations: []"
-    yield from _columns(dataset)
+    if "relations" not in draft.dataset:
+        for relation in proposed_relations(dataset):
+            yield "  # What always holds between columns; changes that are proposed keep it."
+            yield f"  {OPEN} relations: [{value(relation)}]  # it does in nearly all rows"
+            break
+    yield from _columns(draft, dataset)
+    yield ""
+    yield from commented(dataset, OPEN)
+    yield ""
 
 
-def _target(target: Target, codes: Sequence[str]) -> Iterator[str]:
-    if not task_of(target).decides:
-        unit = _unit(target.name)
-        hint = f"  # by its name perhaps {unit}" if unit else "  # such as € or kWh"
-        yield f"  unit: {scalar(target.unit)}{hint}"
-        return
-    yield "  # Which class is good for the person concerned? Until this is said, it is not judged"
-    yield "  # how groups of people fare."
-    yield f"  # favourable: …  # one of {', '.join(map(scalar, codes))}"
-
-
-def _entity(dataset: Dataset) -> Iterator[str]:
-    yield "  # Column that names what several rows are of (a person, a machine): they count as one."
-    columns = [i.values["column"] for i in dataset.issues if i.check == "possible_entity"]
-    if any(columns):
-        yield f"  # By its name and values this may be {scalar(columns[0])}"
-    yield "  entity: null"
-
-
-def _sensitive(features: Sequence[Feature]) -> Iterator[str]:
-    yield "  # Columns to compare groups of people by, such as [sex, age]."
-    personal = [feature.name for feature in features if _is_personal(feature.name)]
-    if personal:
-        yield f"  # By their names these may be some: [{', '.join(map(scalar, personal))}]"
-    yield "  sensitive: []"
-
-
-def _is_personal(name: str) -> bool:
-    words = re.split(r"[\W_]+", name.casefold())
-    return any(_PERSONAL.match(word) and not _OTHER.search(word) for word in words)
-
-
-def _columns(dataset: Dataset) -> Iterator[str]:
+def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
     features = dataset.schema.features
     numbers = {row["feature"]: row for row in dataset.card.get("numeric", ())}
+    yield "  # label: what people read; unit: of a number; categories: {code: what people read}."
     yield "  # Only what has mutable: true, or a direction, is tried as a change within reach."
-    yield "  columns:  # label: what people read; unit: of a number"
+    for feature, direction in list(within_reach(features))[:_MOST_PROPOSED]:
+        reach = value({feature.name: {"mutable": True, "direction": direction}})[1:-1]
+        yield f"  {OPEN} {reach}  # within the reach of a person? then add it to its line"
+    yield "  columns:"
     for feature in features[:_MOST_COLUMNS]:
-        seen = numbers.get(feature.name)
-        yield f"    {_plain(feature.name)}: {_column(feature)}  # {_values(feature, seen)}"
+        declared = draft.columns.get(feature.name, {})
+        line = value({**_column(feature), **declared})
+        yield f"    {_plain(feature.name)}: {line}  # {_values(feature, numbers.get(feature.name))}"
+        codes = unnamed_codes(feature)
+        if codes and "categories" not in line:
+            words = value(dict.fromkeys(codes[:_MOST_SHOWN], "…"))
+            why = f"what do the codes of {value(feature.name)} mean?"
+            yield f"    {OPEN} categories: {words}  # {why}"
     if len(features) > _MOST_COLUMNS:
         yield f"    # {count(len(features) - _MOST_COLUMNS)} more columns are inferred when read"
 
 
-def _column(feature: Feature) -> str:
+def _column(feature: Feature) -> dict[str, Any]:
+    """What is proposed of a column: its kind, and what its name and its codes tell."""
+    known: dict[str, Any] = {"kind": feature.kind}
+    if (label := proposed_label(feature.name)) != readable_name(feature.name):
+        known["label"] = label
     if feature.is_numeric:
-        return "{kind: numeric, unit: null}"
-    if feature.kind == "ordinal" and not all(
-        _is_number(category.code) for category in feature.categories
+        known["unit"] = unit_of(feature.name) or None
+    elif levels := proposed_levels(feature):
+        known["categories"] = levels
+    elif feature.kind == "ordinal" and not all(
+        is_number(category.code) for category in feature.categories
     ):
-        order = ", ".join(scalar(category.code) for category in feature.categories)
-        return f"{{kind: ordinal, categories: [{order}]}}"
-    return f"{{kind: {feature.kind}}}"
-
-
-def _is_number(code: str) -> bool:
-    try:
-        float(code)
-    except ValueError:
-        return False
-    return True
+        known["categories"] = [category.code for category in feature.categories]
+    return known
 
 
 def _values(feature: Feature, numbers: Any) -> str:
     """What occurs in a column, for a comment."""
     if numbers is not None:
-        text = f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
-        unit = _unit(feature.name)
-        return f"{text}; by its name perhaps {unit}" if unit else text
+        return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
     shown = [_plain(category.label[:40]) for category in feature.categories[:_MOST_SHOWN]]
     more = len(feature.categories) - len(shown)
     return ", ".join(shown) + (f" and {count(more)} more" if more else "")
-
-
-def _unit(name: str) -> str:
-    return _UNITS.get(re.split(r"[\W_]+", name.casefold())[-1], "")
 
 
 def _comment(text: str) -> str:
@@ -212,11 +255,22 @@ def _comment(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _report(title: str) -> str:
-    return f"""\
-report:
-  title: {scalar(title)}
-  # fail_on: true   # exit code 3 where a threshold is not met
-  # thresholds:     # what must be reached, who says so, and why
-  #   - {{metric: roc_auc, at_least: 0.75, set_by: "who, when", why: "…"}}
-"""
+def _report(draft: StudyDraft) -> Iterator[str]:
+    declared = dict(draft.settings.get("report") or {})
+    yield "report:"
+    yield f"  title: {value(declared.pop('title', draft.title))}"
+    for key, inside in declared.items():
+        yield f"  {_plain(key)}: {value(inside)}"
+    if "thresholds" not in declared:
+        yield "  # What must be reached, who says so, and why; fail_on: true gives exit code 3."
+        for promise in _promises(draft):
+            promised = value({**promise, "set_by": "who, when", "why": "…"})
+            yield f"  {OPEN} thresholds: [{promised}]"
+
+
+def _promises(draft: StudyDraft) -> Iterator[dict[str, Any]]:
+    """Promises that a model can be held to before anything is known of it."""
+    decides = draft.read is None or task_of(draft.read.schema.target).decides
+    gain = "roc_auc_gain" if decides else "mae_gain"
+    simpler = "logistic_regression" if decides else "ridge"
+    yield {"metric": gain, "predictor": simpler, "at_least": -0.01 if decides else 0}

@@ -86,24 +86,25 @@ def proposed_invariances(schema: Schema) -> list[Feature]:
     return [feature for feature in schema.features if _NO_MATTER.match(feature.name)]
 
 
-def commented(dataset: Dataset, codes: list[str]) -> Iterator[str]:
+def commented(dataset: Dataset, mark: str) -> Iterator[str]:
     """The lines of an experiment that propose expectations, each to be confirmed.
 
-    codes : the classes as they stand in the file; empty where a number is predicted.
+    mark : what a line begins with that waits for a person.
     """
     schema = dataset.schema
     yield "# What is expected of the model? Each line is a guess from the data: confirm it, and"
     yield "# take the # away, or drop it. The report says where the model does otherwise."
-    yield "# behaviour:"
+    yield f"{mark} behaviour:"
     target = schema.target
+    decides = task_of(target).decides
     named = _yaml(target.codes[target.explained] if target.codes else target.explained_class)
-    outcome = f", outcome: {named}" if codes else ""
+    outcome = f", outcome: {named}" if decides else ""
     for feature, effect in proposed_directions(dataset):
         name = _yaml(feature.name)
         yield f"#   - {{kind: direction, columns: [{name}], effect: {effect}{outcome}}}"
     for feature in proposed_invariances(schema):
         yield f"#   - {{kind: invariance, columns: [{_yaml(feature.name)}]}}"
-    decided = f"decision: {named}" if codes else "least: 0"
+    decided = f"decision: {named}" if decides else "least: 0"
     yield f'#   - {{kind: minimum, where: "…", {decided}}}  # which cases are beyond doubt?'
 
 

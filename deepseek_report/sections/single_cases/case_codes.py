@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.case_sentences import Pages, featured
+
+#: What a person reads without being told what it means.
+_WORDS = re.compile(r"(?:[^\W\d_A-Z]{4,}|age|sex|of|in|per|to|at)(?: (?:[^\W\d_A-Z]{2,}))*")
 
 
 def codes(pages: Pages, case: Row) -> dict[str, Any] | None:
@@ -115,7 +119,22 @@ def _limits(pages: Pages, chosen: list[Row], protected: list[Row]) -> str:
         n=len(chosen),
         open=len(groups[-1]) if is_open else 0,
         protected=hidden,
+        wordless=_without_words(pages, chosen),
     )
+
+
+def _without_words(pages: Pages, chosen: list[Row]) -> list[str]:
+    """The columns of these reasons that are only called as in the data, by no words of a language.
+
+    Lower-case words of four letters and more are taken for words.
+    """
+    schema = pages.draft.results.schema
+    if not kind_of(schema).named_columns:
+        return []
+    features = {feature.name: feature for feature in schema.features}
+    named = [features[row["feature"]] for row in chosen if row["feature"] in features]
+    labels = [feature.label for feature in named if feature.is_named_as_in_data]
+    return [label for label in labels if not _WORDS.fullmatch(label)]
 
 
 def _inside(pages: Pages, row: Row) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.predictions import FURTHER
+from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row
 from deepseek_report.metrics.cases.case_choice import NO_PERSON
@@ -46,6 +47,7 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, 
         "compared": case_sentences.compared(draft, row),
         "agreement": case_sentences.agreement(pages, number),
         "change": case_sentences.change(pages, row),
+        "changed": _changed(pages, glances, case),
         "counted": case_sentences.counted(pages, row),
         "change_in_short": case_sentences.change_in_short(pages, row),
         "errors": [
@@ -71,7 +73,7 @@ def _title(pages: Pages, row: Row) -> str:
     results = pages.draft.results
     own = CaseWords.of((results.config.get("report") or {}).get("words")).unfavourable
     if role in NO_PERSON and (own or not results.schema.attributes_of("person")):
-        return pages.draft.text(f"role.{role}")
+        return pages.draft.text(f"role.{role}", own=own, decision=row["decision"])
     return str(row["role_label"])
 
 
@@ -93,6 +95,36 @@ def _pair(pages: Pages, row: Row) -> dict[str, Any] | None:
         "pair", attribute=label, other=case_sentences.row_of(pages.draft, others[0])
     )
     return {"number": int(others[0]["case"]), "text": sentence}
+
+
+def _changed(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any] | None:
+    """The input without what carries its decision: `glance`, or the `marks` of a text.
+
+    marks : [text, whether it is taken away], piece by piece.
+    """
+    number, results = int(case.row["case"]), pages.draft.results
+    steps = [row for row in pages.rows("counterfactuals", number) if row["status"] == "found"]
+    kind, changed = kind_of(results.schema), results.arrays("cases").get("changed_inputs")
+    if kind.named_columns or not steps or case.position is None:
+        return None
+    if not kind.quotes:
+        return None if changed is None else {"glance": glances.of(changed[[number]])[0]}
+    labels = results.schema.player_labels
+    gone = [labels.index(row["label"]) for row in steps]
+    return {"marks": _marks(results, case.position, gone)} if results.test.texts else None
+
+
+def _marks(results: Results, position: int, gone: list[int]) -> list[list[Any]]:
+    """A text in pieces, each with whether it is one of the players that are gone."""
+    texts, owners = results.test.texts, results.schema.owners
+    if texts is None:
+        return []
+    whole, behind, pieces = texts.text(position), 0, list[list[Any]]()
+    spans = (texts.span(position, np.flatnonzero(owners == player)) for player in gone)
+    for start, end in sorted(span for span in spans if span[0] >= 0):
+        pieces += [[whole[behind:start], False], [whole[start:end], True]]
+        behind = end
+    return [piece for piece in (*pieces, [whole[behind:], False]) if piece[0]]
 
 
 def _inputs(pages: Pages, number: Any) -> list[list[str]]:

@@ -390,7 +390,7 @@ def change(pages: Pages, case: Row) -> str:
     draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
     kind = kind_of(draft.results.schema)
     if not kind.named_columns:
-        return _masked(pages, case, steps) if steps and kind.quotes else ""
+        return _masked(pages, case, steps) if steps and _can_be_shown(pages, steps) else ""
     if not can_change(draft):
         decides = task_of(draft.results.schema.target).decides
         return _joined(draft.text("answer.unchangeable"), nearest(pages, case)) if decides else ""
@@ -450,19 +450,22 @@ def _joined(*sentences: str) -> str:
 
 
 def _masked(pages: Pages, case: Row, steps: list[Row]) -> str:
-    """Which words carry the decision, as a sentence.
-
-    Of an image or a series a list of places is no answer to a person: without a picture of what
-    would be changed it is left out.
-    """
+    """Which words carry the decision, as a sentence; of an image or a series, how many places."""
     draft = pages.draft
     if steps[0]["status"] != "found":
         within = str(steps[0]["status"]).removeprefix("none within ")
         return draft.text("change.unmasked", within=within)
     named = [featured(pages, row, row["from_display"]) for row in steps]
+    many = len(draft.results.schema.target.classes) > 2
     after = _apart(
         draft.words.numbers, finite(steps[-1]["probability_after"]), finite(case["threshold"])
     )
+    if not kind_of(draft.results.schema).quotes:
+        target = draft.results.schema.target.explained_class
+        probability = after["probability"]
+        return draft.text(
+            "change.drawn", n=len(steps), probability=probability, target=target, many=many
+        )
     return draft.text(
         "change.masked",
         steps=[
@@ -471,8 +474,18 @@ def _masked(pages: Pages, case: Row, steps: list[Row]) -> str:
         ],
         probability=after["probability"],
         target=draft.results.schema.target.explained_class,
-        many=len(draft.results.schema.target.classes) > 2,
+        many=many,
     )
+
+
+def _can_be_shown(pages: Pages, steps: list[Row]) -> bool:
+    """Whether words can be quoted, or the changed image or series is there to be drawn.
+
+    A list of places is no answer to a person.
+    """
+    results = pages.draft.results
+    drawn = steps[0]["status"] == "found" and "changed_inputs" in results.arrays("cases")
+    return drawn or kind_of(results.schema).quotes
 
 
 def error(draft: Draft, row: Row) -> str:

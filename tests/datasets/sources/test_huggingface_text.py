@@ -101,7 +101,7 @@ def test_a_missing_package_is_named_with_its_extra(
 ) -> None:
     monkeypatch.setattr(huggingface_text, "find_spec", lambda _: None)
     (problem,) = reviews(tmp_path).problems()
-    assert "deepseek-report[hub]" in problem
+    assert "pip install 'datasets>=" in problem
 
 
 def test_what_is_not_declared_is_told(tmp_path: Path) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import fairlearn.metrics as fl
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.expectations import Expectation
+from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness.direct_use import DirectUse, told_together
 from deepseek_report.metrics.fairness.evened_rows import evened_rows
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.fairness.option_changes import ComparedGroups, OptionChanges
@@ -253,3 +260,163 @@ def test_rows_of_one_entity_are_no_reason_to_be_surer(toy) -> None:
         known = (widths[0] > 0) & (once["n_changed"] > 30)
         assert known.any()
         assert (widths[1][known] > 0.85 * widths[0][known]).all(), name
+
+
+@dataclass
+class LogisticRefits:
+    """Fits a logistic regression to the training rows as the model, and keeps what it was told."""
+
+    data: Any
+    is_network: bool = False
+    work: int = 100
+    most_work: int = 10_000
+    keeps_directions: bool = False
+    asked_for: list[tuple[np.ndarray, FitChange]] = field(default_factory=list)
+
+    def __call__(
+        self, rows: np.ndarray, seed: int | None = None, change: FitChange = NO_CHANGE
+    ) -> Any:
+        assert seed is None
+        self.asked_for.append((rows, change))
+        kept = np.setdiff1d(np.arange(3), change.withheld)
+        train, schema = self.data.train, self.data.schema
+        fitted = LogisticRegression().fit(train.inputs[rows][:, kept], train.labels[rows])
+
+        class Fit:
+            def logits(self, inputs: np.ndarray) -> np.ndarray:
+                return np.asarray(fitted.predict_log_proba(inputs[:, kept]))
+
+        fit = Fit()
+        fit.schema = schema  # type: ignore[attr-defined]
+        return fit
+
+
+def with_refits(context: Any, **fields: Any) -> Any:
+    return replace(context, refits=LogisticRefits(context.dataset, **fields))
+
+
+def test_the_model_itself_is_fitted_anew_as_a_whole_by_the_seed_of_the_run(toy) -> None:
+    context = with_refits(toy(n=900))
+    measurement = Options().measure(context)
+    table = measurement.tables["options"]
+    own = table[table["option"].str.startswith("model_")]
+    assert set(own["attribute"] + " " + own["option"]) == {
+        *("sex model_reweighted", "region model_reweighted"),
+        *("region model_without",),
+    }
+    assert set(own["rows"]) == {len(context.dataset.train)}
+    without = next(change for _, change in context.refits.asked_for if change.withheld)
+    assert without.withheld == (1,)
+    kept = [0, 2]
+    train, test = context.dataset.train, context.dataset.test
+    oracle = LogisticRegression().fit(train.inputs[:, kept], train.labels)
+    scores = oracle.predict_proba(test.inputs[:, kept])[:, 1]
+    row = own.set_index("option").loc["model_without"]
+    assert row["roc_auc"] == pytest.approx(roc_auc_score(test.labels, scores))
+    decided = (scores >= context.predictions.threshold).astype(int)
+    assert row["n_changed"] == np.count_nonzero(decided != context.predictions.decisions)
+    notes = [say(note) for note in measurement.notes]
+    assert any("itself was fitted anew as a whole for 3 options" in note for note in notes)
+
+
+def test_rows_are_evened_over_the_whole_training_part_for_the_model_itself(toy) -> None:
+    context = with_refits(toy(n=900))
+    Options(max_rows=100).measure(context)
+    rows = next(rows for rows, change in context.refits.asked_for if not change.withheld)
+    train = context.dataset.train
+    sex, labels = train.groups["sex"][rows], train.labels[rows]
+    shares = [labels[sex == level].mean() for level in (0, 1)]
+    assert shares[0] == pytest.approx(shares[1], abs=2e-3)
+    assert len(rows) == pytest.approx(len(train), abs=3)
+
+
+def test_refits_of_the_model_stay_within_the_counted_work_unless_all_are_asked_for(toy) -> None:
+    def own(options: Options, **fields: Any) -> tuple[int, str]:
+        context = with_refits(toy(n=900), **fields)
+        notes = " ".join(say(note) for note in options.measure(context).notes)
+        return len(context.refits.asked_for), notes
+
+    n, told = own(Options(most_work=0), work=4_000)
+    assert (n, "for 2 options of 3" in told) == (2, True)
+    assert "metrics.options.refits=all fits the others too" in told
+    n, told = own(Options(most_work=0), work=20_000, is_network=True)
+    assert (n, "The model itself was not refitted: one fit counts 20" in told) == (0, True)
+    assert "metrics.options.refits=all fits it anew for 3 options" in told
+    assert own(Options(refits="all", most_work=0), work=20_000)[0] == 3
+    n, told = own(Options(refits="none", most_work=0))
+    assert (n, "not refitted, as the config says" in told) == (0, True)
+
+
+def test_a_model_that_came_fitted_is_said_not_to_be_refitted(toy) -> None:
+    notes = [say(note) for note in Options().measure(toy(n=600)).notes]
+    assert any("not refitted: it came fitted" in note for note in notes)
+
+
+def test_only_a_model_that_can_keep_directions_is_fitted_with_them(toy) -> None:
+    expectation = Expectation("direction", columns=("amount",), effect="raises", outcome="default")
+    for keeps in (False, True):
+        context = with_refits(toy(n=600), keeps_directions=keeps)
+        context = replace(context, expectations=(expectation,))
+        table = Options(most_work=0).measure(context).tables["options"]
+        assert ("model_monotone" in set(table["option"])) == keeps
+        directed = [c.directions for _, c in context.refits.asked_for if c.directions is not None]
+        assert [d.tolist() for d in directed] == ([[1.0, 0.0, 0.0]] if keeps else [])
+
+
+def test_stand_ins_that_direct_use_learnt_are_taken_over_and_change_nothing(toy) -> None:
+    context = toy(n=900)
+    measured = {"measures/direct_use": DirectUse().measure(context)}
+    learnt = measured["measures/direct_use"].tables["told_together"]
+    assert set(learnt["attribute"]) == {"sex", "region"}
+    alone, taking = (
+        Options().measure(each).tables["options"]
+        for each in (context, replace(context, measured=measured))
+    )
+    assert alone.equals(taking)
+    pair = tuple(learnt.loc[0, ["reference", "level"]])
+    known = measured["measures/direct_use"]
+    assert told_together(known, "sex", pair, 0.6) is not None
+    assert told_together(known, "sex", pair, 0.7) is None
+    assert told_together(known, "sex", pair[::-1], 0.6) is None
+    assert told_together(None, "sex", pair, 0.6) is None
+
+
+def test_a_refit_of_the_model_is_seldom_called_better_where_groups_do_not_differ(toy) -> None:
+    nothing = [
+        {"attribute": "sex", "reference": a, "level": b, "auc": 0.6, "positions": ""}
+        for a, b in (("male", "female"), ("female", "male"))
+    ]
+    known = {"measures/direct_use": Measurement(tables={"told_together": pd.DataFrame(nothing)})}
+    called = []
+    for seed in range(60):
+        context = toy(n=400, seed=seed)
+        rng = np.random.default_rng([seed, 1])
+        groups = {
+            part: {"sex": rng.integers(0, 2, len(getattr(context.dataset, part)))}
+            for part in ("train", "validation", "test")
+        }
+        schema = context.dataset.schema
+        data = replace(
+            context.dataset,
+            schema=replace(schema, attributes=schema.attributes[:1]),
+            **{
+                part: replace(getattr(context.dataset, part), groups=own)
+                for part, own in groups.items()
+            },
+        )
+        context = replace(
+            with_refits(replace(context, dataset=data, measured=known)),
+            predictions=replace(context.predictions, groups=groups["test"]),
+            validation_predictions=replace(
+                context.validation_predictions, groups=groups["validation"]
+            ),
+        )
+        try:
+            table = Options(most_work=0).measure(context).tables["options"]
+        except NotApplicableError:  # both groups are treated the same to the last person
+            called.append(False)
+            continue
+        assert "model_reweighted" in set(table["option"])
+        better = table[table["is_better"]]
+        called.append(better["option"].str.startswith("model_").any())
+    assert np.mean(called) <= 0.05

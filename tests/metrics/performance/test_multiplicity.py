@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.protocols.metrics import FitChange
 from deepseek_report.metrics.performance.multiplicity import Multiplicity, drawn_rows
+from deepseek_report.models.estimators.sklearn import Sklearn
+from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.runner.execution.refitting import ModelRefits
+from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import refused
 
 
@@ -20,9 +26,11 @@ class Refitted:
     moved: float = 0.0
     is_network: bool = False
     work: int = 1000
+    most_work: int = 100_000_000
+    keeps_directions: bool = False
     rows: list[np.ndarray] = field(default_factory=list)
 
-    def __call__(self, rows: np.ndarray, seed: int) -> Any:
+    def __call__(self, rows: np.ndarray, seed: int | None = None, change: Any = None) -> Any:
         self.rows.append(rows)
         schema, original, moved = self.classifier.schema, self.classifier, self.moved
         shift = moved * np.random.default_rng(seed).normal()
@@ -108,3 +116,96 @@ def test_whole_entities_are_drawn_where_they_are_declared(toy: Any) -> None:
     times = np.bincount(rows, minlength=len(train)).reshape(-1, 5)
     assert (times == times[:, :1]).all()
     assert times.max() > 1
+
+
+def refits_of(data: Any, model: Any, trainer: Any = None) -> ModelRefits:
+    experiment = SimpleNamespace(
+        single={"model": model, "trainer": trainer}, seeds=SimpleNamespace(training=3)
+    )
+    return ModelRefits(experiment, data, "cpu")  # type: ignore[arg-type]
+
+
+def test_a_fit_without_a_change_is_the_model_of_the_run(toy: Any) -> None:
+    data = toy(n=300).dataset
+    model = Sklearn("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 20})
+    fitted = model.build(data.schema, data.train, 3)
+    fitted.fit(data.train)
+    again = refits_of(data, model)(np.arange(len(data.train)))
+    inputs = data.test.inputs
+    assert np.array_equal(again.probabilities(inputs), fitted.probabilities(inputs))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Sklearn("sklearn.ensemble.HistGradientBoostingClassifier"),
+        Sklearn("sklearn.linear_model.LogisticRegression"),
+    ],
+    ids=["trees", "one_hot"],
+)
+def test_inputs_that_are_withheld_tell_a_fit_nothing(toy: Any, model: Sklearn) -> None:
+    data = toy(n=300).dataset
+    rows = np.arange(len(data.train))
+    fit = refits_of(data, model)(rows, change=FitChange(withheld=(0, 1)))
+    whole = refits_of(data, model)(rows)
+    inputs, other = data.test.inputs, data.test.inputs.copy()
+    other[:, :2] = other[::-1, :2]
+    assert np.array_equal(fit.logits(inputs), fit.logits(other))
+    assert not np.array_equal(whole.logits(inputs), whole.logits(other))
+    shifted = other.copy()
+    shifted[:, 2] += 1
+    assert not np.array_equal(fit.logits(other), fit.logits(shifted))
+
+
+@pytest.mark.parametrize(
+    ("model", "library"),
+    [
+        (Sklearn("sklearn.ensemble.HistGradientBoostingClassifier"), "sklearn"),
+        (Sklearn("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 20}), "sklearn"),
+        (Sklearn(library="xgboost", params={"n_estimators": 30}), "xgboost"),
+        (Sklearn(library="lightgbm", params={"n_estimators": 30}), "lightgbm"),
+    ],
+    ids=["boosting", "forest", "xgboost", "lightgbm"],
+)
+def test_declared_directions_are_kept_by_what_can_keep_them(
+    toy: Any, model: Sklearn, library: str
+) -> None:
+    pytest.importorskip(library)
+    data = toy(n=300).dataset
+    refits = refits_of(data, model)
+    assert refits.keeps_directions
+    grid = np.repeat(data.test.inputs[:20], 40, axis=0)
+    grid[:, 0] = np.tile(np.linspace(-20, 130, 40), 20)
+    for sign in (1, -1):
+        directions = np.array([float(sign), 0.0, 0.0])
+        fit = refits(np.arange(len(data.train)), change=FitChange(directions=directions))
+        moves = np.diff(fit.probabilities(grid)[:, 1].reshape(20, 40), axis=1)
+        assert (sign * moves >= -1e-6).all()
+
+
+def test_linear_models_and_networks_keep_no_directions(toy: Any) -> None:
+    data = toy(n=100).dataset
+    assert not refits_of(data, Sklearn("sklearn.linear_model.LogisticRegression")).keeps_directions
+    assert not refits_of(data, MLP(), GradientTrainer()).keeps_directions
+
+
+def test_a_network_counts_each_row_as_often_as_it_is_seen(toy: Any) -> None:
+    data = toy(n=100).dataset
+    trainer = GradientTrainer(max_epochs=2, min_steps=0)
+    refits = refits_of(data, MLP(), trainer)
+    built = MLP().build(data.schema, data.train, 0)
+    parameters = sum(parameter.numel() for parameter in built.parameters())
+    assert refits.work == parameters * trainer.planned_rows(len(data.train))
+    assert refits.is_network
+    assert refits.most_work == 10**9
+
+
+def test_a_network_is_fitted_by_the_trainer_and_the_seed_of_the_run(toy: Any) -> None:
+    data = toy(n=60).dataset
+    trainer = GradientTrainer(max_epochs=1, min_steps=0)
+    refits = refits_of(data, MLP(), trainer)
+    rows = np.arange(len(data.train))
+    first, again, other = refits(rows), refits(rows, 3), refits(rows, 4)
+    inputs = data.test.inputs
+    assert np.array_equal(first.logits(inputs), again.logits(inputs))
+    assert not np.array_equal(first.logits(inputs), other.logits(inputs))

@@ -300,4 +300,4 @@ def test_without_skops_it_is_said_how_to_install_it(pipeline_file, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "skops.io", None)
     (problem,) = Sklearn(file=str(pipeline_file[0])).problems([])
-    assert "pip install 'deepseek-report[skops]'" in problem
+    assert "pip install 'skops>=" in problem

@@ -1,0 +1,46 @@
+"""`deepseek-report serve`: the page of a run, answered by its stored model on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser, port_number
+
+
+def command(arguments: list[str]) -> int:
+    """Print the address of the page and answer until the person stops the command."""
+    parser = make_parser("serve", overrides=False)
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="the store of the run; else .store beside it"
+    )
+    parser.add_argument(
+        "--port", type=port_number, default=0, help="of the page (default: a free one)"
+    )
+    add_trust(parser)
+    add_trust_type(parser)
+    options = parser.parse_args(arguments)
+    from deepseek_report.cli.output.console import say
+    from deepseek_report.errors import ArtifactError
+    from deepseek_report.runner.companion import Companion
+    from deepseek_report.runner.live_server import serve
+    from deepseek_report.runner.run_folders.open_run import reading
+    from deepseek_report.store.run_folder import beside
+
+    store = options.store or beside(options.run, ".store")
+    with reading(options.run):
+        companion = Companion.of(
+            options.run, store, tuple(options.trust), tuple(options.trust_type)
+        )
+        companion.page()
+        companion.warm()
+    if isinstance(companion.model, ArtifactError):
+        say(f"note: no model answers what-if: {companion.model}")
+    with serve(companion, options.port) as server:
+        say(server.address)
+        say("for this machine alone; it answers until you stop this command (Ctrl-C)")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            say("stopped")
+    return 0

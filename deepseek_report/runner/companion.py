@@ -1,0 +1,247 @@
+"""A finished run that answers: what the live page of `deepseek-report serve` asks for.
+
+Nothing is computed here in another way than elsewhere: the stored model answers, the run's own
+metrics measure, the template of `explain-case` explains, and notes are those of the report.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.storage import plain_files
+from deepseek_report.config.composed import Composed
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.validate import built
+from deepseek_report.errors import ArtifactError, DataError
+from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
+from deepseek_report.rendering.embedded import with_live_script
+from deepseek_report.rendering.notes import FOLDER
+from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
+from deepseek_report.runner.given_case_page import case_page
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
+from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.threshold_slider import LiveSlider, Subset
+from deepseek_report.wording.of_results import in_words
+
+#: Characters of a note that is sent at once.
+MOST_OF_NOTE = 4000
+_PAGE = "report.html"
+#: Folders of a run whose files the page links to, and what they may be.
+_LINKED = ("figures", "tables")
+_KINDS = (".csv", ".html", ".svg")
+
+
+@dataclass
+class Companion:
+    """A run that is served; one question is answered at a time, but for pages on cases beside it.
+
+    model : the stored model, or why there is none to ask. trust : packages that the person trusts.
+    """
+
+    opened: OpenRun
+    model: StoredModel | ArtifactError
+    metrics: Mapping[str, Any]
+    trust: tuple[str, ...] = ()
+    work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="deepseek-report-")))
+    _lock: Any = field(default_factory=threading.Lock)
+    _case_lock: Any = field(default_factory=threading.Lock)
+    _is_stale: bool = True
+
+    @classmethod
+    def of(
+        cls, folder: Path, store: Path, trust: tuple[str, ...] = (), types: tuple[str, ...] = ()
+    ) -> Companion:
+        """Open a run folder, and its model in the store where there is one.
+
+        Raises
+        ------
+        ArtifactError, ConfigProblems : the folder is not as the run wrote it or is for readers who
+            see no rows, or its config names what is not trusted.
+        """
+        opened = open_run(folder)
+        refuse_private(opened)
+        try:
+            stored = stored_model(opened, store, trust, types)
+        except ArtifactError as error:
+            parts = _experiment(opened, trust, types)
+            return cls(opened, error, parts.multiple["metrics"], trust)
+        return cls(opened, stored, stored.experiment.multiple["metrics"], trust)
+
+    def close(self) -> None:
+        """Drop what was made on the way."""
+        plain_files.remove(self.work)
+
+    @property
+    def stored(self) -> StoredModel:
+        """Raise ArtifactError where there is no model to ask."""
+        if isinstance(self.model, ArtifactError):
+            raise self.model
+        return self.model
+
+    @cached_property
+    def _draft(self) -> Draft:
+        return Draft("performance", in_words(self.opened.results))
+
+    @cached_property
+    def _slider(self) -> LiveSlider:
+        return LiveSlider(self._draft, self.metrics)
+
+    @cached_property
+    def _columns(self) -> Ints:
+        """Features that can be set in what-if."""
+        arrays = self._draft.results.arrays("what_if")
+        return WhatIfAnswers.from_arrays(arrays).columns if arrays else np.zeros(0, np.int64)
+
+    def warm(self) -> None:
+        """Load what answers, so that the first question waits no longer than others."""
+        with self._lock:
+            if not isinstance(self.model, ArtifactError):
+                self.model.predictions_of(self.model.dataset.test.inputs[:1])
+            self._slider  # noqa: B018 - read once, kept
+
+    def page(self) -> str:
+        """The report, written again where a note was added, with the script that asks."""
+        with self._lock:
+            folder = self.opened.folder
+            if self._is_stale:
+                write_report(folder, WriteOptions(("html",), "embedded", self.trust))
+                self._is_stale = False
+            return with_live_script(plain_files.read_text(folder / _PAGE))
+
+    def file(self, name: str) -> bytes | None:
+        """A file that the page links to, or a page on a case; None where there is none."""
+        path = Path(name)
+        if path.name == name and path.suffix == ".html":
+            made = self.work / name
+            return plain_files.read_bytes(made) if plain_files.is_file(made) else None
+        folder = self.opened.folder
+        is_linked = path.parts[0] in _LINKED and path.suffix in _KINDS and ".." not in path.parts
+        if not is_linked or not plain_files.is_file(folder / path):
+            return None
+        return plain_files.read_bytes(folder / path, below=folder)
+
+    def answer(self, name: str, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to one question of the page.
+
+        Raises
+        ------
+        DataError, ArtifactError : it asks for what is not there; says what is.
+        """
+        answers: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+            "threshold": self._threshold,
+            "what-if": self._what_if,
+            "case": self._case,
+            "note": self._note,
+        }
+        if name not in answers:
+            raise DataError(f"{name[:40]}: the page can ask for {', '.join(answers)}")
+        with self._case_lock if name == "case" else self._lock:
+            return answers[name](question)
+
+    def _threshold(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        levels, band = question.get("levels") or [], question.get("band")
+        pairs = tuple((_whole(pair, 0), _whole(pair, 1)) for pair in _list(levels))
+        chosen = Subset(
+            _whole(question, "step"), pairs, band and (_whole(band, 0), _whole(band, 1))
+        )
+        return self._slider.answer(chosen)
+
+    def _what_if(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The model's answer to a case of the test part with other values."""
+        columns = self._columns
+        row = self._row(_whole(question, "row")).copy()
+        for pair in _list(question.get("set")):
+            at = _whole(pair, 0)
+            if not 0 <= at < len(columns) or len(pair) != 2:
+                raise DataError(f"set: {len(columns)} features can be set, from 0, each to a value")
+            row[columns[at]] = self._known(int(columns[at]), _number(pair[1]))
+        predicted = self.stored.predictions_of(row[None])
+        if not predicted.probabilities.shape[1]:
+            return {"output": predicted.values.tolist()}
+        if predicted.probabilities.shape[1] == 2:
+            return {"output": predicted.scores.tolist()}
+        return {"output": predicted.probabilities[0].tolist()}
+
+    def _known(self, column: int, value: float) -> float:
+        """The value, where the feature can have it: a position, where it has categories."""
+        feature = self.opened.results.schema.features[column]
+        n = len(feature.categories)
+        if not feature.is_numeric and not np.isnan(value) and value not in range(n):
+            raise DataError(f"set: {feature.label} has {n} values, from 0, but got {value:g}")
+        return value
+
+    def _case(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """A page on any row of the data, as `explain-case` makes it."""
+        number = _whole(question, "row")
+        inputs = self._row(number)[None]
+        name = f"row-{number}.html"
+        if not plain_files.is_file(self.work / name):
+            with tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
+                case_page(self.stored, inputs, Path(folder), self.work / name)
+        return {"page": name}
+
+    def _row(self, number: int) -> Floats:
+        """(feature,) the inputs of a row by its number in the source."""
+        data = self.stored.dataset
+        for part in (data.test, data.validation, data.train):
+            places = np.flatnonzero(part.instance_ids == number)
+            if len(places):
+                return np.asarray(part.inputs[places[0]])
+        raise DataError(f"row {number}: the data of this run have no such row")
+
+    def _note(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Add to a person's note on a section, which the report shows."""
+        section, text = question.get("section"), question.get("text")
+        sections = list(self.opened.run["config"].get("sections") or {})
+        if section not in sections:
+            raise DataError(f"section: the report has {', '.join(sections)}")
+        if not isinstance(text, str) or not text.strip() or len(text) > MOST_OF_NOTE:
+            raise DataError(f"text: write 1 to {MOST_OF_NOTE} characters")
+        plain_files.make_folder(self.opened.folder / FOLDER)
+        path = self.opened.folder / FOLDER / f"{section}.qmd"
+        plain_files.append(path, f"{text.strip()}\n\n".encode())
+        self._is_stale = True
+        return {"file": f"{FOLDER}/{path.name}"}
+
+
+def _experiment(opened: OpenRun, trust: tuple[str, ...], types: tuple[str, ...]) -> Experiment:
+    """The parts of a run without its model."""
+    config = dict(opened.run["config"])
+    config["report"] = {**config["report"], "cases": []}
+    return built(Composed(raw=config, overrides=(), selected={}, roots=()), trust, types)
+
+
+def _whole(values: Any, key: Any) -> int:
+    """A whole number of a question."""
+    try:
+        value = values[key]
+    except (LookupError, TypeError):
+        value = None
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
+        raise DataError(f"{key}: expected a whole number, but got {str(value)[:40]!r}")
+    return value
+
+
+def _list(values: Any) -> list[Any]:
+    if not isinstance(values, list):
+        raise DataError(f"expected a list, but got {str(values)[:40]!r}")
+    return values
+
+
+def _number(value: Any) -> float:
+    """A number of a question; None is a missing value."""
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise DataError(f"values: expected numbers, but got {str(value)[:40]!r}")
+    return float(value)

@@ -1,0 +1,206 @@
+"""The server of `deepseek-report serve`: this machine alone, one page, and what it asks.
+
+It listens on 127.0.0.1. Every address holds a random token; the Host header must name this machine
+and port, so that no other site's name can lead here; questions are JSON by POST from the page
+itself, bounded in size; nothing is allowed to other origins.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepseek_report.artifacts.storage import json_bounds
+from deepseek_report.errors import ConfigError, DeepseekReportError
+from deepseek_report.runner.companion import Companion
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+HOST = "127.0.0.1"
+#: Bytes of a question.
+_MOST_ASKED = 65_536
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_TYPES = {".html": "text/html", ".csv": "text/csv", ".svg": "image/svg+xml"}
+
+
+@dataclass
+class LiveServer:
+    """A running server; `address` opens its page. Closing it ends the server."""
+
+    companion: Companion
+    address: str
+    server: Any
+    thread: threading.Thread
+
+    def wait(self) -> None:
+        """Until it is closed or interrupted."""
+        while self.thread.is_alive():
+            self.thread.join(0.5)
+
+    def close(self) -> None:
+        """End the server and drop what it made on the way."""
+        self.server.should_exit = True
+        self.thread.join(10)
+        self.companion.close()
+
+    def __enter__(self) -> LiveServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{self.address}" target="_blank" rel="noopener">{self.address}</a>'
+
+
+def serve(companion: Companion, port: int = 0) -> LiveServer:
+    """Start a server of one run; port : 0 takes a free one.
+
+    Raises
+    ------
+    ConfigError : the extra `serve` is not installed, or the port is taken.
+    """
+    try:
+        import uvicorn
+    except ImportError:
+        raise ConfigError(
+            "serve needs starlette and uvicorn; install them with: "
+            "pip install 'deepseek-report[serve]'"
+        ) from None
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.bind((HOST, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise ConfigError(f"--port {port}: {error.strerror}; name another one") from None
+    port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
+    config = uvicorn.Config(
+        application(companion, token, port),
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    return LiveServer(companion, f"http://{HOST}:{port}/{token}/", server, thread)
+
+
+def application(companion: Companion, token: str, port: int) -> Any:
+    """The application that answers below `/<token>/`, for this port."""
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    async def page(_: Request) -> Response:
+        text = await run_in_threadpool(companion.page)
+        return Response(text, media_type="text/html", headers=_HEADERS)
+
+    async def file(request: Request) -> Response:
+        name = request.path_params["name"]
+        content = await run_in_threadpool(companion.file, name)
+        if content is None:
+            return Response("there is no such file", 404, _HEADERS, "text/plain")
+        kind = _TYPES.get(Path(name).suffix, "application/octet-stream")
+        return Response(content, headers=_HEADERS, media_type=kind)
+
+    async def ask(request: Request) -> Response:
+        question = await _question(request)
+        what = request.path_params["what"]
+        return _json(await run_in_threadpool(companion.answer, what, question), 200)
+
+    routes = [
+        Route(f"/{token}/", _told(page), methods=["GET"]),
+        Route(f"/{token}/ask/{{what}}", _told(ask), methods=["POST"]),
+        Route(f"/{token}/{{name:path}}", _told(file), methods=["GET"]),
+    ]
+    return _OwnHostAlone(Starlette(routes=routes), port)
+
+
+def _told(answer: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    """The same, whose errors are sentences."""
+
+    async def told_in_words(request: Any) -> Any:
+        try:
+            return await answer(request)
+        except _RefusedError as refused:
+            return _json({"error": str(refused)}, refused.status)
+        except DeepseekReportError as error:
+            return _json({"error": str(error)}, 422)
+        except Exception as error:  # the page says it; the server goes on
+            return _json({"error": f"this could not be answered ({type(error).__name__})"}, 500)
+
+    return told_in_words
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+async def _question(request: Any) -> dict[str, Any]:
+    """The question in a request: a JSON mapping of bounded size, from the page itself."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise _RefusedError(415, "a question is JSON: send Content-Type: application/json")
+    origin = request.headers.get("origin")
+    if origin is not None and origin != f"http://{request.headers.get('host')}":
+        raise _RefusedError(403, "questions are taken from the page itself alone")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_ASKED:
+            raise _RefusedError(413, f"a question is at most {_MOST_ASKED} bytes")
+    try:
+        question = json_bounds.parse(Path("question"), body)
+    except ValueError:
+        raise _RefusedError(422, "a question is a JSON mapping in UTF-8") from None
+    if not isinstance(question, dict):
+        raise _RefusedError(422, "a question is a JSON mapping")
+    return question
+
+
+def _json(answer: Any, status: int) -> Response:
+    from starlette.responses import Response
+
+    text = json.dumps(answer, ensure_ascii=False, allow_nan=False)
+    return Response(text, status, _HEADERS, "application/json")
+
+
+class _OwnHostAlone:
+    """Answers only what was sent to this machine by its own name."""
+
+    def __init__(self, app: Any, port: int) -> None:
+        self.app = app
+        self.names = {f"{name}:{port}".encode() for name in (HOST, "localhost")}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.responses import Response
+
+        hosts = [value for name, value in scope.get("headers", ()) if name == b"host"]
+        if len(hosts) != 1 or hosts[0] not in self.names:
+            refused = Response("this server answers on this machine alone", 403, _HEADERS)
+            await refused(scope, receive, send)
+            return
+        await self.app(scope, receive, send)

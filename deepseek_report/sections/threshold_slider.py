@@ -1,0 +1,326 @@
+"""What the page's script needs to step through thresholds; it counts rows and looks answers up."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.errors import DataError, NotApplicableError
+from deepseek_report.findings.decision_effect import declared_costs
+from deepseek_report.findings.records import Row, rows
+from deepseek_report.metrics.fairness.group_rates import POOLED
+from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
+from deepseek_report.metrics.performance.threshold_sweep import rates_at
+from deepseek_report.sections.shared.display_cells import DASH
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.wording import estimates
+
+#: Different rows that a page holds at most; of more it holds the counts of the whole part alone.
+_MOST_ROWS = 40_000
+#: Levels of an attribute by which rows are chosen: the code of a row is one byte.
+_MOST_LEVELS = 254
+_RATES = ("true_positive_rate", "false_positive_rate", "precision", "accuracy")
+_COUNTS = ("hits", "false_alarms", "missed", "rejected")
+#: The rates of a group, and how the ends of their intervals begin.
+_OF_GROUP = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
+
+
+def slider_data(draft: Draft) -> dict[str, Any] | None:
+    """Plain data for the script; None where there is no threshold, or in an older run.
+
+    thresholds : as texts, ascending. counts : (four, step) right and wrong decisions for the
+    explained class, then against it. rates : {step: texts with intervals}. attributes : by which
+    rows are chosen. groups : the levels of people, with their texts at the steps that have them.
+    rows : (row,) bytes, in base64; `step` is the number of thresholds that a score reaches.
+    """
+    steps = rows(draft.results, "threshold_sweep", "steps") or _swept(draft.results)
+    if not steps:
+        return None
+    target, numbers = draft.results.schema.target, draft.words.numbers
+    levels, thresholds = _attribute_levels(draft), [row["threshold"] for row in steps]
+    costs = declared_costs(draft.results)
+    return {
+        "classes": list(map(draft.words.name, target.classes)),
+        "explained": target.explained,
+        "favourable": target.favourable,
+        "thresholds": _threshold_texts(draft, thresholds),
+        "in_use": next(at for at, row in enumerate(steps) if row["in_use"]),
+        "counts": [[int(row[name]) for row in steps] for name in _COUNTS],
+        "rates": {
+            at: [_share_text(draft, estimates.of_row(row, name, name)) for name in _RATES]
+            for at, row in enumerate(steps)
+            if finite(row.get("accuracy")) is not None
+        },
+        "attributes": [each.shown(draft) for each in levels],
+        "groups": _groups(draft, levels, thresholds),
+        "rows": _rows(draft, levels, thresholds),
+        "costs": [costs.false_alarm, costs.missed] if costs else None,
+        "group": numbers.separators[1:],
+    }
+
+
+def _swept(results: Results) -> list[Row]:
+    """Counts at the thresholds of the sweep, and at the one in use; no intervals.
+
+    For folders that hold no rows, and for those of earlier versions.
+    """
+    swept = rows(results, "threshold_sweep", "sweep")
+    if not swept or not results.has("predictions/test"):
+        return []
+    summary = results.predicted
+    used = 0.5 if summary.threshold is None else summary.threshold
+    n, rates = summary.n, summary.about_explained
+    tried = {
+        row["threshold"]: (row["true_positive_rate"], row["false_positive_rate"]) for row in swept
+    }
+    tried[used] = rates.recall, rates.flagged
+    positives = round(rates.base * n)
+    steps = []
+    for threshold in sorted(tried):
+        hits, alarms = (
+            round(share * of)
+            for share, of in zip(tried[threshold], (positives, n - positives), strict=True)
+        )
+        counts = (hits, alarms, positives - hits, n - positives - alarms)
+        counted = dict(zip(_COUNTS, counts, strict=True))
+        steps.append({"threshold": threshold, "in_use": threshold == used, **counted})
+    return steps
+
+
+def _threshold_texts(draft: Draft, thresholds: Sequence[float]) -> list[str]:
+    """Three digits, as a threshold is written everywhere; more where two would look alike."""
+    write = draft.words.numbers
+    texts = [write.setting(threshold) for threshold in thresholds]
+    return [
+        text if texts.count(text) == 1 else write.declared(float(f"{threshold:.5g}"))
+        for text, threshold in zip(texts, thresholds, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """An attribute by which rows are chosen: its levels as the table of groups has them."""
+
+    attribute: Attribute
+    names: tuple[str, ...]
+    codes: Ints
+
+    @classmethod
+    def of(cls, attribute: Attribute, codes: Ints, listed: Sequence[Row]) -> _Levels:
+        """Small levels that the table takes together are one here too.
+
+        codes : (row,) level in the data, -1 where it is unknown.
+        """
+        names = tuple(row["level"] for row in listed) or (*attribute.levels, UNKNOWN)
+        place = {name: at for at, name in enumerate(names)}
+        for row in listed:
+            pooled = (row.get("pooled") or "").split(POOLED)
+            place |= {name: place[row["level"]] for name in pooled if name}
+        of_level = [place.get(name, -1) for name in (*attribute.levels, UNKNOWN)]
+        return cls(attribute, names, np.array(of_level)[codes])
+
+    def shown(self, draft: Draft) -> dict[str, Any]:
+        """Its label and levels in the report's language."""
+        name = draft.words.name
+        return {"label": name(self.attribute.label), "levels": list(map(name, self.names))}
+
+
+def _attribute_levels(draft: Draft) -> list[_Levels]:
+    """All attributes that divide the rows; none where the folder does not hold rows."""
+    if not draft.results.has_rows:
+        return []
+    groups, schema = draft.results.predictions.groups, draft.results.schema
+    listed = rows(draft.results, "group_rates", "groups")
+    levels = [
+        _Levels.of(
+            attribute,
+            np.asarray(groups[attribute.name]),
+            [row for row in listed if row["attribute"] == attribute.name],
+        )
+        for attribute in schema.attributes
+        if attribute.name in groups
+    ]
+    return [each for each in levels if 1 < len(each.names) <= _MOST_LEVELS]
+
+
+def _groups(
+    draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
+) -> list[dict[str, Any]]:
+    """Each level of people: {step: texts of its rates and its ratio, position of its reference}."""
+    place = {threshold: at for at, threshold in enumerate(thresholds)}
+    ratios = {
+        (row["threshold"], row["attribute"], row["level"]): row
+        for row in rows(draft.results, "impact_ratio", "steps")
+    }
+    stepped: dict[tuple[str, str], list[Row]] = {}
+    for row in rows(draft.results, "group_rates", "steps"):
+        stepped.setdefault((row["attribute"], row["level"]), []).append(row)
+    listed = [
+        (at, k, (each.attribute.name, level))
+        for at, each in enumerate(levels)
+        for k, level in enumerate(each.names)
+        if (each.attribute.name, level) in stepped
+    ]
+    position = {key: at for at, (_, _, key) in enumerate(listed)}
+    groups = []
+    for at, k, key in listed:
+        steps = {}
+        for row in stepped[key]:
+            ratio = ratios.get((row["threshold"], *key))
+            reference = -1 if ratio is None else position.get((key[0], ratio["reference"]), -1)
+            texts = _group_texts(draft, row, ratio, compared=bool(ratios))
+            steps[place[row["threshold"]]] = [*texts, reference]
+        groups.append({"attribute": at, "level": k, "steps": steps})
+    return groups
+
+
+def _group_texts(draft: Draft, row: Row, ratio: Row | None, *, compared: bool) -> list[str]:
+    """The three rates and the ratio as the tables of the section on bias write them."""
+    numbers = draft.words.numbers
+    if row["too_few"]:
+        return [draft.words.text("cells.too_few"), DASH, DASH, DASH]
+    texts = [_share_text(draft, estimates.of_row(row, name, ends)) for name, ends in _OF_GROUP]
+    if ratio is None:
+        return [*texts, draft.words.text("sections.bias.is_reference") if compared else DASH]
+    quotient = estimates.of_row(ratio, "ratio")
+    return [*texts, numbers.value(quotient) if quotient.is_defined else DASH]
+
+
+def _share_text(draft: Draft, rate: Estimate) -> str:
+    return draft.words.numbers.share(rate) if rate.is_defined else DASH
+
+
+def _rows(
+    draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
+) -> dict[str, Any] | None:
+    """What each row is counted by; alike rows once, with how many they are."""
+    if not draft.results.has_rows:
+        return None
+    p = draft.results.predictions
+    columns = {
+        **{str(at): each.codes + 1 for at, each in enumerate(levels)},
+        "truth": p.truths,
+        "step": np.searchsorted(np.array(thresholds), p.scores, side="right"),
+    }
+    distinct, sizes = np.unique(
+        np.stack(list(columns.values()), axis=1), axis=0, return_counts=True
+    )
+    if len(distinct) > _MOST_ROWS:
+        return None
+    packed: Mapping[str, Any] = {
+        name: _bytes(distinct[:, at].astype(np.uint8)) for at, name in enumerate(columns)
+    }
+    return {**packed, "size": _bytes(sizes.astype("<u4").view(np.uint8))}
+
+
+def _bytes(values: Any) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+
+
+# --- answers to a live page ---
+
+
+@dataclass(frozen=True)
+class Subset:
+    """What a reader of the live page chose.
+
+    step : position of the threshold. levels : (attribute, level) positions, each in the order of
+    `slider_data`. band : rows that reach more than `band[0]` and at most `band[1]` thresholds.
+    """
+
+    step: int
+    levels: tuple[tuple[int, int], ...] = ()
+    band: tuple[int, int] | None = None
+
+
+class LiveSlider:
+    """Answers of the functions that made the report, at any of its thresholds, for any subset.
+
+    metrics : the run's own `group_rates` and `impact_ratio`, where it has them.
+    """
+
+    def __init__(self, draft: Draft, metrics: Mapping[str, Any]) -> None:
+        self.draft = draft
+        self.metrics = metrics
+        steps = rows(draft.results, "threshold_sweep", "steps") or _swept(draft.results)
+        self.thresholds = np.array([row["threshold"] for row in steps])
+        self.levels = _attribute_levels(draft)
+        self.groups = [
+            (self.levels[group["attribute"]].attribute.name,
+             self.levels[group["attribute"]].names[group["level"]])
+            for group in _groups(draft, self.levels, self.thresholds.tolist())
+        ]  # fmt: skip
+
+    def answer(self, chosen: Subset) -> dict[str, Any]:
+        """The texts of the slider, all with intervals.
+
+        Returns
+        -------
+        n : rows that were chosen. rates, groups : as in `slider_data`; no groups without rows.
+
+        Raises
+        ------
+        DataError : there is no such threshold or group.
+        """
+        if not 0 <= chosen.step < len(self.thresholds):
+            n = len(self.thresholds)
+            raise DataError(f"step {chosen.step}: there are {n} thresholds, from 0")
+        kept = self._rows(chosen)
+        if not kept.any():
+            return {"n": 0, "rates": [DASH] * len(_RATES), "groups": []}
+        taken, at = self.draft.results.predictions.take(kept), self.thresholds[[chosen.step]]
+        rates = [_share_text(self.draft, rate) for rate in rates_at(taken, at)[0].values()]
+        answers = _group_answers(self.draft, self.metrics, taken, at) if self.groups else {}
+        nothing = [DASH] * 4
+        groups = [answers.get(group, nothing) for group in self.groups]
+        return {"n": len(taken), "rates": rates, "groups": groups}
+
+    def _rows(self, chosen: Subset) -> Bools:
+        """(row,) whether it is chosen."""
+        p = self.draft.results.predictions
+        kept = np.ones(len(p), bool)
+        for attribute, level in chosen.levels:
+            is_known = 0 <= attribute < len(self.levels)
+            if not (is_known and 0 <= level < len(self.levels[attribute].names)):
+                raise DataError(f"levels {[attribute, level]}: the page has no such group")
+            kept &= self.levels[attribute].codes == level
+        if chosen.band is not None:
+            reached = np.searchsorted(self.thresholds, p.scores, side="right")
+            kept &= (reached > chosen.band[0]) & (reached <= chosen.band[1])
+        return kept
+
+
+def _group_answers(
+    draft: Draft, metrics: Mapping[str, Any], taken: Predictions, at: Floats
+) -> dict[tuple[str, str], list[str]]:
+    """{(attribute, level): texts}; nothing where all rows are of one group."""
+    schema = draft.results.schema
+    rated, compared = metrics.get("group_rates"), metrics.get("impact_ratio")
+    if rated is None:
+        return {}
+    try:
+        groups = groupings(schema, taken, crossings=False, min_cell=rated.min_cell, pool=True)
+        table = rated.rates_at(taken, schema.target, groups, at)
+        good = schema.target.declared_favourable
+        pairs = None if compared is None else compared.ratios_at(taken, groups, good, at)
+    except NotApplicableError:
+        return {}
+    ratios = (
+        {}
+        if pairs is None
+        else {(row["attribute"], row["level"]): row for row in pairs.to_dict("records")}
+    )
+    return {
+        key: _group_texts(draft, row, ratios.get(key), compared=bool(ratios))
+        for row in table.to_dict("records")
+        for key in [(row["attribute"], row["level"])]
+    }

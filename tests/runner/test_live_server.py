@@ -1,0 +1,191 @@
+"""The server of a run: this machine alone, by its token, bounded questions, errors as sentences."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from deepseek_report.cli.dispatch import run
+from deepseek_report.errors import ArtifactError, ConfigError, DataError
+from deepseek_report.runner.companion import Companion
+
+pytest.importorskip("uvicorn", reason="needs the extra `serve`")
+
+
+@pytest.fixture(scope="module")
+def companion(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
+    folder = tmp_path_factory.mktemp("served") / small_run.folder.name
+    shutil.copytree(small_run.folder, folder)
+    companion = Companion.of(folder, small_run.store)
+    yield companion
+    companion.close()
+
+
+@pytest.fixture(scope="module")
+def server(companion: Companion) -> Iterator[Any]:
+    from deepseek_report.runner.live_server import serve
+
+    with serve(companion) as running:
+        yield running
+
+
+def ask(
+    server: Any, path: str, body: bytes | None = b"{}", method: str = "POST", **headers: str
+) -> tuple[int, str, dict[str, str]]:
+    """The answer to a request that is sent as it stands: status, text, headers."""
+    where = urlsplit(server.address)
+    connection = http.client.HTTPConnection("127.0.0.1", where.port, timeout=60)
+    named = {"Content-Type": "application/json"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    connection.request(method, path, body, named)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text, {name.lower(): value for name, value in answer.getheaders()}
+
+
+def below(server: Any, name: str) -> str:
+    return f"{urlsplit(server.address).path}{name}"
+
+
+def test_it_listens_on_this_machine_alone_behind_a_long_token(server: Any) -> None:
+    where = urlsplit(server.address)
+    assert where.hostname == "127.0.0.1"
+    assert len(where.path) >= 32
+    for path in ("/", "/report.html", "/ask/threshold", where.path[:-2] + "/"):
+        assert ask(server, path)[0] == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "localhost:1", ""])
+def test_another_name_for_this_machine_is_refused(server: Any, host: str) -> None:
+    status, text, _ = ask(server, below(server, "ask/threshold"), b'{"step": 1}', Host=host)
+    assert (status, "this machine alone" in text) == (403, True)
+
+
+def test_only_the_page_itself_may_ask_and_only_json(server: Any) -> None:
+    path, question = below(server, "ask/threshold"), b'{"step": 1}'
+    assert ask(server, path, question)[0] == 200
+    own = server.address.split("/", 3)
+    assert ask(server, path, question, Origin="/".join(own[:3]))[0] == 200
+    assert ask(server, path, question, Origin="http://evil.example")[0] == 403
+    assert ask(server, path, question, Content_Type="text/plain")[0] == 415
+    assert ask(server, path, None, method="GET")[0] == 404
+    status, _, headers = ask(server, path, None, method="OPTIONS", Origin="http://evil.example")
+    assert status == 405
+    assert not any(name.startswith("access-control") for name in headers)
+
+
+def test_every_answer_forbids_storing_framing_and_telling_its_address(server: Any) -> None:
+    for path, method in (("ask/threshold", "POST"), ("nothing.html", "GET")):
+        _, _, headers = ask(server, below(server, path), b'{"step": 1}', method)
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "status", "sentence"),
+    [
+        ("threshold", b"[" * 70_000, 413, "at most"),
+        ("threshold", b"[" * 5_000, 422, "question"),
+        ("threshold", b"not json", 422, "question"),
+        ("threshold", b"[]", 422, "JSON mapping"),
+        ("threshold", b'{"step": 1e9}', 422, "whole number"),
+        ("threshold", b'{"step": 99999}', 422, "thresholds"),
+        ("threshold", b'{"step": 1, "levels": [[9, 9]]}', 422, "no such group"),
+        ("what-if", b'{"row": -1, "set": []}', 422, "no such row"),
+        ("what-if", b'{"row": 1}', 422, ""),
+        ("case", b'{"row": 123456789012}', 422, "no such row"),
+        ("note", b'{"section": "../run", "text": "x"}', 422, "the report has"),
+        ("note", b'{"section": "bias", "text": " "}', 422, "characters"),
+        ("shell", b"{}", 422, "the page can ask for"),
+    ],
+)
+def test_a_wrong_question_gets_a_sentence(
+    server: Any, what: str, body: bytes, status: int, sentence: str
+) -> None:
+    answered, text, _ = ask(server, below(server, f"ask/{what}"), body)
+    assert answered == status
+    error = json.loads(text)["error"]
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "artifacts/data/test.npz", "tables/../run.json", "%2e%2e/run.json",
+             "tables/cases.json", "/etc/passwd", "notes/bias.qmd", "..%2f..%2fx.csv"]
+)  # fmt: skip
+def test_no_file_is_given_but_those_that_the_page_links_to(server: Any, name: str) -> None:
+    assert ask(server, below(server, name), None, "GET")[0] == 404
+
+
+def test_tables_that_the_page_links_to_are_given(server: Any, companion: Companion) -> None:
+    name = "tables/bias-groups.csv"
+    status, text, _ = ask(server, below(server, name), None, "GET")
+    assert (status, text) == (200, (companion.opened.folder / name).read_text("utf-8"))
+
+
+def test_what_if_is_the_answer_of_the_stored_model(server: Any, companion: Companion) -> None:
+    test, stored = companion.stored.dataset.test, companion.stored
+    row = test.inputs[3].copy()
+    column = next(
+        at for at, place in enumerate(companion._columns)
+        if companion.opened.results.schema.features[place].is_numeric
+    )  # fmt: skip
+    row[companion._columns[column]] = 1234.5
+    question = {"row": int(test.instance_ids[3]), "set": [[column, 1234.5]]}
+    status, text, _ = ask(server, below(server, "ask/what-if"), json.dumps(question).encode())
+    assert status == 200
+    expected = stored.predictions_of(row[None]).scores
+    assert json.loads(text)["output"] == pytest.approx(expected.tolist(), abs=1e-12)
+
+
+def test_a_category_that_a_feature_does_not_have_is_refused(companion: Companion) -> None:
+    features = companion.opened.results.schema.features
+    at = next(k for k, place in enumerate(companion._columns) if not features[place].is_numeric)
+    row = int(companion.stored.dataset.test.instance_ids[0])
+    with pytest.raises(DataError, match="values, from 0"):
+        companion.answer("what-if", {"row": row, "set": [[at, 0.5]]})
+
+
+def test_a_whole_set_of_rows_gets_the_numbers_of_the_report(companion: Companion) -> None:
+    results = companion.opened.results
+    steps = results.table("threshold_sweep", "steps")
+    assert steps is not None
+    in_use = int(np.flatnonzero(steps["in_use"])[0])
+    stored = json.loads((companion.opened.folder / "tables" / "thresholds.json").read_text("utf-8"))
+    answer = companion.answer("threshold", {"step": in_use})
+    assert answer["rates"] == stored["rates"][str(in_use)]
+    assert answer["groups"] == [group["steps"][str(in_use)][:4] for group in stored["groups"]]
+
+
+def test_without_the_store_thresholds_still_move_and_what_if_says_why_not(
+    small_run: Any, tmp_path: Any
+) -> None:
+    folder = tmp_path / small_run.folder.name
+    shutil.copytree(small_run.folder, folder)
+    companion = Companion.of(folder, tmp_path / "no-store")
+    assert companion.answer("threshold", {"step": 3})["n"] > 0
+    with pytest.raises(ArtifactError, match="not there"):
+        companion.answer("what-if", {"row": 1, "set": []})
+    companion.close()
+
+
+def test_a_port_that_is_taken_is_a_sentence(server: Any, companion: Companion) -> None:
+    from deepseek_report.runner.live_server import serve
+
+    with pytest.raises(ConfigError, match="name another one"):
+        serve(companion, urlsplit(server.address).port or 0)
+
+
+def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Any, capsys: Any) -> None:
+    assert run(["serve", str(tmp_path)]) == 1
+    assert "not a run folder" in capsys.readouterr().err
