@@ -32,6 +32,7 @@ from deepseek_report.metrics.fairness.option_thresholds import (
     at_thresholds,
     equal_rate_thresholds,
     price,
+    threshold_for_costs,
     threshold_for_gap,
     threshold_for_ratio,
 )
@@ -91,12 +92,13 @@ class Refit:
 class Options(PeopleMetric, ClassMetric):
     """What other ways to decide would change for each attribute, and what they would cost.
 
-    Looked at are another single threshold (the one of the least price that reaches a `ratio` of
-    favourable decisions between any two groups, and the one with the smallest gap that costs
-    little), a threshold per group, the plain predictors that the model is compared with, and refits
-    as a whole, of gradient boosting and of the model itself: without the input that the attribute
-    was made from, without its stand-ins as well, with training rows in which group and label do not
-    go together, and with the directions that `behaviour` declares, where the model can keep them.
+    Looked at are another single threshold (the one of the least expected cost where `costs` are
+    declared, the one of the least price that reaches a `ratio` of favourable decisions between any
+    two groups, and the one with the smallest gap that costs little), a threshold per group, the
+    plain predictors that the model is compared with, and refits as a whole, of gradient boosting
+    and of the model itself: without the input that the attribute was made from, without its
+    stand-ins as well, with training rows in which group and label do not go together, and with the
+    directions that `behaviour` declares, where the model can keep them.
     With two classes plain predictors decide for the explained class as often as the model does on
     the validation part; a refit of the model follows the rule of the run, and learns by its
     settings and seed from all training rows.
@@ -216,6 +218,7 @@ class Options(PeopleMetric, ClassMetric):
             return
         chosen_on = groups.validation, groups.favourable
         thresholds_by_rule = {
+            "threshold_for_costs": threshold_for_costs(validation, self.costs),
             "threshold_for_ratio": threshold_for_ratio(
                 validation, *chosen_on, self.ratio, self.costs
             ),
