@@ -23,6 +23,11 @@ from typing import Any
 class DeepseekReportError(Exception):
     """Base of all errors that a user can act on; printed without a traceback."""
 
+    def _render_traceback_(self) -> list[str]:
+        """The lines that a notebook or IPython shows of it: its own words, and no traceback."""
+        first, *others = str(self).split("\n")
+        return [f"{type(self).__name__}: {first}", *others]
+
 
 class ConfigError(DeepseekReportError):
     """One or more problems in the configuration."""

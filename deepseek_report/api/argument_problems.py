@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar, NoReturn
 
+from deepseek_report.artifacts.advice import as_arguments
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import DataError
-
-_DATASET_KEY = re.compile(r"dataset\.(\w+)")
-_MODEL_KEY = re.compile(r"model\.classes")
 
 
 class ArgumentProblems(ConfigProblems):
@@ -35,14 +32,10 @@ def in_words_of_the_call() -> Iterator[None]:
     except ConfigProblems as error:
         raise ArgumentProblems([_of_call(problem) for problem in error.problems]) from None
     except DataError as error:
-        raise type(error)(_reworded(str(error))) from None
+        raise type(error)(as_arguments(str(error))) from None
 
 
 def _of_call(problem: Problem) -> Problem:
     where = problem.where.replace("command line, ", "argument ")
     where = "X" if where == "dataset" else where
-    return Problem(*map(_reworded, (where, problem.fault, problem.allowed, problem.todo)))
-
-
-def _reworded(text: str) -> str:
-    return _MODEL_KEY.sub("classes", _DATASET_KEY.sub(r"\1", text))
+    return Problem(*map(as_arguments, (where, problem.fault, problem.allowed, problem.todo)))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepseek_report.api.finished import Run
-from deepseek_report.api.shown import PrintReporter
+from deepseek_report.api.shown import no_foreign_warnings, reporter_for
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 
 
@@ -18,12 +17,12 @@ def run(
     *,
     config_dir: str | None = None,
     trust: Sequence[str] = (),
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> Run:
     """Run an experiment by its name, as `deepseek-report experiment=NAME OVERRIDES…` does.
 
     Everything is computed in this process, one stage after the other, unless `overrides` say how
-    many `jobs` there are.
+    many `jobs` there are. progress : whether to show how far it is; None: where a notebook does.
 
     Raises
     ------
@@ -34,5 +33,5 @@ def run(
     stated = [*chosen, *overrides]
     jobs = [] if any(text.startswith("jobs=") for text in overrides) else ["jobs=1"]
     checked = validate(compose([*stated, *jobs], config_dir), trust)
-    reporter = PrintReporter() if progress else NoReporter()
-    return Run.of(run_experiment(checked, reporter, stated, config_dir))
+    with no_foreign_warnings(), reporter_for(progress) as reporter:
+        return Run.of(run_experiment(checked, reporter, stated, config_dir))

@@ -12,20 +12,26 @@ import pandas as pd
 import yaml
 
 from deepseek_report.api.argument_problems import refuse
-from deepseek_report.api.shown import first_screen
+from deepseek_report.api.shown import (
+    Findings,
+    first_screen,
+    spoken_cases,
+    spoken_scores,
+    verdict_of,
+)
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.report_options import page_of
 from deepseek_report.runner.run_folders.open_run import open_run, reading, results_of
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table
-from deepseek_report.wording.words import WordedFinding
 
 if TYPE_CHECKING:
     from deepseek_report.runner.live_server import LiveServer
     from deepseek_report.runner.run import Finished
 
 _GIVEN = "given_in"
+_TEST = "predictions/test"
 
 
 @dataclass(frozen=True)
@@ -57,20 +63,40 @@ class Run:
         return results_of(self.path, self.record)
 
     @property
-    def findings(self) -> list[WordedFinding]:
+    def findings(self) -> Findings:
         """What the report concludes, gravest first: severity, claim, detail, what to do."""
         from deepseek_report.findings.conclude import all_findings
         from deepseek_report.wording.of_results import words_of
 
         with reading(self.path):
             words = words_of(self.results)
-            return [words.finding(finding) for finding in all_findings(self.results)]
+            return Findings(words.finding(finding) for finding in all_findings(self.results))
 
     @property
     def scores(self) -> pd.DataFrame:
         """Every score with its interval, one row each; `docs/contracts.md` names the columns."""
+        from deepseek_report.wording.of_results import words_of
+
         with reading(self.path):
-            return score_table(self.results.all_scores)
+            return spoken_scores(score_table(self.results.all_scores), words_of(self.results))
+
+    @property
+    def cases(self) -> pd.DataFrame:
+        """The cases that the report shows one by one, with a sentence on each.
+
+        Raises
+        ------
+        ArgumentProblems : the metric `cases` was not measured, or may not leave the store.
+        """
+        from deepseek_report.findings.explainer_ranking import listed_for_cases
+        from deepseek_report.wording.of_results import words_of
+
+        table, reasons = self.table("cases/cases"), None
+        with reading(self.path):
+            results, leading = self.results, listed_for_cases(self.results)
+            if leading is not None and "reason_codes" in self.tables["cases"]:
+                reasons = self.table("cases/reason_codes").query("explainer == @leading")
+            return spoken_cases(table, reasons, words_of(results), results.schema.target)
 
     @property
     def explanations(self) -> dict[str, Explanation]:
@@ -169,7 +195,15 @@ class Run:
 
     def _repr_html_(self) -> str:
         with reading(self.path):
-            return first_screen(self.results, str(self.page))
+            return first_screen(self.results, self.page)
+
+    def __repr__(self) -> str:
+        """The verdict, how many cases were tested, and where the report is."""
+        with reading(self.path):
+            results = self.results
+            verdict, n = verdict_of(results), results.predicted.n if results.has(_TEST) else 0
+        title = self.record["config"]["report"]["title"] or self.path.parent.name
+        return f"Run “{title}”: {verdict}\n  n = {n:,} test cases\n  {self.page}"
 
 
 def _given_places(config: Mapping[str, Any]) -> list[str]:

@@ -12,9 +12,12 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.api.argument_problems import ArgumentProblems, refuse
+from deepseek_report.api.fitted_rows import leaves_hold, sums_agree
 from deepseek_report.api.rows import Rows, digest_of_numbers
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError
+from deepseek_report.models.estimators.class_match import class_text
 from deepseek_report.models.estimators.estimator_libraries import walkable
 from deepseek_report.models.given.callable_model import Asked, as_numbers, as_probabilities
 from deepseek_report.models.given.given_model import HeldModel
@@ -270,10 +273,12 @@ def _check_names(model: Any, called: str, rows: Rows) -> None:
     present = [str(name) for name in rows.features.columns]
     lacking = [name for name in known if name not in present]
     if lacking and rows.form.named:
+        taken = all(name in rows.left_out for name in lacking)
         refuse(
             "X_test",
             f"{called} was fitted on the column{'s' if len(lacking) > 1 else ''} "
-            f"{', '.join(lacking[:5])}, which X lacks",
+            f"{', '.join(lacking[:5])}, which "
+            f"{'drop, time or entity takes away from it' if taken else 'X lacks'}",
             ", ".join(known[:20]),
             "give the table that the model reads, with the names it was fitted on",
         )
@@ -290,8 +295,10 @@ def _function(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
 # --- what it answers ------------------------------------------------------------------------------
 
 
-def answers_digest(recognised: Recognised, rows: Rows, *, number: bool) -> str:
-    """SHA-256 of what the model answers on all rows, on rows whose cells are mixed, and between.
+def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str, Floats]:
+    """What a model answers: SHA-256 of it, and (test row, output) what it says of the test rows.
+
+    The hash is of the answers on all rows, on rows whose cells are mixed, and between.
 
     Raises
     ------
@@ -311,9 +318,34 @@ def answers_digest(recognised: Recognised, rows: Rows, *, number: bool) -> str:
         between = digest_of_numbers(_ask(recognised, rows, _between(mixed), number=number))
     except ArgumentProblems:  # it reads whole numbers alone, or refuses what nobody has seen
         between = "not asked"
-    return hashlib.sha256(
-        f"{digest_of_numbers(np.concatenate(answers))} {between}".encode()
-    ).hexdigest()
+    digest = hashlib.sha256(f"{digest_of_numbers(np.concatenate(answers))} {between}".encode())
+    return digest.hexdigest(), answers[0][: rows.n_test]
+
+
+def looks_fitted_to(estimator: Any, answers: Floats, rows: Rows) -> bool:
+    """Whether the answers on the test rows are those of a model that was fitted to these rows.
+
+    estimator : None where the answers alone are known. answers : (test row, output).
+    """
+    labels = rows.labels.iloc[: rows.n_test]
+    if answers.shape[1] == 1:
+        truths = pd.to_numeric(labels, errors="coerce").to_numpy(np.float64).reshape(-1, 1)
+    else:
+        classes = [class_text(name) for name in getattr(estimator, "classes_", rows.classes)]
+        own = labels.map(class_text, na_action="ignore").to_numpy()
+        truths = np.stack([(own == name).astype(np.float64) for name in classes], axis=1)
+        if not np.array_equal(truths.sum(axis=1), np.ones(len(own))):
+            return False  # the classes are called otherwise, or a label is missing
+    if np.isnan(truths).any():
+        return False
+    if sums_agree(answers, truths):
+        return True
+    try:
+        return estimator is not None and leaves_hold(
+            estimator, rows.as_given(rows.features.head(rows.n_test))
+        )
+    except Exception:  # whatever a step of a person's own does with a table
+        return False
 
 
 def _between(features: pd.DataFrame) -> pd.DataFrame:

@@ -10,9 +10,16 @@ import pandas as pd
 
 from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.composing import Pieces
-from deepseek_report.api.given_models import Hints, answers_digest, hold, recognise, refit_of
+from deepseek_report.api.given_models import (
+    Hints,
+    answers_of,
+    hold,
+    looks_fitted_to,
+    recognise,
+    refit_of,
+)
 from deepseek_report.api.model_identity import identity_of
-from deepseek_report.api.rows import Rows, digest_of, digest_of_array
+from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_of
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.datasets.assembly.targets import MOST_CLASSES
@@ -27,6 +34,8 @@ _ATTRIBUTIONS = "deepseek_report.explainers.own.given_attributions.GivenAttribut
 _UNNAMED = "given"
 
 Piece = tuple[dict[str, Any], Any]
+#: A model or its answers, what is predicted, and whether it looks fitted to the test rows.
+Model = tuple[Piece, TaskName | None, bool]
 
 
 def pieces_of(
@@ -40,10 +49,11 @@ def pieces_of(
     """
     attributed = _attributions(rows, attributions, options)
     if model is not None:
-        known, task = _model(rows, model, options)
+        known, task, fits = _model(rows, model, options)
     else:
-        known, task = _answers(rows, predictions, attributed, options)
+        known, task, fits = _answers(rows, predictions, attributed, options)
     table = {"_target_": _TABLE, "sha256": rows.sha256, "target": rows.target}
+    table["training_rows"] = rows.held.training_rows(fits)
     if task is not None:
         table["task"] = task
     if positive := _positive(rows, predictions, attributed, options):
@@ -78,7 +88,7 @@ def is_number(rows: Rows, options: Mapping[str, Any]) -> bool:
 # --- the model, or what it answered ---------------------------------------------------------------
 
 
-def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> tuple[Piece, TaskName | None]:
+def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> Model:
     number = is_number(rows, options)
     hints = Hints(
         classes=options.get("classes") or (),
@@ -90,28 +100,33 @@ def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> tuple[Piece, T
     number = recognised.task == "regression" if recognised.task else number
     config: dict[str, Any] = {"_target_": _MODEL, "called": recognised.called}
     config["classes"] = [_plain(name) for name in options.get("classes") or ()]
-    identity = ""
+    identity, fits = "", False
     if (model_id := options.get("model_id")) is not None:
         config["model_id"] = str(model_id)
     else:
         identity = identity_of(model, hints.encoder)
-        config["answers"] = answers_digest(recognised, rows, number=number)
+        config["answers"], answers = answers_of(recognised, rows, number=number)
+        fits = looks_fitted_to(recognised.estimator, answers, rows)
     own = options.get("refit")
     refit = refit_of(recognised, rows, hints, own)
     if refit is not None:
         config["refit"] = "clone" if own is None else identity_of(own)
-    return (config, hold(recognised, rows, identity, refit)), recognised.task
+    return (config, hold(recognised, rows, identity, refit)), recognised.task, fits
 
 
 def _answers(
     rows: Rows, predictions: Any, attributed: Mapping[str, Piece], options: Mapping[str, Any]
-) -> tuple[Piece, TaskName | None]:
+) -> Model:
     classes = list(options.get("classes") or rows.classes)
     if predictions is None:
         predictions = _implied(next(iter(attributed.values()), None))
     columns = list(predictions.columns) if isinstance(predictions, pd.DataFrame) else classes
     if set(map(str, columns)) == set(map(str, classes)):
         classes = columns  # the person named the columns by the classes
+    if rows.index is not None and isinstance(predictions, pd.Series | pd.DataFrame):
+        numbered = predictions.index.equals(pd.RangeIndex(len(predictions)))
+        if not numbered:  # numbered rows are what a model answered to a table, row by row
+            predictions = in_order_of(rows.index, predictions, "predictions", "X_test")
     values = np.asarray(predictions)
     if values.dtype == object or not np.issubdtype(values.dtype, np.number):
         refuse(
@@ -129,7 +144,10 @@ def _answers(
         )
     config = {"_target_": _ANSWERS, "sha256": digest_of_array(values)}
     task: TaskName | None = "regression" if is_number(rows, options) else None
-    return (config, HeldAnswers(values, classes)), task
+    shares = np.column_stack([1 - values, values]) if values.ndim == 1 and not task else values
+    about = shares.reshape(len(values), -1)
+    fits = classes == rows.classes and looks_fitted_to(None, about, rows)
+    return (config, HeldAnswers(values, classes)), task, fits
 
 
 def _implied(piece: Piece | None) -> Any:

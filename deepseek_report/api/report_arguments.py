@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
-from deepseek_report.api.argument_problems import ArgumentProblems
+from deepseek_report.api.argument_problems import ArgumentProblems, refuse
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.datasets.sources.given_table import GivenTable
 from deepseek_report.rendering.report_options import ReportOptions
@@ -23,6 +23,7 @@ _NO_ARGUMENT = {
     "id_column",
     "report_label",
     "split_by",
+    "training_rows",
 }
 #: What describes texts beyond what describes tables, but for the tokenizer itself.
 _OF_TEXTS = {"max_length"}
@@ -77,8 +78,8 @@ class ReportArguments(TypedDict, total=False):
     max_length: int  # most tokens of a text
     text: str  # the column of texts, where X is a table that holds more
     model_id: str  # stands for what the model answers, in the keys of stages
-    threshold: float  # of the explained class's probability; left out: by `costs`, or as many
-    costs: Mapping[str, float]  # {"false_alarm": 1, "missed": 5}: chooses the threshold
+    threshold: float  # of the explained class's probability; left out: as the model itself decides
+    costs: Mapping[str, float]  # {"false_alarm": 1, "missed": 5}: prices decisions and options
     # attributions
     attribution_space: Literal["probability", "logit"]
     # what is done
@@ -111,7 +112,7 @@ class ReportArguments(TypedDict, total=False):
     name: str  # folder below `reports`
     reports: str
     store: str
-    progress: bool  # whether to print each stage as it ends
+    progress: bool | None  # whether to show each stage; None: where a notebook has a bar for it
 
 
 def dataset_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,6 +138,35 @@ def check_names(options: Mapping[str, Any]) -> None:
     ]
     if problems:
         raise ArgumentProblems(problems)
+
+
+def with_lists(options: ReportArguments) -> ReportArguments:
+    """The options with a list of one where a list is expected and a single value was given."""
+    expected = ReportArguments.__annotations__
+    return {  # type: ignore[return-value]  # the same names
+        name: [value]
+        if isinstance(value, str | int) and "Sequence[" in str(expected[name])
+        else value
+        for name, value in options.items()
+    }
+
+
+def columns_left_out(options: ReportArguments) -> list[str]:
+    """The columns that the model is not given."""
+    named = [*options.get("drop", ()), options.get("time"), options.get("entity")]
+    return [str(name) for name in named if name is not None]
+
+
+def check_cases(cases: Sequence[int], n_test: int) -> None:
+    """Raise ArgumentProblems for cases that are no rows of X_test."""
+    unknown = [row for row in cases if not isinstance(row, int) or not 0 <= row < n_test]
+    if unknown:
+        refuse(
+            "cases",
+            f"there is no row {', '.join(map(str, unknown[:5]))}",
+            f"rows of X_test, counted from 0: 0 to {n_test - 1}",
+            "name the place of a row in X_test, and not its label in the index",
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -12,13 +12,19 @@ from deepseek_report.api.argument_problems import in_words_of_the_call, refuse
 from deepseek_report.api.composing import experiment_of, paths_of
 from deepseek_report.api.finished import Run
 from deepseek_report.api.pieces import pieces_of
-from deepseek_report.api.report_arguments import ReportArguments, check_names
+from deepseek_report.api.report_arguments import (
+    ReportArguments,
+    check_cases,
+    check_names,
+    columns_left_out,
+    with_lists,
+)
 from deepseek_report.api.rows import rows_of
-from deepseek_report.api.shown import PrintReporter
+from deepseek_report.api.shown import no_foreign_warnings, reporter_for
 from deepseek_report.api.transformers_model import text_pieces
 from deepseek_report.config.experiment import Paths
-from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
+from deepseek_report.wording.words import wording
 
 
 def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by its name
@@ -62,20 +68,33 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     DataError : the rows cannot be used.
     """
     check_names(options)
+    options = with_lists(options)
     test = _one_of("X_test", X_test, "X", X), _one_of("y_test", y_test, "y", y)
     _check_roles(model, predictions, X_validation)
     if base_values is not None:
         options = {**options, "base_values": base_values}  # type: ignore[typeddict-unknown-key]
-    with in_words_of_the_call(), _threads_as_before():
+    shown = reporter_for(options.get("progress"))
+    with in_words_of_the_call(), _threads_as_before(), no_foreign_warnings(), shown as reporter:
         validation, train = (X_validation, y_validation), (X_train, y_train)
-        rows = rows_of(test, validation, train, options.get("target"))
+        left_out = columns_left_out(options)
+        classes = options.get("classes") or getattr(model, "classes_", None)
+        rows = rows_of(
+            test,
+            validation,
+            train,
+            options.get("target"),
+            left_out,
+            classes if classes is not None else (),
+        )
+        check_cases(options.get("cases", ()), rows.n_test)
+        for notice in rows.held.notices:
+            reporter.warned(wording().say(notice))
         if "tokenizer" in options:
             store = Path(paths_of(options).get("store", Paths().store))
             pieces = text_pieces(rows, model, options, store)
         else:
             pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
-        reporter = PrintReporter() if options.get("progress") else NoReporter()
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
     return Run.of(finished)
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from deepseek_report.api.argument_problems import refuse
+from deepseek_report.api.argument_problems import ArgumentProblems, refuse
+from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.datasets.sources.given_table import GivenRows
+from deepseek_report.models.estimators.class_match import class_text
 from deepseek_report.models.given.given_columns import TableForm
 
 #: A table of features with its labels, as a call names them.
@@ -30,9 +33,11 @@ _TABLES = (
 class Rows:
     """All rows of a call.
 
-    held : the rows for the data stage. features : the same without the target, in the person's own
-    column names. target : name of the label column. form : of the table that a model reads.
+    held : the rows for the data stage. features : what a model may read of them, in the person's
+    own column names. target : name of the label column. form : of the table that a model reads.
     n_test : how many of the first rows are those to judge the model on. sha256 : of all of it.
+    index : of the table of test rows, None where it has none. left_out : columns that are no
+    features.
     """
 
     held: GivenRows
@@ -41,6 +46,8 @@ class Rows:
     form: TableForm
     n_test: int
     sha256: str
+    index: pd.Index | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def labels(self) -> pd.Series:
@@ -62,13 +69,21 @@ class Rows:
         return features if self.form.named else features.to_numpy()
 
 
-def rows_of(test: Given, validation: Given, train: Given, target: str | None) -> Rows:
+def rows_of(
+    test: Given,
+    validation: Given,
+    train: Given,
+    target: str | None,
+    left_out: Sequence[str] = (),
+    classes: Sequence[Any] = (),
+) -> Rows:
     """The rows of a call, test rows first.
 
     Parameters
     ----------
     test, validation, train : a table and its labels; (None, None) where a part is not given.
     target : what the label is called; None: the name of the labels, or "target".
+    left_out : columns that are no features. classes : as the model knows them, where it does.
 
     Raises
     ------
@@ -76,31 +91,41 @@ def rows_of(test: Given, validation: Given, train: Given, target: str | None) ->
     """
     named = {"X_test": test, "X_validation": validation, "X_train": train}
     present = {name: part for name, part in named.items() if _is_given(name, part)}
+    indices = {name: getattr(table, "index", None) for name, (table, _) in present.items()}
+    indices = {name: own for name, own in indices.items() if isinstance(own, pd.Index)}
+    notices: list[Text] = []
     tables = {name: _table(name, table) for name, (table, _) in present.items()}
-    features = _joined(tables)
-    _check_columns(features)
-    labels = [_labels(name, present[name][1], len(table)) for name, table in tables.items()]
+    whole = _joined(tables, notices)
+    _check_columns(whole, left_out)
+    features = whole[[name for name in whole if str(name) not in left_out]]
+    labels = {
+        name.replace("X_", "y_"): _labels(name, present[name][1], len(table), indices, notices)
+        for name, table in tables.items()
+    }
     column = target or str(getattr(test[1], "name", None) or _TARGET)
-    if column in map(str, features.columns):
+    if column in map(str, whole.columns):
         refuse(
             "target",
             f'the label is called "{column}", and so is a column of X',
             "another name for the label",
             "leave the label out of X, or name it with target=…",
         )
-    frame = features.set_axis([str(name) for name in features.columns], axis=1)
-    frame = frame.assign(**{column: np.concatenate(labels)})
+    frame = whole.set_axis([str(name) for name in whole.columns], axis=1)
+    frame = frame.assign(**{column: labels_together(labels, classes, notices)})
     sizes = [len(table) for table in tables.values()]
     known = [f"X_{part}" for part in PARTS]
     positions = np.repeat(np.array([known.index(name) for name in tables], dtype=np.int64), sizes)
     named_columns = isinstance(test[0], pd.DataFrame) or _are_texts(test[0])
+    described = {"parts": positions.tolist(), "named": named_columns, "notices": plain(notices)}
     return Rows(
-        GivenRows(frame, positions),
+        GivenRows(frame, positions, tuple(notices)),
         features,
         column,
         TableForm.of(features, named=named_columns),
         sizes[0],
-        digest_of(frame, {"parts": positions.tolist(), "named": named_columns}),
+        digest_of(frame, described),
+        indices.get("X_test"),
+        tuple(left_out),
     )
 
 
@@ -140,22 +165,34 @@ def _are_texts(table: Any) -> bool:
     return plain and len(table) > 0 and all(isinstance(text, str) for text in table)
 
 
-def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _joined(tables: Mapping[str, pd.DataFrame], notices: list[Text]) -> pd.DataFrame:
     """All tables, in the columns and types of the first one."""
     first = next(iter(tables.values()))
-    for name, table in tables.items():
-        if list(table.columns) != list(first.columns):
-            lacking = [str(column) for column in first.columns if column not in set(table.columns)]
-            extra = [str(column) for column in table.columns if column not in set(first.columns)]
-            fault = "; ".join(
-                f"{what} {', '.join(names[:5])}"
-                for what, names in (("it lacks", lacking), ("it alone has", extra))
-                if names
-            )
-            fault = fault or "its columns stand in another order"
-            refuse(name, fault, "the columns of X_test in their order", "give the same columns")
-    joined = pd.concat(tables.values(), ignore_index=True)
-    return joined.astype({name: _shared(name, tables) for name in joined.columns})
+    columns = list(first.columns)
+    same = {name: _same_columns(name, table, columns, notices) for name, table in tables.items()}
+    joined = pd.concat(same.values(), ignore_index=True)
+    return joined.astype({name: _shared(name, same) for name in joined.columns})
+
+
+def _same_columns(
+    name: str, table: pd.DataFrame, columns: list[Any], notices: list[Text]
+) -> pd.DataFrame:
+    """The table in the order of these columns, which must be its own."""
+    own = list(table.columns)
+    lacking = [str(column) for column in columns if column not in set(own)]
+    extra = [str(column) for column in own if column not in set(columns)]
+    if lacking or extra:
+        fault = "; ".join(
+            f"{what} {', '.join(names[:5])}"
+            for what, names in (("it lacks", lacking), ("it alone has", extra))
+            if names
+        )
+        allowed = ", ".join(map(str, columns[:20]))
+        refuse(name, fault, allowed, "give the columns of X_test, in any order")
+    if own != columns:
+        notices.append(message("given_rows.columns_in_order", table=name))
+        return table[columns]
+    return table
 
 
 def _shared(name: Any, tables: Mapping[str, pd.DataFrame]) -> Any:
@@ -169,23 +206,36 @@ def _shared(name: Any, tables: Mapping[str, pd.DataFrame]) -> Any:
     return pd.concat([table[name] for table in tables.values()]).dtype
 
 
-def _check_columns(features: pd.DataFrame) -> None:
+def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
     names = [str(name) for name in features.columns]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         refuse("X_test", f'two columns are called "{twice}"', "each name once", "rename one")
-    dates = [str(n) for n in features if pd.api.types.is_datetime64_any_dtype(features[n])]
+    dates = [
+        str(name)
+        for name in features
+        if pd.api.types.is_datetime64_any_dtype(features[name]) and str(name) not in left_out
+    ]
     if dates:
         refuse(
             "X_test",
             f'the column "{dates[0]}" holds dates, which cannot be explained as they are',
             "numbers, texts, categories and booleans",
-            "make numbers of them (days since a day, say) in X, and let the model read those",
+            f'leave it out of what the model reads (drop=["{dates[0]}"], or time="{dates[0]}" to '
+            "compare the periods), or make numbers of it in X (days since a day, say)",
         )
 
 
-def _labels(name: str, labels: Any, rows: int) -> Any:
+def _labels(
+    name: str, labels: Any, rows: int, indices: Mapping[str, pd.Index], notices: list[Text]
+) -> Any:
+    """(row,) the labels of a table, in the order of its rows."""
     argument = name.replace("X_", "y_")
+    if name in indices:
+        ordered = in_order_of(indices[name], labels, argument, name)
+        if ordered is not labels:
+            notices.append(message("given_rows.in_order_of_index", values=argument, table=name))
+        labels = ordered
     values = labels.to_numpy() if hasattr(labels, "to_numpy") else np.asarray(labels)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -201,6 +251,85 @@ def _labels(name: str, labels: Any, rows: int) -> Any:
             argument, f"{len(values)} labels for {rows} rows", "one label a row", "give both whole"
         )
     return values
+
+
+def in_order_of(index: pd.Index, values: Any, argument: str, table: str) -> Any:
+    """Values with an index of their own, in the order of that of the table; others as they are.
+
+    Raises
+    ------
+    ArgumentProblems : the values are of other rows than the table.
+    """
+    own = values.index if isinstance(values, pd.Series | pd.DataFrame) else index
+    if own.equals(index):
+        return values
+    has_all = own.is_unique and index.is_unique and bool(index.isin(own).all())
+    if has_all and len(own) == len(index):
+        return values.loc[index]
+    if not has_all and len(own) != len(index):
+        return values  # whose number is refused
+    todo = f"give {argument}.loc[{table}.index]"
+    if not has_all:
+        todo = f"where both are in the same order, row by row, give {argument}.to_numpy()"
+    mine, others = (", ".join(map(str, labels[:3])) for labels in (own, index))
+    raise ArgumentProblems.of(
+        argument,
+        f"its index ({mine}, …) is not that of {table} ({others}, …), so nothing says which value "
+        "belongs to which row",
+        f"the index of {table}, in any order, or an array",
+        todo,
+    )
+
+
+def labels_together(
+    labels: Mapping[str, Any], classes: Sequence[Any], notices: list[Text]
+) -> NDArray[Any]:
+    """All labels in one array, with the classes spelled as the model, or the first part, has them.
+
+    Raises
+    ------
+    ArgumentProblems : two parts have no class in common.
+    """
+    parts = {name: pd.Series(values) for name, values in labels.items()}
+    if all(pd.api.types.is_numeric_dtype(part) for part in parts.values()):
+        return np.concatenate(list(labels.values()))
+    texts = any(isinstance(value, str) for part in parts.values() for value in part)
+    if texts:
+        parts = {name: part.map(class_text, na_action="ignore") for name, part in parts.items()}
+    known = {class_text(name) for name in classes} or set(parts["y_test"].dropna().map(class_text))
+    for name, part in parts.items():
+        respelled = _respelled(part, known) if texts else {}
+        if respelled:
+            parts[name] = part.map(respelled).fillna(part)
+            pairs = [f"“{own}” → “{meant}”" for own, meant in sorted(respelled.items())]
+            notices.append(message("given_rows.respelled", values=name, pairs=pairs))
+    first = set(parts["y_test"].dropna())
+    for name, part in parts.items():
+        if not first & set(part.dropna()):
+            own, others = (
+                ", ".join(sorted(map(str, values))[:5]) for values in (set(part.dropna()), first)
+            )
+            refuse(
+                name,
+                f"its classes are {own}, and those of y_test {others}",
+                "the same classes, spelled alike",
+                "give both by the same names",
+            )
+    return np.concatenate([part.to_numpy() for part in parts.values()])
+
+
+def _respelled(part: pd.Series, known: set[str]) -> dict[str, str]:
+    """{class: the known one that differs from it in capitals and blanks alone}."""
+    meant: dict[str, set[str]] = {}
+    for name in known:
+        meant.setdefault(_letters(name), set()).add(name)
+    unknown = {str(name) for name in part.dropna().unique()} - known
+    alike = {name: meant.get(_letters(name), set()) for name in unknown}
+    return {name: next(iter(names)) for name, names in alike.items() if len(names) == 1}
+
+
+def _letters(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 # --- hashes ---------------------------------------------------------------------------------------

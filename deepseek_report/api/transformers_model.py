@@ -46,6 +46,7 @@ def text_pieces(rows: Rows, model: Any, options: Mapping[str, Any], store: Path)
         "target": rows.target,
         "text": column,
         "tokenizer": str(folder),
+        "training_rows": rows.held.training_rows(False),
     }
     config = {"_target_": _MODEL, "checkpoint": str(folder), "train": "none"}
     return Pieces((table, rows.held), (config, None))

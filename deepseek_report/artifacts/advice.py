@@ -1,7 +1,8 @@
-"""Overrides as advice prints them: a shell and the command line take them verbatim."""
+"""Overrides as advice prints them, and the arguments of a Python call that mean the same."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -51,3 +52,88 @@ def _text(text: str) -> str:
         return text
     literal = _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", text)
     return '"' + _QUOTE.sub(lambda match: 2 * match[1] + ('\\"' if match[2] else ""), literal) + '"'
+
+
+#: {key of a config: argument of `deepseek_report.report`}, where the two are called otherwise than
+#: "dataset.drop" and "drop".
+_RENAMED = {
+    "explain.instances": "instances",
+    "explain.background": "background",
+    "decision.threshold": "threshold",
+    "decision.costs": "costs",
+    "model.classes": "classes",
+    "paths.reports": "reports",
+    "paths.store": "store",
+}
+#: Fields of a data set and of a report that are arguments by their own names.
+_OF_DATA = frozenset(
+    {
+        *("target", "task", "sensitive", "compare_by", "entity", "time", "favourable", "positive"),
+        *("use_sensitive", "drop", "columns", "unit", "labels_are_decisions", "max_classes"),
+        *("max_categories", "duplicates", "rows", "validation_share", "test_share", "description"),
+        *("source", "licence", "citation", "doi", "period", "population", "decision", "limits"),
+        *("sector", "max_length", "text"),
+    }
+)
+_OF_REPORTS = frozenset(
+    {
+        *("title", "subtitle", "author", "language", "audience", "formats", "engine"),
+        *("thresholds", "as_of", "interactive", "privacy", "privacy_floor", "cases"),
+    }
+)
+_GROUPS = "dataset|report|decision|explain|model|paths|metrics|explainers|visualizations|trainer"
+_LIST = r"\[[^\]\n]*\]"
+_OVERRIDE = re.compile(
+    rf"""(?<![\w./"\[])(?P<quote>'?)\+?(?P<key>(?:{_GROUPS})(?:\.[A-Za-z_]\w*)+)"""
+    rf"""(?:=(?P<value>{_LIST}|"[^"\n]*"|…|[\w.-]*\w))?(?P=quote)(?![\w/])"""
+)
+
+
+def as_arguments(text: str) -> str:
+    """The text with keys of a config, and overrides, as the arguments of a call that mean the same.
+
+    What no argument of `deepseek_report.report` says becomes one of `overrides`.
+
+    >>> as_arguments("Drop it: 'dataset.drop=[age]'")
+    'Drop it: drop=["age"]'
+    >>> as_arguments("Explain more cases: explain.instances.")
+    'Explain more cases: instances.'
+    >>> as_arguments("Set metrics.multiplicity.refits to 5.")
+    'Set overrides=["metrics.multiplicity.refits=…"] to 5.'
+    """
+    return _OVERRIDE.sub(_argument, text)
+
+
+def argument_of(key: str) -> str | None:
+    """The argument of `deepseek_report.report` that a key of a config is; None where there is none.
+
+    >>> argument_of("dataset.drop"), argument_of("trainer.max_epochs")
+    ('drop', None)
+    """
+    group, _, field = key.partition(".")
+    known = {"dataset": _OF_DATA, "report": _OF_REPORTS}.get(group, frozenset())
+    return _RENAMED.get(key) or (field if field in known else None)
+
+
+def _argument(match: re.Match[str]) -> str:
+    key, value = match["key"], match["value"]
+    if key.startswith("dataset.columns.") and value is not None:
+        _, _, column, field = f"{key}.".split(".")[:4]
+        return f'columns={{"{column}": {{"{field}": {_in_python(value)}}}}}'
+    name = argument_of(key)
+    if name is not None:
+        return name if value is None else f"{name}={_in_python(value)}"
+    if key.startswith(("report.", "model.")):
+        return match[0]  # a file's name, or a part of the report that no call sets
+    stated = f"{key}={'…' if value is None else value}"
+    return f"overrides=[{json.dumps(stated, ensure_ascii=False)}]"
+
+
+def _in_python(value: str) -> str:
+    """A value in the grammar of the command line as Python writes it."""
+    if value.startswith("["):
+        parts = re.findall(r'"(?:[^"\\]|\\.)*"|[^,\[\]]+', value)
+        return f"[{', '.join(_in_python(part.strip()) for part in parts)}]"
+    if value.startswith('"') or value == "…" or re.fullmatch(r"-?\d+(\.\d+)?", value):
+        return value
+    return {"true": "True", "false": "False", "null": "None"}.get(value) or f'"{value}"'

@@ -28,6 +28,8 @@ class Predictions:
     explained : position of the class whose probability `threshold` applies to.
     all_labels, all_probabilities : (instance, label), where the target is several labels.
     entities : as in `Split`.
+    unlike_model : instances about which the model's own `predict` decides otherwise, where the rule
+        is "model" and no threshold gives all of its decisions.
 
     Where the target is a number, `logits` is (instance, 1), the predicted number in the target's
     unit, `probabilities` is (instance, 0), and there are no decisions: all are 0, and `rule` says
@@ -46,6 +48,7 @@ class Predictions:
     all_labels: NDArray[np.int64] | None = None
     all_probabilities: NDArray[np.float64] | None = None
     entities: NDArray[np.int64] | None = None
+    unlike_model: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -98,6 +101,7 @@ class Predictions:
         arrays |= {name: array for name, array in optional.items() if array is not None}
         save_arrays(folder / "predictions.npz", **arrays, **groups)
         meta = {"threshold": self.threshold, "rule": self.rule, "explained": self.explained}
+        meta |= {"unlike_model": self.unlike_model} if self.unlike_model else {}
         save_json(folder / "predictions.json", meta)
 
     @classmethod
@@ -143,11 +147,11 @@ class ClassRates:
 class PredictionSummary:
     """What is known of predictions without their rows.
 
-    n : how many. threshold, rule, explained : as in `Predictions`. accuracy : share decided
-    rightly. classes : rates of each class. highest : the next ten per cent above every score of the
-    explained class. stated, happened : mean probability of the explained class, and its share.
-    top_stated, top_happened : the same of the most probable class. All from `accuracy` on are NaN
-    or empty where the target is a number.
+    n : how many. threshold, rule, explained, unlike_model : as in `Predictions`. accuracy : share
+    decided rightly. classes : rates of each class. highest : the next ten per cent above every
+    score of the explained class. stated, happened : mean probability of the explained class, and
+    its share. top_stated, top_happened : the same of the most probable class. All from `accuracy`
+    on are NaN or empty where the target is a number.
     """
 
     n: int
@@ -161,11 +165,12 @@ class PredictionSummary:
     happened: float = float("nan")
     top_stated: float = float("nan")
     top_happened: float = float("nan")
+    unlike_model: int = 0
 
     @classmethod
     def of(cls, predictions: Predictions) -> PredictionSummary:
         p = predictions
-        named = cls(len(p), p.threshold, p.rule, p.explained)
+        named = cls(len(p), p.threshold, p.rule, p.explained, unlike_model=p.unlike_model)
         n_classes = p.probabilities.shape[1]
         if not n_classes or not len(p):
             return named

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.expectations import Expectations
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.launchers import Launcher
+from deepseek_report.artifacts.protocols.models import ComesFitted
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
@@ -44,22 +45,25 @@ PlainName = Annotated[str, AfterValidator(_plain)]
 class DeclaredDecision:
     """Turns a probability into a decision.
 
-    rule : "declared" takes `threshold` as it is; "costs" the one with the least expected cost by
-        `costs`; the others choose it on the validation part too. null: by what is declared, the
-        costs or the threshold, and with neither "base_rate".
+    rule : "declared" takes `threshold` as it is; "model" what the model itself decides (`predict`
+        of an estimator; else the more probable class); "costs" the one with the least expected
+        cost by `costs`; the others choose it on the validation part too. null: by a declared
+        `threshold`; without it "model" for one that came fitted, and for others "costs" where
+        `costs` are declared, else "base_rate".
     threshold : a probability of the explained class.
     costs : what a false alarm and a missed case of the explained class cost.
     """
 
     rule: (
-        Literal["declared", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate"] | None
+        Literal["declared", "model", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate"]
+        | None
     ) = None
     threshold: Share | None = None
     costs: DecisionCosts | None = None
 
     @property
     def threshold_rule(self) -> ThresholdRule:
-        """The rule by which the threshold is found."""
+        """The rule by which the threshold of a model that is fitted here is found."""
         by_what_is_declared = "costs" if self.costs else "declared" if self.threshold else ""
         name = self.rule or by_what_is_declared or "base_rate"
         return ThresholdRule(name, self.threshold, self.costs)
@@ -183,6 +187,15 @@ class Experiment:
     def seeds(self) -> Seeds:
         """The seed of each step that draws at random."""
         return self.settings.seeds.over(self.settings.seed)
+
+    @property
+    def threshold_rule(self) -> ThresholdRule:
+        """How the threshold is found: as declared, else a model that came fitted decides itself."""
+        decision, model = self.settings.decision, self.single["model"]
+        undeclared = decision.rule is None and decision.threshold is None
+        if undeclared and isinstance(model, ComesFitted) and model.comes_fitted:
+            return ThresholdRule("model", costs=decision.costs)
+        return decision.threshold_rule
 
     @property
     def is_given(self) -> bool:

@@ -45,6 +45,13 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems
         head = f"{len(problems)} problem{'s' if many else ''} in {self.about}"
         super().__init__("\n".join([head, *(f"- {problem}" for problem in problems)]))
 
+    def _render_traceback_(self) -> list[str]:
+        """One problem in three lines: where and what, what is allowed, what to do."""
+        if len(self.problems) != 1:
+            return super()._render_traceback_()
+        first, *others = str(self.problems[0]).split("\n")
+        return [f"{type(self).__name__}: {first}", *others]
+
     @classmethod
     def of(cls, where: str, fault: str, allowed: str = "", todo: str = "") -> Self:
         """One problem alone."""

@@ -33,9 +33,10 @@ def decision_effect(results: Results) -> tuple[Message, ...]:
     if not summary.classes:
         return ()
     if len(target.classes) != 2:
-        return (_right(summary, target), *_simplest(summary))
+        return (_right(summary, target), *_simplest(summary), *_unlike_model(summary))
     sentences = (_who(summary, target), *_simplest(summary))
-    return sentences if summary.threshold is None else (*sentences, _threshold(results))
+    threshold = () if summary.threshold is None else (_threshold(results),)
+    return (*sentences, *threshold, *_unlike_model(summary))
 
 
 def declared_costs(results: Results) -> DecisionCosts | None:
@@ -54,9 +55,10 @@ def expected_cost(costs: DecisionCosts, rates: ClassRates) -> float:
 
 
 def is_declared(results: Results) -> bool:
-    """Whether somebody declared the threshold, its rule, or the costs that choose it."""
+    """Whether somebody declared the threshold, its rule or costs, or the model brings its own."""
     decision = _decision(results)
-    return any(decision.get(key) is not None for key in ("rule", "threshold", "costs"))
+    declared = any(decision.get(key) is not None for key in ("rule", "threshold", "costs"))
+    return declared or results.predicted.rule == "model"
 
 
 def _decision(results: Results) -> Mapping[str, Any]:
@@ -97,11 +99,19 @@ def _threshold(results: Results) -> Message:
     summary, costs = results.predicted, declared_costs(results)
     rates = summary.about_explained
     values: dict[str, Any] = {"threshold": summary.threshold, "rule": summary.rule}
-    values["declared"] = is_declared(results)
+    values |= {"declared": is_declared(results), "cost": None}
     if costs is not None:
         values["cost"] = expected_cost(costs, rates)
         values["cost_of_simplest"] = min(costs.of(1 - rates.base, 0), costs.of(0, rates.base))
     return message("decision_effect.threshold", **values)
+
+
+def _unlike_model(summary: PredictionSummary) -> tuple[Message, ...]:
+    """Where the model's own decisions are not those that are judged."""
+    if not summary.unlike_model:
+        return ()
+    counts = {"n": summary.unlike_model, "of": summary.n, "threshold": summary.threshold}
+    return (message("decision_effect.unlike_model", **counts),)
 
 
 def _of_numbers(results: Results) -> tuple[Message, ...]:

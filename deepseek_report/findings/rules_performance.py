@@ -13,7 +13,7 @@ from deepseek_report.findings.records import cause_of, is_share, rows, subject, 
 from deepseek_report.findings.rules_errors import has_uneven_errors
 from deepseek_report.findings.rules_groups import has_doubtful_ratio
 from deepseek_report.findings.severity import Size, severity, size_of
-from deepseek_report.findings.skill import SkillVerdict
+from deepseek_report.findings.skill import SkillVerdict, ranks_backwards
 from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -75,6 +75,7 @@ def skill(results: Results) -> list[Finding]:
                 "level": verdict.level,
                 "cases": verdict.cases,
                 "enough": task.cases_for_skill,
+                "backwards": ranks_backwards(score),
             },
             evidence=(ArtifactId.measure(score.metric),),
             section="performance",

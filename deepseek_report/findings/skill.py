@@ -15,6 +15,11 @@ from deepseek_report.wording.estimates import ends
 _MAIN = ("roc_auc", "balanced_accuracy", "accuracy", "mae", "r2")
 
 
+#: A ROC AUC up to this ranks the classes the wrong way round, where moreover a half is this many
+#: times as far above it as the upper end of its 95 % interval (2.7 standard errors).
+_BACKWARDS, _FURTHER = 0.4, 1.4
+
+
 @dataclass(frozen=True)
 class SkillVerdict:
     """Whether a model is shown to beat every constant answer.
@@ -50,6 +55,17 @@ def has_skill(results: Results) -> bool | None:
     """Whether the model has skill; None where that is open or was not measured."""
     verdict = SkillVerdict.of(results)
     return None if verdict is None or verdict.kind == "open" else verdict.kind == "shown"
+
+
+def ranks_backwards(score: Score) -> bool:
+    """Whether a ROC AUC is so far below a half that classes or columns seem to be swapped.
+
+    A model without any skill is called so in fewer than one of 100 samples.
+    """
+    value, high = finite(score.value), ends(score)[1]
+    if score.metric != "roc_auc" or value is None:
+        return False
+    return bool(value <= _BACKWARDS and 0.5 - value > _FURTHER * (high - value))
 
 
 def _fewest(results: Results, score: Score) -> tuple[str, int]:

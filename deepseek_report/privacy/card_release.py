@@ -46,11 +46,13 @@ _COUNTED: Mapping[str, frozenset[str]] = {
     "near_leak": frozenset({"n", "hits"}),
     "population_limits": frozenset(),
     "row_order": frozenset(),
+    "rows_of_training": frozenset(),
     "same_inputs_across_parts": frozenset({"n"}),
     "small_group": frozenset({"n", "n_class"}),
     "spurious_cues": frozenset({"n", "hits"}),
     "telling_length": frozenset(),
     "telling_words": frozenset({"n", "hits"}),
+    "training_rows_unknown": frozenset(),
     "undocumented_codes": frozenset({"n", "rows"}),
     "unknown_tokens": frozenset(),
 }

@@ -137,7 +137,7 @@ def _validation(results: Results) -> str:
     if not results.has("predictions/test"):
         return "threshold" if len(results.schema.target.classes) == 2 else "stop"
     predictions = results.predicted
-    if predictions.threshold is not None and not predictions.rule.startswith("declared"):
+    if predictions.threshold is not None and not predictions.rule.startswith(("declared", "model")):
         return "threshold"
     fitted = results.has("training") and results.training.get("max_epochs") == 0
     return "nothing" if fitted else "stop"

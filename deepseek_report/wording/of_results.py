@@ -31,12 +31,15 @@ def words_of(results: Results, language: str = "") -> Wording:
     """The texts of a language, by default that of the report, worded for what is predicted."""
     language = language or str((results.config.get("report") or {}).get("language") or "en")
     own = CaseWords.of((results.config.get("report") or {}).get("words"))
-    if not results.has("data"):
-        return words_for(language, None, words=own)
-    has_card = (results.path_of("data") / "card.json").is_file()
-    card = results.card if has_card else {}
-    named = results.naming is not None
-    return words_for(language, results.schema, card, named=named, words=own)
+    if results.has("data"):
+        has_card = (results.path_of("data") / "card.json").is_file()
+        card = results.card if has_card else {}
+        named = results.naming is not None
+        words = words_for(language, results.schema, card, named=named, words=own)
+    else:
+        words = words_for(language, None, words=own)
+    from_python = (results.config.get("dataset") or {}).get("given_in") == "Python"
+    return words.for_python() if from_python else words
 
 
 def words_for(

@@ -16,6 +16,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 
+from deepseek_report.artifacts.advice import as_arguments
 from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
@@ -101,12 +102,19 @@ class Wording:
         }
         self._slots: dict[str, Any] = {**self._nouns, **_usual_case_words(texts)}
         self._templates: dict[str, Template | str] = {}  # texts without slots as they are
+        self._speaks_python = False
         self._environment = _environment(self)
 
     def for_cases(self, slots: Mapping[str, Any]) -> Wording:
         """The same texts with a run's own words in the slots of `_usual_case_words`, if any."""
         own = copy.copy(self)
         own._slots = {**self._slots, **{name: word for name, word in slots.items() if word}}
+        return own
+
+    def for_python(self) -> Wording:
+        """The same texts, which advise arguments of a Python call in place of keys of a config."""
+        own = copy.copy(self)
+        own._speaks_python = True
         return own
 
     def has(self, key: str) -> bool:
@@ -131,7 +139,8 @@ class Wording:
         else:
             filled = {name: self._filling(value) for name, value in values.items()}
             worded = template.render(**self._slots | filled)
-        return _BREAKS.sub(" ", worded).strip()
+        worded = _BREAKS.sub(" ", worded).strip()
+        return as_arguments(worded) if self._speaks_python else worded
 
     def _compiled(self, text: str) -> Template:
         if text not in self.compiled:
@@ -376,7 +385,7 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
     if len(names_of) != len(levels):
         names_of, levels = [attribute], [level]
     parts = [{"attribute": a, "level": b} for a, b in zip(names_of, levels, strict=True)]
-    return say.text("group_of", parts=parts)
+    return say.text("group_of", parts=parts, case_many=context["case_many"])
 
 
 def _environment(words: Wording) -> Environment:

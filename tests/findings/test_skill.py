@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.find import measured_findings
-from deepseek_report.findings.skill import SkillVerdict, has_skill
+from deepseek_report.findings.skill import SkillVerdict, has_skill, ranks_backwards
+from deepseek_report.statistics.ranking import auc_estimate
 from deepseek_report.wording.words import wording
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -115,3 +117,23 @@ def test_many_cases_that_show_no_skill_are_no_want_of_cases(run, score):
 )
 def test_no_good_model_is_called_useless_for_want_of_cases(skill_worlds, area, rare, n, messages):
     assert {skill_worlds.told(area, rare, n, seed) for seed in range(4, 16)} == messages
+
+
+@pytest.mark.parametrize("n", [40, 150, 1000])
+def test_swapped_classes_are_hinted_at_and_hardly_ever_by_chance(n):
+    """Of 1 000 models without any skill fewer than one in 100 is said to rank backwards."""
+    generator = np.random.default_rng(n)
+    hints = 0
+    for _ in range(1000):
+        truths = np.arange(n) % 4 == 0
+        area = auc_estimate(truths, generator.random(n))
+        hints += ranks_backwards(area.score("roc_auc", "performance", "higher"))
+    assert hints <= 10
+    backwards = auc_estimate(truths, generator.normal(size=n) - 2.5 * truths)
+    assert ranks_backwards(backwards.score("roc_auc", "performance", "higher"))
+
+
+def test_the_advice_on_a_model_that_ranks_backwards_begins_with_swapped_classes(run, score, say):
+    run.predictions().measure("roc_auc", score("roc_auc", 0.19, 0.12, 0.28))
+    (finding,) = measured_findings(run.results())
+    assert "Look first whether two classes are swapped" in say(finding)

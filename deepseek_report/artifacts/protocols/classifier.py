@@ -114,6 +114,14 @@ class AnswersMoves(Protocol):
 
 
 @runtime_checkable
+class DecidesItself(Protocol):
+    """The optional part of a Classifier that turns its probabilities into decisions itself."""
+
+    def decided(self, inputs: NDArray[np.float64]) -> NDArray[np.int64] | None:
+        """(instance, feature) -> (instance,) class of the schema; None where it names no class."""
+
+
+@runtime_checkable
 class AnswersRows(Protocol):
     """The optional part of a Classifier that knows the answers for the rows of its data alone."""
 

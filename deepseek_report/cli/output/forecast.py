@@ -13,9 +13,10 @@ from deepseek_report.cli.output.console import (
     plain_table,
     say,
 )
-from deepseek_report.cli.output.quantities import duration, duration_range
+from deepseek_report.cli.output.quantities import duration_range
 from deepseek_report.config.open_lines import MOST, OpenLine
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import words_for
 from deepseek_report.wording.words import Wording

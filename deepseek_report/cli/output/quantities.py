@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from deepseek_report.runner.execution.whole_run import duration
+
 
 def in_bytes(size: float) -> str:
     """`512 bytes`, `3.1 MB`: decimal units, as file managers show them."""
@@ -22,19 +24,6 @@ def local_time(moment: dt.datetime) -> str:
         return moment.astimezone().strftime("%Y-%m-%d %H:%M")
     except (OverflowError, ValueError):  # a year that the system's clock cannot turn
         return moment.strftime("%Y-%m-%d %H:%M")
-
-
-def duration(seconds: float) -> str:
-    """`a few seconds`, `40 s`, `3 min`, `2 h`: never more precise than an estimate is."""
-    if seconds < 8:
-        return "a few seconds"
-    if seconds < 55:
-        return f"{max(round(seconds / 10), 1) * 10} s"
-    minutes = seconds / 60
-    if minutes < 100:
-        step = 1 if minutes < 10 else 5
-        return f"{max(round(minutes / step), 1) * step} min"
-    return f"{minutes / 60:.2g} h"
 
 
 def duration_range(low: float, high: float) -> str:

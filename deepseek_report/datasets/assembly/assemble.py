@@ -348,6 +348,7 @@ def assemble(
         n_torn=_torn_entities(whole, parts, together),
         entity=together.entity,
         possible_entity=together.possible,
+        has_own_parts=together.parts is not None,
         draw=draw,
         mixed_dates=table.mixed_dates,
     )

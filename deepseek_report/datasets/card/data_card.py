@@ -138,8 +138,9 @@ class DataFacts:
     n_torn : rows of validation and test of an entity that the training part has rows of too.
     texts : what is known of texts. dates : columns of dates, which were left out.
     entity : the declared column of entities. possible_entity : one that nobody declares.
-    mixed_dates : columns of dates in several forms. draw : None where all rows of the source are
-    used. identifiers : columns that the model reads although they identify the rows.
+    has_own_parts : the source says which part a row is of. mixed_dates : columns of dates in
+    several forms. draw : None where all rows of the source are used. identifiers : columns that
+    the model reads although they identify the rows.
     """
 
     schema: Schema
@@ -160,6 +161,7 @@ class DataFacts:
     n_torn: int = 0
     entity: str = ""
     possible_entity: PossibleEntity | None = None
+    has_own_parts: bool = False
     draw: RowDraw | None = None
     mixed_dates: tuple[MixedDates, ...] = ()
     identifiers: tuple[str, ...] = ()

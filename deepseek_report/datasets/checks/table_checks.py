@@ -27,16 +27,22 @@ def duplicates_across_parts(facts: DataFacts) -> list[DataIssue]:
 
 
 def across_parts(facts: DataFacts, what: Literal["rows", "texts"]) -> list[DataIssue]:
-    """The issue that rows of the validation and test part are in another part too."""
+    """The issue that rows of the validation and test part are in another part too.
+
+    It is as grave as what they can change: a share of wrong decisions by their own share at most.
+    """
     if not facts.n_shared:
         return []
+    n, of = facts.n_shared, facts.n_measured
+    share = n / of
+    advice = "do_with_own_parts" if facts.has_own_parts else "do"
     return [
         DataIssue(
             "duplicates_across_parts",
-            _grade(facts.n_shared / facts.n_measured),
-            message(f"data.{what}_across_parts.text", n=facts.n_shared, of=facts.n_measured),
-            {"n": facts.n_shared, "of": facts.n_measured},
-            message(f"data.{what}_across_parts.do"),
+            _grade(share),
+            message(f"data.{what}_across_parts.text", n=n, of=of),
+            {"n": n, "of": of},
+            message(f"data.{what}_across_parts.{advice}", n=n, of=of, share=share),
         )
     ]
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.split import PARTS, Dataset, Split
+from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Split
 from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode, with_metadata
 from deepseek_report.datasets.assembly.column_declarations import (
     error_text,
@@ -49,21 +50,45 @@ _DRAWN: dict[frozenset[int], str] = {
 }
 
 
+TrainingRows = Literal["given", "unknown", "recognised"]
+
+
 @dataclass(frozen=True)
 class GivenRows:
     """Rows that a person gave, the test rows first.
 
     frame : features and target columns. parts : (row,) position in `PARTS`; those of the test part
-    give rows to a part that is not there.
+    give rows to a part that is not there. notices : what was put right of how they were given.
     """
 
     frame: pd.DataFrame
     parts: Ints
+    notices: tuple[Text, ...] = ()
+
+    def training_rows(self, fits: bool) -> TrainingRows:
+        """Whether training rows are among them; `fits`: the model looks fitted to the test rows."""
+        if _TRAIN not in self.lacking:
+            return "given"
+        return "recognised" if fits else "unknown"
 
     @property
     def lacking(self) -> frozenset[int]:
         """Which of the training and the validation part was not given."""
         return frozenset({_TRAIN, _VALIDATION} - set(self.parts.tolist()))
+
+
+_FITTED_TO_TEST = DataIssue(
+    "rows_of_training",
+    "high",
+    message("data.rows_of_training.text"),
+    recommendation=message("data.rows_of_training.do"),
+)
+_NOT_LOOKED = DataIssue(
+    "training_rows_unknown",
+    "low",
+    message("data.training_rows_unknown.text"),
+    recommendation=message("data.training_rows_unknown.do"),
+)
 
 
 @dataclass(frozen=True)
@@ -72,15 +97,24 @@ class HoldsRows(GivenInPython):
 
     sha256 : of the rows. validation_share, test_share : how test rows are shared out where no
     other rows were given. Rows are counted from 0 as they were given: test rows first, then
-    validation and training rows.
+    validation and training rows. training_rows : "unknown" where none were given, so that they
+    cannot be looked for among the test rows; "recognised" where none were given and the model
+    answers the test rows as it would answer rows that it was fitted to.
     """
 
     sha256: str = ""
     validation_share: Share = 0.2
     test_share: Share = 0.6
+    training_rows: TrainingRows = "given"
 
     def problems(self) -> list[str]:
         raise NotImplementedError
+
+    def issues(self, dataset: Dataset) -> tuple[DataIssue, ...]:
+        """What was found in the data, and what cannot be looked for in them."""
+        if self.training_rows == "recognised":
+            return (_FITTED_TO_TEST, *dataset.issues)
+        return dataset.issues if self.training_rows == "given" else (*dataset.issues, _NOT_LOOKED)
 
     @property
     def rows_held(self) -> GivenRows:
@@ -173,11 +207,12 @@ class GivenTable(HoldsRows, DeclaredTable):
         table = replace(table, together=together)
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
-        return dataset
+        return replace(dataset, issues=self.issues(dataset))
 
     def _source(self) -> TableSource:
         """Every column is a feature, since the model may read it: none is left out by its look."""
         left_out = ", ".join(f"“{name}”" for name in self.left_out)
+        notes = (f"Left out as asked: {left_out}.",) if left_out else ()
         return TableSource(
             file=ROWS,
             sha256=self.sha256,
@@ -186,7 +221,7 @@ class GivenTable(HoldsRows, DeclaredTable):
             reads_all=True,
             target=self.target_rule,
             max_categories=self.max_categories,
-            notes=(f"Left out as asked: {left_out}.",) if left_out else (),
+            notes=(*notes, *self.rows_held.notices),
             relations=self.relations,
         )
 

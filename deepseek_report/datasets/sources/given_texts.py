@@ -68,8 +68,9 @@ class GivenTexts(HoldsRows, TextFile):
             description=self.described("Texts given in Python"),
             columns=self.declared_columns,
             target=self.target_rule,
+            notes=self.rows_held.notices,
         )
         corpus = replace(corpus, together=together)
         dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
         progress.advance()
-        return replace(dataset, read=self.source_digest())
+        return replace(dataset, read=self.source_digest(), issues=self.issues(dataset))

@@ -10,6 +10,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.decision_rules import DecisionCosts
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.metrics.fairness.groups import Grouping
+from deepseek_report.metrics.performance.threshold_choice import choose_threshold
 from deepseek_report.tasks.decisions import (
     decide,
     effective_threshold,
@@ -58,6 +59,11 @@ def case_costs(p: Predictions, costs: DecisionCosts) -> Floats:
     return np.asarray(
         costs.false_alarm * (decided & ~p.truths) + costs.missed * (~decided & p.truths)
     )
+
+
+def threshold_for_costs(p: Predictions, costs: DecisionCosts | None) -> float | None:
+    """The threshold of the least expected cost; None without declared costs."""
+    return None if costs is None else choose_threshold("costs", p.scores, p.truths, costs)
 
 
 def threshold_for_gap(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.decision_rules import ThresholdRule
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier
+from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier, DecidesItself
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.performance.softmax import softmax
-from deepseek_report.metrics.performance.threshold_choice import choose_threshold
+from deepseek_report.metrics.performance.threshold_choice import (
+    MODELS_OWN,
+    choose_threshold,
+    threshold_of,
+)
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import decide
 
@@ -22,18 +29,29 @@ NO_DECISION = "none"
 def predict(
     classifier: Classifier, validation: Split, test: Split, rule: ThresholdRule
 ) -> dict[str, Predictions]:
-    """Predictions of the validation and the test part; the threshold comes from the first."""
+    """Predictions of the validation and the test part; the threshold comes from the first.
+
+    Where the rule is "model", it is the threshold that gives the model's own decisions about both.
+    """
     target = classifier.schema.target
     if not task_of(target).decides:
         return {"validation": _numbers(classifier, validation), "test": _numbers(classifier, test)}
     parts = {"validation": validation, "test": test}
     logits = {name: logits_of(classifier, part) for name, part in parts.items()}
-    shares = softmax(logits["validation"])
-    threshold = _threshold(rule, target, shares, validation.labels)
+    shares = {name: softmax(outputs) for name, outputs in logits.items()}
+    own = _own_decisions(classifier, parts) if rule.name == MODELS_OWN else {}
+    if rule.name == MODELS_OWN:
+        threshold = _threshold_of_model(target, shares, own)
+    else:
+        threshold = _threshold(rule, target, shares["validation"], validation.labels)
     name_of_rule = MOST_PROBABLE if threshold is None else rule.name
-    return {
+    decided = {
         name: _decided(classifier, part, logits[name], threshold, name_of_rule)
         for name, part in parts.items()
+    }
+    return {
+        name: replace(made, unlike_model=int((own[name] != made.decisions).sum())) if own else made
+        for name, made in decided.items()
     }
 
 
@@ -96,6 +114,27 @@ def _of_labels(classifier: Classifier, part: Split) -> Floats | None:
     if part.all_labels is None:  # several labels alone have them
         return None
     return _as_floats(classifier.label_probabilities(part.inputs))
+
+
+def _own_decisions(classifier: Classifier, parts: Mapping[str, Split]) -> dict[str, Ints]:
+    """{part: (instance,) class that the model itself decides for}; {} where it decides nothing."""
+    if not isinstance(classifier, DecidesItself):
+        return {}
+    decided = {name: classifier.decided(part.inputs) for name, part in parts.items()}
+    known = {name: classes for name, classes in decided.items() if classes is not None}
+    return known if len(known) == len(parts) else {}
+
+
+def _threshold_of_model(
+    target: Target, shares: Mapping[str, Floats], own: Mapping[str, Ints]
+) -> float | None:
+    """The threshold behind the model's own decisions; the half where it decides nothing itself."""
+    if len(target.classes) != 2:
+        return None
+    if not own:
+        return 0.5
+    scores = np.concatenate([shares[name][:, target.explained] for name in own])
+    return threshold_of(np.concatenate(list(own.values())) == target.explained, scores)
 
 
 def _threshold(

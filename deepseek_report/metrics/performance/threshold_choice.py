@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.decision_rules import DecisionCosts
 
 #: The rules of `decision.rule`; `threshold_rules` of the catalogs says what each means.
-RULES = ("declared", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate")
+RULES = ("declared", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate", "model")
+#: The rule that takes the decisions of the model itself.
+MODELS_OWN = "model"
 
 
 def choose_threshold(
@@ -21,7 +23,8 @@ def choose_threshold(
 
     Parameters
     ----------
-    rule : one of `RULES` but "declared"; "costs" takes the least expected cost by `costs`.
+    rule : one of `RULES` but "declared" and "model"; "costs" takes the least expected cost by
+        `costs`.
     scores : (instance,) probability of the explained class. truths : (instance,) whether it is it.
 
     Returns
@@ -44,6 +47,21 @@ def choose_threshold(
         gains = _gain(rule, true_positives, false_positives, (len(positives), len(negatives)))
     best = np.flatnonzero(gains >= gains.max() - 1e-12)
     return float(cuts[best[np.argmin(np.abs(cuts[best] - 0.5))]])
+
+
+def threshold_of(decided: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """The threshold that gives these decisions, or as many of them as a threshold can give.
+
+    decided : (instance,) whether it is decided for the explained class. scores : (instance,) its
+    probability. The half is taken where it gives them all, with or without those exactly at it.
+
+    >>> threshold_of(np.array([False, False, True]), np.array([0.2, 0.5, 0.8])) > 0.5
+    True
+    """
+    for half in (0.5, float(np.nextafter(0.5, 1))):
+        if np.array_equal(scores >= half, decided):
+            return half
+    return choose_threshold("accuracy", scores, decided)
 
 
 def _gain(

@@ -94,11 +94,16 @@ def _unmatched(texts: Sequence[str], target: Target, declared: bool) -> str:
         f"{who} the classes {_listed(texts)}, and the label column “{target.name}” holds "
         f"{_listed(ours)}"
     )
-    if declared or not all(value.isdigit() for value in texts):
+    if declared or len(texts) != len(ours):
         return f"{text}; use the data that it was fitted on, or name the classes as they are there"
+    reason = (
+        "numbers do not say which class is which"
+        if all(value.isdigit() for value in texts)
+        else "nothing says which class is which"
+    )
     example = ",".join(ours)
     return (
-        f"{text}; numbers do not say which class is which. Declare it in the model's order: "
+        f"{text}; {reason}. Declare it in the model's order: "
         f"model.classes=[{example}], if {texts[0]} is “{ours[0]}”, and so on"
     )
 

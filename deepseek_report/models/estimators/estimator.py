@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
@@ -16,7 +16,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.performance.softmax import log_odds
-from deepseek_report.models.estimators.class_match import match_classes
+from deepseek_report.models.estimators.class_match import class_text, match_classes
 from deepseek_report.models.estimators.design_matrix import Columns, Encoding
 from deepseek_report.models.estimators.forest_answers import ask
 from deepseek_report.models.estimators.trees.tree_readers import read_trees
@@ -122,6 +122,24 @@ class Fitted:
         probabilities = np.asarray(self._ask("predict_proba", inputs), dtype=np.float64)
         return scaled(probabilities, self.positions(), len(target.classes))
 
+    def decided(self, inputs: Floats) -> Ints | None:
+        """(instance,) the class that the estimator's own `predict` gives, by its position.
+
+        None where it has no `predict` that names one of its classes.
+        """
+        decides = task_of(self.schema.target).decides and not self._several
+        if not decides or not getattr(self.estimator, "names_classes", True):
+            return None
+        if not hasattr(self.estimator, "predict"):
+            return None
+        own = [class_text(named) for named in self.estimator.classes_]
+        places = dict(zip(own, self.positions(), strict=True))
+        answers = np.asarray(self._ask("predict", inputs)) if len(inputs) else np.empty(0)
+        named = [class_text(answer) for answer in answers.reshape(-1).tolist()]
+        if len(named) != len(inputs) or not places.keys() >= set(named):
+            return None
+        return np.array([places[name] for name in named], dtype=np.int64)
+
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label), each between `LEAST` and 1 − `LEAST`."""
         shares = self._ask("predict_proba", inputs) if len(inputs) else []
@@ -226,6 +244,12 @@ class EstimatorClassifier:
         """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""
         self.calls += len(inputs)
         return np.asarray(self.module.probabilities(np.asarray(inputs, dtype=np.float64)))
+
+    def decided(self, inputs: Floats) -> Ints | None:
+        """(instance,) the class that the estimator's own `predict` gives; None if it names none."""
+        self.calls += len(inputs)
+        decided: Ints | None = self.module.decided(np.asarray(inputs, dtype=np.float64))
+        return decided
 
     def logits(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), logs of the probabilities, or the number."""

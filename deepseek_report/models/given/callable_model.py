@@ -21,6 +21,9 @@ class Asked:
     the package that it comes from.
     """
 
+    #: `predict` gives numbers; a class it never names.
+    names_classes = False
+
     def __init__(
         self, answer: Callable[[Any], Any], classes: Sequence[Any], called: str, library: str = ""
     ) -> None:

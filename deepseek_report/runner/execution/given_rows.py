@@ -151,9 +151,12 @@ class StoredModel:
         """
         test = _extended(self.dataset.test, inputs)
         dataset = dataclasses.replace(self.dataset, test=test)
-        rule = self.experiment.settings.decision.threshold_rule
         job, classifier = self._job, self._classifier
-        predicted = predict(classifier, dataset.validation, test, rule)
+        rule = self.opened.results.predictions.rule
+        predicted = {
+            part: dataclasses.replace(made, rule=rule)
+            for part, made in predict(classifier, dataset.validation, test, self._decided).items()
+        }
         new = np.arange(len(self.dataset.test), len(test))
         explanation = self._explained(job, classifier, predicted["test"], inputs, new)
         context = self._context(job, dataset, predicted, explanation, new)

@@ -130,7 +130,7 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     """
     dataset, classifier = _dataset(job.inputs["data"]), fresh_classifier(job)
     settings = job.experiment.settings
-    rule = settings.decision.threshold_rule
+    rule = job.experiment.threshold_rule
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
     for part, predicted in predictions.items():
         predicted.save(folder / part)
