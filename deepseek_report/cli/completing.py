@@ -21,6 +21,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
     ),
+    "serve": ("--store", "--port", "--trust", "--trust-type", "--help"),
     "score-stream": (
         *("--rows", "--replay", "--plant", "--batch", "--explain", "--out", "--decimal"),
         *("--store", "--board", "--port", "--once", "--trust", "--trust-type", "--help"),
@@ -59,7 +60,7 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--uri": (),
 }
 #: Commands that score cases by the model of a run.
-_OF_CASES = frozenset({"explain-case", "score-stream"})
+_OF_CASES = frozenset({"explain-case", "score-stream", "serve"})
 SHELLS = ("bash", "zsh", "fish")
 
 

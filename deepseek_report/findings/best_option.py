@@ -61,8 +61,8 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, Any
         )
         tried = own or refit
         if today is not None and tried is not None:
-            told = _told(results, tried, today)
-            sentences.append(message("advice.tried", option=told, own=own is not None))
+            option = _told(results, tried, today)
+            sentences.append(message("advice.tried", option=option, own=own is not None))
     if len(sentences) < len(attributes):
         sentences.append(message("advice.not_tried"))
     return {"tried": sentences[0], "tested": sentences[1:]}

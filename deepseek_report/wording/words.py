@@ -385,7 +385,7 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
     if len(names_of) != len(levels):
         names_of, levels = [attribute], [level]
     parts = [{"attribute": a, "level": b} for a, b in zip(names_of, levels, strict=True)]
-    return say.text("group_of", parts=parts)
+    return say.text("group_of", parts=parts, case_many=context["case_many"])
 
 
 def _environment(words: Wording) -> Environment:

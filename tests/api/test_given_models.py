@@ -184,12 +184,12 @@ def test_a_function_is_fitted_anew_by_what_the_person_gives(
     model = fit(X[:120], loans["decision"][:120])
     run = refitted(report, loans, model, X, refit=fit)
     assert {"model_reweighted", "model_without"} <= own_refits(run)
-    assert all(told[:2] == (["age", "income", "sex"], ["approved", "denied"]) for told in seen)
+    assert all(text[:2] == (["age", "income", "sex"], ["approved", "denied"]) for text in seen)
     assert all(115 <= n <= 125 for _, _, n in seen)
     assert len(seen) == 1 + 10 + len(own_refits(run))
 
 
-def test_a_refit_that_fails_is_told_with_its_reason_and_takes_nothing_else_along(
+def test_a_refit_that_fails_is_text_with_its_reason_and_takes_nothing_else_along(
     report: Report, loans: pd.DataFrame
 ) -> None:
     X = loans[["age", "income", "sex"]].fillna({"income": 50.0})
@@ -202,10 +202,10 @@ def test_a_refit_that_fails_is_told_with_its_reason_and_takes_nothing_else_along
 
     run = refitted(report, loans, model, X, refit=fit)
     reasons = {problem["stage"]: problem["reason"] for problem in run.problems}
-    told = "Fitting the model again failed: RuntimeError: no licence"
-    assert reasons["measures/multiplicity"] == told
+    text = "Fitting the model again failed: RuntimeError: no licence"
+    assert reasons["measures/multiplicity"] == text
     assert not own_refits(run)
-    assert any(told in say(note) for note in run.results.notes("options"))
+    assert any(text in say(note) for note in run.results.notes("options"))
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_what_does_not_fit_the_data_of_one_job_stops_that_job_alone(
     named = "report.cases=[],[29999999]"
     assert run(["-m", *small(tmp_path, named)]) == 2
     captured = capsys.readouterr()
-    assert "job 2: report.cases names row 29999999, and there is no such row" in captured.err
+    assert "report.cases: it names row 29999999, and there is no such row" in captured.err
     rows = [line for line in captured.out.splitlines() if " of 2 " in line][-2:]
     assert "0, whole" in rows[0]
     assert "2, not run" in rows[1]

@@ -15,11 +15,12 @@ from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.fairness.gap_split import PARTS, GapSplit, split_gap
 from deepseek_report.metrics.fairness.groups import (
+    UNKNOWN,
     Grouping,
     MinCell,
     MinEvents,
@@ -33,9 +34,8 @@ from deepseek_report.statistics.resampling import Resampling
 
 #: Between the names of features in a cell.
 SEPARATOR = "; "
-#: The table of the stand-ins that were learnt together, which no section shows, and its columns.
+#: The array of the inputs that tell two groups apart together.
 _TOGETHER = "told_together"
-_KNOWN_BY = ("attribute", "reference", "level", "auc")
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,11 @@ class DirectUse(PeopleMetric, ClassMetric):
             scores += measured.scores(grouping)
             swaps.append(measured.swap_row(grouping))
             splits.append(measured.split_row(grouping))
-            positions = SEPARATOR.join(map(str, sorted(measured.together)))
-            known = (grouping.name, *measured.pair, self.stand_in_auc, positions)
-            learnt.append(dict(zip((*_KNOWN_BY, "positions"), known, strict=True)))
+            known_by = _known_by(schema, grouping.name, measured.pair, self.stand_in_auc)
+            learnt += [(*known_by, column) for column in sorted(measured.together) or [-1]]
         tables = {"swaps": _frame(swaps, "swaps"), "split": _frame(splits, "split")}
-        if learnt:
-            tables[_TOGETHER] = pd.DataFrame(learnt)
-        return Measurement(tuple(scores), tables, notes=tuple(notes))
+        arrays = {_TOGETHER: np.array(learnt, dtype=np.float64)} if learnt else {}
+        return Measurement(tuple(scores), tables, arrays, tuple(notes))
 
     def _measure(
         self, grouping: Grouping, pair: WidestPair, context: MeasureContext, position: int
@@ -265,7 +263,11 @@ class Measured:
 
 
 def told_together(
-    measurement: Measurement | None, attribute: str, pair: tuple[str, str], least: float
+    measurement: Measurement | None,
+    schema: Schema,
+    attribute: str,
+    pair: tuple[str, str],
+    least: float,
 ) -> frozenset[int] | None:
     """Positions of the inputs that `direct_use` learnt to tell these groups apart together.
 
@@ -273,12 +275,22 @@ def told_together(
     -------
     None where it was not measured, or asked about other groups or for another AUC.
     """
-    if measurement is None or _TOGETHER not in measurement.tables:
+    if measurement is None or _TOGETHER not in measurement.arrays:
         return None
-    for row in measurement.tables[_TOGETHER].to_dict("records"):
-        if tuple(row[name] for name in _KNOWN_BY) == (attribute, *pair, least):
-            return frozenset(map(int, filter(None, str(row["positions"]).split(SEPARATOR))))
-    return None
+    rows = measurement.arrays[_TOGETHER]
+    same = (rows[:, :4] == _known_by(schema, attribute, pair, least)).all(axis=1)
+    if not same.any():
+        return None
+    return frozenset(int(column) for column in rows[same, 4] if column >= 0)
+
+
+def _known_by(
+    schema: Schema, attribute: str, pair: tuple[str, str], least: float
+) -> tuple[float, ...]:
+    """The attribute, its two levels and the AUC that a set of stand-ins was learnt for."""
+    names = [each.name for each in schema.attributes]
+    levels = [*schema.attribute(attribute).levels, UNKNOWN]
+    return (names.index(attribute), *(levels.index(level) for level in pair), least)
 
 
 def _cells(name: str, estimate: Estimate) -> dict[str, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -170,7 +169,7 @@ class Options(PeopleMetric, ClassMetric):
             raise NotApplicableError(message("refusals.few_people", least=self.min_cell))
         wanted = self._wanted(context, compared)
         fitted, n_left = self._plain(context, wanted)
-        own, told = self._own(context, wanted)
+        own, own_note = self._own(context, wanted)
         today = Option(
             TODAY,
             context.validation_predictions,
@@ -189,7 +188,7 @@ class Options(PeopleMetric, ClassMetric):
         frame = pd.DataFrame(rows)
         _judge(frame)
         table = frame[list(self.tables["options"].keys)]
-        notes = self._notes(n_left, told)
+        notes = self._notes(n_left, own_note)
         return Measurement(tuple(_scores(table)), {"options": table}, notes=notes)
 
     def _compared(self, context: MeasureContext) -> list[ComparedGroups]:
@@ -290,9 +289,9 @@ class Options(PeopleMetric, ClassMetric):
         self, context: MeasureContext, wanted: Sequence[Refit]
     ) -> tuple[dict[str, list[Option]], Text]:
         """{attribute, "" of all: the model itself, fitted anew}, and what is said of that."""
-        refits, told = context.refits, partial(message, "notes.options.own")
+        refits = context.refits
         if refits is None or self.refits == "none":
-            return {}, told(why="unknown" if refits is None else "none", n=0)
+            return {}, _own_note(why="unknown" if refits is None else "none", n=0)
         possible = [
             refit
             for refit in wanted
@@ -307,10 +306,10 @@ class Options(PeopleMetric, ClassMetric):
             try:
                 option = self._own_option(context, refits, refit)
             except NotApplicableError as error:
-                return {}, told(why="failed", n=0, error=error.reason)
+                return {}, _own_note(why="failed", n=0, error=error.reason)
             options.setdefault(refit.attribute, []).append(option)
             context.progress.advance()
-        return options, told(
+        return options, _own_note(
             why="fitted" if possible or not of else "dear",
             n=len(possible),
             of=of,
@@ -351,7 +350,7 @@ class Options(PeopleMetric, ClassMetric):
         if not kind_of(schema).named_columns:
             return
         pair = groups.test.name, groups.levels, self.stand_in_auc
-        known = told_together(context.measured.get(ArtifactId.measure("direct_use")), *pair)
+        known = told_together(context.measured.get(ArtifactId.measure("direct_use")), schema, *pair)
         seen = replace(data, test=data.validation)
         telling = TellingColumns.of(seen, *pair, context.seed, known)
         sources = [] if telling.source is None else [telling.source]
@@ -426,6 +425,11 @@ class Options(PeopleMetric, ClassMetric):
         if n_left:
             notes.append(message("notes.options.left", n=n_left, most=self.most_work))
         return tuple(notes)
+
+
+def _own_note(why: str, **facts: object) -> Text:
+    """Whether the model itself was fitted anew, and why not."""
+    return message("notes.options.own", why=why, **facts)
 
 
 def _declared_directions(context: MeasureContext) -> Floats:

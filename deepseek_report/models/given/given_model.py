@@ -122,8 +122,8 @@ class GivenModel(GivenInPython):
                 estimator = self.held.refit(built.columns.transform(train.inputs), labels, seed)
         except Exception as error:  # of a person's own code, of any kind
             first = (str(error) or type(error).__name__).splitlines()[0]
-            told = first if isinstance(error, ConfigError) else f"{type(error).__name__}: {first}"
-            raise NotApplicableError(message("refusals.refit_failed", error=told)) from error
+            why = first if isinstance(error, ConfigError) else f"{type(error).__name__}: {first}"
+            raise NotApplicableError(message("refusals.refit_failed", error=why)) from error
         return dataclasses.replace(built, estimator=estimator)
 
     def misfits(self, schema: Schema, train: Split) -> Sequence[str]:

@@ -61,7 +61,7 @@ class Wishes:
         known = groups(folders(None))
         parsed, problems = parse(overrides)
         problems.extend(twice(parsed))
-        choices, tree = dict(self.choices), {}
+        choices, tree = dict(self.choices), dict[str, Any]()
         for override in parsed:
             problems.extend(refused(override, known) if override.key_or_group in known else ())
             if override.key_or_group in known:
@@ -72,14 +72,14 @@ class Wishes:
         if problems:
             raise ConfigProblems(problems)
         dataset = tree.pop("dataset", {})
-        roles = {key: dataset.pop(key) for key in _SAID if key in dataset}
-        if isinstance(roles.get("sensitive"), str):
-            roles["sensitive"] = [roles["sensitive"]]
-        lists = {key: tuple(roles[key]) for key in ("drop", "sensitive") if key in roles}
-        return replace(self, choices=choices, dataset=dataset, settings=tree, **{**roles, **lists})
+        roles: dict[str, Any] = {key: dataset.pop(key) for key in _ROLES if key in dataset}
+        for key in {"drop", "sensitive"} & roles.keys():
+            roles[key] = (roles[key],) if isinstance(roles[key], str) else tuple(roles[key])
+        return replace(self, choices=choices, dataset=dataset, settings=tree, **roles)
 
 
-_SAID = ("target", "drop", "sensitive", "favourable", "entity", "time", "text")
+#: Fields of a data set that are wishes of their own.
+_ROLES = ("target", "drop", "sensitive", "favourable", "entity", "time", "text")
 
 
 def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
@@ -268,6 +268,7 @@ def _built(kind: type, fields: Mapping[str, Any]) -> Any:
     ------
     ConfigProblems : a field is unknown, or its value is not of its type.
     """
+    plugin: Any = None
     known = [part.name for part in dataclasses.fields(kind)]
     problems = [
         Problem(f"command line, dataset.{key}", "there is no such setting", "", nearest(key, known))

@@ -155,7 +155,7 @@ def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any]
     stated = [own, *((finite(n["probability"]), finite(n.get("prediction"))) for n in near)]
     in_unit, target = own[0] is None, pages.draft.results.schema.target
     outputs = [numbers.number(n) if in_unit else numbers.percent(p) for p, n in stated]
-    text = pages.draft.text
+    text, texts = pages.draft.text, [n.get("text") or "" for n in near]
     head = (
         text("like.prediction")
         if in_unit
@@ -171,8 +171,8 @@ def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any]
             [text("like.distance"), "", *(numbers.number(n["distance"]) for n in near)],
             *_values_beside(pages, case, len(near)),
         ],
-        "words": [n.get("text") or "" for n in near],
-        "glances": glances.of(_neighbours(pages, case, len(near))),
+        "words": texts,
+        "glances": [] if any(texts) else glances.of(_neighbours(pages, case, len(near))),
     }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import fairlearn.metrics as fl
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -265,7 +264,7 @@ def test_rows_of_one_entity_are_no_reason_to_be_surer(toy) -> None:
 
 @dataclass
 class LogisticRefits:
-    """Fits a logistic regression to the training rows as the model, and keeps what it was told."""
+    """Fits a logistic regression to the training rows as the model, and keeps what it was notes."""
 
     data: Any
     is_network: bool = False
@@ -337,15 +336,15 @@ def test_refits_of_the_model_stay_within_the_counted_work_unless_all_are_asked_f
         notes = " ".join(say(note) for note in options.measure(context).notes)
         return len(context.refits.asked_for), notes
 
-    n, told = own(Options(most_work=0), work=4_000)
-    assert (n, "for 2 options of 3" in told) == (2, True)
-    assert "metrics.options.refits=all fits the others too" in told
-    n, told = own(Options(most_work=0), work=20_000, is_network=True)
-    assert (n, "The model itself was not refitted: one fit counts 20" in told) == (0, True)
-    assert "metrics.options.refits=all fits it anew for 3 options" in told
+    n, notes = own(Options(most_work=0), work=4_000)
+    assert (n, "for 2 options of 3" in notes) == (2, True)
+    assert "metrics.options.refits=all fits the others too" in notes
+    n, notes = own(Options(most_work=0), work=20_000, is_network=True)
+    assert (n, "The model itself was not refitted: one fit counts 20" in notes) == (0, True)
+    assert "metrics.options.refits=all fits it anew for 3 options" in notes
     assert own(Options(refits="all", most_work=0), work=20_000)[0] == 3
-    n, told = own(Options(refits="none", most_work=0))
-    assert (n, "not refitted, as the config says" in told) == (0, True)
+    n, notes = own(Options(refits="none", most_work=0))
+    assert (n, "not refitted, as the config says" in notes) == (0, True)
 
 
 def test_a_model_that_came_fitted_is_said_not_to_be_refitted(toy) -> None:
@@ -367,27 +366,24 @@ def test_only_a_model_that_can_keep_directions_is_fitted_with_them(toy) -> None:
 def test_stand_ins_that_direct_use_learnt_are_taken_over_and_change_nothing(toy) -> None:
     context = toy(n=900)
     measured = {"measures/direct_use": DirectUse().measure(context)}
-    learnt = measured["measures/direct_use"].tables["told_together"]
-    assert set(learnt["attribute"]) == {"sex", "region"}
+    known, schema = measured["measures/direct_use"], context.dataset.schema
+    assert set(known.arrays["told_together"][:, 0]) == {0, 1}
     alone, taking = (
         Options().measure(each).tables["options"]
         for each in (context, replace(context, measured=measured))
     )
     assert alone.equals(taking)
-    pair = tuple(learnt.loc[0, ["reference", "level"]])
-    known = measured["measures/direct_use"]
-    assert told_together(known, "sex", pair, 0.6) is not None
-    assert told_together(known, "sex", pair, 0.7) is None
-    assert told_together(known, "sex", pair[::-1], 0.6) is None
-    assert told_together(None, "sex", pair, 0.6) is None
+    levels = schema.attributes[0].levels
+    pair = tuple(levels[int(code)] for code in known.arrays["told_together"][0, 1:3])
+    assert told_together(known, schema, "sex", pair, 0.6) is not None
+    assert told_together(known, schema, "sex", pair, 0.7) is None
+    assert told_together(known, schema, "sex", pair[::-1], 0.6) is None
+    assert told_together(None, schema, "sex", pair, 0.6) is None
 
 
 def test_a_refit_of_the_model_is_seldom_called_better_where_groups_do_not_differ(toy) -> None:
-    nothing = [
-        {"attribute": "sex", "reference": a, "level": b, "auc": 0.6, "positions": ""}
-        for a, b in (("male", "female"), ("female", "male"))
-    ]
-    known = {"measures/direct_use": Measurement(tables={"told_together": pd.DataFrame(nothing)})}
+    nothing = np.array([[0, 0, 1, 0.6, -1], [0, 1, 0, 0.6, -1]])
+    known = {"measures/direct_use": Measurement(arrays={"told_together": nothing})}
     called = []
     for seed in range(60):
         context = toy(n=400, seed=seed)
