@@ -58,7 +58,8 @@ def is_declared(results: Results) -> bool:
     """Whether somebody declared the threshold, its rule or costs, or the model brings its own."""
     decision = _decision(results)
     declared = any(decision.get(key) is not None for key in ("rule", "threshold", "costs"))
-    return declared or results.predicted.rule == "model"
+    has_decisions = results.has("predictions/test")
+    return declared or (has_decisions and results.predicted.rule == "model")
 
 
 def _decision(results: Results) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@
   const DASH = "–";
   const share = (part, whole) => whole ? phrase("of", { share: percent(part / whole), n: number(whole, 0) }) : DASH;
 
-  const start = (data) => {
+  const start = (data, fold) => {
     numbers.group = data.group;
     const last = data.thresholds.length - 1, explained = data.explained, other = 1 - explained;
     const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -161,7 +161,7 @@
     const nearest = (steps, at) => ({ low: data.thresholds[steps.filter((step) => step < at).at(-1) ?? steps[0]], high: data.thresholds[steps.find((step) => step > at) ?? steps.at(-1)] });
     slider.addEventListener("input", show);
 
-    place.append(block("section", { class: "thresholds", "aria-label": phrase("title") },
+    fold.append(block("section", { class: "thresholds", "aria-label": phrase("title") },
       block("p", { class: "threshold-note" }, phrase("findings", { threshold: used })),
       block("label", { for: "threshold-at", class: "threshold-label" }, phrase("label", { explained: name(explained) })),
       slider, mark, stands,
@@ -181,5 +181,12 @@
     show();
   };
 
-  unpack("thresholds").then((text) => start(JSON.parse(text)));
+  /* A tool and nothing to be read: it is made when the reader opens it. */
+  const details = block("details", { class: "case-fold" }, block("summary", {}, phrase("title")));
+  details.addEventListener("toggle", async () => {
+    if (!details.open || details.children.length > 1 || details.dataset.made) return;
+    details.dataset.made = "";
+    start(JSON.parse(await unpack("thresholds")), details);
+  });
+  place.append(details);
 })();

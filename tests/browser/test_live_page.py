@@ -16,7 +16,7 @@ from deepseek_report.runner.companion import Companion
 from deepseek_report.wording.of_results import words_of
 from tests.browser.conftest import Page, fresh_page
 from tests.browser.test_report_page import wait_for
-from tests.browser.test_threshold_slider import CHOOSE, MOVE, RATES, TEXTS
+from tests.browser.test_threshold_slider import CHOOSE, MOVE, OPEN, RATES, TEXTS
 
 pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 BASIS = "return [...document.querySelectorAll('.threshold-basis')].map((p) => p.textContent)"
@@ -40,6 +40,7 @@ def live_page(local_driver: Any, companion: Companion) -> Iterator[Page]:
 
     server = serve(companion)
     page = fresh_page(local_driver, server.address).open()
+    page.run(OPEN)
     wait_for(page, "return document.querySelector('.thresholds') !== null")
     wait_for(page, "return document.documentElement.classList.contains('with-cases')")
     yield page

@@ -16,6 +16,7 @@ TEXTS = (
     "return [...document.querySelectorAll(arguments[0])]"
     ".filter((part) => !part.hidden).map((part) => part.textContent.trim())"
 )
+OPEN = "document.querySelector('.threshold-slider details').open = true"
 MATRIX = ".threshold-columns > :first-child td"
 RATES = ".threshold-columns > :last-child td"
 GROUPS = ".thresholds > .table-scroll tbody tr"
@@ -35,6 +36,7 @@ PRICE = (
 
 def opened(page: Any, width: int = 1280, scheme: str = "light") -> Any:
     page.open(width, scheme)
+    page.run(OPEN)
     wait_for(page, "return document.querySelector('.thresholds') !== null")
     return page
 

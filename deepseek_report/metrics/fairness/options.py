@@ -291,7 +291,7 @@ class Options(PeopleMetric, ClassMetric):
         """{attribute, "" of all: the model itself, fitted anew}, and what is said of that."""
         refits = context.refits
         if refits is None or self.refits == "none":
-            return {}, _own_note(why="unknown" if refits is None else "none", n=0)
+            return {}, _own_note("unknown" if refits is None else "none")
         possible = [
             refit
             for refit in wanted
@@ -306,18 +306,11 @@ class Options(PeopleMetric, ClassMetric):
             try:
                 option = self._own_option(context, refits, refit)
             except NotApplicableError as error:
-                return {}, _own_note(why="failed", n=0, error=error.reason)
+                return {}, _own_note("failed", error=error.reason)
             options.setdefault(refit.attribute, []).append(option)
             context.progress.advance()
-        return options, _own_note(
-            why="fitted" if possible or not of else "dear",
-            n=len(possible),
-            of=of,
-            rows=len(context.dataset.train),
-            work=refits.work,
-            most=refits.most_work,
-            is_network=refits.is_network,
-        )
+        why, rows = "fitted" if possible or not of else "dear", len(context.dataset.train)
+        return options, _own_note(why, (len(possible), of, rows), refits)
 
     def _own_option(self, context: MeasureContext, refits: Refits, refit: Refit) -> Option:
         data, made = context.dataset, context.predictions
@@ -427,9 +420,27 @@ class Options(PeopleMetric, ClassMetric):
         return tuple(notes)
 
 
-def _own_note(why: str, **facts: object) -> Text:
-    """Whether the model itself was fitted anew, and why not."""
-    return message("notes.options.own", why=why, **facts)
+def _own_note(
+    why: str,
+    counts: tuple[int, int, int] = (0, 0, 0),
+    refits: Refits | None = None,
+    error: Text = "",
+) -> Text:
+    """Whether the model itself was fitted anew, and why not.
+
+    counts : the options that it was fitted for, those that it could be, and its training rows.
+    """
+    return message(
+        "notes.options.own",
+        why=why,
+        n=counts[0],
+        of=counts[1],
+        rows=counts[2],
+        work=refits.work if refits else 0,
+        most=refits.most_work if refits else 0,
+        is_network=bool(refits and refits.is_network),
+        error=error,
+    )
 
 
 def _declared_directions(context: MeasureContext) -> Floats:

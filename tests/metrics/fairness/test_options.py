@@ -29,6 +29,7 @@ from deepseek_report.metrics.fairness.option_thresholds import (
 from deepseek_report.metrics.fairness.options import Options
 from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.metrics.performance.reference_predictors import fit_monotone
+from deepseek_report.metrics.performance.threshold_choice import choose_threshold
 from deepseek_report.statistics.paired import balanced_accuracy_difference
 from deepseek_report.tasks import task_of
 from tests.worded import refused, say
@@ -416,3 +417,14 @@ def test_a_refit_of_the_model_is_seldom_called_better_where_groups_do_not_differ
         better = table[table["is_better"]]
         called.append(better["option"].str.startswith("model_").any())
     assert np.mean(called) <= 0.05
+
+
+def test_declared_costs_make_the_threshold_of_the_least_cost_an_option(toy) -> None:
+    context = toy(n=900)
+    table = Options(costs=COSTS, most_work=0).measure(context).tables["options"]
+    p = context.validation_predictions
+    cheapest = choose_threshold("costs", p.scores, p.truths, COSTS)
+    offered = table[table["option"] == "threshold_for_costs"]
+    assert set(offered["threshold"]) == {f"{cheapest:.3g}"}
+    without = Options(most_work=0).measure(context).tables["options"]
+    assert "threshold_for_costs" not in set(without["option"])

@@ -7,7 +7,11 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from deepseek_report.artifacts.decision_rules import DecisionCosts
-from deepseek_report.metrics.performance.threshold_choice import RULES, choose_threshold
+from deepseek_report.metrics.performance.threshold_choice import (
+    RULES,
+    choose_threshold,
+    threshold_of,
+)
 
 ORACLES = {
     "accuracy": accuracy_score,
@@ -66,3 +70,18 @@ def test_a_threshold_is_a_probability_between_two_scores() -> None:
         chosen = choose_threshold(rule, scores, truths)
         assert 0 < chosen < 1
         assert chosen not in scores
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("threshold", [0.13, 0.5, 0.77])
+def test_the_threshold_behind_decisions_gives_them_all(seed: int, threshold: float) -> None:
+    scores, _ = sample(seed)
+    for decided in (scores >= threshold, scores > threshold):
+        np.testing.assert_array_equal(scores >= threshold_of(decided, scores), decided)
+
+
+def test_decisions_that_no_threshold_gives_get_the_one_that_gives_most_of_them() -> None:
+    scores = np.linspace(0.05, 0.95, 19)
+    decided = scores > 0.7
+    decided[3] = True
+    assert ((scores >= threshold_of(decided, scores)) != decided).sum() == 1
