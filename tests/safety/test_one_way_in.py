@@ -83,6 +83,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
             ),
         },
     ),
+    "config/overrides.py": (_CONFIGS, {"yaml.safe_load"}),
     "config/reference_pages/table_pages.py": (
         _CONFIGS,
         {
