@@ -128,6 +128,9 @@ def test_a_number_is_predicted_where_the_model_is_a_regressor(
     assert run.scores["metric"].tolist().count("rmse") >= 1
 
 
+_SMALL_GROUPS = ["metrics.options.min_cell=10", "metrics.options.min_events=2"]
+
+
 def refitted(report: Report, loans: pd.DataFrame, model: Any, X: pd.DataFrame, **more: Any) -> Any:
     """A run in which the model is fitted anew: half of the rows trained it."""
     y = loans["decision"]
@@ -136,7 +139,7 @@ def refitted(report: Report, loans: pd.DataFrame, model: Any, X: pd.DataFrame, *
         **{"X_validation": X[120:180], "y_validation": y[120:180]}
         | {"X_train": X[:120], "y_train": y[:120], "sensitive": ["sex"], "favourable": "approved"}
         | {"metrics": ["accuracy", "multiplicity", "options"], "use_sensitive": True}
-        | {"overrides": ["metrics.options.min_cell=10", "metrics.options.min_events=2"]}
+        | {"overrides": [*_SMALL_GROUPS, "decision.rule=base_rate"]}
         | more,
     )
 

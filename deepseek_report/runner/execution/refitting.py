@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier, DecidesItself
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.artifacts.protocols.models import (
     BringsTrainer,
@@ -119,6 +119,10 @@ class _Withheld:
 
     def label_probabilities(self, inputs: Floats) -> Floats:
         return self._classifier.label_probabilities(self._of(inputs))
+
+    def decided(self, inputs: Floats) -> Ints | None:
+        inner: Any = self._classifier
+        return inner.decided(self._of(inputs)) if isinstance(inner, DecidesItself) else None
 
     def _of(self, inputs: Floats) -> Floats:
         held = np.array(inputs, dtype=np.float64)
