@@ -38,9 +38,9 @@ class SmallRun:
     store: Path
     exit_code: int
 
-    def overrides(self, reports: Path) -> list[str]:
+    def overrides(self, reports: Path, store: Path | None = None) -> list[str]:
         """The same experiment, writing its report elsewhere and taking its stages from here."""
-        return [*SMALL, f"paths.reports={reports}", f"paths.store={self.store}"]
+        return [*SMALL, f"paths.reports={reports}", f"paths.store={store or self.store}"]
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,9 @@ def test_what_is_stored_costs_nothing(
 def test_text_of_the_data_cannot_rewrite_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = "".join(f"{i},{i % 3}\x1b[2J,{'ab'[i % 2]}\u202e[red]\n" for i in range(90))
+    rows = "".join(
+        f"{i * 37 % 91 / 7:.3f},{i % 3}\x1b[2J,{'ab'[i % 2]}\u202e[red]\n" for i in range(90)
+    )
     (tmp_path / "odd.csv").write_text("n,x\x1b[1m,y\n" + rows, encoding="utf-8")
     own = ["dataset=csv", f"dataset.path={tmp_path / 'odd.csv'}", "dataset.target=y"]
     assert run(["check", *own, "model=sklearn", f"paths.store={tmp_path / 's'}"]) == 0

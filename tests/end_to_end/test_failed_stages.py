@@ -47,8 +47,7 @@ def store_without(small_run: Any, store: Path, kind: str) -> Path:
 
 def run(small_run: Any, store: Path, reports: Path, *more: str) -> tuple[int, Path]:
     """The exit code of the command, and its run folder."""
-    places = (f"paths.store={store}", f"paths.reports={reports}")
-    code = run_cli([*small_run.overrides(reports), *FEW, *places, *more])
+    code = run_cli([*small_run.overrides(reports, store), *FEW, *more])
     (folder,) = (reports / "credit_risk").iterdir()  # the command found nothing wrong beforehand
     return code, folder
 

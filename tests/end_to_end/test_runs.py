@@ -155,7 +155,7 @@ def test_a_broken_part_is_shown_and_the_exit_code_says_so(
         raise ZeroDivisionError("the disk ate it")
 
     monkeypatch.setattr(RocAuc, "measure", broken)
-    overrides = [*small_run.overrides(tmp_path / "reports"), f"paths.store={tmp_path / 'store'}"]
+    overrides = small_run.overrides(tmp_path / "reports", tmp_path / "store")
     for stage in ("data", "training", "predictions"):
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
     finished, _ = run(*overrides, *FEW)
@@ -246,7 +246,7 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
         yield Broken(), queue.SimpleQueue()
 
     monkeypatch.setattr(pool, "workers", workers)
-    overrides = [*small_run.overrides(tmp_path / "reports"), f"paths.store={tmp_path / 'store'}"]
+    overrides = small_run.overrides(tmp_path / "reports", tmp_path / "store")
     for stage in ("data", "training", "predictions"):
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
     finished, _ = run(*overrides, *FEW, "jobs=2")

@@ -26,7 +26,6 @@ from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
-from deepseek_report.errors import DataError
 from deepseek_report.privacy.bands import edges
 from deepseek_report.privacy.card_release import released_card
 from deepseek_report.privacy.source import RunSource
@@ -347,7 +346,7 @@ def test_a_case_outside_of_the_test_part_is_a_message(runs: Runs) -> None:
     known = np.load(runs.folders["full"] / "artifacts/data/test.npz")["instance_ids"]
     other = next(row_id for row_id in range(420) if row_id not in known)
     overrides = (*runs.base, "report.privacy=cases", f"report.cases=[{other}]")
-    with pytest.raises(DataError, match=rf"row {other}, and it is in the \w+ part"):
+    with pytest.raises(ConfigProblems, match=rf"row {other}, and it is in the \w+ part"):
         run_experiment(validate(compose(overrides)), NoReporter(), overrides)
 
 

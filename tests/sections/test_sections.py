@@ -245,10 +245,10 @@ def test_cases_come_with_the_telling_ones_first_and_groups_last(full):
     titles = [page["title"] for page in CasesSection().content(full).values["cases"]]
     chosen = [title for title in titles if title not in FURTHER_LABELS.values()]
     assert list(dict.fromkeys(chosen))[:5] == [
-        "Decided against the person, and wrong",
+        "Refused, and wrong",
         "Most certain, and wrong",
         "Nearest to the threshold",
-        "Decided against the person, and right",
+        "Refused, and right",
         "Most certain, and right",
     ]
     assert {title.partition(":")[0] for title in titles if ":" in title} == {

@@ -43,6 +43,8 @@ def _not_ours(results: Results) -> set[str]:
     layers = results.table("layer_profile", "layers")
     own = [*results.schema.vocabulary, *([] if points is None else points["parameter"])]
     own += [] if layers is None else map(layer_name, layers["layer"])
+    texts = results.test.texts
+    own += [] if texts is None else map(texts.text, range(len(texts.ends)))
     return {word for text in own for word in _WORD.findall(text.lower())}
 
 

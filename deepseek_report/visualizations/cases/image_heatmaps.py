@@ -46,7 +46,7 @@ _MARK: dict[str, Any] = {
     "color": LIGHT["ink"],
     "ha": "center",
     "va": "center_baseline",
-    "bbox": {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
+    "bbox": {"boxstyle": "round,pad=0.12", "facecolor": LIGHT["grid"], "edgecolor": "none"},
 }
 #: Words beside the scale of colours.
 _LEGEND = ("lowers", "raises")
