@@ -9,12 +9,14 @@ import os
 import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.storage.plain_files import open_lock
 from deepseek_report.cli import run as run_cli
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store import Store, compare, digest, folders, hash_folder, replace_folder
@@ -297,3 +299,13 @@ def test_all_of_a_store_has_the_rights_of_its_folder_whatever_the_umask(
     assert modes == {of_files}
     kept = {path.stat().st_mode & 0o777 for path in (root / "measures").rglob("*") if path.is_dir()}
     assert kept == {mode}
+
+
+def test_a_lock_that_two_threads_make_at_once_is_no_strange_file(tmp_path: Path) -> None:
+    def lock_all(_: int) -> None:
+        for number in range(400):
+            with open_lock(tmp_path / ".locks" / f"stage-{number}", below=tmp_path):
+                pass
+
+    with ThreadPoolExecutor(6) as threads:  # an error of one of them is raised here
+        assert list(threads.map(lock_all, range(6))) == [None] * 6

@@ -155,6 +155,17 @@ def _is(path: Path, kind: object) -> bool:
         return False
 
 
+def _is_strange(path: Path) -> bool:
+    """Whether something lies there that is no regular file.
+
+    It is looked at once, since another process may make the file at any moment.
+    """
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
 def _scanned(folder: Path, prefix: str) -> Iterator[FolderEntry]:
     with os.scandir(folder) as listing:
         for number, entry in enumerate(listing, start=1):
@@ -295,7 +306,7 @@ def append(path: Path, content: bytes) -> None:
     ------
     ArtifactError : it is a link, a device or a pipe.
     """
-    if not is_file(path) and os.path.lexists(path):
+    if _is_strange(path):
         raise ArtifactError(f"{path}: no regular file, and nothing is written through it")
     with open(path, "ab", opener=_unlinked) as stream:
         stream.write(content)
@@ -349,7 +360,7 @@ def copy_file(source: Path, target: Path, *, links: bool = False) -> None:
 def open_lock(path: Path, *, below: Path) -> IO[bytes]:
     """A file to hold a lock on, made with its folder where it is not there, and never emptied."""
     make_folder(path.parent, below=below)
-    if not is_file(path) and os.path.lexists(path):
+    if _is_strange(path):
         raise ArtifactError(f"{path}: no regular file, so that nothing can be locked by it")
     return open(path, "ab", opener=_unlinked)
 
