@@ -380,7 +380,7 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
             return str(known[level])
     say: Wording = context["wording"]
     if again:
-        return say.numbers.quoted([level])[0]
+        return say.numbers.quoted([level.replace(CROSS, ", ")])[0]
     names_of, levels = str(attribute).split(CROSS), str(level).split(CROSS)
     if len(names_of) != len(levels):
         names_of, levels = [attribute], [level]
