@@ -132,7 +132,10 @@ def verdict_sentences(
         return (*sentences, _before_use(grave[0]))
     if first:
         return sentences
-    return (*sentences, message("verdict.nothing_grave", minor=len(grave)))
+    values: dict[str, Any] = {"minor": len(grave), "promised": bool(promises)}
+    if grave:
+        values["claim"] = _claim(grave[0])
+    return (*sentences, message("verdict.nothing_grave", **values))
 
 
 def _promises(promises: Sequence[Verdict]) -> Message:
@@ -151,8 +154,11 @@ def _promises(promises: Sequence[Verdict]) -> Message:
 
 def _before_use(finding: Finding) -> Message:
     todo = _BEFORE_USE.get(finding.message) or _BY_SEVERITY[finding.severity]
-    claim = Message(f"findings.{finding.message}.claim", finding.values)
-    return message("verdict.finding", claim=claim, todo=todo)
+    return message("verdict.finding", claim=_claim(finding), todo=todo)
+
+
+def _claim(finding: Finding) -> Message:
+    return Message(f"findings.{finding.message}.claim", finding.values)
 
 
 def _beyond_promises(promises: Sequence[Verdict], findings: Sequence[Finding]) -> list[Finding]:

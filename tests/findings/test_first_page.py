@@ -73,8 +73,13 @@ def test_the_gravest_finding_says_what_to_do_before_use() -> None:
     balance, nothing = "One class is rarer than the other", "Nothing critical or major"
     assert spoken([], [finding("high")]).endswith(f"{balance}: decide on that before use.")
     assert spoken([], [finding("medium")]).endswith(f"{balance}: find out why before use.")
-    minor = "No finding is critical or major; one is minor."
+    minor = f"{nothing} was found; the one minor finding is: {balance}."
     assert spoken([], [finding("low")]).endswith(minor)
+    both = spoken([promise("met")], [finding("low"), finding("low")])
+    assert both.endswith(
+        "Beside the promises, nothing critical or major was found; the first of two minor findings "
+        f"is: {balance}."
+    )
     assert spoken([], [finding("info")]).endswith(f"{nothing} was found.")
 
 
