@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.storage import json_bounds
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.runner.companion import Companion
@@ -33,6 +34,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+#: What lies in the run folder may come from strangers: no script in it runs, whatever it is.
+_STILL = {"Content-Security-Policy": "sandbox allow-downloads"}
 _TYPES = {".html": "text/html", ".csv": "text/csv", ".svg": "image/svg+xml"}
 
 
@@ -76,10 +79,8 @@ def serve(companion: Companion, port: int = 0) -> LiveServer:
     try:
         import uvicorn
     except ImportError:
-        raise ConfigError(
-            "serve needs starlette and uvicorn; install them with: "
-            "pip install 'deepseek-report[serve]'"
-        ) from None
+        how = pip_install("starlette", "uvicorn")
+        raise ConfigError(f"serve needs starlette and uvicorn; install them with: {how}") from None
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.bind((HOST, port))
@@ -122,7 +123,8 @@ def application(companion: Companion, token: str, port: int) -> Any:
         if content is None:
             return Response("there is no such file", 404, _HEADERS, "text/plain")
         kind = _TYPES.get(Path(name).suffix, "application/octet-stream")
-        return Response(content, headers=_HEADERS, media_type=kind)
+        headers = _HEADERS | (_STILL if "/" in name else {})
+        return Response(content, headers=headers, media_type=kind)
 
     async def ask(request: Request) -> Response:
         question = await _question(request)

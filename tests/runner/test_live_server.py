@@ -133,6 +133,15 @@ def test_tables_that_the_page_links_to_are_given(server: Any, companion: Compani
     assert (status, text) == (200, (companion.opened.folder / name).read_text("utf-8"))
 
 
+def test_a_page_that_somebody_put_into_the_folder_runs_no_script(
+    server: Any, companion: Companion
+) -> None:
+    forged = companion.opened.folder / "tables" / "forged.html"
+    forged.write_text("<script>fetch('../ask/note', {method: 'POST'})</script>", "utf-8")
+    _, _, headers = ask(server, below(server, "tables/forged.html"), None, "GET")
+    assert headers["content-security-policy"] == "sandbox allow-downloads"
+
+
 def test_what_if_is_the_answer_of_the_stored_model(server: Any, companion: Companion) -> None:
     test, stored = companion.stored.dataset.test, companion.stored
     row = test.inputs[3].copy()
