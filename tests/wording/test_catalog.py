@@ -168,3 +168,8 @@ def test_kinds_of_layers_are_in_the_catalog() -> None:
         f"{kind}{suffix}" for kind in kinds for suffix in ("", ", frozen", ", partly trained")
     }
     assert {kind for kind in trained if f"names.{kind}" not in KEYS} == set()
+
+
+def test_advice_that_an_earlier_run_holds_is_still_said() -> None:
+    text = wording().text("advice.tried", option="reweighted")  # no word of whose fit it was
+    assert text == "Tried with another model: reweighted"
