@@ -17,9 +17,9 @@ from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.metrics.fairness.group_rates import POOLED
+from deepseek_report.metrics.fairness.group_rates import POOLED, STEPPED
 from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
-from deepseek_report.metrics.performance.threshold_sweep import rates_at
+from deepseek_report.metrics.performance.threshold_sweep import STEP_COUNTS, STEP_RATES, rates_at
 from deepseek_report.sections.shared.display_cells import DASH
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
@@ -28,10 +28,6 @@ from deepseek_report.wording import estimates
 _MOST_ROWS = 40_000
 #: Levels of an attribute by which rows are chosen: the code of a row is one byte.
 _MOST_LEVELS = 254
-_RATES = ("true_positive_rate", "false_positive_rate", "precision", "accuracy")
-_COUNTS = ("hits", "false_alarms", "missed", "rejected")
-#: The rates of a group, and how the ends of their intervals begin.
-_OF_GROUP = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
 
 
 def slider_data(draft: Draft) -> dict[str, Any] | None:
@@ -42,7 +38,7 @@ def slider_data(draft: Draft) -> dict[str, Any] | None:
     rows are chosen. groups : the levels of people, with their texts at the steps that have them.
     rows : (row,) bytes, in base64; `step` is the number of thresholds that a score reaches.
     """
-    steps = rows(draft.results, "threshold_sweep", "steps") or _swept(draft.results)
+    steps = _steps(draft.results)
     if not steps:
         return None
     target, numbers = draft.results.schema.target, draft.words.numbers
@@ -54,9 +50,9 @@ def slider_data(draft: Draft) -> dict[str, Any] | None:
         "favourable": target.favourable,
         "thresholds": _threshold_texts(draft, thresholds),
         "in_use": next(at for at, row in enumerate(steps) if row["in_use"]),
-        "counts": [[int(row[name]) for row in steps] for name in _COUNTS],
+        "counts": [[int(row[name]) for row in steps] for name in STEP_COUNTS],
         "rates": {
-            at: [_share_text(draft, estimates.of_row(row, name, name)) for name in _RATES]
+            at: [_share_text(draft, estimates.of_row(row, name, name)) for name in STEP_RATES]
             for at, row in enumerate(steps)
             if finite(row.get("accuracy")) is not None
         },
@@ -66,6 +62,11 @@ def slider_data(draft: Draft) -> dict[str, Any] | None:
         "costs": [costs.false_alarm, costs.missed] if costs else None,
         "group": numbers.separators[1:],
     }
+
+
+def _steps(results: Results) -> list[Row]:
+    """The thresholds that a reader may step through, ascending, and what is known at each."""
+    return rows(results, "threshold_sweep", "steps") or _swept(results)
 
 
 def _swept(results: Results) -> list[Row]:
@@ -91,7 +92,7 @@ def _swept(results: Results) -> list[Row]:
             for share, of in zip(tried[threshold], (positives, n - positives), strict=True)
         )
         counts = (hits, alarms, positives - hits, n - positives - alarms)
-        counted = dict(zip(_COUNTS, counts, strict=True))
+        counted = dict(zip(STEP_COUNTS, counts, strict=True))
         steps.append({"threshold": threshold, "in_use": threshold == used, **counted})
     return steps
 
@@ -161,15 +162,7 @@ def _groups(
         (row["threshold"], row["attribute"], row["level"]): row
         for row in rows(draft.results, "impact_ratio", "steps")
     }
-    stepped: dict[tuple[str, str], list[Row]] = {}
-    for row in rows(draft.results, "group_rates", "steps"):
-        stepped.setdefault((row["attribute"], row["level"]), []).append(row)
-    listed = [
-        (at, k, (each.attribute.name, level))
-        for at, each in enumerate(levels)
-        for k, level in enumerate(each.names)
-        if (each.attribute.name, level) in stepped
-    ]
+    stepped, listed = _stepped_levels(draft.results, levels)
     position = {key: at for at, (_, _, key) in enumerate(listed)}
     groups = []
     for at, k, key in listed:
@@ -183,12 +176,33 @@ def _groups(
     return groups
 
 
+def _stepped_levels(
+    results: Results, levels: Sequence[_Levels]
+) -> tuple[dict[tuple[str, str], list[Row]], list[tuple[int, int, tuple[str, str]]]]:
+    """Rows of the levels that have rates at the steps, and these levels in the page's order.
+
+    Returns
+    -------
+    {(attribute, level): rows}, and for each level its attribute's position, its own, and its key.
+    """
+    stepped: dict[tuple[str, str], list[Row]] = {}
+    for row in rows(results, "group_rates", "steps"):
+        stepped.setdefault((row["attribute"], row["level"]), []).append(row)
+    listed = [
+        (at, k, (each.attribute.name, level))
+        for at, each in enumerate(levels)
+        for k, level in enumerate(each.names)
+        if (each.attribute.name, level) in stepped
+    ]
+    return stepped, listed
+
+
 def _group_texts(draft: Draft, row: Row, ratio: Row | None, *, compared: bool) -> list[str]:
     """The three rates and the ratio as the tables of the section on bias write them."""
     numbers = draft.words.numbers
     if row["too_few"]:
         return [draft.words.text("cells.too_few"), DASH, DASH, DASH]
-    texts = [_share_text(draft, estimates.of_row(row, name, ends)) for name, ends in _OF_GROUP]
+    texts = [_share_text(draft, estimates.of_row(row, name, ends)) for name, ends in STEPPED]
     if ratio is None:
         return [*texts, draft.words.text("sections.bias.is_reference") if compared else DASH]
     quotient = estimates.of_row(ratio, "ratio")
@@ -251,14 +265,9 @@ class LiveSlider:
     def __init__(self, draft: Draft, metrics: Mapping[str, Any]) -> None:
         self.draft = draft
         self.metrics = metrics
-        steps = rows(draft.results, "threshold_sweep", "steps") or _swept(draft.results)
-        self.thresholds = np.array([row["threshold"] for row in steps])
+        self.thresholds = np.array([row["threshold"] for row in _steps(draft.results)])
         self.levels = _attribute_levels(draft)
-        self.groups = [
-            (self.levels[group["attribute"]].attribute.name,
-             self.levels[group["attribute"]].names[group["level"]])
-            for group in _groups(draft, self.levels, self.thresholds.tolist())
-        ]  # fmt: skip
+        self.groups = [key for _, _, key in _stepped_levels(draft.results, self.levels)[1]]
 
     def answer(self, chosen: Subset) -> dict[str, Any]:
         """The texts of the slider, all with intervals.
@@ -276,7 +285,7 @@ class LiveSlider:
             raise DataError(f"step {chosen.step}: there are {n} thresholds, from 0")
         kept = self._rows(chosen)
         if not kept.any():
-            return {"n": 0, "rates": [DASH] * len(_RATES), "groups": []}
+            return {"n": 0, "rates": [DASH] * len(STEP_RATES), "groups": []}
         taken, at = self.draft.results.predictions.take(kept), self.thresholds[[chosen.step]]
         rates = [_share_text(self.draft, rate) for rate in rates_at(taken, at)[0].values()]
         answers = _group_answers(self.draft, self.metrics, taken, at) if self.groups else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,12 @@ def decide(probabilities: Floats, threshold: float | None, explained: int) -> In
     if threshold is None or probabilities.shape[1] != 2:
         return np.asarray(probabilities.argmax(axis=1))
     return np.where(probabilities[:, explained] >= threshold, explained, 1 - explained)
+
+
+def at_threshold(p: Predictions, threshold: float) -> Predictions:
+    """The same probabilities, decided by another threshold."""
+    decisions = decide(p.probabilities, threshold, p.explained)
+    return replace(p, decisions=decisions, threshold=threshold)
 
 
 def calibration_subject(predictions: Predictions) -> tuple[Bools, Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -35,12 +35,12 @@ from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
-from deepseek_report.tasks.decisions import ThresholdSteps, decide
+from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold
 
 #: Between the names of the levels that a row takes together.
 POOLED = "; "
 #: The rates of each group, and how the ends of their intervals begin, at other thresholds.
-_STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
+STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class GroupRates(PeopleMetric):
                 Column("attribute", "attribute", shown=False),
                 Column("level", shown=False),
                 Column("too_few", "yes_no", shown=False),
-                *(estimate(rate, "share", prefix=ends, shown=False) for rate, ends in _STEPPED),
+                *(estimate(rate, "share", prefix=ends, shown=False) for rate, ends in STEPPED),
             )
         ),
     }
@@ -232,10 +232,7 @@ def _step_rows(
     """The rates of every level at each threshold, a table for each level."""
     good = target.declared_favourable
     deserving, drawn = predictions.labels == good, Resampling.of(predictions)
-    moved = [
-        replace(predictions, decisions=decide(predictions.probabilities, at, predictions.explained))
-        for at in thresholds
-    ]
+    moved = [at_threshold(predictions, threshold) for threshold in thresholds]
     for grouping in groups:
         for k, level in enumerate(grouping.levels):
             inside = grouping.codes == k
@@ -246,8 +243,8 @@ def _step_rows(
                 level=level,
                 too_few=[task_of(target).is_too_few(p, target, inside, floor) for p in moved],
             )
-            for place, (name, ends) in enumerate(_STEPPED):
-                stepped = rates[place :: len(_STEPPED)]
+            for place, (name, ends) in enumerate(STEPPED):
+                stepped = rates[place :: len(STEPPED)]
                 table[name] = [rate.value for rate in stepped]
                 table[f"{ends}_low"] = [rate.low for rate in stepped]
                 table[f"{ends}_high"] = [rate.high for rate in stepped]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -44,7 +44,7 @@ from deepseek_report.statistics.intervals import (
     rate_ratio,
     rate_ratios,
 )
-from deepseek_report.tasks.decisions import ThresholdSteps, decide
+from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
@@ -317,8 +317,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         counts: dict[float, list[tuple[int, int, int, int]]] = {}
         rows: list[tuple[dict[str, Any], float, int]] = []
         for threshold in thresholds:
-            decided = decide(predictions.probabilities, threshold, predictions.explained)
-            moved = Outcomes.of(replace(predictions, decisions=decided), favourable)
+            moved = Outcomes.of(at_threshold(predictions, threshold), favourable)
             for grouping in (each for each in compared if not each.crossing):
                 rates = Rates.of(grouping, moved, floor, 0.95, None)
                 level = level_within(rates.critical)

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.performance.threshold_choice import choose_threshold
 from deepseek_report.tasks.decisions import (
-    decide,
+    at_threshold,
     effective_threshold,
     tally,
     threshold_for_share,
@@ -28,12 +28,6 @@ def selection_gap(selected: Bools, grouping: Grouping) -> tuple[float, float]:
     """Difference and ratio of the highest and the lowest rate of favourable decisions."""
     rates = grouping.count(selected) / grouping.sizes
     return float(np.ptp(rates)), float(rates.min() / rates.max()) if rates.max() else 1.0
-
-
-def at_threshold(p: Predictions, threshold: float) -> Predictions:
-    """The same probabilities, decided by another threshold."""
-    decisions = decide(p.probabilities, threshold, p.explained)
-    return replace(p, decisions=decisions, threshold=threshold)
 
 
 def at_thresholds(p: Predictions, grouping: Grouping, thresholds: Floats) -> Predictions:

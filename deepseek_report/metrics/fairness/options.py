@@ -28,7 +28,6 @@ from deepseek_report.metrics.fairness.evened_rows import evened_rows
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.option_changes import ComparedGroups, Option, OptionChanges
 from deepseek_report.metrics.fairness.option_thresholds import (
-    at_threshold,
     at_thresholds,
     equal_rate_thresholds,
     price,
@@ -45,7 +44,7 @@ from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Row
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks.classification import iterations
-from deepseek_report.tasks.decisions import effective_threshold
+from deepseek_report.tasks.decisions import at_threshold, effective_threshold
 
 TODAY = "today"
 #: Before the name of an option where the model itself is fitted anew.

@@ -22,9 +22,9 @@ from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import ThresholdSteps, tally
 
 #: What is counted at each step: right and wrong decisions for the explained class, and against it.
-_COUNTS = ("hits", "false_alarms", "missed", "rejected")
+STEP_COUNTS = ("hits", "false_alarms", "missed", "rejected")
 #: What has an interval at some of the steps.
-_RATES = ("true_positive_rate", "false_positive_rate", "precision", "accuracy")
+STEP_RATES = ("true_positive_rate", "false_positive_rate", "precision", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class ThresholdSweep(ClassMetric):
             (
                 Column("threshold", "number", shown=False),
                 Column("in_use", "yes_no", shown=False),
-                *(Column(name, "count", shown=False) for name in _COUNTS),
-                *(estimate(name, "share", prefix=name, shown=False) for name in _RATES),
+                *(Column(name, "count", shown=False) for name in STEP_COUNTS),
+                *(estimate(name, "share", prefix=name, shown=False) for name in STEP_RATES),
             )
         ),
     }
@@ -122,7 +122,7 @@ def step_table(predictions: Predictions) -> pd.DataFrame:
     )
     kept = np.flatnonzero(steps.with_interval)
     rates = rates_at(p, steps.thresholds[kept])
-    for name in _RATES:
+    for name in STEP_RATES:
         for end, key in (("value", name), ("low", f"{name}_low"), ("high", f"{name}_high")):
             known = [getattr(stepped[name], end) for stepped in rates]
             table[key] = pd.Series(known, kept, np.float64)
@@ -142,8 +142,8 @@ def rates_at(predictions: Predictions, thresholds: Floats) -> list[dict[str, Est
             (decided == p.truths, everyone),
         )
     ]
-    rates, size = Resampling.of(p).rates(tried), len(_RATES)
+    rates, size = Resampling.of(p).rates(tried), len(STEP_RATES)
     return [
-        dict(zip(_RATES, rates[first : first + size], strict=True))
+        dict(zip(STEP_RATES, rates[first : first + size], strict=True))
         for first in range(0, len(rates), size)
     ]

@@ -22,7 +22,6 @@ from deepseek_report.metrics.fairness.evened_rows import evened_rows
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.fairness.option_changes import ComparedGroups, OptionChanges
 from deepseek_report.metrics.fairness.option_thresholds import (
-    at_threshold,
     price,
     threshold_for_ratio,
 )
@@ -32,6 +31,7 @@ from deepseek_report.metrics.performance.reference_predictors import fit_monoton
 from deepseek_report.metrics.performance.threshold_choice import choose_threshold
 from deepseek_report.statistics.paired import balanced_accuracy_difference
 from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import at_threshold
 from tests.worded import refused, say
 
 COSTS = DecisionCosts(false_alarm=1.0, missed=3.0)
