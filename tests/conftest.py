@@ -7,7 +7,10 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-from collections.abc import Callable
+import fcntl
+import functools
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,25 +46,48 @@ class SmallRun:
         return [*SMALL, f"paths.reports={reports}", f"paths.store={store or self.store}"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_composer() -> Iterator[None]:
+    """Lets the shipped configuration be read once by a process, not once for each test."""
+    from deepseek_report.config.compose import Composer
+
+    of, shared = Composer.of, functools.cache(Composer.of)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Composer, "of", lambda folder: of(folder) if folder else shared(None))
+        yield
+
+
 @pytest.fixture(scope="session")
-def shared_store(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The store of all test processes, whose locks let one of them do the work."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of all test processes."""
     base = tmp_path_factory.getbasetemp()
-    return (base if worker_id == "master" else base.parent) / "store"
+    return base if worker_id == "master" else base.parent
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory, shared_store: Path) -> SmallRun:
-    """The default experiment on few rows, run once."""
+def shared_store(shared_folder: Path) -> Path:
+    """The store of all test processes, whose locks let one of them do the work."""
+    return shared_folder / "store"
+
+
+@pytest.fixture(scope="session")
+def small_run(shared_folder: Path, shared_store: Path) -> SmallRun:
+    """The default experiment on few rows, run once by whichever process comes first."""
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
     from deepseek_report.runner.execution.run_events import NoReporter
     from deepseek_report.runner.run import run_experiment
 
-    base, store = tmp_path_factory.getbasetemp(), shared_store
-    overrides = [*SMALL, f"paths.reports={base / 'reports'}", f"paths.store={store}"]
-    finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
-    return SmallRun(finished.folder, store, finished.exit_code)
+    made = shared_folder / "small_run.json"
+    with (shared_folder / "small_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            paths = [f"paths.reports={shared_folder / 'reports'}", f"paths.store={shared_store}"]
+            overrides = [*SMALL, *paths]
+            finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+            made.write_text(json.dumps([str(finished.folder), finished.exit_code]))
+    folder, exit_code = json.loads(made.read_text())
+    return SmallRun(Path(folder), shared_store, exit_code)
 
 
 @pytest.fixture(scope="session")
