@@ -9,6 +9,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import fcntl
 import functools
+import gc
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ settings.load_profile("here")
 #: Small enough for a test, large enough that every part of the default experiment has something
 #: to say.
 SMALL = ("debug=fast", "jobs=1", "measure_time=false")
+#: Few parts of each kind, so that a report is written in less than a second.
+SHORT = (
+    *("explainers=[shap,random]", "metrics=[roc_auc,importance,cases]", "frameworks=[gdpr]"),
+    *("visualizations=[roc_curve]", "sections=[summary,performance,compliance]"),
+    "report.thresholds=[]",
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,12 @@ class SmallRun:
     def overrides(self, reports: Path, store: Path | None = None) -> list[str]:
         """The same experiment, writing its report elsewhere and taking its stages from here."""
         return [*SMALL, f"paths.reports={reports}", f"paths.store={store or self.store}"]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage all that is loaded by now, and most of its young rounds."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,24 +83,35 @@ def shared_store(shared_folder: Path) -> Path:
     return shared_folder / "store"
 
 
-@pytest.fixture(scope="session")
-def small_run(shared_folder: Path, shared_store: Path) -> SmallRun:
-    """The default experiment on few rows, run once by whichever process comes first."""
+def _made_once(name: str, shared: Path, *further: str) -> SmallRun:
+    """A run that whichever process comes first makes for all."""
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
     from deepseek_report.runner.execution.run_events import NoReporter
     from deepseek_report.runner.run import run_experiment
 
-    made = shared_folder / "small_run.json"
-    with (shared_folder / "small_run.lock").open("w") as lock:
+    record, store = shared / f"{name}.json", shared / "store"
+    with record.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            paths = [f"paths.reports={shared_folder / 'reports'}", f"paths.store={shared_store}"]
-            overrides = [*SMALL, *paths]
+        if not record.exists():
+            paths = [f"paths.reports={shared / name}", f"paths.store={store}"]
+            overrides = [*SMALL, *paths, *further]
             finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
-            made.write_text(json.dumps([str(finished.folder), finished.exit_code]))
-    folder, exit_code = json.loads(made.read_text())
-    return SmallRun(Path(folder), shared_store, exit_code)
+            record.write_text(json.dumps([str(finished.folder), finished.exit_code]))
+    folder, exit_code = json.loads(record.read_text())
+    return SmallRun(Path(folder), store, exit_code)
+
+
+@pytest.fixture(scope="session")
+def small_run(shared_folder: Path) -> SmallRun:
+    """The default experiment on few rows, run once."""
+    return _made_once("reports", shared_folder)
+
+
+@pytest.fixture(scope="session")
+def short_run(small_run: SmallRun) -> SmallRun:
+    """The small run with few parts of each kind, for tests that verify and render it often."""
+    return _made_once("short", small_run.store.parent, *SHORT)
 
 
 @pytest.fixture(scope="session")
