@@ -34,23 +34,39 @@ settings.load_profile("here")
 SMALL = ("debug=fast", "jobs=1", "measure_time=false")
 #: Few parts of each kind, so that a report is written in less than a second.
 SHORT = (
-    *("explainers=[shap,random]", "metrics=[roc_auc,importance,cases]", "frameworks=[gdpr]"),
-    *("visualizations=[roc_curve]", "sections=[summary,performance,compliance]"),
-    "report.thresholds=[]",
+    *("explainers=[shap,random]", "frameworks=[gdpr]", "visualizations=[roc_curve]"),
+    "metrics=[roc_auc,expected_calibration_error,impact_ratio,deletion,importance,cases]",
+    "sections=[summary,performance,compliance]",
 )
 
 
 @dataclass(frozen=True)
 class SmallRun:
-    """The default experiment on few rows: its run folder, and where its stages are stored."""
+    """An experiment on few rows: its run folder, where its stages are stored, what it consists of."""
 
     folder: Path
     store: Path
     exit_code: int
+    parts: tuple[str, ...] = ()
 
     def overrides(self, reports: Path, store: Path | None = None) -> list[str]:
         """The same experiment, writing its report elsewhere and taking its stages from here."""
-        return [*SMALL, f"paths.reports={reports}", f"paths.store={store or self.store}"]
+        places = [f"paths.reports={reports}", f"paths.store={store or self.store}"]
+        return [*SMALL, *places, *self.parts]
+
+
+#: Folders in the order of their turns: those whose tests take long come first, lest one process be
+#: left alone with them at the end. The first two keep two processes busy: `api` needs no small run.
+FIRST = ("visualizations", "api", "end_to_end", "safety", "browser", "runner", "cli", "rendering")
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.parent.relative_to(Path(__file__).parent).parts[:1]
+    return FIRST.index(folder[0]) if folder and folder[0] in FIRST else len(FIRST)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
 
 
 def pytest_collection_finish() -> None:
@@ -83,7 +99,7 @@ def shared_store(shared_folder: Path) -> Path:
     return shared_folder / "store"
 
 
-def _made_once(name: str, shared: Path, *further: str) -> SmallRun:
+def _made_once(name: str, shared: Path, *parts: str) -> SmallRun:
     """A run that whichever process comes first makes for all."""
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
@@ -95,11 +111,11 @@ def _made_once(name: str, shared: Path, *further: str) -> SmallRun:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not record.exists():
             paths = [f"paths.reports={shared / name}", f"paths.store={store}"]
-            overrides = [*SMALL, *paths, *further]
+            overrides = [*SMALL, *paths, *parts]
             finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
             record.write_text(json.dumps([str(finished.folder), finished.exit_code]))
     folder, exit_code = json.loads(record.read_text())
-    return SmallRun(Path(folder), store, exit_code)
+    return SmallRun(Path(folder), store, exit_code, parts)
 
 
 @pytest.fixture(scope="session")
