@@ -6,7 +6,7 @@ import copy
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -349,15 +349,19 @@ def texts_digest(language: str) -> str:
 
 @cache
 def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
-    return read_catalog(folder, language)
+    """What `read_catalog` reads, parsed once for an installation."""
+    contents = [path.read_bytes() for path in _files(folder, language)]
+    parsed = _compiled_texts(folder, language)
+    key = "catalog", hashlib.sha256(b"\0".join(contents)).digest()
+    if key not in parsed:
+        parsed[key] = _joined(contents)
+    texts: Mapping[str, Any] = parsed[key]
+    return texts
 
 
 def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:
     """`<language>.yaml`, and what the files in the folder `<language>`, however deep, add to it."""
-    texts: Mapping[str, Any] = {}
-    for path in _files(folder, language):
-        texts = _merged(texts, _texts(path))
-    return texts
+    return _joined(path.read_bytes() for path in _files(folder, language))
 
 
 def _files(folder: Path, language: str) -> list[Path]:
@@ -365,9 +369,20 @@ def _files(folder: Path, language: str) -> list[Path]:
     return [*([alone] if alone.is_file() else []), *sorted((folder / language).rglob("*.yaml"))]
 
 
-def _texts(path: Path) -> Mapping[str, Any]:
+def _joined(contents: Iterable[bytes]) -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 - a safe one
+    texts: dict[str, Any] = {}
+    for content in contents:
+        _add(texts, yaml.load(content, Loader=loader))  # noqa: S506 - a safe one
+    return texts
+
+
+def _add(texts: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(texts.get(key), dict):
+            _add(texts[key], value)
+        else:
+            texts[key] = value
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
