@@ -18,7 +18,7 @@ report: $(VENV)/.run ## run the default experiment and print the report's path
 	@$(BIN)/deepseek-report $(ARGS)
 
 test: $(VENV)/.test ## set up and pass the tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 MINUTES ?= 30
 fuzz: $(VENV)/.test ## damage run folders for MINUTES (30), every command on each, with 3 GB of memory
