@@ -161,9 +161,7 @@ def _shared_rows(
 
 
 def _errors(
-    before: Explanation,
-    after: Explanation,
-    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
+    before: Explanation, after: Explanation, rows: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> NDArray[np.float64] | None:
     """The standard error of each difference, None where a method states none."""
     if before.standard_error is None or after.standard_error is None:

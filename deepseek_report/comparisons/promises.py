@@ -152,11 +152,7 @@ def to_decide(
 
 
 def _to_decide(
-    study: Study,
-    labels: Sequence[str],
-    baseline: int,
-    position: int,
-    changes: pd.DataFrame | None,
+    study: Study, labels: Sequence[str], baseline: int, position: int, changes: pd.DataFrame | None
 ) -> Message:
     before, after = study.runs[baseline], study.runs[position]
     old, new = _verdicts(before), _verdicts(after)

@@ -22,10 +22,7 @@ _MOST_PAIRS = 3
 
 
 def conclusions(
-    study: Study,
-    methods: Sequence[Method],
-    measurements: Mapping[str, Measurement],
-    region: Region,
+    study: Study, methods: Sequence[Method], measurements: Mapping[str, Measurement], region: Region
 ) -> tuple[Message, ...]:
     """What may be said of these runs; where nothing may, that stands there with the reason."""
     tables = measurements["compared_performance"].tables

@@ -23,11 +23,7 @@ from deepseek_report.findings.records import (
     unit_of,
 )
 from deepseek_report.findings.severity import severity, size_of
-from deepseek_report.findings.tested_advice import (
-    NOTHING_TRIED,
-    refits_of,
-    without_suspects,
-)
+from deepseek_report.findings.tested_advice import NOTHING_TRIED, refits_of, without_suspects
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates

@@ -123,10 +123,7 @@ def _values(results: Results, tests: Sequence[Row]) -> dict[str, Any]:
 def _one_kind(results: Results, attribute: str) -> list[dict[str, Any]]:
     """Whose errors alone were compared, where of the others fewer than two groups have enough."""
     return [
-        {
-            "attribute": attribute_label(results, attribute),
-            "deserving": row["rates"] == "tpr",
-        }
+        {"attribute": attribute_label(results, attribute), "deserving": row["rates"] == "tpr"}
         for row in rows(results, "equalized_odds_difference", "tests")
         if row["attribute"] == attribute and row.get("rates") in {"tpr", "fpr"}
     ]

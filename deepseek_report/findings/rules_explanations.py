@@ -12,12 +12,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import leading_explainer, quoted
-from deepseek_report.findings.explainer_verdicts import (
-    CONDEMNED,
-    GAP_ALLOWED,
-    verdict_of,
-    verdicts,
-)
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, GAP_ALLOWED, verdict_of, verdicts
 from deepseek_report.findings.records import (
     by_explainer,
     explainer_label,

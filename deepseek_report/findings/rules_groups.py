@@ -465,6 +465,4 @@ def _too_few(results: Results, pairs: Sequence[Row]) -> list[Finding]:
         {"attribute": attribute_label(results, attribute), "level": level, "n": n}
         for (attribute, level), n in sizes.items()
     ]
-    return [
-        Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias"),
-    ]
+    return [Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias")]

@@ -10,14 +10,7 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.records import (
-    Row,
-    SurestPair,
-    attribute_label,
-    first,
-    rows,
-    unit_of,
-)
+from deepseek_report.findings.records import Row, SurestPair, attribute_label, first, rows, unit_of
 from deepseek_report.findings.severity import severity, size_of
 from deepseek_report.findings.thresholds import within_promise
 from deepseek_report.tasks import task_of

@@ -15,10 +15,7 @@ from deepseek_report.findings.best_option import (
     evidence_of_options,
     without_attributes,
 )
-from deepseek_report.findings.conclusion_limits import (
-    DIRECT_USE,
-    LARGE_DIRECT_USE,
-)
+from deepseek_report.findings.conclusion_limits import DIRECT_USE, LARGE_DIRECT_USE
 from deepseek_report.findings.error_budget import level_of
 from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (

@@ -11,10 +11,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import mean_of_rates, rate
-from deepseek_report.statistics.ranking import (
-    average_precision_statistic,
-    one_vs_rest,
-)
+from deepseek_report.statistics.ranking import average_precision_statistic, one_vs_rest
 from deepseek_report.statistics.resampling import (
     Replicates,
     Resampling,
@@ -31,11 +28,7 @@ def require_both(labels: Ints) -> None:
 
 
 def balanced_accuracy(
-    labels: Ints,
-    decisions: Ints,
-    n_resamples: int,
-    seed: int,
-    resampling: Resampling | None = None,
+    labels: Ints, decisions: Ints, n_resamples: int, seed: int, resampling: Resampling | None = None
 ) -> Estimate:
     """Mean over the classes that occur of the share decided correctly; 1/classes is guessing.
 

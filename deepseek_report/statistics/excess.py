@@ -150,11 +150,7 @@ class Excess:
 
     @classmethod
     def of_events(
-        cls,
-        happened: Bools,
-        chances: Floats,
-        weights: Floats,
-        resampling: Resampling | None = None,
+        cls, happened: Bools, chances: Floats, weights: Floats, resampling: Resampling | None = None
     ) -> Excess:
         """Of (instance,) events with known chances, each weighed: weight × (event − chance)."""
         variance = weights**2 * chances * (1 - chances)

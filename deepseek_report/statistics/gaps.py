@@ -191,10 +191,7 @@ class Gap:
 
 
 def largest_gap(
-    tables: Sequence[RateTable],
-    n_resamples: int,
-    seed: int,
-    beside: Sequence[RateTable] = (),
+    tables: Sequence[RateTable], n_resamples: int, seed: int, beside: Sequence[RateTable] = ()
 ) -> Gap:
     """Greatest difference of any of these rates between two levels.
 
@@ -291,10 +288,7 @@ def _folded(table: RateTable, value: float) -> Estimate:
 
 
 def _resampled(
-    tables: Sequence[RateTable],
-    statistic: Callable[[Floats], Floats],
-    n_resamples: int,
-    seed: int,
+    tables: Sequence[RateTable], statistic: Callable[[Floats], Floats], n_resamples: int, seed: int
 ) -> Estimate:
     hits = np.concatenate([table.hits for table in tables])
     trials = np.concatenate([table.trials for table in tables])

@@ -367,10 +367,7 @@ def compare_rates(
         return "score", _score_test(successes, trials, other_successes, other_trials)
     from scipy import stats
 
-    table = [
-        [successes, other_successes],
-        [trials - successes, other_trials - other_successes],
-    ]
+    table = [[successes, other_successes], [trials - successes, other_trials - other_successes]]
     if total <= _BOSCHLOO_MOST:
         return "boschloo", float(min(stats.boschloo_exact(table).pvalue, 1.0))
     return "fisher", float(stats.fisher_exact(table).pvalue)

@@ -23,9 +23,7 @@ _MOST_SEEDS = 1000
 
 
 def influence_difference(
-    first: tuple[float, Floats],
-    other: tuple[float, Floats],
-    resampling: Resampling | None = None,
+    first: tuple[float, Floats], other: tuple[float, Floats], resampling: Resampling | None = None
 ) -> tuple[Estimate, float]:
     """First − other on the same rows with Student's 95 % interval, and the two-sided p-value.
 

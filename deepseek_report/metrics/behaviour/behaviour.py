@@ -27,11 +27,7 @@ from deepseek_report.metrics.behaviour.expected import (
     outcome_of,
 )
 from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
-from deepseek_report.metrics.behaviour.questions import (
-    FeatureCurve,
-    Question,
-    row_of,
-)
+from deepseek_report.metrics.behaviour.questions import FeatureCurve, Question, row_of
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -309,11 +305,7 @@ def _question_row(
     question: Question, curve: FeatureCurve, decides: bool, directed: frozenset[str]
 ) -> dict[str, Any]:
     shared = row_of(question, curve.feature)
-    estimates = {
-        "moved": question.moved,
-        "observed": question.observed,
-        "beside": question.beside,
-    }
+    estimates = {"moved": question.moved, "observed": question.observed, "beside": question.beside}
     known = int((~np.isnan(curve.own)).sum())
     return {
         **shared,

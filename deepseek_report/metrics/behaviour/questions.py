@@ -155,10 +155,7 @@ class FeatureCurve:
             return None
         ends, outputs = (
             [self.levels[at], self.levels[at + 1]],
-            [
-                self.outputs[:, at],
-                self.outputs[:, at + 1],
-            ],
+            [self.outputs[:, at], self.outputs[:, at + 1]],
         )
         for _ in range(_HALVINGS):
             middle = float(np.mean(ends))

@@ -19,29 +19,15 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import (
-    OF_TARGET,
-    Column,
-    TableType,
-    TableTypes,
-)
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
-from deepseek_report.metrics.cases.case_choice import (
-    FURTHER_LABELS,
-    NAMED,
-    NO_PERSON,
-    ROLE_LABELS,
-)
+from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS, NAMED, NO_PERSON, ROLE_LABELS
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
-from deepseek_report.metrics.cases.masking import (
-    masking_rows,
-    smallest_masking,
-    without_players,
-)
+from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking, without_players
 from deepseek_report.metrics.cases.nearest_accepted import COLUMNS as NEAREST_COLUMNS
 from deepseek_report.metrics.cases.reason_codes import (
     CodesOfCases,
@@ -105,13 +91,7 @@ _TABLES = {
         )
     ),
     "reasons": TableType(_ATTRIBUTION, release=OF_CASES),
-    "contrasts": TableType(
-        (
-            *_ATTRIBUTION,
-            Column("against"),
-        ),
-        release=OF_CASES,
-    ),
+    "contrasts": TableType((*_ATTRIBUTION, Column("against")), release=OF_CASES),
     "reason_codes": TableType(
         (
             _CASE,
@@ -315,8 +295,7 @@ class CasePages(ExplanationMetric):
                 "case rank instance_id distance label probability prediction text",
             ),
             "errors_like_this": pages.frame(
-                self._shared_errors(context, inputs),
-                "case slice n error_rate rest_error_rate",
+                self._shared_errors(context, inputs), "case slice n error_rate rest_error_rate"
             ),
         }
 

@@ -17,12 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (

@@ -159,12 +159,7 @@ class ExplanationByGroup(ExplanationMetric):
         return rows
 
     def _gap(
-        self,
-        subject: tuple[str, Attribute],
-        codes: Ints,
-        kept: list[int],
-        gain: Gains,
-        seed: int,
+        self, subject: tuple[str, Attribute], codes: Ints, kept: list[int], gain: Gains, seed: int
     ) -> Score:
         name, attribute = subject
         inside = np.isin(codes, kept)

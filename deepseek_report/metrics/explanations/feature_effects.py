@@ -23,12 +23,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
-from deepseek_report.statistics.accumulated_effects import (
-    Bins,
-    EffectCurve,
-    accumulated,
-    averaged,
-)
+from deepseek_report.statistics.accumulated_effects import Bins, EffectCurve, accumulated, averaged
 from deepseek_report.statistics.ranking import spearman
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -118,7 +113,7 @@ class FeatureEffects(ModelMetric):
                 Column("line", "count"),
                 Column("value", "number"),
                 Column("effect", "number"),
-            ),
+            )
         ),
     }
     bounds: ClassVar[Bounds] = {}

@@ -16,12 +16,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -40,18 +35,9 @@ _ARRAS = "Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008"
 _ZHANG = "Zhang et al. 2018, doi:10.1007/s11263-017-1059-x"
 #: {score: (what it is, reference)}, in the order of the report.
 _MEASURES = {
-    "pointing_game": (
-        message("notes.localisation.pointing_game"),
-        _ZHANG,
-    ),
-    "relevance_mass": (
-        message("notes.localisation.relevance_mass"),
-        _ARRAS,
-    ),
-    "relevance_rank": (
-        message("notes.localisation.relevance_rank"),
-        _ARRAS,
-    ),
+    "pointing_game": (message("notes.localisation.pointing_game"), _ZHANG),
+    "relevance_mass": (message("notes.localisation.relevance_mass"), _ARRAS),
+    "relevance_rank": (message("notes.localisation.relevance_rank"), _ARRAS),
     "localisation_auc": (
         message("notes.localisation.localisation_auc"),
         "Fawcett 2006, doi:10.1016/j.patrec.2005.10.010",

@@ -12,10 +12,7 @@ from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.data_kinds.distinct import each_once
-from deepseek_report.statistics.games.leaf_interactions import (
-    pairs_of_features,
-    tree_interactions,
-)
+from deepseek_report.statistics.games.leaf_interactions import pairs_of_features, tree_interactions
 from deepseek_report.statistics.games.pair_sampling import PairQuestions, PairValues
 from deepseek_report.statistics.games.tree_shapley import tree_shapley
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate

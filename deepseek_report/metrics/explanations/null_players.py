@@ -11,11 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import (
-    Capability,
-    Classifier,
-    TreeClassifier,
-)
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema

@@ -20,11 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.row_conditions import (
-    ConditionError,
-    RowCondition,
-    read_condition,
-)
+from deepseek_report.data_kinds.row_conditions import ConditionError, RowCondition, read_condition
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import without_control
 from deepseek_report.metrics.failures.slices import Slices, SliceSearch

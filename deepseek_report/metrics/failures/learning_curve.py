@@ -17,10 +17,7 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.reference_predictors import (
-    fit_predictor,
-    limits_of,
-)
+from deepseek_report.metrics.performance.reference_predictors import fit_predictor, limits_of
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference

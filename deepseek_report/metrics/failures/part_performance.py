@@ -79,11 +79,7 @@ class PartPerformance(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
         parts = groupings(
-            schema,
-            p,
-            crossings=False,
-            min_cell=self.min_cell,
-            kinds=self.needs_groups,
+            schema, p, crossings=False, min_cell=self.min_cell, kinds=self.needs_groups
         )
         floor = self.min_cell, self.min_events
         gaps = PartGaps(task_of(schema.target).part_gaps, floor, self.n_resamples, context.seed)

@@ -87,12 +87,7 @@ class PeriodDrift(ModelMetric):
         )
 
     def _rows(
-        self,
-        task: Task,
-        period: Attribute,
-        p: Predictions,
-        stated: Floats,
-        happened: Floats,
+        self, task: Task, period: Attribute, p: Predictions, stated: Floats, happened: Floats
     ) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
         drawn = Resampling.of(p)
@@ -113,11 +108,7 @@ class PeriodDrift(ModelMetric):
         return rows
 
     def _p_value(
-        self,
-        frame: pd.DataFrame,
-        period: Attribute,
-        p: Predictions,
-        stated: Floats,
+        self, frame: pd.DataFrame, period: Attribute, p: Predictions, stated: Floats
     ) -> float | None:
         """None where fewer than two periods are large enough, all is stated alike, or several rows
         are of one entity: ranks of dependent rows have no such test.
@@ -150,8 +141,4 @@ def _outcome(task: Task, happened: Floats, inside: Bools, drawn: Resampling) -> 
     if not task.decides:
         return _mean("happened", happened, inside, drawn)
     share = drawn.rate(happened > 0, inside)
-    return {
-        "happened": share.value,
-        "happened_low": share.low,
-        "happened_high": share.high,
-    }
+    return {"happened": share.value, "happened_low": share.low, "happened_high": share.high}

@@ -21,11 +21,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
-from deepseek_report.metrics.failures.conditions import (
-    Condition,
-    all_conditions,
-    frequent,
-)
+from deepseek_report.metrics.failures.conditions import Condition, all_conditions, frequent
 from deepseek_report.metrics.failures.half_search import HalfSearch, Halves, Part, Row
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.excess import larger_share_p_value, share_scores

@@ -17,12 +17,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Measurement,
-    Score,
-)
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.disturbances import Disturbance, Levels

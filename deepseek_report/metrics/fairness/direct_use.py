@@ -19,13 +19,7 @@ from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.fairness.gap_split import PARTS, GapSplit, split_gap
-from deepseek_report.metrics.fairness.groups import (
-    UNKNOWN,
-    Grouping,
-    MinCell,
-    MinEvents,
-    groupings,
-)
+from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.swapped_inputs import SwappedDecisions, TellingColumns
 from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples, Rows

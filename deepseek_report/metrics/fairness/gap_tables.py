@@ -214,10 +214,7 @@ def gap_score(
 
 
 def gap_notes(
-    groupings: Sequence[Grouping],
-    judged: Sequence[Collection[str]],
-    corrected: Text,
-    too_few: Text,
+    groupings: Sequence[Grouping], judged: Sequence[Collection[str]], corrected: Text, too_few: Text
 ) -> tuple[Text, ...]:
     """What was corrected, and which levels are not compared.
 
@@ -229,9 +226,7 @@ def gap_notes(
     """
     dropped = [
         message(
-            "notes.gaps.levels",
-            attribute=whole.label,
-            levels=sorted(set(whole.levels) - set(kept)),
+            "notes.gaps.levels", attribute=whole.label, levels=sorted(set(whole.levels) - set(kept))
         )
         for whole, kept in zip(groupings, judged, strict=True)
         if not whole.crossing and len(kept) < len(whole.levels)

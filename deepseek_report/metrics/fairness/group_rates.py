@@ -16,20 +16,10 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Measurement,
-    Score,
-)
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.fairness.gap_tables import GAPS
-from deepseek_report.metrics.fairness.groups import (
-    UNKNOWN,
-    Grouping,
-    MinCell,
-    MinEvents,
-    groupings,
-)
+from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
 from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE

@@ -17,12 +17,7 @@ from deepseek_report.metrics.fairness.gap_tables import rate_table
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.fairness.option_thresholds import case_costs, price, selection_gap
 from deepseek_report.metrics.fairness.widest_pair import WidestPair
-from deepseek_report.statistics.intervals import (
-    Z95,
-    difference_of_means,
-    mean_interval,
-    rate_ratio,
-)
+from deepseek_report.statistics.intervals import Z95, difference_of_means, mean_interval, rate_ratio
 from deepseek_report.statistics.paired import balanced_accuracy_difference, share_difference
 from deepseek_report.statistics.ranking import macro_auc, paired_difference
 from deepseek_report.statistics.resampling import Resampling
@@ -123,8 +118,7 @@ class OptionChanges:
             against_change=share_difference(~favoured, ~before, drawn)[0],
             gap=groups.pair.gap(groups.test, favoured),
             gap_change=_between(
-                groups,
-                lambda own, rows: share_difference(favoured[rows], before[rows], own)[0],
+                groups, lambda own, rows: share_difference(favoured[rows], before[rows], own)[0]
             ),
             sum_of_gaps=_between(
                 groups,

@@ -15,31 +15,12 @@ from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import (
-    PEOPLE,
-    Attribute,
-    AttributeKind,
-    Feature,
-    Modality,
-)
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Measurement,
-    Score,
-)
+from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.reference_predictors import (
-    Predict,
-    fit_predictor,
-)
+from deepseek_report.metrics.performance.reference_predictors import Predict, fit_predictor
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference

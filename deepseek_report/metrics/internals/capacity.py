@@ -18,12 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
 from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE

@@ -15,12 +15,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Measurement,
-    Score,
-)
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.internals.own_terms import contributions

@@ -17,19 +17,9 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.internals.tracing import (
-    array,
-    routes_of,
-    sample_rows,
-    traces,
-)
+from deepseek_report.metrics.internals.tracing import array, routes_of, sample_rows, traces
 from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
@@ -55,10 +45,7 @@ class ExpertLoad(ComputeMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {
-        "expert_load_imbalance": (1.0, None),
-        "unused_experts": (0.0, None),
-    }
+    bounds: ClassVar[Bounds] = {"expert_load_imbalance": (1.0, None), "unused_experts": (0.0, None)}
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
     max_rows: Rows = 1000

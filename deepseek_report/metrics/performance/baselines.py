@@ -17,12 +17,7 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Measurement,
-    Score,
-)
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.performance.reference_predictors import (
@@ -99,10 +94,7 @@ def fitted_rows(n_rows: int) -> Ints:
 
 
 def reference_predictions(
-    kind: Predictor,
-    context: MeasureContext,
-    columns: Ints | None = None,
-    rows: Ints | None = None,
+    kind: Predictor, context: MeasureContext, columns: Ints | None = None, rows: Ints | None = None
 ) -> Predictions:
     """The answers of a baseline for the test part; see `Task.as_predictions`.
 

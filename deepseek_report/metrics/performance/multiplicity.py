@@ -110,10 +110,7 @@ class Multiplicity(ClassMetric):
                 ),
             ),
             {"by_group": pd.DataFrame(by_group)} if by_group else {},
-            arrays={
-                "alike": (decisions == own).sum(axis=0),
-                "fits": np.array([len(decisions)]),
-            },
+            arrays={"alike": (decisions == own).sum(axis=0), "fits": np.array([len(decisions)])},
             notes=(note,),
         )
 

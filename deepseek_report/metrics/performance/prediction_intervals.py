@@ -18,21 +18,11 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import (
-    OF_TARGET,
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import MinCell, groupings
 from deepseek_report.metrics.shared.plugin import NumberMetric
-from deepseek_report.statistics.intervals import (
-    SHARE,
-    compare_rates,
-    holm,
-)
+from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
 from deepseek_report.statistics.resampling import Resampling
 
 Level = Annotated[float, Field(gt=0, lt=1)]

@@ -50,10 +50,7 @@ class RankingCurves(ClassMetric):
             release=TableRelease(counts=("n",)),
         ),
         "precision_recall": TableType(
-            (
-                Column("recall", "share"),
-                estimate("precision", "share", "precision"),
-            ),
+            (Column("recall", "share"), estimate("precision", "share", "precision")),
             release=TableRelease(coarse={"recall": "explained"}),
         ),
     }
