@@ -128,15 +128,11 @@ def compare(
 ) -> StudyComparison:
     """Compare runs by their artifacts alone.
 
-    Parameters
-    ----------
     baseline : position of the run that the others are set against.
     region : size of a difference that is of no practical use.
 
-    Raises
-    ------
-    ArtifactError : there is one run only, a run holds no predictions or none of single rows, or
-        the runs are judged by different measures.
+    Raises ArtifactError: there is one run only, a run holds no predictions or none of single rows,
+        or the runs are judged by different measures.
     """
     _refuse(study)
     region = region or Region()

@@ -64,8 +64,6 @@ def pairs_to_compare(
 
     With more, or a baseline, each against that one, which is the first where none is named.
 
-    Parameters
-    ----------
     models : positions of the runs, one for each fitted model; see `fitted_models`.
     """
     if baseline is None and len(models) <= most:

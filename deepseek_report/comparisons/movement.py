@@ -93,8 +93,6 @@ class MovedExplanation:
 def moved_scores(before: Results, after: Results, volatile: frozenset[str]) -> list[MovedScore]:
     """Every score of both runs.
 
-    Parameters
-    ----------
     volatile : artifacts that measure time or memory, and so are never the same.
     """
     scores, again = _scores(before, volatile), _scores(after, volatile)

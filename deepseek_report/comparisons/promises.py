@@ -129,8 +129,6 @@ def to_decide(
 ) -> Iterator[Message]:
     """For each run but the baseline: what of the baseline's approval does not hold for it.
 
-    Parameters
-    ----------
     changes : the table of decisions that change, first − other, where there is one.
     """
     others = [position for position in range(len(study)) if position != baseline]

@@ -24,9 +24,8 @@ NO_OPTION: Mapping[str, Any] = MappingProxyType({"option": "", "no_option": ""})
 def best_option(results: Results, attribute: str) -> dict[str, Any]:
     """What the validation part speaks for and the test part confirms, of one attribute.
 
-    Returns
-    -------
-    `option` : what it would change, with its price; empty where it is not shown to narrow the gap.
+    Returns `option` : what it would change, with its price; empty where it is not shown to narrow
+        the gap.
     `no_option` : then, that none of those measured is proposed; empty where none was measured.
     """
     measured = options_of(results, attribute)
@@ -47,9 +46,7 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, Any
 
     These are what the attributes were made from.
 
-    Returns
-    -------
-    `tried`, the first of them or that none was tried, and `tested`, the others.
+    Returns `tried`, the first of them or that none was tried, and `tested`, the others.
     """
     sentences = []
     for attribute in attributes:

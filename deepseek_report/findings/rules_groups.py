@@ -293,9 +293,8 @@ def _severity(results: Results, row: Row) -> Severity:
 def threshold_range(results: Results, row: Row) -> dict[str, float] | None:
     """The ratio of a pair over other thresholds, where nobody declared the one in use.
 
-    Returns
-    -------
-    The thresholds tried (`from`, `to`), and the `least` and the `most` that the ratio is at them.
+    Returns the thresholds tried (`from`, `to`), and the `least` and the `most` that the ratio is at
+    them.
     """
     keys = ("threshold_from", "threshold_to", "ratio_least", "ratio_most")
     known = [row.get(key) for key in keys]

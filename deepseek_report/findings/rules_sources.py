@@ -114,10 +114,8 @@ def _use_of(results: Results, score: Score) -> dict[str, Any]:
 def surest_gap(results: Results) -> dict[str, Any] | None:
     """The parts of the gap in favourable decisions whose interval lies farthest from 0.
 
-    Returns
-    -------
-    Its groups and parts as in the values of `direct_use`; None where every gap may be 0, or where
-    no gap was split.
+    Returns its groups and parts as in the values of `direct_use`; None where every gap may be 0, or
+    where no gap was split.
     """
     split = [_use_of(results, score) for score in results.find("decisions_turned")]
     low = {use["attribute"]: use["gap"].low for use in split if use["gap"] is not None}

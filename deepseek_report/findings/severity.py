@@ -26,8 +26,6 @@ _CERTAIN: Mapping[Harm, tuple[Severity, Severity, Severity]] = {
 def severity(harm: Harm, size: Size, *, certain: bool = True) -> Severity:
     """The severity of a finding.
 
-    Parameters
-    ----------
     harm : what is harmed. size : how large the harm is, see `size_of`.
     certain : whether it is beyond chance; else one step less.
 
@@ -52,8 +50,6 @@ def gravest_of_doubt(grade: Severity) -> Severity:
 def size_of(least: float, moderate: float, large: float) -> Size:
     """How large a harm is, by what it is at least.
 
-    Parameters
-    ----------
     least : the end of the interval that is nearer to no harm, not the estimate: an estimate that
         happens to lie on a limit would be graded by its rounding.
     moderate, large : from where on it is called so.
@@ -69,8 +65,6 @@ def size_of(least: float, moderate: float, large: float) -> Size:
 def severity_of_gap(*, beyond_chance: bool, surely_large: bool, maybe_large: bool) -> Severity:
     """The severity of a difference between groups of people.
 
-    Parameters
-    ----------
     beyond_chance : by a test that is corrected for all comparisons of people that the report makes.
     surely_large, maybe_large : whether all, or some, of the interval lies beyond the size that
         counts as large.

@@ -33,8 +33,6 @@ def drift_verdicts(
     The p-values hold at any time (`statistics.exchangeability`) and only fall, so Holm's correction
     keeps the chance of any false verdict, over all quantities and all batches, at `SIGNIFICANT`.
 
-    Parameters
-    ----------
     p_values : of each quantity so far. before : the verdicts after the batch before, if any.
     """
     earlier = [verdict.since for verdict in before] or [None] * len(p_values)

@@ -27,9 +27,8 @@ NOTHING_TRIED: Mapping[str, Any] = MappingProxyType({"tried": "", "tested": []})
 def without_suspects(results: Results) -> dict[str, Any]:
     """What the score became without the inputs that may hold the answer.
 
-    Returns
-    -------
-    `tried`, the first in a few words for beside the action, and `tested`, all in whole sentences.
+    Returns `tried`, the first in a few words for beside the action, and `tested`, all in whole
+    sentences.
     """
     tried = [_told(results, row) for row in rows(results, _METRIC, "refits")]
     if not tried:

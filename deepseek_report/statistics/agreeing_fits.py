@@ -50,8 +50,6 @@ def self_consistency(decisions: Ints) -> Floats:
 def over_rows_and_fits(per_row: PerRow, decisions: Ints, rows: Resampling) -> Estimate:
     """The mean over rows with a 95 % interval for other rows and other fits.
 
-    Parameters
-    ----------
     decisions : (fit, row) of at least three fits.
     """
     values, fits = per_row(decisions), len(decisions)

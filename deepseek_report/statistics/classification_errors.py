@@ -64,9 +64,7 @@ def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
     With two classes (p − y)² of the explained class, in [0, 1]; with more the sum over classes, in
     [0, 2].
 
-    References
-    ----------
-    Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    Reference: Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
 
     >>> probabilities = np.array([[0.2, 0.8], [0.5, 0.5]])
     >>> brier_errors(np.array([1, 0]), probabilities, explained=1).round(2).tolist()
@@ -128,9 +126,8 @@ def brier_estimate(
 def equal_mass_bins(scores: Floats, n_bins: int) -> tuple[Ints, Floats]:
     """Bins that hold equally many scores; equal scores share a bin.
 
-    Returns
-    -------
-    bins : (instance,) 0, 1, …; edges : (bin + 1,) ascending, fewer bins where scores are tied.
+    Returns bins : (instance,) 0, 1, …; edges : (bin + 1,) ascending, fewer bins where scores are
+        tied.
 
     >>> bins, edges = equal_mass_bins(np.array([0.1, 0.2, 0.6, 0.9]), 2)
     >>> bins.tolist()
@@ -148,17 +145,11 @@ def calibration_error(
 ) -> Floats:
     """Expected calibration error Σ_b (n_b / n) |mean of y − mean of p in b|, L1.
 
-    Parameters
-    ----------
     happened, scores, bins : (instance,). weights : (resample, instance), or None for one of each.
 
-    Returns
-    -------
-    (resample,) in [0, 1]; 0 means that the mean prediction in each bin comes true.
+    Returns (resample,) in [0, 1]; 0 means that the mean prediction in each bin comes true.
 
-    References
-    ----------
-    Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602; equal mass: Nixon et al. 2019,
+    Reference: Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602; equal mass: Nixon et al. 2019,
     arXiv:1904.01685.
 
     >>> happened, scores = np.array([True, False]), np.array([0.8, 0.8])

@@ -11,12 +11,8 @@ def column_quantiles(values: Floats, shares: Floats) -> Floats:
     """(share, column) quantiles of what is known of each column, as `numpy.quantile` has them; of
     a column without any the quantiles of one 0.
 
-    Parameters
-    ----------
-    values : array
-        (row, column), at least one row; what is not finite is not known.
-    shares : array
-        (share,) in [0, 1].
+    values : (row, column), at least one row; what is not finite is not known.
+    shares : (share,) in [0, 1].
 
     >>> column_quantiles(np.array([[1.0, np.nan], [5.0, 2.0], [2.0, np.nan]]), np.array([0.25, 1]))
     array([[1.5, 2. ],

@@ -134,9 +134,8 @@ class PairwiseTests:
     hypothesis that all levels have one rate. null : (permutation,) the largest of all of them where
     the levels are dealt out by chance. null_rates : of each table (permutation, level) rates then.
 
-    References
-    ----------
-    Westfall & Young 1993, Resampling-based multiple testing, ISBN 978-0-471-55761-6 (single step).
+    Reference: Westfall & Young 1993, Resampling-based multiple testing, ISBN 978-0-471-55761-6
+    (single step).
     """
 
     distances: Sequence[Floats]
@@ -199,20 +198,16 @@ def largest_gap(
     levels are small, so differences are tested in standard errors: the largest over all pairs of
     levels and all tables, against the largest where levels are dealt out by chance.
 
-    Parameters
-    ----------
     tables : one for a plain gap; true and false positive rates for equalized odds.
     each needs two levels. beside : rates that are looked at as well. The p-value is corrected for
     them, so that of a part (equal opportunity) is never below that of the whole (equalized odds).
 
-    Returns
-    -------
-    Gap. Of one rate and two levels the interval is that of a difference (`rate_difference`),
-    folded at zero. Otherwise it is BCa, from a bootstrap within the cells, joined with that of a
-    difference for the two levels: the bootstrap of a maximum covers too little, and where one of
-    them is never or always favoured its resamples do not vary. It begins at 0 where chance alone
-    may explain the gap (the permutation test).
-    `null_high` is the null's 95 % quantile.
+    Returns a Gap. Of one rate and two levels the interval is that of a difference
+    (`rate_difference`), folded at zero. Otherwise it is BCa, from a bootstrap within the cells,
+    joined with that of a difference for the two levels: the bootstrap of a maximum covers too
+    little, and where one of them is never or always favoured its resamples do not vary. It begins
+    at 0 where chance alone may explain the gap (the permutation test). `null_high` is the null's 95
+    % quantile.
     """
     firsts = np.cumsum([len(table.trials) for table in tables])[:-1]
     tests = PairwiseTests.of((*tables, *beside), n_resamples, np.random.default_rng(seed))

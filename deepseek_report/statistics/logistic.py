@@ -28,17 +28,14 @@ def last_coefficient(
 ) -> Estimate:
     """The last coefficient of a logistic regression, with Wald's 95 % interval.
 
-    Parameters
-    ----------
     happened : (row,) outcomes.
     design : (row, column), with a column of ones where there is to be an intercept.
     offset : (row,) log-odds that are added as they are.
     resampling : what the rows are of; the covariance of dependent rows is the sandwich of scores
         that are added up within entities, and Student's quantile takes the place of Wald's.
 
-    Returns
-    -------
-    The estimate; NaN where the likelihood has no single maximum, as with separated outcomes.
+    Returns the estimate; NaN where the likelihood has no single maximum, as with separated
+    outcomes.
 
     Reference: McCullagh & Nelder 1989, doi:10.1201/9780203753736, section 2.5; Liang & Zeger 1986,
     doi:10.1093/biomet/73.1.13.

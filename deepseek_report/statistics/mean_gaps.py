@@ -38,8 +38,6 @@ class GroupMoments:
     def of(cls, values: Floats, starts: Ints, weights: Floats) -> GroupMoments:
         """Of (instance,) values that lie group by group, about 0.
 
-        Parameters
-        ----------
         starts : (group,) first instance of each group. weights : (draw, instance) how often each
             instance is drawn; the sizes of the groups are kept.
 
@@ -98,9 +96,7 @@ class StudentisedNull:
     means, in the unit of the values. caution : at least 1, by which p-values are multiplied: some
     tens of cases tell little of a tail (see docs/conclusions.md).
 
-    References
-    ----------
-    Hall 1988, doi:10.1214/aos/1176350933 (bootstrap of t); Hall 1992,
+    Reference: Hall 1988, doi:10.1214/aos/1176350933 (bootstrap of t); Hall 1992,
     doi:10.1111/j.2517-6161.1992.tb01872.x (skewness); Romano & Wolf 2005,
     doi:10.1198/016214504000000539 (the maximum over pairs).
     """
@@ -191,17 +187,14 @@ def largest_mean_gap(values: Floats, codes: Ints, n_draws: int, rng: np.random.G
     The spreads of the groups may differ: a quiet group is set against its own spread, and a loud or
     heavy-tailed one is not taken for a biased one.
 
-    Parameters
-    ----------
     values : (instance,). codes : (instance,) group 0, 1, …; −1 is in none and is left out.
     n_draws, rng : of the null, see `StudentisedNull`.
 
-    Returns
-    -------
-    Gap. The intervals of the differences of all pairs of groups hold at once; that of the largest
-    gap, which is no smaller than any of them, has their largest lower and largest upper end. It
-    begins above 0 where the p-value is below 0.05, and nowhere else. `null_mean` and `null_high`
-    (its 95 % quantile) are of gaps where every group keeps its spread and all means are equal.
+    Returns a MeanGap. The intervals of the differences of all pairs of groups hold at once; that of the
+    largest gap, which is no smaller than any of them, has their largest lower and largest upper
+    end. It begins above 0 where the p-value is below 0.05, and nowhere else. `null_mean` and
+    `null_high` (its 95 % quantile) are of gaps where every group keeps its spread and all means are
+    equal.
     """
     inside = np.flatnonzero(codes >= 0)
     inside = inside[np.argsort(codes[inside], kind="stable")]

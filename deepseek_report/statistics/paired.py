@@ -27,8 +27,6 @@ def influence_difference(
 ) -> tuple[Estimate, float]:
     """First − other on the same rows with Student's 95 % interval, and the two-sided p-value.
 
-    Parameters
-    ----------
     first, other : a value, and what each row adds to its error: (row,), squares add up to its
         variance.
     resampling : what the rows are of; influences are added up within entities.
@@ -75,10 +73,9 @@ def share_difference(
     The interval is Newcombe's for paired shares with exact ends, the p-value McNemar's mid-p. Of
     dependent rows both are Student's of the differences, by entity.
 
-    References
-    ----------
-    Newcombe 1998, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C,
-    method 10; Fagerland, Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
+    Reference: Newcombe 1998,
+    doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C, method 10; Fagerland,
+    Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
 
     >>> first = np.array([True] * 43 + [False] * 7)
     >>> other = np.array([True] * 36 + [False] * 14)
@@ -128,14 +125,10 @@ def balanced_accuracy_difference(
     The paired intervals of the classes, which are independent, are joined in squares; of dependent
     rows, where an entity may have rows of several classes, it is Student's by entity.
 
-    Parameters
-    ----------
     labels : (row,) classes. first, other : (row,) whether the decisions of each are right.
     resampling : what the rows are of.
 
-    References
-    ----------
-    Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
+    Reference: Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
 
     >>> labels = np.repeat([0, 1], 10)
     >>> change = balanced_accuracy_difference(labels, np.ones(20, bool), labels == 0)
@@ -288,9 +281,7 @@ def method_gap(first: SeedRuns, other: SeedRuns) -> MethodGap:
     Reference: Welch 1947, doi:10.1093/biomet/34.1-2.28; Bouthillier et al. 2021,
     arXiv:2103.03098 (sources of variance of a benchmark).
 
-    Raises
-    ------
-    ValueError : a method has fewer than two seeds.
+    Raises ValueError: a method has fewer than two seeds.
     """
     from scipy.special import stdtr, stdtrit
 

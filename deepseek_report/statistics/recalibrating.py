@@ -24,13 +24,9 @@ def recalibrated(happened: Bools, chances: Floats) -> Floats:
     Two numbers are fitted, so that what is left is about parts of the data, not about the whole.
     Where no fit is best (outcomes that are separated, or stated to be certain), nothing is changed.
 
-    Parameters
-    ----------
     happened, chances : (instance,) outcomes, and the probability stated of each.
 
-    References
-    ----------
-    Cox 1958, doi:10.1093/biomet/45.3-4.562.
+    Reference: Cox 1958, doi:10.1093/biomet/45.3-4.562.
     """
     stated = log_odds(chances)
     fitted = fit_logistic(happened, np.column_stack([np.ones(len(stated)), stated]))

@@ -42,8 +42,6 @@ def weighted_errors(weights: Floats, labels: Floats, values: Floats) -> Floats:
     MAE = Σ w|e| / Σ w; RMSE = √(Σ w e² / Σ w); R² = 1 − Σ w e² / Σ w (y − ȳ)², NaN where the
     labels do not vary; the median of |e| is the plain one for equal weights.
 
-    Parameters
-    ----------
     weights : (resample, instance), how often each instance counts.
     labels, values : (instance,) the true and the predicted number, in one unit.
     """
@@ -139,9 +137,7 @@ def error_estimates(
     MAE, RMSE and R² by the studentized bootstrap of the logarithm of what they are made of; the
     median, what has no spread, and all of entities by BCa.
 
-    Raises
-    ------
-    NotApplicableError : fewer than two instances.
+    Raises NotApplicableError: fewer than two instances.
     """
     n, tails = len(labels), Tails.of(labels, values)
     if n < 2:

@@ -33,8 +33,6 @@ def signed_rank(differences: Floats, region: float, seed: int = 0) -> SignedRank
     difference of weight 0.5; of the means of all pairs of differences, three shares lie below,
     within and above the region. Counted is which share is the largest.
 
-    Parameters
-    ----------
     differences : (data set,), first − other. region : half width, in their unit.
 
     Reference: Benavoli, Corani, Demšar & Zaffalon 2017, jmlr.org/papers/v18/16-305.html, section 4.
@@ -59,8 +57,6 @@ def signed_rank(differences: Floats, region: float, seed: int = 0) -> SignedRank
 def mean_ranks(values: Floats, *, higher_is_better: bool) -> Floats:
     """(method,) the mean rank over data sets; 1 is the best, ties share their ranks.
 
-    Parameters
-    ----------
     values : (data set, method).
 
     >>> mean_ranks(np.array([[0.9, 0.8, 0.8], [0.7, 0.6, 0.5]]), higher_is_better=True)

@@ -92,9 +92,7 @@ class SmallTree:
 
         depth, leaves : at most. fewest : rows of a leaf.
 
-        References
-        ----------
-        Breiman et al. 1984, Classification and Regression Trees.
+        Reference: Breiman et al. 1984, Classification and Regression Trees.
         """
         from sklearn.tree import DecisionTreeRegressor
 

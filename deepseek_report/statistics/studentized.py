@@ -18,9 +18,7 @@ class Studentized:
 
     value, error : of the sample. values, errors : (resample,).
 
-    References
-    ----------
-    Hall 1988, doi:10.1214/aos/1176350933; Davison & Hinkley 1997, section 5.2.1.
+    Reference: Hall 1988, doi:10.1214/aos/1176350933; Davison & Hinkley 1997, section 5.2.1.
     """
 
     value: float

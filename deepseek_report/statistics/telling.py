@@ -12,8 +12,6 @@ def most_telling(columns: Floats, labels: Ints, most: int) -> Ints:
 
     The F statistic of a one-way analysis of variance; a missing value counts as the column's mean.
 
-    Parameters
-    ----------
     columns : (instance, column). labels : (instance,) classes. most : how many columns.
 
     >>> noise_and_label = np.array([[3.0, 0.0], [1.0, 0.1], [2.0, 0.9], [2.0, 1.0]])
@@ -39,8 +37,6 @@ def most_correlated(columns: Floats, values: Floats, most: int) -> Ints:
 
     A missing value counts as the column's mean.
 
-    Parameters
-    ----------
     columns : (instance, column). values : (instance,) the number. most : how many columns.
     """
     if columns.shape[1] <= most:

@@ -303,9 +303,7 @@ def _is_about(expectation: Expectation, schema: Schema, rows: Split) -> Bools:
 def class_of(target: Target, name: Any) -> int:
     """Position of a class that is named, or written as its code.
 
-    Raises
-    ------
-    ConditionError : there is no such class.
+    Raises ConditionError: there is no such class.
     """
     wanted = str(int(name) if isinstance(name, bool) else name).casefold()
     for known in (target.classes, target.codes):

@@ -79,15 +79,11 @@ def choose_cases(
     than `pages`, further errors, close calls and decisions against a person of the random sample
     get pages too; so the explained cases stay as random as they are.
 
-    Parameters
-    ----------
     inputs : (instance, feature) of the test part.
     named : positions in the test part of the cases that the config names, with roles of their own.
     pages : how many cases are shown, where so many are explained.
 
-    Returns
-    -------
-    Cases with at most `instances` positions, the chosen cases among them.
+    Returns Cases with at most `instances` positions, the chosen cases among them.
     """
     roles = _roles(predictions, schema, inputs)
     roles |= {f"{NAMED}{number}": int(position) for number, position in enumerate(named, start=1)}

@@ -138,11 +138,8 @@ class NearestRows:
 
         `text` is a text as it was written; it is empty for other data.
 
-        Parameters
-        ----------
-        classifier : Classifier
-            Gives for each neighbour the probability of the explained class, or the number; the
-            other of the two is NaN.
+        classifier : gives for each neighbour the probability of the explained class, or the number;
+            the other of the two is NaN.
         """
         schema, train = dataset.schema, dataset.train
         outputs = classifier.probabilities(train.inputs[self.positions.ravel()])

@@ -110,22 +110,13 @@ class Search:
     probability of the decision most. What is found is drawn back toward the original as far as all
     this allows.
 
-    Parameters
-    ----------
-    classifier : Classifier
-        Asked about every candidate.
-    train : array
-        (row, feature) training inputs.
-    labels : array
-        (row,) class of each training row.
-    rule : DecisionRule
-        From probabilities to decisions.
-    bounds : SearchBounds
-        How far to look.
-    wanted : int or None
-        The class to be decided; None: any other than now.
-    columns : set of int or None
-        The features that may move, if they can; None: all.
+    classifier : asked about every candidate.
+    train : (row, feature) training inputs.
+    labels : (row,) class of each training row.
+    rule : from probabilities to decisions.
+    bounds : how far to look.
+    wanted : the class to be decided; None: any other than now.
+    columns : the features that may move, if they can; None: all.
     """
 
     def __init__(

@@ -89,9 +89,7 @@ class DecisionWay(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         """One of the two accounts.
 
-        Raises
-        ------
-        NotApplicableError : the model is neither such a network nor made of trees.
+        Raises NotApplicableError: the model is neither such a network nor made of trees.
         """
         if not context.cases.roles:
             raise NotApplicableError(message("refusals.no_case"))

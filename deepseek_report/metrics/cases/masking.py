@@ -40,16 +40,10 @@ def smallest_masking(
     Greedy: the player whose loss lowers the probability of the decision most goes first, and so on;
     what turns out to be needless is put back. A smaller set may exist.
 
-    Parameters
-    ----------
-    row : array
-        (feature,).
-    train : array
-        (row, feature), from which the typical input is taken.
-    rule : Rule
-        From probabilities to decisions.
-    most : int
-        Greatest number of players to take away.
+    row : (feature,).
+    train : (row, feature), from which the typical input is taken.
+    rule : from probabilities to decisions.
+    most : greatest number of players to take away.
     """
     schema: Schema = classifier.schema
     kind = kind_of(schema)
@@ -116,10 +110,7 @@ def without_players(
 ) -> Floats:
     """(case, column) each case without what carries its decision; NaN where nothing is known to.
 
-    Parameters
-    ----------
-    inputs, train : array
-        (case, column), (row, column).
+    inputs, train : (case, column), (row, column).
     carrying : the rows of `masking_rows` of all cases.
     """
     labels = schema.player_labels

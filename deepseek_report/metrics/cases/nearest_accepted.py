@@ -26,8 +26,6 @@ def nearest_accepted_rows(context: MeasureContext, inputs: Floats, cases: Ints) 
     The test part is searched, whose decisions are known. Features that groups of people are made
     of are counted among those that differ and not told.
 
-    Parameters
-    ----------
     inputs : (case, feature) the shown cases. cases : (case,) positions among them of those that
         were decided against; where no class is favourable, all.
     """

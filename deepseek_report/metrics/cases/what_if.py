@@ -171,8 +171,6 @@ def set_points(feature: Feature, column: Floats, most: int) -> Floats:
     A number goes evenly along the middle 98 % of its values by quantiles, rounded to its step; of
     categories the documented ones that occur most often.
 
-    Parameters
-    ----------
     column : (row,) values of the training part. most : at most so many.
     """
     known = column[~np.isnan(column)]

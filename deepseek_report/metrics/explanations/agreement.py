@@ -35,14 +35,9 @@ _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
 def rowwise_spearman(a: Floats, b: Floats) -> Floats:
     """Spearman's rank correlation of each row of `a` with the same row of `b`.
 
-    Parameters
-    ----------
-    a, b : array
-        (instance, player). Ties share their mean rank; NaN is left out, in both at once.
+    a, b : (instance, player). Ties share their mean rank; NaN is left out, in both at once.
 
-    Returns
-    -------
-    (instance,) in [−1, 1]; NaN where one of the two rows is constant.
+    Returns (instance,) in [−1, 1]; NaN where one of the two rows is constant.
     """
     first, second = (_centred_ranks(values) for values in (a, b))
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
@@ -62,16 +57,10 @@ def _centred_ranks(values: Floats) -> Floats:
 def top_overlap(a: Floats, b: Floats, k: int) -> Floats:
     """Share of the k players of largest magnitude that both rows name.
 
-    Parameters
-    ----------
-    a, b : array
-        (instance, player); NaN is no player.
-    k : int
-        How many players, at most all.
+    a, b : (instance, player); NaN is no player.
+    k : how many players, at most all.
 
-    Returns
-    -------
-    (instance,) in [0, 1].
+    Returns (instance,) in [0, 1].
     """
     first, second = (_among_largest(np.abs(values), k) for values in (a, b))
     most = np.minimum(k, (~np.isnan(a)).sum(axis=1))

@@ -31,18 +31,11 @@ def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> I
     Unsigned methods rank by magnitude. Ties keep the order of the columns; players that are not
     there (words behind the end of a text) come last.
 
-    Parameters
-    ----------
-    explanation : Explanation
-        Of these instances.
-    toward : array
-        (instance,) 1 where a positive attribution speaks for the outcome, else -1.
-    schema : Schema
-        Says which columns are one player.
+    explanation : of these instances.
+    toward : (instance,) 1 where a positive attribution speaks for the outcome, else -1.
+    schema : says which columns are one player.
 
-    Returns
-    -------
-    (instance, player) positions of players.
+    Returns (instance, player) positions of players.
     """
     values = kind_of(schema).by_player(explanation.values, explanation.inputs)
     speaks = values * toward[:, None] if explanation.signed else np.abs(values)
@@ -107,16 +100,10 @@ class Perturbation:
         """The outcome when the first players of the order are replaced (deletion) or are all that
         is kept (insertion).
 
-        Parameters
-        ----------
-        order : array
-            (instance, player) from `rank_features`.
-        mode : str
-            "deletion" or "insertion".
+        order : (instance, player) from `rank_features`.
+        mode : "deletion" or "insertion".
 
-        Returns
-        -------
-        (instance, point)
+        Returns (instance, point)
         """
         rank = np.argsort(order, axis=1)
         first = rank[:, None, :] < self.counts[:, :, None]
@@ -128,16 +115,10 @@ class Perturbation:
     def outcomes(self, kept: Bools, of: Ints) -> Floats:
         """What is watched where only some players of an instance are kept.
 
-        Parameters
-        ----------
-        kept : array
-            (row, player) whether the player keeps its value; all others get the baseline's.
-        of : array
-            (row,) whose players.
+        kept : (row, player) whether the player keeps its value; all others get the baseline's.
+        of : (row,) whose players.
 
-        Returns
-        -------
-        (row,) probabilities of the decided class, or signed distances of a number.
+        Returns (row,) probabilities of the decided class, or signed distances of a number.
         """
         outputs = self._coalitions.probabilities(kept, of)
         if task_of(self.schema.target).decides:

@@ -223,17 +223,11 @@ def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapO
     Noise can only raise the gap, so the bootstrap seldom reaches 0; the interval begins there
     where the permutation test gives more than 0.05.
 
-    Parameters
-    ----------
     gains : of (instance,).
-    strata : array
-        (instance,) group of each; instances are drawn within these.
-    resamples, seed : int
-        Of the bootstrap.
+    strata : (instance,) group of each; instances are drawn within these.
+    resamples, seed : of the bootstrap.
 
-    Returns
-    -------
-    GapOfShares, not negative.
+    Returns GapOfShares, not negative.
     """
     member = (strata[:, None] == np.unique(strata)).astype(np.float64)
 
@@ -265,21 +259,14 @@ def shares_p_value(gains: Gains, strata: Ints, permutations: int, seed: int) -> 
     The distance of two shares is taken in standard errors: what can be gained varies much more in
     one group than in another, and so does a share without any difference.
 
-    Parameters
-    ----------
     gains : of (instance,).
-    strata : array
-        (instance,) group of each.
-    permutations, seed : int
-        How many shuffles, and of what seed.
+    strata : (instance,) group of each.
+    permutations, seed : how many shuffles, and of what seed.
 
-    Returns
-    -------
-    A p-value in (0, 1].
+    Returns a p-value in (0, 1].
 
-    References
-    ----------
-    Chung & Romano 2013, doi:10.1214/13-AOS1090 (permutation tests of studentized statistics).
+    Reference: Chung & Romano 2013, doi:10.1214/13-AOS1090 (permutation tests of studentized
+    statistics).
     """
     rng = np.random.default_rng([seed, 3])
     places = np.arange(len(strata))

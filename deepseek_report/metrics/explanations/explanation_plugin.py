@@ -26,9 +26,7 @@ class ExplanationMetric(MetricPart):
 def judged(context: MeasureContext) -> Explanation:
     """The explanation to judge.
 
-    Raises
-    ------
-    NotApplicableError : none was given.
+    Raises NotApplicableError: none was given.
     """
     if context.explanation is None or not len(context.explanation):
         raise NotApplicableError(message("refusals.nothing_explained"))
@@ -50,9 +48,7 @@ def about_sample(context: MeasureContext) -> tuple[Text, ...]:
 def compared(context: MeasureContext) -> dict[str, Explanation]:
     """All explanations, in the order of the config.
 
-    Raises
-    ------
-    NotApplicableError : there is none.
+    Raises NotApplicableError: there is none.
     """
     if not context.explanations:
         raise NotApplicableError(message("refusals.no_explanations"))

@@ -25,19 +25,13 @@ from deepseek_report.tasks.loss import Limits
 def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, Floats, Floats]:
     """Mean over instances with its 95 % BCa interval from a bootstrap of instances.
 
-    Parameters
-    ----------
-    values : array
-        (instance, …); each further element gets its own mean and interval, on the same resamples.
-    resamples : int
-        How often the instances are drawn anew.
-    seed : int
-        Of the draws.
+    values : (instance, …); each further element gets its own mean and interval, on the same
+        resamples.
+    resamples : how often the instances are drawn anew.
+    seed : of the draws.
 
-    Returns
-    -------
-    mean, low, high : of shape (…); low and high are NaN for fewer than two instances, and so is
-        the mean where there is none.
+    Returns (mean, low, high) of shape (…); low and high are NaN for fewer than two instances, and
+        so is the mean where there is none.
     """
     n, shape = len(values), values.shape[1:]
     flat = values.reshape(n, math.prod(shape))
@@ -63,22 +57,15 @@ def ratio_of_means(
 ) -> Estimate:
     """Mean of `part` over mean of `whole`, with its 95 % interval by the studentized bootstrap.
 
-    Parameters
-    ----------
-    part, whole : array
-        (instance,), not negative.
-    resamples, seed : int
-        Of the bootstrap of instances.
-    bounds : tuple
-        The ratio's least and greatest possible value.
+    part, whole : (instance,), not negative.
+    resamples, seed : of the bootstrap of instances.
+    bounds : the ratio's least and greatest possible value.
 
-    Returns
-    -------
-    Estimate : NaN where `whole` is 0 throughout; without interval there and for one instance.
+    Returns an Estimate: NaN where `whole` is 0 throughout; without interval there and for one
+        instance.
 
-    References
-    ----------
-    Davison & Hinkley 1997, section 5.2.1; the standard error is that of the delta method.
+    Reference: Davison & Hinkley 1997, section 5.2.1; the standard error is that of the delta
+    method.
     """
     n = len(part)
     if n < 2 or not whole.any():
@@ -116,15 +103,10 @@ def unfilled(metric: str, direction: Direction, bounds: Limits, **fields: Any) -
 def mean_score(template: Score, values: Floats, resamples: int, seed: int) -> Score:
     """A score with the mean of the values, its interval and n filled in.
 
-    Parameters
-    ----------
-    template : Score
-        From `unfilled`: says what is measured.
-    values : array
-        (instance,); NaN, where the number is not defined for an instance, is left out and counted
-        in the note.
-    resamples, seed : int
-        Of the bootstrap.
+    template : from `unfilled`: says what is measured.
+    values : (instance,); NaN, where the number is not defined for an instance, is left out and
+        counted in the note.
+    resamples, seed : of the bootstrap.
     """
     known = values[~np.isnan(values)]
     mean, low, high = (float(end) for end in bootstrap_mean(known, resamples, seed))

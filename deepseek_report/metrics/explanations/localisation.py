@@ -136,9 +136,7 @@ class Localisation(ExplanationMetric):
 def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, Bools, Bools]:
     """Truth and presence of the columns of instances with a truth, and which instances these are.
 
-    Raises
-    ------
-    NotApplicableError : nothing is known, or all or nothing of every instance is the truth.
+    Raises NotApplicableError: nothing is known, or all or nothing of every instance is the truth.
     """
     truth = context.dataset.test.truth
     if truth is None:

@@ -18,18 +18,11 @@ def greedy_order(replacing: Perturbation, mode: Mode, looks: int | None = None) 
     its curve is a bound that can be reached, since it is that of an order; the best of all orders
     may lie a little beyond.
 
-    Parameters
-    ----------
-    replacing : Perturbation
-        Of the instances; it is asked about at most looks × players rows for each of them.
-    mode : str
-        "deletion" or "insertion".
-    looks : int or None
-        At how many points, spread evenly, what each player moves is asked anew; None: at all.
+    replacing : of the instances; it is asked about at most looks × players rows for each of them.
+    mode : "deletion" or "insertion".
+    looks : at how many points, spread evenly, what each player moves is asked anew; None: at all.
 
-    Returns
-    -------
-    (instance, player) positions of players; those that are not there come last.
+    Returns (instance, player) positions of players; those that are not there come last.
     """
     present = kind_of(replacing.schema).present(replacing.inputs)
     taken, step = np.zeros_like(present), np.full(present.shape, np.inf)

@@ -143,16 +143,10 @@ _MOST_DRAWN = 400_000
 def max_relative_change(original: Floats, moved: Floats) -> Floats:
     """Greatest relative change of each instance's attributions over several moves.
 
-    Parameters
-    ----------
-    original : array
-        (instance, feature).
-    moved : array
-        (move, instance, feature).
+    original : (instance, feature).
+    moved : (move, instance, feature).
 
-    Returns
-    -------
-    (instance,); 0 means no change, NaN where the original is 0 throughout.
+    Returns (instance,); 0 means no change, NaN where the original is 0 throughout.
     """
     size = np.linalg.norm(original, axis=-1)
     change = np.linalg.norm(moved - original, axis=-1).max(axis=0)

@@ -29,8 +29,6 @@ class Condition:
 def feature_conditions(feature: Feature, values: Floats, reference: Floats) -> Iterator[Condition]:
     """Conditions that split one feature: quarters of a number, each category, and missing.
 
-    Parameters
-    ----------
     values : (instance,) to be split. reference : (row,) from which the quartiles are taken.
     """
     if feature.is_numeric:
@@ -98,9 +96,7 @@ def frequent(
 ) -> list[Condition]:
     """The conditions that hold for at least so many of n instances, and fail for as many.
 
-    Raises
-    ------
-    NotApplicableError : there is none.
+    Raises NotApplicableError: there is none.
     """
     kept = [condition for condition in conditions if least <= condition.holds.sum() <= n - least]
     if not kept:
@@ -117,8 +113,6 @@ def joined(about: Sequence[str], pairs: bool) -> tuple[Ints, Ints]:
 
     Conditions on the same feature are not joined.
 
-    Parameters
-    ----------
     about : (condition,) name of the feature of each. pairs : whether two conditions are joined.
     """
     k = len(about)

@@ -83,17 +83,13 @@ class HalfSearch:
 
         Of parts that share most of their cases the surest is listed.
 
-        Parameters
-        ----------
         find : from the positions of the searched cases to the parts found there, best first.
         tell : what is told of the members (instance,) of a part by the reported cases, with the
             `p_value` of a test that uses these alone.
         most : how many parts are listed. beside : those of another search.
 
-        Returns
-        -------
-        For each part its name (`slice`), the `features` it is about, and what was told, with the
-        p-value corrected for all parts of both halves in `p_adjusted`.
+        Returns for each part its name (`slice`), the `features` it is about, and what was told,
+        with the p-value corrected for all parts of both halves in `p_adjusted`.
         """
         first, second = self.halves.parts
         halves = [

@@ -33,9 +33,7 @@ def class_thresholds(labels: Ints, probabilities: Floats) -> Floats:
 
     A class without instances gets a threshold above 1, which nothing reaches.
 
-    References
-    ----------
-    Northcutt et al. 2021, confident learning, doi:10.1613/jair.1.12125.
+    Reference: Northcutt et al. 2021, confident learning, doi:10.1613/jair.1.12125.
     """
     means = np.full(probabilities.shape[1], 2.0)
     for label in np.unique(labels):

@@ -36,9 +36,7 @@ class PeriodDrift(ModelMetric):
 
     min_cell : a period with fewer test rows is not tested.
 
-    References
-    ----------
-    Kruskal & Wallis 1952, doi:10.1080/01621459.1952.10483441.
+    Reference: Kruskal & Wallis 1952, doi:10.1080/01621459.1952.10483441.
     """
 
     counts_entities: ClassVar[bool] = True

@@ -95,14 +95,10 @@ def search(cut: Cut, excess: Excess, least: int, most: int) -> list[int]:
     brings about is told once. A slice of two conditions is taken where the rest of neither
     condition has an excess of its own.
 
-    Parameters
-    ----------
     excess : of the cases of the cut. least : cases that a slice needs, apart from those before it.
     most : how many slices.
 
-    Returns
-    -------
-    Positions of slices, in the order in which they were found.
+    Returns positions of slices, in the order in which they were found.
     """
     totals, free, chosen = cut.totals(excess), np.ones(len(cut.matrix), bool), list[int]()
     singles = cut.singles
@@ -189,9 +185,7 @@ class Slices(ModelMetric):
     def searched(self, context: MeasureContext) -> SliceSearch:
         """What is searched: the conditions, and the halves of the cases.
 
-        Raises
-        ------
-        NotApplicableError : no condition holds for enough cases.
+        Raises NotApplicableError: no condition holds for enough cases.
         """
         p, task = context.predictions, task_of(context.dataset.schema.target)
         least = self._least(context)
@@ -286,10 +280,8 @@ class SliceSearch:
         Nothing is chosen by the second half, so that whatever is measured of its cases is not that
         of the worst of many.
 
-        Returns
-        -------
-        Its name, its cases (instance,) in the second half, and the one-sided p-value there; None
-        where no slice stands out in the first half, or too few of its cases are in the second.
+        Returns its name, its cases (instance,) in the second half, and the one-sided p-value there;
+        None where no slice stands out in the first half, or too few of its cases are in the second.
         """
         searched, reported = self.halves.halves.parts
         least = self.halves.halves.least

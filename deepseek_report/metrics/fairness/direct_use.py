@@ -56,10 +56,9 @@ class DirectUse(PeopleMetric, ClassMetric):
     they tell the two groups apart with this AUC, alone or in a set. n_resamples : for the
     intervals.
 
-    References
-    ----------
-    Kitagawa 1955, doi:10.1080/01621459.1955.10501299 (labels against decisions given the label);
-    Zhang & Bareinboim 2018, doi:10.1609/aaai.v32i1.11564 (direct, indirect and spurious parts).
+    Reference: Kitagawa 1955, doi:10.1080/01621459.1955.10501299 (labels against decisions given the
+    label); Zhang & Bareinboim 2018, doi:10.1609/aaai.v32i1.11564 (direct, indirect and spurious
+    parts).
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -265,9 +264,7 @@ def told_together(
 ) -> frozenset[int] | None:
     """Positions of the inputs that `direct_use` learnt to tell these groups apart together.
 
-    Returns
-    -------
-    None where it was not measured, or asked about other groups or for another AUC.
+    Returns None where it was not measured, or asked about other groups or for another AUC.
     """
     if measurement is None or _TOGETHER not in measurement.arrays:
         return None

@@ -14,18 +14,12 @@ def evened_rows(codes: Ints, labels: Ints, rng: np.random.Generator) -> Ints:
     smaller one is repeated. It is reweighting by whole numbers, for learners without weights
     ("uniform sampling").
 
-    Parameters
-    ----------
     codes : (row,) the group, -1 where it is not known; such rows stay as they are.
     labels : (row,) the class.
 
-    Returns
-    -------
-    (row,) ascending, with repetitions.
+    Returns (row,) ascending, with repetitions.
 
-    References
-    ----------
-    Kamiran & Calders 2012, doi:10.1007/s10115-011-0463-8 (sections 5.2 and 5.3).
+    Reference: Kamiran & Calders 2012, doi:10.1007/s10115-011-0463-8 (sections 5.2 and 5.3).
 
     >>> codes, labels = np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 0, 1, 0, 1, 1, 1])
     >>> rows = evened_rows(codes, labels, np.random.default_rng(0))

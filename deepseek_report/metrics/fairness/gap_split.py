@@ -53,8 +53,6 @@ def split_gap(
     kinds change is the mean over those in the same group with the same label who were asked about
     (a difference estimator): the gap is that of all, however few are asked about.
 
-    Parameters
-    ----------
     first : (person,) whether in the first group. labels : (person,) whether favourable.
     decisions : (person, kind) of 0 to 1: as they are, evened, exchanged, see `DirectUse`; the last
         two are NaN of people who were not asked about, who are others by chance alone.
@@ -62,14 +60,10 @@ def split_gap(
     least : people who were asked about that each label needs in each group.
     resampling : what the rows are of.
 
-    Returns
-    -------
-    GapSplit with BCa intervals, or None where there are fewer people. n : everybody of the gap,
-    those asked about of its parts.
+    Returns GapSplit with BCa intervals, or None where there are fewer people. n : everybody of the
+    gap, those asked about of its parts.
 
-    References
-    ----------
-    Kitagawa 1955, doi:10.1080/01621459.1955.10501299; Särndal, Swensson & Wretman 1992,
+    Reference: Kitagawa 1955, doi:10.1080/01621459.1955.10501299; Särndal, Swensson & Wretman 1992,
     doi:10.1007/978-1-4612-4378-6 (section 6.3, the difference estimator).
 
     >>> first = np.repeat([True, False], 20)
@@ -113,13 +107,9 @@ def _tallied(
 
     The bootstrap of instances draws of them multinomial counts, whatever their number.
 
-    Parameters
-    ----------
     cells : (group × label, person). favoured : (person,) as they are.
 
-    Returns
-    -------
-    Replicates of (group, label, sum); the jackknife leaves out one person of each kind.
+    Returns Replicates of (group, label, sum); the jackknife leaves out one person of each kind.
     """
     counts = np.stack([(cells & kind).sum(axis=1) for kind in (favoured, ~favoured)], axis=1)
     counts = counts.reshape(2, -1)

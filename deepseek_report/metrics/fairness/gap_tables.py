@@ -218,8 +218,6 @@ def gap_notes(
 ) -> tuple[Text, ...]:
     """What was corrected, and which levels are not compared.
 
-    Parameters
-    ----------
     judged : of each grouping the levels that are compared. corrected : the sentence that says for
     what p-values are corrected; empty where none is there.
     too_few : the clause that says when a level is not compared.

@@ -38,10 +38,8 @@ class GroupCalibration(PeopleMetric, ClassMetric):
     not judged. min_events : nor is one whose probabilities leave fewer outcomes open, counted as
     the sum of p (1 − p). n_resamples : draws of outcomes.
 
-    References
-    ----------
-    Pleiss et al. 2017, arXiv:1709.02012; Barocas, Hardt & Narayanan 2023, fairmlbook.org, chapter 3
-    (calibration within groups).
+    Reference: Pleiss et al. 2017, arXiv:1709.02012; Barocas, Hardt & Narayanan 2023,
+    fairmlbook.org, chapter 3 (calibration within groups).
     """
 
     reveals: ClassVar[Reveals] = "aggregate"

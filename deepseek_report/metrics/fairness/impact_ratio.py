@@ -212,9 +212,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     Where the labels are decisions themselves, the gap between two groups in them stands beside that
     of the model's decisions, with an interval of the difference over the same rows.
 
-    References
-    ----------
-    29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
+    Reference: 29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -309,9 +307,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     ) -> pd.DataFrame:
         """The ratio of each level of an attribute to its reference at each threshold.
 
-        Raises
-        ------
-        NotApplicableError : a declared reference is no level.
+        Raises NotApplicableError: a declared reference is no level.
         """
         floor = (self.min_cell, self.min_events)
         counts: dict[float, list[tuple[int, int, int, int]]] = {}
@@ -349,9 +345,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     def _reference(self, rates: Rates) -> int:
         """The declared level, else the one with the highest rate.
 
-        Raises
-        ------
-        NotApplicableError : a declared level does not exist.
+        Raises NotApplicableError: a declared level does not exist.
         """
         grouping = rates.grouping
         if grouping.name not in self.reference:

@@ -49,8 +49,6 @@ def labelled_gaps(
     of what each row's decision adds to its label, less that over the other. Its intervals hold for
     all pairs at once (Bonferroni).
 
-    Parameters
-    ----------
     pairs : groupings, each with two of its levels.
     outcomes : (instance,) who is favoured by the model, and by the label.
     alpha : chance that any interval misses.

@@ -65,8 +65,6 @@ def threshold_for_gap(
 ) -> float:
     """The threshold with the smallest gap among those that cost little balanced accuracy.
 
-    Parameters
-    ----------
     tolerance : how much balanced accuracy may be lost against today's threshold.
     """
     candidates = np.concatenate([[effective_threshold(p)], GRID])
@@ -84,9 +82,7 @@ def threshold_for_ratio(
 ) -> float | None:
     """The threshold of the least price at which the ratio of every two levels is at least `least`.
 
-    Returns
-    -------
-    None where there is none, but for those that decide the same for everybody.
+    Returns None where there is none, but for those that decide the same for everybody.
     """
     best: tuple[float, float] | None = None
     for threshold in np.concatenate([[effective_threshold(p)], GRID]):

@@ -44,8 +44,6 @@ def with_range(
 ) -> pd.DataFrame:
     """The pairs with the least and the greatest ratio of their rates over `tried_thresholds`.
 
-    Parameters
-    ----------
     pairs : with the columns attribute, level and reference. compared : the groupings of these.
     favourable : the class that is good for the person concerned.
     """

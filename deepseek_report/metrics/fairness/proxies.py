@@ -55,13 +55,9 @@ def permutation_importance(
     The interval is DeLong's for paired scores, averaged over the shuffles; it covers the test
     sample, not the training of the predictor.
 
-    Parameters
-    ----------
     predict : (instance, feature) -> (instance, class). labels : (instance,) codes 0, 1, ….
 
-    References
-    ----------
-    Breiman 2001, doi:10.1023/A:1010933404324.
+    Reference: Breiman 2001, doi:10.1023/A:1010933404324.
     """
     whole = macro_auc(labels, predict(inputs), 1)
     n, width = inputs.shape

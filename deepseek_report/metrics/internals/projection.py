@@ -55,9 +55,7 @@ def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, 
 
     The sign of a component is such that its largest loading is positive.
 
-    Returns
-    -------
-    coordinates : (point, k), 0 beyond the rank. shares : (k,), each in [0, 1].
+    Returns coordinates : (point, k), 0 beyond the rank. shares : (k,), each in [0, 1].
     """
     centred = points - points.mean(axis=0)
     _, spreads, directions = np.linalg.svd(centred, full_matrices=False)

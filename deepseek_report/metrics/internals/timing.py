@@ -50,9 +50,7 @@ def median_interval(values: Floats) -> tuple[float, float, float]:
 
     Below six values no pair of order statistics reaches 95 %, and the range is given.
 
-    References
-    ----------
-    Hahn & Meeker 1991, Statistical Intervals, section 5.2.
+    Reference: Hahn & Meeker 1991, Statistical Intervals, section 5.2.
     """
     ordered = np.sort(values)
     n = len(ordered)

@@ -30,8 +30,6 @@ def traces(
 ) -> Iterator[tuple[Floats, list[LayerTrace]]]:
     """Logits and what each layer decided, for one batch after another.
 
-    Parameters
-    ----------
     inputs : (instance, feature) original units.
     head_mask : (layer, branch, head) tensor of 0 and 1, or None.
     """
@@ -61,9 +59,7 @@ def array(tensor: Any) -> Floats:
 def heads_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], tuple[int, int, int]]:
     """Names of the branches, and how many layers, branches and heads a head mask has.
 
-    Raises
-    ------
-    NotApplicableError : no layer has heads.
+    Raises NotApplicableError: no layer has heads.
     """
     _, layers = next(traces(context, inputs[:1]))
     known = [part for part in [layer.routes or layer.attention for layer in layers] if part]

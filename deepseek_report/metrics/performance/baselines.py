@@ -117,9 +117,8 @@ def fitted_reference(
     directions : (input,) in which each of two classes' answers may move alone, see `fit_monotone`;
     boosting is then fitted whatever the kind.
 
-    Returns
-    -------
-    A function from a part of the data, and what the model says of it, to the baseline's answers.
+    Returns a function from a part of the data, and what the model says of it, to the baseline's
+    answers.
     """
     data = context.dataset
     task = task_of(data.schema.target)

@@ -61,9 +61,7 @@ def recalibration(
     Slope b in logit P(y) = a + b logit p: 1 is right, below 1 the predictions are too extreme.
     Intercept a in logit P(y) = a + logit p: 0 is right, above 0 the predictions are too low.
 
-    References
-    ----------
-    Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019,
+    Reference: Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019,
     doi:10.1186/s12916-019-1466-7.
     """
     stated, ones = log_odds(scores), np.ones((len(scores), 1))
@@ -115,9 +113,7 @@ class ByChance:
         The lesser of the two p-values is set against that of every draw, so that two looks at the
         same outcomes are one test.
 
-        References
-        ----------
-        Westfall & Young 1993, Resampling-based multiple testing, algorithm 2.5.
+        Reference: Westfall & Young 1993, Resampling-based multiple testing, algorithm 2.5.
         """
         columns = ((self.errors, error), (self.departures, depart))
         seldom = np.stack([_exceeded(np.append(draws, value)) for draws, value in columns])
@@ -134,13 +130,9 @@ def _exceeded(values: Floats) -> Floats:
 def departure(gaps: Floats, scores: Floats) -> Floats:
     """(draw,) Rao's score statistic that a shift and a stretch of the log-odds are not needed.
 
-    Parameters
-    ----------
     gaps : (draw, instance) outcome minus stated probability. scores : (instance,) the latter.
 
-    References
-    ----------
-    Cox 1958, doi:10.1093/biomet/45.3-4.562.
+    Reference: Cox 1958, doi:10.1093/biomet/45.3-4.562.
     """
     design = np.column_stack([np.ones(len(scores)), log_odds(scores)])
     information = design.T @ (design * (scores * (1 - scores))[:, None])

@@ -43,8 +43,6 @@ def set_measures(weights: Floats, truths: Bools, decided: Bools) -> Floats:
     decisions on single labels that are wrong. Subset accuracy: share of instances with no wrong
     label.
 
-    Parameters
-    ----------
     weights : (resample, instance).
     truths, decided : (instance, label) whether each label is given, and whether it is decided.
     """

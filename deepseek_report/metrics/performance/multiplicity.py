@@ -117,9 +117,8 @@ class Multiplicity(ClassMetric):
     def _decisions(self, context: MeasureContext) -> Ints:
         """(fit, test row) those of the fits that are not shown to be worse than the model.
 
-        Raises
-        ------
-        NotApplicableError : it cannot be fitted again, is not to be, or too few fits are as good.
+        Raises NotApplicableError: it cannot be fitted again, is not to be, or too few fits are as
+            good.
         """
         refits = context.refits
         if refits is None:

@@ -36,18 +36,12 @@ def half_width(errors: Floats, level: float) -> float:
     are exchangeable, prediction ± this holds the true number with a probability of at least
     `level`, and of at most `level` + 1/(n + 1) where errors are never tied, whatever the model.
 
-    Parameters
-    ----------
     errors : (instance,) of rows that the model was not fitted to.
     level : in (0, 1).
 
-    Returns
-    -------
-    In the unit of the errors; infinite where n is too small for the level.
+    Returns in the unit of the errors; infinite where n is too small for the level.
 
-    References
-    ----------
-    Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715; Lei et al. 2018, theorem 2.2,
+    Reference: Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715; Lei et al. 2018, theorem 2.2,
     doi:10.1080/01621459.2017.1307116.
     """
     place = _place(len(errors), level)
@@ -64,14 +58,10 @@ def coverage_p_value(covered: int, trials: int, n_held_out: int, level: float) -
     The number is beta-binomial: the half width is one of the held-out errors, so that its true
     coverage is itself drawn. A test against `level` alone would call every sixth sound one off.
 
-    Parameters
-    ----------
     covered, trials : new cases that are held, of so many. n_held_out : errors that the half width
         was taken from. level : see `half_width`.
 
-    References
-    ----------
-    Vovk 2012, doi:10.1007/s10994-013-5355-6.
+    Reference: Vovk 2012, doi:10.1007/s10994-013-5355-6.
 
     >>> coverage_p_value(90, 100, 99, 0.9) > 0.9
     True

@@ -42,8 +42,6 @@ def fit_predictor(
 ) -> Predict:
     """Fit one reference predictor.
 
-    Parameters
-    ----------
     kind : "majority" gives the class shares of the labels, or their mean, to everyone;
         "logistic_regression" is on standardised numbers and one-hot categories with an L2 penalty
         (C = 1, with more than 200 features 0.1), of a number ridge regression whose penalty is
@@ -53,10 +51,8 @@ def fit_predictor(
     inputs : (instance, feature) original units. labels : (instance,) classes 0 … n_outputs − 1, or
         numbers in the target's unit.
 
-    Returns
-    -------
-    A function from inputs to (instance, output): probabilities, where a class without labels gets
-    0, or the number.
+    Returns a function from inputs to (instance, output): probabilities, where a class without
+    labels gets 0, or the number.
     """
     if kind == "majority" or len(np.unique(labels)) == 1:
         answer = task.constant(labels, n_outputs)
@@ -76,14 +72,10 @@ def fit_monotone(
 ) -> Predict:
     """Gradient boosting of two classes whose answers never move against declared directions.
 
-    Parameters
-    ----------
     directions : (feature,) 1 where more of it may only raise the probability of class 1, −1 where
         it may only lower it, 0 where nothing is declared; 0 of categories, which have no order.
 
-    Returns
-    -------
-    As `fit_predictor` does.
+    Returns as `fit_predictor` does.
     """
     if len(np.unique(labels)) == 1:
         return fit_predictor(task, "majority", features, inputs, labels, 2, seed)

@@ -21,16 +21,12 @@ def choose_threshold(
 ) -> float:
     """The threshold that a rule gives on validation data.
 
-    Parameters
-    ----------
     rule : one of `RULES` but "declared" and "model"; "costs" takes the least expected cost by
         `costs`.
     scores : (instance,) probability of the explained class. truths : (instance,) whether it is it.
 
-    Returns
-    -------
-    A probability in (0, 1), halfway between two observed scores: instances with a score of at
-    least this are decided for. Of equally good thresholds the one nearest 0.5 is taken.
+    Returns a probability in (0, 1), halfway between two observed scores: instances with a score of
+    at least this are decided for. Of equally good thresholds the one nearest 0.5 is taken.
     """
     ordered = np.unique(scores)
     cuts = np.concatenate(

@@ -30,16 +30,10 @@ _LONGEST = 14
 def leaf_values(paths: NodePaths, worth: Floats, n_cases: int, n_features: int) -> Floats:
     """Sum over leaves of the Shapley values, averaged over the background rows.
 
-    Parameters
-    ----------
-    paths : NodePaths
-        To leaves, all with as many features; the rows are the cases, then the background.
-    worth : (leaf,)
-        What the leaves give.
+    paths : to leaves, all with as many features; the rows are the cases, then the background.
+    worth : (leaf,) what the leaves give.
 
-    Returns
-    -------
-    (feature, case)
+    Returns (feature, case)
     """
     length, n_background = paths.features.shape[1], paths.failed.shape[1] - n_cases
     total = np.zeros((n_features, n_cases))
@@ -78,9 +72,7 @@ def _by_table(failed: Codes, absent: Codes, share: Floats, length: int) -> Float
     p. Where p are the features that a case meets, a feature of p is worth the integral of
     (T(p) − T(p without it)) (1 − t)^b / t, each other one that of −T(p) (1 − t)^(b − 1).
 
-    Returns
-    -------
-    (leaf, place, case)
+    Returns (leaf, place, case)
     """
     size, n_leaves = 2**length, len(share)
     sets = absent.T.astype(np.int64) * n_leaves + np.arange(n_leaves)
@@ -153,9 +145,7 @@ def _sizes(length: int) -> Ints:
 def _by_pairs(failed: Codes, absent: Codes, share: Floats, length: int) -> Floats:
     """By the pairs of a case and a background row that reach the leaf together.
 
-    Returns
-    -------
-    (leaf, place, case)
+    Returns (leaf, place, case)
     """
     in_a, in_b = bits(absent, length), bits(failed, length)
     a, b = in_a.sum(axis=2), in_b.sum(axis=2)

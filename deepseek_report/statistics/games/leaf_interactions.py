@@ -46,19 +46,12 @@ def tree_interactions(
 ) -> Floats:
     """Shapley interaction values of the sum of the trees, averaged over the background rows.
 
-    Parameters
-    ----------
-    inputs, background : (row, column)
-        As the model's trees read them; missing values are NaN.
-    output : int
-        Which output of the ensemble.
-    features : (feature,)
-        The columns of which all pairs are looked at.
+    inputs, background : (row, column) as the model's trees read them; missing values are NaN.
+    output : which output of the ensemble.
+    features : (feature,) the columns of which all pairs are looked at.
 
-    Returns
-    -------
-    (pair, case) in the order of `pairs_of_features`, in the unit of the output: by how much more
-    the two raise it together than each does alone, averaged over what is known of the others.
+    Returns (pair, case) in the order of `pairs_of_features`, in the unit of the output: by how much
+    more the two raise it together than each does alone, averaged over what is known of the others.
     Exact: the only error is that of rounding.
     """
     columns = ensemble.read(np.concatenate([inputs, background]))

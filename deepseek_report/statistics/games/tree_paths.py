@@ -68,10 +68,7 @@ class NodePaths:
 def leaves(ensemble: TreeEnsemble, columns: Floats) -> Iterator[NodePaths]:
     """The paths to all leaves, some trees at a time, those of equal length together.
 
-    Parameters
-    ----------
-    columns : (feature, row)
-        As `TreeEnsemble.read` gives them.
+    columns : (feature, row) as `TreeEnsemble.read` gives them.
     """
     sizes = np.diff([*ensemble.roots, len(ensemble.nodes)])
     batch = np.cumsum(sizes * columns.shape[1]) // _CELLS

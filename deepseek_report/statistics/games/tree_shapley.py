@@ -47,17 +47,10 @@ def tree_shapley(
 ) -> TreeValues:
     """Shapley values where features outside a coalition come from each background row in turn.
 
-    Parameters
-    ----------
-    inputs, background : (row, feature)
-        As the model's trees read them; missing values are NaN.
-    output : int
-        Which output of the ensemble.
+    inputs, background : (row, feature) as the model's trees read them; missing values are NaN.
+    output : which output of the ensemble.
 
-    Returns
-    -------
-    TreeValues
-        In the unit of the output. Exact: the only error is that of rounding.
+    Returns TreeValues in the unit of the output. Exact: the only error is that of rounding.
     """
     parts = [
         _of_part(ensemble, inputs[start : start + _CASES], background, output)
