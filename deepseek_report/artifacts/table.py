@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -86,6 +86,23 @@ class Column:
     def with_ends(self) -> tuple[str, ...]:
         """The columns of the frame that belong to it: its own, and the ends of its interval."""
         return tuple(key for key in (self.key, self.low, self.high) if key)
+
+
+def columns_of(named: str, **settings: Any) -> tuple[Column, ...]:
+    """Several columns, named in one string; each may say its kind behind a colon.
+
+    settings : further fields that all of them have.
+
+    >>> [(column.key, column.kind) for column in columns_of("label n:count")]
+    [('label', 'text'), ('n', 'count')]
+    """
+    made = []
+    for name in named.split():
+        key, _, kind = name.partition(":")
+        if kind and kind not in get_args(Kind):
+            raise ValueError(f"the column {key} has the unknown kind {kind!r}")
+        made.append(Column(key, cast(Kind, kind or "text"), **settings))
+    return tuple(made)
 
 
 def estimate(key: str, kind: Kind = "number", prefix: str = "", **settings: Any) -> Column:

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.comparisons.methods import Method, fitted_models, methods_of, run_labels
 from deepseek_report.comparisons.over_data_sets import over_data_sets
 from deepseek_report.comparisons.paired_decisions import decisions, largest_gap
@@ -27,14 +27,10 @@ from deepseek_report.tasks import task_of
 
 PRICES = TableType(
     (
-        Column("method"),
-        Column("value", "number"),
-        Column("gap", "share", optional=True),
-        Column("faithfulness", "number", optional=True),
-        Column("parameters", "count", optional=True),
-        Column("seconds", "seconds", optional=True),
-        Column("not_beaten", "yes_no"),
-        Column("beaten_by"),
+        *columns_of("method value:number"),
+        *columns_of("gap:share faithfulness:number parameters:count", optional=True),
+        *columns_of("seconds:seconds", optional=True),
+        *columns_of("not_beaten:yes_no beaten_by"),
     )
 )
 #: {column: whether more of it is better}; the main measure's own direction stands in its place.

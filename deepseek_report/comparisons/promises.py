@@ -14,20 +14,15 @@ from deepseek_report.artifacts.message import Message, from_plain, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 
 PROMISES = TableType(
     (
         Column("metric", "metric"),
-        Column("attribute", "attribute", optional=True),
-        Column("level", optional=True),
-        Column("explainer", "explainer", optional=True),
-        Column("slice", optional=True),
-        Column("side", "side"),
-        Column("bound", "declared"),
-        Column("run"),
+        *columns_of("attribute:attribute level explainer:explainer slice", optional=True),
+        *columns_of("side:side bound:declared run"),
         estimate("value"),
         Column("outcome", "outcome"),
     )

@@ -12,16 +12,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import ABSENT, Study
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.comparisons.methods import MODEL, is_of_method, is_of_results, model_name
 
 SETTINGS = TableType(
-    (
-        Column("setting", "code"),
-        Column("kinds", "count"),
-        Column("values"),
-        Column("together", "count", shown=False),
-    )
+    (*columns_of("setting:code kinds:count values"), Column("together", "count", shown=False))
 )
 _MOST_VALUES = 6
 #: What stands for a part that some runs do not have.
@@ -29,7 +24,7 @@ _SOME = "✓"
 
 
 #: Data, code, versions of libraries and machines in which the runs differ.
-ORIGINS = TableType((Column("origin", "code"), Column("kinds", "count"), Column("values")))
+ORIGINS = TableType(columns_of("origin:code kinds:count values"))
 _ORIGINS = ("digests", "versions", "environment")
 #: What differs wherever settings do, or is what a setting decides.
 _OF_SETTINGS = frozenset(("digests", name) for name in ("config", "weights", "code"))

@@ -190,7 +190,7 @@ def largest_mean_gap(values: Floats, codes: Ints, n_draws: int, rng: np.random.G
     values : (instance,). codes : (instance,) group 0, 1, …; −1 is in none and is left out.
     n_draws, rng : of the null, see `StudentisedNull`.
 
-    Returns a MeanGap. The intervals of the differences of all pairs of groups hold at once; that of the
+    Returns a Gap. The intervals of the differences of all pairs of groups hold at once; that of the
     largest gap, which is no smaller than any of them, has their largest lower and largest upper
     end. It begins above 0 where the p-value is below 0.05, and nowhere else. `null_mean` and
     `null_high` (its 95 % quantile) are of gaps where every group keeps its spread and all means are

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.expectations import Expectation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.relations import relation_in_words
 from deepseek_report.errors import NotApplicableError
@@ -60,20 +60,13 @@ class Behaviour(ModelMetric):
     tables: ClassVar[TableTypes] = {
         "expectations": TableType(
             (
-                Column("place", "place", shown=False),
-                Column("kind", shown=False),
+                *columns_of("place:place kind", shown=False),
                 Column("says"),
-                Column("weight", shown=False),
-                Column("subject", shown=False),
-                Column("about", shown=False),
-                Column("effect", shown=False),
-                Column("outcome", shown=False),
-                Column("change", shown=False),
+                *columns_of("weight subject about effect outcome change", shown=False),
                 Column("n", "count"),
                 estimate("broken", "share"),
                 Column("allowed", "declared_share", shown=False),
-                Column("largest_points", "gap", optional=True),
-                Column("largest", "number", optional=True),
+                *columns_of("largest_points:gap largest:number", optional=True),
                 Column("held", "yes_no"),
             ),
             release=TableRelease(counts=("n",)),
@@ -81,15 +74,9 @@ class Behaviour(ModelMetric):
         "worst": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("says"),
-                Column("instance_id", "row"),
-                Column("label"),
-                Column("from_display"),
-                Column("to_display"),
-                Column("before_share", "share", optional=True),
-                Column("after_share", "share", optional=True),
-                Column("before", "number", optional=True),
-                Column("after", "number", optional=True),
+                *columns_of("says instance_id:row label from_display to_display"),
+                *columns_of("before_share:share after_share:share before:number", optional=True),
+                *columns_of("after:number", optional=True),
             ),
             folded=True,
         ),
@@ -97,11 +84,8 @@ class Behaviour(ModelMetric):
             (
                 Column("question"),
                 Column("feature", shown=False),
-                Column("label"),
-                Column("from_display"),
-                Column("to_display"),
-                Column("start", "number", shown=False),
-                Column("end", "number", shown=False),
+                *columns_of("label from_display to_display"),
+                *columns_of("start:number end:number", shown=False),
                 estimate("moved_points", "points", "moved_points", optional=True),
                 estimate("moved", "number", "moved", optional=True),
                 Column("n", "count"),
@@ -118,15 +102,9 @@ class Behaviour(ModelMetric):
         ),
         "curves": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("unit"),
-                Column("value", "number"),
-                Column("display"),
+                *columns_of("feature label kind unit value:number display"),
                 estimate("answer", "number"),
-                Column("n", "count"),
-                Column("turned", "yes_no"),
+                *columns_of("n:count turned:yes_no"),
             ),
             release=TableRelease(counts=("n",), values=("value",)),
         ),

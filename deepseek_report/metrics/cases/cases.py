@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
@@ -47,45 +47,30 @@ RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[pages.Row]]
 
 _REASONS = "case explainer feature label display attribution error rank output_space class_name"
 _CASE = Column("case", "place")
-_FEATURE = (Column("feature"), Column("label"))
+_FEATURE = columns_of("feature label")
 _ATTRIBUTION = (
     _CASE,
     Column("explainer", "explainer"),
     *_FEATURE,
-    Column("display"),
-    Column("attribution", "number"),
-    Column("error", "number"),
-    Column("rank", "count"),
-    Column("output_space"),
-    Column("class_name"),
+    *columns_of("display attribution:number error:number rank:count output_space"),
+    *columns_of("class_name"),
 )
 _TABLES = {
     "cases": TableType(
         (
             _CASE,
-            Column("role"),
-            Column("role_label"),
-            Column("instance_id", "row"),
-            Column("position", "place"),
-            Column("label"),
-            Column("decision"),
-            Column("probability", "share"),
-            Column("threshold", "number"),
-            Column("correct", "yes_no"),
+            *columns_of("role role_label instance_id:row position:place label decision"),
+            *columns_of("probability:share threshold:number correct:yes_no"),
             Column("prediction", "quantity", unit=OF_TARGET),
             Column("error", "quantity", unit=OF_TARGET),
         ),
         release=OF_CASES,
     ),
-    "inputs": TableType((_CASE, *_FEATURE, Column("display"), Column("typical")), release=OF_CASES),
+    "inputs": TableType((_CASE, *_FEATURE, *columns_of("display typical")), release=OF_CASES),
     "neighbours": TableType(
         (
             _CASE,
-            Column("rank", "count"),
-            Column("instance_id", "row"),
-            Column("distance", "number"),
-            Column("label"),
-            Column("probability", "share"),
+            *columns_of("rank:count instance_id:row distance:number label probability:share"),
             Column("prediction", "quantity", unit=OF_TARGET),
             Column("text"),
         )
@@ -95,15 +80,9 @@ _TABLES = {
     "reason_codes": TableType(
         (
             _CASE,
-            Column("explainer", "explainer"),
-            Column("role"),
-            Column("rank", "count"),
+            *columns_of("explainer:explainer role rank:count"),
             *_FEATURE,
-            Column("display"),
-            Column("shortfall", "number"),
-            Column("error", "number"),
-            Column("order_certain", "yes_no"),
-            Column("output_space"),
+            *columns_of("display shortfall:number error:number order_certain:yes_no output_space"),
         ),
         release=OF_CASES,
     ),
@@ -113,47 +92,29 @@ _TABLES = {
             _CASE,
             Column("status"),
             *_FEATURE,
-            Column("from_display"),
-            Column("to_display"),
-            Column("to_value", "number"),
-            Column("probability_after", "share"),
-            Column("movable", "count"),
-            Column("margin", "share"),
-            Column("near", "number"),
+            *columns_of("from_display to_display to_value:number probability_after:share"),
+            *columns_of("movable:count margin:share near:number"),
         ),
         release=OF_CASES,
     ),
     "nearest_accepted": TableType(
         (
             _CASE,
-            Column("rank", "count"),
-            Column("instance_id", "row"),
-            Column("distance", "number"),
-            Column("probability", "share"),
+            *columns_of("rank:count instance_id:row distance:number probability:share"),
             *_FEATURE,
-            Column("from_display"),
-            Column("to_display"),
-            Column("differing", "count"),
+            *columns_of("from_display to_display differing:count"),
         )
     ),
     "agreement": TableType(
         (
             _CASE,
-            Column("explainer_a", "explainer"),
-            Column("explainer_b", "explainer"),
-            Column("spearman", "number"),
-            Column("top3_overlap", "share"),
+            *columns_of("explainer_a:explainer explainer_b:explainer spearman:number"),
+            *columns_of("top3_overlap:share"),
         ),
         release=OF_CASES,
     ),
     "errors_like_this": TableType(
-        (
-            _CASE,
-            Column("slice"),
-            Column("n", "count"),
-            Column("error_rate", "share"),
-            Column("rest_error_rate", "share"),
-        ),
+        (_CASE, *columns_of("slice n:count error_rate:share rest_error_rate:share")),
         release=OF_CASES,
     ),
 }

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.step_sums import AddsUpSteps
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.tree_ways import TreeWays
 from deepseek_report.metrics.shared.plugin import ModelMetric
@@ -47,39 +47,21 @@ class DecisionWay(ModelMetric):
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "cases", "classifier"})
     tables: ClassVar[TableTypes] = {
         "steps": TableType(
-            (
-                _CASE,
-                Column("layer", "count"),
-                Column("kind"),
-                Column("branch"),
-                Column("number", "count"),
-                Column("weight", "share"),
-                Column("added", "number"),
-            )
+            (_CASE, *columns_of("layer:count kind branch number:count weight:share added:number"))
         ),
         "trees": TableType(
             (
                 _CASE,
-                Column("space"),
-                Column("base", "number"),
-                Column("trees", "count"),
-                Column("for_n", "count"),
-                Column("for_added", "number"),
-                Column("against_n", "count"),
-                Column("against_added", "number"),
+                *columns_of("space base:number trees:count for_n:count for_added:number"),
+                *columns_of("against_n:count against_added:number"),
             )
         ),
         "paths": TableType(
             (
                 _CASE,
-                Column("tree", "count"),
-                Column("added", "number"),
-                Column("depth", "count"),
-                Column("feature"),
-                Column("label"),
-                Column("display"),
-                Column("relation"),
-                Column("bound"),
+                *columns_of(
+                    "tree:count added:number depth:count feature label display relation bound"
+                ),
             )
         ),
     }

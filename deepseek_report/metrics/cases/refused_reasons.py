@@ -11,7 +11,7 @@ import pandas as pd
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import ExplainRows, MeasureContext
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, Shortfalls, shortfalls_of
 from deepseek_report.tasks import task_of
@@ -24,8 +24,7 @@ REFUSED = TableType(
         Column("explainer", "explainer", shown=False),
         Column("probability", "share"),
         *(Column(f"reason_{rank}") for rank in range(1, _REASONS + 1)),
-        Column("certain", "count"),
-        Column("rough", "yes_no"),
+        *columns_of("certain:count rough:yes_no"),
     ),
     folded=True,
 )

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
@@ -110,8 +110,7 @@ class ExplainerAgreement(ExplanationMetric):
     tables: ClassVar[TableTypes] = {
         "pairs": TableType(
             (
-                Column("explainer_a", "explainer"),
-                Column("explainer_b", "explainer"),
+                *columns_of("explainer_a:explainer explainer_b:explainer"),
                 estimate("spearman", required=True),
                 Column("top5_overlap", "of_five", required=True),
                 Column("top5_sign_agreement", "share", shown=False),
@@ -123,11 +122,8 @@ class ExplainerAgreement(ExplanationMetric):
         ),
         "per_case": TableType(
             (
-                Column("position", "place"),
-                Column("explainer_a", "explainer"),
-                Column("explainer_b", "explainer"),
-                Column("spearman", "number"),
-                Column("top3_overlap", "share"),
+                *columns_of("position:place explainer_a:explainer explainer_b:explainer"),
+                *columns_of("spearman:number top3_overlap:share"),
             )
         ),
     }

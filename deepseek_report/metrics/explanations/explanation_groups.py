@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
@@ -62,11 +62,9 @@ class ExplanationByGroup(ExplanationMetric):
     tables: ClassVar[TableTypes] = {
         "groups": TableType(
             (
-                Column("explainer", "explainer"),
-                Column("attribute", "attribute"),
+                *columns_of("explainer:explainer attribute:attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("n", "count"),
+                *columns_of("level n:count"),
                 estimate("deletion"),
                 estimate("reached", "share", prefix="reached"),
                 Column("too_few", "yes_no", shown=False),

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.curves import Mode, Perturbation, rank_features
@@ -64,8 +64,7 @@ def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
 
 _CURVE = TableType(
     (
-        Column("explainer", "explainer"),
-        Column("removed_share", "share"),
+        *columns_of("explainer:explainer removed_share:share"),
         estimate("mean"),
         Column("n", "count"),
     ),

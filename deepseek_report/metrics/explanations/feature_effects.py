@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Feature, Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
@@ -69,10 +69,7 @@ class FeatureEffects(ModelMetric):
         "effects": TableType(
             (
                 Column("feature", shown=False),
-                Column("label"),
-                Column("partner"),
-                Column("correlation", "number"),
-                Column("least_at"),
+                *columns_of("label partner correlation:number least_at"),
                 estimate("least_points", "points", "least_points", optional=True),
                 estimate("least", "number", "least", optional=True),
                 Column("most_at"),
@@ -85,36 +82,17 @@ class FeatureEffects(ModelMetric):
         ),
         "curves": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("unit"),
-                Column("method"),
-                Column("value", "number"),
-                Column("display"),
+                *columns_of("feature label kind unit method value:number display"),
                 estimate("effect", "number"),
-                Column("share", "share"),
-                Column("n", "count"),
+                *columns_of("share:share n:count"),
             ),
             release=TableRelease(counts=("n",), values=("value",)),
         ),
         "density": TableType(
-            (
-                Column("feature"),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("share", "share"),
-            ),
+            columns_of("feature from:number to:number share:share"),
             release=TableRelease(values=("from", "to")),
         ),
-        "lines": TableType(
-            (
-                Column("feature"),
-                Column("line", "count"),
-                Column("value", "number"),
-                Column("effect", "number"),
-            )
-        ),
+        "lines": TableType(columns_of("feature line:count value:number effect:number")),
     }
     bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "explanation"

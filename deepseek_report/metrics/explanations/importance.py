@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.units import Units
 from deepseek_report.errors import NotApplicableError
@@ -48,14 +48,9 @@ class Importance(ExplanationMetric):
     tables: ClassVar[TableTypes] = {
         "importance": TableType(
             (
-                Column("explainer", "explainer"),
-                Column("feature"),
-                Column("label"),
+                *columns_of("explainer:explainer feature label"),
                 estimate("mean_absolute"),
-                Column("mean_signed", "number"),
-                Column("share", "share"),
-                Column("n", "count"),
-                Column("rank", "count"),
+                *columns_of("mean_signed:number share:share n:count rank:count"),
             ),
             release=TableRelease(counts=("n",)),
         ),

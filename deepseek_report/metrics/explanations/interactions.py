@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.metrics.explanations.model_pairs import ModelPairs, PairSearch
@@ -114,18 +114,13 @@ class Interactions(ModelMetric):
     tables: ClassVar[TableTypes] = {
         "pairs": TableType(
             (
-                Column("feature_a", shown=False),
-                Column("feature_b", shown=False),
-                Column("label_a"),
-                Column("label_b"),
+                *columns_of("feature_a feature_b", shown=False),
+                *columns_of("label_a label_b"),
                 estimate("share", "share", prefix="share", required=True),
-                Column("control", "share"),
-                Column("interacts", "yes_no"),
+                *columns_of("control:share interacts:yes_no"),
                 estimate("size", "number"),
                 Column("n", "count"),
-                Column("looked_at", "count", shown=False),
-                Column("exact", "yes_no", shown=False),
-                Column("space", shown=False),
+                *columns_of("looked_at:count exact:yes_no space", shown=False),
             ),
             section="explanations",
             folded=True,
@@ -133,15 +128,8 @@ class Interactions(ModelMetric):
         ),
         "effects": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("unit"),
-                Column("value", "number"),
-                Column("display"),
-                Column("by_label"),
-                Column("by_display"),
-                Column("output", "number"),
+                *columns_of("feature label kind unit value:number display by_label by_display"),
+                *columns_of("output:number"),
             ),
             release=TableRelease(values=("value",)),
         ),

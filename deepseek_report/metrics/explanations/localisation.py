@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -66,12 +66,9 @@ class Localisation(ExplanationMetric):
     tables: ClassVar[TableTypes] = {
         "localisation": TableType(
             (
-                Column("explainer", "explainer"),
-                Column("measure"),
+                *columns_of("explainer:explainer measure"),
                 estimate("value"),
-                Column("chance", "number"),
-                Column("control", "number"),
-                Column("n", "count"),
+                *columns_of("chance:number control:number n:count"),
             ),
             release=TableRelease(counts=("n",)),
         )

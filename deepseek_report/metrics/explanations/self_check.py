@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureCon
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums
 from deepseek_report.errors import NotApplicableError
@@ -150,12 +150,10 @@ class SelfCheck(ExplanationMetric):
     tables: ClassVar[TableTypes] = {
         "checks": TableType(
             (
-                Column("explainer", "explainer"),
-                Column("check", "code"),
-                Column("n", "count"),
-                Column("difference", "number"),
-                Column("allowed", "number"),
-                Column("passed", "yes_no"),
+                *columns_of(
+                    "explainer:explainer check:code n:count difference:number allowed:number"
+                ),
+                *columns_of("passed:yes_no"),
             ),
             release=WHOLE,
         )

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.feature_effects import sampled
 from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
@@ -52,13 +52,9 @@ class SurrogateTree(ModelMetric):
     tables: ClassVar[TableTypes] = {
         "rules": TableType(
             (
-                Column("rule"),
-                Column("n", "count"),
-                Column("share", "share"),
-                Column("value_share", "share", optional=True),
-                Column("value", "number", optional=True),
-                Column("model_share", "share", optional=True),
-                Column("model", "number", optional=True),
+                *columns_of("rule n:count share:share"),
+                *columns_of("value_share:share value:number model_share:share", optional=True),
+                *columns_of("model:number", optional=True),
             ),
             section="explanations",
             folded=True,
@@ -66,16 +62,8 @@ class SurrogateTree(ModelMetric):
         ),
         "nodes": TableType(
             (
-                Column("node", "count"),
-                Column("parent", "number"),
-                Column("goes_left", "yes_no"),
-                Column("depth", "count"),
-                Column("label"),
-                Column("split"),
-                Column("is_category", "yes_no"),
-                Column("value", "number"),
-                Column("share", "share"),
-                Column("n", "count"),
+                *columns_of("node:count parent:number goes_left:yes_no depth:count label split"),
+                *columns_of("is_category:yes_no value:number share:share n:count"),
             ),
             release=TableRelease(counts=("n",), lines=(("depth",),)),
         ),

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced
 from deepseek_report.metrics.shared.plugin import ClassMetric
@@ -76,12 +76,7 @@ class LabelSuspects(ClassMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "suspects": TableType(
-            (
-                Column("instance_id", "row"),
-                Column("label"),
-                Column("probability", "share"),
-                Column("nearest_agree", "share"),
-            ),
+            columns_of("instance_id:row label probability:share nearest_agree:share"),
             section="bottlenecks",
             folded=True,
             most=20,

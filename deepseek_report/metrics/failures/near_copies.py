@@ -14,7 +14,7 @@ from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.shared.plugin import ModelMetric
@@ -45,15 +45,9 @@ class NearCopies(ModelMetric):
     tables: ClassVar[TableTypes] = {
         "comparison": TableType(
             (
-                Column("n", "count"),
-                Column("near", "count"),
-                Column("same_label", "share"),
-                Column("other_same_label", "share"),
-                Column("by_chance", "yes_no", shown=False),
-                Column("same_p_value", "p_value", shown=False),
-                Column("near_loss", "number", shown=False),
-                Column("other_loss", "number", shown=False),
-                Column("loss_p_value", "p_value", shown=False),
+                *columns_of("n:count near:count same_label:share other_same_label:share"),
+                *columns_of("by_chance:yes_no same_p_value:p_value near_loss:number", shown=False),
+                *columns_of("other_loss:number loss_p_value:p_value", shown=False),
                 estimate("flattered", prefix="flattered", shown=False),
             ),
             section="bottlenecks",

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, AttributeKind, Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of
 from deepseek_report.metrics.fairness.gap_tables import GAPS
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
@@ -51,14 +51,10 @@ class PartPerformance(ModelMetric):
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("n", "count"),
+                *columns_of("level n:count"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
-                Column("too_few", "yes_no", shown=False),
-                Column("missed_rate", "share", shown=False),
-                Column("flagged_rate", "share", shown=False),
-                Column("unforeseen", "number", shown=False),
-                Column("unforeseen_p", "p_value", shown=False),
+                *columns_of("too_few:yes_no missed_rate:share flagged_rate:share", shown=False),
+                *columns_of("unforeseen:number unforeseen_p:p_value", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         ),

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, Attribute, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import MinCell
 from deepseek_report.metrics.shared.plugin import ModelMetric
@@ -46,15 +46,14 @@ class PeriodDrift(ModelMetric):
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("n", "count"),
+                *columns_of("level n:count"),
                 estimate("stated", "number", prefix="stated"),
                 estimate("happened", "number", prefix="happened"),
                 Column("too_few", "yes_no", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         ),
-        "tests": TableType((Column("attribute", "attribute"), Column("p_value", "p_value"))),
+        "tests": TableType(columns_of("attribute:attribute p_value:p_value")),
     }
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.failures.conditions import Condition, all_conditions, frequent
 from deepseek_report.metrics.failures.half_search import HalfSearch, Halves, Part, Row
 from deepseek_report.metrics.shared.plugin import ClassMetric
@@ -63,11 +63,9 @@ class RiskPatterns(ClassMetric):
             (
                 Column("slice"),
                 Column("features", shown=False),
-                Column("share", "share"),
-                Column("n", "count"),
+                *columns_of("share:share n:count"),
                 estimate("rate", "share", "rate"),
-                Column("stated", "share"),
-                Column("rest_rate", "share"),
+                *columns_of("stated:share rest_rate:share"),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),
             ),

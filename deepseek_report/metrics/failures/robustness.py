@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.disturbances import Disturbance, Levels
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
@@ -57,8 +57,7 @@ class Robustness(ModelMetric):
         "perturbations": TableType(
             (
                 Column("perturbation", shown=False),
-                Column("label"),
-                Column("level", "declared"),
+                *columns_of("label level:declared"),
                 *of_some_task([task.held.column()] for task in TASKS.values()),
                 *of_some_task([task.moved.column(task.moved.key)] for task in TASKS.values()),
                 Column("before", "number", shown=False),

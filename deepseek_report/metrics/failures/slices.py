@@ -19,7 +19,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.conditions import (
     Condition,
@@ -141,10 +141,8 @@ class Slices(ModelMetric):
         "slices": TableType(
             (
                 Column("slice"),
-                Column("features", shown=False),
-                Column("kind", shown=False),
-                Column("n", "count"),
-                Column("share", "share"),
+                *columns_of("features kind", shown=False),
+                *columns_of("n:count share:share"),
                 *of_some_task(task.slice_table for task in TASKS.values()),
                 Column("whole", "yes_no", shown=False, optional=True),
                 estimate("surplus", prefix="surplus", shown=False),

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.baselines import reference_predictions
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
@@ -52,12 +52,9 @@ class WithoutInputs(ModelMetric):
     tables: ClassVar[TableTypes] = {
         "refits": TableType(
             (
-                Column("inputs"),
-                Column("metric", "metric"),
-                Column("score", "number"),
+                *columns_of("inputs metric:metric score:number"),
                 estimate("score_change", "number", prefix="score_change"),
-                Column("rows", "count"),
-                Column("n", "count"),
+                *columns_of("rows:count n:count"),
             ),
             section="bottlenecks",
             folded=True,

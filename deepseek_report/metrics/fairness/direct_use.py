@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.fairness.gap_split import PARTS, GapSplit, split_gap
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.swapped_inputs import SwappedDecisions, TellingColumns
@@ -80,11 +80,9 @@ class DirectUse(PeopleMetric, ClassMetric):
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("reference"),
+                *columns_of("level reference"),
                 *(estimate(part, "points", prefix=part) for part in PARTS),
-                Column("n", "count"),
-                Column("n_asked", "count"),
+                *columns_of("n:count n_asked:count"),
             ),
             release=WHOLE,
         ),

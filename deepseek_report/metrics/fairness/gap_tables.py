@@ -15,7 +15,7 @@ from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Category, Score
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.statistics.gaps import Gap, RateTable
 from deepseek_report.statistics.intervals import SHARE, holm
@@ -26,21 +26,17 @@ Cell = tuple[Bools, Bools]
 #: What is told of the gaps of a table, see `gap_table`.
 GAPS = TableType(
     (
-        Column("metric", "metric"),
-        Column("attribute", "attribute"),
+        *columns_of("metric:metric attribute:attribute"),
         Column("attribute_label", shown=False),
         estimate("value"),
         Column("null_mean", "number", shown=False),
         Column("null_high", "number"),
         Column("p_value", "p_value", shown=False),
         Column("p_adjusted", "p_value"),
-        Column("widest_level", shown=False),
-        Column("narrowest_level", shown=False),
+        *columns_of("widest_level narrowest_level", shown=False),
         Column("n", "count"),
-        Column("rates", shown=False, optional=True),
-        Column("surest_rate", shown=False, optional=True),
-        Column("surest_highest", shown=False, optional=True),
-        Column("surest_lowest", shown=False, optional=True),
+        *columns_of("rates surest_rate surest_highest", optional=True, shown=False),
+        *columns_of("surest_lowest", optional=True, shown=False),
         estimate("surest_gap", prefix="surest", shown=False, optional=True),
     ),
     release=WHOLE,

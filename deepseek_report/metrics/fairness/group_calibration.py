@@ -15,7 +15,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.group_shifts import GroupShifts, share_off
@@ -48,9 +48,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("n", "count"),
-                Column("stated", "share"),
+                *columns_of("level n:count stated:share"),
                 estimate("observed", "share", prefix="observed"),
                 estimate("off", "points", prefix="off"),
                 Column("p_adjusted", "p_value"),

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.fairness.gap_tables import GAPS
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
@@ -52,11 +52,9 @@ class GroupRates(PeopleMetric):
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("n", "count"),
+                *columns_of("level n:count"),
                 *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
-                Column("too_few", "yes_no", shown=False),
-                Column("crossing", "yes_no", shown=False),
+                *columns_of("too_few:yes_no crossing:yes_no", shown=False),
                 Column("pooled", shown=False, optional=True),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
@@ -64,10 +62,9 @@ class GroupRates(PeopleMetric):
         "tests": GAPS,
         "steps": TableType(
             (
-                Column("threshold", "number", shown=False),
-                Column("attribute", "attribute", shown=False),
-                Column("level", shown=False),
-                Column("too_few", "yes_no", shown=False),
+                *columns_of(
+                    "threshold:number attribute:attribute level too_few:yes_no", shown=False
+                ),
                 *(estimate(rate, "share", prefix=ends, shown=False) for rate, ends in STEPPED),
             )
         ),

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness import over_thresholds
 from deepseek_report.metrics.fairness.gap_tables import (
@@ -221,29 +221,21 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("reference"),
-                Column("n", "count"),
+                *columns_of("level reference n:count"),
                 Column("n_reference", "count", shown=False),
-                Column("rate", "share"),
-                Column("reference_rate", "share"),
+                *columns_of("rate:share reference_rate:share"),
                 estimate("ratio"),
                 estimate("difference", "points", prefix="difference"),
                 Column("p_value", "p_value", shown=False),
-                Column("p_adjusted", "p_value"),
-                Column("verdict", "impact_verdict"),
-                Column("too_few", "yes_no", shown=False, optional=True),
-                Column("reference_too_few", "yes_no", shown=False, optional=True),
+                *columns_of("p_adjusted:p_value verdict:impact_verdict"),
+                *columns_of("too_few:yes_no reference_too_few:yes_no", optional=True, shown=False),
                 *over_thresholds.COLUMNS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
         ),
         "steps": TableType(
             (
-                Column("threshold", "number", shown=False),
-                Column("attribute", "attribute", shown=False),
-                Column("level", shown=False),
-                Column("reference", shown=False),
+                *columns_of("threshold:number attribute:attribute level reference", shown=False),
                 estimate("ratio", shown=False),
             )
         ),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
 from deepseek_report.statistics.intervals import mean_interval, rate_difference
 
@@ -25,10 +25,10 @@ _KEYS = (
 )
 LABELLED = TableType(
     (
-        *(Column("attribute", "attribute"), Column("level"), Column("reference")),
+        *columns_of("attribute:attribute level reference"),
         *(Column("n", "count"), Column("n_reference", "count", shown=False)),
-        *(Column("labelled", "share"), Column("labelled_reference", "share")),
-        *(Column("decided", "share"), Column("decided_reference", "share")),
+        *columns_of("labelled:share labelled_reference:share"),
+        *columns_of("decided:share decided_reference:share"),
         estimate("labelled_gap", "points", prefix="labelled_gap"),
         Column("decided_gap", "points"),
         estimate("change", "points", prefix="change"),

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
@@ -120,13 +120,8 @@ class Options(PeopleMetric, ClassMetric):
         "options": TableType(
             (
                 Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
-                Column("level", shown=False),
-                Column("reference", shown=False),
-                Column("option", "policy"),
-                Column("threshold"),
-                Column("left_out"),
-                Column("roc_auc", "number"),
+                *columns_of("attribute_label level reference", shown=False),
+                *columns_of("option:policy threshold left_out roc_auc:number"),
                 estimate("auc_change", "number", prefix="auc_change"),
                 Column("balanced_accuracy", "share"),
                 estimate("balanced_accuracy_change", "points", prefix="balanced_accuracy_change"),
@@ -137,12 +132,8 @@ class Options(PeopleMetric, ClassMetric):
                 estimate("ratio", "number", prefix="ratio"),
                 Column("cost", "number"),
                 estimate("cost_change", "number", prefix="cost_change"),
-                Column("n_changed", "count"),
-                Column("rows", "count"),
-                Column("n", "count"),
-                Column("is_chosen", "yes_no"),
-                Column("is_better", "yes_no"),
-                Column("p_adjusted", "p_value"),
+                *columns_of("n_changed:count rows:count n:count is_chosen:yes_no is_better:yes_no"),
+                *columns_of("p_adjusted:p_value"),
             ),
             release=WHOLE,
         )

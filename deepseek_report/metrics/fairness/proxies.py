@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.reference_predictors import Predict, fit_predictor
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
@@ -95,8 +95,7 @@ class Proxies(ModelMetric):
         "features": TableType(
             (
                 Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
-                Column("feature", shown=False),
+                *columns_of("attribute_label feature", shown=False),
                 Column("label"),
                 estimate("importance"),
             ),

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.routing import normalised_entropy
@@ -83,9 +83,7 @@ class Attention(ModelMetric):
     counts_entities: ClassVar[bool] = True
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
-        "tokens": TableType(
-            (Column("token", "place"), Column("feature"), Column("label")), release=WHOLE
-        ),
+        "tokens": TableType(columns_of("token:place feature label"), release=WHOLE),
         "branches": TableType((Column("branch"),), release=WHOLE),
     }
     released_arrays: ClassVar[frozenset[str]] = frozenset({"mean", "even", "there"})

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
 from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
@@ -34,9 +34,7 @@ class Ablation(ComputeMetric):
     tables: ClassVar[TableTypes] = {
         "units": TableType(
             (
-                Column("layer", "place"),
-                Column("branch"),
-                Column("head", "place"),
+                *columns_of("layer:place branch head:place"),
                 estimate("loss_increase"),
                 Column("removable", "yes_no", shown=False),
             ),

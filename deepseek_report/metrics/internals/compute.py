@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.internals.timing import (
     Stopwatch,
     median_interval,
@@ -70,13 +70,7 @@ class Parameters(ComputeMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "layers": TableType(
-            (
-                Column("layer", "layer"),
-                Column("kind", "layer_kind"),
-                Column("parameters", "count"),
-                Column("share", "share"),
-            ),
-            release=WHOLE,
+            columns_of("layer:layer kind:layer_kind parameters:count share:share"), release=WHOLE
         )
     }
     bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
@@ -110,12 +104,7 @@ class LayerProfile(ComputeMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "layers": TableType(
-            (
-                Column("layer", "layer"),
-                Column("kind", "layer_kind"),
-                estimate("ms"),
-                Column("share", "share"),
-            ),
+            (*columns_of("layer:layer kind:layer_kind"), estimate("ms"), Column("share", "share")),
             section="bottlenecks",
             folded=True,
             release=WHOLE,

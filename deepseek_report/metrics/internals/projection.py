@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.compute import layer_name
 from deepseek_report.metrics.internals.timing import torch_module
@@ -78,9 +78,7 @@ class ParameterProjection(ComputeMetric):
     tables: ClassVar[TableTypes] = {
         "points": TableType(
             (
-                Column("layer"),
-                Column("parameter"),
-                Column("row", "place"),
+                *columns_of("layer parameter row:place"),
                 *(Column(f"pc{k + 1}", "number") for k in range(_COMPONENTS)),
             ),
             release=WHOLE,

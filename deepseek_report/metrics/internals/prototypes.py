@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.internals.own_terms import contributions
 from deepseek_report.metrics.internals.timing import torch_module
@@ -43,43 +43,23 @@ class Prototypes(ModelMetric):
     tables: ClassVar[TableTypes] = {
         "prototypes": TableType(
             (
-                Column("prototype", "count"),
-                Column("instance_id", "row"),
-                Column("class_label"),
-                Column("decides", "count"),
-                Column("share", "share"),
-                Column("mean_evidence", "number"),
-                Column("n", "count"),
-                Column("shift", "count"),
+                *columns_of(
+                    "prototype:count instance_id:row class_label decides:count share:share"
+                ),
+                *columns_of("mean_evidence:number n:count shift:count"),
             )
         ),
-        "inputs": TableType(
-            (
-                Column("prototype", "count"),
-                Column("feature"),
-                Column("label"),
-                Column("display"),
-                Column("rank", "count"),
-            )
-        ),
+        "inputs": TableType(columns_of("prototype:count feature label display rank:count")),
         "nearest": TableType(
             (
-                Column("prototype", "count"),
-                Column("rank", "count"),
-                Column("instance_id", "row"),
-                Column("distance", "number"),
-                Column("label"),
-                Column("decision"),
+                *columns_of("prototype:count rank:count instance_id:row distance:number label"),
+                *columns_of("decision"),
             )
         ),
         "compared": TableType(
             (
-                Column("instance_id", "row"),
-                Column("rank", "count"),
-                Column("prototype_id", "row"),
-                Column("class_label"),
-                Column("for_decision", "yes_no"),
-                Column("share", "share"),
+                *columns_of("instance_id:row rank:count prototype_id:row class_label"),
+                *columns_of("for_decision:yes_no share:share"),
             )
         ),
     }

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.tracing import array, routes_of, sample_rows, traces
 from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
@@ -39,7 +39,7 @@ class ExpertLoad(ComputeMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "load": TableType(
-            (Column("layer", "place"), Column("expert", "place"), estimate("share", "share")),
+            (*columns_of("layer:place expert:place"), estimate("share", "share")),
             section="bottlenecks",
             folded=True,
             release=WHOLE,
@@ -130,25 +130,13 @@ class RouteEntropy(ComputeMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "routes": TableType(
-            (
-                Column("layer", "place"),
-                Column("branch"),
-                Column("head", "place"),
-                estimate("weight", "share"),
-            ),
+            (*columns_of("layer:place branch head:place"), estimate("weight", "share")),
             section="explanations",
             folded=True,
             release=WHOLE,
         ),
         "by_class": TableType(
-            (
-                Column("layer", "place"),
-                Column("branch"),
-                Column("head", "place"),
-                Column("class"),
-                Column("weight", "share"),
-            ),
-            release=WHOLE,
+            columns_of("layer:place branch head:place class weight:share"), release=WHOLE
         ),
     }
     bounds: ClassVar[Bounds] = {"route_entropy": SHARE}

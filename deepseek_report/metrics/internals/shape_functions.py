@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.metrics.internals.own_terms import contributions
 from deepseek_report.metrics.shared.plugin import ModelMetric
@@ -36,26 +36,15 @@ class ShapeFunctions(ModelMetric):
     tables: ClassVar[TableTypes] = {
         "curves": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("rank", "count"),
-                Column("spread", "number"),
-                Column("unit"),
-                Column("value", "number"),
-                Column("display"),
-                Column("contribution", "number"),
-                Column("share", "share"),
+                *columns_of(
+                    "feature label kind rank:count spread:number unit value:number display"
+                ),
+                *columns_of("contribution:number share:share"),
             ),
             release=TableRelease(values=("value",)),
         ),
         "density": TableType(
-            (
-                Column("feature"),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("share", "share"),
-            ),
+            columns_of("feature from:number to:number share:share"),
             release=TableRelease(values=("from", "to")),
         ),
     }

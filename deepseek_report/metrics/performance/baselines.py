@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.performance.reference_predictors import (
     Predictor,
     fit_monotone,
@@ -49,12 +49,7 @@ class Baselines(ModelMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "comparison": TableType(
-            (
-                Column("predictor"),
-                Column("metric", "metric"),
-                estimate("value"),
-                Column("n", "count"),
-            ),
+            (*columns_of("predictor metric:metric"), estimate("value"), Column("n", "count")),
             release=WHOLE,
         )
     }

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
@@ -210,11 +210,7 @@ class ExpectedCalibrationError(ClassMetric):
     tables: ClassVar[TableTypes] = {
         "bins": TableType(
             (
-                Column("bin", "place"),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("n", "count"),
-                Column("predicted", "share"),
+                *columns_of("bin:place from:number to:number n:count predicted:share"),
                 estimate("observed", "share"),
             ),
             release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),

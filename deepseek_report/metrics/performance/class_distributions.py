@@ -20,7 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Modality, Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.ranking import auc_estimate
@@ -68,14 +68,7 @@ class ClassDistributions(ModelMetric):
         ),
         "distributions": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("unit"),
-                Column("class"),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("display"),
+                *columns_of("feature label kind unit class from:number to:number display"),
                 estimate("share", "share"),
                 Column("n", "count"),
             ),

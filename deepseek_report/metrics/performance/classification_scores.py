@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
@@ -118,11 +118,7 @@ class RocAuc(ClassMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "curve": TableType(
-            (
-                Column("false_positive_rate", "share"),
-                Column("true_positive_rate", "share"),
-                Column("threshold", "number"),
-            ),
+            columns_of("false_positive_rate:share true_positive_rate:share threshold:number"),
             release=TableRelease(
                 coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
                 rounded=("threshold",),
@@ -169,11 +165,7 @@ class AveragePrecision(ClassMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "curve": TableType(
-            (
-                Column("recall", "share"),
-                Column("precision", "share"),
-                Column("threshold", "number"),
-            ),
+            columns_of("recall:share precision:share threshold:number"),
             release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
         )
     }

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.shared.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
@@ -30,13 +30,12 @@ class ConfusionMatrix(ClassMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     tables: ClassVar[TableTypes] = {
         "matrix": TableType(
-            (Column("actual"), Column("decided"), Column("n", "count"), Column("share", "share")),
+            columns_of("actual decided n:count share:share"),
             release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
         ),
         "classes": TableType(
             (
-                Column("class"),
-                Column("n", "count"),
+                *columns_of("class n:count"),
                 estimate("recall", "share", "recall"),
                 Column("decided", "count"),
                 estimate("precision", "share", "precision"),

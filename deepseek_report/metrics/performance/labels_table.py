@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.threshold_choice import choose_threshold
 from deepseek_report.metrics.shared.plugin import LabelsMetric, Resamples
@@ -74,8 +74,7 @@ class LabelsTable(LabelsMetric):
         "labels": TableType(
             (
                 Column("label", mark="reported"),
-                Column("reported", "yes_no", shown=False),
-                Column("n", "count", shown=False),
+                *columns_of("reported:yes_no n:count", shown=False),
                 Column("prevalence", "share"),
                 estimate("roc_auc", prefix="roc_auc"),
                 estimate("average_precision", prefix="average_precision"),

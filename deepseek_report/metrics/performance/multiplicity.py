@@ -19,7 +19,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Refits
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.shared.plugin import ClassMetric
@@ -64,9 +64,7 @@ class Multiplicity(ClassMetric):
     tables: ClassVar[TableTypes] = {
         "by_group": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("level"),
-                Column("n", "count"),
+                *columns_of("attribute:attribute level n:count"),
                 estimate("ambiguity", "share", prefix="ambiguity"),
                 estimate("self_consistency", "share", prefix="self_consistency"),
             ),

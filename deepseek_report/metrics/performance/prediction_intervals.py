@@ -18,7 +18,14 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import (
+    OF_TARGET,
+    Column,
+    TableType,
+    TableTypes,
+    columns_of,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import MinCell, groupings
 from deepseek_report.metrics.shared.plugin import NumberMetric
@@ -101,9 +108,7 @@ class PredictionIntervals(NumberMetric):
                 Column("level"),
                 estimate("coverage", "share", unless="too_few"),
                 Column("n", "count"),
-                Column("too_few", "yes_no", shown=False),
-                Column("p_value", "p_value", shown=False),
-                Column("p_adjusted", "p_value", shown=False),
+                *columns_of("too_few:yes_no p_value:p_value p_adjusted:p_value", shown=False),
             ),
             section="performance",
             folded=True,

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.resampling import Resampling, bootstrap
@@ -40,8 +40,7 @@ class RankingCurves(ClassMetric):
     tables: ClassVar[TableTypes] = {
         "gain": TableType(
             (
-                Column("depth", "declared_share"),
-                Column("n", "count"),
+                *columns_of("depth:declared_share n:count"),
                 estimate("gain", "share", "gain"),
                 estimate("lift", "number", "lift"),
             ),

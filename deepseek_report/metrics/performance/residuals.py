@@ -14,7 +14,14 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import (
+    OF_TARGET,
+    Column,
+    TableType,
+    TableTypes,
+    columns_of,
+    estimate,
+)
 from deepseek_report.metrics.shared.plugin import NumberMetric
 from deepseek_report.statistics.resampling import Resampling
 
@@ -34,11 +41,7 @@ class Residuals(NumberMetric):
         "bins": TableType(
             (
                 Column("bin", "place", shown=False),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("n", "count"),
-                Column("predicted", "number"),
-                Column("observed", "number"),
+                *columns_of("from:number to:number n:count predicted:number observed:number"),
                 estimate("mean_error"),
                 Column("mae", "number", shown=False),
             ),

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.shared.plugin import ClassMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import ThresholdSteps, tally
@@ -42,10 +42,8 @@ class ThresholdSweep(ClassMetric):
         "sweep": TableType(
             (
                 Column("threshold", "declared", mark="in_use"),
-                Column("true_positive_rate", "share"),
-                Column("false_positive_rate", "share"),
-                Column("precision", "share"),
-                Column("balanced_accuracy", "share"),
+                *columns_of("true_positive_rate:share false_positive_rate:share precision:share"),
+                *columns_of("balanced_accuracy:share"),
                 Column("accuracy", "share", shown=False),
                 Column("selection_rate", "share"),
             ),
@@ -54,8 +52,7 @@ class ThresholdSweep(ClassMetric):
         ),
         "steps": TableType(
             (
-                Column("threshold", "number", shown=False),
-                Column("in_use", "yes_no", shown=False),
+                *columns_of("threshold:number in_use:yes_no", shown=False),
                 *(Column(name, "count", shown=False) for name in STEP_COUNTS),
                 *(estimate(name, "share", prefix=name, shown=False) for name in STEP_RATES),
             )

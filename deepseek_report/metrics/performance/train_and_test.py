@@ -17,7 +17,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.shared.plugin import ClassMetric
@@ -52,8 +52,7 @@ class TrainAndTest(ClassMetric):
                 estimate("test", prefix="test"),
                 estimate("gap", prefix="gap"),
                 Column("constant", "share", shown=False),
-                Column("n_train", "count"),
-                Column("n", "count"),
+                *columns_of("n_train:count n:count"),
             ),
             release=WHOLE,
         )
