@@ -28,8 +28,7 @@ from deepseek_report.artifacts.schema import CROSS, Attribute, Feature, Schema, 
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import rules_calibration, rules_errors, rules_groups
-from deepseek_report.metrics.fairness.direct_use import DirectUse
-from deepseek_report.metrics.fairness.gap_split import PARTS
+from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse
 from deepseek_report.metrics.fairness.group_calibration import GroupCalibration
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,

@@ -52,6 +52,8 @@ _TEXTS = frozenset(
 )
 #: The unit of a column that holds values of what is predicted.
 OF_TARGET = "target"
+#: Between several names in one cell.
+SEPARATOR = "; "
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,19 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import TableType, columns_of
-from deepseek_report.comparisons.methods import Method, fitted_models, methods_of, run_labels
+from deepseek_report.comparisons.methods import (
+    Method,
+    fitted_models,
+    methods_of,
+    run_labels,
+    what_varied,
+)
 from deepseek_report.comparisons.over_data_sets import over_data_sets
 from deepseek_report.comparisons.paired_decisions import decisions, largest_gap
 from deepseek_report.comparisons.paired_explanations import explanations
 from deepseek_report.comparisons.paired_performance import Region, performance
 from deepseek_report.comparisons.promises import promises, to_decide
 from deepseek_report.comparisons.sentences import conclusions
-from deepseek_report.comparisons.what_varied import what_varied
 from deepseek_report.errors import ArtifactError
 from deepseek_report.tasks import task_of
 

@@ -18,11 +18,7 @@ from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.comparisons.methods import methods_of
 from deepseek_report.comparisons.paired_performance import Region
-from deepseek_report.statistics.several_data_sets import (
-    critical_difference,
-    mean_ranks,
-    signed_rank,
-)
+from deepseek_report.statistics.paired import critical_difference, mean_ranks, signed_rank
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.row_measures import RowMeasure
 

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.findings.conclude import all_findings, conclusions_of
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.severity import SIGNIFICANT
 
 PROMISES = TableType(
     (

@@ -10,7 +10,6 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.conclusion_limits import LARGE_GAP
 from deepseek_report.findings.records import (
     Row,
     SurestPair,
@@ -26,7 +25,7 @@ from deepseek_report.findings.rules_groups import (
     said_promises,
     unkept,
 )
-from deepseek_report.findings.severity import severity, severity_of_gap
+from deepseek_report.findings.severity import LARGE_GAP, severity, severity_of_gap
 from deepseek_report.findings.thresholds import severity_of_promise, within_promise
 from deepseek_report.wording import estimates
 

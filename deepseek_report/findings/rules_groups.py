@@ -11,6 +11,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.best_option import best_option, evidence_of_options
 from deepseek_report.findings.decision_effect import is_declared
 from deepseek_report.findings.error_budget import is_under, level_of
@@ -27,7 +28,6 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.severity import severity_of_gap
 from deepseek_report.findings.thresholds import judge, severity_of_promise
-from deepseek_report.metrics.fairness.group_rates import POOLED
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -420,7 +420,7 @@ def _together(results: Results) -> list[Finding]:
     groups: list[dict[str, Any]] = [
         {
             "attribute": attribute_label(results, row["attribute"]),
-            "levels": str(row["pooled"]).split(POOLED),
+            "levels": str(row["pooled"]).split(SEPARATOR),
             "n": int(row["n"]),
         }
         for row in pools

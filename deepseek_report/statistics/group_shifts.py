@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.recalibrating import log_odds, recalibrated
+from deepseek_report.statistics.logistic import log_odds, recalibrated
 from deepseek_report.statistics.resampling import Resampling, permutation_p_value
 
 #: Draws that are held in memory at once.

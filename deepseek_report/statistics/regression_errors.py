@@ -14,8 +14,14 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import mean_p_value
-from deepseek_report.statistics.resampling import Replicates, Resampling, bootstrap, bootstrapped
-from deepseek_report.statistics.studentized import Studentized, kurtosis
+from deepseek_report.statistics.resampling import (
+    Replicates,
+    Resampling,
+    Studentized,
+    bootstrap,
+    bootstrapped,
+    kurtosis,
+)
 
 #: What is computed of errors, and which way is better.
 MEASURES: dict[str, Direction] = {

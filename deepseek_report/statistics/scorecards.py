@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.statistics.column_quantiles import column_quantiles
+from deepseek_report.statistics.ranking import column_quantiles
 
 #: A number is cut into so many bins of about equal size, and for pairs into so many.
 BINS, PAIR_LEVELS = 16, 8

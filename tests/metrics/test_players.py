@@ -32,7 +32,7 @@ from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.metrics.failures.slices import Slices
 from deepseek_report.metrics.fairness.proxies import Proxies
 from deepseek_report.metrics.performance.reference_predictors import fit_predictor, limits_of
-from deepseek_report.statistics.telling import most_telling
+from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import wording
 from tests.worded import refused

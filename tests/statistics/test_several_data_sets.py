@@ -7,8 +7,7 @@ import pytest
 from scipy.stats import friedmanchisquare
 
 from deepseek_report.comparisons.over_data_sets import FEWEST_TO_CONCLUDE
-from deepseek_report.statistics import several_data_sets
-from deepseek_report.statistics.several_data_sets import (
+from deepseek_report.statistics.paired import (
     critical_difference,
     mean_ranks,
     signed_rank,

@@ -16,24 +16,28 @@ from deepseek_report.artifacts.expectations import Expectation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import (
+    SEPARATOR,
+    Column,
+    TableType,
+    TableTypes,
+    columns_of,
+    estimate,
+)
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.relations import relation_in_words
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import (
     Breaches,
     ExpectationTest,
+    LevelAnswers,
     class_of,
     outcome_of,
 )
-from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
 from deepseek_report.metrics.behaviour.questions import FeatureCurve, Question, row_of
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
-
-#: Between the names of columns in a cell.
-_SEPARATOR = "; "
 
 
 @dataclass(frozen=True)
@@ -252,9 +256,9 @@ def _row(
         "kind": expectation.kind,
         "says": expectation.says,
         "weight": expectation.weight,
-        "subject": _SEPARATOR.join(labels or expectation.columns)
+        "subject": SEPARATOR.join(labels or expectation.columns)
         or relation_in_words(schema, expectation.relation),
-        "about": expectation.where or _SEPARATOR.join(expectation.contains),
+        "about": expectation.where or SEPARATOR.join(expectation.contains),
         "effect": expectation.effect,
         "outcome": outcome,
         "change": change,

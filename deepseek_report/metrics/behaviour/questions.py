@@ -12,7 +12,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
+from deepseek_report.metrics.behaviour.expected import LevelAnswers
 from deepseek_report.statistics.resampling import Resampling
 
 #: A turn is told from this movement on, as a probability or in standard deviations of the labels,

@@ -23,8 +23,8 @@ from deepseek_report.metrics.explanations.agreement import (
     top_overlap,
 )
 from deepseek_report.statistics.intervals import compare_rates, holm
+from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
 
 Row = tuple[Any, ...]

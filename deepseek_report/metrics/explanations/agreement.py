@@ -23,10 +23,12 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
+    bootstrap_mean,
     compared,
+    mean_score,
+    unfilled,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score, unfilled
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import average_ranks
 
 _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"

@@ -20,17 +20,17 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, Attribute
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.curves import Perturbation
+from deepseek_report.metrics.explanations.curves import Perturbation, greedy_order
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
+    bootstrap_mean,
     compared,
+    ratio_of_means,
     without_control,
 )
 from deepseek_report.metrics.explanations.faithfulness import Steps, areas_of, perturbation
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
-from deepseek_report.metrics.explanations.reachable import greedy_order
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.resampling import (
     Resampling,
     bootstrap,

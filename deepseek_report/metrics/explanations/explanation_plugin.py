@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import math
+from dataclasses import replace
+from typing import Any, ClassVar
 
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart
-from deepseek_report.artifacts.score import Category
+from deepseek_report.artifacts.score import Category, Direction, Score
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.statistics.resampling import (
+    Resampling,
+    Studentized,
+    bootstrap,
+    bootstrap_method,
+    bootstrapped,
+)
 from deepseek_report.tasks import task_of
+from deepseek_report.tasks.loss import Limits
 
 #: The explainer that serves as the control.
 CONTROL = "random"
@@ -62,3 +76,105 @@ def without_control(explanations: dict[str, Explanation]) -> dict[str, Explanati
         for name, explanation in explanations.items()
         if explanation.method != CONTROL
     }
+
+
+def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, Floats, Floats]:
+    """Mean over instances with its 95 % BCa interval from a bootstrap of instances.
+
+    values : (instance, …); each further element gets its own mean and interval, on the same
+        resamples.
+    resamples : how often the instances are drawn anew.
+    seed : of the draws.
+
+    Returns (mean, low, high) of shape (…); low and high are NaN for fewer than two instances, and
+        so is the mean where there is none.
+    """
+    n, shape = len(values), values.shape[1:]
+    flat = values.reshape(n, math.prod(shape))
+    if n < 2:
+        mean = flat.mean(axis=0) if n else np.full(flat.shape[1], np.nan)
+        unknown = np.full(shape, np.nan)
+        return mean.reshape(shape), unknown, unknown
+
+    def statistic(weights: Floats) -> Floats:
+        return np.asarray((weights @ flat) / weights.sum(axis=1, keepdims=True))
+
+    replicates = bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))
+    low, high = replicates.interval()
+    return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
+
+
+def ratio_of_means(
+    part: Floats,
+    whole: Floats,
+    resamples: int,
+    seed: int,
+    bounds: tuple[float, float] = (0.0, math.inf),
+) -> Estimate:
+    """Mean of `part` over mean of `whole`, with its 95 % interval by the studentized bootstrap.
+
+    part, whole : (instance,), not negative.
+    resamples, seed : of the bootstrap of instances.
+    bounds : the ratio's least and greatest possible value.
+
+    Returns an Estimate: NaN where `whole` is 0 throughout; without interval there and for one
+        instance.
+
+    Reference: Davison & Hinkley 1997, section 5.2.1; the standard error is that of the delta
+    method.
+    """
+    n = len(part)
+    if n < 2 or not whole.any():
+        value = float(part.mean() / whole.mean()) if whole.any() else math.nan
+        return Estimate(value, None, None, n, "")
+
+    def statistic(weights: Floats) -> Floats:
+        """(resample, 2) the ratio and its standard error."""
+        under = weights @ whole
+        ratio = np.divide(weights @ part, under, out=np.zeros(len(weights)), where=under > 0)
+        squares = (weights * (part - ratio[:, None] * whole) ** 2).sum(axis=1)
+        error = np.divide(np.sqrt(squares), under, out=np.zeros(len(weights)), where=under > 0)
+        return np.stack([ratio, error], axis=1)
+
+    replicates = bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))
+    ratio, error = replicates.of(0), replicates.of(1)
+    studentized = Studentized(
+        float(ratio.value), float(error.value), ratio.resamples, error.resamples
+    )
+    if not studentized.is_defined:
+        return bootstrapped(ratio, n, seed, bounds)
+    low, high = np.clip(studentized.interval(0.95), *bounds)
+    method = message("interval_methods.studentized_ratio", resamples=resamples, seed=seed)
+    return Estimate(studentized.value, float(low), float(high), n, method)
+
+
+def unfilled(metric: str, direction: Direction, bounds: Limits, **fields: Any) -> Score:
+    """A score of explanations without its number, which `mean_score` fills in.
+
+    fields : further fields of the score.
+    """
+    return Score(metric, "explanation", np.nan, 0, direction, bounds=bounds, **fields)
+
+
+def mean_score(template: Score, values: Floats, resamples: int, seed: int) -> Score:
+    """A score with the mean of the values, its interval and n filled in.
+
+    template : from `unfilled`: says what is measured.
+    values : (instance,); NaN, where the number is not defined for an instance, is left out and
+        counted in the note.
+    resamples, seed : of the bootstrap.
+    """
+    known = values[~np.isnan(values)]
+    mean, low, high = (float(end) for end in bootstrap_mean(known, resamples, seed))
+    left_out = len(values) - len(known)
+    missing = message("notes.undefined", n=left_out, of=len(values))
+    notes = [note for note in (template.note, missing if left_out else "") if note]
+    return replace(
+        template,
+        value=mean,
+        low=None if np.isnan(low) else low,
+        high=None if np.isnan(high) else high,
+        n=len(known),
+        interval_method=bootstrap_method("BCa", resamples, seed),
+        note=notes[0] if len(notes) == 1 else message("notes.joined", notes=notes) if notes else "",
+    )

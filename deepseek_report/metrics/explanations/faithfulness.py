@@ -24,15 +24,13 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     about_sample,
-    judged,
-)
-from deepseek_report.metrics.explanations.instance_means import (
     bootstrap_mean,
+    judged,
     mean_score,
     ratio_of_means,
     unfilled,
 )
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.tasks import task_of
 
 Steps = Annotated[int, Field(ge=2, le=1000)]

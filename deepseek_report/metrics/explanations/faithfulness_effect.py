@@ -19,11 +19,13 @@ from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
-from deepseek_report.metrics.explanations.curves import Mode, Perturbation
+from deepseek_report.metrics.explanations.curves import Mode, Perturbation, greedy_order
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     about_sample,
     compared,
+    mean_score,
+    unfilled,
     without_control,
 )
 from deepseek_report.metrics.explanations.faithfulness import (
@@ -32,9 +34,8 @@ from deepseek_report.metrics.explanations.faithfulness import (
     order_of,
     perturbation,
 )
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score, unfilled
-from deepseek_report.metrics.explanations.reachable import greedy_order
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
 
@@ -114,7 +115,7 @@ class FaithfulnessEffect(ExplanationMetric):
         players, steps = int(replacing.counts.max(initial=1)), len(replacing.shares) - 1
         most = max(min(self.instances, self.evaluations // max(players * steps, 1)), _FEWEST)
         looks = min(max(self.evaluations // max(_FEWEST * players, 1), 1), steps)
-        return evenly_spaced(len(replacing.inputs), most), looks
+        return thin(len(replacing.inputs), most), looks
 
     def _scores(
         self, context: MeasureContext, name: str, explanation: Explanation, reachable: _Reachable

@@ -21,10 +21,9 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes, colum
 from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.accumulated_effects import Bins, EffectCurve, accumulated, averaged
-from deepseek_report.statistics.ranking import spearman
+from deepseek_report.statistics.ranking import spearman, thin
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -314,7 +313,7 @@ class _FeatureEffect:
             return pd.DataFrame(columns=FeatureEffects.tables["lines"].keys)
         steepness = self.single[:, -1] - self.single[:, 0]
         order = np.argsort(steepness, kind="stable")
-        chosen = self.single[order[evenly_spaced(len(order), most)]]
+        chosen = self.single[order[thin(len(order), most)]]
         line, place = (places.ravel() for places in np.indices(chosen.shape))
         return pd.DataFrame(
             {

@@ -23,10 +23,11 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     about_sample,
+    bootstrap_mean,
     judged,
+    ratio_of_means,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 
 #: A token must stand in so many explained texts to be told of.

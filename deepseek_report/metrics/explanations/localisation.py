@@ -24,9 +24,10 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     judged,
+    mean_score,
+    unfilled,
 )
-from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import average_ranks
 from deepseek_report.tasks import task_of

@@ -19,9 +19,14 @@ from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import n_players
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric, judged
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score, unfilled
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    ExplanationMetric,
+    judged,
+    mean_score,
+    unfilled,
+)
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.ranking import thin
 
 _SHAPLEY = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365 (sensitivity(b))"
 
@@ -111,7 +116,7 @@ class NullPlayers(ExplanationMetric):
             raise NotApplicableError(message("refusals.has_weights"))
         if context.explain is None:
             raise NotApplicableError(message("refusals.cannot_explain_again"))
-        chosen = evenly_spaced(len(explanation), self.instances)
+        chosen = thin(len(explanation), self.instances)
         rows, kind = explanation.inputs[chosen], kind_of(schema)
         shares = np.zeros(len(chosen))
         for silent in halves(n_players(schema), context.seed):

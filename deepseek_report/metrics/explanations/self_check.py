@@ -24,7 +24,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric, judged
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
 _LUNDBERG = "Lundberg & Lee 2017, arXiv:1705.07874"
@@ -215,7 +215,7 @@ class SelfCheck(ExplanationMetric):
         self, context: MeasureContext, explanation: Explanation, explain: ExplainAgain
     ) -> tuple[Floats, Floats]:
         """(instance × player,) known Shapley values, and those that the explainer gives."""
-        chosen = evenly_spaced(len(explanation), self.instances)
+        chosen = thin(len(explanation), self.instances)
         rows, background = explanation.inputs[chosen], context.background
         middle = np.median(np.nan_to_num(background), axis=0)
         away = np.abs(np.concatenate([rows, background]) - middle)

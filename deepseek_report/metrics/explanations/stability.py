@@ -26,10 +26,12 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     judged,
+    mean_score,
+    unfilled,
 )
 from deepseek_report.metrics.explanations.faithfulness import order_of, perturbation
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score, unfilled
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.ranking import thin
 
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
 #: Points of the curves by which an order is compared with that of a randomised model.
@@ -76,7 +78,7 @@ class MaxSensitivity(ExplanationMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
-        chosen = evenly_spaced(len(explanation), self.instances)
+        chosen = thin(len(explanation), self.instances)
         moved = self._moved(context, explanation.inputs[chosen])
         again = _explain_together(context, moved, explanation.inputs[chosen])
         values = np.concatenate([explanation.values[chosen][None], again])
@@ -192,7 +194,7 @@ class ParameterRandomisation(ExplanationMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
         explain = _explain(context)
-        chosen = evenly_spaced(len(explanation), self.instances)
+        chosen = thin(len(explanation), self.instances)
         rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
         values = np.abs(kind.by_player(explanation.values[chosen], rows))
         unlearned = [explain(model, rows) for model in self._randomised(context)]

@@ -21,7 +21,7 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.feature_effects import sampled
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.statistics.small_trees import SmallTree, SplitColumn, TreeNode, split_columns

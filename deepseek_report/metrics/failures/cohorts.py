@@ -25,7 +25,7 @@ from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import without_control
 from deepseek_report.metrics.failures.slices import Slices, SliceSearch
 from deepseek_report.metrics.fairness.groups import MinCell
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess
 from deepseek_report.statistics.intervals import holm, mean_interval
 from deepseek_report.statistics.resampling import Resampling

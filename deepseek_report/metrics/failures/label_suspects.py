@@ -18,9 +18,9 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.data_kinds.encoding import encoding_of
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling
 
 #: Training rows among which neighbours are looked for; of more, so many at even distances, so that
@@ -57,7 +57,7 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 
     if not len(positions):
         return np.zeros(0)
-    searched = evenly_spaced(len(data.train), MOST_SEARCHED)
+    searched = thin(len(data.train), MOST_SEARCHED)
     train, labels = data.train.inputs[searched], data.train.labels[searched]
     encoder = encoding_of(data.schema.features, train)
     index = NearestNeighbors(n_neighbors=min(n_neighbours, len(train)), algorithm="brute")

@@ -21,9 +21,16 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
-from deepseek_report.metrics.failures.conditions import Condition, all_conditions, frequent
-from deepseek_report.metrics.failures.half_search import HalfSearch, Halves, Part, Row
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.failures.conditions import (
+    Condition,
+    HalfSearch,
+    Halves,
+    Part,
+    Row,
+    all_conditions,
+    frequent,
+)
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.excess import larger_share_p_value, share_scores
 from deepseek_report.statistics.intervals import wilson
 from deepseek_report.statistics.resampling import Resampling

@@ -22,14 +22,18 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.conditions import (
+    Beside,
     Condition,
+    HalfSearch,
+    Halves,
+    Part,
+    Row,
     all_conditions,
     frequent,
     indicator_matrix,
     joined,
 )
-from deepseek_report.metrics.failures.half_search import Beside, HalfSearch, Halves, Part, Row
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess, Totals
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling

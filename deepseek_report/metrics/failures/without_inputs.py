@@ -16,10 +16,10 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.baselines import reference_predictions
-from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.classification import iterations
 
@@ -27,8 +27,6 @@ from deepseek_report.tasks.classification import iterations
 MOST_WORK = 0.1
 #: Nodes of a tree of the refitted predictor, at most.
 _NODES = 29
-#: Between the names of inputs in a cell.
-SEPARATOR = "; "
 
 
 @dataclass(frozen=True)

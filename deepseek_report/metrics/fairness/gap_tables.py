@@ -14,11 +14,15 @@ from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Category, Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
-from deepseek_report.metrics.fairness.groups import Grouping
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
 from deepseek_report.statistics.gaps import Gap, RateTable
-from deepseek_report.statistics.intervals import SHARE, holm
+from deepseek_report.statistics.intervals import SHARE, holm, rate_difference
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.comparisons import Floor, GapStatistic
 from deepseek_report.tasks.loss import Limits
 
 #: (hits, among) of one rate, each (instance,).
@@ -41,8 +45,6 @@ GAPS = TableType(
     ),
     release=WHOLE,
 )
-#: Between the keys of the rates that a gap compares.
-RATES = "; "
 #: Kinds of comparisons of how people are decided about, for all of which p-values are corrected:
 #: of favourable decisions, and of errors.
 KINDS_OF_COMPARISONS = 2
@@ -135,7 +137,7 @@ def _row(comparison: GapComparison) -> dict[str, object]:
         "null_high": gap.null_high if gap else math.nan,
         "p_value": gap.p_value if gap else math.nan,
         "n": comparison.n,
-        "rates": RATES.join(rate.key for rate in comparison.rates),
+        "rates": SEPARATOR.join(rate.key for rate in comparison.rates),
         "widest_level": ends[0],
         "narrowest_level": ends[1],
         **_surest(comparison),
@@ -229,3 +231,121 @@ def gap_notes(
     if dropped:
         notes.append(message("notes.gaps.not_compared", too_few=too_few, levels=dropped))
     return tuple(notes)
+
+
+@dataclass(frozen=True)
+class WidestPair:
+    """Positions of the levels with the highest and the lowest rate among those large enough."""
+
+    highest: int
+    lowest: int
+
+    @classmethod
+    def of(
+        cls, grouping: Grouping, predictions: Predictions, favourable: int, floor: tuple[int, int]
+    ) -> WidestPair | None:
+        """None where fewer than two levels are large enough; floor : people, favoured people."""
+        favoured = Outcomes.of(predictions, favourable).favoured
+        table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
+        enough = table.enough(*floor)
+        if enough.sum() < 2:
+            return None
+        highest = int(np.argmax(np.where(enough, table.rates, -1.0)))
+        return cls(highest, int(np.argmin(np.where(enough, table.rates, 2.0))))
+
+    def gap(self, grouping: Grouping, favoured: Bools) -> Estimate:
+        """The rate of the first less that of the other, of these (instance,) decisions."""
+        table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
+        counts = table.counts([self.highest, self.lowest])
+        low, high = rate_difference(*counts)
+        value = float(table.rates[self.highest] - table.rates[self.lowest])
+        method = message("interval_methods.difference")
+        n = table.n([self.highest, self.lowest])
+        return Estimate(value, float(low), float(high), n, grouping.drawn.describe(method))
+
+
+@dataclass(frozen=True)
+class PartGaps:
+    """How the levels of attributes are compared: by which statistics, from which size on.
+
+    statistics : of the task. floor : see `tasks.comparisons.Floor`.
+    n_resamples : draws for interval and null.
+    """
+
+    statistics: tuple[GapStatistic, ...]
+    floor: Floor
+    n_resamples: int
+    seed: int
+
+    def compare(
+        self, groupings: Sequence[Grouping], predictions: Predictions
+    ) -> list[GapComparison]:
+        """The gap of every statistic between the levels of every grouping."""
+        return [
+            self._compare(grouping, statistic, predictions)
+            for grouping in groupings
+            for statistic in self.statistics
+        ]
+
+    def judged(
+        self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
+    ) -> Grouping:
+        """The grouping with the levels alone that hold enough."""
+        values = statistic.values(predictions)
+        return only(
+            grouping, statistic.judged(values, grouping.codes, len(grouping.levels), self.floor)
+        )
+
+    def _compare(
+        self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
+    ) -> GapComparison:
+        kept = self.judged(grouping, statistic, predictions)
+        gap = None
+        if len(kept.levels) > 1:
+            values = statistic.values(predictions)
+            gap = statistic.gap(values, kept.codes, self.n_resamples, self.seed, kept.drawn)
+        return GapComparison(statistic.name, kept, gap)
+
+    def scores(
+        self,
+        category: Category,
+        target: Target,
+        comparisons: Sequence[GapComparison],
+        table: pd.DataFrame,
+    ) -> tuple[Score, ...]:
+        """A score for each gap."""
+        task, known = task_of(target), {entry.name: entry for entry in self.statistics}
+        return tuple(
+            gap_score(
+                category,
+                comparison,
+                float(row["p_adjusted" if statistic.corrected else "p_value"]),
+                bounds=statistic.bounds,
+                unit=task.unit(target, statistic),
+                corrected=statistic.corrected,
+            )
+            for comparison, row in zip(comparisons, table.to_dict("records"), strict=True)
+            for statistic in [known[comparison.metric]]
+        )
+
+    def notes(
+        self, groupings: Sequence[Grouping], predictions: Predictions, n_tests: int
+    ) -> tuple[Text, ...]:
+        """What was corrected, which levels are not compared, and what the statistics are."""
+        first = self.statistics[0]
+        kept = [self.judged(grouping, first, predictions) for grouping in groupings]
+        few = message(
+            "notes.gaps.few_cases",
+            cases=self.floor[0],
+            least_events=self.floor[1],
+            events=first.events,
+        )
+        own = dict.fromkeys(each.explained for each in self.statistics if each.explained)
+        corrected = message("notes.gaps.corrected", n=n_tests) if n_tests else ""
+        judged = [each.levels for each in kept]
+        return (*gap_notes(groupings, judged, corrected, few), *own)
+
+
+def tested(comparisons: Sequence[GapComparison]) -> tuple[pd.DataFrame, int]:
+    """The table of gaps, and how many could be tested."""
+    return gap_table(comparisons), sum(comparison.gap is not None for comparison in comparisons)

@@ -31,7 +31,7 @@ from deepseek_report.metrics.fairness.groups import (
     Outcomes,
     groupings,
 )
-from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.gaps import largest_gap
 from deepseek_report.statistics.intervals import SHARE
 

@@ -17,18 +17,22 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
-from deepseek_report.metrics.fairness.gap_tables import GAPS
+from deepseek_report.artifacts.table import (
+    SEPARATOR,
+    Column,
+    TableType,
+    TableTypes,
+    columns_of,
+    estimate,
+)
+from deepseek_report.metrics.fairness.gap_tables import GAPS, PartGaps, tested
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
-from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
-from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
+from deepseek_report.metrics.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold
 
-#: Between the names of the levels that a row takes together.
-POOLED = "; "
 #: The rates of each group, and how the ends of their intervals begin, at other thresholds.
 STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
 
@@ -205,7 +209,7 @@ def _group_row(
         **task.group_facts(p, target, inside),
         "too_few": task.is_too_few(p, target, inside, floor),
         "crossing": grouping.crossing,
-        "pooled": "" if grouping.named[k] else POOLED.join(grouping.pooled),
+        "pooled": "" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
     }
 
 

@@ -20,7 +20,6 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness import over_thresholds
 from deepseek_report.metrics.fairness.gap_tables import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
@@ -34,7 +33,7 @@ from deepseek_report.metrics.fairness.groups import (
     groupings,
 )
 from deepseek_report.metrics.fairness.labelled_gaps import LABELLED, labelled_gaps
-from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.gaps import Pair, PairwiseTests, RateTable
 from deepseek_report.statistics.intervals import (
     any_pair,
@@ -44,7 +43,72 @@ from deepseek_report.statistics.intervals import (
     rate_ratio,
     rate_ratios,
 )
-from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold
+from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold, threshold_for_share
+
+#: How many thresholds are tried.
+_TRIED = 21
+#: What the table of pairs says of the ratio of favourable decisions over the thresholds tried.
+_OVER_THRESHOLDS = tuple(
+    Column(name, kind, shown=False, optional=True)  # type: ignore[arg-type]
+    for name, kind in (
+        ("threshold_from", "share"),
+        ("threshold_to", "share"),
+        ("ratio_least", "number"),
+        ("ratio_most", "number"),
+    )
+)
+
+
+def tried_thresholds(predictions: Predictions) -> Floats:
+    """(threshold,) ascending: from half to twice as many decisions for the explained class.
+
+    As many as there are cases of it is the middle. Where it is the more frequent class, twice as
+    many are more than all, and the upper end lies halfway between its share and all.
+    """
+    base = float(predictions.truths.mean())
+    most = min(2 * base, (1 + base) / 2)
+    shares = np.linspace(base / 2, most, _TRIED)
+    return np.sort([threshold_for_share(predictions.scores, share) for share in shares])
+
+
+def with_range(
+    pairs: pd.DataFrame, predictions: Predictions, compared: Sequence[Grouping], favourable: int
+) -> pd.DataFrame:
+    """The pairs with the least and the greatest ratio of their rates over `tried_thresholds`.
+
+    pairs : with the columns attribute, level and reference. compared : the groupings of these.
+    favourable : the class that is good for the person concerned.
+    """
+    if predictions.threshold is None:
+        return pairs
+    thresholds = tried_thresholds(predictions)
+    is_good = predictions.explained == favourable
+    favoured = [(predictions.scores >= threshold) == is_good for threshold in thresholds]
+    rates = {
+        grouping.name: np.stack([grouping.count(chosen) for chosen in favoured]) / grouping.sizes
+        for grouping in compared
+    }
+    places = {
+        grouping.name: {level: k for k, level in enumerate(grouping.levels)}
+        for grouping in compared
+    }
+    ratios = [
+        _ratio(rates[row.attribute], places[row.attribute], row.level, row.reference)
+        for row in pairs.itertuples()
+    ]
+    return pairs.assign(
+        threshold_from=float(thresholds[0]),
+        threshold_to=float(thresholds[-1]),
+        ratio_least=[float(ratio.min()) for ratio in ratios],
+        ratio_most=[float(ratio.max()) for ratio in ratios],
+    )
+
+
+def _ratio(rates: Floats, places: dict[str, int], level: str, reference: str) -> Floats:
+    """(threshold,) ratio of two rates; 1 where nobody of either is decided favourably."""
+    own, other = rates[:, places[level]], rates[:, places[reference]]
+    return np.where(other > 0, own / np.where(other > 0, other, 1), np.where(own > 0, np.inf, 1))
+
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
@@ -229,7 +293,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 Column("p_value", "p_value", shown=False),
                 *columns_of("p_adjusted:p_value verdict:impact_verdict"),
                 *columns_of("too_few:yes_no reference_too_few:yes_no", optional=True, shown=False),
-                *over_thresholds.COLUMNS,
+                *_OVER_THRESHOLDS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
         ),
@@ -266,9 +330,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         attributes = self._rates(compared, outcomes, context.seed)
         references = [self._reference(rates) for rates in attributes]
         favourable = schema.target.declared_favourable
-        pairs = over_thresholds.with_range(
-            self._judge(attributes, references), p, compared, favourable
-        )
+        pairs = with_range(self._judge(attributes, references), p, compared, favourable)
         notes = (*self._undeclared(attributes, references), *_notes(pairs, attributes))
         scores = tuple(
             _smallest(pairs[pairs["attribute"] == rates.grouping.name])

@@ -18,16 +18,25 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import (
+    SEPARATOR,
+    Column,
+    TableType,
+    TableTypes,
+    columns_of,
+    estimate,
+)
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
 from deepseek_report.metrics.fairness.direct_use import told_together
-from deepseek_report.metrics.fairness.evened_rows import evened_rows
+from deepseek_report.metrics.fairness.gap_tables import WidestPair
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
-from deepseek_report.metrics.fairness.option_changes import ComparedGroups, Option, OptionChanges
-from deepseek_report.metrics.fairness.option_thresholds import (
+from deepseek_report.metrics.fairness.option_changes import (
+    ComparedGroups,
+    Option,
+    OptionChanges,
     at_thresholds,
     equal_rate_thresholds,
     price,
@@ -36,23 +45,52 @@ from deepseek_report.metrics.fairness.option_thresholds import (
     threshold_for_ratio,
 )
 from deepseek_report.metrics.fairness.swapped_inputs import TellingColumns
-from deepseek_report.metrics.fairness.widest_pair import WidestPair
 from deepseek_report.metrics.performance.baselines import fitted_reference
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.performance.reference_predictors import Predictor
-from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Rows
+from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Rows
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks.classification import iterations
 from deepseek_report.tasks.decisions import at_threshold, effective_threshold
+
+
+def evened_rows(codes: Ints, labels: Ints, rng: np.random.Generator) -> Ints:
+    """Positions of as many rows, in which group and label go together no more than by chance.
+
+    A cell of n(g, y) rows gets n(g) · n(y) / n of them: of a larger cell so many are drawn, a
+    smaller one is repeated. It is reweighting by whole numbers, for learners without weights
+    ("uniform sampling").
+
+    codes : (row,) the group, -1 where it is not known; such rows stay as they are.
+    labels : (row,) the class.
+
+    Returns (row,) ascending, with repetitions.
+
+    Reference: Kamiran & Calders 2012, doi:10.1007/s10115-011-0463-8 (sections 5.2 and 5.3).
+
+    >>> codes, labels = np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 0, 1, 0, 1, 1, 1])
+    >>> rows = evened_rows(codes, labels, np.random.default_rng(0))
+    >>> [int(((codes == g) & (labels == y))[rows].sum()) for g in (0, 1) for y in (0, 1)]
+    [2, 2, 2, 2]
+    """
+    known = codes >= 0
+    drawn = [np.flatnonzero(~known)]
+    for code in np.unique(codes[known]):
+        for label in np.unique(labels[known]):
+            cell = np.flatnonzero((codes == code) & (labels == label))
+            if len(cell):
+                expected = (codes == code).sum() * (labels[known] == label).sum() / known.sum()
+                times, rest = divmod(round(expected), len(cell))
+                drawn += [np.tile(cell, times), rng.permutation(cell)[:rest]]
+    return np.sort(np.concatenate(drawn))
+
 
 TODAY = "today"
 #: Before the name of an option where the model itself is fitted anew.
 OWN = "model_"
 #: The predictor that is refitted without inputs and with evened rows, in the model's place.
 REFITTED: Predictor = "gradient_boosting"
-#: Between the names of inputs in a cell.
-SEPARATOR = "; "
 #: An option is called better where its p-value, corrected for all attributes, lies below this.
 _SIGNIFICANT = 0.05
 _NUMBERS = (

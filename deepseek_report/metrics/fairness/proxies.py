@@ -21,11 +21,10 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.reference_predictors import Predict, fit_predictor
-from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
+from deepseek_report.statistics.ranking import delong, macro_auc, most_telling, paired_difference
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
 
 #: Features that are looked at, each of them shuffled in turn.

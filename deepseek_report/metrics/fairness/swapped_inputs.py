@@ -16,8 +16,7 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.fairness.groups import UNKNOWN
 from deepseek_report.metrics.fairness.proxies import permutation_importance
 from deepseek_report.metrics.performance.reference_predictors import fit_predictor
-from deepseek_report.statistics.ranking import auc_estimate
-from deepseek_report.statistics.telling import most_telling
+from deepseek_report.statistics.ranking import auc_estimate, most_telling
 from deepseek_report.tasks import TASKS
 from deepseek_report.tasks.decisions import decide
 

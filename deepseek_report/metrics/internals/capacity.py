@@ -20,7 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
-from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
+from deepseek_report.metrics.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling, bootstrap
 from deepseek_report.tasks import task_of

@@ -27,7 +27,7 @@ from deepseek_report.metrics.internals.timing import (
     torch_module,
     wait_for,
 )
-from deepseek_report.metrics.shared.plugin import ComputeMetric
+from deepseek_report.metrics.plugin import ComputeMetric
 
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]
 Repeats = Annotated[int, Field(ge=3, le=1000)]

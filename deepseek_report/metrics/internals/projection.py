@@ -22,7 +22,7 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes, colum
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.compute import layer_name
 from deepseek_report.metrics.internals.timing import torch_module
-from deepseek_report.metrics.shared.plugin import ComputeMetric
+from deepseek_report.metrics.plugin import ComputeMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin
 

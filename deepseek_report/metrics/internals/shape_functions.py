@@ -18,8 +18,8 @@ from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
 from deepseek_report.data_kinds.reference import typical_row
-from deepseek_report.metrics.internals.own_terms import contributions
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.internals.tracing import contributions
+from deepseek_report.metrics.plugin import ModelMetric
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError
@@ -90,3 +91,23 @@ def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Float
             )
         )
     return branches, np.concatenate(batches)
+
+
+_OWN_BATCH = 1024
+
+
+def contributions(classifier: Classifier, rows: Floats, target: int) -> Floats:
+    """(row, feature) what the model itself says that each feature adds for the target."""
+    import torch
+
+    module: Any = torch_module(classifier)
+    device = next(module.parameters()).device
+    classifier.calls += len(rows)
+    parts = [
+        module.intrinsic(
+            torch.as_tensor(rows[start : start + _OWN_BATCH], dtype=torch.float32, device=device),
+            target,
+        )[0]
+        for start in range(0, len(rows), _OWN_BATCH)
+    ]
+    return np.asarray(torch.cat(parts).double().cpu().numpy())

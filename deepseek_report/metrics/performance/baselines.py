@@ -26,7 +26,7 @@ from deepseek_report.metrics.performance.reference_predictors import (
     fit_predictor,
     limits_of,
 )
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.task import REFERENCES

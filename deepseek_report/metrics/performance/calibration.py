@@ -17,11 +17,10 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
-from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.logistic import last_coefficient
-from deepseek_report.statistics.recalibrating import log_odds
+from deepseek_report.statistics.logistic import last_coefficient, log_odds
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import calibration_subject
 

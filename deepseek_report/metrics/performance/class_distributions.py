@@ -22,7 +22,7 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.ranking import auc_estimate
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.scorecards import areas_alone, bin_rates, cut

@@ -18,8 +18,8 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.threshold_choice import choose_threshold
-from deepseek_report.metrics.shared.plugin import LabelsMetric, Resamples
+from deepseek_report.metrics.performance.predicting import choose_threshold
+from deepseek_report.metrics.plugin import LabelsMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import auc_estimate, average_precision_statistic
 from deepseek_report.statistics.resampling import Replicates, Resampling, bootstrap, bootstrapped

@@ -22,8 +22,8 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.shared.plugin import ClassMetric
-from deepseek_report.statistics.agreeing_fits import (
+from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.statistics.paired import (
     PerRow,
     ambiguity_of,
     over_rows_and_fits,

@@ -28,7 +28,7 @@ from deepseek_report.artifacts.table import (
 )
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import MinCell, groupings
-from deepseek_report.metrics.shared.plugin import NumberMetric
+from deepseek_report.metrics.plugin import NumberMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
 from deepseek_report.statistics.resampling import Resampling
 

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
-from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.resampling import Resampling, bootstrap
 

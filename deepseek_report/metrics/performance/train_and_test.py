@@ -20,7 +20,7 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.intervals import difference_of_means
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin

@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.metrics.explanations.curves import Perturbation, rank_features, removal_counts
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    bootstrap_mean,
+    mean_score,
+    ratio_of_means,
+)
 from deepseek_report.metrics.explanations.faithfulness import (
     CompletenessGap,
     Deletion,
     Insertion,
-)
-from deepseek_report.metrics.explanations.instance_means import (
-    bootstrap_mean,
-    evenly_spaced,
-    mean_score,
-    ratio_of_means,
 )
 from deepseek_report.wording.words import wording
 from tests.worded import refused
@@ -271,8 +270,3 @@ def test_the_interval_of_a_ratio_stays_within_its_bounds() -> None:
     whole = rng.gamma(2.0, 1.0, 12)
     ratio = ratio_of_means(whole * (rng.random(12) < 0.95), whole, 500, 0, (0.0, 1.0))
     assert ratio.high == 1.0
-
-
-def test_evenly_spaced_positions_hold_both_ends() -> None:
-    np.testing.assert_array_equal(evenly_spaced(11, 3), [0, 5, 10])
-    np.testing.assert_array_equal(evenly_spaced(2, 9), [0, 1])
