@@ -10,16 +10,8 @@ from pydantic import Field
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart, table_types, traits_of
-from deepseek_report.artifacts.schema import (
-    CLASS_TASKS,
-    LABEL_TASKS,
-    NUMBER_TASKS,
-    PEOPLE,
-    AttributeKind,
-    Schema,
-    TaskName,
-)
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, PEOPLE, Schema
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.resampling import Resampling
 
@@ -50,35 +42,35 @@ class ModelMetric(MetricPart):
 class ComputeMetric(ModelMetric):
     """Defaults of a metric of what a model costs, and of what its parts do."""
 
-    counts_entities: ClassVar[bool] = True
-    category: ClassVar[Category] = "compute"
+    counts_entities = True
+    category = "compute"
 
 
 class PeopleMetric(ModelMetric):
     """Defaults of a metric that compares how groups of people are decided about."""
 
-    counts_entities: ClassVar[bool] = True
-    category: ClassVar[Category] = "fairness"
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
+    counts_entities = True
+    category = "fairness"
+    needs_groups = PEOPLE
+    needs_favourable = True
 
 
 class ClassMetric(ModelMetric):
     """Defaults of a metric that judges decisions between classes or their probabilities."""
 
-    tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS
+    tasks = CLASS_TASKS
 
 
 class NumberMetric(ModelMetric):
     """Defaults of a metric that judges predicted numbers."""
 
-    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+    tasks = NUMBER_TASKS
 
 
 class LabelsMetric(ModelMetric):
     """Defaults of a metric that judges all labels of a multi-label target."""
 
-    tasks: ClassVar[frozenset[TaskName]] = LABEL_TASKS
+    tasks = LABEL_TASKS
 
 
 def require_two_classes(schema: Schema) -> None:

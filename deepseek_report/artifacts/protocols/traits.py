@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
-from deepseek_report.artifacts.disclosure import Releases
+from deepseek_report.artifacts.disclosure import Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality, TaskName
-from deepseek_report.artifacts.score import Bounds
+from deepseek_report.artifacts.score import Bounds, Category
 from deepseek_report.artifacts.table import TableTypes
 
 
@@ -47,6 +47,10 @@ class ExplainerPart(Part):
 class MetricPart(Part):
     """What a metric says of itself besides."""
 
+    reveals: ClassVar[Reveals]
+    """What of single rows its measurement holds; every metric of the package says it."""
+    category: ClassVar[Category]
+    """The family of its scores; every metric of the package says it."""
     scope: ClassVar[Scope] = "model"
     """What it judges."""
     reads: ClassVar[frozenset[str]]

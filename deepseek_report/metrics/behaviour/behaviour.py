@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.expectations import Expectation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import (
-    SEPARATOR,
-    Column,
-    TableType,
-    TableTypes,
-    columns_of,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.relations import relation_in_words
 from deepseek_report.errors import NotApplicableError
@@ -58,10 +51,10 @@ class Behaviour(ModelMetric):
     doi:10.1214/aos/1013203451 (the mean answer along a feature).
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    category: ClassVar[Category] = "behaviour"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    category = "behaviour"
+    tables = {
         "expectations": TableType(
             (
                 *columns_of("place:place kind", shown=False),
@@ -113,10 +106,8 @@ class Behaviour(ModelMetric):
             release=TableRelease(counts=("n",), values=("value",)),
         ),
     }
-    bounds: ClassVar[Bounds] = {"broken_expectations": (0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "classifier", "seed", "expectations"}
-    )
+    bounds = {"broken_expectations": (0, None)}
+    reads = frozenset({"dataset", "predictions", "classifier", "seed", "expectations"})
 
     rows: Annotated[int, Field(ge=20, le=100_000)] = 150
     features: Annotated[int, Field(ge=0, le=1000)] = 24

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
+from deepseek_report.artifacts.disclosure import OF_CASES
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import FURTHER, Predictions
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Schema, Target
-from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, columns_of
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
@@ -153,8 +153,8 @@ class CasePages(ExplanationMetric):
     arXiv:1909.09369 (nearness to real cases); Gower 1971, doi:10.2307/2528823 (distance).
     """
 
-    reveals: ClassVar[Reveals] = "cases"
-    tables: ClassVar[TableTypes] = _TABLES
+    reveals = "cases"
+    tables = _TABLES
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     reason_codes: ReasonCodeRule = field(default_factory=ReasonCodeRule)
     refused_evaluations: Annotated[int, Field(ge=0)] = 10_000
@@ -164,9 +164,9 @@ class CasePages(ExplanationMetric):
     change_near: Annotated[int, Field(ge=1, le=100)] = 5
     mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
 
-    bounds: ClassVar[Bounds] = {"counterfactual_share": (0, 1), "reason_codes_kept": (0, 1)}
-    scope: ClassVar[Scope] = "explainers"
-    reads: ClassVar[frozenset[str]] = frozenset(
+    bounds = {"counterfactual_share": (0, 1), "reason_codes_kept": (0, 1)}
+    scope = "explainers"
+    reads = frozenset(
         {
             "dataset",
             "predictions",

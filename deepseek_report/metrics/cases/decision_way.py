@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.step_sums import AddsUpSteps
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, TableTypes, columns_of
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.tasks import task_of
@@ -142,11 +141,11 @@ class DecisionWay(ModelMetric):
     contributions along the residual stream).
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    category: ClassVar[Category] = "explanation"
-    bounds: ClassVar[Bounds] = {}
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "cases", "classifier"})
-    tables: ClassVar[TableTypes] = {
+    reveals = "rows"
+    category = "explanation"
+    bounds = {}
+    reads = frozenset({"dataset", "predictions", "cases", "classifier"})
+    tables = {
         "steps": TableType(
             (_CASE, *columns_of("layer:count kind branch number:count weight:share added:number"))
         ),

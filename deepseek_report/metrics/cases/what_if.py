@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Modality, Schema, Target
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.data_kinds.relations import Relations
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
@@ -106,11 +105,11 @@ class WhatIf(ModelMetric):
     a pair.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    category: ClassVar[Category] = "explanation"
-    bounds: ClassVar[Bounds] = {}
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "cases", "classifier"})
+    reveals = "rows"
+    category = "explanation"
+    bounds = {}
+    modalities = frozenset({"table"})
+    reads = frozenset({"dataset", "cases", "classifier"})
 
     most: Annotated[int, Field(ge=1, le=40)] = 12
     points: Annotated[int, Field(ge=2, le=25)] = 9

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
@@ -108,8 +108,8 @@ class ExplainerAgreement(ExplanationMetric):
     Reference: Krishna et al. 2022, arXiv:2202.01602.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "pairs": TableType(
             (
                 *columns_of("explainer_a:explainer explainer_b:explainer"),
@@ -132,9 +132,9 @@ class ExplainerAgreement(ExplanationMetric):
 
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"agreement": (-1.0, 1.0), "agreement_with_random": (-1.0, 1.0)}
-    scope: ClassVar[Scope] = "explainers"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "explanations", "seed"})
+    bounds = {"agreement": (-1.0, 1.0), "agreement_with_random": (-1.0, 1.0)}
+    scope = "explainers"
+    reads = frozenset({"dataset", "explanations", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.curves import Perturbation, greedy_order
 from deepseek_report.metrics.explanations.explanation_plugin import (
@@ -58,8 +58,8 @@ class ExplanationByGroup(ExplanationMetric):
     Reference: Dai et al. 2022, arXiv:2205.07277 (groups).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "groups": TableType(
             (
                 *columns_of("explainer:explainer attribute:attribute"),
@@ -78,13 +78,11 @@ class ExplanationByGroup(ExplanationMetric):
     evaluations: Annotated[int, Field(ge=100)] = 20_000
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"deletion_gap_by_group": (0.0, None)}
-    scope: ClassVar[Scope] = "explainers"
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE | PARTS
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "classifier", "explanations", "seed"}
-    )
-    takes: ClassVar[frozenset[str]] = frozenset({"deletion"})
+    bounds = {"deletion_gap_by_group": (0.0, None)}
+    scope = "explainers"
+    needs_groups = PEOPLE | PARTS
+    reads = frozenset({"dataset", "predictions", "classifier", "explanations", "seed"})
+    takes = frozenset({"deletion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)

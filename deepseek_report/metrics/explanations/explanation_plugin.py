@@ -14,7 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart
-from deepseek_report.artifacts.score import Category, Direction, Score
+from deepseek_report.artifacts.score import Direction, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.resampling import (
     Resampling,
@@ -33,7 +33,7 @@ CONTROL = "random"
 class ExplanationMetric(MetricPart):
     """Defaults of a metric that judges one explanation."""
 
-    category: ClassVar[Category] = "explanation"
+    category = "explanation"
     scope: ClassVar[Scope] = "explainer"
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.curves import Mode, Perturbation, rank_features
@@ -85,15 +85,15 @@ class Deletion(ExplanationMetric):
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {"curve": _CURVE}
+    reveals = "aggregate"
+    tables = {"curve": _CURVE}
 
     steps: Steps = 10
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"deletion": (None, None), "deletion_gain": (None, None)}
-    reads: ClassVar[frozenset[str]] = _READS
-    takes: ClassVar[frozenset[str]] = frozenset({"deletion"})
+    bounds = {"deletion": (None, None), "deletion_gain": (None, None)}
+    reads = _READS
+    takes = frozenset({"deletion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         return _measure(context, "deletion", self.steps, self.resamples)
@@ -111,15 +111,15 @@ class Insertion(ExplanationMetric):
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {"curve": _CURVE}
+    reveals = "aggregate"
+    tables = {"curve": _CURVE}
 
     steps: Steps = 10
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"insertion": (None, None), "insertion_gain": (None, None)}
-    reads: ClassVar[frozenset[str]] = _READS
-    takes: ClassVar[frozenset[str]] = frozenset({"insertion"})
+    bounds = {"insertion": (None, None), "insertion_gain": (None, None)}
+    reads = _READS
+    takes = frozenset({"insertion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         return _measure(context, "insertion", self.steps, self.resamples)
@@ -244,12 +244,12 @@ class CompletenessGap(ExplanationMetric):
     Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
 
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"completeness_gap": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"explanation", "seed"})
+    bounds = {"completeness_gap": (0.0, None)}
+    reads = frozenset({"explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
@@ -66,24 +65,22 @@ class FaithfulnessEffect(ExplanationMetric):
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421 (deletion and insertion).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
 
     steps: Steps = 10
     instances: Annotated[int, Field(ge=8)] = 48
     evaluations: Annotated[int, Field(ge=100)] = 20_000
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "deletion_effect": (None, None),
         "insertion_effect": (None, None),
         "own_case_effect": (None, None),
         "shared_order": (-1.0, 1.0),
     }
-    scope: ClassVar[Scope] = "explainers"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "cases", "classifier", "explanations", "seed"}
-    )
-    takes: ClassVar[frozenset[str]] = frozenset({"deletion", "insertion"})
+    scope = "explainers"
+    reads = frozenset({"dataset", "predictions", "cases", "classifier", "explanations", "seed"})
+    takes = frozenset({"deletion", "insertion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)

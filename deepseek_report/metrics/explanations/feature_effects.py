@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.schema import Feature, Modality, Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.moved_rows import MovedRows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
@@ -61,10 +61,10 @@ class FeatureEffects(ModelMetric):
     doi:10.1111/rssb.12377; Goldstein et al. 2015, doi:10.1080/10618600.2014.907095 (ICE).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    scope: ClassVar[Scope] = "explainers"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    scope = "explainers"
+    modalities = frozenset({"table"})
+    tables = {
         "effects": TableType(
             (
                 Column("feature", shown=False),
@@ -93,9 +93,9 @@ class FeatureEffects(ModelMetric):
         ),
         "lines": TableType(columns_of("feature line:count value:number effect:number")),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "explanations", "seed"})
+    bounds = {}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "explanations", "seed"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
     rows: Annotated[int, Field(ge=50, le=100_000)] = 300

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.units import Units
 from deepseek_report.errors import NotApplicableError
@@ -45,8 +44,8 @@ class Importance(ExplanationMetric):
     `top_feature_share` is the share of the first feature in the sum of all mean magnitudes.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "importance": TableType(
             (
                 *columns_of("explainer:explainer feature label"),
@@ -73,10 +72,8 @@ class Importance(ExplanationMetric):
 
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"top_feature_share": SHARE}
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "cases", "explanation", "seed"}
-    )
+    bounds = {"top_feature_share": SHARE}
+    reads = frozenset({"dataset", "predictions", "cases", "explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)

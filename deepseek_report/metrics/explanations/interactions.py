@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.artifacts.schema import Feature, Modality, Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.distinct import each_once
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
@@ -259,9 +259,9 @@ class Interactions(ModelMetric):
     doi 10.1038/s42256-019-0138-9 (interaction values of trees).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
         "pairs": TableType(
             (
                 *columns_of("feature_a feature_b", shown=False),
@@ -284,11 +284,9 @@ class Interactions(ModelMetric):
             release=TableRelease(values=("value",)),
         ),
     }
-    bounds: ClassVar[Bounds] = {"strongest_interaction": (0.0, None)}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"background", "cases", "classifier", "dataset", "seed"}
-    )
+    bounds = {"strongest_interaction": (0.0, None)}
+    category = "explanation"
+    reads = frozenset({"background", "cases", "classifier", "dataset", "seed"})
 
     cases: Annotated[int, Field(ge=10)] = 100
     pairs: Annotated[int, Field(ge=1, le=50)] = 4

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -63,8 +63,8 @@ class Localisation(ExplanationMetric):
     doi:10.1007/s11263-017-1059-x.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "localisation": TableType(
             (
                 *columns_of("explainer:explainer measure"),
@@ -78,11 +78,9 @@ class Localisation(ExplanationMetric):
     evidence: Literal["auto", "positive", "magnitude"] = "auto"
     resamples: Resamples = 2000
 
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "cases", "explanation", "control", "seed"}
-    )
-    bounds: ClassVar[Bounds] = {**dict.fromkeys(_MEASURES, SHARE), "localisation_gain": (-1.0, 1.0)}
-    needs_truth: ClassVar[bool] = True
+    reads = frozenset({"dataset", "predictions", "cases", "explanation", "control", "seed"})
+    bounds = {**dict.fromkeys(_MEASURES, SHARE), "localisation_gain": (-1.0, 1.0)}
+    needs_truth = True
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import n_players
 from deepseek_report.errors import NotApplicableError
@@ -99,12 +98,12 @@ class NullPlayers(ExplanationMetric):
     (sensitivity(b)).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     instances: Annotated[int, Field(ge=1)] = 16
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"null_player_share": (0.0, 2.0)}
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
+    bounds = {"null_player_share": (0.0, 2.0)}
+    reads = frozenset({"dataset", "classifier", "explanation", "seed"})
 
     def explained_again(self, n_instances: int) -> int:
         """The chosen instances, once for each half of the players."""

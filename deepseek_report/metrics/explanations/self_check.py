@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums
 from deepseek_report.errors import NotApplicableError
@@ -144,10 +144,10 @@ class SelfCheck(ExplanationMetric):
     Reference: Lundberg & Lee 2017, arXiv:1705.07874 (local accuracy, missingness).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     instances: Annotated[int, Field(ge=1)] = 3
 
-    tables: ClassVar[TableTypes] = {
+    tables = {
         "checks": TableType(
             (
                 *columns_of(
@@ -158,10 +158,8 @@ class SelfCheck(ExplanationMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"self_check_failures": (0.0, 4.0)}
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "classifier", "explanation", "background", "seed"}
-    )
+    bounds = {"self_check_failures": (0.0, 4.0)}
+    reads = frozenset({"dataset", "classifier", "explanation", "background", "seed"})
 
     def explained_again(self, n_instances: int) -> int:
         """A few instances, of a function that costs nothing."""

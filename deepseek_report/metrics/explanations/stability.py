@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums
 from deepseek_report.errors import NotApplicableError
@@ -59,18 +58,18 @@ class MaxSensitivity(ExplanationMetric):
     Reference: Yeh et al. 2019, arXiv:1901.09392.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     radius: Annotated[float, Field(gt=0, le=10)] = 0.1
     perturbations: Annotated[int, Field(ge=1, le=1000)] = 4
     instances: Annotated[int, Field(ge=1)] = 8
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "max_sensitivity": (0.0, None),
         "max_sensitivity_ratio": (0.0, None),
         "repeat_ratio": (0.0, None),
     }
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
+    reads = frozenset({"dataset", "classifier", "explanation", "seed"})
 
     def explained_again(self, n_instances: int) -> int:
         """The chosen instances, moved a few times, and once as they are."""
@@ -173,19 +172,14 @@ class ParameterRandomisation(ExplanationMetric):
     Reference: Adebayo et al. 2018, arXiv:1810.03292.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     draws: Annotated[int, Field(ge=1, le=100)] = 2
     instances: Annotated[int, Field(ge=1)] = 16
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {
-        "randomisation_correlation": (-1.0, 1.0),
-        "randomisation_gain": (None, None),
-    }
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "classifier", "explanation", "seed"}
-    )
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    bounds = {"randomisation_correlation": (-1.0, 1.0), "randomisation_gain": (None, None)}
+    reads = frozenset({"dataset", "predictions", "classifier", "explanation", "seed"})
+    requires = frozenset({"module"})
 
     def explained_again(self, n_instances: int) -> int:
         """The chosen instances, once for each draw of the weights."""

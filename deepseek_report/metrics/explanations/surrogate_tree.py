@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Modality, Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.feature_effects import sampled
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
@@ -46,10 +46,10 @@ class SurrogateTree(ModelMetric):
     Reference: Craven & Shavlik 1995 (trees extracted from networks).
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
         "rules": TableType(
             (
                 *columns_of("rule n:count share:share"),
@@ -68,9 +68,9 @@ class SurrogateTree(ModelMetric):
             release=TableRelease(counts=("n",), lines=(("depth",),)),
         ),
     }
-    bounds: ClassVar[Bounds] = {"surrogate_fidelity": (None, 1.0), "surrogate_agreement": SHARE}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "seed"})
+    bounds = {"surrogate_fidelity": (None, 1.0), "surrogate_agreement": SHARE}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "predictions", "seed"})
 
     depth: Annotated[int, Field(ge=1, le=4)] = 4
     leaves: Annotated[int, Field(ge=2, le=10)] = 8

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import ConditionError, RowCondition, read_condition
 from deepseek_report.errors import DataError, NotApplicableError
@@ -66,8 +66,8 @@ class Cohorts(ModelMetric):
     is not compared. least_explained : nor are its attributions with fewer explained cases.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "cohorts": TableType(
             (
                 Column("cohort"),
@@ -93,12 +93,10 @@ class Cohorts(ModelMetric):
             release=TableRelease(counts=("n",), overlapping=True),
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "slices"
-    scope: ClassVar[Scope] = "explainers"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "dataset", "explanations", "cases", "seed"}
-    )
+    bounds = {}
+    category = "slices"
+    scope = "explainers"
+    reads = frozenset({"predictions", "dataset", "explanations", "cases", "seed"})
     declared: dict[str, str] = field(default_factory=dict)
     min_cell: MinCell = 30
     least_explained: Annotated[int, Field(ge=2)] = 15

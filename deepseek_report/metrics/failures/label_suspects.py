@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE
@@ -72,9 +71,9 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "suspects": TableType(
             columns_of("instance_id:row label probability:share nearest_agree:share"),
             section="bottlenecks",
@@ -82,11 +81,9 @@ class LabelSuspects(ClassMetric):
             most=20,
         )
     }
-    bounds: ClassVar[Bounds] = {"label_suspects": SHARE}
-    category: ClassVar[Category] = "data"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "validation_predictions", "dataset"}
-    )
+    bounds = {"label_suspects": SHARE}
+    category = "data"
+    reads = frozenset({"predictions", "validation_predictions", "dataset"})
     n_neighbours: Annotated[int, Field(ge=1, le=200)] = 10
     most_agreeing: Annotated[float, Field(ge=0, le=1)] = 0.2
     most: Annotated[int, Field(ge=1, le=5000)] = 200

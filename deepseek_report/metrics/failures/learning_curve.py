@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.reference_predictors import fit_predictor, limits_of
 from deepseek_report.metrics.plugin import ClassMetric
@@ -34,9 +34,9 @@ _Ranking = tuple[float, Floats]
 class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "curve": TableType(
             (
                 Column("rows", "count"),
@@ -49,9 +49,9 @@ class LearningCurve(ClassMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"learning_curve_gain": (-1.0, 1.0)}
-    category: ClassVar[Category] = "data"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
+    bounds = {"learning_curve_gain": (-1.0, 1.0)}
+    category = "data"
+    reads = frozenset({"dataset", "seed"})
     predictor: Literal["gradient_boosting", "logistic_regression"] = "gradient_boosting"
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=2)] = (
         0.0625,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
@@ -40,9 +40,9 @@ class NearCopies(ModelMetric):
     be right about it, so the error that counts is that on the other rows.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "comparison": TableType(
             (
                 *columns_of("n:count near:count same_label:share other_same_label:share"),
@@ -54,9 +54,9 @@ class NearCopies(ModelMetric):
             release=WHOLE,
         )
     }
-    category: ClassVar[Category] = "data"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions"})
-    bounds: ClassVar[Bounds] = {
+    category = "data"
+    reads = frozenset({"dataset", "predictions"})
+    bounds = {
         "near_copies": SHARE,
         "error_rate_without_copies": SHARE,
         "mae_without_copies": (0.0, None),

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PARTS, Attribute, AttributeKind, Target
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.schema import PARTS, Attribute, Target
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.gap_tables import GAPS, PartGaps, tested
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
@@ -48,9 +47,9 @@ class PartPerformance(ModelMetric):
     would give fewer right decisions. n_resamples : draws for interval and null.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "parts": TableType(
             (
                 Column("attribute", "attribute"),
@@ -64,14 +63,10 @@ class PartPerformance(ModelMetric):
         ),
         "tests": GAPS,
     }
-    category: ClassVar[Category] = "slices"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    bounds: ClassVar[Bounds] = {
-        "accuracy_gap": SHARE,
-        "mae_gap": (0.0, None),
-        "mean_error_gap": (0.0, None),
-    }
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PARTS
+    category = "slices"
+    reads = frozenset({"predictions", "dataset", "seed"})
+    bounds = {"accuracy_gap": SHARE, "mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}
+    needs_groups = PARTS
     min_cell: MinCell = 30
     min_events: MinEvents = 5
     n_resamples: Resamples = 2000
@@ -158,9 +153,9 @@ class PeriodDrift(ModelMetric):
     Reference: Kruskal & Wallis 1952, doi:10.1080/01621459.1952.10483441.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "periods": TableType(
             (
                 Column("attribute", "attribute"),
@@ -174,10 +169,10 @@ class PeriodDrift(ModelMetric):
         ),
         "tests": TableType(columns_of("attribute:attribute p_value:p_value")),
     }
-    category: ClassVar[Category] = "slices"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-    bounds: ClassVar[Bounds] = {"score_drift_p": SHARE}
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PARTS
+    category = "slices"
+    reads = frozenset({"predictions", "dataset"})
+    bounds = {"score_drift_p": SHARE}
+    needs_groups = PARTS
     min_cell: MinCell = 30
 
     def measure(self, context: MeasureContext) -> Measurement:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.disturbances import Disturbance, Levels
 from deepseek_report.metrics.plugin import ModelMetric, Rows
@@ -51,9 +51,9 @@ class Robustness(ModelMetric):
     images and series there is noise alone.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "perturbations": TableType(
             (
                 Column("perturbation", shown=False),
@@ -69,7 +69,7 @@ class Robustness(ModelMetric):
             release=TableRelease(counts=("n",)),
         )
     }
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "roc_auc_under_noise": SHARE,
         "flipped_under_noise": SHARE,
         "roc_auc_under_masking": SHARE,
@@ -80,8 +80,8 @@ class Robustness(ModelMetric):
         "change_under_masking": (0.0, None),
     }
 
-    category: ClassVar[Category] = "robustness"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "classifier", "seed"})
+    category = "robustness"
+    reads = frozenset({"dataset", "predictions", "classifier", "seed"})
     noise: tuple[Noise, ...] = (0.1, 0.25, 0.5, 1.0)
     swaps: tuple[Chance, ...] = (0.1, 0.2)
     missing: tuple[Chance, ...] = (0.05, 0.2)

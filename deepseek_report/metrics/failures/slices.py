@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.conditions import (
     Beside,
@@ -139,9 +139,9 @@ class Slices(ModelMetric):
     share of the test part. alpha : level of the test. most : how many slices of a kind are listed.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "slices": TableType(
             (
                 Column("slice"),
@@ -158,13 +158,13 @@ class Slices(ModelMetric):
             release=TableRelease(counts=("n",), overlapping=True),
         )
     }
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "worst_slice_error_rate": SHARE,
         "worst_slice_mae": (0.0, None),
         "slices_examined": (0.0, None),
     }
-    category: ClassVar[Category] = "slices"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    category = "slices"
+    reads = frozenset({"predictions", "dataset", "seed"})
     max_features: Literal[1, 2] = 2
     min_size: Annotated[int, Field(ge=5)] | None = None
     min_share: Annotated[float, Field(ge=0, lt=1)] = 0.01

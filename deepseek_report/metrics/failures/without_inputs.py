@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Modality
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import SEPARATOR, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.baselines import reference_predictions
 from deepseek_report.metrics.plugin import ModelMetric, Rows
@@ -45,9 +43,9 @@ class WithoutInputs(ModelMetric):
     max_rows : training rows that it is fitted to.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "refits": TableType(
             (
                 *columns_of("inputs metric:metric score:number"),
@@ -59,12 +57,10 @@ class WithoutInputs(ModelMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "data"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "validation_predictions", "classifier", "seed"}
-    )
+    bounds = {}
+    category = "data"
+    modalities = frozenset({"table"})
+    reads = frozenset({"dataset", "predictions", "validation_predictions", "classifier", "seed"})
     max_rows: Rows = 8000
 
     def measure(self, context: MeasureContext) -> Measurement:

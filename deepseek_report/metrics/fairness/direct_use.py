@@ -5,27 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Modality, Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    SEPARATOR,
-    Column,
-    TableType,
-    TableTypes,
-    columns_of,
-    estimate,
-)
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.gap_tables import WidestPair
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.swapped_inputs import SwappedDecisions, TellingColumns
@@ -224,8 +217,8 @@ class DirectUse(PeopleMetric, ClassMetric):
     parts).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "swaps": TableType(
             (
                 Column("attribute", "attribute"),
@@ -250,9 +243,9 @@ class DirectUse(PeopleMetric, ClassMetric):
             release=WHOLE,
         ),
     }
-    bounds: ClassVar[Bounds] = {"decisions_turned": SHARE, "direct_gap": (-1.0, 1.0)}
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "classifier", "seed"})
+    bounds = {"decisions_turned": SHARE, "direct_gap": (-1.0, 1.0)}
+    modalities = frozenset({"table"})
+    reads = frozenset({"dataset", "predictions", "classifier", "seed"})
     max_rows: Rows = 2000
     stand_in_auc: Annotated[float, Field(gt=0.5, lt=1)] = 0.6
     min_cell: MinCell = 30

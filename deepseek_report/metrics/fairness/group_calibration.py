@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.group_shifts import GroupShifts, share_off
@@ -42,8 +41,8 @@ class GroupCalibration(PeopleMetric, ClassMetric):
     fairmlbook.org, chapter 3 (calibration within groups).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "groups": TableType(
             (
                 Column("attribute", "attribute"),
@@ -59,9 +58,9 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         )
     }
-    bounds: ClassVar[Bounds] = {"stated_off": (-1.0, 1.0)}
-    needs_favourable: ClassVar[bool] = False
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {"stated_off": (-1.0, 1.0)}
+    needs_favourable = False
+    reads = frozenset({"predictions", "dataset", "seed"})
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    SEPARATOR,
-    Column,
-    TableType,
-    TableTypes,
-    columns_of,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.gap_tables import GAPS, PartGaps, tested
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import PeopleMetric, Resamples
@@ -50,8 +42,8 @@ class GroupRates(PeopleMetric):
     n_resamples : how often the errors of each group are redrawn for intervals and tests.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "groups": TableType(
             (
                 Column("attribute", "attribute"),
@@ -73,12 +65,8 @@ class GroupRates(PeopleMetric):
             )
         ),
     }
-    bounds: ClassVar[Bounds] = {
-        "selection_rate": SHARE,
-        "mae_gap": (0.0, None),
-        "mean_error_gap": (0.0, None),
-    }
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {"selection_rate": SHARE, "mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}
+    reads = frozenset({"predictions", "dataset", "seed"})
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,20 +12,13 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.decision_rules import DecisionCosts, ThresholdRule
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    SEPARATOR,
-    Column,
-    TableType,
-    TableTypes,
-    columns_of,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
@@ -152,9 +145,9 @@ class Options(PeopleMetric, ClassMetric):
     without them the price is balanced accuracy.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "options": TableType(
             (
                 Column("attribute", "attribute"),
@@ -176,11 +169,11 @@ class Options(PeopleMetric, ClassMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"gap_without": (-1.0, 1.0)}
-    reads: ClassVar[frozenset[str]] = frozenset(
+    bounds = {"gap_without": (-1.0, 1.0)}
+    reads = frozenset(
         {"predictions", "validation_predictions", "dataset", "refits", "seed", "expectations"}
     )
-    takes: ClassVar[frozenset[str]] = frozenset({"direct_use"})
+    takes = frozenset({"direct_use"})
     ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
     costs: DecisionCosts | None = None

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.schema import PEOPLE, Attribute, Feature
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.reference_predictors import Predict, fit_predictor
 from deepseek_report.metrics.plugin import ModelMetric, Rows
@@ -88,9 +88,9 @@ def _sample(
 class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "features": TableType(
             (
                 Column("attribute", "attribute"),
@@ -101,11 +101,11 @@ class Proxies(ModelMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"proxy_auc": SHARE}
-    category: ClassVar[Category] = "fairness"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    bounds = {"proxy_auc": SHARE}
+    category = "fairness"
+    reads = frozenset({"dataset", "seed"})
+    needs_groups = PEOPLE
+    modalities = frozenset({"table"})
     max_train_rows: Rows = 6000
     max_test_rows: Rows = 1500
     n_repeats: Annotated[int, Field(ge=1, le=50)] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
 from deepseek_report.metrics.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
@@ -30,8 +29,8 @@ from deepseek_report.tasks import task_of
 class Ablation(ComputeMetric):
     """How much the loss rises when one head is switched off, and which heads can go."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "units": TableType(
             (
                 *columns_of("layer:place branch head:place"),
@@ -42,9 +41,9 @@ class Ablation(ComputeMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"removable_heads": SHARE}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
+    bounds = {"removable_heads": SHARE}
+    reads = frozenset({"classifier", "dataset", "seed"})
+    requires = frozenset({"attention"})
     max_rows: Rows = 400
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
     n_resamples: Resamples = 1000

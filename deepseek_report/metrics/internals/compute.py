@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.internals.timing import (
     Stopwatch,
     median_interval,
@@ -67,15 +67,15 @@ def enclosing(path: str, layers: Collection[str]) -> str:
 class Parameters(ComputeMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "layers": TableType(
             columns_of("layer:layer kind:layer_kind parameters:count share:share"), release=WHOLE
         )
     }
-    bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    bounds = {"parameters": (0.0, None)}
+    reads = frozenset({"classifier"})
+    requires = frozenset({"module"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         module = torch_module(context.classifier)
@@ -101,8 +101,8 @@ class Parameters(ComputeMetric):
 class LayerProfile(ComputeMetric):
     """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "layers": TableType(
             (*columns_of("layer:layer kind:layer_kind"), estimate("ms"), Column("share", "share")),
             section="bottlenecks",
@@ -110,10 +110,10 @@ class LayerProfile(ComputeMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
-    volatile: ClassVar[bool] = True
+    bounds = {"forward_ms": (0.0, None)}
+    reads = frozenset({"classifier", "dataset"})
+    requires = frozenset({"module"})
+    volatile = True
     batch_size: BatchSize = 64
     repeats: Repeats = 15
 
@@ -176,17 +176,17 @@ _CLOCK = message("notes.timing.clock")
 class Latency(ComputeMetric):
     """Time to answer, and rows per second, by batch size."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "latency": TableType(
             (Column("batch_size", "count"), estimate("ms"), Column("rows_per_second", "count")),
             section="bottlenecks",
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    volatile: ClassVar[bool] = True
+    bounds = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
+    reads = frozenset({"classifier", "dataset"})
+    volatile = True
     batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)] = (1, 8, 64, 512)
     repeats: Repeats = 30
     budget: Annotated[float, Field(gt=0, le=600)] = 0.25
@@ -249,10 +249,10 @@ class Latency(ComputeMetric):
 class PeakMemory(ComputeMetric):
     """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    volatile: ClassVar[bool] = True
+    reveals = "aggregate"
+    bounds = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
+    reads = frozenset({"classifier", "dataset"})
+    volatile = True
     batch_size: BatchSize = 256
 
     def measure(self, context: MeasureContext) -> Measurement:

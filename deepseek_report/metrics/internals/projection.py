@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.layer_names import layer_name as layer_words
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.compute import layer_name
 from deepseek_report.metrics.internals.timing import torch_module
@@ -74,8 +73,8 @@ def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, 
 class ParameterProjection(ComputeMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "points": TableType(
             (
                 *columns_of("layer parameter row:place"),
@@ -84,9 +83,9 @@ class ParameterProjection(ComputeMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    bounds = {"explained_variance": SHARE}
+    reads = frozenset({"classifier"})
+    requires = frozenset({"module"})
     max_points: Annotated[int, Field(ge=10, le=3000)] = 3000
     unit_length: bool = True
 

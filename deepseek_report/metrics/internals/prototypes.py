@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.internals.timing import torch_module
 from deepseek_report.metrics.internals.tracing import contributions
@@ -38,9 +36,9 @@ class Prototypes(ModelMetric):
     count most, and which one of another class.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "rows"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "rows"
+    tables = {
         "prototypes": TableType(
             (
                 *columns_of(
@@ -63,10 +61,10 @@ class Prototypes(ModelMetric):
             )
         ),
     }
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "cases"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
-    bounds: ClassVar[Bounds] = {"prototypes_in_use": SHARE}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "predictions", "cases"})
+    requires = frozenset({"prototypes"})
+    bounds = {"prototypes_in_use": SHARE}
 
     nearest: Annotated[int, Field(ge=1, le=50)] = 5
 

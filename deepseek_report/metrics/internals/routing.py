@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.tracing import array, routes_of, sample_rows, traces
 from deepseek_report.metrics.plugin import ComputeMetric, Resamples, Rows
@@ -36,8 +35,8 @@ def normalised_entropy(weights: Floats) -> Floats:
 class ExpertLoad(ComputeMetric):
     """How evenly the experts are used, and which are not used at all."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "load": TableType(
             (*columns_of("layer:place expert:place"), estimate("share", "share")),
             section="bottlenecks",
@@ -45,9 +44,9 @@ class ExpertLoad(ComputeMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"expert_load_imbalance": (1.0, None), "unused_experts": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
+    bounds = {"expert_load_imbalance": (1.0, None), "unused_experts": (0.0, None)}
+    reads = frozenset({"classifier", "dataset", "seed"})
+    requires = frozenset({"experts"})
     max_rows: Rows = 1000
     unused_below: Annotated[float, Field(ge=0, lt=1)] = 0.1
     n_resamples: Resamples = 1000
@@ -127,8 +126,8 @@ def _grid_table(
 class RouteEntropy(ComputeMetric):
     """Whether the router prefers some heads for some inputs, or treats all alike."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "routes": TableType(
             (*columns_of("layer:place branch head:place"), estimate("weight", "share")),
             section="explanations",
@@ -139,9 +138,9 @@ class RouteEntropy(ComputeMetric):
             columns_of("layer:place branch head:place class weight:share"), release=WHOLE
         ),
     }
-    bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})
+    bounds = {"route_entropy": SHARE}
+    reads = frozenset({"classifier", "dataset", "seed"})
+    requires = frozenset({"routing"})
     max_rows: Rows = 1000
     n_resamples: Resamples = 1000
 

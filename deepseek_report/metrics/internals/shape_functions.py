@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.metrics.internals.tracing import contributions
 from deepseek_report.metrics.plugin import ModelMetric
@@ -31,9 +30,9 @@ class ShapeFunctions(ModelMetric):
     Contributions are read from the model and are relative to their mean over the training part.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "curves": TableType(
             (
                 *columns_of(
@@ -48,10 +47,10 @@ class ShapeFunctions(ModelMetric):
             release=TableRelease(values=("from", "to")),
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})
+    bounds = {}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset"})
+    requires = frozenset({"shape_functions"})
 
     most: Annotated[int, Field(ge=1, le=40)] = 12
     points: Annotated[int, Field(ge=5, le=400)] = 60

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.performance.reference_predictors import (
     Predictor,
     fit_monotone,
@@ -45,21 +44,19 @@ class Baselines(ModelMetric):
     for logistic regression. n_resamples : draws for bootstrap intervals.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "comparison": TableType(
             (*columns_of("predictor metric:metric"), estimate("value"), Column("n", "count")),
             release=WHOLE,
         )
     }
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "validation_predictions", "seed"}
-    )
+    category = "performance"
+    reads = frozenset({"dataset", "predictions", "validation_predictions", "seed"})
     predictors: tuple[Predictor, ...] = ("majority", "logistic_regression", "gradient_boosting")
     n_resamples: Resamples = 1000
-    bounds: ClassVar[Bounds] = {"roc_auc_gain": (-1.0, 1.0), "mae_gain": (None, None)}
+    bounds = {"roc_auc_gain": (-1.0, 1.0), "mae_gain": (None, None)}
 
     def measure(self, context: MeasureContext) -> Measurement:
         target, model = context.dataset.schema.target, context.predictions

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
@@ -204,9 +204,9 @@ def _widened_to_whole(error: Estimate, share: Estimate, scores: Floats) -> Estim
 class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "bins": TableType(
             (
                 *columns_of("bin:place from:number to:number n:count predicted:share"),
@@ -215,13 +215,13 @@ class ExpectedCalibrationError(ClassMetric):
             release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
         )
     }
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "expected_calibration_error": SHARE,
         "calibration_intercept": (None, None),
         "calibration_slope": (None, None),
     }
-    category: ClassVar[Category] = "calibration"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    category = "calibration"
+    reads = frozenset({"predictions", "dataset", "seed"})
     n_bins: Annotated[int, Field(ge=2, le=100)] = 15
     n_resamples: Resamples = 1000
 

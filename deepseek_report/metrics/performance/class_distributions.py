@@ -6,21 +6,21 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Modality, Target
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.schema import Feature, Target
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.ranking import auc_estimate
@@ -51,10 +51,10 @@ class ClassDistributions(ModelMetric):
     most : features, those with the largest areas on the training part.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
         "separation": TableType(
             (
                 Column("feature", shown=False),
@@ -75,9 +75,9 @@ class ClassDistributions(ModelMetric):
             release=TableRelease(counts=("n",), values=("from", "to")),
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "data"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset"})
+    bounds = {}
+    category = "data"
+    reads = frozenset({"dataset"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
@@ -41,11 +40,11 @@ def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
 class Accuracy(ClassMetric):
     """Share of decisions that agree with the label."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"accuracy": SHARE}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
+    counts_entities = True
+    reveals = "aggregate"
+    bounds = {"accuracy": SHARE}
+    category = "performance"
+    reads = frozenset({"predictions"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
@@ -59,11 +58,11 @@ class Accuracy(ClassMetric):
 class BalancedAccuracy(ClassMetric):
     """Mean over the classes of the share decided correctly, so that rare classes count alike."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"balanced_accuracy": SHARE}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
+    counts_entities = True
+    reveals = "aggregate"
+    bounds = {"balanced_accuracy": SHARE}
+    category = "performance"
+    reads = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -82,11 +81,11 @@ class BalancedAccuracy(ClassMetric):
 class BrierScore(ClassMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"brier_score": (0.0, 2.0)}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
+    counts_entities = True
+    reveals = "aggregate"
+    bounds = {"brier_score": (0.0, 2.0)}
+    category = "performance"
+    reads = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -114,9 +113,9 @@ class BrierScore(ClassMetric):
 class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "curve": TableType(
             columns_of("false_positive_rate:share true_positive_rate:share threshold:number"),
             release=TableRelease(
@@ -125,9 +124,9 @@ class RocAuc(ClassMetric):
             ),
         )
     }
-    bounds: ClassVar[Bounds] = {"roc_auc": SHARE}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    bounds = {"roc_auc": SHARE}
+    category = "performance"
+    reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
@@ -161,17 +160,17 @@ def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
 class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "curve": TableType(
             columns_of("recall:share precision:share threshold:number"),
             release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
         )
     }
-    bounds: ClassVar[Bounds] = {"average_precision": SHARE}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {"average_precision": SHARE}
+    category = "performance"
+    reads = frozenset({"predictions", "dataset", "seed"})
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:

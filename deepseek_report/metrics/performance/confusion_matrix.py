@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Direction, Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
@@ -26,9 +26,9 @@ class ConfusionMatrix(ClassMetric):
     The share of favourable decisions is left out where nobody declares the favourable class.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "matrix": TableType(
             columns_of("actual decided n:count share:share"),
             release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
@@ -43,14 +43,14 @@ class ConfusionMatrix(ClassMetric):
             release=TableRelease(counts=("n", "decided"), lines=((),)),
         ),
     }
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "true_positive_rate": SHARE,
         "false_positive_rate": SHARE,
         "precision": SHARE,
         "selection_rate": SHARE,
     }
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    category = "performance"
+    reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Direction, Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.metrics.plugin import LabelsMetric, Resamples
@@ -68,9 +68,9 @@ class LabelsTable(LabelsMetric):
     validation part; each label has its own.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "labels": TableType(
             (
                 Column("label", mark="reported"),
@@ -85,16 +85,9 @@ class LabelsTable(LabelsMetric):
             release=TableRelease(counts=("n",), shares=(("prevalence", "n"),)),
         )
     }
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "validation_predictions", "dataset", "seed"}
-    )
-    bounds: ClassVar[Bounds] = {
-        "micro_f1": SHARE,
-        "macro_f1": SHARE,
-        "hamming_loss": SHARE,
-        "subset_accuracy": SHARE,
-    }
+    category = "performance"
+    reads = frozenset({"predictions", "validation_predictions", "dataset", "seed"})
+    bounds = {"micro_f1": SHARE, "macro_f1": SHARE, "hamming_loss": SHARE, "subset_accuracy": SHARE}
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,14 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.decision_rules import ThresholdRule
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Refits
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.plugin import ClassMetric
@@ -59,9 +59,9 @@ class Multiplicity(ClassMetric):
     Reference: Marx, Calmon & Ustun 2020, arXiv:1909.06677; Cooper et al. 2024, arXiv:2301.11562.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "by_group": TableType(
             (
                 *columns_of("attribute:attribute level n:count"),
@@ -73,9 +73,9 @@ class Multiplicity(ClassMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"ambiguity": (0.0, 1.0), "self_consistency": (0.0, 1.0)}
-    category: ClassVar[Category] = "robustness"
-    reads: ClassVar[frozenset[str]] = frozenset(
+    bounds = {"ambiguity": (0.0, 1.0), "self_consistency": (0.0, 1.0)}
+    category = "robustness"
+    reads = frozenset(
         {"dataset", "predictions", "validation_predictions", "classifier", "refits", "seed"}
     )
     refits: Annotated[int, Field(ge=0, le=200)] = 0

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import (
-    OF_TARGET,
-    Column,
-    TableType,
-    TableTypes,
-    columns_of,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import MinCell, groupings
 from deepseek_report.metrics.plugin import NumberMetric
@@ -88,9 +81,9 @@ class PredictionIntervals(NumberMetric):
     table. min_cell : a group with fewer test rows is not judged.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "coverage": TableType(
             (
                 Column("level", "declared_share"),
@@ -115,14 +108,9 @@ class PredictionIntervals(NumberMetric):
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         ),
     }
-    category: ClassVar[Category] = "calibration"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "validation_predictions", "dataset"}
-    )
-    bounds: ClassVar[Bounds] = {
-        "prediction_interval_coverage": SHARE,
-        "prediction_interval_width": (0.0, None),
-    }
+    category = "calibration"
+    reads = frozenset({"predictions", "validation_predictions", "dataset"})
+    bounds = {"prediction_interval_coverage": SHARE, "prediction_interval_width": (0.0, None)}
     level: Level = 0.9
     levels: tuple[Level, ...] = (0.5, 0.8, 0.95)
     min_cell: MinCell = 30

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.resampling import Resampling, bootstrap
@@ -35,9 +35,9 @@ class RankingCurves(ClassMetric):
     points : of precision, evenly over the share found. n_resamples : draws for bootstrap intervals.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "gain": TableType(
             (
                 *columns_of("depth:declared_share n:count"),
@@ -53,9 +53,9 @@ class RankingCurves(ClassMetric):
             release=TableRelease(coarse={"recall": "explained"}),
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {}
+    category = "performance"
+    reads = frozenset({"predictions", "dataset", "seed"})
 
     points: Annotated[int, Field(ge=5, le=100)] = 40
     n_resamples: Resamples = 500

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import (
-    OF_TARGET,
-    Column,
-    TableType,
-    TableTypes,
-    columns_of,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.plugin import NumberMetric, Resamples
 from deepseek_report.statistics.regression_errors import MEASURES, Tails, error_estimates
 from deepseek_report.statistics.resampling import Resampling
@@ -34,10 +27,10 @@ _FEW = 300
 class ErrorMetric(NumberMetric):
     """Defaults of one measure of the errors; `name` is one of `MEASURES`."""
 
-    counts_entities: ClassVar[bool] = True
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    name: ClassVar[str] = ""
+    counts_entities = True
+    category = "performance"
+    reads = frozenset({"predictions", "dataset", "seed"})
+    name = ""
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -72,36 +65,36 @@ class ErrorMetric(NumberMetric):
 class MeanAbsoluteError(ErrorMetric):
     """Mean distance between the predicted and the true number, in the target's unit."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"mae": (0.0, None)}
-    name: ClassVar[str] = "mae"
+    reveals = "aggregate"
+    bounds = {"mae": (0.0, None)}
+    name = "mae"
 
 
 @dataclass(frozen=True)
 class RootMeanSquaredError(ErrorMetric):
     """Root of the mean squared error, in the target's unit; large errors weigh more."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"rmse": (0.0, None)}
-    name: ClassVar[str] = "rmse"
+    reveals = "aggregate"
+    bounds = {"rmse": (0.0, None)}
+    name = "rmse"
 
 
 @dataclass(frozen=True)
 class RSquared(ErrorMetric):
     """Share of the variance of the test labels that is predicted; 0 is what their mean gives."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"r2": (None, 1.0)}
-    name: ClassVar[str] = "r2"
+    reveals = "aggregate"
+    bounds = {"r2": (None, 1.0)}
+    name = "r2"
 
 
 @dataclass(frozen=True)
 class MedianAbsoluteError(ErrorMetric):
     """Half of the predictions are nearer to the true number than this, in the target's unit."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"median_absolute_error": (0.0, None)}
-    name: ClassVar[str] = "median_absolute_error"
+    reveals = "aggregate"
+    bounds = {"median_absolute_error": (0.0, None)}
+    name = "median_absolute_error"
 
 
 @dataclass(frozen=True)
@@ -113,9 +106,9 @@ class Residuals(NumberMetric):
     bins : parts of equal size of the predictions. most : largest errors that are listed.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "bins": TableType(
             (
                 Column("bin", "place", shown=False),
@@ -138,9 +131,9 @@ class Residuals(NumberMetric):
             folded=True,
         ),
     }
-    category: ClassVar[Category] = "calibration"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-    bounds: ClassVar[Bounds] = {"mean_error": (None, None)}
+    category = "calibration"
+    reads = frozenset({"predictions", "dataset"})
+    bounds = {"mean_error": (None, None)}
     bins: Annotated[int, Field(ge=2, le=50)] = 8
     most: Annotated[int, Field(ge=1, le=100)] = 10
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, columns_of, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import ThresholdSteps, tally
@@ -36,9 +35,9 @@ class ThresholdSweep(ClassMetric):
     declares which class is favourable.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "sweep": TableType(
             (
                 Column("threshold", "declared", mark="in_use"),
@@ -58,10 +57,10 @@ class ThresholdSweep(ClassMetric):
             )
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "performance"
-    needs_two_classes: ClassVar[bool] = True
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    bounds = {}
+    category = "performance"
+    needs_two_classes = True
+    reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         target = context.dataset.schema.target
