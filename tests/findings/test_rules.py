@@ -10,7 +10,7 @@ from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings import (
-    explainer_ranking,
+    explainer_verdicts,
     rules_bottlenecks,
     rules_calibration,
     rules_data,
@@ -563,7 +563,7 @@ def test_the_control_is_never_judged(run, score):
 
 def test_a_method_without_sign_never_leads(run):
     run.explanation("attention_rollout", "none", signed=False).explanation("random", "none")
-    assert explainer_ranking.leading_explainer(run.results()) is None
+    assert explainer_verdicts.leading_explainer(run.results()) is None
 
 
 # --- data ---
