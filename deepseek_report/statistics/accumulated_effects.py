@@ -128,4 +128,4 @@ def averaged(bins: Bins, outputs: Floats, resamples: int, seed: int) -> EffectCu
 
 
 def _by_rows(statistic: Statistic, n: int, resamples: int, seed: int) -> Replicates:
-    return bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))
+    return bootstrap(statistic, Resampling(n), resamples, seed)

@@ -103,7 +103,7 @@ def average_precision_and_brier(
         return np.stack([ranked, brier], axis=1)
 
     drawn = resampling or Resampling(len(labels))
-    replicates = bootstrap(statistic, drawn, n_resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, drawn, n_resamples, seed)
     n, worst = len(labels), float(probabilities.shape[1] - 1 if probabilities.shape[1] == 2 else 2)
     ranked = bootstrapped(replicates.of(0), n, seed)
     if ranked.value == 1.0:

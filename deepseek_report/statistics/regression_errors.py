@@ -154,7 +154,7 @@ def error_estimates(
         return np.concatenate([weighted_errors(weights, labels, values), logs], axis=1)
 
     drawn = resampling or Resampling(n)
-    replicates = bootstrap(statistic, drawn, n_resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, drawn, n_resamples, seed)
     estimates = {}
     for k, name in enumerate(MEASURES):
         by_rows = name in _FROM_LOG and drawn.units is None  # errors are those of single rows

@@ -361,8 +361,18 @@ def _counts(instances: NDArray[Any], n: int) -> Floats:
     return counts.reshape(-1, n).astype(np.float64)
 
 
+def weighted_means(values: Floats) -> Statistic:
+    """The means of (row, …) values, as a statistic of (resample, row) weights."""
+
+    def statistic(weights: Floats) -> Floats:
+        total = weights.sum(axis=1).reshape(-1, *[1] * (values.ndim - 1))
+        return np.asarray(weights @ values / total)
+
+    return statistic
+
+
 def bootstrap(
-    statistic: Statistic, resampling: Resampling, n_resamples: int, rng: np.random.Generator
+    statistic: Statistic, resampling: Resampling, n_resamples: int, seed: int | np.random.Generator
 ) -> Replicates:
     """Bootstrap of rows or of entities for a statistic that takes weights.
 
@@ -371,6 +381,7 @@ def bootstrap(
 
     Returns Replicates; its jackknife leaves out one of at most 200 seeded blocks at a time.
     """
+    rng = np.random.default_rng(seed)
     kept = resampling.left_out(rng)
     resampled = [statistic(chunk) for chunk in resampling.weights(n_resamples, rng)]
     left_out = [statistic(chunk) for chunk in kept]

@@ -11,7 +11,6 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.expectations import Expectation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -254,9 +253,7 @@ def _row(
         "outcome": outcome,
         "change": change,
         "n": len(breaches.broken),
-        "broken": share.value,
-        "low": share.low,
-        "high": share.high,
+        **share.cells("broken"),
         "allowed": expectation.allowed,
         "largest": breaches.largest,
         "held": bool(not breaches.broken.any() or share.value <= expectation.allowed),
@@ -278,29 +275,20 @@ def _question_row(
     question: Question, curve: FeatureCurve, decides: bool, directed: frozenset[str]
 ) -> dict[str, Any]:
     shared = row_of(question, curve.feature)
-    estimates = {"moved": question.moved, "observed": question.observed, "beside": question.beside}
     known = int((~np.isnan(curve.own)).sum())
     return {
         **shared,
-        **{name: cell for key, own in estimates.items() for name, cell in _ends(key, own)},
+        **question.moved.cells("moved", "moved"),
+        **question.observed.cells("observed", "observed"),
+        **question.beside.cells("beside", "beside"),
         "of": known,
         "declared": curve.feature.name in directed,
     }
 
 
-def _ends(key: str, own: Estimate) -> list[tuple[str, float]]:
-    ends = (own.value, own.low, own.high)
-    names = (key, f"{key}_low", f"{key}_high")
-    return [
-        (name, float("nan") if end is None else float(end))
-        for name, end in zip(names, ends, strict=True)
-    ]
-
-
 def _curve_rows(curve: FeatureCurve, questions: Sequence[Question]) -> Iterator[dict[str, Any]]:
     turns = [question for question in questions if question.kind == "turn"]
     for place, value in enumerate(curve.levels.tolist()):
-        answer = curve.answer(place)
         yield {
             "feature": curve.feature.name,
             "label": curve.feature.label,
@@ -308,9 +296,7 @@ def _curve_rows(curve: FeatureCurve, questions: Sequence[Question]) -> Iterator[
             "unit": curve.feature.unit or "",
             "value": value,
             "display": curve.feature.display(value),
-            "answer": answer.value,
-            "low": answer.low,
-            "high": answer.high,
+            **curve.answer(place).cells("answer"),
             "n": int(curve.support[place]),
             "turned": any(turn.start <= value <= turn.end for turn in turns),
         }

@@ -232,7 +232,7 @@ def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapO
         return np.asarray(np.ptp(own / np.maximum(best, _LEAST_GAIN), axis=1))
 
     drawn = Resampling(len(strata), strata=strata)
-    replicates = bootstrap(statistic, drawn, resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, drawn, resamples, seed)
     low, high = replicates.interval(least=0.0)
     p_value = shares_p_value(gains, strata, resamples, seed)
     by_chance = p_value > 0.05

@@ -22,6 +22,7 @@ from deepseek_report.statistics.resampling import (
     bootstrap,
     bootstrap_method,
     bootstrapped,
+    weighted_means,
 )
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Limits
@@ -95,11 +96,7 @@ def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, F
         mean = flat.mean(axis=0) if n else np.full(flat.shape[1], np.nan)
         unknown = np.full(shape, np.nan)
         return mean.reshape(shape), unknown, unknown
-
-    def statistic(weights: Floats) -> Floats:
-        return np.asarray((weights @ flat) / weights.sum(axis=1, keepdims=True))
-
-    replicates = bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))
+    replicates = bootstrap(weighted_means(flat), Resampling(n), resamples, seed)
     low, high = replicates.interval()
     return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
 
@@ -136,7 +133,7 @@ def ratio_of_means(
         error = np.divide(np.sqrt(squares), under, out=np.zeros(len(weights)), where=under > 0)
         return np.stack([ratio, error], axis=1)
 
-    replicates = bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, Resampling(n), resamples, seed)
     ratio, error = replicates.of(0), replicates.of(1)
     studentized = Studentized(
         float(ratio.value), float(error.value), ratio.resamples, error.resamples

@@ -179,7 +179,7 @@ class FaithfulnessEffect(ExplanationMetric):
 
         strata = np.isin(np.arange(len(gains)), instances).astype(np.int64)
         drawn = Resampling(len(gains), strata=strata)
-        replicates = bootstrap(statistic, drawn, self.resamples, np.random.default_rng(seed))
+        replicates = bootstrap(statistic, drawn, self.resamples, seed)
         low, high = replicates.interval()
         ends = zip(replicates.value, low, high, strict=True)
         return [(float(value), float(least), float(most)) for value, least, most in ends]

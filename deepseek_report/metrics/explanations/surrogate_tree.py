@@ -111,8 +111,7 @@ class SurrogateTree(ModelMetric):
             spread = (weights @ squares) / total - ((weights @ outputs) / total) ** 2
             return np.asarray(1 - (weights @ errors) / total / np.maximum(spread, 1e-300))
 
-        rng = np.random.default_rng(seed)
-        replicates = bootstrap(statistic, drawn, self.n_resamples, rng)
+        replicates = bootstrap(statistic, drawn, self.n_resamples, seed)
         explained = bootstrapped(replicates, len(outputs), seed, (-math.inf, 1.0))
         about = {"bounds": (None, 1.0), "reference": _REFERENCE}
         return explained.score("surrogate_fidelity", "explanation", "higher", **about)

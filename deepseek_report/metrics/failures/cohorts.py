@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -181,16 +182,15 @@ class Cohorts(ModelMetric):
         p, target = context.predictions, context.dataset.schema.target
         task, inside = task_of(target), cohort.members
         n = int(inside.sum())
-        decided: Sequence[float | None] = (math.nan,) * 3
+        decided = Estimate(math.nan)
         if task.decides and n:
-            share = Resampling.of(p).rate(p.decisions == target.counted_class, inside)
-            decided = (share.value, share.low, share.high)
+            decided = Resampling.of(p).rate(p.decisions == target.counted_class, inside)
         return {
             "cohort": cohort.name,
             "origin": cohort.origin,
             "n": n,
             "share": n / len(p) if cohort.origin in {"all", "declared"} else math.nan,
-            **dict(zip(("decided", "decided_low", "decided_high"), decided, strict=True)),
+            **decided.cells("decided", "decided"),
             **(task.part_facts(p, inside) if n > 1 else {}),
             **(_calibration_gap(task, p, inside) if task.decides else {}),
             "p_adjusted": p_adjusted,
@@ -213,7 +213,7 @@ class Cohorts(ModelMetric):
                 "cohort": cohort.name,
                 "origin": cohort.origin,
                 "label": labels[player],
-                **_mean("mean_absolute", sizes[:, player], ends=""),
+                **Estimate(*map(float, mean_interval(sizes[:, player]))).cells("mean_absolute"),
                 "n": int(among.sum()),
             }
 
@@ -229,16 +229,7 @@ def _calibration_gap(task: Task, p: Predictions, inside: Bools) -> _Row:
         return dict.fromkeys(_CALIBRATION.with_ends, math.nan)
     observed = Resampling.of(p).rate(task.happened(p) > 0, inside)
     stated = float(task.stated(p)[inside].mean())
-    low, high = observed.ends or (math.nan, math.nan)
-    ends = (observed.value - stated, low - stated, high - stated)
-    return dict(zip(_CALIBRATION.with_ends, ends, strict=True))
-
-
-def _mean(name: str, values: Floats, ends: str | None = None) -> dict[str, object]:
-    """A mean with its interval; the ends begin with `ends`, or with the name."""
-    mean, low, high = mean_interval(values) if len(values) > 1 else (math.nan,) * 3
-    prefix = f"{name if ends is None else ends}_".removeprefix("_")
-    return {name: float(mean), f"{prefix}low": float(low), f"{prefix}high": float(high)}
+    return {key: cell - stated for key, cell in observed.cells(*[_CALIBRATION.key] * 2).items()}
 
 
 def _notes(origins: set[Origin]) -> tuple[Text, ...]:

@@ -108,14 +108,8 @@ class LearningCurve(ClassMetric):
 
     def _row(self, rows: int, ranking: _Ranking, data: Dataset) -> dict[str, object]:
         auc = delong(*ranking, data.test.labels, Resampling.of(data.test))
-        return {
-            "rows": rows,
-            "fraction": rows / len(data.train),
-            "roc_auc": auc.value,
-            "low": auc.low,
-            "high": auc.high,
-            "predictor": self.predictor,
-        }
+        about = {"rows": rows, "fraction": rows / len(data.train), "predictor": self.predictor}
+        return about | auc.cells("roc_auc")
 
 
 def _last_doubling(rankings: dict[int, _Ranking], test: Split, reference: Text) -> Score:

@@ -244,12 +244,11 @@ def _mean(name: str, values: Floats, inside: Bools, drawn: Resampling) -> dict[s
     mean = Estimate(np.nan, np.nan, np.nan)
     if inside.sum() > 1:
         mean = drawn.take(inside).mean(values[inside], "", among=values)
-    return {name: mean.value, f"{name}_low": mean.low, f"{name}_high": mean.high}
+    return mean.cells(name, name)
 
 
 def _outcome(task: Task, happened: Floats, inside: Bools, drawn: Resampling) -> dict[str, object]:
     """How often it came true, or the mean of the true numbers."""
     if not task.decides:
         return _mean("happened", happened, inside, drawn)
-    share = drawn.rate(happened > 0, inside)
-    return {"happened": share.value, "happened_low": share.low, "happened_high": share.high}
+    return drawn.rate(happened > 0, inside).cells("happened", "happened")

@@ -139,9 +139,7 @@ def _told(p: Predictions, inside: Bools, reported: Ints) -> Row:
     return {
         "share": float(inside.mean()),
         "n": observed.n,
-        "rate": observed.value,
-        "rate_low": observed.low,
-        "rate_high": observed.high,
+        **observed.cells("rate", "rate"),
         "stated": float(p.scores[reported][among].mean()),
         "rest_rate": float(truths[~among].mean()) if (~among).any() else math.nan,
         "p_value": larger_share_p_value(truths, among, drawn),

@@ -316,15 +316,12 @@ class SliceSearch:
         """What is told of a slice, from the reported cases; `level` is that of the intervals."""
         own, among = excess.take(reported), inside[reported]
         drawn = Resampling.of(self.p).take(reported).take(among)
-        surplus = drawn.mean(own.values[among], "", level)
         return {
             "kind": kind,
             "share": inside.mean(),
             "whole": len(reported) == len(self.p),
             **self._facts(inside, reported, level),
-            "surplus": surplus.value,
-            "surplus_low": surplus.low,
-            "surplus_high": surplus.high,
+            **drawn.mean(own.values[among], "", level).cells("surplus", "surplus"),
             "p_value": own.p_value(among),
         }
 
@@ -339,9 +336,7 @@ class SliceSearch:
             expected = {f"expected_{loss.key}": self.expected[own].mean()}
         return {
             "n": mean.n,
-            loss.key: mean.value,
-            "low": mean.low,
-            "high": mean.high,
+            **mean.cells(loss.key),
             f"rest_{loss.key}": self.losses[~inside & among].mean(),
             **expected,
             **self.task.slice_facts(self.p, inside, among),

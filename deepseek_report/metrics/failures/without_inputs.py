@@ -128,13 +128,10 @@ def _row(
     data: Dataset, columns: list[int], metric: str, score: float, change: Estimate
 ) -> dict[str, object]:
     """What leaving out these inputs did: the score without them, less that with all of them."""
-    low, high = change.ends or (np.nan, np.nan)
     return {
         "inputs": SEPARATOR.join(data.schema.features[column].label for column in columns),
         "metric": metric,
         "score": score,
-        "score_change": change.value,
-        "score_change_low": low,
-        "score_change_high": high,
+        **change.cells("score_change", "score_change"),
         "n": change.n,
     }

@@ -385,10 +385,10 @@ class Measured:
             "attribute": grouping.name,
             "attribute_label": grouping.label,
             "given": self.is_read,
-            **_cells("turned", self.turned),
-            **_cells("direct", self.direct),
+            **self.turned.cells("turned", "turned"),
+            **self.direct.cells("direct", "direct"),
             "stand_ins": SEPARATOR.join(self.stand_ins),
-            **_cells("turned_stand_ins", exchanged),
+            **exchanged.cells("turned_stand_ins", "turned_stand_ins"),
             "n": self.turned.n,
         }
 
@@ -402,7 +402,7 @@ class Measured:
             **{
                 key: cell
                 for part, size in parts.items()
-                for key, cell in _cells(part, size).items()
+                for key, cell in size.cells(part, part).items()
             },
             "n": self.split.gap.n if self.split else 0,
             "n_asked": self.split.direct.n if self.split else 0,
@@ -436,11 +436,6 @@ def _known_by(
     names = [each.name for each in schema.attributes]
     levels = [*schema.attribute(attribute).levels, UNKNOWN]
     return (names.index(attribute), *(levels.index(level) for level in pair), least)
-
-
-def _cells(name: str, estimate: Estimate) -> dict[str, float]:
-    low, high = estimate.ends or (math.nan, math.nan)
-    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
 
 
 def _frame(rows: Sequence[dict[str, object]], table: str) -> pd.DataFrame:

@@ -124,15 +124,12 @@ def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFr
 
 def _row(comparison: GapComparison) -> dict[str, object]:
     gap, grouping = comparison.gap, comparison.grouping
-    estimate = gap.estimate if gap else None
     ends = [comparison.level(gap.table, k) for k in (gap.highest, gap.lowest)] if gap else ["", ""]
     return {
         "metric": comparison.metric,
         "attribute": grouping.name,
         "attribute_label": grouping.label,
-        "value": estimate.value if estimate else math.nan,
-        "low": estimate.low if estimate else math.nan,
-        "high": estimate.high if estimate else math.nan,
+        **(gap.estimate if gap else Estimate(math.nan)).cells("value"),
         "null_mean": gap.null_mean if gap else math.nan,
         "null_high": gap.null_high if gap else math.nan,
         "p_value": gap.p_value if gap else math.nan,
@@ -152,9 +149,7 @@ def _surest(comparison: GapComparison) -> dict[str, object]:
         "surest_rate": comparison.rates[pair.table].key if pair and comparison.rates else "",
         "surest_highest": comparison.level(pair.table, pair.highest) if pair else "",
         "surest_lowest": comparison.level(pair.table, pair.lowest) if pair else "",
-        "surest_gap": apart.value if apart else math.nan,
-        "surest_low": apart.low if apart else math.nan,
-        "surest_high": apart.high if apart else math.nan,
+        **(apart or Estimate(math.nan)).cells("surest_gap", "surest"),
     }
 
 

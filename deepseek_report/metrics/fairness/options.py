@@ -399,10 +399,9 @@ class Options(PeopleMetric, ClassMetric):
                 "is_better": option is chosen and changes.narrows,
                 "p_adjusted": changes.p_value if option is chosen else np.nan,
             }
-            for name in _NUMBERS:
-                row |= _cells(name, getattr(changes, name))
-            if option is today:
-                row |= _no_change()
+            for name in _NUMBERS:  # today's own decisions are compared with nothing
+                nothing = option is today and name.endswith("_change")
+                row |= (Estimate(np.nan) if nothing else getattr(changes, name)).cells(name, name)
             yield row
 
     def _chosen(self, options: Sequence[Option], groups: ComparedGroups) -> Option | None:
@@ -532,14 +531,3 @@ def _listed(levels: tuple[str, ...], thresholds: Floats) -> str:
     return SEPARATOR.join(
         f"{level}: {threshold:.3g}" for level, threshold in zip(levels, thresholds, strict=True)
     )
-
-
-def _cells(name: str, size: Estimate) -> dict[str, float]:
-    low, high = size.ends or (np.nan, np.nan)
-    return {name: size.value, f"{name}_low": low, f"{name}_high": high}
-
-
-def _no_change() -> dict[str, float]:
-    """Today's own decisions are compared with nothing."""
-    changes = [name for name in _NUMBERS if name.endswith("_change")]
-    return {key: np.nan for name in changes for key in (name, f"{name}_low", f"{name}_high")}

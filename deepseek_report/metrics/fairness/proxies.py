@@ -199,9 +199,7 @@ def _rows(
             "attribute_label": attribute.label,
             "feature": feature.name,
             "label": feature.label,
-            "importance": fall.value,
-            "low": fall.low,
-            "high": fall.high,
+            **fall.cells("importance"),
         }
         for feature, fall in zip(features, importance, strict=True)
     ]

@@ -21,7 +21,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
 from deepseek_report.metrics.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.resampling import Resampling, bootstrap
+from deepseek_report.statistics.resampling import Resampling, bootstrap, weighted_means
 from deepseek_report.tasks import task_of
 
 
@@ -54,12 +54,8 @@ class Ablation(ComputeMetric):
         inputs, labels = test.inputs[rows], test.labels[rows]
         branches, shape = heads_of(context, inputs)
         increases = self._increases(context, inputs, labels, shape)
-        low, high = bootstrap(
-            lambda weights: weights @ increases / weights.sum(axis=1, keepdims=True),
-            Resampling.of(test).take(rows),
-            self.n_resamples,
-            np.random.default_rng(context.seed),
-        ).interval()
+        draws = Resampling.of(test).take(rows), self.n_resamples, context.seed
+        low, high = bootstrap(weighted_means(increases), *draws).interval()
         removable = high < self.tolerance
         layers, arms, heads = np.indices(shape).reshape(3, -1)
         table = pd.DataFrame(

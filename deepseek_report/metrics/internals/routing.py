@@ -21,7 +21,12 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.tracing import array, routes_of, sample_rows, traces
 from deepseek_report.metrics.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
-from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import (
+    Resampling,
+    bootstrap,
+    bootstrapped,
+    weighted_means,
+)
 from deepseek_report.tasks import task_of
 
 
@@ -56,12 +61,8 @@ class ExpertLoad(ComputeMetric):
         inputs, drawn = test.inputs[rows], Resampling.of(test).take(rows)
         chosen, layers = expert_choices(context, inputs)
         n, _, experts = chosen.shape
-        replicates = bootstrap(
-            lambda weights: _imbalance(weights, chosen),
-            drawn,
-            self.n_resamples,
-            np.random.default_rng(context.seed),
-        )
+        draws = drawn, self.n_resamples, context.seed
+        replicates = bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
         share, low, high = mean_interval(drawn.per_unit(chosen))
         unused = int((share < self.unused_below / experts).sum())
         table = _grid_table(("layer", "expert"), share, low, high, "share")
@@ -108,8 +109,8 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, lis
 
 
 def _imbalance(weights: Floats, chosen: Floats) -> Floats:
-    flat = chosen.reshape(len(chosen), -1)
-    load = (weights @ flat / weights.sum(axis=1, keepdims=True)).reshape(-1, *chosen.shape[1:])
+    flat = weighted_means(chosen.reshape(len(chosen), -1))(weights)
+    load = flat.reshape(-1, *chosen.shape[1:])
     return np.asarray((load.max(axis=-1) / load.mean(axis=-1)).max(axis=-1))
 
 
@@ -150,12 +151,7 @@ class RouteEntropy(ComputeMetric):
         drawn = Resampling.of(test).take(rows)
         branches, routes = routes_of(context, test.inputs[rows])
         entropy = normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
-        replicates = bootstrap(
-            lambda weights: weights @ entropy / weights.sum(axis=1),
-            drawn,
-            self.n_resamples,
-            np.random.default_rng(context.seed),
-        )
+        replicates = bootstrap(weighted_means(entropy), drawn, self.n_resamples, context.seed)
         score = bootstrapped(replicates, len(rows), context.seed, SHARE).score(
             "route_entropy",
             "compute",

@@ -168,19 +168,16 @@ def _gain(task: Task, target: Target, name: str, gain: tuple[Estimate, float]) -
 
 
 def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame:
-    rows = [
+    return pd.DataFrame(
         {
             "predictor": predictor,
             "metric": measure.key,
-            "value": summary[measure.key].value,
-            "low": summary[measure.key].low,
-            "high": summary[measure.key].high,
+            **summary[measure.key].cells("value"),
             "n": summary[measure.key].n,
         }
         for predictor, summary in estimates.items()
         for measure in task.compared
-    ]
-    return pd.DataFrame(rows).astype({"value": np.float64, "low": np.float64, "high": np.float64})
+    )
 
 
 def _notes(task: Task, context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[Text, ...]:

@@ -167,10 +167,7 @@ def calibration_estimate(
     """
     drawn = resampling or Resampling(len(scores))
     replicates = bootstrap(
-        lambda weights: calibration_error(happened, scores, bins, weights),
-        drawn,
-        n_resamples,
-        np.random.default_rng(seed),
+        lambda weights: calibration_error(happened, scores, bins, weights), drawn, n_resamples, seed
     )
     rng = np.random.default_rng([seed, 1])
     chance = ByChance.of(happened, scores, bins, n_resamples, rng, drawn)

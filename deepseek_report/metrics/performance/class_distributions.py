@@ -90,14 +90,7 @@ class ClassDistributions(ModelMetric):
         chosen, areas = _separating(context.dataset, classes, self.most)
         features = [schema.features[column] for column in chosen]
         separation = [
-            {
-                "feature": feature.name,
-                "label": feature.label,
-                "roc_auc": area.value,
-                "low": area.low,
-                "high": area.high,
-                "n": area.n,
-            }
+            {"feature": feature.name, "label": feature.label, **area.cells("roc_auc"), "n": area.n}
             for feature, area in zip(features, areas, strict=True)
         ]
         rows = [
@@ -186,7 +179,7 @@ def _distribution(
     drawn = resampling.take(known)
     cells = _ValueCells.of(feature, train[known], list(inside.values()))
     for class_name, rows in inside.items():
-        counts, total = cells.counts(rows), max(int(rows.sum()), 1)
+        counts = cells.counts(rows)
         shares = [drawn.rate(cells.places == place, rows) for place in range(len(counts))]
         for place, count in enumerate(counts):
             begins, ends = cells.ends[place]
@@ -199,9 +192,7 @@ def _distribution(
                 "from": begins,
                 "to": ends,
                 "display": "" if feature.is_numeric else feature.display(begins),
-                "share": count / total,
-                "low": shares[place].low,
-                "high": shares[place].high,
+                **shares[place].cells("share"),
                 "n": int(count),
             }
 

@@ -24,7 +24,7 @@ from deepseek_report.statistics.classification_errors import (
 )
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
-from deepseek_report.statistics.resampling import Resampling, bootstrap
+from deepseek_report.statistics.resampling import Resampling, bootstrap, weighted_means
 from deepseek_report.tasks.decisions import tally
 
 _CURVE_ROWS = 200
@@ -91,12 +91,8 @@ class BrierScore(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         errors = brier_errors(p.labels, p.probabilities, p.explained)
-        replicates = bootstrap(
-            lambda weights: weights @ errors / weights.sum(axis=1),
-            Resampling.of(p),
-            self.n_resamples,
-            np.random.default_rng(context.seed),
-        )
+        draws = Resampling.of(p), self.n_resamples, context.seed
+        replicates = bootstrap(weighted_means(errors), *draws)
         bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
         estimate = brier_estimate(replicates, errors, context.seed, bounds)
         score = estimate.score(

@@ -108,13 +108,9 @@ def class_table(
             {
                 "class": name,
                 "n": recall.n,
-                "recall": recall.value,
-                "recall_low": recall.low,
-                "recall_high": recall.high,
+                **recall.cells("recall", "recall"),
                 "decided": precision.n,
-                "precision": precision.value,
-                "precision_low": precision.low,
-                "precision_high": precision.high,
+                **precision.cells("precision", "precision"),
             }
         )
     return pd.DataFrame(rows)

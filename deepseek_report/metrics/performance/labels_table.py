@@ -96,10 +96,7 @@ class LabelsTable(LabelsMetric):
         decided = shares >= thresholds
         n, seed, drawn = len(truths), context.seed, Resampling.of(context.predictions)
         replicates = bootstrap(
-            lambda weights: set_measures(weights, truths, decided),
-            drawn,
-            self.n_resamples,
-            np.random.default_rng(seed),
+            lambda weights: set_measures(weights, truths, decided), drawn, self.n_resamples, seed
         )
         estimates = [_part(replicates, k, n, seed) for k in range(replicates.value.shape[0])]
         k = truths.shape[1]
@@ -118,7 +115,7 @@ class LabelsTable(LabelsMetric):
             self._row(name, (truths[:, j], shares[:, j]), drawn, seed)
             | {"reported": j == target.label_index}
             | {"threshold": float(thresholds[j])}
-            | _ends("f1", estimates[j])
+            | estimates[j].cells("f1", "f1")
             for j, name in enumerate(target.labels)
         ]
         return Measurement(
@@ -133,19 +130,12 @@ class LabelsTable(LabelsMetric):
         truths, shares = label
         row = {"label": name, "reported": False, "n": len(truths), "prevalence": truths.mean()}
         if truths.all() or not truths.any():
-            return row | _ends("roc_auc", None) | _ends("average_precision", None)
-        ranked = bootstrap(
-            average_precision_statistic(truths, shares),
-            drawn,
-            self.n_resamples,
-            np.random.default_rng(seed),
-        )
+            nothing = Estimate(np.nan)
+            return row | _ranked(nothing, nothing)
+        statistic = average_precision_statistic(truths, shares)
+        ranked = bootstrap(statistic, drawn, self.n_resamples, seed)
         precision = bootstrapped(ranked, len(truths), seed)
-        return (
-            row
-            | _ends("roc_auc", auc_estimate(truths, shares, drawn))
-            | _ends("average_precision", precision)
-        )
+        return row | _ranked(auc_estimate(truths, shares, drawn), precision)
 
 
 def _labels_of(p: Predictions) -> tuple[Bools, Floats]:
@@ -176,7 +166,7 @@ def _part(replicates: Replicates, k: int, n: int, seed: int) -> Estimate:
     )
 
 
-def _ends(name: str, measured: Estimate | None) -> dict[str, float]:
-    values = (np.nan,) * 3 if measured is None else (measured.value, measured.low, measured.high)
-    names = (name, f"{name}_low", f"{name}_high")
-    return dict(zip(names, (np.nan if v is None else float(v) for v in values), strict=True))
+def _ranked(auc: Estimate, precision: Estimate) -> dict[str, float]:
+    return auc.cells("roc_auc", "roc_auc") | precision.cells(
+        "average_precision", "average_precision"
+    )

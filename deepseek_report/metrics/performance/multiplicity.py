@@ -13,7 +13,6 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.decision_rules import ThresholdRule
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Refits
@@ -180,15 +179,15 @@ class Multiplicity(ClassMetric):
                     continue
                 own = ambiguity_of(predictions.decisions[inside])
                 part, mine = decisions[:, inside], rows.take(inside)
+                ambiguity = over_rows_and_fits(own, part, mine)
+                alike = over_rows_and_fits(self_consistency, part, mine)
                 table.append(
                     {
                         "attribute": attribute.name,
                         "level": level,
                         "n": len(inside),
-                        **_cells("ambiguity", over_rows_and_fits(own, part, mine)),
-                        **_cells(
-                            "self_consistency", over_rows_and_fits(self_consistency, part, mine)
-                        ),
+                        **ambiguity.cells("ambiguity", "ambiguity"),
+                        **alike.cells("self_consistency", "self_consistency"),
                     }
                 )
         return table
@@ -201,8 +200,3 @@ def drawn_rows(train: Split, generator: np.random.Generator) -> Ints:
     present, units = np.unique(train.entities, return_inverse=True)
     times = np.bincount(generator.integers(0, len(present), len(present)), minlength=len(present))
     return np.repeat(np.arange(len(train)), times[units])
-
-
-def _cells(name: str, size: Estimate) -> dict[str, float]:
-    low, high = size.ends or (np.nan, np.nan)
-    return {name: size.value, f"{name}_low": low, f"{name}_high": high}

@@ -167,14 +167,7 @@ class PredictionIntervals(NumberMetric):
         }
         return pd.DataFrame(
             [
-                {
-                    "level": level,
-                    "half_width": half,
-                    "coverage": covered.value,
-                    "low": covered.low,
-                    "high": covered.high,
-                    "n": covered.n,
-                }
+                {"level": level, "half_width": half, **covered.cells("coverage"), "n": covered.n}
                 for level, half in halves.items()
                 for covered in [drawn.rate(np.abs(p.errors) <= half)]
                 if math.isfinite(half)
@@ -197,9 +190,7 @@ class PredictionIntervals(NumberMetric):
                 "attribute_label": grouping.label,
                 "level": level,
                 "n": covered.n,
-                "coverage": covered.value,
-                "low": covered.low,
-                "high": covered.high,
+                **covered.cells("coverage"),
                 "too_few": covered.n < self.min_cell,
                 "p_value": self._p_value(inside, among, drawn),
             }

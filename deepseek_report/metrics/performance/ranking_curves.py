@@ -75,8 +75,7 @@ class RankingCurves(ClassMetric):
             precision = recalls * base / np.maximum(needed, 1e-300)
             return np.concatenate([gain, gain / _DEPTHS, precision], axis=1)
 
-        rng = np.random.default_rng(context.seed)
-        replicates = bootstrap(statistic, Resampling.of(p), self.n_resamples, rng)
+        replicates = bootstrap(statistic, Resampling.of(p), self.n_resamples, context.seed)
         low, high = replicates.interval(least=0.0)
         ends = np.stack([replicates.value, low, high])
         gain, lift, precision = np.split(ends, [depths, 2 * depths], axis=1)

@@ -172,9 +172,7 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
                 "n": int(inside.sum()),
                 "predicted": float(p.values[inside].mean()),
                 "observed": float(p.labels[inside].mean()),
-                "mean_error": mean.value,
-                "low": mean.low,
-                "high": mean.high,
+                **mean.cells("mean_error"),
                 "mae": float(np.abs(p.errors[inside]).mean()),
             }
         )
