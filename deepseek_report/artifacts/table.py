@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -141,6 +141,28 @@ class TableType:
     def keys(self) -> list[str]:
         """The columns of the frame, in order."""
         return list(dict.fromkeys(key for column in self.columns for key in column.with_ends))
+
+    def frame(self, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> pd.DataFrame:
+        """A frame of rows, which are mappings by key, or cells in the order of the columns.
+
+        Columns of numbers hold numbers also where none is known. Optional columns that no mapping
+        has are left out.
+        """
+        import pandas as pd
+
+        rows = list(rows)
+        frame = pd.DataFrame(rows, columns=self.keys)
+        named = {key for row in rows if isinstance(row, Mapping) for key in row}
+        lacking = {key for column in self.columns if column.optional for key in column.with_ends}
+        frame = frame.drop(columns=list(lacking - named) if named else [])
+        numbers = {
+            key
+            for column in self.columns
+            if column.kind not in _TEXTS | {"yes_no"}
+            for key in column.with_ends
+        }
+        unsure = [key for key in frame if key in numbers and frame[key].dtype == object]
+        return frame.astype(dict.fromkeys(unsure, np.float64))
 
     def restricted_to(self, keys: Iterable[str]) -> TableType:
         """The type of a copy that lacks some columns, as one passed on for privacy does."""

@@ -27,9 +27,6 @@ from deepseek_report.statistics.resampling import Resampling
 _NAMED = 4
 #: Differences of a number below this share of its range are not counted.
 _LEAST = 0.01
-COLUMNS = (
-    "case rank instance_id distance probability feature label from_display to_display differing"
-)
 
 
 def nearest_accepted_rows(context: MeasureContext, inputs: Floats, cases: Ints) -> list[Row]:

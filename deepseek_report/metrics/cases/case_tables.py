@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
@@ -270,8 +269,3 @@ def _bin_label(edges: Floats, place: int, unit: str | None) -> str:
     if place == len(edges):
         return f"over {quantity(edges[-1], unit)}"
     return f"over {quantity(edges[place - 1], unit)}, up to {quantity(edges[place], unit)}"
-
-
-def frame(rows: list[Row], columns: str) -> pd.DataFrame:
-    """Rows as a table; columns are named in one string, divided by spaces."""
-    return pd.DataFrame(rows, columns=columns.split())

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
@@ -24,7 +23,6 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
-from deepseek_report.metrics.cases.case_changes import COLUMNS as NEAREST_COLUMNS
 from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS, NAMED, NO_PERSON, ROLE_LABELS
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
@@ -46,7 +44,6 @@ from deepseek_report.tasks import task_of
 #: The rows of one case by one explainer: case, place, name, explanation, schema, how many.
 RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[pages.Row]]
 
-_REASONS = "case explainer feature label display attribution error rank output_space class_name"
 _CASE = Column("case", "place")
 _FEATURE = columns_of("feature label")
 _ATTRIBUTION = (
@@ -190,75 +187,45 @@ class CasePages(ExplanationMetric):
         of_cases = {name: self._of_cases(context, each) for name, each in explanations.items()}
         nearest = pages.NearestRows.of(inputs, context.dataset, self.neighbours)
         maskings = self._maskings(context, inputs) if changes is None else []
+        schema = context.dataset.schema
         arrays = {"neighbour_inputs": nearest.inputs(context.dataset)}
+        rows = {
+            "cases": _case_rows(context, positions),
+            **self._rows(context, inputs, nearest),
+            "counterfactuals": maskings if changes is None else changes.rows,
+            "nearest_accepted": changes.nearest if changes else [],
+            "reasons": self._each(pages.reason_rows, chosen, of_cases, schema),
+            "contrasts": self._each(pages.contrast_rows, chosen, explanations, schema),
+            "reason_codes": codes.rows,
+            "refused": RefusedReasons(self.reason_codes, self.refused_evaluations).rows(
+                context, explanations
+            ),
+            "agreement": pages.agreement_rows(of_cases, chosen, schema),
+        }
         if maskings:
             arrays["changed_inputs"] = without_players(
                 inputs, context.dataset.train.inputs, maskings, context.dataset.schema
             )
         return Measurement(
             arrays=arrays,
-            tables={
-                "cases": pages.frame(
-                    _case_rows(context, positions),
-                    "case role role_label instance_id position label decision probability "
-                    "threshold correct prediction error",
-                ),
-                **self._tables(context, inputs, nearest),
-                "counterfactuals": pages.frame(
-                    maskings if changes is None else changes.rows,
-                    "case status feature label from_display to_display to_value "
-                    "probability_after movable margin near",
-                ),
-                "nearest_accepted": pages.frame(
-                    changes.nearest if changes else [], NEAREST_COLUMNS
-                ),
-                "reasons": pages.frame(
-                    self._each(pages.reason_rows, chosen, of_cases, context.dataset.schema),
-                    _REASONS,
-                ),
-                "contrasts": pages.frame(
-                    self._each(pages.contrast_rows, chosen, explanations, context.dataset.schema),
-                    f"{_REASONS} against",
-                ),
-                "reason_codes": pages.frame(
-                    codes.rows,
-                    "case explainer role rank feature label display shortfall error "
-                    "order_certain output_space",
-                ),
-                "refused": RefusedReasons(self.reason_codes, self.refused_evaluations).table(
-                    context, explanations
-                ),
-                "agreement": pages.frame(
-                    pages.agreement_rows(of_cases, chosen, context.dataset.schema),
-                    "case explainer_a explainer_b spearman top3_overlap",
-                ),
-            },
+            tables={name: _TABLES[name].frame(cells) for name, cells in rows.items()},
             scores=(*(changes.scores if changes else ()), *codes.scores),
             notes=_notes(context.dataset.schema, self),
         )
 
-    def _tables(
+    def _rows(
         self, context: MeasureContext, inputs: Floats, nearest: pages.NearestRows
-    ) -> dict[str, pd.DataFrame]:
+    ) -> dict[str, list[pages.Row]]:
         dataset, schema = context.dataset, context.dataset.schema
         typical = typical_row(dataset.train.inputs, schema)
-        each = list(enumerate(inputs))
         return {
-            "inputs": pages.frame(
-                [
-                    entry
-                    for case, row in each
-                    for entry in pages.input_rows(case, row, typical, schema)
-                ],
-                "case feature label display typical",
-            ),
-            "neighbours": pages.frame(
-                nearest.rows(dataset, context.classifier),
-                "case rank instance_id distance label probability prediction text",
-            ),
-            "errors_like_this": pages.frame(
-                self._shared_errors(context, inputs), "case slice n error_rate rest_error_rate"
-            ),
+            "inputs": [
+                entry
+                for case, row in enumerate(inputs)
+                for entry in pages.input_rows(case, row, typical, schema)
+            ],
+            "neighbours": nearest.rows(dataset, context.classifier),
+            "errors_like_this": self._shared_errors(context, inputs),
         }
 
     def _shared_errors(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:

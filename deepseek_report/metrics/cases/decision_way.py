@@ -23,9 +23,6 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.tasks import task_of
 
-_TREES = "case space base trees for_n for_added against_n against_added"
-_PATHS = "case tree added depth feature label display relation bound"
-
 
 @dataclass(frozen=True)
 class TreeWays:
@@ -68,8 +65,8 @@ class TreeWays:
                     )
                 ]
         return {
-            "trees": pd.DataFrame(summary, columns=_TREES.split()),
-            "paths": pd.DataFrame(steps, columns=_PATHS.split()),
+            "trees": DecisionWay.tables["trees"].frame(summary),
+            "paths": DecisionWay.tables["paths"].frame(steps),
         }
 
     def _questions(

@@ -14,7 +14,6 @@ from statistics import NormalDist
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import ConfigDict, Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
@@ -351,7 +350,6 @@ def _template(name: str) -> Score:
 
 
 _REASONS = 4
-_TableRow = tuple[object, ...]
 REFUSED = TableType(
     (
         Column("instance_id", "row"),
@@ -377,21 +375,17 @@ class RefusedReasons:
     rule: ReasonCodeRule
     evaluations: int
 
-    def table(
-        self, context: MeasureContext, explanations: Mapping[str, Explanation]
-    ) -> pd.DataFrame:
+    def rows(self, context: MeasureContext, explanations: Mapping[str, Explanation]) -> list[Row]:
         """One row for each method and test row, see `REFUSED`; empty where nothing is decided."""
         schema = context.dataset.schema
-        rows: list[_TableRow] = []
+        rows: list[Row] = []
         suits = task_of(schema.target).decides and kind_of(schema).named_columns
         if suits and context.explainers:
             for name, explanation in explanations.items():
                 rows += self._of_method(context, name, explanation)
-        return pd.DataFrame(rows, columns=[column.key for column in REFUSED.columns])
+        return rows
 
-    def _of_method(
-        self, context: MeasureContext, name: str, explanation: Explanation
-    ) -> list[_TableRow]:
+    def _of_method(self, context: MeasureContext, name: str, explanation: Explanation) -> list[Row]:
         """The rows of one method, in the order of the test part."""
         schema, predictions = context.dataset.schema, context.predictions
         known = shortfalls_of(predictions, explanation, schema, self.rule)
@@ -416,7 +410,7 @@ class RefusedReasons:
 
     def _worded(
         self, context: MeasureContext, name: str, positions: Ints, made: Shortfalls, rough: bool
-    ) -> Iterator[tuple[int, _TableRow]]:
+    ) -> Iterator[tuple[int, Row]]:
         """(position, row of the table) of each."""
         most, features = self.rule.at_most, context.dataset.schema.features
         chosen, stated = made.chosen(most), made.stated(most)

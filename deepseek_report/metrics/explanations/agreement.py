@@ -186,8 +186,7 @@ class ExplainerAgreement(ExplanationMetric):
             signed = explanations[a].signed and explanations[b].signed
             sign = _sign_agreement(values[a], values[b], 5) if signed else float("nan")
             rows.append((a, b, mean, low, high, overlap, sign, len(known)))
-        columns = ["explainer_a", "explainer_b", "spearman", "low", "high", "top5_overlap"]
-        return pd.DataFrame(rows, columns=[*columns, "top5_sign_agreement", "n"])
+        return self.tables["pairs"].frame(rows)
 
 
 def _agreement(metric: str, pairs: int) -> Score:

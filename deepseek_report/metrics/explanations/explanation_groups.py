@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
@@ -102,7 +101,9 @@ class ExplanationByGroup(ExplanationMetric):
                     scores.append(self._gap((name, attribute), codes, kept, gain, context.seed))
         if len(scores) > 1:
             notes.append(message("notes.explanation_by_group.uncorrected", n=len(scores)))
-        return Measurement(tuple(scores), {"groups": _table(rows)}, notes=tuple(notes))
+        return Measurement(
+            tuple(scores), {"groups": self.tables["groups"].frame(rows)}, notes=tuple(notes)
+        )
 
     def _watched(
         self, context: MeasureContext, explanations: dict[str, Explanation]
@@ -309,10 +310,3 @@ def _too_few(attribute: Attribute, codes: Ints, kept: list[int], least: int) -> 
             least=least,
         )
     ]
-
-
-def _table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    columns = ["explainer", "attribute", "attribute_label", "level", "n", "deletion", "low", "high"]
-    return pd.DataFrame(
-        rows, columns=[*columns, "reached", "reached_low", "reached_high", "too_few"]
-    )

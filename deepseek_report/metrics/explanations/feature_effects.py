@@ -299,7 +299,7 @@ class _FeatureEffect:
         """Share of the training rows in equal steps of the range of a number; else empty."""
         values, feature = self.curve.values, self.moved.feature
         if not feature.is_numeric:
-            return pd.DataFrame(columns=FeatureEffects.tables["density"].keys)
+            return FeatureEffects.tables["density"].frame([])
         train = self.moved.train
         counts, edges = np.histogram(train[~np.isnan(train)], _BARS, (values[0], values[-1]))
         shares = counts / len(train)
@@ -310,7 +310,7 @@ class _FeatureEffect:
     def lines(self, most: int) -> pd.DataFrame:
         """The curves of some of the rows, evenly over their output; empty for ALE."""
         if self.single is None or not most:
-            return pd.DataFrame(columns=FeatureEffects.tables["lines"].keys)
+            return FeatureEffects.tables["lines"].frame([])
         steepness = self.single[:, -1] - self.single[:, 0]
         order = np.argsort(steepness, kind="stable")
         chosen = self.single[order[thin(len(order), most)]]

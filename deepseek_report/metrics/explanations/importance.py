@@ -176,8 +176,7 @@ def _by_group(
         if attribute.name in context.predictions.groups
         for code in range(len(attribute.levels))
     ]
-    columns = ["explainer", "attribute", "attribute_label", "level", "feature", "label"]
-    empty = pd.DataFrame(columns=[*columns, "mean_absolute", "low", "high", "n"])
+    empty = Importance.tables["by_group"].frame([])
     kept = [frame for frame in frames if frame is not None]
     return pd.concat(kept, ignore_index=True) if kept else empty
 

@@ -375,9 +375,8 @@ def _effects(model: ModelPairs, sizes: PairSizes, context: MeasureContext) -> pd
 
     Over at most 32 background rows, in which both features are replaced; empty without one.
     """
-    kinds = Interactions.tables["effects"]
     if not sizes.is_interaction.any():
-        return pd.DataFrame(columns=kinds.keys)
+        return Interactions.tables["effects"].frame([])
     schema, train = context.dataset.schema, context.dataset.train.inputs
     pair = model.pairs[int(sizes.is_interaction.argmax())]
     along, by = sorted(pair, key=lambda column: not schema.features[column].is_numeric)

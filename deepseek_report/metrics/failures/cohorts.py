@@ -28,7 +28,7 @@ from deepseek_report.metrics.failures.slices import Slices, SliceSearch
 from deepseek_report.metrics.fairness.groups import MinCell
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess
-from deepseek_report.statistics.intervals import holm, mean_interval
+from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 
@@ -131,7 +131,7 @@ class Cohorts(ModelMetric):
         return Measurement(
             tables={
                 "cohorts": pd.DataFrame(rows),
-                "drivers": pd.DataFrame(drivers, columns=list(self.tables["drivers"].keys)),
+                "drivers": self.tables["drivers"].frame(drivers),
             },
             notes=_notes({cohort.origin for cohort in cohorts}),
         )
@@ -208,12 +208,13 @@ class Cohorts(ModelMetric):
         sizes = np.abs(kind.by_player(explanation.values, explanation.inputs))[among]
         labels = context.dataset.schema.player_labels
         for player in np.argsort(-sizes.mean(axis=0), kind="stable")[:_TOLD]:
+            mean = Resampling(len(sizes)).mean(sizes[:, player], "")
             yield {
                 "explainer": name,
                 "cohort": cohort.name,
                 "origin": cohort.origin,
                 "label": labels[player],
-                **Estimate(*map(float, mean_interval(sizes[:, player]))).cells("mean_absolute"),
+                **mean.cells("mean_absolute"),
                 "n": int(among.sum()),
             }
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
@@ -78,7 +77,11 @@ class LearningCurve(ClassMetric):
         gain = _last_doubling(rankings, test, REFERENCES[self.predictor])
         return Measurement(
             (gain,),
-            {"curve": pd.DataFrame([self._row(n, rankings[n], context.dataset) for n in rows])},
+            {
+                "curve": self.tables["curve"].frame(
+                    self._row(n, rankings[n], context.dataset) for n in rows
+                )
+            },
             notes=(about, limits) if limits else (about,),
         )
 
@@ -109,7 +112,7 @@ class LearningCurve(ClassMetric):
     def _row(self, rows: int, ranking: _Ranking, data: Dataset) -> dict[str, object]:
         auc = delong(*ranking, data.test.labels, Resampling.of(data.test))
         about = {"rows": rows, "fraction": rows / len(data.train), "predictor": self.predictor}
-        return about | auc.cells("roc_auc")
+        return {**about, **auc.cells("roc_auc")}
 
 
 def _last_doubling(rankings: dict[int, _Ranking], test: Split, reference: Text) -> Score:

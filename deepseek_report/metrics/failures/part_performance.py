@@ -240,14 +240,14 @@ class PeriodDrift(ModelMetric):
         return float(kruskal(*samples).pvalue)
 
 
-def _mean(name: str, values: Floats, inside: Bools, drawn: Resampling) -> dict[str, object]:
+def _mean(name: str, values: Floats, inside: Bools, drawn: Resampling) -> dict[str, float]:
     mean = Estimate(np.nan, np.nan, np.nan)
     if inside.sum() > 1:
         mean = drawn.take(inside).mean(values[inside], "", among=values)
     return mean.cells(name, name)
 
 
-def _outcome(task: Task, happened: Floats, inside: Bools, drawn: Resampling) -> dict[str, object]:
+def _outcome(task: Task, happened: Floats, inside: Bools, drawn: Resampling) -> dict[str, float]:
     """How often it came true, or the mean of the true numbers."""
     if not task.decides:
         return _mean("happened", happened, inside, drawn)

@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -106,7 +105,7 @@ class RiskPatterns(ClassMetric):
 
         tested = HalfSearch(conditions, halves, apart=False).rows(find, tell, 2 * self.most)
         rows = [row for row in tested if row["p_adjusted"] < self.alpha]
-        table = pd.DataFrame(rows, columns=self.tables["patterns"].keys)
+        table = self.tables["patterns"].frame(rows)
         return Measurement(
             tables={"patterns": table.sort_values("rate", ascending=False, kind="stable")},
             notes=(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.disclosure import WHOLE
@@ -81,11 +80,11 @@ class WithoutInputs(ModelMetric):
             other = reference_predictions("gradient_boosting", context, kept, rows)
             measure = task_of(data.schema.target).by_rows[0]
             change, _ = measure.difference(other, whole)
-            refits.append(_row(data, columns, measure.key, measure.of(other)[0], change))
+            row = _row(data, columns, measure.key, measure.of(other)[0], change)
+            refits.append(row | {"rows": len(rows)})
             context.progress.advance()
-        table = pd.DataFrame(refits).assign(rows=len(rows))
         return Measurement(
-            tables={"refits": table[list(self.tables["refits"].keys)]},
+            tables={"refits": self.tables["refits"].frame(refits)},
             notes=self._notes(len(rows), len(candidates) - len(chosen)),
         )
 

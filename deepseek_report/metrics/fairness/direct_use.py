@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
@@ -275,7 +273,10 @@ class DirectUse(PeopleMetric, ClassMetric):
             splits.append(measured.split_row(grouping))
             known_by = _known_by(schema, grouping.name, measured.pair, self.stand_in_auc)
             learnt += [(*known_by, column) for column in sorted(measured.together) or [-1]]
-        tables = {"swaps": _frame(swaps, "swaps"), "split": _frame(splits, "split")}
+        tables = {
+            name: self.tables[name].frame(rows)
+            for name, rows in (("swaps", swaps), ("split", splits))
+        }
         arrays = {_TOGETHER: np.array(learnt, dtype=np.float64)} if learnt else {}
         return Measurement(tuple(scores), tables, arrays, tuple(notes))
 
@@ -436,11 +437,3 @@ def _known_by(
     names = [each.name for each in schema.attributes]
     levels = [*schema.attribute(attribute).levels, UNKNOWN]
     return (names.index(attribute), *(levels.index(level) for level in pair), least)
-
-
-def _frame(rows: Sequence[dict[str, object]], table: str) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows), columns=DirectUse.tables[table].keys)
-    numbers = [
-        key for key in frame if frame[key].dtype == object and key.endswith(("_low", "_high"))
-    ]
-    return frame.astype(dict.fromkeys(numbers, np.float64))

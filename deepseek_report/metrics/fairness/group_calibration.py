@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import TableRelease
@@ -94,7 +91,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             groups.append(StatedToGroup(grouping, k, mean, observed, off, p_value))
         return Measurement(
             tuple(g.score() for g in groups if not (g.too_few or g.grouping.crossing)),
-            {"groups": _frame([group.row() for group in groups])},
+            {"groups": self.tables["groups"].frame(group.row() for group in groups)},
             notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
         )
 
@@ -147,10 +144,6 @@ class StatedToGroup:
             "p_adjusted": self.p_value,
             "too_few": self.too_few,
         }
-
-
-def _frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=GroupCalibration.tables["groups"].keys)
 
 
 def _notes(explained: str) -> tuple[Text, ...]:

@@ -17,12 +17,6 @@ from deepseek_report.statistics.intervals import mean_interval, rate_difference
 
 #: What an interval shows of the two gaps.
 Change = Literal["more than doubles", "widens", "narrows", "open"]
-_KEYS = (
-    *("attribute", "level", "reference", "n", "n_reference"),
-    *("labelled", "labelled_reference", "decided", "decided_reference"),
-    *("labelled_gap", "labelled_gap_low", "labelled_gap_high", "decided_gap"),
-    *("change", "change_low", "change_high", "shown"),
-)
 LABELLED = TableType(
     (
         *columns_of("attribute:attribute level reference"),
@@ -55,7 +49,7 @@ def labelled_gaps(
     """
     level = 1 - alpha / max(len(pairs), 1)
     rows = [_row(grouping, levels, outcomes, level) for grouping, *levels in pairs]
-    return pd.DataFrame(rows, columns=list(_KEYS))
+    return LABELLED.frame(rows)
 
 
 def _row(

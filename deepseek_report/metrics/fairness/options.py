@@ -206,9 +206,8 @@ class Options(PeopleMetric, ClassMetric):
                 *(option for name in ("", groups.test.name) for option in own.get(name, ())),
             )
             rows += self._rows(options, groups)
-        frame = pd.DataFrame(rows)
-        _judge(frame)
-        table = frame[list(self.tables["options"].keys)]
+        table = self.tables["options"].frame(rows)
+        _judge(table)
         notes = self._notes(n_left, own_note)
         return Measurement(tuple(_scores(table)), {"options": table}, notes=notes)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
@@ -129,7 +128,7 @@ class Proxies(ModelMetric):
             scores.append(_score(attribute, proxy.auc))
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
-        table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+        table = self.tables["features"].frame(rows)
         if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
             notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
         notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]
@@ -177,17 +176,6 @@ def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
     codes = data.train.groups[attribute.name][known]
     telling = most_telling(data.train.inputs[known][:, others], codes, _MOST_FEATURES)
     return [others[k] for k in telling]
-
-
-_COLUMNS: dict[str, type] = {
-    "attribute": str,
-    "attribute_label": str,
-    "feature": str,
-    "label": str,
-    "importance": float,
-    "low": float,
-    "high": float,
-}
 
 
 def _rows(

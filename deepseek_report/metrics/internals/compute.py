@@ -90,11 +90,10 @@ class Parameters(ComputeMetric):
                 if (n := sum(parameter.numel() for parameter in layer.parameters(recurse=False)))
             ]
         rows = [(*layer, layer[2] / max(total, 1)) for layer in layers if layer[2]]
-        columns = ["layer", "kind", "parameters", "share"]
         score = Estimate(total, None, None, total, "").score(
             "parameters", "compute", "none", bounds=(0.0, None)
         )
-        return Measurement((score,), {"layers": pd.DataFrame(rows, columns=columns)})
+        return Measurement((score,), {"layers": self.tables["layers"].frame(rows)})
 
 
 @dataclass(frozen=True)
@@ -159,12 +158,9 @@ def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> d
 
 
 def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
-            for name, ms in times.items()
-        ],
-        columns=["layer", "kind", "ms", "low", "high", "share"],
+    return LayerProfile.tables["layers"].frame(
+        (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
+        for name, ms in times.items()
     )
 
 

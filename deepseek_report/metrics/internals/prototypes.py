@@ -179,7 +179,7 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
     sizes : (column,) how much each column adds or takes away on average, which ranks them.
     """
     if not kind_of(schema).named_columns:
-        return pd.DataFrame(columns=["prototype", "feature", "label", "display", "rank"])
+        return Prototypes.tables["inputs"].frame([])
     ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
     return pd.DataFrame(
         [

@@ -82,7 +82,7 @@ class ShapeFunctions(ModelMetric):
                 "curves": pd.concat(curves, ignore_index=True),
                 "density": pd.concat(density, ignore_index=True)
                 if density
-                else pd.DataFrame(columns=["feature", "from", "to", "share"]),
+                else self.tables["density"].frame([]),
             },
             notes=(message("notes.shape_functions.the_model"),),
         )
@@ -129,7 +129,7 @@ def _density(about: dict[str, Any], train: Floats, values: Floats, bins: int) ->
     known, ends = train[~np.isnan(train)], values[~np.isnan(values)]
     low, high = (ends[0], ends[-1]) if len(ends) else (0.0, 0.0)
     if high <= low:
-        return pd.DataFrame(columns=["feature", "from", "to", "share"])
+        return ShapeFunctions.tables["density"].frame([])
     counts, edges = np.histogram(known, bins, (low, high))
     return pd.DataFrame(
         {
