@@ -181,7 +181,7 @@ class ExplanationByGroup(ExplanationMetric):
 
 
 #: Where no share is told.
-_NOTHING = Estimate(math.nan, None, None, 0, "")
+_NOTHING = Estimate(math.nan, n=0)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def ratio_of_means(
     n = len(part)
     if n < 2 or not whole.any():
         value = float(part.mean() / whole.mean()) if whole.any() else math.nan
-        return Estimate(value, None, None, n, "")
+        return Estimate(value, n=n)
 
     def statistic(weights: Floats) -> Floats:
         """(resample, 2) the ratio and its standard error."""

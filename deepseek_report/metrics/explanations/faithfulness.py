@@ -258,11 +258,10 @@ class CompletenessGap(ExplanationMetric):
             raise NotApplicableError(message("refusals.no_base_value"))
         distance = np.abs(explanation.predictions - explanation.base_values)
         ratio = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
-        score = ratio.score(
+        score = self.score(
             "completeness_gap",
-            "explanation",
+            ratio,
             "lower",
-            bounds=(0.0, None),
             explainer=explanation.method,
             reference=_SUNDARARAJAN,
             note=message("notes.completeness.relative"),

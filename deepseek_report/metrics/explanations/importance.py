@@ -134,11 +134,10 @@ def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -
         np.add.at(totals[k], rows, np.abs(values))
     top = int(totals.sum(axis=1).argmax())
     ratio = ratio_of_means(totals[top], totals.sum(axis=0), *draws, bounds=SHARE)
-    return ratio.score(
+    return Importance.score(
         "top_feature_share",
-        "explanation",
+        ratio,
         "none",
-        bounds=SHARE,
         unit="share",
         explainer=explanation.method,
         note=message("notes.global_importance.top", name=units.names[top]),

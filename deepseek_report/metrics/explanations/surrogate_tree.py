@@ -113,8 +113,7 @@ class SurrogateTree(ModelMetric):
 
         replicates = bootstrap(statistic, drawn, self.n_resamples, seed)
         explained = bootstrapped(replicates, len(outputs), seed, (-math.inf, 1.0))
-        about = {"bounds": (None, 1.0), "reference": _REFERENCE}
-        return explained.score("surrogate_fidelity", "explanation", "higher", **about)
+        return self.score("surrogate_fidelity", explained, "higher", reference=_REFERENCE)
 
 
 def _agreement(p: Predictions, fitted: Floats) -> Score:
@@ -122,17 +121,12 @@ def _agreement(p: Predictions, fitted: Floats) -> Score:
     decided = p.decisions == p.explained
     same = (fitted >= (p.threshold or 0.0)) == decided
     constant = max(float(decided.mean()), float((~decided).mean()))
-    return (
-        Resampling.of(p)
-        .rate(same)
-        .score(
-            "surrogate_agreement",
-            "explanation",
-            "higher",
-            unit="share",
-            bounds=SHARE,
-            note=message("notes.surrogate_tree.constant", constant=constant),
-        )
+    return SurrogateTree.score(
+        "surrogate_agreement",
+        Resampling.of(p).rate(same),
+        "higher",
+        unit="share",
+        note=message("notes.surrogate_tree.constant", constant=constant),
     )
 
 

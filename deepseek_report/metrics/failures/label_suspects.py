@@ -95,22 +95,15 @@ class LabelSuspects(ClassMetric):
         agreeing = neighbours_agreeing(context.dataset, doubted, self.n_neighbours)
         kept = agreeing <= self.most_agreeing
         suspects = doubted[kept]
-        score = (
-            Resampling.of(p)
-            .rate(np.isin(np.arange(len(p)), suspects))
-            .score(
-                "label_suspects",
-                "data",
-                "lower",
-                unit="share",
-                bounds=SHARE,
-                reference="doi:10.1613/jair.1.12125",
-                note=message(
-                    "notes.label_suspects.rule",
-                    share=self.most_agreeing,
-                    neighbours=self.n_neighbours,
-                ),
-            )
+        score = self.score(
+            "label_suspects",
+            Resampling.of(p).rate(np.isin(np.arange(len(p)), suspects)),
+            "lower",
+            unit="share",
+            reference="doi:10.1613/jair.1.12125",
+            note=message(
+                "notes.label_suspects.rule", share=self.most_agreeing, neighbours=self.n_neighbours
+            ),
         )
         classes = context.dataset.schema.target.classes
         table = suspect_table(p, suspects, agreeing[kept], classes).head(self.most)

@@ -124,13 +124,12 @@ def _last_doubling(rankings: dict[int, _Ranking], test: Split, reference: Text) 
     gap, p_value = paired_difference(
         rankings[most], rankings[half], test.labels, Resampling.of(test)
     )
-    return gap.score(
+    return LearningCurve.score(
         "learning_curve_gain",
-        "data",
+        gap,
         "none",
         p_value=p_value,
         unit="AUC",
-        bounds=(-1.0, 1.0),
         note=message(
             "notes.learning_curve.last_doubling", reference=reference, first=half, last=most
         ),

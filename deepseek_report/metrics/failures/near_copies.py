@@ -78,18 +78,17 @@ class NearCopies(ModelMetric):
         resampling = Resampling.of(p).take(near.rows)
         without = task.loss.mean(losses, resampling, ~is_near)
         scores = (
-            resampling.rate(is_near).score(
+            self.score(
                 "near_copies",
-                "data",
+                resampling.rate(is_near),
                 "lower",
                 unit="share",
-                bounds=SHARE,
                 reference="Levina & Bickel 2004",
                 note=message("notes.near_copies.rule", chance=CHANCE),
             ),
-            without.score(
+            self.score(
                 f"{task.loss.key}_without_copies",
-                "data",
+                without,
                 "lower",
                 unit=task.unit(target, task.loss),
                 bounds=task.loss.bounds,

@@ -186,8 +186,8 @@ class PeriodDrift(ModelMetric):
         frame = pd.DataFrame([row for table in tables for row in table])
         p_values = {period.name: self._p_value(frame, period, p, stated) for period in periods}
         scores = [
-            Estimate(value, None, None, len(p), "").score(
-                "score_drift_p", "slices", "none", attribute=name, bounds=SHARE, p_value=value
+            self.score(
+                "score_drift_p", Estimate(value, n=len(p)), "none", attribute=name, p_value=value
             )
             for name, value in p_values.items()
             if value is not None

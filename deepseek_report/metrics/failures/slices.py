@@ -375,9 +375,7 @@ def _table(task: Task, rows: Sequence[Row]) -> pd.DataFrame:
 def _scores(
     task: Task, schema: Schema, table: pd.DataFrame, examined: int, drawn: Resampling
 ) -> tuple[Score, ...]:
-    looked_at = Estimate(examined, None, None, drawn.n, "").score(
-        "slices_examined", "slices", "none"
-    )
+    looked_at = Estimate(examined, n=drawn.n).score("slices_examined", "slices", "none")
     if table.empty:
         return (looked_at,)
     loss, by_errors = task.loss, table[table["kind"] == "errors"]

@@ -312,7 +312,7 @@ class DirectUse(PeopleMetric, ClassMetric):
         if split is not None:
             split = replace(split, gap=pair.gap(grouping, favoured))
             if not columns.stand_ins:
-                split = replace(split, stand_ins=Estimate(math.nan, None, None, len(rows)))
+                split = replace(split, stand_ins=Estimate(math.nan, n=len(rows)))
         features = context.dataset.schema.features
         return Measured(
             pair=levels,
@@ -353,28 +353,26 @@ class Measured:
 
     @property
     def direct(self) -> Estimate:
-        return self.split.direct if self.split else Estimate(math.nan, None, None, self.turned.n)
+        return self.split.direct if self.split else Estimate(math.nan, n=self.turned.n)
 
     def scores(self, grouping: Grouping) -> list[Score]:
         """The share of decisions that turn, and what direct use adds to the gap."""
         pair = message("notes.direct_use.pair", highest=self.pair[0], lowest=self.pair[1])
-        turned = self.turned.score(
+        turned = DirectUse.score(
             "decisions_turned",
-            "fairness",
+            self.turned,
             "zero",
             attribute=grouping.name,
             unit="share",
-            bounds=SHARE,
             note="" if self.is_read else message("notes.direct_use.not_given"),
         )
         if self.split is None:
             return [turned]
-        gap = self.direct.score(
+        gap = DirectUse.score(
             "direct_gap",
-            "fairness",
+            self.direct,
             "zero",
             attribute=grouping.name,
-            bounds=(-1.0, 1.0),
             reference="doi:10.1609/aaai.v32i1.11564",
             note=pair,
         )

@@ -180,7 +180,7 @@ def gap_score(
     """A gap as a score; `corrected` says whether the p-value is corrected for the whole table."""
     grouping, gap = comparison.grouping, comparison.gap
     if gap is None:
-        return Estimate(math.nan, None, None, comparison.n, "").score(
+        return Estimate(math.nan, n=comparison.n).score(
             comparison.metric,
             category,
             "zero",

@@ -121,13 +121,12 @@ class StatedToGroup:
         return math.isnan(self.off.value)
 
     def score(self) -> Score:
-        return self.off.score(
+        return GroupCalibration.score(
             "stated_off",
-            "fairness",
+            self.off,
             "zero",
             attribute=self.grouping.name,
             level=self.grouping.levels[self.level],
-            bounds=(-1.0, 1.0),
             p_value=self.p_value,
             reference="doi:10.1093/biomet/45.3-4.562",
         )

@@ -236,13 +236,12 @@ def _selection(table: pd.DataFrame, drawn: Resampling) -> Iterator[Score]:
         return
     for row in table[~table["crossing"]].to_dict("records"):
         value, low, high = (row[f"selection_{end}"] for end in ("rate", "low", "high"))
-        yield Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)).score(
+        yield GroupRates.score(
             "selection_rate",
-            "fairness",
+            Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)),
             "none",
             unit="share",
             attribute=row["attribute"],
             level=row["level"],
-            bounds=SHARE,
             note=message("notes.too_few") if row["too_few"] else "",
         )

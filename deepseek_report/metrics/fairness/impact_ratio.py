@@ -471,21 +471,19 @@ def _smallest(pairs: pd.DataFrame) -> Score:
     name = str(pairs["attribute"].iloc[0])
     if judged.empty:
         nothing = Estimate(math.nan, None, None, int(pairs["n"].sum()), "")
-        return nothing.score(
-            "impact_ratio", "fairness", "one", attribute=name, note=message("notes.too_few")
-        )
+        note = message("notes.too_few")
+        return nothing.score("impact_ratio", "fairness", "one", attribute=name, note=note)
     row = judged.loc[judged["ratio"].idxmin()]
     n = int(row["n"] + row["n_reference"])
     several = len({*judged["level"], *judged["reference"]}) > 2
     method = message("interval_methods.ratio", several=several)
     ratio = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
-    return ratio.score(
+    return ImpactRatio.score(
         "impact_ratio",
-        "fairness",
+        ratio,
         "one",
         attribute=name,
         level=str(row["level"]),
-        bounds=(0.0, None),
         p_value=float(row["p_adjusted"]),
         reference="doi:10.1177/0962280210383082",
         note=message(

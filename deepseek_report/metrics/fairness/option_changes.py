@@ -115,7 +115,7 @@ def equal_rate_thresholds(p: Predictions, grouping: Grouping) -> Floats:
     )
 
 
-_NOTHING = Estimate(math.nan, None, None, 0)
+_NOTHING = Estimate(math.nan, n=0)
 
 
 @dataclass(frozen=True)

@@ -495,13 +495,8 @@ def _scores(table: pd.DataFrame) -> Iterator[Score]:
     for row in table[table["option"] == "without"].to_dict("records"):
         method = message("interval_methods.difference")
         gap = Estimate.of(row["gap"], row["gap_low"], row["gap_high"], row["n"], method)
-        yield gap.score(
-            "gap_without",
-            "fairness",
-            "zero",
-            attribute=str(row["attribute"]),
-            predictor=REFITTED,
-            bounds=(-1.0, 1.0),
+        yield Options.score(
+            "gap_without", gap, "zero", attribute=str(row["attribute"]), predictor=REFITTED
         )
 
 

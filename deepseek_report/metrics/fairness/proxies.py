@@ -196,11 +196,10 @@ def _rows(
 
 def _score(attribute: Attribute, auc: Estimate) -> Score:
     several = len(attribute.levels) > 2
-    return auc.score(
+    return Proxies.score(
         "proxy_auc",
-        "fairness",
+        auc,
         "none",
         attribute=attribute.name,
-        bounds=SHARE,
         note=message("notes.proxies.auc", several=several),
     )

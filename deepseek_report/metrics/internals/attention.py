@@ -99,12 +99,8 @@ class Attention(ModelMetric):
         entropy = Estimate(
             float(attention.entropy.mean()), float(low), float(high), len(rows), "normal"
         )
-        score = entropy.score(
-            "attention_entropy",
-            "explanation",
-            "none",
-            bounds=SHARE,
-            note=message("notes.attention.entropy"),
+        score = self.score(
+            "attention_entropy", entropy, "none", note=message("notes.attention.entropy")
         )
         return Measurement(
             (score,),

@@ -69,12 +69,11 @@ class Ablation(ComputeMetric):
                 "removable": removable,
             }
         )
-        score = Estimate(float(removable.mean()), None, None, len(removable), "").score(
+        score = self.score(
             "removable_heads",
-            "compute",
+            Estimate(float(removable.mean()), None, None, len(removable), ""),
             "none",
             unit="share",
-            bounds=SHARE,
             note=message(
                 "notes.ablation.removable",
                 heads=len(removable),

@@ -90,9 +90,7 @@ class Parameters(ComputeMetric):
                 if (n := sum(parameter.numel() for parameter in layer.parameters(recurse=False)))
             ]
         rows = [(*layer, layer[2] / max(total, 1)) for layer in layers if layer[2]]
-        score = Estimate(total, None, None, total, "").score(
-            "parameters", "compute", "none", bounds=(0.0, None)
-        )
+        score = self.score("parameters", Estimate(total, n=total), "none")
         return Measurement((score,), {"layers": self.tables["layers"].frame(rows)})
 
 
@@ -133,12 +131,11 @@ class LayerProfile(ComputeMetric):
         kinds = {**watch.kinds, **declared, OUTSIDE: "the module itself"}
         value, low, high = median_interval(total)
         forward = Estimate(value, low, high, self.repeats, _OF_MEDIAN)
-        score = forward.score(
+        score = self.score(
             "forward_ms",
-            "compute",
+            forward,
             "lower",
             unit="ms",
-            bounds=(0.0, None),
             note=message("notes.layer_profile.median", passes=self.repeats, rows=self.batch_size),
         )
         return Measurement(
@@ -204,20 +201,18 @@ class Latency(ComputeMetric):
             _OF_MEDIAN,
         )
         scores = (
-            latency.score(
+            self.score(
                 "latency_ms",
-                "compute",
+                latency,
                 "lower",
                 unit="ms",
-                bounds=(0.0, None),
                 note=message("notes.latency.batches", size=int(first["batch_size"])),
             ),
-            throughput.score(
+            self.score(
                 "rows_per_second",
-                "compute",
+                throughput,
                 "higher",
                 unit="rows/s",
-                bounds=(0.0, None),
                 note=message("notes.latency.best_size", size=size),
             ),
         )
@@ -259,24 +254,22 @@ class PeakMemory(ComputeMetric):
         batch = Estimate(
             peak_of_a_pass(context.classifier, inputs), None, None, self.batch_size, ""
         )
-        allocated = batch.score(
+        allocated = self.score(
             "inference_memory",
-            "compute",
+            batch,
             "lower",
             unit="MiB",
-            bounds=(0.0, None),
             note=message("notes.memory.of_a_pass", rows=self.batch_size),
         )
         return Measurement((_of_process(), allocated))
 
 
 def _of_process() -> Score:
-    return Estimate(process_peak(), None, None, 1, "").score(
+    return PeakMemory.score(
         "peak_memory",
-        "compute",
+        Estimate(process_peak(), n=1),
         "lower",
         unit="MiB",
-        bounds=(0.0, None),
         note=message("notes.memory.of_the_process"),
     )
 

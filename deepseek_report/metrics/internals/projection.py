@@ -118,11 +118,10 @@ class ParameterProjection(ComputeMetric):
         table = places.assign(**{f"pc{k + 1}": coordinates[:, k] for k in range(_COMPONENTS)})
         drawn = table.iloc[thin(len(table), self.max_points)].reset_index(drop=True)
         left_out = [name for name, block in vectors.items() if block is None]
-        score = Estimate(float(shares.sum()), None, None, len(points), "").score(
+        score = self.score(
             "explained_variance",
-            "compute",
+            Estimate(float(shares.sum()), None, None, len(points), ""),
             "none",
-            bounds=SHARE,
             note=message("notes.parameter_projection.variance", n=len(points), width=width),
         )
         return Measurement((score,), {"points": drawn}, notes=self._notes(width, shares, left_out))

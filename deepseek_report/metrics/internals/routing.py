@@ -69,16 +69,16 @@ class ExpertLoad(ComputeMetric):
         table["layer"] = np.array(layers)[table["layer"]]
         imbalance = bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
-            imbalance.score(
+            self.score(
                 "expert_load_imbalance",
-                "compute",
+                imbalance,
                 "one",
                 bounds=(1.0, float(experts)),
                 note=message("notes.expert_load.imbalance"),
             ),
-            Estimate(unused, None, None, n, "").score(
+            self.score(
                 "unused_experts",
-                "compute",
+                Estimate(unused, n=n),
                 "zero",
                 bounds=(0.0, float(share.size)),
                 note=message(
@@ -152,11 +152,10 @@ class RouteEntropy(ComputeMetric):
         branches, routes = routes_of(context, test.inputs[rows])
         entropy = normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
         replicates = bootstrap(weighted_means(entropy), drawn, self.n_resamples, context.seed)
-        score = bootstrapped(replicates, len(rows), context.seed, SHARE).score(
+        score = self.score(
             "route_entropy",
-            "compute",
+            bootstrapped(replicates, len(rows), context.seed, SHARE),
             "none",
-            bounds=SHARE,
             note=message("notes.route_entropy.mean"),
         )
         names = ("layer", "branch", "head")

@@ -238,17 +238,16 @@ class ExpectedCalibrationError(ClassMetric):
             chance=measured.chance,
         )
         joined = (
-            measured.error.score(
+            self.score(
                 "expected_calibration_error",
-                "calibration",
+                measured.error,
                 "lower",
                 unit="share",
-                bounds=SHARE,
                 p_value=measured.p_value,
                 note=note,
             ),
-            slope.score("calibration_slope", "calibration", "one"),
-            intercept.score("calibration_intercept", "calibration", "zero"),
+            self.score("calibration_slope", slope, "one"),
+            self.score("calibration_intercept", intercept, "zero"),
         )
         return Measurement(
             joined,

@@ -49,9 +49,7 @@ class Accuracy(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         estimate = Resampling.of(p).rate(p.correct)
-        return Measurement(
-            (estimate.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
-        )
+        return Measurement((self.score("accuracy", estimate, "higher", unit="share"),))
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,7 @@ class BalancedAccuracy(ClassMetric):
         estimate = balanced_accuracy(
             p.labels, p.decisions, self.n_resamples, context.seed, Resampling.of(p)
         )
-        score = estimate.score(
-            "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
-        )
+        score = self.score("balanced_accuracy", estimate, "higher", unit="share")
         return Measurement((score,))
 
 
@@ -95,9 +91,9 @@ class BrierScore(ClassMetric):
         replicates = bootstrap(weighted_means(errors), *draws)
         bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
         estimate = brier_estimate(replicates, errors, context.seed, bounds)
-        score = estimate.score(
+        score = self.score(
             "brier_score",
-            "performance",
+            estimate,
             "lower",
             bounds=bounds,
             reference="doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
@@ -128,9 +124,7 @@ class RocAuc(ClassMetric):
         p = context.predictions
         require_both(p.labels)
         estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained, Resampling.of(p))
-        score = estimate.score(
-            "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
-        )
+        score = self.score("roc_auc", estimate, "higher", reference="doi:10.2307/2531595")
         return Measurement(
             (score,),
             {"curve": roc_points(p.truths, p.scores)},
@@ -177,9 +171,7 @@ class AveragePrecision(ClassMetric):
             Resampling.of(p),
         )
         note = message("notes.average_precision.guessing", share=float(p.truths.mean()))
-        score = estimate.score(
-            "average_precision", "performance", "higher", bounds=SHARE, note=note
-        )
+        score = self.score("average_precision", estimate, "higher", note=note)
         return Measurement(
             (score,),
             {"curve": precision_points(p.truths, p.scores)},

@@ -67,8 +67,8 @@ class ConfusionMatrix(ClassMetric):
             rows.append(("selection_rate", "none", favoured, truths | ~truths, note))
         drawn = Resampling.of(p)
         scores = tuple(
-            drawn.rate(hits, among).score(
-                name, "performance", direction, unit="share", bounds=SHARE, note=note
+            self.score(
+                name, drawn.rate(hits, among), direction, unit="share", bounds=SHARE, note=note
             )
             for name, direction, hits, among, note in rows
         )

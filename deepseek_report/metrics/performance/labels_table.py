@@ -101,12 +101,8 @@ class LabelsTable(LabelsMetric):
         estimates = [_part(replicates, k, n, seed) for k in range(replicates.value.shape[0])]
         k = truths.shape[1]
         scores = tuple(
-            measured.score(
-                name,
-                "performance",
-                direction,
-                unit="share" if name in _SHARES else "",
-                bounds=SHARE,
+            self.score(
+                name, measured, direction, unit="share" if name in _SHARES else "", bounds=SHARE
             )
             for (name, direction), measured in zip(OF_SET.items(), estimates[k:], strict=True)
         )

@@ -94,16 +94,9 @@ class Multiplicity(ClassMetric):
         note = message("notes.multiplicity.fits", n=len(decisions), tolerance=self.tolerance)
         return Measurement(
             (
-                whole["ambiguity"].score(
-                    "ambiguity", self.category, "lower", unit="share", bounds=(0.0, 1.0), note=note
-                ),
-                whole["self_consistency"].score(
-                    "self_consistency",
-                    self.category,
-                    "higher",
-                    unit="share",
-                    bounds=(0.0, 1.0),
-                    note=note,
+                self.score("ambiguity", whole["ambiguity"], "lower", unit="share", note=note),
+                self.score(
+                    "self_consistency", whole["self_consistency"], "higher", unit="share", note=note
                 ),
             ),
             {"by_group": pd.DataFrame(by_group)} if by_group else {},

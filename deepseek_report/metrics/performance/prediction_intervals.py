@@ -130,22 +130,20 @@ class PredictionIntervals(NumberMetric):
         if drawn.units is None:
             chance = coverage_p_value(int(inside.sum()), len(p), len(held_out), self.level)
         corrected = holm([chance, *(row["p_value"] for row in by_group)])
-        covered = drawn.rate(inside).score(
+        covered = self.score(
             "prediction_interval_coverage",
-            "calibration",
+            drawn.rate(inside),
             "none",
             unit="share",
-            bounds=(0.0, 1.0),
             p_value=None if math.isnan(corrected[0]) else float(corrected[0]),
             reference=_REFERENCE,
             note=message("notes.prediction_intervals.promised", level=self.level),
         )
-        width = Estimate(2 * half, None, None, len(held_out), "").score(
+        width = self.score(
             "prediction_interval_width",
-            "calibration",
+            Estimate(2 * half, n=len(held_out)),
             "lower",
             unit=target.unit or "",
-            bounds=(0.0, None),
             note=message("notes.prediction_intervals.width", level=self.level),
         )
         tables = {"coverage": self._coverage(held_out, p)}

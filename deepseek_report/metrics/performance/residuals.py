@@ -140,16 +140,12 @@ class Residuals(NumberMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
         method = message("interval_methods.students_of_mean_error")
-        score = (
-            Resampling.of(p)
-            .mean(p.errors, method)
-            .score(
-                "mean_error",
-                "calibration",
-                "zero",
-                unit=target.unit or "",
-                note=message("notes.residuals.mean_error"),
-            )
+        score = self.score(
+            "mean_error",
+            Resampling.of(p).mean(p.errors, method),
+            "zero",
+            unit=target.unit or "",
+            note=message("notes.residuals.mean_error"),
         )
         return Measurement(
             (score,), {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}

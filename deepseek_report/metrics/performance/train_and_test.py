@@ -77,9 +77,7 @@ class TrainAndTest(ClassMetric):
         table.loc[table["metric"] == "accuracy", "constant"] = _most_frequent(test)
         value, low, high = (float(table[f"gap{end}"].iloc[0]) for end in _ENDS)
         joined = message("interval_methods.joined")
-        score = Estimate(value, low, high, len(test), joined).score(
-            "train_test_gap", "performance", "lower", bounds=(-1.0, 1.0)
-        )
+        score = self.score("train_test_gap", Estimate(value, low, high, len(test), joined), "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
         return Measurement((score,), {"measures": table}, notes=(note,))
 
