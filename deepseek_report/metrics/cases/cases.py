@@ -23,10 +23,15 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
-from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
+from deepseek_report.metrics.cases.case_changes import (
+    CaseChanges,
+    changes_of,
+    masking_rows,
+    smallest_masking,
+    without_players,
+)
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS, NAMED, NO_PERSON, ROLE_LABELS
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
-from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking, without_players
 from deepseek_report.metrics.cases.reason_codes import (
     REFUSED,
     CodesOfCases,

@@ -23,7 +23,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
-from deepseek_report.metrics.fairness.direct_use import told_together
+from deepseek_report.metrics.fairness.direct_use import TellingColumns, told_together
 from deepseek_report.metrics.fairness.gap_tables import WidestPair
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.option_changes import (
@@ -37,10 +37,8 @@ from deepseek_report.metrics.fairness.option_changes import (
     threshold_for_gap,
     threshold_for_ratio,
 )
-from deepseek_report.metrics.fairness.swapped_inputs import TellingColumns
-from deepseek_report.metrics.performance.baselines import fitted_reference
+from deepseek_report.metrics.performance.baselines import Predictor, fitted_reference
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.performance.reference_predictors import Predictor
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Rows
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.ranking import thin

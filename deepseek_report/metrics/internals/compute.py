@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
-from deepseek_report.metrics.internals.timing import (
+from deepseek_report.metrics.internals.tracing import (
     Stopwatch,
     median_interval,
     on_gpu,

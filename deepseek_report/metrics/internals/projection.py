@@ -20,7 +20,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.compute import layer_name
-from deepseek_report.metrics.internals.timing import torch_module
+from deepseek_report.metrics.internals.tracing import torch_module
 from deepseek_report.metrics.plugin import ComputeMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin

@@ -16,8 +16,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.metrics.internals.timing import torch_module
-from deepseek_report.metrics.internals.tracing import contributions
+from deepseek_report.metrics.internals.tracing import contributions, torch_module
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
 

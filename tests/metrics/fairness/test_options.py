@@ -27,8 +27,8 @@ from deepseek_report.metrics.fairness.option_changes import (
     threshold_for_ratio,
 )
 from deepseek_report.metrics.fairness.options import Options, evened_rows
+from deepseek_report.metrics.performance.baselines import fit_monotone
 from deepseek_report.metrics.performance.predicting import choose_threshold
-from deepseek_report.metrics.performance.reference_predictors import fit_monotone
 from deepseek_report.statistics.paired import balanced_accuracy_difference
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import at_threshold
