@@ -62,7 +62,7 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     def cells(self, key: str, prefix: str = "") -> dict[str, float]:
-        """As cells of a row, in the columns that `table.estimate` declares; NaN where there is none.
+        """As cells of a row, in the columns of `table.estimate`; NaN where there is none.
 
         >>> Estimate(0.5, 0.4, 0.6).cells("share", "share")
         {'share': 0.5, 'share_low': 0.4, 'share_high': 0.6}
