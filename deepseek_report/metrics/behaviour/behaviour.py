@@ -254,21 +254,6 @@ def _apart(first: Estimate, other: Estimate, sign: float) -> bool:
     return low > other_high if sign > 0 else high < other_low
 
 
-def row_of(question: Question, feature: Feature) -> dict[str, Any]:
-    """The question as a row of the table, without what depends on the task."""
-    return {
-        "question": question.kind,
-        "feature": feature.name,
-        "label": feature.label,
-        "from_display": feature.display(question.start),
-        "to_display": feature.display(question.end),
-        "start": question.start,
-        "end": question.end,
-        "n": question.n,
-        "borne_out": question.borne_out,
-    }
-
-
 @dataclass(frozen=True)
 class Behaviour(ModelMetric):
     """Declared expectations of the model, and turns, jumps and bare ends of its answers.
@@ -511,15 +496,23 @@ def _worst_rows(
 def _question_row(
     question: Question, curve: FeatureCurve, decides: bool, directed: frozenset[str]
 ) -> dict[str, Any]:
-    shared = row_of(question, curve.feature)
+    feature = curve.feature
     known = int((~np.isnan(curve.own)).sum())
     return {
-        **shared,
+        "question": question.kind,
+        "feature": feature.name,
+        "label": feature.label,
+        "from_display": feature.display(question.start),
+        "to_display": feature.display(question.end),
+        "start": question.start,
+        "end": question.end,
+        "n": question.n,
+        "borne_out": question.borne_out,
         **question.moved.cells("moved", "moved"),
         **question.observed.cells("observed", "observed"),
         **question.beside.cells("beside", "beside"),
         "of": known,
-        "declared": curve.feature.name in directed,
+        "declared": feature.name in directed,
     }
 
 

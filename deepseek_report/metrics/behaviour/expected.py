@@ -132,16 +132,14 @@ class Breaches:
         """(instance_id, label, from_display, to_display, before, after), the worst first."""
         places = np.flatnonzero(self.broken)
         order = places[np.argsort(-self.sizes[places], kind="stable")][:_WORST]
-        return [(int(self.ids[at]), *self._moved(schema, at), *self._told(at)) for at in order]
+        answers = np.stack([self.before, self.after], axis=1).tolist()
+        return [(int(self.ids[at]), *self._moved(schema, at), *answers[at]) for at in order]
 
     def _moved(self, schema: Schema, at: int) -> tuple[str, str, str]:
         if self.columns[at] < 0:
             return "", "", ""
         feature = schema.features[int(self.columns[at])]
         return feature.label, feature.display(self.starts[at]), feature.display(self.ends[at])
-
-    def _told(self, at: int) -> tuple[float, float]:
-        return float(self.before[at]), float(self.after[at])
 
 
 class ExpectationTest:
@@ -280,8 +278,8 @@ class ExpectationTest:
         stated = own[every, outcome]
         worst = self._of_answers(rows, np.zeros(len(rows), bool), stated, stated)
         for j in columns_named(self.schema, expectation.columns).tolist():
-            values, outputs = self._other_levels(levels, j)
-            for value, after in zip(values, outputs.swapaxes(0, 1), strict=True):
+            answers = levels.outputs(j).swapaxes(0, 1)
+            for value, after in zip(levels.levels(j), answers, strict=True):
                 broken = self._differs(expectation, own, after)
                 sizes = np.abs(after - own)[every, outcome]
                 worse = broken & (~worst.broken | (sizes > worst.sizes))
@@ -295,10 +293,6 @@ class ExpectationTest:
                     after=np.where(worse, after[every, outcome], worst.after),
                 )
         return worst
-
-    def _other_levels(self, levels: LevelAnswers, column: int) -> tuple[Floats, Floats]:
-        values = levels.levels(column)
-        return values, levels.outputs(column)
 
     def _told_class(self, outputs: Floats) -> Ints:
         """(case,) the class whose probability is told: the explained one of two, or the decided."""

@@ -26,7 +26,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_tables import Row
-from deepseek_report.metrics.explanations.explanation_plugin import mean_score, unfilled
+from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import effective_threshold
 
@@ -196,7 +196,17 @@ def codes_of(
                 rows += writer.rows(case, place)
         kept = shortfalls.kept(rule.at_most, context.seed)[against]
         if np.isfinite(kept).any():
-            scores.append(mean_score(_template(name), kept[np.isfinite(kept)], 1000, context.seed))
+            score = ExplanationMetric.mean_score(
+                "reason_codes_kept",
+                kept[np.isfinite(kept)],
+                (1000, context.seed),
+                "higher",
+                message("notes.cases.kept"),
+                unit="share",
+                bounds=(0, 1),
+                explainer=name,
+            )
+            scores.append(score)
     return CodesOfCases(rows, tuple(scores))
 
 
@@ -336,17 +346,6 @@ class CodeWriter:
 
 def _descending(features: Ints, values: Floats) -> list[int]:
     return [int(j) for j in features[np.argsort(-values[features], kind="stable")]]
-
-
-def _template(name: str) -> Score:
-    return unfilled(
-        "reason_codes_kept",
-        "higher",
-        (0, 1),
-        unit="share",
-        explainer=name,
-        note=message("notes.cases.kept"),
-    )
 
 
 _REASONS = 4

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,8 +23,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     bootstrap_mean,
     compared,
-    mean_score,
-    unfilled,
 )
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import average_ranks
@@ -74,11 +70,6 @@ def _among_largest(magnitudes: Floats, k: int) -> Bools:
     return (np.argsort(order, axis=1) < k) & ~np.isnan(magnitudes)
 
 
-def pairs_of(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """All pairs of names, in the order of the config."""
-    return list(combinations(explanations, 2))
-
-
 def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Floats]:
     """{explainer: (instance, player)}, NaN where a player is not there."""
     return {
@@ -93,7 +84,7 @@ def pair_correlations(values: dict[str, Floats]) -> dict[tuple[str, str], Floats
     values : {explainer: (instance, player)} from `player_values`.
     """
     size = {name: np.abs(attributions) for name, attributions in values.items()}
-    return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in pairs_of(values)}
+    return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in combinations(values, 2)}
 
 
 @dataclass(frozen=True)
@@ -166,7 +157,14 @@ class ExplainerAgreement(ExplanationMetric):
             "agreement_with_random": [v for pair, v in correlations.items() if control & set(pair)],
         }
         return [
-            mean_score(_agreement(metric, len(values)), mean_known(values), self.resamples, seed)
+            self.mean_score(
+                metric,
+                mean_known(values),
+                (self.resamples, seed),
+                "higher" if metric == "agreement" else "none",
+                message("notes.explainer_agreement.pairs", pairs=len(values)),
+                reference=_KRISHNA,
+            )
             for metric, values in kinds.items()
             if values
         ]
@@ -187,16 +185,6 @@ class ExplainerAgreement(ExplanationMetric):
             sign = _sign_agreement(values[a], values[b], 5) if signed else float("nan")
             rows.append((a, b, mean, low, high, overlap, sign, len(known)))
         return self.tables["pairs"].frame(rows)
-
-
-def _agreement(metric: str, pairs: int) -> Score:
-    return unfilled(
-        metric,
-        "higher" if metric == "agreement" else "none",
-        (-1.0, 1.0),
-        reference=_KRISHNA,
-        note=message("notes.explainer_agreement.pairs", pairs=pairs),
-    )
 
 
 def mean_known(values: list[Floats]) -> Floats:

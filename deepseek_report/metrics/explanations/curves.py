@@ -20,6 +20,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS, PairedCoalitions
 from deepseek_report.data_kinds.distinct import each_once
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
 Mode = Literal["deletion", "insertion"]
@@ -40,11 +41,6 @@ def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> I
     values = kind_of(schema).by_player(explanation.values, explanation.inputs)
     speaks = values * toward[:, None] if explanation.signed else np.abs(values)
     return np.argsort(np.where(np.isnan(values), np.inf, -speaks), axis=1, kind="stable")
-
-
-def removal_counts(n_features: int, steps: int) -> Ints:
-    """How many players are removed at each point: 0 … all, in `steps` steps or fewer."""
-    return np.unique(np.linspace(0, n_features, steps + 1).round().astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ class Perturbation:
     def shares(self) -> Floats:
         """(point,) share of the players that were replaced or inserted."""
         most = int(kind_of(self.schema).present(self.inputs).sum(axis=1).max(initial=1))
-        return np.asarray(removal_counts(most, self.steps) / most)
+        return np.asarray(thin(most + 1, self.steps + 1) / most)
 
     def curves(self, order: Ints, mode: Mode) -> Floats:
         """The outcome when the first players of the order are replaced (deletion) or are all that

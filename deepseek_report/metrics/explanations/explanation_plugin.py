@@ -25,7 +25,6 @@ from deepseek_report.statistics.resampling import (
     weighted_means,
 )
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.loss import Limits
 
 #: The explainer that serves as the control.
 CONTROL = "random"
@@ -36,6 +35,35 @@ class ExplanationMetric(MetricPart):
 
     category = "explanation"
     scope: ClassVar[Scope] = "explainer"
+
+    @classmethod
+    def mean_score(
+        cls,
+        metric: str,
+        values: Floats,
+        draws: tuple[int, int],
+        direction: Direction,
+        note: Text = "",
+        **fields: Any,
+    ) -> Score:
+        """The mean over explained instances as a score.
+
+        values : (instance,); NaN, where the number is not defined for an instance, is left out and
+            counted in the note.
+        draws : resamples and seed of the bootstrap. fields : further fields of the score.
+        """
+        known = values[~np.isnan(values)]
+        mean, low, high = (float(end) for end in bootstrap_mean(known, *draws))
+        missing = message("notes.undefined", n=len(values) - len(known), of=len(values))
+        notes = [each for each in (note, missing if len(known) < len(values) else "") if each]
+        score = cls.score(
+            metric,
+            Estimate(mean, low, high, len(known)),
+            direction,
+            note=message("notes.joined", notes=notes) if len(notes) > 1 else [*notes, ""][0],
+            **fields,
+        )
+        return replace(score, interval_method=bootstrap_method("BCa", *draws))
 
 
 def judged(context: MeasureContext) -> Explanation:
@@ -143,35 +171,3 @@ def ratio_of_means(
     low, high = np.clip(studentized.interval(0.95), *bounds)
     method = message("interval_methods.studentized_ratio", resamples=resamples, seed=seed)
     return Estimate(studentized.value, float(low), float(high), n, method)
-
-
-def unfilled(metric: str, direction: Direction, bounds: Limits, **fields: Any) -> Score:
-    """A score of explanations without its number, which `mean_score` fills in.
-
-    fields : further fields of the score.
-    """
-    return Score(metric, "explanation", np.nan, 0, direction, bounds=bounds, **fields)
-
-
-def mean_score(template: Score, values: Floats, resamples: int, seed: int) -> Score:
-    """A score with the mean of the values, its interval and n filled in.
-
-    template : from `unfilled`: says what is measured.
-    values : (instance,); NaN, where the number is not defined for an instance, is left out and
-        counted in the note.
-    resamples, seed : of the bootstrap.
-    """
-    known = values[~np.isnan(values)]
-    mean, low, high = (float(end) for end in bootstrap_mean(known, resamples, seed))
-    left_out = len(values) - len(known)
-    missing = message("notes.undefined", n=left_out, of=len(values))
-    notes = [note for note in (template.note, missing if left_out else "") if note]
-    return replace(
-        template,
-        value=mean,
-        low=None if np.isnan(low) else low,
-        high=None if np.isnan(high) else high,
-        n=len(known),
-        interval_method=bootstrap_method("BCa", resamples, seed),
-        note=notes[0] if len(notes) == 1 else message("notes.joined", notes=notes) if notes else "",
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,12 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Direction, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
@@ -35,9 +36,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     bootstrap_mean,
     compared,
     judged,
-    mean_score,
     ratio_of_means,
-    unfilled,
     without_control,
 )
 from deepseek_report.metrics.plugin import Resamples
@@ -49,9 +48,6 @@ Steps = Annotated[int, Field(ge=2, le=1000)]
 
 _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
 _SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
-_READS = frozenset(
-    {"dataset", "predictions", "cases", "classifier", "explanation", "control", "seed"}
-)
 
 
 def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
@@ -72,18 +68,57 @@ def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
 
-_CURVE = TableType(
-    (
-        *columns_of("explainer:explainer removed_share:share"),
-        estimate("mean"),
-        Column("n", "count"),
-    ),
-    release=WHOLE,
-)
+@dataclass(frozen=True)
+class RemovalMetric(ExplanationMetric):
+    """Defaults of a metric that takes players away, or puts them back, by their attributions."""
+
+    tables = {
+        "curve": TableType(
+            (
+                *columns_of("explainer:explainer removed_share:share"),
+                estimate("mean"),
+                Column("n", "count"),
+            ),
+            release=WHOLE,
+        )
+    }
+    reads = frozenset(
+        {"dataset", "predictions", "cases", "classifier", "explanation", "control", "seed"}
+    )
+    mode: ClassVar[Mode]
+    steps: Steps = 10
+    resamples: Resamples = 2000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation, mode, draws = judged(context), self.mode, (self.resamples, context.seed)
+        replacing = perturbation(context, explanation, self.steps)
+        curves = replacing.curves(order_of(explanation, replacing), mode)
+        areas = replacing.areas(curves)
+        control = _control_areas(context, replacing, mode)
+        about = {"explainer": explanation.method, "reference": _PETSIUK}
+        note = _about_curve(context, explanation, len(replacing.shares))
+        better: Direction = "lower" if mode == "deletion" else "higher"
+        bounds = task_of(context.dataset.schema.target).watched_bounds
+        scores = [self.mean_score(mode, areas, draws, better, note, bounds=bounds, **about)]
+        arrays = {"per_instance": areas}
+        if control is not None:
+            gain = control - areas if mode == "deletion" else areas - control
+            bounds = (None, None) if bounds[0] is None else (-1.0, 1.0)
+            note = message("notes.faithfulness.gain")
+            scores.append(
+                self.mean_score(f"{mode}_gain", gain, draws, "higher", note, bounds=bounds, **about)
+            )
+            arrays |= {"control": control}
+        return Measurement(
+            scores=tuple(scores),
+            tables={"curve": _curve_table(explanation, replacing, curves, draws)},
+            arrays=arrays,
+            notes=tuple(_notes(context, explanation, control)),
+        )
 
 
 @dataclass(frozen=True)
-class Deletion(ExplanationMetric):
+class Deletion(RemovalMetric):
     """Area under the probability of the decision while its main features are taken away.
 
     Features are replaced by the training median or mode, those that speak most for the decided
@@ -98,21 +133,13 @@ class Deletion(ExplanationMetric):
     """
 
     reveals = "aggregate"
-    tables = {"curve": _CURVE}
-
-    steps: Steps = 10
-    resamples: Resamples = 2000
-
+    mode = "deletion"
     bounds = {"deletion": (None, None), "deletion_gain": (None, None)}
-    reads = _READS
     takes = frozenset({"deletion"})
-
-    def measure(self, context: MeasureContext) -> Measurement:
-        return _measure(context, "deletion", self.steps, self.resamples)
 
 
 @dataclass(frozen=True)
-class Insertion(ExplanationMetric):
+class Insertion(RemovalMetric):
     """Area under the probability of the decision while its main features are put back.
 
     From the training median or mode on, the features that speak most for the decided class are
@@ -124,38 +151,9 @@ class Insertion(ExplanationMetric):
     """
 
     reveals = "aggregate"
-    tables = {"curve": _CURVE}
-
-    steps: Steps = 10
-    resamples: Resamples = 2000
-
+    mode = "insertion"
     bounds = {"insertion": (None, None), "insertion_gain": (None, None)}
-    reads = _READS
     takes = frozenset({"insertion"})
-
-    def measure(self, context: MeasureContext) -> Measurement:
-        return _measure(context, "insertion", self.steps, self.resamples)
-
-
-def _measure(context: MeasureContext, mode: Mode, steps: int, resamples: int) -> Measurement:
-    explanation = judged(context)
-    replacing = perturbation(context, explanation, steps)
-    curves = replacing.curves(order_of(explanation, replacing), mode)
-    areas = replacing.areas(curves)
-    control = _control_areas(context, replacing, mode)
-    template = _template(context, explanation, mode, len(replacing.shares))
-    scores = [mean_score(template, areas, resamples, context.seed)]
-    arrays = {"per_instance": areas}
-    if control is not None:
-        gain = control - areas if mode == "deletion" else areas - control
-        scores.append(mean_score(_gain(template), gain, resamples, context.seed))
-        arrays |= {"control": control}
-    return Measurement(
-        scores=tuple(scores),
-        tables={"curve": _curve_table(explanation, replacing, curves, (resamples, context.seed))},
-        arrays=arrays,
-        notes=tuple(_notes(context, explanation, control)),
-    )
 
 
 def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Floats | None:
@@ -177,44 +175,22 @@ def areas_of(
     They are taken from its measurement, where one with the same points was handed over.
     """
     measured = context.measured.get(ArtifactId.measure(mode, name))
-    if measured is not None and np.array_equal(_points(measured), replacing.shares):
-        return np.asarray(measured.arrays["per_instance"])
+    if measured is not None:
+        points = np.asarray(measured.tables["curve"]["removed_share"])
+        if np.array_equal(points, replacing.shares):
+            return np.asarray(measured.arrays["per_instance"])
     return replacing.areas(replacing.curves(order_of(explanation, replacing), mode))
 
 
-def _points(measured: Measurement) -> Floats:
-    return np.asarray(measured.tables["curve"]["removed_share"])
-
-
-def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
-    schema = context.dataset.schema
-    task, baseline = task_of(schema.target), kind_of(schema).words("baseline")
-    return unfilled(
-        mode,
-        "lower" if mode == "deletion" else "higher",
-        task.watched_bounds,
-        explainer=explanation.method,
-        reference=_PETSIUK,
-        note=message(
-            "notes.faithfulness.curve",
-            signed=explanation.signed,
-            outcome=task.outcome,
-            points=points,
-            watched=task.watched,
-            baseline=baseline,
-        ),
-    )
-
-
-def _gain(template: Score) -> Score:
-    from dataclasses import replace
-
-    return replace(
-        template,
-        metric=f"{template.metric}_gain",
-        direction="higher",
-        bounds=(None, None) if template.bounds[0] is None else (-1.0, 1.0),
-        note=message("notes.faithfulness.gain"),
+def _about_curve(context: MeasureContext, explanation: Explanation, points: int) -> Text:
+    task = task_of(context.dataset.schema.target)
+    return message(
+        "notes.faithfulness.curve",
+        signed=explanation.signed,
+        outcome=task.outcome,
+        points=points,
+        watched=task.watched,
+        baseline=kind_of(context.dataset.schema).words("baseline"),
     )
 
 
@@ -367,10 +343,8 @@ class FaithfulnessEffect(ExplanationMetric):
         )
         lost = gains[reachable.instances] - reachable.gains_of(order_of(foreign, replacing))
         ratios = self._ratios(gains, lost.sum(axis=1), reachable, context.seed)
-        template = unfilled(
-            "deletion_effect", "higher", (None, None), explainer=name, reference=_PETSIUK
-        )
-        method = bootstrap_method("BCa", self.resamples, context.seed)
+        draws = self.resamples, context.seed
+        method = bootstrap_method("BCa", *draws)
         notes = {
             "deletion_effect": message("notes.faithfulness_effect.deletion_effect"),
             "insertion_effect": message("notes.faithfulness_effect.insertion_effect"),
@@ -378,26 +352,26 @@ class FaithfulnessEffect(ExplanationMetric):
         }
         scores = [
             replace(
-                template,
-                metric=metric,
-                value=value,
-                low=low,
-                high=high,
-                n=len(lost) if metric == "own_case_effect" else len(explanation),
+                self.score(
+                    metric,
+                    Estimate(
+                        *ratio, len(lost) if metric == "own_case_effect" else len(explanation)
+                    ),
+                    "higher",
+                    explainer=name,
+                    reference=_PETSIUK,
+                    note=note,
+                ),
                 interval_method=method,
-                note=note,
             )
-            for (metric, note), (value, low, high) in zip(notes.items(), ratios, strict=True)
+            for (metric, note), ratio in zip(notes.items(), ratios, strict=True)
         ]
-        shared = unfilled(
-            "shared_order",
-            "none",
-            (-1.0, 1.0),
-            explainer=name,
-            note=message("notes.faithfulness_effect.shared_order"),
-        )
         likeness = _likeness(explanation, foreign, replacing)
-        return [*scores, mean_score(shared, likeness, self.resamples, context.seed)]
+        note = message("notes.faithfulness_effect.shared_order")
+        return [
+            *scores,
+            self.mean_score("shared_order", likeness, draws, "none", note, explainer=name),
+        ]
 
     def _ratios(
         self, gains: Floats, lost: Floats, reachable: _Reachable, seed: int

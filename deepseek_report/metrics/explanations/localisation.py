@@ -11,6 +11,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -24,8 +25,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     judged,
-    mean_score,
-    unfilled,
 )
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
@@ -92,12 +91,36 @@ class Localisation(ExplanationMetric):
         control = self._control(context, truth, present, chosen)
         draws = (self.resamples, context.seed)
         scores = [
-            mean_score(_template(name, explanation, chance[name], control), measured[name], *draws)
-            for name in _MEASURES
+            self.mean_score(
+                name,
+                measured[name],
+                draws,
+                "higher",
+                message(
+                    "notes.localisation.beside",
+                    what=what,
+                    chance=float(chance[name].mean()),
+                    control=control.get(name),
+                ),
+                explainer=explanation.method,
+                reference=reference,
+            )
+            for name, (what, reference) in _MEASURES.items()
         ]
         gain = measured["relevance_mass"] - chance["relevance_mass"]
         return Measurement(
-            scores=(*scores, mean_score(_gain(explanation), gain, *draws)),
+            scores=(
+                *scores,
+                self.mean_score(
+                    "localisation_gain",
+                    gain,
+                    draws,
+                    "higher",
+                    message("notes.localisation.gain"),
+                    explainer=explanation.method,
+                    reference=_ARRAS,
+                ),
+            ),
             tables={"localisation": _table(scores, chance, control)},
             arrays={**measured, "positions": explanation.positions[chosen]},
             notes=tuple(_notes(explanation, schema, int(chosen.sum()))),
@@ -220,36 +243,6 @@ def order_of_truth(evidence: Floats, truth: Bools) -> float:
     return (float(average_ranks(evidence)[truth].mean()) - (inside + 1) / 2) / outside
 
 
-def _template(
-    name: str, explanation: Explanation, chance: Floats, control: Mapping[str, float]
-) -> Score:
-    what, reference = _MEASURES[name]
-    return unfilled(
-        name,
-        "higher",
-        (0.0, 1.0),
-        explainer=explanation.method,
-        reference=reference,
-        note=message(
-            "notes.localisation.beside",
-            what=what,
-            chance=float(chance.mean()),
-            control=control.get(name),
-        ),
-    )
-
-
-def _gain(explanation: Explanation) -> Score:
-    return unfilled(
-        "localisation_gain",
-        "higher",
-        (-1.0, 1.0),
-        explainer=explanation.method,
-        reference=_ARRAS,
-        note=message("notes.localisation.gain"),
-    )
-
-
 def _table(
     scores: list[Score], chance: Mapping[str, Floats], control: Mapping[str, float]
 ) -> pd.DataFrame:
@@ -258,9 +251,7 @@ def _table(
             {
                 "explainer": score.explainer,
                 "measure": score.metric,
-                "value": score.value,
-                "low": np.nan if score.low is None else score.low,
-                "high": np.nan if score.high is None else score.high,
+                **Estimate.of_score(score).cells("value"),
                 "chance": float(chance[score.metric].mean()),
                 "control": control.get(score.metric, np.nan),
                 "n": score.n,

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability, Classifie
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -26,8 +26,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     judged,
-    mean_score,
-    unfilled,
 )
 from deepseek_report.metrics.explanations.faithfulness import order_of, perturbation
 from deepseek_report.metrics.plugin import Resamples
@@ -91,21 +89,23 @@ class MaxSensitivity(ExplanationMetric):
             self._by_chance(values.shape[1:], explanation.signed, context.seed, moves)
             for moves in (self.perturbations, 1)
         )
-        template = self._template(explanation, context.dataset.schema)
-        ratio = unfilled(
-            "max_sensitivity_ratio",
-            "lower",
-            (0.0, None),
-            explainer=explanation.method,
-            reference=_YEH,
-            note=message("notes.max_sensitivity.ratio"),
-        )
-        repeat = replace(ratio, metric="repeat_ratio", note=message("notes.max_sensitivity.repeat"))
+        move = kind_of(context.dataset.schema).nudging(self.radius)
+        moves = message("notes.max_sensitivity.moves", n=self.perturbations, move=move)
+        about = {"explainer": explanation.method, "reference": _YEH}
         return Measurement(
-            scores=(
-                mean_score(template, changes, self.resamples, context.seed),
-                mean_score(ratio, changes / chance, self.resamples, context.seed),
-                mean_score(repeat, repeated / of_two, self.resamples, context.seed),
+            scores=tuple(
+                self.mean_score(
+                    metric, each, (self.resamples, context.seed), "lower", note, **about
+                )
+                for metric, each, note in (
+                    ("max_sensitivity", changes, moves),
+                    (
+                        "max_sensitivity_ratio",
+                        changes / chance,
+                        message("notes.max_sensitivity.ratio"),
+                    ),
+                    ("repeat_ratio", repeated / of_two, message("notes.max_sensitivity.repeat")),
+                )
             ),
             arrays={"per_instance": changes, "rows": chosen},
         )
@@ -125,17 +125,6 @@ class MaxSensitivity(ExplanationMetric):
         drawn = rng.standard_normal((1 + moves, min(draws, 1000), shape[-1]))
         drawn = drawn if signed else np.abs(drawn)
         return float(max_relative_change(drawn[0], drawn[1:]).mean())
-
-    def _template(self, explanation: Explanation, schema: Schema) -> Score:
-        move = kind_of(schema).nudging(self.radius)
-        return unfilled(
-            "max_sensitivity",
-            "lower",
-            (0.0, None),
-            explainer=explanation.method,
-            reference=_YEH,
-            note=message("notes.max_sensitivity.moves", n=self.perturbations, move=move),
-        )
 
 
 #: Numbers per move that stand for attributions by chance.
@@ -201,26 +190,16 @@ class ParameterRandomisation(ExplanationMetric):
         )
         if np.isnan(correlations).all():
             raise NotApplicableError(message("refusals.no_order"))
-        template = unfilled(
-            "randomisation_correlation",
-            "zero",
-            (-1.0, 1.0),
-            explainer=explanation.method,
-            reference=_ADEBAYO,
-            note=message("notes.parameter_randomisation.draws", n=self.draws),
-        )
-        gain = replace(
-            template,
-            metric="randomisation_gain",
-            direction="higher",
-            bounds=(None, None),
-            note=message("notes.parameter_randomisation.gain"),
-        )
         gains = gains_over(context, explanation.at(chosen), unlearned)
+        note = message("notes.parameter_randomisation.draws", n=self.draws)
+        gain_note = message("notes.parameter_randomisation.gain")
+        draws = self.resamples, context.seed
+        about = {"explainer": explanation.method, "reference": _ADEBAYO}
+        name, gain_name = "randomisation_correlation", "randomisation_gain"
         return Measurement(
             scores=(
-                mean_score(template, correlations, self.resamples, context.seed),
-                mean_score(gain, gains, self.resamples, context.seed),
+                self.mean_score(name, correlations, draws, "zero", note, **about),
+                self.mean_score(gain_name, gains, draws, "higher", gain_note, **about),
             ),
             arrays={"per_instance": correlations, "rows": chosen},
             notes=_about_control(explanation),
@@ -383,16 +362,10 @@ class NullPlayers(ExplanationMetric):
             total = sizes.sum(axis=1)
             hidden = sizes[:, silent].sum(axis=1)
             shares += np.divide(hidden, total, out=np.zeros(len(total)), where=total > 0)
-        template = unfilled(
-            "null_player_share",
-            "lower",
-            (0.0, 2.0),
-            explainer=explanation.method,
-            reference=_SHAPLEY,
-            note=message("notes.null_players.share"),
-        )
+        draws, note = (self.resamples, context.seed), message("notes.null_players.share")
+        about = {"explainer": explanation.method, "reference": _SHAPLEY}
         return Measurement(
-            scores=(mean_score(template, shares, self.resamples, context.seed),),
+            scores=(self.mean_score("null_player_share", shares, draws, "lower", note, **about),),
             arrays={"per_instance": shares, "rows": chosen},
         )
 

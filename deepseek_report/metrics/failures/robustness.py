@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -100,14 +98,13 @@ class Robustness(ModelMetric):
         effects: list[Effect] = []
         notes: list[Text] = []
         for kind, level in plan:
-            perturbed = _perturb(kind, level, context, inputs, rng)
+            disturbance = _disturbance(kind, data.schema)
+            perturbed = disturbance.apply(inputs, data.train.inputs, level, rng)
             outputs = context.classifier.probabilities(perturbed)
             context.progress.advance()
             if not np.isfinite(outputs).all():
-                disturbance = _label(kind, data.schema)
-                notes.append(
-                    message("notes.robustness.not_finite", disturbance=disturbance, level=level)
-                )
+                label = disturbance.label
+                notes.append(message("notes.robustness.not_finite", disturbance=label, level=level))
                 continue
             smooth = task.moved_if_smooth(p, rows, level) if kind == "noise" else math.nan
             effects.append(Effect(kind, level, task.effect(p, rows, outputs), smooth))
@@ -170,47 +167,24 @@ def _about(n: int, schema: Schema) -> tuple[Text, ...]:
     )
 
 
-def _perturb(
-    name: str, level: float, context: MeasureContext, inputs: Floats, rng: np.random.Generator
-) -> Floats:
-    disturbance = _disturbance(name, context.dataset.schema)
-    return disturbance.apply(inputs, context.dataset.train.inputs, level, rng)
-
-
 def _disturbance(name: str, schema: Schema) -> Disturbance:
     return next(each for each in kind_of(schema).disturbances() if each.name == name)
 
 
-def _label(name: str, schema: Schema) -> str:
-    """What a person calls a disturbance of such data."""
-    return _disturbance(name, schema).label
-
-
 def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
     """One row for each perturbation and level."""
-    held, moved = task.held.key, task.moved.key
-    numbers = (held, "low", "high", moved, f"{moved}_low", f"{moved}_high", "before")
-    types: dict[str, type] = {
-        "perturbation": str,
-        "label": str,
-        "level": float,
-        **dict.fromkeys((*numbers, "lost", "lost_low", "lost_high", "smooth"), float),
-        "n": int,
-    }
-    rows = [
-        (
-            *(effect.kind, _label(effect.kind, schema), effect.level),
-            *_ends(effect.does.held),
-            *_ends(effect.does.moved),
-            effect.does.before,
-            *_ends(effect.does.lost),
-            effect.smooth,
-            effect.does.moved.n,
-        )
+    moved = task.moved.key
+    return Robustness.tables["perturbations"].frame(
+        {
+            "perturbation": effect.kind,
+            "label": _disturbance(effect.kind, schema).label,
+            "level": effect.level,
+            **effect.does.held.cells(task.held.key),
+            **effect.does.moved.cells(moved, moved),
+            "before": effect.does.before,
+            **effect.does.lost.cells("lost", "lost"),
+            "smooth": effect.smooth,
+            "n": effect.does.moved.n,
+        }
         for effect in effects
-    ]
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
-
-
-def _ends(number: Estimate) -> tuple[float, float | None, float | None]:
-    return number.value, number.low, number.high
+    )
