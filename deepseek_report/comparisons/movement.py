@@ -46,7 +46,7 @@ class MovedScore:
         """Whether it is where its interval says that it may be."""
         if self.before is None or self.after is None:
             return "outside"
-        if _is_same(self.before, self.after):
+        if abs(self.after - self.before) <= ROUNDING * max(abs(self.before), abs(self.after)):
             return "same"
         if self.low is None or self.high is None:
             return "not judged"
@@ -190,10 +190,6 @@ def _named_scores(results: Results, volatile: frozenset[str]) -> Iterator[tuple[
 
 def _both_empty(first: Score, second: Score) -> bool:
     return _finite(first.value) is None and _finite(second.value) is None
-
-
-def _is_same(before: float, after: float) -> bool:
-    return abs(after - before) <= ROUNDING * max(abs(before), abs(after))
 
 
 def _finite(value: float | None) -> float | None:

@@ -480,7 +480,7 @@ def error_rates(results: Results) -> list[Finding]:
     apart = [row for row in surest if is_beyond_chance(results, row)]
     even = [row for row in surest if not is_beyond_chance(results, row)]
     findings = [_uneven(results, apart)] if apart else []
-    return findings + ([_even(results, even)] if even else [])
+    return findings + ([_finding(results, "even", "info", _values(results, even))] if even else [])
 
 
 def has_uneven_errors(results: Results, verdict: Verdict) -> bool:
@@ -525,10 +525,6 @@ def _uneven(results: Results, tests: Sequence[Row]) -> Finding:
     ]
     values = _values(results, tests) | {"promises": said_promises(results, promises)}
     return _finding(results, "apart", gravest(graves), values)
-
-
-def _even(results: Results, tests: Sequence[Row]) -> Finding:
-    return _finding(results, "even", "info", _values(results, tests))
 
 
 def _finding(results: Results, kind: str, severity: Severity, values: dict[str, Any]) -> Finding:

@@ -490,7 +490,7 @@ def largest_mean_gap(values: Floats, codes: Ints, n_draws: int, rng: np.random.G
     null = StudentisedNull.of(values, codes, n_draws, rng)
     pairs, lows, highs = zip(*_pairs(sample, null), strict=True)
     surest, means = max(pairs, key=lambda pair: pair.surety), sample.means[0]
-    highest, lowest = int(np.argmax(means)), len(means) - 1 - int(np.argmin(means[::-1]))
+    highest, lowest = _ends(means)
     value = float(means[highest] - means[lowest])
     method = message("interval_methods.studentised_pairs", resamples=n_draws)
     gap, low, high = surest.gap

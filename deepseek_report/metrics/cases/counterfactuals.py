@@ -374,7 +374,7 @@ class Search:
         """The change, if it keeps the relations and the row is as near to real cases as it must."""
         if not self._is_allowed(row, changes):
             return None
-        decided = int(self.rule.decisions(probabilities[None])[0])
+        decided = self._decided(probabilities)
         near = self.real.distance(_apply(row, changes), decided)
         limit = max(self.real.usual(decided), self.real.distance(row, decided))
         return Counterfactual(changes, probabilities, near) if near <= limit else None

@@ -175,7 +175,9 @@ class DecisionWay(ModelMetric):
         places = np.array(list(context.cases.roles.values()), dtype=np.int64)
         positions = context.cases.explained[places]
         rows = context.dataset.test.inputs[positions]
-        targets = _targets(context, positions)
+        decides = task_of(context.dataset.schema.target).decides
+        decisions = context.predictions.decisions
+        targets = decisions[positions] if decides else np.zeros_like(positions)
         classifier = context.classifier
         if "module" in classifier.capabilities and isinstance(classifier.module, AddsUpSteps):
             return Measurement(tables={"steps": _step_table(classifier, rows, targets)})
@@ -183,13 +185,6 @@ class DecisionWay(ModelMetric):
             ways = TreeWays(classifier, context.dataset.schema, self.paths)
             return Measurement(tables=ways.tables(rows, targets))
         raise NotApplicableError(message("refusals.no_way"))
-
-
-def _targets(context: MeasureContext, positions: Ints) -> Ints:
-    """(case,) the class that was decided, 0 where a number is predicted."""
-    schema: Schema = context.dataset.schema
-    decides = task_of(schema.target).decides
-    return context.predictions.decisions[positions] if decides else np.zeros_like(positions)
 
 
 def _step_table(classifier: Classifier, rows: Floats, targets: Ints) -> pd.DataFrame:

@@ -345,6 +345,7 @@ class CodeWriter:
 
 
 def _descending(features: Ints, values: Floats) -> list[int]:
+    """The features, the largest of the (feature,) values first."""
     return [int(j) for j in features[np.argsort(-values[features], kind="stable")]]
 
 
@@ -414,7 +415,10 @@ class RefusedReasons:
         most, features = self.rule.at_most, context.dataset.schema.features
         chosen, stated = made.chosen(most), made.stated(most)
         for place, position in enumerate(positions):
-            labels = [features[j].label for j in _largest(made.values[place], chosen[place])]
+            labels = [
+                features[j].label
+                for j in _descending(np.flatnonzero(chosen[place]), made.values[place])
+            ]
             yield (
                 int(position),
                 (
@@ -426,12 +430,6 @@ class RefusedReasons:
                     rough,
                 ),
             )
-
-
-def _largest(values: Floats, chosen: Bools) -> list[int]:
-    """The chosen features, the largest shortfall first."""
-    features = np.flatnonzero(chosen)
-    return [int(j) for j in features[np.argsort(-values[features], kind="stable")]]
 
 
 def _further(

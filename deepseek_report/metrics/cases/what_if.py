@@ -189,19 +189,15 @@ class _Questions:
         at = np.argwhere(np.isfinite(points))
         changed = np.repeat(rows[:, None], len(at), axis=1)
         changed[:, np.arange(len(at)), columns[at[:, 0]]] = points[at[:, 0], at[:, 1]]
-        allowed = self._allowed(rows, changed)
+        allowed = np.stack(
+            [self.relations.allowed(row, own) for row, own in zip(rows, changed, strict=True)]
+        )
         answers = self.about(changed[allowed])
         known = np.full((*allowed.shape, answers.shape[1]), np.nan)
         known[allowed] = answers
         filled = np.full((len(rows), *points.shape, answers.shape[1]), np.nan)
         filled[:, at[:, 0], at[:, 1]] = known
         return filled
-
-    def _allowed(self, rows: Floats, changed: Floats) -> Bools:
-        """(case, change) whether each changed copy (case, change, column) keeps the relations."""
-        return np.stack(
-            [self.relations.allowed(row, own) for row, own in zip(rows, changed, strict=True)]
-        )
 
     def together(self, rows: Floats, columns: Ints, grid: Floats, pairs: Ints) -> Floats:
         """(case, pair, point, point, output) with both columns of a pair set."""

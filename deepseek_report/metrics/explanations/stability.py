@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
@@ -184,7 +184,8 @@ class ParameterRandomisation(ExplanationMetric):
         unlearned = [explain(model, rows) for model in self._randomised(context)]
         others = [np.abs(kind.by_player(attributions, rows)) for attributions in unlearned]
         if kind.idle_players:
-            others = [_without_idle(values, other) for other in others]
+            # A patch that is as typical gets 0 from any model.
+            others = [np.where((values == 0) & (other == 0), np.nan, other) for other in others]
         correlations = mean_known(
             [rowwise_spearman(*_both_known(values, other)) for other in others]
         )
@@ -196,13 +197,14 @@ class ParameterRandomisation(ExplanationMetric):
         draws = self.resamples, context.seed
         about = {"explainer": explanation.method, "reference": _ADEBAYO}
         name, gain_name = "randomisation_correlation", "randomisation_gain"
+        about_control = (message("notes.parameter_randomisation.control"),)
         return Measurement(
             scores=(
                 self.mean_score(name, correlations, draws, "zero", note, **about),
                 self.mean_score(gain_name, gains, draws, "higher", gain_note, **about),
             ),
             arrays={"per_instance": correlations, "rows": chosen},
-            notes=_about_control(explanation),
+            notes=about_control if explanation.method == CONTROL else (),
         )
 
     def _randomised(self, context: MeasureContext) -> Iterator[Classifier]:
@@ -231,20 +233,9 @@ def _net_area(replacing: Perturbation, order: Ints) -> Floats:
     return (insertion - deletion) / 2
 
 
-def _without_idle(values: Floats, others: Floats) -> Floats:
-    """The others, NaN where both are 0: a patch that is as typical gets 0 from any model."""
-    return np.where((values == 0) & (others == 0), np.nan, others)
-
-
 def _both_known(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     missing = np.isnan(a) | np.isnan(b)
     return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
-
-
-def _about_control(explanation: Explanation) -> tuple[Text, ...]:
-    if explanation.method != CONTROL:
-        return ()
-    return (message("notes.parameter_randomisation.control"),)
 
 
 def _explain(context: MeasureContext) -> ExplainAgain:

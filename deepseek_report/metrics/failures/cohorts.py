@@ -110,7 +110,8 @@ class Cohorts(ModelMetric):
                 raise ValueError(f"cohort `{name}`: {error}") from None
 
     def measure(self, context: MeasureContext) -> Measurement:
-        cohorts = self._cohorts(context)
+        everyone = _Cohort("", "all", np.ones(len(context.predictions), bool))
+        cohorts = [everyone, *self._declared(context), *self._extremes(context)]
         if len(cohorts) == 1:
             raise NotApplicableError(message("refusals.no_cohorts"))
         corrected = iter(holm([c.p_value for c in cohorts if c.origin == "declared"]))
@@ -135,11 +136,6 @@ class Cohorts(ModelMetric):
             },
             notes=_notes({cohort.origin for cohort in cohorts}),
         )
-
-    def _cohorts(self, context: MeasureContext) -> list[_Cohort]:
-        """All cases, the declared cohorts, the worst and the best."""
-        everyone = _Cohort("", "all", np.ones(len(context.predictions), bool))
-        return [everyone, *self._declared(context), *self._extremes(context)]
 
     def _declared(self, context: MeasureContext) -> list[_Cohort]:
         schema, test = context.dataset.schema, context.dataset.test

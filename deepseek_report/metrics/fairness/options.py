@@ -257,7 +257,10 @@ class Options(PeopleMetric, ClassMetric):
             "threshold_per_group",
             at_thresholds(validation, groups.validation, own),
             at_thresholds(test, groups.test, own),
-            _listed(groups.test.levels, own),
+            SEPARATOR.join(
+                f"{level}: {threshold:.3g}"
+                for level, threshold in zip(groups.test.levels, own, strict=True)
+            ),
             is_open=False,
         )
 
@@ -516,10 +519,3 @@ def _restrict(grouping: Grouping, levels: tuple[str, ...]) -> Grouping:
 
 def _written(threshold: float | None) -> str:
     return "" if threshold is None else f"{threshold:.3g}"
-
-
-def _listed(levels: tuple[str, ...], thresholds: Floats) -> str:
-    """The threshold of each level."""
-    return SEPARATOR.join(
-        f"{level}: {threshold:.3g}" for level, threshold in zip(levels, thresholds, strict=True)
-    )
