@@ -134,10 +134,10 @@ const reportPage = (() => {
 
   /* The short view folds what a person in a hurry can do without; a click opens one section again.
      The address keeps it: `#short`, or `#short:` and the id of what is looked at. */
-  const SHORT = "short", KEPT = {
-    "sec-cases": ".finding, .answer, .case-browser, .case-list",
-    "sec-performance": ".finding, .answer",
-    "sec-bias": ".finding, .answer, .incomplete, #fig-group-rates",
+  const SHORT = "short", ACTED_ON = ".finding:not(.severity-info)", KEPT = {
+    "sec-cases": ".answer, .case-browser, .case-list",
+    "sec-performance": ".answer",
+    "sec-bias": ".answer, .incomplete, #fig-group-rates",
   };
   const shortButton = document.querySelector(".short-view"), shortNote = document.querySelector(".short-note");
   const isShort = () => shortButton.getAttribute("aria-pressed") === "true";
@@ -146,7 +146,7 @@ const reportPage = (() => {
     return child.querySelector(kept) ? beyond(child, kept) : [child];
   });
   const foldable = all("main > section.level2:not(#sec-summary)").map((section) => {
-    const blocks = beyond(section, KEPT[section.id] ?? ".finding"), heading = section.querySelector("h2");
+    const blocks = beyond(section, [ACTED_ON, KEPT[section.id]].filter(Boolean).join()), heading = section.querySelector("h2");
     if (!blocks.length || !heading) return null;
     const button = element("button", { type: "button", class: "fold unfold", hidden: "" }, say("unfold", "section", heading.lastChild.textContent.trim()));
     heading.after(button);
