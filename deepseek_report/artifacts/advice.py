@@ -61,6 +61,7 @@ _RENAMED = {
     "explain.background": "background",
     "decision.threshold": "threshold",
     "decision.costs": "costs",
+    "split.folds": "folds",
     "model.classes": "classes",
     "paths.reports": "reports",
     "paths.store": "store",
