@@ -82,7 +82,9 @@ _OF_REPORTS = frozenset(
         *("thresholds", "as_of", "interactive", "privacy", "privacy_floor", "cases"),
     }
 )
-_GROUPS = "dataset|report|decision|explain|model|paths|metrics|explainers|visualizations|trainer"
+_GROUPS = (
+    "dataset|report|decision|explain|split|model|paths|metrics|explainers|visualizations|trainer"
+)
 _LIST = r"\[[^\]\n]*\]"
 _OVERRIDE = re.compile(
     rf"""(?<![\w./"\[])(?P<quote>'?)\+?(?P<key>(?:{_GROUPS})(?:\.[A-Za-z_]\w*)+)"""

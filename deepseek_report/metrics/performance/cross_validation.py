@@ -133,6 +133,10 @@ class CrossValidation(ModelMetric):
                 "findings": _counted("finding", "held", (run.findings for run in runs)),
                 "measured": _counted("metric", "folds", (run.scores for run in runs)),
             },
+            arrays={
+                "tested": np.concatenate([run.parts.test.instance_ids for run in runs]),
+                "fold": np.repeat(np.arange(len(runs)), [len(run.parts.test) for run in runs]),
+            },
             notes=tuple(_notes(self.folds, context.folds, groups)),
         )
 
