@@ -57,8 +57,9 @@ def drawn_folds(
         drawn = rule.of(whole, groups, seed)
     except ValueError as error:
         raise DataError(f"split.folds is {folds}, and {error}: ask for fewer folds") from None
+    classes = () if data.schema.target.is_number else data.schema.target.classes
     for number, fold in enumerate(drawn, start=1):
-        for code, name in enumerate(data.schema.target.classes):
+        for code, name in enumerate(classes):
             if not (whole.labels[fold.train] == code).any():
                 raise DataError(
                     f"split.folds is {folds}, and fold {number} has no training row of “{name}”: "

@@ -119,7 +119,7 @@ def _too_many_folds(whole: Split, schema: Schema, folds: int) -> tuple[str, int]
         return (reason, times - 1) if folds > times - 1 else None
     if whole.entities is not None and folds > (n := len(np.unique(whole.entities))):
         return f"there are {n} entities, of which each fold tests others", n
-    if not schema.target.classes:
+    if schema.target.is_number:
         return None
     sizes = np.bincount(whole.labels, minlength=len(schema.target.classes))
     rarest = int(sizes.argmin())
