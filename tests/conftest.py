@@ -42,7 +42,7 @@ SHORT = (
 
 @dataclass(frozen=True)
 class SmallRun:
-    """An experiment on few rows: its run folder, where its stages are stored, what it consists of."""
+    """An experiment on few rows: its run folder, the store of its stages, what it consists of."""
 
     folder: Path
     store: Path

@@ -151,8 +151,14 @@ return arguments[0].filter((selector) => [...document.querySelectorAll(selector)
   .some((part) => part.offsetParent !== null && part.getBoundingClientRect().height > 0
     && !part.closest('[hidden]')));
 """
-_IN_SHORT = ["#sec-summary .overall", "#sec-summary .promises", "#sec-cases .case-browser",
-             "#sec-performance .answer", "#sec-bias .answer", "#fig-group-rates"]
+_IN_SHORT = [
+    "#sec-summary .overall",
+    "#sec-summary .promises",
+    "#sec-cases .case-browser",
+    "#sec-performance .answer",
+    "#sec-bias .answer",
+    "#fig-group-rates",
+]
 _FOLDED = ["#fig-roc-curve", "#sec-data .answer", "#sec-reproducibility .answer", "#fig-beeswarm"]
 
 
@@ -200,9 +206,10 @@ def test_one_click_shows_a_section_of_the_short_view_whole(short_page: Any) -> N
     _press(short_page, "#sec-data > .unfold", "\n")
     assert short_page.run(_SHOWN, _FOLDED) == ["#sec-data .answer"]
     short_page.run("location.hash = '#sec-reproducibility'")
-    assert short_page.run(
-        "return new Promise((done) => setTimeout(() => done(location.hash), 200))"
-    ) == "#short:sec-reproducibility"
+    assert (
+        short_page.run("return new Promise((done) => setTimeout(() => done(location.hash), 200))")
+        == "#short:sec-reproducibility"
+    )
     assert "#sec-reproducibility .answer" in short_page.run(_SHOWN, _FOLDED)
 
 
@@ -222,8 +229,6 @@ def test_paper_holds_what_the_short_view_shows_and_says_so(short_page: Any) -> N
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
-def test_axe_finds_no_violation_in_the_short_view(
-    short_page: Any, width: int, scheme: str
-) -> None:
+def test_axe_finds_no_violation_in_the_short_view(short_page: Any, width: int, scheme: str) -> None:
     assert short_page.open(width, scheme).violations() == []
     assert short_page.run("return document.documentElement.scrollWidth") <= width
