@@ -119,7 +119,7 @@ def test_what_is_computed_for_the_page_alone_fails_alone(
     place: str, small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if place == "a rule of the findings":
-        monkeypatch.setattr("deepseek_report.findings.find.RULES", (broken,))
+        monkeypatch.setattr("deepseek_report.findings.conclude.RULES", (broken,))
     elif place == "the evidence":
         monkeypatch.setattr(writing, "evaluate_results", broken)
         monkeypatch.setattr("deepseek_report.sections.compliance.evaluate_results", broken)
