@@ -97,7 +97,9 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
-    given = {
+    given: dict[str, Any] = {
+        "X_test": test[0],
+        "y_test": test[1],
         "X_train": X_train,
         "y_train": y_train,
         "X_validation": X_validation,
@@ -108,10 +110,10 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     }
 
     def deepened() -> Run:
-        whole = {**options, "overrides": whole_report(options.get("overrides", ()))}
-        return report(model, *test, **given, **whole)  # type: ignore[arg-type]
+        overrides = whole_report(options.get("overrides", ()))
+        return report(model, **{**options, **given, "overrides": overrides})
 
-    return Run.of(finished, deepened)
+    return Run.of(finished, deepened if experiment.is_quick else None)
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:

@@ -177,9 +177,7 @@ def deepening(command: Mapping[str, Any]) -> str:
     if command.get("program") == [CALL]:
         return "run.deepen()"
     overrides = [str(override) for override in command.get("overrides") or ()]
-    return shell_line(
-        {"program": [PROGRAM], **command, "overrides": whole_report(overrides)}
-    )
+    return shell_line({"program": [PROGRAM], **command, "overrides": whole_report(overrides)})
 
 
 def whole_report(overrides: Sequence[str]) -> list[str]:
