@@ -114,7 +114,7 @@ class Run:
         ------
         ArgumentProblems : the metric `cases` was not measured, or may not leave the store.
         """
-        from deepseek_report.findings.explainer_ranking import listed_for_cases
+        from deepseek_report.findings.explainer_verdicts import listed_for_cases
         from deepseek_report.wording.of_results import words_of
 
         table, reasons = self.table("cases/cases"), None

@@ -9,6 +9,8 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.allowed_values import EXAMPLES
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed
@@ -45,6 +47,9 @@ from deepseek_report.config.sets import (
     find_sets,
 )
 from deepseek_report.config.where import locate
+
+#: The metric that `split.folds` asks for.
+CROSS_VALIDATION = "cross_validation"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -107,6 +112,7 @@ class Composer:
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
+        _add_folds(raw, selected["metrics"])
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -187,6 +193,17 @@ def _unknown_words(
         words = [word for layer in layers[group] for word in layer.words]
         for problem in sets[group].problems(layers[group]):
             yield _with_hint(problem, group, words, roots)
+
+
+def _add_folds(raw: dict[str, Any], metrics: dict[str, Origin]) -> None:
+    """What `split.folds` asks for is measured whatever other metrics are chosen."""
+    split = raw.get("split")
+    folds = split.get("folds") if isinstance(split, Mapping) else None
+    if folds is not None and CROSS_VALIDATION not in metrics:
+        entry = bounded_yaml.load(shipped("conf") / "metrics" / f"{CROSS_VALIDATION}.yaml")
+        raw["metrics"] = {**(raw.get("metrics") or {}), **entry}
+        raw["metrics"][CROSS_VALIDATION]["folds"] = folds
+        metrics[CROSS_VALIDATION] = "config"
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, fi
 from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.performance_folds import fold_ends
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
@@ -95,7 +96,8 @@ def _how_good(draft: Draft) -> list[str]:
     if score is None or finite(score.value) is None:
         return []
     estimate = estimates.of_score(score)
-    return [draft.text("how_good", metric=draft.words.label("metrics", key), score=estimate)]
+    label, over = draft.words.label("metrics", key), fold_ends(draft, score)
+    return [draft.text("how_good", metric=label, score=estimate, **over)]
 
 
 def _not_read(draft: Draft) -> list[str]:
