@@ -19,7 +19,7 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.metrics.fairness.gap_tables import WidestPair
+from deepseek_report.metrics.fairness.group_gaps import WidestPair
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.proxies import permutation_importance
 from deepseek_report.metrics.performance.baselines import fit_predictor
