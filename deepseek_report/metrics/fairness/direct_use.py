@@ -404,7 +404,7 @@ class DirectUse(PeopleMetric, ClassMetric):
     Every person is asked about again with the sensitive input of a random person of another group,
     all else unchanged: the share of decisions that turn is the direct use of the attribute. The gap
     in favourable decisions between the groups with the highest and the lowest rate, of everybody,
-    is then split, and the parts add up (see `gap_split`):
+    is then split, and the parts add up (see `split_gap`):
 
     direct : what goes away if everybody's sensitive input is that of a random person of all groups.
     labels : of what is left, the part that different shares of favourable labels give if people
