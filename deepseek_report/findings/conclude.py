@@ -8,6 +8,7 @@ from typing import Any
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
     rules_behaviour,
@@ -25,6 +26,7 @@ from deepseek_report.findings.explainer_verdicts import (
     leading_for_cases,
     verdicts,
 )
+from deepseek_report.findings.records import rows
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.findings.rules_performance import PROMISES
 from deepseek_report.findings.skill import SkillVerdict
@@ -74,6 +76,8 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+#: Evidence without which a rule still draws its finding: the rows, and the advice that was tested.
+_BESIDE = frozenset({"data", "predictions/test", "measures/options"})
 #: Where findings stand that are worth nothing where a model has no skill.
 _OF_NO_USE = frozenset({"bias", "explanations", "trust", "cases"})
 
@@ -84,7 +88,40 @@ def measured_findings(results: Results) -> tuple[Finding, ...]:
     verdict = SkillVerdict.of(results)
     if verdict is not None and verdict.kind != "shown":
         findings = [_marked(finding, verdict) for finding in findings]
+    findings = over_folds(findings, results)
     return tuple(sorted(findings, key=lambda finding: (_rank(finding), -finding.touches)))
+
+
+def over_folds(findings: Sequence[Finding], results: Results) -> list[Finding]:
+    """The findings, and of each that folds can make again in how many of them it was made.
+
+    A fold can where everything that the finding rests on was measured in all of them.
+    """
+    made = results.table("cross_validation", "findings")
+    if made is None:
+        return list(findings)
+    of = len(rows(results, "cross_validation", "folds"))
+    measured = {
+        str(ArtifactId.measure(row["metric"]))
+        for row in rows(results, "cross_validation", "measured")
+        if row["folds"] == of
+    }
+    times = dict(zip(made["finding"], made["held"], strict=True))
+    return [
+        replace(
+            finding,
+            values={**finding.values, "in_folds": int(times.get(finding.id, 0)), "of_folds": of},
+        )
+        if _rests_on(finding, measured)
+        else finding
+        for finding in findings
+    ]
+
+
+def _rests_on(finding: Finding, measured: set[str]) -> bool:
+    """Whether what the claim rests on is among what was measured."""
+    kept = {*finding.evidence} - _BESIDE
+    return bool(kept) and kept <= measured
 
 
 def one_per_cause(findings: Sequence[Finding]) -> list[Finding]:

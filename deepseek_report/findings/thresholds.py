@@ -10,7 +10,7 @@ from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import SKIPPED, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
@@ -118,6 +118,8 @@ def _why_not_measured(results: Results, metric: str) -> Text:
     undeclared = results.has("data") and not results.schema.target.is_judged
     if metric in FAVOURABLE_SCORES and undeclared and task_of(results.schema.target).decides:
         return NOT_JUDGED
+    if results.skipped and not results.has(ArtifactId.measure(metric)):
+        return SKIPPED  # a promise that the whole report would not measure is refused before a run
     return results.why_missing(ArtifactId.measure(metric))
 
 

@@ -74,6 +74,12 @@ class StageJob:
     def seeds(self) -> Seeds:
         return self.experiment.seeds
 
+    @property
+    def is_of_folds(self) -> bool:
+        """Whether the stage makes the run again in each fold of a cross-validation."""
+        artifact = ArtifactId(self.id)
+        return artifact.kind == "measures" and "folds" in self.plugin("metrics").reads
+
     def plugin(self, group: str) -> Any:
         """The plug-in that this stage runs."""
         return self.experiment.multiple[group][ArtifactId(self.id).name]
@@ -191,13 +197,14 @@ def explain_context(
 
 def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
     metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
-    context = _measure_context(job, metric, subject, progress)
+    context = measure_context(job, metric, subject, progress)
     measured(metric, context).save(folder)
 
 
-def _measure_context(
+def measure_context(
     job: StageJob, metric: MetricPlugin, subject: str, progress: Progress
 ) -> MeasureContext:
+    """What a metric is handed; subject : the explainer that it judges, or empty."""
     dataset = _dataset(job.inputs["data"])
     seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     background = background_rows(job, dataset)
