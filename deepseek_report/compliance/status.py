@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from deepseek_report.artifacts.message import Message, Text
-from deepseek_report.compliance.applicability import Applicability
-from deepseek_report.compliance.framework import Row
+from deepseek_report.compliance.framework import Applicability, Row
 from deepseek_report.compliance.statements import Exemption, Opinion
 
 Status = Literal[

@@ -24,9 +24,9 @@ from deepseek_report.findings.records import (
     rows,
 )
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.group_explanations import attribution
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.task_columns import attribution
 from deepseek_report.wording.estimates import estimate, of_row
 
 #: How many features the table of ranks shows.

@@ -20,13 +20,52 @@ from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
-from deepseek_report.findings.records import is_share, period_of, promise_name
+from deepseek_report.findings.records import is_share, period_of, promise_name, rows
 from deepseek_report.findings.rules_failures import applicable, by_reason
-from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import WordedFinding, first_sentence
+
+# --- The line on the first page that says what the run folder holds of single persons -------------
+
+
+def privacy_line(draft: Draft) -> str:
+    """How many rows of what are in the folder, or what was left out; empty where none could be."""
+    results = draft.results
+    if results.privacy.is_full and not results.has_rows:
+        return ""
+    words = {
+        name: draft.words.text(f"sections.data.{name}.{results.schema.modality}")
+        for name in ("row", "rows")
+    }
+    return draft.text(
+        f"privacy.{results.privacy.level}",
+        **words,
+        people=bool(results.schema.attributes_of("person")),
+        tested=results.predicted.n if results.has("predictions/test") else 0,
+        validation=_validated(results),
+        neighbours=_neighbours(results),
+        named=results.privacy.named,
+        floor=results.privacy.floor,
+        entity=(results.card.get("observations") or {}).get("entity"),
+    )
+
+
+def _validated(results: Results) -> int:
+    """How many rows of the validation part the folder holds predictions of."""
+    if not results.has("predictions/validation"):
+        return 0
+    parts = results.card.get("parts") or []
+    return next((int(row["n"]) for row in parts if row.get("part") == "validation"), 0)
+
+
+def _neighbours(results: Results) -> int:
+    """How many training rows the case pages show."""
+    return len({row["instance_id"] for row in rows(results, "cases", "neighbours")})
+
+
+# --- The first screen: the verdict, the promises, the gravest findings, what was not assessed -----
 
 #: Share of texts without their end from which the first screen tells it.
 _MANY_CUT = 0.05

@@ -24,9 +24,9 @@ from deepseek_report.findings.records import (
 from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.findings.rules_localisation import hits, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.group_explanations import quality
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.task_columns import quality
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import sentence_case
 

@@ -43,14 +43,7 @@ from deepseek_report.tasks.decisions import (
 )
 from deepseek_report.tasks.loss import ErrorRate
 from deepseek_report.tasks.row_measures import MeanLoss, RankingMeasure, RightDecisions
-from deepseek_report.tasks.task import (
-    Disturbed,
-    Drawn,
-    Measure,
-    Row,
-    Side,
-    Task,
-)
+from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
 
 _ECE_BINS = 10
 
@@ -369,3 +362,13 @@ def _rate(name: str, ends: str, estimate: Estimate) -> Row:
 
 def _share(hits: Bools, among: Bools) -> float:
     return float(hits[among].mean()) if among.any() else math.nan
+
+
+class MultiLabel(Classification):
+    """Several labels at once; the one that is reported is decided as two classes are."""
+
+    name = "multi_label"
+    several = True
+
+    def n_outputs(self, target: Target) -> int:
+        return len(target.labels)

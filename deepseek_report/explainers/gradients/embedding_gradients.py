@@ -4,15 +4,101 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.explainers.shared.attributions import chunks, missing_capability
 
-if TYPE_CHECKING:
-    from torch import Tensor
+# --- What explainers that look into a torch module share ------------------------------------------
+
+
+class ModuleExplainer(ExplainerPart):
+    """Base of an explainer that needs more of a module than its predictions; it draws nothing.
+
+    method : what the explanation calls it. chunk : instances that are explained at a time.
+    """
+
+    samples: ClassVar[bool] = False
+    method: ClassVar[str]
+    chunk: int
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return 2 * n_instances
+
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+        return missing_capability(self.requires, model)
+
+    def parts(self, context: ExplainContext) -> Iterator[slice]:
+        """Slices of the instances, one after another; each counts as done when the next begins."""
+        n = len(context.inputs)
+        context.progress.start(self.method, n)
+        for part in chunks(n, self.chunk):
+            yield part
+            context.progress.advance(part.stop - part.start)
+
+
+# Gradients along a straight path between two points, summed up; imported only inside functions.
+
+Rule = Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"]
+
+
+def points_of(rule: Rule, count: int) -> tuple[Floats, Floats]:
+    """(point,) places on the way from 0 to 1, and their weights, which sum to 1.
+
+    >>> places, weights = points_of("riemann_middle", 2)
+    >>> places.tolist(), weights.tolist()
+    ([0.25, 0.75], [0.5, 0.5])
+    """
+    if rule == "gausslegendre":
+        places, weights = np.polynomial.legendre.leggauss(count)
+        return (places + 1) / 2, weights / 2
+    if rule == "riemann_middle":
+        return (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
+    ends = np.linspace(0, 1, max(count, 2))
+    weights = np.full(len(ends), 1 / (len(ends) - 1))
+    weights[[0, -1]] /= 2
+    return ends, weights
+
+
+def gradient(function: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+    """The gradient of each instance's value by its own point.
+
+    Parameters
+    ----------
+    function : (instance, …) -> (instance,).
+    points : (instance, …).
+    """
+    points = points.detach().requires_grad_()
+    (slopes,) = torch.autograd.grad(function(points).sum(), points)
+    return slopes
+
+
+def path_integral(
+    function: Callable[[Tensor], Tensor], end: Tensor, start: Tensor, rule: Rule, count: int
+) -> Tensor:
+    """(e − s) times the mean gradient on the straight line from s to e; shaped like the points.
+
+    All points of the line are one call of the function.
+
+    Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
+    """
+    places, weights = (torch.as_tensor(part, dtype=end.dtype) for part in points_of(rule, count))
+    per_point = (-1, *(1 for _ in end.shape))
+    line = start + places.to(end.device).reshape(per_point) * (end - start)
+    slopes = gradient(function, line.flatten(0, 1)).reshape(line.shape)
+    return (end - start) * (weights.to(end.device).reshape(per_point) * slopes).sum(dim=0)
+
+
+# --- Gradients of the log-odds in embedding space; imported only from inside functions ------------
 
 
 def log_odds(logits: Tensor, target: int) -> Tensor:

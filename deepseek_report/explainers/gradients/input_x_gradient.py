@@ -15,11 +15,11 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
+from deepseek_report.explainers.gradients.embedding_gradients import ModuleExplainer
 from deepseek_report.explainers.shared.attributions import (
     subject,
     sum_units,
 )
-from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class InputXGradient(ModuleExplainer):
 
     def _values(self, context: ExplainContext) -> Floats:
         from deepseek_report.explainers.gradients import embedding_gradients as gradients
-        from deepseek_report.explainers.gradients.path_integral import gradient
+        from deepseek_report.explainers.gradients.embedding_gradients import gradient
 
         module, values = context.classifier.module, np.zeros(context.inputs.shape)
         with gradients.evaluating(module):

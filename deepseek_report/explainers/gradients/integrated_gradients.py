@@ -16,11 +16,11 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.explainers.gradients.embedding_gradients import ModuleExplainer
 from deepseek_report.explainers.shared.attributions import (
     subject,
     sum_units,
 )
-from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class IntegratedGradients(ModuleExplainer):
 
     def _values(self, context: ExplainContext, starts: list[Floats]) -> Floats:
         from deepseek_report.explainers.gradients import embedding_gradients as gradients
-        from deepseek_report.explainers.gradients.path_integral import path_integral
+        from deepseek_report.explainers.gradients.embedding_gradients import path_integral
 
         module, values = context.classifier.module, np.zeros(context.inputs.shape)
         points = self._points(len(starts))

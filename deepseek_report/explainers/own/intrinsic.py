@@ -15,8 +15,8 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
+from deepseek_report.explainers.gradients.embedding_gradients import ModuleExplainer
 from deepseek_report.explainers.shared.attributions import subject
-from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 _OWN = message("explainer_notes.intrinsic.own")
 _SEVERAL = message("explainer_notes.intrinsic.several_classes")

@@ -31,14 +31,19 @@ from deepseek_report.models.estimators.estimator_libraries import (
     settings_of,
     walkable,
 )
-from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
 from deepseek_report.models.estimators.skops_file import (
     describe_file,
     file_problems,
     load_file,
     types_beyond_skops,
 )
-from deepseek_report.models.own.own_classes import find_class, parameters_of, unknown_parameters
+from deepseek_report.models.own.own_classes import (
+    find_class,
+    is_pickle,
+    parameters_of,
+    pickle_problem,
+    unknown_parameters,
+)
 from deepseek_report.provenance import code_of, version_of
 from deepseek_report.tasks import task_of
 

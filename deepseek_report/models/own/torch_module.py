@@ -15,8 +15,13 @@ from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskNa
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.errors import ConfigError, DeepseekReportError
-from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
-from deepseek_report.models.own.own_classes import find_class, parameters_of, unknown_parameters
+from deepseek_report.models.own.own_classes import (
+    find_class,
+    is_pickle,
+    parameters_of,
+    pickle_problem,
+    unknown_parameters,
+)
 from deepseek_report.provenance import code_of, version_of
 
 if TYPE_CHECKING:

@@ -4,14 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
 from deepseek_report.visualizations.style import NARROW, WIDTH, draw_svg, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+# --- The picture of an object that draws itself at a width and says what is to be seen ------------
+
+
+class DrawsItself(Protocol):
+    """What a picture shows of a run.
+
+    drawn : the SVG for a page of so many inches.
+    """
+
+    def drawn(self, page: float) -> str: ...
+
+    def title(self) -> Text: ...
+
+    def alt(self) -> Text: ...
+
+
+def picture_of(view: DrawsItself, name: str, how_to_read: Text) -> Picture:
+    """A view on a wide and on a narrow page, with the texts beside it."""
+    return Picture(
+        name=name,
+        svg=view.drawn(WIDTH),
+        narrow=view.drawn(NARROW),
+        title=view.title(),
+        alt=view.alt(),
+        how_to_read=how_to_read,
+    )
+
+
+# --- The sheet that a picture is drawn on: the width of a page, or of a phone ---------------------
 
 #: Inches between the labels of rows and their axes, and share of a narrow sheet for labels.
 _GAP, _LABELS = 0.15, 0.4

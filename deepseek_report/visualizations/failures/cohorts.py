@@ -20,10 +20,10 @@ from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import short
 from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
+from deepseek_report.visualizations.drawing.part_rows import RowPanels
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.row_panels import RowPanels
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.drawing.views import picture_of
+from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import LIGHT, SERIES
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import extent, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.views import picture_of
+from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

@@ -17,9 +17,8 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, spoken
+from deepseek_report.visualizations.drawing.labels import evenly, in_unit, known, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, note, value_ticks
-from deepseek_report.visualizations.drawing.number_labels import evenly, in_unit
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.estimates import of_score

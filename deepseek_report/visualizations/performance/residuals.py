@@ -19,6 +19,7 @@ from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.rules_calibration import leaning
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.labels import evenly, in_unit
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     dots,
@@ -26,7 +27,6 @@ from deepseek_report.visualizations.drawing.marks import (
     upright_intervals,
     value_ticks,
 )
-from deepseek_report.visualizations.drawing.number_labels import evenly, in_unit
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES

@@ -10,8 +10,8 @@ import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.certain_attributions import base_of
+from deepseek_report.sections.shared.display_cells import compact_list
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.single_cases.compact_numbers import compact_list
 from deepseek_report.sections.single_cases.explained_cases import explained_cases
 from deepseek_report.sections.single_cases.waterfalls import waterfall, waterfall_data
 
