@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
@@ -29,16 +31,9 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
-from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.explanation import Explanation, OutputSpace
-    from deepseek_report.artifacts.results import Results
 
 # --- One case as bars: what each feature added, and where the output starts and ends --------------
 

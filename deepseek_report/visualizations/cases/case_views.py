@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.listed_reasons import region_numbers
@@ -19,9 +20,6 @@ from deepseek_report.visualizations.drawing.labels import short
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.results import Results
 
 
 class CasePicture(PicturePart):

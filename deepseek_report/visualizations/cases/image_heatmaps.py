@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,7 @@ from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases.case_views import (
@@ -28,14 +29,9 @@ from deepseek_report.visualizations.cases.case_views import (
 from deepseek_report.visualizations.drawing import rasters
 from deepseek_report.visualizations.drawing.captions import attribution, caption
 from deepseek_report.visualizations.drawing.labels import wrapped
-from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg
+from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 _LEFT, _BETWEEN, _HEAD, _FOOT = 0.08, 0.14, 0.5, 0.62
 _LARGEST, _ABREAST_NARROW = 2.4, 2

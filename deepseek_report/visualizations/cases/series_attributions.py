@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases.case_views import (
@@ -29,15 +30,9 @@ from deepseek_report.visualizations.cases.case_views import (
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import short
 from deepseek_report.visualizations.drawing.marks import count_ticks, grid, value_ticks
-from deepseek_report.visualizations.style import LIGHT, NARROW, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, NARROW, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 _CURVE, _BARS, _TITLE, _FOOT = 0.95, 0.62, 0.34, 0.55
 #: Points of a curve: more than this many steps are drawn by the least and the most of each piece.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.token_texts import gaps, legible
 from deepseek_report.artifacts.written_texts import NOWHERE, Span
@@ -28,15 +29,9 @@ from deepseek_report.visualizations.cases.case_views import (
 )
 from deepseek_report.visualizations.drawing.captions import attribution, caption
 from deepseek_report.visualizations.drawing.labels import columns, short
-from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg
+from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 _SIZE, _SMALL = 10.0, 7.5
 _LINE, _HEAD, _GAP = 29.0, 22.0, 10.0

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import caption, measured
@@ -30,15 +32,9 @@ from deepseek_report.visualizations.drawing.small_multiples import (
     Multiples,
     quantity_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 
 @dataclass(frozen=True)

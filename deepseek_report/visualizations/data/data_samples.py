@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +14,9 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import rasters
@@ -26,19 +28,13 @@ from deepseek_report.visualizations.style import (
     SERIES,
     SMALL,
     WIDTH,
+    Axes,
+    Figure,
     draw_svg,
     panel,
 )
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
-    from deepseek_report.artifacts.split import Split
 
 _MARGIN, _BETWEEN, _LARGEST, _CURVE = 0.1, 0.06, 1.1, 0.62
 _MOST_CHANNELS, _MOST_POINTS, _MOST_LABEL = 3, 120, 1.9

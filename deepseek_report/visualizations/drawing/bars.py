@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import short
-from deepseek_report.visualizations.style import SERIES, WIDTH, Pixels, draw_pixels, panel
+from deepseek_report.visualizations.style import SERIES, WIDTH, Figure, Pixels, draw_pixels, panel
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Inches of a row, of the labels, and below the axes.
 _ROW, _LABELS, _BELOW = 0.27, 3.0, 0.4

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.visualizations.drawing.labels import extent, wrapped
 from deepseek_report.visualizations.drawing.marks import (
@@ -19,13 +19,8 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet
-from deepseek_report.visualizations.style import LIGHT, SERIES, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, SERIES, WIDTH, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # --- Panels that share their rows, side by side on a wide page and stacked on a narrow one --------
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import PredictionSummary
+from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.predictions import PredictionSummary
-    from deepseek_report.artifacts.results import Results
 
 
 def required(results: Results, metric: str, name: str) -> pd.DataFrame:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
-from deepseek_report.visualizations.style import NARROW, WIDTH, draw_svg, panel
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from deepseek_report.visualizations.style import NARROW, WIDTH, Axes, Figure, draw_svg, panel
 
 # --- The picture of an object that draws itself at a width and says what is to be seen ------------
 

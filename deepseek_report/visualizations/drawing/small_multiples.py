@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.drawing.labels import extent, unit_label, wrapped
 from deepseek_report.visualizations.drawing.marks import keep_ticks_apart
-from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    NARROW,
+    SMALL,
+    WIDTH,
+    Axes,
+    Figure,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Paints one panel: its axes, and which one it is.
 PaintPanel = Callable[["Axes", int], None]

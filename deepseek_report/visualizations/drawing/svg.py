@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from deepseek_report.visualizations.style import Figure
 
 _TAG = re.compile(r"<[^>]*>")
 _TOKEN = re.compile(r"[A-Za-z]|-?\d+\.?\d*(?:e-?\d+)?")

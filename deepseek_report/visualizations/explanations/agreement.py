@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
@@ -26,11 +28,6 @@ from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW, _ROW_NARROW = 0.25, 0.34
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.explanation import OutputSpace
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Feature, Modality, Schema
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, point_ticks, value_ticks
@@ -26,16 +27,9 @@ from deepseek_report.visualizations.drawing.small_multiples import (
     Multiples,
     quantity_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.explanation import Explanation
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Feature, Schema
 
 #: Categories drawn of one feature, the most frequent ones.
 _CATEGORIES = 8

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Feature, Modality, Schema
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import short, spoken
@@ -28,16 +30,9 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, VALUE
+from deepseek_report.visualizations.style import LIGHT, VALUE, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.explanation import Explanation, OutputSpace
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Feature, Schema
 
 _ROW = 0.31
 _TWIN_POINTS = 1500

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
@@ -14,6 +15,8 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import caption, measured, player
 from deepseek_report.visualizations.drawing.labels import (
@@ -36,6 +39,8 @@ from deepseek_report.visualizations.style import (
     NARROW,
     SMALL,
     WIDTH,
+    Axes,
+    Figure,
     colours,
     draw_svg,
     markers,
@@ -43,14 +48,6 @@ from deepseek_report.visualizations.style import (
 )
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
 
 _ROW, _ROW_NARROW, _HEAD, _FOOT = 0.25, 0.38, 0.5, 0.5
 #: Panels side by side, and on a narrow page.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Modality, Target
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
@@ -30,12 +32,6 @@ from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Target
 
 _ROW, _FOOT, _HEAD, _EFFECT = 0.3, 0.55, 0.45, 1.7
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_localisation import hits, telling_gains
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import (
@@ -30,15 +32,9 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 #: The measure whose gain over chance is concluded from.
 _CONCLUDED = "relevance_mass"

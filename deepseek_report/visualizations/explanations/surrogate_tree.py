@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import clean, short, spoken, wrapped
@@ -25,19 +28,13 @@ from deepseek_report.visualizations.style import (
     NARROW,
     SMALL,
     WIDTH,
+    Figure,
     draw_svg,
     panel,
 )
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 #: From this fidelity on the tree follows the model closely, and below it only roughly, where the
 #: whole interval lies on that side.

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.cohort_verdict import CohortVerdict, cohort_verdict
 from deepseek_report.findings.records import Row
 from deepseek_report.tasks import task_of
@@ -24,13 +26,7 @@ from deepseek_report.visualizations.drawing.part_rows import RowPanels
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import picture_of
-from deepseek_report.visualizations.style import LIGHT, SERIES
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
 #: What is drawn besides where something is decided.
 _OF_DECISIONS = (

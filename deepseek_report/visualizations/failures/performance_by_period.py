@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_parts import PeriodVerdict, period_verdict
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
@@ -22,13 +24,7 @@ from deepseek_report.visualizations.drawing.part_rows import RowPanels, over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import picture_of
-from deepseek_report.visualizations.style import LIGHT, SERIES
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
 _STATED = Drawn("stated", "stated", is_share=True)
 _HAPPENED = Drawn("happened", "happened", is_share=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import Row, SurestPair
 from deepseek_report.findings.rules_errors import told_gap
 from deepseek_report.findings.rules_groups import (
@@ -35,14 +37,8 @@ from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW = 0.25
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,20 +13,25 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import HEAT, LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    HEAT,
+    LIGHT,
+    NARROW,
+    SMALL,
+    WIDTH,
+    Axes,
+    Figure,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 #: From how many times the even share on a cell has the colour of the next level.
 _STEPS = (1.5, 2.5, 4.0, 6.5, 10.0, 16.0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
+import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
@@ -13,6 +14,7 @@ from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import (
     known,
@@ -29,11 +31,6 @@ from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW, _ROW_NARROW = 0.28, 0.4
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
@@ -15,6 +16,8 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
@@ -26,20 +29,14 @@ from deepseek_report.visualizations.style import (
     NARROW,
     SMALL,
     WIDTH,
+    Axes,
+    Figure,
     colours,
     draw_svg,
     panel,
 )
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
 
 #: Heights in inches: of a tile, of the three lines above it, of a line of a table.
 _TILE, _HEAD, _LINE = 1.3, 0.55, 0.17

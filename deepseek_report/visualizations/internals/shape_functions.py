@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
@@ -14,6 +15,8 @@ from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption
 from deepseek_report.visualizations.drawing.labels import short, spoken, unit_label
@@ -21,16 +24,9 @@ from deepseek_report.visualizations.drawing.marks import grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.drawing.small_multiples import quantity_ticks
-from deepseek_report.visualizations.style import LIGHT, SMALL
+from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Target
 
 _ABREAST, _ROW, _HEAD, _FOOT = 2, 1.25, 0.42, 0.42
 #: Categories shown of one feature, those that occur most often.

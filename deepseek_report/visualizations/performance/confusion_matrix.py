@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import extent, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
-from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 #: Classes up to which each cell holds its numbers, and classes that are drawn at most.
 _NUMBERED, _MOST = 12, 40

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage_verdict
 from deepseek_report.visualizations.drawing.captions import caption, measured
@@ -30,11 +32,6 @@ from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW = 0.42
 

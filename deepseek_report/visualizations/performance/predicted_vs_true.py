@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -15,21 +15,17 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.artifacts.score import Score
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import evenly, in_unit, known, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, note, value_ticks
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 
 @dataclass(frozen=True)

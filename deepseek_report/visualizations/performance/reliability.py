@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
@@ -14,6 +15,8 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.rules_calibration import calibration_verdict
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import caption, measured
@@ -28,17 +31,10 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.estimates import estimate, of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 _METRIC = "expected_calibration_error"
 _BARS = 40

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.rules_calibration import leaning
@@ -31,12 +34,6 @@ from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.finding import Finding
-    from deepseek_report.artifacts.results import Results
 
 
 @dataclass(frozen=True)

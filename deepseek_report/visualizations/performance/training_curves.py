@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message, Text, message, text_of
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import known, wrapped
@@ -23,15 +26,9 @@ from deepseek_report.visualizations.drawing.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 _HEIGHT = 2.9
 _SMALL, _SMALL_NARROW = 1.6, 1.8

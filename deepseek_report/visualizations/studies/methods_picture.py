@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
@@ -21,12 +21,7 @@ from deepseek_report.visualizations.drawing.marks import (
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import Wording
 
 # --- Mean ranks of methods over data sets, with the distance that chance explains -----------------
 
