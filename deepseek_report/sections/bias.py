@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -327,7 +327,7 @@ _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
 class BiasSection:
     """Compares decisions, errors and explanations between groups of people."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates"})
+    needs = frozenset({"measures/group_rates"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bias", results)

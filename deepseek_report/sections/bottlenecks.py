@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
@@ -229,7 +229,7 @@ _USES = frozenset(
 class BottlenecksSection:
     """Says what limits the model and what would help most, for four kinds of limit."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
+    needs = frozenset({"predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bottlenecks", results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +102,7 @@ _USES = frozenset(
 class CasesSection:
     """Lets readers go through single cases: input, decision, reasons, cases like it, what if."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/cases"})
+    needs = frozenset({"measures/cases"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("cases", results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Message
@@ -190,7 +190,7 @@ _USES = frozenset(
 class DataSection:
     """Describes the data, their parts and groups, and what the checks found."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    needs = frozenset({"data"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("data", results)

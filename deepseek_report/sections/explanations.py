@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
@@ -68,7 +68,7 @@ _USES = frozenset(
 class ExplanationsSection:
     """Says which features the model's output depends on, by each method."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+    needs = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("explanations", results)

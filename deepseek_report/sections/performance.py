@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
@@ -178,7 +178,7 @@ _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
 class PerformanceSection:
     """Says how well the model ranks, decides and states probabilities on unseen data."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
+    needs = frozenset({"predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("performance", results)

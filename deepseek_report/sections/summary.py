@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -78,7 +78,7 @@ class SummarySection:
     findings : how many findings the first screen shows, gravest first.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"data", "predictions/test"})
+    needs = frozenset({"data", "predictions/test"})
 
     findings: Annotated[int, Field(ge=1, le=20)] = SHOWN
 

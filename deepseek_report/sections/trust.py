@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
@@ -62,7 +62,7 @@ _NOT_OF_CONTROL = frozenset(
 class TrustSection:
     """Judges every method: faithful, stable, complete, in agreement, and at what cost."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+    needs = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("trust", results)

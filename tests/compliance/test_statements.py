@@ -21,8 +21,8 @@ from deepseek_report.compliance.people import (
     PeopleProblems,
     prepare_people,
     read_people,
-    write_form,
 )
+from deepseek_report.compliance.people_form import write_form
 from deepseek_report.compliance.statements import HumanInput, is_placeholder, latest_day, parse_date
 from deepseek_report.wording.words import wording
 

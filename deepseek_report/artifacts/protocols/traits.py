@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
-from deepseek_report.artifacts.disclosure import Releases
+from deepseek_report.artifacts.disclosure import Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality, TaskName
@@ -19,6 +19,8 @@ from deepseek_report.artifacts.table import TableTypes
 class Part:
     """What an explainer, a metric or a picture needs of the model and of the data."""
 
+    reveals: ClassVar[Reveals]
+    """What it shows of single persons; every part says it."""
     requires: ClassVar[frozenset[Capability]] = frozenset()
     """What the model must hand out."""
     modalities: ClassVar[frozenset[Modality] | None] = None

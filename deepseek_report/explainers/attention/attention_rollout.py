@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
 from deepseek_report.errors import NotApplicableError
@@ -41,12 +39,12 @@ class AttentionRollout(ModuleExplainer):
     Reference: Abnar & Zuidema 2020, arXiv:2005.00928.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     residual: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
     chunk: Annotated[int, Field(ge=1)] = 250
 
-    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
-    method: ClassVar[str] = "attention_rollout"
+    requires = frozenset({"attention"})
+    method = "attention_rollout"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Roll the attention out to the features.

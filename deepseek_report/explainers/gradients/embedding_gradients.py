@@ -27,7 +27,7 @@ class ModuleExplainer(ExplainerPart):
     method : what the explanation calls it. chunk : instances that are explained at a time.
     """
 
-    samples: ClassVar[bool] = False
+    samples = False
     method: ClassVar[str]
     chunk: int
 

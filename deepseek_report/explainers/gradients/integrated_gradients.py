@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.gradients.embedding_gradients import ModuleExplainer
@@ -43,14 +41,14 @@ class IntegratedGradients(ModuleExplainer):
     & Lee 2021, doi:10.1038/s42256-021-00343-w (several starts).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     n_steps: Annotated[int, Field(ge=1, le=1000)] = 40
     references: Annotated[int, Field(ge=1, le=1000)] = 8
     rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"
     chunk: Annotated[int, Field(ge=1)] = 12
 
-    requires: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
-    method: ClassVar[str] = "integrated_gradients"
+    requires = frozenset({"gradients"})
+    method = "integrated_gradients"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Attribute the log-odds of the target.

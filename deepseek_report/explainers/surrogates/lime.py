@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from lime.lime_base import LimeBase
@@ -13,7 +13,6 @@ from lime.lime_tabular import LimeTabularExplainer
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -166,7 +165,7 @@ class Lime(ExplainerPart):
     Reference: Ribeiro, Singh & Guestrin 2016, doi:10.1145/2939672.2939778.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     num_samples: Annotated[int, Field(ge=50, le=100_000)] = 400
     kernel_width: Annotated[float, Field(gt=0)] | None = None
     ridge: Annotated[float, Field(gt=0)] = 1.0

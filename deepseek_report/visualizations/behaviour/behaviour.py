@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Modality
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import in_unit, short, spoken
@@ -38,10 +36,10 @@ class BehaviourPicture(PicturePart):
     most : features drawn: those with turns first, then those along which the answer moves most.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "behaviour"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/behaviour"})
+    reveals = "aggregate"
+    section = "behaviour"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/behaviour"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
 

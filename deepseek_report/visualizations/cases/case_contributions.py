@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.picture import Picture
@@ -214,7 +213,7 @@ class CaseContributionsPicture(CasePicture):
     most : features shown one by one; the others are summed in a last bar.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
+    reveals = "rows"
 
     explainer: str = ""
     cases: Annotated[int, Field(ge=1, le=200)] = 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -25,11 +24,9 @@ from deepseek_report.wording.of_results import words_of
 class CasePicture(PicturePart):
     """What pictures of single cases are made from; the conclusions say whose reasons are shown."""
 
-    section: ClassVar[str] = "cases"
-    needs: ClassVar[frozenset[str]] = frozenset(
-        {"cases", "explanations", "predictions", "conclusions"}
-    )
-    also: ClassVar[frozenset[str]] = frozenset({"measures/cases"})
+    section = "cases"
+    needs = frozenset({"cases", "explanations", "predictions", "conclusions"})
+    also = frozenset({"measures/cases"})
 
 
 @dataclass(frozen=True)

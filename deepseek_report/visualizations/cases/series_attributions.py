@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Modality
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases.case_views import (
     Case,
@@ -48,8 +46,8 @@ class SeriesAttributionsPicture(CasePicture):
     channels : channels shown, those with the most attribution.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"series"})
+    reveals = "rows"
+    modalities = frozenset({"series"})
 
     explainer: str = ""
     channels: Annotated[int, Field(ge=1, le=8)] = 4

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.token_texts import gaps, legible
 from deepseek_report.artifacts.written_texts import NOWHERE, Span
 from deepseek_report.data_kinds import kind_of
@@ -55,8 +53,8 @@ class TextHighlightsPicture(CasePicture):
     numbered : words whose attribution is written above them.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    reveals = "rows"
+    modalities = frozenset({"text"})
 
     explainer: str = ""
     methods: Annotated[int, Field(ge=1, le=6)] = 2

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
@@ -53,10 +52,10 @@ class DataSamplesPicture(PicturePart):
     each : cases shown of a class. most : classes shown, the first ones.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "data"
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions"})
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"image", "series"})
+    reveals = "rows"
+    section = "data"
+    needs = frozenset({"predictions"})
+    modalities = frozenset({"image", "series"})
 
     each: Annotated[int, Field(ge=1, le=12)] = 6
     most: Annotated[int, Field(ge=1, le=20)] = 10

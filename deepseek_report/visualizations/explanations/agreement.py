@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -36,9 +35,9 @@ _ROW, _ROW_NARROW = 0.25, 0.34
 class AgreementPicture(PicturePart):
     """Draws the rank correlation of every pair of explainers, with intervals."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "trust"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/explainer_agreement"})
+    reveals = "aggregate"
+    section = "trust"
+    needs = frozenset({"measures/explainer_agreement"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "explainer_agreement", "pairs")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Feature, Modality, Schema
+from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, point_ticks, value_ticks
@@ -43,10 +42,10 @@ class AttributionByValuePicture(PicturePart):
     most : features drawn. instances : cases drawn, evenly spaced among the explained ones.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "explanations"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations", "conclusions"})
+    reveals = "rows"
+    section = "explanations"
+    modalities = frozenset({"table"})
+    needs = frozenset({"explanations", "conclusions"})
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=12)] = 6

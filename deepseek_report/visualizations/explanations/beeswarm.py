@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Feature, Modality, Schema
+from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import short, spoken
@@ -48,11 +47,11 @@ class BeeswarmPicture(PicturePart):
     most : features shown. instances : cases shown, evenly spaced among the explained ones.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations", "conclusions"})
+    reveals = "rows"
+    section = "explanations"
+    needs = frozenset({"explanations", "conclusions"})
 
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    modalities = frozenset({"table"})
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=20)] = 12

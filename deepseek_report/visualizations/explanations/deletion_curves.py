@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -43,10 +41,10 @@ _CURVES = 3.3
 class DeletionCurvesPicture(PicturePart):
     """Draws deletion and insertion for every explainer, and the gain over the random control."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "trust"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion", "conclusions"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/insertion"})
+    reveals = "aggregate"
+    section = "trust"
+    needs = frozenset({"measures/deletion", "conclusions"})
+    also = frozenset({"measures/insertion"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

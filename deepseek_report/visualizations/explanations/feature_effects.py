@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Modality
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import in_unit, short, spoken
@@ -46,11 +44,11 @@ class FeatureEffectsPicture(PicturePart):
     most : features drawn, those with the largest attributions by the leading explainer.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/feature_effects", "conclusions"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/importance"})
+    reveals = "aggregate"
+    section = "explanations"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/feature_effects", "conclusions"})
+    also = frozenset({"measures/importance"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
 

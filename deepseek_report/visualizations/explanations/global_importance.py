@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
@@ -61,9 +60,9 @@ class GlobalImportancePicture(PicturePart):
     most : features shown, those with the greatest share over the explainers.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/importance"})
+    reveals = "aggregate"
+    section = "explanations"
+    needs = frozenset({"measures/importance"})
 
     most: Annotated[int, Field(ge=2, le=30)] = 12
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Modality, Target
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
@@ -43,10 +41,10 @@ class InteractionsPicture(PicturePart):
     Where a pair does, also the mean output by the values of one feature for some of the other.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/interactions"})
+    reveals = "aggregate"
+    section = "explanations"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/interactions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         pairs = required(results, "interactions", "pairs")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -47,10 +45,10 @@ _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 0.15
 class LocalisationPicture(PicturePart):
     """Draws how much of each explainer lies where the cause is known to be, against chance."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "trust"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/localisation"})
-    needs_truth: ClassVar[bool] = True
+    reveals = "aggregate"
+    section = "trust"
+    needs = frozenset({"measures/localisation"})
+    needs_truth = True
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")

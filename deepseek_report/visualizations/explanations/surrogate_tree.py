@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import caption
@@ -50,10 +48,10 @@ _WIDE = 18
 class SurrogateTreePicture(PicturePart):
     """Draws the small tree; on a narrow page as an indented list of rules."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/surrogate_tree"})
+    reveals = "aggregate"
+    section = "explanations"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/surrogate_tree"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

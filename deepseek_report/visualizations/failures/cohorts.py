@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -41,9 +40,9 @@ _LETTERS = 130
 class CohortsPicture(PicturePart):
     """Draws cohorts that a person declares beside the best and the worst that were found."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/cohorts"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/cohorts"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

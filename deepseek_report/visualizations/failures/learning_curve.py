@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -40,9 +38,9 @@ _PROMISES = {True: "probably", None: "uncertain", False: "little"}
 class LearningCurvePicture(PicturePart):
     """Draws the ROC AUC reached with growing parts of the training rows."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/learning_curve"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/learning_curve"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "learning_curve", "curve")

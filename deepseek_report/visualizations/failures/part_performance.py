@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -41,9 +39,9 @@ _Columns = Sequence[tuple[Drawn, Scale]]
 class PartPerformancePicture(PicturePart):
     """Draws how well the model does in each part of the data that is no group of people."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/part_performance"})
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/part_performance"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "part_performance", "parts")

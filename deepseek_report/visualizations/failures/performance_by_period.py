@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -34,11 +33,9 @@ _HAPPENED = Drawn("happened", "happened", is_share=True)
 class PerformanceByPeriod(PicturePart):
     """Draws how well each period is predicted, and what is stated and happens in each."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset(
-        {"measures/part_performance", "measures/period_drift"}
-    )
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/part_performance", "measures/period_drift"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

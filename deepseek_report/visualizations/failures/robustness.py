@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -52,10 +50,10 @@ class _Judged:
 class RobustnessPicture(PicturePart):
     """Draws the AUC and the changed decisions, or a number's error and change, under noise."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "robustness"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "measures/mae"})
+    reveals = "aggregate"
+    section = "robustness"
+    needs = frozenset({"measures/robustness"})
+    also = frozenset({"measures/roc_auc", "measures/mae"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "robustness", "perturbations")

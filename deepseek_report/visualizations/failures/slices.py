@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -36,9 +35,9 @@ class SlicesPicture(PicturePart):
     most : slices shown, worst first.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/slices"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/slices"})
 
     most: Annotated[int, Field(ge=1, le=20)] = 10
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -47,10 +45,10 @@ _ROW = 0.25
 class GroupRatesPicture(PicturePart):
     """Draws decisions and their errors, or errors of numbers, group by group, with intervals."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bias"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/impact_ratio"})
+    reveals = "aggregate"
+    section = "bias"
+    needs = frozenset({"measures/group_rates", "predictions"})
+    also = frozenset({"measures/impact_ratio"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = _with_errors(required(results, "group_rates", "groups"))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -46,9 +44,9 @@ _ABREAST, _ABREAST_NARROW = 4, 2
 class AttentionMapsPicture(PicturePart):
     """Draws one heat map for each layer, branch and head: who reads from whom."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/attention"})
+    reveals = "aggregate"
+    section = "explanations"
+    needs = frozenset({"measures/attention"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         arrays = results.arrays("attention")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -42,9 +41,9 @@ class LayerProfilePicture(PicturePart):
     most : layers shown.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/layer_profile"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/layer_profile"})
 
     most: Annotated[int, Field(ge=1, le=40)] = 16
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -39,9 +38,9 @@ class ParameterProjectionPicture(PicturePart):
     points : how many are drawn, evenly spaced within each layer.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/parameter_projection"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/parameter_projection"})
 
     points: Annotated[int, Field(ge=50, le=1500)] = 900
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
@@ -67,10 +65,10 @@ class PrototypesPicture(PicturePart):
     most : prototypes drawn; columns : features of a table that are shown.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/prototypes"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
+    reveals = "rows"
+    section = "explanations"
+    needs = frozenset({"measures/prototypes"})
+    requires = frozenset({"prototypes"})
 
     most: Annotated[int, Field(ge=2, le=12)] = 10
     columns: Annotated[int, Field(ge=1, le=20)] = 8

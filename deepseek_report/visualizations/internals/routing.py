@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -35,10 +34,10 @@ _ABREAST = 4
 class RoutingPicture(PicturePart):
     """Draws the weight of each head and the load of each expert, layer by layer."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/route_entropy"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/expert_load"})
+    reveals = "aggregate"
+    section = "explanations"
+    needs = frozenset({"measures/route_entropy"})
+    also = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         routes = required(results, "route_entropy", "routes")

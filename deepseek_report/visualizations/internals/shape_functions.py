@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
@@ -40,10 +38,10 @@ class ShapeFunctionsPicture(PicturePart):
     most : features drawn, those whose contributions vary most.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/shape_functions"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})
+    reveals = "aggregate"
+    section = "explanations"
+    needs = frozenset({"measures/shape_functions"})
+    requires = frozenset({"shape_functions"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 8
 

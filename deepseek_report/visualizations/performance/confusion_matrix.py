@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -37,9 +36,9 @@ _TOLD = 5
 class ConfusionMatrixPicture(PicturePart):
     """Draws which labels are decided as which, as shares of each label."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/confusion_matrix"})
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/confusion_matrix"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         matrix = required(results, "confusion_matrix", "matrix")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -38,9 +37,9 @@ _DRAWN = (0.05, 0.1, 0.2, 0.3, 0.5)
 class GainAndLiftPicture(PicturePart):
     """Draws how much of the explained class is among the cases with the highest scores."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/ranking_curves"})
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/ranking_curves"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "ranking_curves", "gain")

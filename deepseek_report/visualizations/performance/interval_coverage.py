@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage_verdict
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import unit_label
@@ -40,10 +38,10 @@ _ROW = 0.42
 class IntervalCoveragePicture(PicturePart):
     """Draws how often intervals of several levels hold the true number, against what they say."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/prediction_intervals"})
-    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/prediction_intervals"})
+    tasks = NUMBER_TASKS
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "prediction_intervals", "coverage")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import LABEL_TASKS, TaskName
+from deepseek_report.artifacts.schema import LABEL_TASKS
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
@@ -42,10 +41,10 @@ class LabelsTablePicture(PicturePart):
     most : labels shown.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/labels_table"})
-    tasks: ClassVar[frozenset[TaskName]] = LABEL_TASKS
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/labels_table"})
+    tasks = LABEL_TASKS
 
     most: Annotated[int, Field(ge=2, le=40)] = 20
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import evenly, in_unit, known, spoken
@@ -35,13 +34,11 @@ class PredictedVsTruePicture(PicturePart):
     most : dots that are drawn, evenly over the true numbers.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/r2", "measures/mae", "measures/prediction_intervals"}
-    )
-    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+    reveals = "rows"
+    section = "performance"
+    needs = frozenset({"predictions"})
+    also = frozenset({"measures/r2", "measures/mae", "measures/prediction_intervals"})
+    tasks = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
@@ -44,9 +43,9 @@ _BARS = 40
 class ReliabilityPicture(PicturePart):
     """Draws observed frequencies against predicted probabilities, with intervals."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({ArtifactId.measure(_METRIC), "predictions"})
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({ArtifactId.measure(_METRIC), "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

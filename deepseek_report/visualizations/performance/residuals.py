@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.rules_calibration import leaning
 from deepseek_report.statistics.intervals import Z95
@@ -43,10 +42,10 @@ class ResidualsByPredictionPicture(PicturePart):
     most : dots that are drawn, evenly over the predictions.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/residuals", "predictions"})
-    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+    reveals = "rows"
+    section = "performance"
+    needs = frozenset({"measures/residuals", "predictions"})
+    tasks = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 

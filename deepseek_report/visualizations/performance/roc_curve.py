@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -41,12 +40,10 @@ _GUESSING: dict[str, Any] = {
 class RocCurvePicture(PicturePart):
     """Draws the ROC curve, with precision against recall beside it."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/average_precision", "measures/ranking_curves"}
-    )
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/roc_auc", "predictions"})
+    also = frozenset({"measures/average_precision", "measures/ranking_curves"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

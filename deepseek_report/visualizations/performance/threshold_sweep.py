@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -44,10 +43,10 @@ _RATES = {
 class ThresholdSweepPicture(PicturePart):
     """Draws the main rates at every threshold, with the threshold in use marked."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs_two_classes: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/threshold_sweep", "predictions"})
+    reveals = "aggregate"
+    section = "performance"
+    needs_two_classes = True
+    needs = frozenset({"measures/threshold_sweep", "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         target = results.schema.target

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message, Text, message, text_of
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
@@ -47,10 +45,10 @@ _SCORE: tuple[_Line, ...] = (("validation_score", "validation", SERIES[0]),)
 class TrainingCurvesPicture(PicturePart):
     """Draws loss, validation score, gradient norm, learning rate and expert balance by epoch."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "model"
-    needs: ClassVar[frozenset[str]] = frozenset({"training"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    reveals = "aggregate"
+    section = "model"
+    needs = frozenset({"training"})
+    requires = frozenset({"module"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         history, summary = results.history, results.training
