@@ -53,7 +53,6 @@ class BehaviourPicture(PicturePart):
                 "behaviour",
                 title=view.title(),
                 alt=view.alt(),
-                how_to_read=caption("behaviour.how_to_read"),
             )
         ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import extent, unit_label, wrapped
 from deepseek_report.visualizations.drawing.marks import keep_ticks_apart
 from deepseek_report.visualizations.style import (
@@ -50,7 +51,7 @@ class Multiples:
     foot: float = 0.36
     abreast: int = 3
 
-    def picture(self, name: str, *, title: Text, alt: Text, how_to_read: Text) -> Picture:
+    def picture(self, name: str, *, title: Text, alt: Text, how_to_read: Text = "") -> Picture:
         """The panels on a wide and on a narrow page, with the texts beside them."""
         return Picture(
             name=name,
@@ -58,7 +59,7 @@ class Multiples:
             narrow=self._drawn(name, NARROW, max(self.abreast - 1, 1)),
             title=title,
             alt=alt,
-            how_to_read=how_to_read,
+            how_to_read=how_to_read or caption(f"{name}.how_to_read"),
         )
 
     def _drawn(self, name: str, page: float, most: int) -> str:

@@ -48,16 +48,11 @@ class AgreementPicture(PicturePart):
         undefined = ordered[ordered["spearman"].isna()]
         ordered = ordered[ordered["spearman"].notna()]
         words, n = words_of(results), len(ordered)
-        wide, narrow = on_sheets(
-            "agreement",
-            (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
-            lambda sheet: _paint(sheet, ordered, words),
-        )
         return [
-            Picture(
-                name="agreement",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "agreement",
+                (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
+                lambda sheet: _paint(sheet, ordered, words),
                 title=_title(ordered, undefined),
                 alt=_alt(ordered),
                 how_to_read=caption(

@@ -59,7 +59,6 @@ class AttributionByValuePicture(PicturePart):
                 "attribution_by_value",
                 title=view.title(),
                 alt=view.alt(),
-                how_to_read=caption("attribution_by_value.how_to_read"),
             )
         ]
 

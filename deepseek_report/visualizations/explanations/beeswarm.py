@@ -62,12 +62,11 @@ class BeeswarmPicture(PicturePart):
         explanation = results.explanations[name]
         view = _view(explanation, results.schema, self.most, self.instances)
         height, words = 0.95 + _ROW * len(view.features), words_of(results)
-        wide, narrow = on_sheets("beeswarm", height, lambda sheet: _paint(sheet, view, words))
         return [
-            Picture(
-                name="beeswarm",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "beeswarm",
+                height,
+                lambda sheet: _paint(sheet, view, words),
                 title=_title(view, name),
                 alt=_alt(view, name),
                 how_to_read=caption("beeswarm.how_to_read", class_name=view.class_name),

@@ -50,15 +50,13 @@ class DeletionCurvesPicture(PicturePart):
         view = _View.of(results)
         gains = 0.9 + 0.27 * len(view.judged)
         heights = max(_CURVES, gains), _CURVES + gains
-        wide, narrow = on_sheets("deletion_curves", heights, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="deletion_curves",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "deletion_curves",
+                heights,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=caption("deletion_curves.how_to_read"),
             )
         ]
 

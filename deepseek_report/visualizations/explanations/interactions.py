@@ -50,12 +50,11 @@ class InteractionsPicture(PicturePart):
         pairs = required(results, "interactions", "pairs")
         effects, words = results.table("interactions", "effects"), words_of(results)
         view = _View(pairs, effects, results.schema.target, words)
-        wide, narrow = on_sheets("interactions", view.height, view.paint)
         return [
-            Picture(
-                name="interactions",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "interactions",
+                view.height,
+                view.paint,
                 title=_title(pairs),
                 alt=_alt(pairs, effects),
                 how_to_read=caption(

@@ -57,19 +57,13 @@ class LocalisationPicture(PicturePart):
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda name: name == CONTROL)
         line = _line(names)
-        wide, narrow = on_sheets(
-            "localisation",
-            (line, line * math.ceil(len(measures) / _ABREAST)),
-            lambda sheet: _paint(sheet, table, names, measures, words),
-        )
         return [
-            Picture(
-                name="localisation",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "localisation",
+                (line, line * math.ceil(len(measures) / _ABREAST)),
+                lambda sheet: _paint(sheet, table, names, measures, words),
                 title=_title(results, table, names),
                 alt=_alt(table, names, measures),
-                how_to_read=caption("localisation.how_to_read"),
             )
         ]
 

@@ -46,7 +46,7 @@ class CohortsPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        return [picture_of(view, "cohorts", caption("cohorts.how_to_read"))]
+        return [picture_of(view, "cohorts")]
 
 
 @dataclass(frozen=True)

@@ -46,15 +46,13 @@ class LearningCurvePicture(PicturePart):
         table = required(results, "learning_curve", "curve")
         gains = results.find("learning_curve_gain")
         gain, words = gains[0] if gains else None, words_of(results)
-        wide, narrow = on_sheets("learning_curve", 3.1, lambda sheet: _paint(sheet, table, words))
         return [
-            Picture(
-                name="learning_curve",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "learning_curve",
+                3.1,
+                lambda sheet: _paint(sheet, table, words),
                 title=_title(table, gain),
                 alt=_alt(table, gain),
-                how_to_read=caption("learning_curve.how_to_read"),
             )
         ]
 

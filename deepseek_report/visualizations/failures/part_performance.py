@@ -48,17 +48,13 @@ class PartPerformancePicture(PicturePart):
         drawn = task_of(results.schema.target).parts_drawn
         columns = [(column, Scale.of(column, results)) for column in drawn]
         heights = 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)
-        wide, narrow = on_sheets(
-            "part_performance", heights, lambda sheet: _paint(sheet, table, columns)
-        )
         return [
-            Picture(
-                name="part_performance",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "part_performance",
+                heights,
+                lambda sheet: _paint(sheet, table, columns),
                 title=_title(results, table, columns),
                 alt=_alt(table, columns),
-                how_to_read=caption("part_performance.how_to_read"),
             )
         ]
 

@@ -39,9 +39,7 @@ class PerformanceByPeriod(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        return [
-            picture_of(view, "performance_by_period", caption("performance_by_period.how_to_read"))
-        ]
+        return [picture_of(view, "performance_by_period")]
 
 
 @dataclass(frozen=True)

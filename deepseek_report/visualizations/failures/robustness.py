@@ -64,19 +64,13 @@ class RobustnessPicture(PicturePart):
         moved = _Judged(task.moved, ends, Scale.of(task.moved, results))
         calm = _calm(table, results.score(task.held.key))
         blocks = -(-table["label"].nunique() // _ABREAST_NARROW)
-        wide, narrow = on_sheets(
-            "robustness",
-            (_HEIGHT, blocks * _HEIGHT),
-            lambda sheet: _paint(sheet, table, calm, (held, moved)),
-        )
         return [
-            Picture(
-                name="robustness",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "robustness",
+                (_HEIGHT, blocks * _HEIGHT),
+                lambda sheet: _paint(sheet, table, calm, (held, moved)),
                 title=_title(table, moved),
                 alt=_alt(table, calm, (held, moved)),
-                how_to_read=caption("robustness.how_to_read"),
             )
         ]
 

@@ -55,12 +55,11 @@ class SlicesPicture(PicturePart):
             int(score[0].value) if score else len(table),
             unexpected_slice(results),
         )
-        wide, narrow = on_sheets("slices", heights_of(table), lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="slices",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "slices",
+                heights_of(table),
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("slices.how_to_read", examined=view.examined),

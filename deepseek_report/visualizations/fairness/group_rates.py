@@ -156,11 +156,10 @@ def _overall(results: Results, table: pd.DataFrame) -> dict[str, float]:
 
 def _picture(name: str, view: _View) -> Picture:
     height = 1.1 + _ROW * (view.places[-1] + 1)
-    wide, narrow = on_sheets(name, (height, height + 0.1), lambda sheet: _paint(sheet, view))
-    return Picture(
-        name=name,
-        svg=wide,
-        narrow=narrow,
+    return on_sheets(
+        name,
+        (height, height + 0.1),
+        lambda sheet: _paint(sheet, view),
         title=_title(view),
         alt=_alt(view),
         how_to_read=caption("group_rates.how_to_read"),

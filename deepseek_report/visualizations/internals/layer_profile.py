@@ -55,19 +55,13 @@ class LayerProfilePicture(PicturePart):
         )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)
-        wide, narrow = on_sheets(
-            "layer_profile",
-            (0.75 + _ROW * len(shown), 0.75 + _ROW_NARROW * len(shown)),
-            lambda sheet: _paint(sheet, shown, words),
-        )
         return [
-            Picture(
-                name="layer_profile",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "layer_profile",
+                (0.75 + _ROW * len(shown), 0.75 + _ROW_NARROW * len(shown)),
+                lambda sheet: _paint(sheet, shown, words),
                 title=_title(ordered),
                 alt=_alt(shown, len(ordered)),
-                how_to_read=caption("layer_profile.how_to_read"),
             )
         ]
 

@@ -52,16 +52,11 @@ class ParameterProjectionPicture(PicturePart):
         seen = score.value if score is not None else float("nan")
         shown = _sample(table, self.points)
         tone = _tones(table)
-        wide, narrow = on_sheets(
-            "parameter_projection",
-            (_HEIGHT, 2 * _PANEL + 0.25 * (1 + len(tone) // 3)),
-            lambda sheet: _paint(sheet, shown, tone, words),
-        )
         return [
-            Picture(
-                name="parameter_projection",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "parameter_projection",
+                (_HEIGHT, 2 * _PANEL + 0.25 * (1 + len(tone) // 3)),
+                lambda sheet: _paint(sheet, shown, tone, words),
                 title=_title(table, seen),
                 alt=_alt(table, shown, seen),
                 how_to_read=caption("parameter_projection.how_to_read", unseen=1 - seen),

@@ -78,11 +78,10 @@ class _View:
 
 def _picture(view: _View, name: str) -> Picture:
     height = 4.5 if view.load is not None else 2.5
-    wide, narrow = on_sheets(name, height, lambda sheet: _paint(sheet, view))
-    return Picture(
-        name=name,
-        svg=wide,
-        narrow=narrow,
+    return on_sheets(
+        name,
+        height,
+        lambda sheet: _paint(sheet, view),
         title=_title(view),
         alt=_alt(view),
         how_to_read=caption("routing.how_to_read"),

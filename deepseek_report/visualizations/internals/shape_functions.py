@@ -55,16 +55,11 @@ class ShapeFunctionsPicture(PicturePart):
         ]
         target, words = results.schema.target, words_of(results)
         unit = _unit(target)
-        wide, narrow = on_sheets(
-            "shape_functions",
-            (_height(parts, _ABREAST), _height(parts, 1)),
-            lambda sheet: _paint(sheet, parts, words.say(unit), words),
-        )
         return [
-            Picture(
-                name="shape_functions",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "shape_functions",
+                (_height(parts, _ABREAST), _height(parts, 1)),
+                lambda sheet: _paint(sheet, parts, words.say(unit), words),
                 title=_title(parts),
                 alt=_alt(parts, target),
                 how_to_read=caption("shape_functions.how_to_read", unit=unit),

@@ -44,7 +44,7 @@ class ConfusionMatrixPicture(PicturePart):
         matrix = required(results, "confusion_matrix", "matrix")
         rates = required(results, "confusion_matrix", "classes")
         view = _View.of(matrix, rates, words_of(results))
-        return [picture_of(view, "confusion_matrix", caption("confusion_matrix.how_to_read"))]
+        return [picture_of(view, "confusion_matrix")]
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,6 @@ class GainAndLiftPicture(PicturePart):
                 "gain_and_lift",
                 title=view.title(),
                 alt=view.alt(),
-                how_to_read=caption("gain_and_lift.how_to_read"),
             )
         ]
 

@@ -47,17 +47,13 @@ class IntervalCoveragePicture(PicturePart):
         table = required(results, "prediction_intervals", "coverage")
         unit, words = results.schema.target.unit, words_of(results)
         height = 0.95 + _ROW * len(table)
-        wide, narrow = on_sheets(
-            "interval_coverage", height, lambda sheet: _paint(sheet, table, unit, words)
-        )
         return [
-            Picture(
-                name="interval_coverage",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "interval_coverage",
+                height,
+                lambda sheet: _paint(sheet, table, unit, words),
                 title=_title(coverage_verdict(results)),
                 alt=_alt(table, unit),
-                how_to_read=caption("interval_coverage.how_to_read"),
             )
         ]
 

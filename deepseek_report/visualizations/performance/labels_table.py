@@ -52,15 +52,13 @@ class LabelsTablePicture(PicturePart):
         whole = required(results, "labels_table", "labels")
         table = whole.sort_values("roc_auc").head(self.most).reset_index(drop=True)
         height, words = 0.95 + _ROW * len(table), words_of(results)
-        wide, narrow = on_sheets("labels_table", height, lambda sheet: _paint(sheet, table, words))
         return [
-            Picture(
-                name="labels_table",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "labels_table",
+                height,
+                lambda sheet: _paint(sheet, table, words),
                 title=_title(whole),
                 alt=_alt(table),
-                how_to_read=caption("labels_table.how_to_read"),
             )
         ]
 

@@ -44,12 +44,11 @@ class PredictedVsTruePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results, self.most)
-        wide, narrow = on_sheets("predicted_vs_true", 4.4, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="predicted_vs_true",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "predicted_vs_true",
+                4.4,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("predicted_vs_true.how_to_read", has_band=bool(view.half)),

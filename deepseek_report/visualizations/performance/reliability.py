@@ -49,15 +49,13 @@ class ReliabilityPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        wide, narrow = on_sheets("reliability", 4.1, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="reliability",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "reliability",
+                4.1,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=caption("reliability.how_to_read"),
                 interactive=_twin(view),
             )
         ]

@@ -51,17 +51,13 @@ class ResidualsByPredictionPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         bins, unit = required(results, "residuals", "bins"), results.schema.target.unit
-        wide, narrow = on_sheets(
-            "residuals", 3.9, lambda sheet: _paint(sheet, results, bins, self.most)
-        )
         return [
-            Picture(
-                name="residuals",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "residuals",
+                3.9,
+                lambda sheet: _paint(sheet, results, bins, self.most),
                 title=_title(bins, unit, leaning(results)),
                 alt=_alt(bins, unit),
-                how_to_read=caption("residuals.how_to_read"),
             )
         ]
 

@@ -48,12 +48,11 @@ class RocCurvePicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
         heights = _HEIGHT, (1 + (view.recall is not None)) * _HEIGHT
-        wide, narrow = on_sheets("roc_curve", heights, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="roc_curve",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "roc_curve",
+                heights,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("roc_curve.how_to_read", band=view.band is not None),

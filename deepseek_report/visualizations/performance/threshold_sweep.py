@@ -59,15 +59,13 @@ class ThresholdSweepPicture(PicturePart):
             most=results.predicted.highest,
             words=words_of(results),
         )
-        wide, narrow = on_sheets("threshold_sweep", _HEIGHT, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="threshold_sweep",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "threshold_sweep",
+                _HEIGHT,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=caption("threshold_sweep.how_to_read"),
                 interactive=_twin(view),
             )
         ]

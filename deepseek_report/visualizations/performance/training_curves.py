@@ -55,19 +55,16 @@ class TrainingCurvesPicture(PicturePart):
         if history.empty:
             raise NotApplicableError(message("refusals.no_epochs"))
         words, small = words_of(results), bool(_multiples(history))
-        wide, narrow = on_sheets(
-            "training_curves",
-            (_HEIGHT + small * _SMALL, (1 + _is_ranked(history)) * _HEIGHT + small * _SMALL_NARROW),
-            lambda sheet: _paint(sheet, history, summary, words),
-        )
         return [
-            Picture(
-                name="training_curves",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "training_curves",
+                (
+                    _HEIGHT + small * _SMALL,
+                    (1 + _is_ranked(history)) * _HEIGHT + small * _SMALL_NARROW,
+                ),
+                lambda sheet: _paint(sheet, history, summary, words),
                 title=_title(history, summary),
                 alt=_alt(history, summary),
-                how_to_read=caption("training_curves.how_to_read"),
             )
         ]
 

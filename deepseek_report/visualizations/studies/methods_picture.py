@@ -39,13 +39,10 @@ def ranks_picture(results: Results) -> Picture | None:
     height, words = 0.85 + _ROW * len(table), words_of(results)
     best = table.iloc[0]
     apart = [row["method"] for _, row in table.iterrows() if not _overlap(best, row)]
-    wide, narrow = on_sheets(
-        _RANKS, (height, height + 0.1 * len(table)), lambda sheet: _paint_ranks(sheet, table, words)
-    )
-    return Picture(
-        name=_RANKS,
-        svg=wide,
-        narrow=narrow,
+    return on_sheets(
+        _RANKS,
+        (height, height + 0.1 * len(table)),
+        lambda sheet: _paint_ranks(sheet, table, words),
         title=caption("compared_ranks.title", best=best["method"], apart=apart, of=len(table) - 1),
         alt=caption(
             "compared_ranks.alt",
@@ -97,15 +94,10 @@ def methods_picture(results: Results) -> Picture | None:
     single = values[values["measure"] == measure]
     best = own.loc[own["mean"].idxmax()]
     label = message(f"metrics.{measure}")
-    wide, narrow = on_sheets(
+    return on_sheets(
         _NAME,
         (height, height + 0.1 * len(own)),
         lambda sheet: _paint(sheet, own, single, measure, words),
-    )
-    return Picture(
-        name=_NAME,
-        svg=wide,
-        narrow=narrow,
         title=caption("compared_methods.title_one", measure=label, method=best["method"])
         if len(own) == 1
         else _title(results.table("compared_performance", "methods"), measure, label),
