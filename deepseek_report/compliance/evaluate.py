@@ -246,10 +246,7 @@ class ComplianceReport:
 
 
 def evaluate(
-    results: Results,
-    frameworks: Sequence[FrameworkChoice],
-    options: EvaluateOptions,
-    as_of: AsOf,
+    results: Results, frameworks: Sequence[FrameworkChoice], options: EvaluateOptions, as_of: AsOf
 ) -> ComplianceReport:
     """The evidence index of a run and the status of every row of these frameworks.
 

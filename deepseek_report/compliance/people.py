@@ -20,11 +20,7 @@ import yaml
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.plain_files import (
-    entries,
-    open_file,
-    write_bytes,
-)
+from deepseek_report.artifacts.storage.plain_files import entries, open_file, write_bytes
 from deepseek_report.compliance.framework import (
     FRAMEWORK_FILE,
     HUMAN,

@@ -10,10 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.compliance.framework import (
-    frameworks_folder,
-    read_yaml,
-)
+from deepseek_report.compliance.framework import frameworks_folder, read_yaml
 from deepseek_report.compliance.run_facts import FACTS
 from deepseek_report.errors import ConfigError
 

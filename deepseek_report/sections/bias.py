@@ -78,12 +78,7 @@ def undeclared_values(draft: Draft) -> dict[str, Any]:
         for k, name in classes.items()
     )
     kind = TableType(
-        (
-            Column("level"),
-            Column("n", "count"),
-            Column("right", "share", unless="too_few"),
-            *heads,
-        )
+        (Column("level"), Column("n", "count"), Column("right", "share", unless="too_few"), *heads)
     )
     return {"groups": [_attribute(draft, grouping, kind, list(classes)) for grouping in grouped]}
 
@@ -318,9 +313,7 @@ _METRICS = (
     *DIFFERENCES,
     *("direct_use", "proxies", "options", _EXPLAINED),
 )
-_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
-    "pictures/group_rates",
-}
+_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {"pictures/group_rates"}
 
 
 @dataclass(frozen=True)

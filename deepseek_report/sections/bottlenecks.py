@@ -150,10 +150,7 @@ def compute(draft: Draft) -> dict[str, Any]:
     """Time by layer and by batch size, and memory."""
     results = draft.results
     layers = rows(results, "layer_profile", "layers")
-    return {
-        "sentence": _sentence(draft, layers),
-        "memory": _memory(draft),
-    }
+    return {"sentence": _sentence(draft, layers), "memory": _memory(draft)}
 
 
 def _sentence(draft: Draft, layers: list[Row]) -> str:

@@ -124,11 +124,7 @@ def pressing_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
         for row in pressing
     ]
     shown = [row for row in own if row["lacking"]]
-    return {
-        "pressing": shown,
-        "all_lack": shared,
-        "n_pressing": len(pressing),
-    }
+    return {"pressing": shown, "all_lack": shared, "n_pressing": len(pressing)}
 
 
 def _bearing(part: FrameworkReport) -> list[dict[str, Any]]:
@@ -166,11 +162,7 @@ def _filed(row: Mapping[str, Any], words: Wording) -> dict[str, str]:
 
 
 def _row(
-    judgement: Judgement,
-    row: Row,
-    part: FrameworkReport,
-    report: ComplianceReport,
-    words: Wording,
+    judgement: Judgement, row: Row, part: FrameworkReport, report: ComplianceReport, words: Wording
 ) -> dict[str, Any]:
     """The cells of a row. row : the same in the language of the report."""
     bearing = [words.finding(finding) for finding in part.bearing.get(row.id, ())]

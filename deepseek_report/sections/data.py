@@ -178,11 +178,7 @@ def _channels(draft: Draft) -> ShownTable:
 # --- What the model learnt from, and what is wrong with it ----------------------------------------
 
 _USES = frozenset(
-    {
-        "pictures/data_samples",
-        "pictures/class_distributions",
-        "measures/class_distributions",
-    }
+    {"pictures/data_samples", "pictures/class_distributions", "measures/class_distributions"}
 )
 
 

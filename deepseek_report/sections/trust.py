@@ -16,11 +16,7 @@ from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import quoted
 from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdicts
-from deepseek_report.findings.records import (
-    Row,
-    explainer_label,
-    rows,
-)
+from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.findings.rules_localisation import hits, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
@@ -78,11 +74,7 @@ class TrustSection:
             "part_quality": quality(draft, "trust-parts", "other"),
             "taken_away": draft.text("taken_away"),
             "located": _localised(draft),
-            "verdicts": draft.table(
-                "use",
-                _VERDICTS,
-                _verdicts(draft),
-            ),
+            "verdicts": draft.table("use", _VERDICTS, _verdicts(draft)),
         }
         return draft.content(self.needs, _USES)
 

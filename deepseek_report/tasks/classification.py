@@ -353,11 +353,7 @@ def ranking(predictions: Predictions, inside: Bools) -> Row:
 
 
 def _rate(name: str, ends: str, estimate: Estimate) -> Row:
-    return {
-        name: estimate.value,
-        f"{ends}_low": estimate.low,
-        f"{ends}_high": estimate.high,
-    }
+    return {name: estimate.value, f"{ends}_low": estimate.low, f"{ends}_high": estimate.high}
 
 
 def _share(hits: Bools, among: Bools) -> float:

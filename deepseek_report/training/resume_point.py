@@ -54,11 +54,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], note: str | None = N
 
 
 def save_checkpoint(
-    folder: Path,
-    fingerprint: str,
-    state: State,
-    module: nn.Module,
-    optimiser: AdamW,
+    folder: Path, fingerprint: str, state: State, module: nn.Module, optimiser: AdamW
 ) -> None:
     """Write the state after an epoch.
 

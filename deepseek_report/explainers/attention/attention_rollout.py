@@ -16,9 +16,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.gradients.embedding_gradients import ModuleExplainer
-from deepseek_report.explainers.shared.attributions import (
-    subject,
-)
+from deepseek_report.explainers.shared.attributions import subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,10 +121,7 @@ def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None
     heads = np.concatenate([maps[name] for name in sorted(maps)], axis=1)
     if routes is None:
         return np.asarray(heads.mean(axis=1))
-    weights = np.concatenate(
-        [routes[name].double().cpu().numpy() for name in sorted(maps)],
-        axis=1,
-    )
+    weights = np.concatenate([routes[name].double().cpu().numpy() for name in sorted(maps)], axis=1)
     weights = weights / weights.sum(axis=1, keepdims=True)
     return np.asarray(np.einsum("nhqk,nh->nqk", heads, weights))
 

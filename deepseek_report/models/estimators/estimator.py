@@ -295,11 +295,7 @@ class EstimatorClassifier:
     """
 
     def __init__(
-        self,
-        module: Fitted,
-        schema: Schema,
-        name: str,
-        capabilities: frozenset[Capability],
+        self, module: Fitted, schema: Schema, name: str, capabilities: frozenset[Capability]
     ) -> None:
         self.module: Any = module
         self.schema = schema

@@ -87,9 +87,7 @@ class AdaptedModule(EncodedModule):
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         summary = message(
-            f"architectures.own_module.{self.reads}",
-            name=self.own.path,
-            n=len(self.unit_features),
+            f"architectures.own_module.{self.reads}", name=self.own.path, n=len(self.unit_features)
         )
         kinds = {
             f"net.{path}".rstrip("."): type(layer).__name__

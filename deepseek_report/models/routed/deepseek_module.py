@@ -363,22 +363,14 @@ class DeepSeekModule(nn.Module):
         return describe(self, "DeepSeek", self._summary(), self._kinds())
 
     def _run(
-        self,
-        embedded: Tensor,
-        head_mask: Tensor | None = None,
-        *,
-        maps: bool = False,
+        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
     ) -> tuple[Tensor, list[Decisions]]:
         """Outputs and decisions; without maps the last layer works on what is read alone."""
         state, decisions = self._read_state(embedded, head_mask, maps=maps)
         return self.output(self.norm(state)), decisions
 
     def _read_state(
-        self,
-        embedded: Tensor,
-        head_mask: Tensor | None = None,
-        *,
-        maps: bool = False,
+        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
     ) -> tuple[Tensor, list[Decisions]]:
         """The token that the output reads (instance, width), before the last norm; decisions."""
         tokens, present = self.tokens.join(embedded)

@@ -248,10 +248,7 @@ def change_in_short(pages: Pages, case: Row) -> str:
     if kind.named_columns and not can_change(pages.draft):
         return ""
     changed = [
-        {
-            "feature": featured(pages, row, row["from_display"])[0],
-            "after": row["to_display"],
-        }
+        {"feature": featured(pages, row, row["from_display"])[0], "after": row["to_display"]}
         for row in steps
         if row["status"] == "found"
     ]

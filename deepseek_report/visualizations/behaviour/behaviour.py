@@ -48,13 +48,7 @@ class BehaviourPicture(PicturePart):
         if not len(curves):
             return []
         view = _View.of(results, curves, self.most)
-        return [
-            view.multiples.picture(
-                "behaviour",
-                title=view.title(),
-                alt=view.alt(),
-            )
-        ]
+        return [view.multiples.picture("behaviour", title=view.title(), alt=view.alt())]
 
 
 @dataclass(frozen=True)

@@ -126,14 +126,7 @@ def _centre(cells: Bools) -> tuple[float, float]:
     return (columns.mean() + 0.5) / cells.shape[1], (rows.mean() + 0.5) / cells.shape[0]
 
 
-def _drawn(
-    name: str,
-    panels: _Panels,
-    words: Wording,
-    width: float,
-    *,
-    marked: bool,
-) -> str:
+def _drawn(name: str, panels: _Panels, words: Wording, width: float, *, marked: bool) -> str:
     """The panels in as many lines as the width asks for, each with its head, and the key below."""
     images = panels.images
     abreast = len(images) if width == WIDTH else min(len(images), _ABREAST_NARROW)

@@ -85,11 +85,7 @@ def heights_of(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def paint_parts(
-    sheet: Sheet,
-    table: pd.DataFrame,
-    columns: tuple[str, str],
-    scale: Scale,
-    label: str,
+    sheet: Sheet, table: pd.DataFrame, columns: tuple[str, str], scale: Scale, label: str
 ) -> None:
     """A point with its interval for each part, a diamond for the rest, and the number of cases.
 

@@ -54,13 +54,7 @@ class AttributionByValuePicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         name = named_or(results, self.explainer, leading)
         view = _View.of(results, name, self.most, self.instances)
-        return [
-            view.multiples.picture(
-                "attribution_by_value",
-                title=view.title(),
-                alt=view.alt(),
-            )
-        ]
+        return [view.multiples.picture("attribution_by_value", title=view.title(), alt=view.alt())]
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.captions import caption, measured, player
-from deepseek_report.visualizations.drawing.labels import (
-    extent,
-    short,
-    spoken,
-    wrapped,
-)
+from deepseek_report.visualizations.drawing.labels import extent, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,

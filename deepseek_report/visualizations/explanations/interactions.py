@@ -137,11 +137,7 @@ class _View:
         unit, label = short(first["unit"], 20), short(first["label"], 60)
         about = caption("common.in_unit", text=label, unit=unit) if first["unit"] else label
         axes.set_xlabel(sentence_case(self.words.say(about)))
-        heading = caption(
-            "interactions.by",
-            by=spoken(first["by_label"]),
-            output=self._output(),
-        )
+        heading = caption("interactions.by", by=spoken(first["by_label"]), output=self._output())
         title = sentence_case(self.words.say(heading))
         axes.set_title(wrapped(title, 50) if sheet.is_narrow else short(title, 90), fontsize=9)
         end_labels(axes, ends)

@@ -15,12 +15,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_localisation import hits, telling_gains
 from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import (
-    extent,
-    known,
-    short,
-    wrapped,
-)
+from deepseek_report.visualizations.drawing.labels import extent, known, short, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
@@ -80,11 +75,7 @@ def _line(names: Sequence[str]) -> float:
 
 
 def _paint(
-    sheet: Sheet,
-    table: pd.DataFrame,
-    names: Sequence[str],
-    measures: Sequence[str],
-    words: Wording,
+    sheet: Sheet, table: pd.DataFrame, names: Sequence[str], measures: Sequence[str], words: Wording
 ) -> None:
     labels = [words.explainer(name) for name in names]
     left, line = extent(labels) + 0.12, _line(names)

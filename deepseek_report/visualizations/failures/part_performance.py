@@ -18,13 +18,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    beside,
-    grid,
-    intervals,
-    rows,
-)
+from deepseek_report.visualizations.drawing.marks import MarkStyle, beside, grid, intervals, rows
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale

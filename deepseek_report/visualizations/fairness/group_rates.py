@@ -136,9 +136,7 @@ def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
     if "tpr" not in table:
         return table
     return table.assign(
-        fnr=1 - table["tpr"],
-        fnr_low=1 - table["tpr_high"],
-        fnr_high=1 - table["tpr_low"],
+        fnr=1 - table["tpr"], fnr_low=1 - table["tpr_high"], fnr_high=1 - table["tpr_low"]
     )
 
 

@@ -120,11 +120,7 @@ def _tiles_height(n: int, page: _Page) -> float:
 
 
 def _tiles(
-    figure: Figure,
-    heads: Sequence[str],
-    inputs: Floats,
-    kind: DataKind,
-    page: _Page,
+    figure: Figure, heads: Sequence[str], inputs: Floats, kind: DataKind, page: _Page
 ) -> None:
     top, width = _tiles_height(len(heads), page), page.width / page.tiles
     values, paint = inputs.reshape(-1, *kind.shape), _TILES[kind.views[0]]

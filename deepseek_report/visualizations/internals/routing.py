@@ -63,11 +63,7 @@ class _View:
 
     @classmethod
     def of(
-        cls,
-        routes: pd.DataFrame,
-        load: pd.DataFrame | None,
-        layers: list[int],
-        words: Wording,
+        cls, routes: pd.DataFrame, load: pd.DataFrame | None, layers: list[int], words: Wording
     ) -> _View:
         own = routes[routes["layer"].isin(layers)]
         experts = None if load is None else load[load["layer"].isin(layers)]

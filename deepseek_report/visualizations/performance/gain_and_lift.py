@@ -49,13 +49,7 @@ class GainAndLiftPicture(PicturePart):
             results.predicted.about_explained.base,
             words_of(results),
         )
-        return [
-            view.multiples.picture(
-                "gain_and_lift",
-                title=view.title(),
-                alt=view.alt(),
-            )
-        ]
+        return [view.multiples.picture("gain_and_lift", title=view.title(), alt=view.alt())]
 
 
 @dataclass(frozen=True)

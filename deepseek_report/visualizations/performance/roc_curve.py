@@ -29,11 +29,7 @@ _HEIGHT = 3.5
 #: Recall from which on the note stands beside the curve of precision, and the highest precision
 #: there below which the upper corner is free; the lower one is then taken.
 _LATE, _HIGH = 0.55, 0.75
-_GUESSING: dict[str, Any] = {
-    "color": LIGHT["context"],
-    "linewidth": 1,
-    "linestyle": (0, (3, 3)),
-}
+_GUESSING: dict[str, Any] = {"color": LIGHT["context"], "linewidth": 1, "linestyle": (0, (3, 3))}
 
 
 @dataclass(frozen=True)
