@@ -13,17 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
 from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.findings.records import attribute_label, explainer_label
-from deepseek_report.sections.shared.display_cells import (
-    DASH,
-    count_cell,
-    number_cell,
-    p_cell,
-    percent_cell,
-    points_cell,
-    seconds_cell,
-    share_cell,
-    value_cell,
-)
+from deepseek_report.sections.shared import display_cells
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -177,7 +167,7 @@ class _TableWriter:
         too_few = self.words.text("cells.too_few")
         for column in columns:
             if column.unless and _is_true(row.get(column.unless)):
-                cells[column.key] = DASH if too_few in cells.values() else too_few
+                cells[column.key] = display_cells.DASH if too_few in cells.values() else too_few
             else:
                 cells |= self._cell(row, column)
         return cells
@@ -185,7 +175,7 @@ class _TableWriter:
     def _cell(self, row: Row, column: Column) -> Cells:
         value = row.get(column.key)
         if not _is_known(value):
-            return {column.key: DASH}
+            return {column.key: display_cells.DASH}
         cells = self._written(column, value, _estimate(row, column))
         if f"{column.key}__sort" in row:
             cells[f"{column.key}__sort"] = row[f"{column.key}__sort"]
@@ -250,11 +240,15 @@ _LABELS: Mapping[str, Callable[[Results, str], str]] = {
 _Writer = Callable[[NumberFormat, str, Any], Cells]
 #: {kind: how it is written with an interval, and without}.
 _MEASURED: Mapping[str, tuple[_Writer, _Writer]] = {
-    "number": (value_cell, number_cell),
-    "share": (share_cell, percent_cell),
-    "points": (points_cell, points_cell),
+    "number": (display_cells.value_cell, display_cells.number_cell),
+    "share": (display_cells.share_cell, display_cells.percent_cell),
+    "points": (display_cells.points_cell, display_cells.points_cell),
 }
-_NUMBERS: Mapping[str, _Writer] = {"count": count_cell, "p_value": p_cell, "seconds": seconds_cell}
+_NUMBERS: Mapping[str, _Writer] = {
+    "count": display_cells.count_cell,
+    "p_value": display_cells.p_cell,
+    "seconds": display_cells.seconds_cell,
+}
 
 
 def _estimate(row: Row, column: Column) -> Estimate | None:

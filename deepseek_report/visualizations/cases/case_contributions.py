@@ -19,16 +19,9 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.cases.case_views import CasePicture
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import columns, extent, short, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    grid,
-    note,
-    percent_ticks,
-    point_ticks,
-    rows,
-    value_ticks,
-)
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
 from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
@@ -272,14 +265,14 @@ def _paint(
     left, right = min(extent(labels) + 0.12, 0.43 * width), width - 0.2
     _strip(panel(figure, left, height - 0.72, right - 0.1, height - 0.34), view)
     axes = panel(figure, left, foot, right, height - 1.1)
-    rows(axes, labels)
+    marks.rows(axes, labels)
     values = view.effects
     tones = [LIGHT["raises"] if value > 0 else LIGHT["lowers"] for value in values]
     axes.barh(range(len(values)), values, height=0.66, color=tones)
-    grid(axes, "x")
+    marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
     _effects(axes, view, span, right - left)
-    ticks = point_ticks if view.space == "probability" else value_ticks
+    ticks = marks.point_ticks if view.space == "probability" else marks.value_ticks
     ticks(axes, "x", view.words, 5 if wide else 3)
     axes.set_xlabel(unit)
 
@@ -295,7 +288,7 @@ def _effects(axes: Axes, view: BarView, span: tuple[float, float], width: float)
     for row, (value, text) in enumerate(zip(values, texts, strict=True)):
         side, offset = ("left", 4) if value >= 0 else ("right", -4)
         look = {"ha": side, "va": "center", "color": LIGHT["ink"]}
-        note(axes, text, (value, row), (offset, 0), **look)
+        marks.note(axes, text, (value, row), (offset, 0), **look)
 
 
 def _strip(axes: Axes, view: BarView) -> None:
@@ -304,7 +297,7 @@ def _strip(axes: Axes, view: BarView) -> None:
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_position(("data", 0))
     axes.tick_params(pad=5)
-    (value_ticks if view.in_unit else percent_ticks)(axes, "x", view.words, 4)
+    (marks.value_ticks if view.in_unit else marks.percent_ticks)(axes, "x", view.words, 4)
     rising = view.base is None or view.output >= view.base
     tone = LIGHT["raises"] if rising else LIGHT["lowers"]
     if view.base is not None:
@@ -313,7 +306,7 @@ def _strip(axes: Axes, view: BarView) -> None:
     axes.plot(view.output, 0, "D", color=tone, markersize=7, clip_on=False)
     if view.threshold is not None:
         axes.vlines(view.threshold, -0.1, 0.9, colors=LIGHT["ink"], linewidth=1.4)
-    note(axes, _heading(view), (1, 1), (0, 4), xycoords="axes fraction", ha="right")
+    marks.note(axes, _heading(view), (1, 1), (0, 4), xycoords="axes fraction", ha="right")
 
 
 def _extent(view: BarView) -> tuple[float, float]:

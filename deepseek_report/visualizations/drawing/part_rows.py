@@ -8,15 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import extent, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    beside,
-    grid,
-    intervals,
-    keep_ticks_apart,
-    rows,
-)
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet
 from deepseek_report.visualizations.style import LIGHT, SERIES, WIDTH, Axes, Figure, draw_svg, panel
@@ -63,13 +56,13 @@ class RowPanels:
                 start = left + (place * (width + _GAP) if wide else 0)
                 bottom = _BELOW + (0 if wide else (n - 1 - place) * whole)
                 axes = panel(figure, start, bottom, start + width, bottom + tall)
-                rows(axes, names if place == 0 or not wide else [""] * len(names))
+                marks.rows(axes, names if place == 0 or not wide else [""] * len(names))
                 draw(axes)
-                grid(axes, "x")
-                keep_ticks_apart(axes)
+                marks.grid(axes, "x")
+                marks.keep_ticks_apart(axes)
                 if place == n - 1 or not wide:
                     counts = map(self.words.numbers.count, self.counts)
-                    beside(axes, counts, self.words.text("pictures.common.cases"), 40)
+                    marks.beside(axes, counts, self.words.text("pictures.common.cases"), 40)
 
         return draw_svg(name, whole if wide else n * whole, paint, page)
 
@@ -99,22 +92,22 @@ def paint_parts(
     value, rest = columns
     left, columns_of_label = (1.75, 22) if sheet.is_narrow else (3.4, 44)
     axes = sheet.axes(left, 0.55, 0.8, 0.35)
-    rows(axes, [wrapped(text, columns_of_label, 3) for text in table["slice"]])
+    marks.rows(axes, [wrapped(text, columns_of_label, 3) for text in table["slice"]])
     places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
-    diamond = MarkStyle(LIGHT["context"], "D", size=4.5)
-    intervals(axes, places, table[rest], (nothing, nothing), diamond)
+    diamond = marks.MarkStyle(LIGHT["context"], "D", size=4.5)
+    marks.intervals(axes, places, table[rest], (nothing, nothing), diamond)
     sure = table["is_sure"].to_numpy(dtype=bool)
     for chance in (False, True):
         part, own = table[sure != chance], places[sure != chance]
-        look = MarkStyle(SERIES[1], hollow=chance)
-        intervals(axes, own, part[value], (part["low"], part["high"]), look)
-    grid(axes, "x")
+        look = marks.MarkStyle(SERIES[1], hollow=chance)
+        marks.intervals(axes, own, part[value], (part["low"], part["high"]), look)
+    marks.grid(axes, "x")
     axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
     scale.ticks(axes, "x")
     axes.set_xlabel(scale.label(label))
     words = scale.words
     cases = words.text("pictures.common.cases")
-    beside(axes, table["n"].map(words.numbers.count), cases, 44)
+    marks.beside(axes, table["n"].map(words.numbers.count), cases, 44)
 
 
 def over_all(table: pd.DataFrame, column: str) -> float:

@@ -14,17 +14,9 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import known, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    keep_ticks_apart,
-    percent_ticks,
-    rows,
-    value_ticks,
-)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SMALL, Axes, colours
@@ -124,7 +116,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
         axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))
         axes.set(ylim=limits)
         axes.set_xlabel(view.words.text(f"pictures.deletion_curves.across_{metric}"))
-        (percent_ticks if view.is_share else value_ticks)(axes, "y", view.words)
+        (marks.percent_ticks if view.is_share else marks.value_ticks)(axes, "y", view.words)
         if place == 0:
             axes.set_ylabel(view.words.say(view.outcome))
         else:
@@ -145,27 +137,27 @@ def _curves(axes: Axes, table: pd.DataFrame, view: _View) -> None:
         own = table[table["explainer"] == name].sort_values("removed_share")
         width = 2.6 if name == CONTROL else 1.7
         axes.plot(own["removed_share"], own["mean"], color=tone[name], linewidth=width)
-    grid(axes, "y")
+    marks.grid(axes, "y")
     axes.set_xlim(0, 1)
-    percent_ticks(axes, "x", view.words, 2)
+    marks.percent_ticks(axes, "x", view.words, 2)
 
 
 def _gain_panel(axes: Axes, view: _View) -> None:
     tone, names = colours(view.names), view.judged
-    rows(axes, [wrapped(view.words.explainer(name), 18) for name in names])
+    marks.rows(axes, [wrapped(view.words.explainer(name), 18) for name in names])
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         label.set_color(tone[name])
     for metric, aside in zip(_METRICS, (-0.16, 0.16), strict=True):
         for row, name in enumerate(names):
             score = view.gains.get(metric, {}).get(name)
             if score is not None:
-                look = MarkStyle(tone[name], size=5, hollow=metric == "insertion")
+                look = marks.MarkStyle(tone[name], size=5, hollow=metric == "insertion")
                 ends = ([_end(score.low)], [_end(score.high)])
-                intervals(axes, [row + aside], [score.value], ends, look)
-    grid(axes, "x")
+                marks.intervals(axes, [row + aside], [score.value], ends, look)
+    marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=2)
-    value_ticks(axes, "x", view.words, 2)
-    keep_ticks_apart(axes)
+    marks.value_ticks(axes, "x", view.words, 2)
+    marks.keep_ticks_apart(axes)
     axes.set_title(view.words.text("pictures.deletion_curves.gain"), fontsize=SMALL)
     axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
 

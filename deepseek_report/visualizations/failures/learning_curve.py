@@ -13,16 +13,9 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.conclusion_limits import more_rows_help
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import known, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    EndLabel,
-    MarkStyle,
-    end_labels,
-    grid,
-    upright_intervals,
-    value_ticks,
-)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import Axes, colours, markers
@@ -65,16 +58,18 @@ def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     for name in names:
         own = table[table["predictor"] == name].sort_values("rows")
         axes.plot(own["rows"], own["roc_auc"], color=tone[name])
-        look = MarkStyle(tone[name], shape[name])
-        upright_intervals(axes, own["rows"], own["roc_auc"], (own["low"], own["high"]), look)
+        look = marks.MarkStyle(tone[name], shape[name])
+        marks.upright_intervals(axes, own["rows"], own["roc_auc"], (own["low"], own["high"]), look)
         last = own.iloc[-1]
         label = wrapped(words.label("predictors", name), 14 if sheet.is_narrow else 24)
-        labels.append(EndLabel(float(last["rows"]), float(last["roc_auc"]), label, tone[name]))
+        labels.append(
+            marks.EndLabel(float(last["rows"]), float(last["roc_auc"]), label, tone[name])
+        )
     _rows_axis(axes, sorted(set(table["rows"])), words, 4 if sheet.is_narrow else 7)
-    grid(axes, "y")
-    value_ticks(axes, "y", words)
+    marks.grid(axes, "y")
+    marks.value_ticks(axes, "y", words)
     axes.set_ylabel(words.text("pictures.common.roc_auc"))
-    end_labels(axes, labels, 23.0 if sheet.is_narrow else 11.5)
+    marks.end_labels(axes, labels, 23.0 if sheet.is_narrow else 11.5)
 
 
 def _rows_axis(axes: Axes, sizes: list[int], words: Wording, most: int) -> None:

@@ -12,25 +12,14 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.findings import rules_groups
 from deepseek_report.findings.records import Row, SurestPair
 from deepseek_report.findings.rules_errors import told_gap
-from deepseek_report.findings.rules_groups import (
-    declared_ratio,
-    is_beyond_chance,
-    told_pair,
-    worst_and_best,
-)
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import extent, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    keep_ticks_apart,
-    note,
-)
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
@@ -72,7 +61,7 @@ class GroupRatesPicture(PicturePart):
                     favourable,
                     line,
                     NamedPair.of(results, panels[0][0], crossings=name != "group_rates"),
-                    declared_ratio(results),
+                    rules_groups.declared_ratio(results),
                 ),
             )
             for name, part in parts.items()
@@ -125,7 +114,7 @@ class _View:
 
 def _foremost(table: pd.DataFrame, key: str) -> pd.DataFrame:
     """The rows that are drawn: of an attribute with many levels the worst and the best."""
-    kept = worst_and_best(table.to_dict("records"), key)
+    kept = rules_groups.worst_and_best(table.to_dict("records"), key)
     shown = {(row["attribute"], row["level"]) for row in kept}
     pairs = zip(table["attribute"], table["level"], strict=True)
     return table[[pair in shown for pair in pairs]]
@@ -178,7 +167,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
         _points(axes, view, column, scale)
         size = SMALL - 1.5 * narrow
         axes.tick_params(axis="x", labelsize=size)
-        keep_ticks_apart(axes, size)
+        marks.keep_ticks_apart(axes, size)
         heading = scale.label(view.heading(column))
         axes.set_title(wrapped(heading, int(width * 15), 3), fontsize=SMALL - narrow)
         _row_labels(axes, view, labels if place == 0 else None, attribute)
@@ -190,10 +179,12 @@ def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
     places = np.array(view.places)
     for hollow in (False, True):
         part = view.table[few == hollow]
-        look = MarkStyle(LIGHT["context"] if hollow else SERIES[0], hollow=hollow)
+        look = marks.MarkStyle(LIGHT["context"] if hollow else SERIES[0], hollow=hollow)
         low, high = column.interval
-        intervals(axes, places[few == hollow], part[column.key], (part[low], part[high]), look)
-    grid(axes, "x")
+        marks.intervals(
+            axes, places[few == hollow], part[column.key], (part[low], part[high]), look
+        )
+    marks.grid(axes, "x")
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(*_limits(view, column))
     scale.ticks(axes, "x", 2 if len(view.panels) > 2 else 4)
@@ -220,7 +211,7 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None, most: int) ->
     table = view.table
     for name in view.attributes:
         first = int(table.index[table["attribute"] == name][0])
-        note(
+        marks.note(
             axes,
             short(table["attribute_label"][first], most),
             (0, view.places[first] - 1),
@@ -249,7 +240,7 @@ class NamedPair:
     @classmethod
     def of(cls, results: Results, column: Drawn, *, crossings: bool) -> NamedPair | None:
         if task_of(results.schema.target).decides:
-            return cls._of_pair(results, told_pair(results, crossings=crossings))
+            return cls._of_pair(results, rules_groups.told_pair(results, crossings=crossings))
         return cls._of_gap(results, None if crossings else told_gap(results, f"{column.key}_gap"))
 
     @classmethod
@@ -258,7 +249,7 @@ class NamedPair:
             return None
         names = (str(row[key]) for key in ("attribute", "level", "reference", "verdict"))
         attribute, first, other, verdict = names
-        by_chance = not is_beyond_chance(results, row)
+        by_chance = not rules_groups.is_beyond_chance(results, row)
         return cls(attribute, first, other, verdict, by_chance)
 
     @classmethod
@@ -266,7 +257,7 @@ class NamedPair:
         if row is None:
             return None
         pair = SurestPair.of(row)
-        by_chance = not is_beyond_chance(results, row)
+        by_chance = not rules_groups.is_beyond_chance(results, row)
         return cls(str(row["attribute"]), pair.highest, pair.lowest, "", by_chance)
 
 

@@ -12,15 +12,9 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import spoken
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    note,
-    percent_ticks,
-    upright_intervals,
-)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes, colours, markers
@@ -107,10 +101,10 @@ def _heads(axes: Axes, view: _View, layer: int, *, first: bool) -> None:
     tone, shape = colours(view.branches), markers(view.branches)
     for branch in view.branches:
         part = own[own["branch"] == branch]
-        look = MarkStyle(tone[branch], shape[branch])
-        upright_intervals(axes, part.index, part["weight"], (part["low"], part["high"]), look)
+        look = marks.MarkStyle(tone[branch], shape[branch])
+        marks.upright_intervals(axes, part.index, part["weight"], (part["low"], part["high"]), look)
         if len(part):
-            note(
+            marks.note(
                 axes,
                 spoken(branch),
                 (float(part.index.to_numpy().mean()), 1),
@@ -133,7 +127,7 @@ def _experts(axes: Axes, words: Wording, own: pd.DataFrame, most: float, *, firs
     own = own.reset_index(drop=True)
     axes.vlines(own.index, 0, own["share"].fillna(0), colors=LIGHT["grid"], linewidth=5)
     ends = (own["low"], own["high"])
-    upright_intervals(axes, own.index, own["share"], ends, MarkStyle(SERIES[2], "D"))
+    marks.upright_intervals(axes, own.index, own["share"], ends, marks.MarkStyle(SERIES[2], "D"))
     ticks = [words.numbers.count(expert + 1) for expert in own["expert"]]
     _frame(axes, ticks, 1 / max(len(own), 1), words, first=first)
     axes.set_ylim(0, most * 1.12)
@@ -143,11 +137,11 @@ def _experts(axes: Axes, words: Wording, own: pd.DataFrame, most: float, *, firs
 
 
 def _frame(axes: Axes, ticks: list[str], even: float, words: Wording, *, first: bool) -> None:
-    grid(axes, "y")
+    marks.grid(axes, "y")
     axes.axhline(even, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlim(-0.7, len(ticks) - 0.3)
-    percent_ticks(axes, "y", words, 4)
+    marks.percent_ticks(axes, "y", words, 4)
     axes.tick_params(labelleft=first)
 
 

@@ -13,15 +13,9 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import short, spoken
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    percent_ticks,
-    upright_intervals,
-    value_ticks,
-)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.small_multiples import Multiples
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
@@ -75,7 +69,7 @@ class _View:
 
     def _paint(self, axes: Axes, place: int) -> None:
         (self._gain, self._lift)[place](axes)
-        percent_ticks(axes, "x", self.words)
+        marks.percent_ticks(axes, "x", self.words)
         axes.set_xlabel(short(self.text("taken"), 44), fontsize=SMALL)
 
     def _gain(self, axes: Axes) -> None:
@@ -87,8 +81,8 @@ class _View:
         axes.fill_between(depth, low, high, color=LIGHT["heat2"])
         axes.plot(depth, gain, color=SERIES[0])
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-        grid(axes, "both")
-        percent_ticks(axes, "y", self.words)
+        marks.grid(axes, "both")
+        marks.percent_ticks(axes, "y", self.words)
 
     @property
     def _from_nothing(self) -> tuple[list[float], ...]:
@@ -100,11 +94,13 @@ class _View:
         part = self.table[self.table["depth"] >= min(_DRAWN)]
         axes.axhline(1, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
         ends = part["lift_low"], part["lift_high"]
-        upright_intervals(axes, part["depth"], part["lift"], ends, MarkStyle(SERIES[0], size=4.5))
+        marks.upright_intervals(
+            axes, part["depth"], part["lift"], ends, marks.MarkStyle(SERIES[0], size=4.5)
+        )
         axes.set_xlim(0, 1.02)
         axes.set_ylim(bottom=0)
-        grid(axes, "both")
-        value_ticks(axes, "y", self.words)
+        marks.grid(axes, "both")
+        marks.value_ticks(axes, "y", self.words)
 
     def title(self) -> Message:
         row = self.row(_TOLD)

@@ -14,16 +14,9 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage_verdict
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import unit_label
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    note,
-    percent_ticks,
-    rows,
-)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
@@ -60,18 +53,22 @@ class IntervalCoveragePicture(PicturePart):
 
 def _paint(sheet: Sheet, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
     axes = sheet.axes(0.7 if sheet.is_narrow else 1.2, 0.55, 1.6, 0.3)
-    rows(axes, [words.numbers.declared(level, as_percent=True) for level in table["level"]])
+    marks.rows(axes, [words.numbers.declared(level, as_percent=True) for level in table["level"]])
     places = np.arange(len(table))
     nothing = np.full(len(table), np.nan)
-    intervals(axes, places, table["level"], (nothing, nothing), MarkStyle(LIGHT["context"], "D"))
-    intervals(axes, places, table["coverage"], (table["low"], table["high"]), MarkStyle(SERIES[0]))
-    grid(axes, "x")
+    marks.intervals(
+        axes, places, table["level"], (nothing, nothing), marks.MarkStyle(LIGHT["context"], "D")
+    )
+    marks.intervals(
+        axes, places, table["coverage"], (table["low"], table["high"]), marks.MarkStyle(SERIES[0])
+    )
+    marks.grid(axes, "x")
     axes.set_xlim(max(0.0, float(table["low"].min()) - 0.05), 1.01)
-    percent_ticks(axes, "x", words)
+    marks.percent_ticks(axes, "x", words)
     axes.set_xlabel(words.text("pictures.interval_coverage.axis"))
     for place, half in enumerate(table["half_width"]):
         where = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "center"}
-        note(
+        marks.note(
             axes,
             f"± {words.numbers.quantity(float(half), unit_label(unit))}",
             (1, place),

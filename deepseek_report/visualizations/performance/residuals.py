@@ -20,15 +20,9 @@ from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.rules_calibration import leaning
 from deepseek_report.statistics.intervals import Z95
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import evenly, in_unit
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    dots,
-    grid,
-    upright_intervals,
-    value_ticks,
-)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
@@ -67,16 +61,18 @@ def _paint(sheet: Sheet, results: Results, bins: pd.DataFrame, most: int) -> Non
     p, unit, words = results.predictions, results.schema.target.unit, words_of(results)
     shown = evenly(p.values, most)
     axes.axhline(0, color=LIGHT["context"], linewidth=1)
-    dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
+    marks.dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
     ends = (bins["low"], bins["high"])
-    upright_intervals(axes, bins["predicted"], bins["mean_error"], ends, MarkStyle(SERIES[1]))
+    marks.upright_intervals(
+        axes, bins["predicted"], bins["mean_error"], ends, marks.MarkStyle(SERIES[1])
+    )
     most_off = float(np.abs(p.errors).max()) * 1.06 or 1.0
     width = float(np.ptp(p.values)) or 1.0
     axes.set_xlim(float(p.values.min()) - 0.03 * width, float(p.values.max()) + 0.03 * width)
     axes.set_ylim(-most_off, most_off)
-    grid(axes, "y")
-    value_ticks(axes, "x", words)
-    value_ticks(axes, "y", words)
+    marks.grid(axes, "y")
+    marks.value_ticks(axes, "x", words)
+    marks.value_ticks(axes, "y", words)
     axes.set_xlabel(in_unit(words.text("pictures.common.predicted"), unit, words))
     axes.set_ylabel(in_unit(words.text("pictures.residuals.upright"), unit, words))
 

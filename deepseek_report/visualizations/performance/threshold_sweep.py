@@ -12,16 +12,9 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.visualizations.drawing import twin
+from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.captions import caption
 from deepseek_report.visualizations.drawing.labels import short, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    EndLabel,
-    end_labels,
-    grid,
-    note,
-    percent_ticks,
-)
 from deepseek_report.visualizations.drawing.read_results import operating_point, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
@@ -116,21 +109,21 @@ def _paint(sheet: Sheet, view: _View) -> None:
         axes.plot(points["threshold"], points[column], color=colour)
         rate = view.words.say(view.rate(column))
         label = wrapped(rate, 15, 3) if sheet.is_narrow else short(rate, 26)
-        labels.append(EndLabel(view.most, float(points[column].iloc[-1]), label, colour))
+        labels.append(marks.EndLabel(view.most, float(points[column].iloc[-1]), label, colour))
     axes.set(xlim=(0, view.most), ylim=(0, 1.02))
-    grid(axes, "y")
-    percent_ticks(axes, "x", view.words)
-    percent_ticks(axes, "y", view.words)
+    marks.grid(axes, "y")
+    marks.percent_ticks(axes, "x", view.words)
+    marks.percent_ticks(axes, "y", view.words)
     axes.set_xlabel(view.across)
     _mark(axes, view.threshold, view.words)
-    end_labels(axes, labels, 34.0 if sheet.is_narrow else 11.5)
+    marks.end_labels(axes, labels, 34.0 if sheet.is_narrow else 11.5)
 
 
 def _mark(axes: Axes, threshold: float | None, words: Wording) -> None:
     if threshold is None:
         return
     axes.axvline(threshold, color=LIGHT["ink"], linewidth=1.2)
-    note(
+    marks.note(
         axes,
         words.text("pictures.threshold_sweep.in_use", threshold=threshold),
         (threshold, 1),

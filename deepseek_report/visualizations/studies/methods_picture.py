@@ -8,16 +8,8 @@ import pandas as pd
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    dots,
-    grid,
-    intervals,
-    note,
-    plain_ticks,
-    rows,
-)
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
@@ -64,15 +56,15 @@ def _paint_ranks(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     labels, left = sheet.row_labels([str(method) for method in table["method"]], 48, 3.6)
     across, foot = sheet.below(words.text("pictures.compared_ranks.axis"), left)
     axes = sheet.axes(left, foot, 0.25, 0.15)
-    rows(axes, labels)
+    marks.rows(axes, labels)
     places, ranks, half = np.arange(len(table)), table["rank"], table["half"]
-    intervals(axes, places, ranks, (ranks - half, ranks + half), MarkStyle(SERIES[0]))
+    marks.intervals(axes, places, ranks, (ranks - half, ranks + half), marks.MarkStyle(SERIES[0]))
     for place, (rank, reach) in enumerate(zip(ranks, half, strict=True)):
-        note(axes, words.numbers.number(rank), (rank + reach, place), (6, 0), va="center")
-    grid(axes, "x")
+        marks.note(axes, words.numbers.number(rank), (rank + reach, place), (6, 0), va="center")
+    marks.grid(axes, "x")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high + (0.2 if sheet.is_narrow else 0.12) * (high - low))
-    plain_ticks(axes, "x", words)
+    marks.plain_ticks(axes, "x", words)
     axes.set_xlabel(across)
 
 
@@ -135,17 +127,19 @@ def _paint(
     labels, left = sheet.row_labels([str(method) for method in spread["method"]], 48, 3.6)
     across, foot = sheet.below(words.label("metrics", measure), left)
     axes = sheet.axes(left, foot, 0.25, 0.15)
-    rows(axes, labels)
+    marks.rows(axes, labels)
     for place, (_, row) in enumerate(spread.iterrows()):
         runs = values[values["method"] == row["method"]]
         low, high = runs["low"].mean(), runs["high"].mean()
-        intervals(axes, np.array([place]), [row["mean"]], ([low], [high]), MarkStyle(SERIES[0]))
+        marks.intervals(
+            axes, np.array([place]), [row["mean"]], ([low], [high]), marks.MarkStyle(SERIES[0])
+        )
         if len(runs) > 1:
-            dots(axes, runs["value"], np.full(len(runs), place + 0.26), LIGHT["context"])
+            marks.dots(axes, runs["value"], np.full(len(runs), place + 0.26), LIGHT["context"])
         furthest = max(high, row["most"])
-        note(axes, words.numbers.number(row["mean"]), (furthest, place), (6, 0), va="center")
-    grid(axes, "x")
+        marks.note(axes, words.numbers.number(row["mean"]), (furthest, place), (6, 0), va="center")
+    marks.grid(axes, "x")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high + 0.12 * (high - low))
-    plain_ticks(axes, "x", words)
+    marks.plain_ticks(axes, "x", words)
     axes.set_xlabel(across)
