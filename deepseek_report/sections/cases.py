@@ -17,18 +17,18 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_ranking import leading_for_cases, listed_for_cases
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.records import Row, explainer_label, rows, setting
-from deepseek_report.sections.shared.display_cells import compact, number_cell, percent_cell
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import compact, number_cell, percent_cell
 from deepseek_report.sections.single_cases.case_browser import browser
 from deepseek_report.sections.single_cases.case_codes import answer_codes, caveat_codes
 from deepseek_report.sections.single_cases.case_pages import case_page
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
 from deepseek_report.sections.single_cases.explained_cases import (
     ExplainedCase,
+    Glances,
     explained_cases,
     stated,
 )
-from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
 from deepseek_report.tasks import task_of
 
 # Every test row that was decided against a person, with its reasons, to be found by its number.

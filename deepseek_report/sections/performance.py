@@ -13,9 +13,8 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, is_share, rows, unit_of
 from deepseek_report.findings.rules_calibration import interval_row
-from deepseek_report.sections.shared.display_cells import share_cell, value_cell
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable, View
+from deepseek_report.sections.shared.tables import ShownTable, View, share_cell, value_cell
 from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
 from deepseek_report.sections.threshold_slider import slider_data
 from deepseek_report.tasks import task_of

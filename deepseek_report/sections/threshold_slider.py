@@ -20,8 +20,8 @@ from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.fairness.group_rates import POOLED, STEPPED
 from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
 from deepseek_report.metrics.performance.threshold_sweep import STEP_COUNTS, STEP_RATES, rates_at
-from deepseek_report.sections.shared.display_cells import DASH
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording import estimates
 
 #: Different rows that a page holds at most; of more it holds the counts of the whole part alone.

@@ -143,7 +143,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "models/estimators/booster_file.py": (_MODELS, {"json.loads", "read_text"}),
     "models/estimators/sklearn.py": (_MODELS, {"load_file"}),
     "models/estimators/skops_file.py": (_MODELS, {"ZipFile", "json.loads"}),
-    "models/estimators/trees/tree_readers.py": (_MODELS, {"json.loads"}),
+    "models/estimators/tree_readers.py": (_MODELS, {"json.loads"}),
     "models/own/adapted_module.py": (_MODELS, {"load_file"}),
     "models/own/came_trained.py": (_MODELS, {"save_file"}),
     "models/own/own_classes.py": (_MODELS, {"ZipFile", "glob", "open", "read_text"}),

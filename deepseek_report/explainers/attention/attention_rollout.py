@@ -15,8 +15,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.gradients.embedding_gradients import ModuleExplainer
-from deepseek_report.explainers.shared.attributions import subject
+from deepseek_report.explainers.attributions import ModuleExplainer, subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
-from deepseek_report.explainers.shared.attributions import subject
+from deepseek_report.explainers.attributions import subject
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.explainers.gradients.embedding_gradients import ModuleExplainer
-from deepseek_report.explainers.shared.attributions import subject, sum_units
+from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 from deepseek_report.explainers.shapley.coalition_design import all_pairs
 from deepseek_report.explainers.shapley.screening import planned_questions
 from deepseek_report.explainers.shapley.shap_players import Players, about_players, about_regression
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
-from deepseek_report.explainers.shared.attributions import chunks, missing_capability, subject
 from deepseek_report.statistics.games.tree_shapley import TreeValues, tree_shapley
 
 # The sizes in which Shapley values are worth their price, from the smallest to the exact ones.
@@ -247,7 +247,6 @@ class Shap(ShapSettings, ExplainerPart):
         return suited
 
     def _walked(self, context: ExplainContext) -> Explanation:
-        from deepseek_report.explainers.shapley.shap import tree_values
 
         classifier = context.classifier
         before = classifier.calls

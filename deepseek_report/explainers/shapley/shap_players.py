@@ -13,11 +13,11 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import Coalitions
 from deepseek_report.data_kinds.players import spread_evenly
+from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.shapley.partition import middle_of, partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
-from deepseek_report.explainers.shared.attributions import seed_of
 
 # Shapley and Owen values of players by walking through orders of them, many rows per model call.
 # In one order the players come in one by one; what the output gains when a player comes in is its

@@ -14,10 +14,10 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS
 from deepseek_report.data_kinds.distinct import each_once
 from deepseek_report.data_kinds.players import spread_evenly
+from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_pairs, draw_design
 from deepseek_report.explainers.shapley.partition import standardised
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
-from deepseek_report.explainers.shared.attributions import seed_of
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 
 # Shapley values as coefficients of a regression on pairs of coalitions, with standard errors.

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.explainers.shared.attributions import chunks, seed_of
+from deepseek_report.explainers.attributions import chunks, seed_of
 
 #: Numbers in the neighbours of one chunk of instances, so that they do not fill the memory.
 MOST_CELLS = 2**20

@@ -21,7 +21,7 @@ from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.performance.softmax import log_odds
 from deepseek_report.models.estimators.class_match import class_text, match_classes
 from deepseek_report.models.estimators.design_matrix import Columns, Encoding
-from deepseek_report.models.estimators.trees.tree_readers import read_trees
+from deepseek_report.models.estimators.tree_readers import read_trees
 from deepseek_report.tasks import task_of
 
 # --- Asks the trees of scikit-learn's forests one after the other, without a pool of threads ------

@@ -397,7 +397,6 @@ def load_file(path: Path, trusted: Sequence[str]) -> Any:
     ------
     ConfigError : a type is neither allowed nor trusted, or the file points outside of itself.
     """
-    from deepseek_report.models.estimators.skops_file import check_positions
 
     if problems := file_problems(path, trusted):
         raise ConfigError("; ".join(problems))

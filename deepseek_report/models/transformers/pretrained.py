@@ -130,8 +130,6 @@ class Pretrained(ModulePlugin, PretrainedSettings):
         if self.train == "lora" and importlib.util.find_spec("peft") is None:
             problems.append(f"model.train=lora needs peft: {pip_install('peft')}")
         try:
-            from deepseek_report.models.transformers.pretrained import problems_of
-
             problems.extend(problems_of(self))
         except ConfigError as error:
             problems.append(str(error))

@@ -16,13 +16,16 @@ from deepseek_report.findings.explainer_ranking import leading_for_cases
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.records import Row
 from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
-from deepseek_report.sections.shared.display_cells import compact, compact_list
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import compact, compact_list
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_sentences import Pages
-from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, stated
-from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
-from deepseek_report.sections.single_cases.waterfalls import waterfall_data
+from deepseek_report.sections.single_cases.explained_cases import (
+    ExplainedCase,
+    Glances,
+    stated,
+    waterfall_data,
+)
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 

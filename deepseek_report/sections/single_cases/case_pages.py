@@ -13,13 +13,11 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row
 from deepseek_report.metrics.cases.case_choice import NO_PERSON
 from deepseek_report.metrics.cases.tree_ways import SEPARATOR
-from deepseek_report.sections.shared.display_cells import compact
+from deepseek_report.sections.shared.tables import compact
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_codes import codes
 from deepseek_report.sections.single_cases.case_sentences import Pages
-from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
-from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
-from deepseek_report.sections.single_cases.waterfalls import waterfall
+from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, Glances, waterfall
 from deepseek_report.wording.case_words import CaseWords
 
 # --- The way of a decision through the model, as the page's script draws it -----------------------

@@ -15,8 +15,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import in_unit, short, spoken
+from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import grid, percent_ticks, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.small_multiples import Multiples

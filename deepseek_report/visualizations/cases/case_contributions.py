@@ -20,8 +20,15 @@ from deepseek_report.findings.certain_attributions import base_of, beyond_error,
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.cases.case_views import CasePicture
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.captions import attribution, caption, change
-from deepseek_report.visualizations.drawing.labels import columns, extent, short, wrapped
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    change,
+    columns,
+    extent,
+    short,
+    wrapped,
+)
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
 from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of

@@ -14,8 +14,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.listed_reasons import region_numbers
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.labels import attribution, caption, short
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of

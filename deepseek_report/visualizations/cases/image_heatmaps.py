@@ -16,8 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases import case_views
 from deepseek_report.visualizations.drawing import rasters
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import wrapped
+from deepseek_report.visualizations.drawing.labels import attribution, caption, wrapped
 from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

@@ -15,8 +15,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases import case_views
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.labels import caption, short
 from deepseek_report.visualizations.drawing.marks import count_ticks, grid, value_ticks
 from deepseek_report.visualizations.style import LIGHT, NARROW, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of

@@ -25,8 +25,7 @@ from deepseek_report.visualizations.cases.case_views import (
     title_of,
     unit_of,
 )
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import columns, short
+from deepseek_report.visualizations.drawing.labels import attribution, caption, columns, short
 from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

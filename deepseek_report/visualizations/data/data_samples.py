@@ -20,8 +20,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import rasters
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, short
+from deepseek_report.visualizations.drawing.labels import caption, extent, short
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 

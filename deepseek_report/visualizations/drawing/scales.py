@@ -8,8 +8,7 @@ from typing import Any, Literal, Protocol
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import in_unit
+from deepseek_report.visualizations.drawing.labels import caption, in_unit
 from deepseek_report.visualizations.drawing.marks import percent_ticks, value_ticks
 from deepseek_report.visualizations.style import Axes
 from deepseek_report.wording.estimates import estimate

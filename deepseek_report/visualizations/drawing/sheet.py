@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, wrapped
 from deepseek_report.visualizations.style import NARROW, WIDTH, Axes, Figure, draw_svg, panel
 
 # --- The picture of an object that draws itself at a width and says what is to be seen ------------

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, unit_label, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, extent, unit_label, wrapped
 from deepseek_report.visualizations.drawing.marks import keep_ticks_apart
 from deepseek_report.visualizations.style import (
     LIGHT,

@@ -16,8 +16,14 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.visualizations.drawing.captions import attribution, caption, change
-from deepseek_report.visualizations.drawing.labels import in_unit, short, spoken
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    change,
+    in_unit,
+    short,
+    spoken,
+)
 from deepseek_report.visualizations.drawing.marks import dots, grid, point_ticks, value_ticks
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
 from deepseek_report.visualizations.drawing.small_multiples import (

@@ -17,8 +17,13 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.visualizations.drawing import marks, twin
-from deepseek_report.visualizations.drawing.captions import attribution, caption, change
-from deepseek_report.visualizations.drawing.labels import short, spoken
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    change,
+    short,
+    spoken,
+)
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, VALUE, Axes

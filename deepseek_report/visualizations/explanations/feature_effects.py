@@ -17,8 +17,14 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.captions import attribution, caption, change
-from deepseek_report.visualizations.drawing.labels import in_unit, short, spoken
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    change,
+    in_unit,
+    short,
+    spoken,
+)
 from deepseek_report.visualizations.drawing.read_results import leading, required
 from deepseek_report.visualizations.drawing.small_multiples import (
     CATEGORIES,

@@ -18,8 +18,15 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import marks, twin
-from deepseek_report.visualizations.drawing.captions import caption, measured, player
-from deepseek_report.visualizations.drawing.labels import extent, short, spoken, wrapped
+from deepseek_report.visualizations.drawing.labels import (
+    caption,
+    extent,
+    measured,
+    player,
+    short,
+    spoken,
+    wrapped,
+)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

@@ -14,8 +14,14 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_localisation import hits, telling_gains
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import extent, known, short, wrapped
+from deepseek_report.visualizations.drawing.labels import (
+    caption,
+    extent,
+    known,
+    measured,
+    short,
+    wrapped,
+)
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,

@@ -18,8 +18,7 @@ from deepseek_report.findings.cohort_verdict import CohortVerdict, cohort_verdic
 from deepseek_report.findings.records import Row
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.labels import caption, short
 from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
 from deepseek_report.visualizations.drawing.part_rows import RowPanels
 from deepseek_report.visualizations.drawing.read_results import required

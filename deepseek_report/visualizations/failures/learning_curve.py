@@ -14,8 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.conclusion_limits import more_rows_help
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import known, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, known, measured, wrapped
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import Axes, colours, markers

@@ -16,8 +16,7 @@ from deepseek_report.findings.records import SurestPair
 from deepseek_report.findings.rules_parts import surest_part_gaps
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import spoken, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import MarkStyle, beside, grid, intervals, rows
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required

@@ -16,8 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_parts import PeriodVerdict, period_verdict
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import spoken
+from deepseek_report.visualizations.drawing.labels import caption, spoken
 from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
 from deepseek_report.visualizations.drawing.part_rows import RowPanels, over_all
 from deepseek_report.visualizations.drawing.read_results import required

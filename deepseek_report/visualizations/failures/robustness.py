@@ -14,8 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, spoken, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, known, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, upright_intervals
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale

@@ -19,8 +19,7 @@ from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
 from deepseek_report.visualizations.drawing.part_rows import heights_of, paint_parts
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale

@@ -18,8 +18,7 @@ from deepseek_report.findings.rules_errors import told_gap
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, short, spoken, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale

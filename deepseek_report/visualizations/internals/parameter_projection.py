@@ -16,8 +16,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, spoken
+from deepseek_report.visualizations.drawing.labels import caption, short, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets

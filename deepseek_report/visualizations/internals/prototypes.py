@@ -18,8 +18,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.visualizations import style
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.wording.of_results import words_of

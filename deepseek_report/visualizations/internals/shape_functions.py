@@ -16,8 +16,13 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import short, spoken, unit_label
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    short,
+    spoken,
+    unit_label,
+)
 from deepseek_report.visualizations.drawing.marks import grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets

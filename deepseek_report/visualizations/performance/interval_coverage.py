@@ -15,8 +15,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage_verdict
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import unit_label
+from deepseek_report.visualizations.drawing.labels import caption, measured, unit_label
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES

@@ -15,8 +15,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import LABEL_TASKS
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import spoken, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, measured, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     beside,

@@ -17,8 +17,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.artifacts.score import Score
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import evenly, in_unit, known, spoken
+from deepseek_report.visualizations.drawing.labels import caption, evenly, in_unit, known, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, note, value_ticks
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes

@@ -18,8 +18,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.rules_calibration import calibration_verdict
 from deepseek_report.visualizations.drawing import marks, twin
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import known, short
+from deepseek_report.visualizations.drawing.labels import caption, known, measured, short
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes

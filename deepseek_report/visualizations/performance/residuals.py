@@ -21,8 +21,7 @@ from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.rules_calibration import leaning
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import evenly, in_unit
+from deepseek_report.visualizations.drawing.labels import caption, evenly, in_unit, measured
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES

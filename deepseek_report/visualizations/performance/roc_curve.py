@@ -15,8 +15,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, short
+from deepseek_report.visualizations.drawing.labels import caption, known, short
 from deepseek_report.visualizations.drawing.marks import grid, note, percent_ticks
 from deepseek_report.visualizations.drawing.read_results import operating_point, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets

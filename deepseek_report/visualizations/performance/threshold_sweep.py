@@ -13,8 +13,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import marks, twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
 from deepseek_report.visualizations.drawing.read_results import operating_point, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes

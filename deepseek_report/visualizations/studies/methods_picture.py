@@ -9,7 +9,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import caption
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
