@@ -78,8 +78,6 @@ def banners(
 ) -> tuple[Banner, ...]:
     """All warnings that this framework triggers on the as-of date, gravest first.
 
-    Parameters
-    ----------
     as_of : the day that the config sets or that the run was made on. No clock is read.
     stale_after_days : age of `checked`, in days, above which the text is called stale.
     """
@@ -150,8 +148,6 @@ def leading_date(text: str) -> date | None:
 def milestones(as_of: date | None, shown: Set[str]) -> tuple[Milestone, ...]:
     """Dated changes that concern the frameworks shown, in order; those before `as_of` are left out.
 
-    Parameters
-    ----------
     as_of : the day for which the report speaks; None leaves nothing out.
     shown : ids of the frameworks that the report shows.
     """
@@ -250,15 +246,10 @@ def evaluate(
 ) -> ComplianceReport:
     """The evidence index of a run and the status of every row of these frameworks.
 
-    Parameters
-    ----------
     results : the run; `provenance` gives `digests`, `manifest`, `record` and, where recorded,
         `subjects`.
     as_of : the date for which the report speaks; None leaves age and application unjudged.
-
-    Raises
-    ------
-    ConfigError : a framework file is missing or breaks its schema.
+    Raises ConfigError : a framework file is missing or breaks its schema.
     """
     index = evidence_index(results, options.floor)
     declared, words = declared_by(results), words_of(results)

@@ -278,8 +278,6 @@ def evidence_index(
 ) -> dict[str, Evidence]:
     """{evidence kind: what this run has of it}, in the order of the map.
 
-    Parameters
-    ----------
     floor : least number of instances that a number must rest on.
     sources : the map from artifacts to kinds; the shipped one by default.
     """

@@ -141,9 +141,8 @@ class FrameworkChoice:
     def load(self) -> Framework:
         """Read and check the file.
 
-        Raises
-        ------
-        ConfigError : the file is missing, is not YAML, breaks the schema, or holds another id.
+        Raises ConfigError : the file is missing, is not YAML, breaks the schema, or holds another
+        id.
         """
         path = Path(self.file) if self.file else frameworks_folder() / f"{self.id}.yaml"
         framework = load_framework(path)
@@ -275,9 +274,7 @@ class Framework:
 def read_yaml(path: Path) -> Any:
     """A YAML file, by the C parser where there is one.
 
-    Raises
-    ------
-    ConfigError : the file is missing or is not YAML.
+    Raises ConfigError : the file is missing or is not YAML.
     """
     import yaml
 
@@ -299,9 +296,7 @@ def read_yaml(path: Path) -> Any:
 def load_framework(path: Path) -> Framework:
     """Read a framework file and check it against `_schema.yaml` and the kinds of evidence.
 
-    Raises
-    ------
-    ConfigError : all problems of the file, each with its place.
+    Raises ConfigError : all problems of the file, each with its place.
     """
     data = read_yaml(path)
     if problems := _schema_problems(data):

@@ -422,14 +422,9 @@ def read_people(results: Results) -> HumanInput:
 def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput:
     """Add files of people to a run folder and check all that are there, before anything is written.
 
-    Parameters
-    ----------
     sources : YAML files to copy to `people/`, under their own names.
-
-    Raises
-    ------
-    PeopleProblems : all that is wrong with these files and with those in the folder; then nothing
-        was copied.
+    Raises PeopleProblems : all that is wrong with these files and with those in the folder; then
+    nothing was copied.
     """
     folder = _folder_of(results)
     problems: list[PeopleProblem] = list(_moved(results.config))

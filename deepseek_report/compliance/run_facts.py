@@ -52,8 +52,6 @@ def examine(
 ) -> Integrity:
     """Rules 2 and 3 of `_status_rules.yaml`, in their order: integrity, then freshness.
 
-    Parameters
-    ----------
     artifact : an id of `results.paths`. names : which of its files are the evidence.
     subject : names of the digests that the artifact must share with this run.
     """

@@ -155,9 +155,7 @@ class Sources(_Strict):
 def load_sources(path: Path | None = None) -> Sources:
     """Read the map and check it.
 
-    Raises
-    ------
-    ConfigError : unknown keys, wrong types, kinds that nothing and nobody gives.
+    Raises ConfigError : unknown keys, wrong types, kinds that nothing and nobody gives.
     """
     path = path or frameworks_folder() / "_sources.yaml"
     sources = _parse(path)

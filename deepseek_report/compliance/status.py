@@ -90,8 +90,6 @@ def judge(
 ) -> Judgement:
     """The status of a row.
 
-    Parameters
-    ----------
     applies : how the row stands to the data of the run; by default it speaks of all data.
     exemption : why a named person says that the row does not apply.
     opinion : what a named person judged of the row.

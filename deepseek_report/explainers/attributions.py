@@ -29,19 +29,11 @@ def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> M
 def sum_units(values: Floats, unit_features: Sequence[int], n_features: int) -> Floats:
     """Attributions of original features: the sum over the units that belong to each.
 
-    Parameters
-    ----------
-    values : array
-        (instance, unit).
-    unit_features : sequence of int
-        For each unit the position of its feature, -1 for none; what such a unit carries belongs
-        to no feature and is left out.
-    n_features : int
-        How many original features there are.
-
-    Returns
-    -------
-    (instance, feature)
+    values : (instance, unit).
+    unit_features : for each unit the position of its feature, -1 for none; what such a unit carries
+    belongs to no feature and is left out.
+    n_features : how many original features there are.
+    Returns (instance, feature)
     """
     owner = np.asarray(unit_features, dtype=np.int64)
     units = np.argsort(owner, kind="stable")[np.count_nonzero(owner < 0) :]

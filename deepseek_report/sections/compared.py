@@ -38,8 +38,6 @@ class Compared:
 def contents(results: Results, compared: Compared) -> list[SectionContent]:
     """All sections of a comparison.
 
-    Parameters
-    ----------
     results : its measurements and pictures, by the names of `TABLES`.
     """
     several = results.table(_OF_SEVERAL, "data_sets") is not None

@@ -196,11 +196,9 @@ def _behind(draft: Draft) -> dict[str, Any]:
 def _refused(results: Results) -> tuple[dict[str, Text], dict[str, Text], dict[str, Text]]:
     """What cannot be applied here, each with the reason.
 
-    Returns
-    -------
-    unfit : what the config names itself. of_sets : what a set brought along.
-    private : what shows more of single persons than the report may; pictures too, since what they
-        would show is told nowhere else.
+    Returns unfit : what the config names itself. of_sets : what a set brought along. private : what
+    shows more of single persons than the report may; pictures too, since what they would show is
+    told nowhere else.
     """
     private = {artifact: why for artifact, why in results.refused.items() if is_left_out(why)}
     named = {

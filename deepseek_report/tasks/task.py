@@ -207,9 +207,7 @@ class Task(ABC):
     def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
         """What is told of a group of people; its columns are those of `group_table`.
 
-        Raises
-        ------
-        NotApplicableError : nobody declares which decision is favourable.
+        Raises NotApplicableError : nobody declares which decision is favourable.
         """
 
     @abstractmethod

@@ -26,13 +26,8 @@ _CELLS = 128
 def maps(weights: NDArray[np.float32], zoom: int = 8) -> Picture:
     """Maps side by side, each scaled to its own greatest value; dark is much.
 
-    Parameters
-    ----------
     weights : (map, row, column) from 0. zoom : pixels a cell.
-
-    Returns
-    -------
-    (1, height, width) grey values.
+    Returns (1, height, width) grey values.
     """
     weights = _pooled(_pooled(weights, 1), 2)
     top = weights.max(axis=(1, 2), keepdims=True)

@@ -30,13 +30,8 @@ def learning_rate(
     It rises linearly to `peak` over the first `warmup · total` steps; then it stays (constant),
     falls to 0 in a line (linear), or along half a cosine wave (cosine).
 
-    Parameters
-    ----------
     step : 0 … total − 1. warmup : share in [0, 1).
-
-    Returns
-    -------
-    A rate in (0, peak].
+    Returns A rate in (0, peak].
 
     Reference: Loshchilov & Hutter 2017, SGDR, doi 10.48550/arXiv.1608.03983 (cosine).
     """
@@ -87,8 +82,6 @@ class Stepper:
     def epoch(self, inputs: Tensor, labels: Tensor, first_step: int, progress: Progress) -> Pass:
         """Train on all rows once, in an order drawn from torch's current random state.
 
-        Parameters
-        ----------
         inputs : (instance, feature). labels : what the objective compares with.
         first_step : steps done before.
         """

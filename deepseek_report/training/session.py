@@ -101,15 +101,9 @@ _MOST = 2**26
 def encoded_once(module: Any, parts: Sequence[Tensor]) -> tuple[Forward, list[Tensor]]:
     """What training puts its rows through, and the rows as that reads them.
 
-    Parameters
-    ----------
-    parts : list of tensors
-        (instance, feature) rows in original units.
-
-    Returns
-    -------
-    `forward_with_balance` and the rows as they are; of a module whose embedding has no weights,
-    what comes after it, and the embedded rows, if these fit the memory.
+    parts : (instance, feature) rows in original units.
+    Returns `forward_with_balance` and the rows as they are; of a module whose embedding has no
+    weights, what comes after it, and the embedded rows, if these fit the memory.
     """
     rows = sum(len(part) for part in parts)
     if not isinstance(module, EncodesInputs) or rows * len(module.unit_features) > _MOST:

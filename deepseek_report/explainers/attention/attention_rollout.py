@@ -46,9 +46,7 @@ class AttentionRollout(ModuleExplainer):
     def explain(self, context: ExplainContext) -> Explanation:
         """Roll the attention out to the features.
 
-        Returns
-        -------
-        An unsigned explanation with output space "none"; each row sums to 1.
+        Returns an unsigned explanation with output space "none"; each row sums to 1.
         """
         classifier, n = context.classifier, len(context.inputs)
         routed = "routing" in classifier.capabilities
@@ -84,9 +82,7 @@ class AttentionRollout(ModuleExplainer):
 def attention_layers(module: Any, inputs: Floats) -> list[Floats]:
     """Per layer one attention matrix (instance, query, key): heads weighted by their routes.
 
-    Raises
-    ------
-    NotApplicableError : no layer of the module hands out attention weights.
+    Raises NotApplicableError : no layer of the module hands out attention weights.
     """
     import torch
 
@@ -103,16 +99,9 @@ def attention_layers(module: Any, inputs: Floats) -> list[Floats]:
 def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None) -> Floats:
     """Weighted mean over the heads of all branches; equal weights where there is no router.
 
-    Parameters
-    ----------
-    attention : mapping
-        {branch: (instance, head, query, key)}, rows sum to 1.
-    routes : mapping or None
-        {branch: (instance, head)}, the weight of each head.
-
-    Returns
-    -------
-    (instance, query, key); rows sum to 1.
+    attention : {branch: (instance, head, query, key)}, rows sum to 1.
+    routes : {branch: (instance, head)}, the weight of each head.
+    Returns (instance, query, key); rows sum to 1.
     """
     maps = {
         name: branch_weights.double().cpu().numpy() for name, branch_weights in attention.items()

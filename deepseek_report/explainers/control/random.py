@@ -32,9 +32,7 @@ class Random(ExplainerPart):
     def explain(self, context: ExplainContext) -> Explanation:
         """Draw one value per instance and feature.
 
-        Returns
-        -------
-        An explanation with output space "none": the values are an order and no effect.
+        Returns an explanation with output space "none": the values are an order and no effect.
         """
         before = context.classifier.calls
         predictions = context.output(context.inputs)

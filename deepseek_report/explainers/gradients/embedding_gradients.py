@@ -41,8 +41,6 @@ def points_of(rule: Rule, count: int) -> tuple[Floats, Floats]:
 def gradient(function: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
     """The gradient of each instance's value by its own point.
 
-    Parameters
-    ----------
     function : (instance, …) -> (instance,).
     points : (instance, …).
     """
@@ -73,12 +71,8 @@ def path_integral(
 def log_odds(logits: Tensor, target: int) -> Tensor:
     """Logarithm of p / (1 − p): the target's logit minus the log-sum-exp of all others.
 
-    Parameters
-    ----------
-    logits : tensor
-        (instance, class); a single column is a number, which is taken as it is.
-    target : int
-        Position of the class.
+    logits : (instance, class); a single column is a number, which is taken as it is.
+    target : position of the class.
     """
     if logits.shape[1] == 1:
         return logits[:, 0]

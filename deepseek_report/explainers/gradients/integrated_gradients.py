@@ -49,10 +49,8 @@ class IntegratedGradients(ModuleExplainer):
     def explain(self, context: ExplainContext) -> Explanation:
         """Attribute the log-odds of the target.
 
-        Returns
-        -------
-        Values in log-odds; base value plus their sum is the prediction, up to the error of the
-        points of the integral, which is reported. The base value is the mean over the starts.
+        Returns values in log-odds; base value plus their sum is the prediction, up to the error of
+        the points of the integral, which is reported. The base value is the mean over the starts.
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls

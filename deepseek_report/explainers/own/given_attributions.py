@@ -54,9 +54,8 @@ class GivenAttributions(GivenInPython):
     def explain(self, context: ExplainContext) -> Explanation:
         """The values of these rows; nothing is computed.
 
-        Raises
-        ------
-        NotApplicableError : other rows are asked about than were given, or features are missing.
+        Raises NotApplicableError : other rows are asked about than were given, or features are
+        missing.
         """
         if self.held is None:
             raise NotApplicableError(not_held("the attributions", plural=True))

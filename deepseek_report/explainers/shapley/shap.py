@@ -36,15 +36,10 @@ def tree_values(context: ExplainContext) -> tuple[TreeValues, OutputSpace]:
 
     All background rows stand for "left out".
 
-    Returns
-    -------
-    The values, and their unit: probability of the target, its log-odds, or the predicted number.
-    The outputs are the model's own answers where it gives these in that unit.
-
-    Raises
-    ------
-    NotApplicableError : the model has no trees for this target, or its output does not follow from
-        the sum of its trees.
+    Returns the values, and their unit: probability of the target, its log-odds, or the predicted
+    number. The outputs are the model's own answers where it gives these in that unit.
+    Raises NotApplicableError : the model has no trees for this target, or its output does not
+    follow from the sum of its trees.
     """
     if "trees" not in context.classifier.capabilities:
         raise NotApplicableError(
@@ -204,9 +199,7 @@ class Shap(ShapSettings, ExplainerPart):
     def explain(self, context: ExplainContext) -> Explanation:
         """Estimate Shapley values of the probability of the target, or of its log-odds.
 
-        Returns
-        -------
-        Values in the unit of `output_space`; base value plus their sum is the prediction.
+        Returns values in the unit of `output_space`; base value plus their sum is the prediction.
         """
         suited = self.suited_to(context.classifier.capabilities, context.classifier.schema)
         if suited.algorithm == "tree":

@@ -66,14 +66,9 @@ def flipped_orders(order: Ints, rounds: int, rng: np.random.Generator) -> Ints:
 def every_share(orders: Ints, ends: Floats, ask: Ask) -> Estimates:
     """Each player's share in every order; 2 (players − 1) questions a round.
 
-    Parameters
-    ----------
-    orders : array
-        (round, player).
-    ends : array
-        (round, 2) output with none and with all of the players.
-    ask : callable
-        Answers all questions at once.
+    orders : (round, player).
+    ends : (round, 2) output with none and with all of the players.
+    ask : answers all questions at once.
     """
     rounds, count = orders.shape
     cuts = np.tile(np.arange(1, count), (rounds, 1))
@@ -142,14 +137,9 @@ def largest_shares(order: Ints, orders: Ints, ends: Floats, expansions: int, ask
     The parts that are left at the end share their value evenly among their players. With
     `expansions` = players − 1 every player has its own value. 2 questions a cut and round.
 
-    Parameters
-    ----------
-    order : array
-        (player,) of the partition. orders : (round, player) from `flipped_orders`.
-    ends : array
-        (round, 2) output with none and with all of the players.
-    expansions : int
-        How many cuts, at most players − 1.
+    order : (player,) of the partition. orders : (round, player) from `flipped_orders`.
+    ends : (round, 2) output with none and with all of the players.
+    expansions : how many cuts, at most players − 1.
     """
     walk = _FlippedOrders(order, orders, ends)
     parts = {(0, len(order)): walk.share(0, len(order))}

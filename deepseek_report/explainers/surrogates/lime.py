@@ -62,9 +62,7 @@ class Lime(ExplainerPart):
     def explain(self, context: ExplainContext) -> Explanation:
         """Fit one surrogate per instance.
 
-        Returns
-        -------
-        Values in units of the output; `params` holds the surrogates' weighted R², and the
+        Returns values in units of the output; `params` holds the surrogates' weighted R², and the
         completeness gap is the surrogate's error at the instance.
         """
         classifier = context.classifier

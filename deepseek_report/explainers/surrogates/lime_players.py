@@ -195,10 +195,7 @@ def cosine_distances(same: Floats, present: Floats) -> Floats:
 
     The cosine of n ones out of N with all ones is √(n / N); an instance without players gets 0.
 
-    Parameters
-    ----------
-    same, present : array
-        (instance, neighbour, player) and (instance, player), 1 or 0.
+    same, present : (instance, neighbour, player) and (instance, player), 1 or 0.
     """
     kept = (same @ present[..., None])[..., 0]
     whole = present.sum(axis=1)[:, None]

@@ -49,13 +49,8 @@ def ask(estimator: Any, method: str, table: Any) -> Any:
     The first table is given to the library too, and decides whether the trees are asked at all:
     they are if both say the same to 10⁻¹² of the largest answer.
 
-    Parameters
-    ----------
     method : `predict` or `predict_proba`. table : (row, column) as the estimator reads it.
-
-    Raises
-    ------
-    ValueError : the library cannot read the table.
+    Raises ValueError : the library cannot read the table.
     """
     trees = _trees(estimator, method)
     rows = _rows(table, estimator.n_features_in_) if trees else None
@@ -278,9 +273,7 @@ class Fitted:
     def positions(self) -> list[int]:
         """For each class of the estimator its position in the schema.
 
-        Raises
-        ------
-        ConfigError : one that was fitted elsewhere has other classes than the data.
+        Raises ConfigError : one that was fitted elsewhere has other classes than the data.
         """
         own = list(self.estimator.classes_)
         if not self.loaded:  # fitted here, on the positions themselves

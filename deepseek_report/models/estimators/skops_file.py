@@ -30,9 +30,8 @@ _LEAF = -1
 def check_positions(estimator: Any) -> None:
     """Look at every tree, neighbour tree and spline that an estimator holds.
 
-    Raises
-    ------
-    ConfigError : one of them points outside of itself; what it is called stands in the message.
+    Raises ConfigError : one of them points outside of itself; what it is called stands in the
+    message.
     """
     for part in _parts(estimator):
         check = next(
@@ -353,8 +352,6 @@ def _read(path: Path, changed: int) -> FileSummary:
 def file_problems(path: Path, trusted: Sequence[str]) -> list[str]:
     """Why a file cannot be loaded: it is not there, no skops, or types that nobody has trusted.
 
-    Parameters
-    ----------
     trusted : types that the person running it trusts beyond the fixed rule of `skops_types`.
     """
     if not path.is_file():
@@ -393,9 +390,8 @@ def _types(path: Path, changed: int) -> tuple[str, ...]:
 def load_file(path: Path, trusted: Sequence[str]) -> Any:
     """The estimator of a file, if every type is allowed and every position in it exists.
 
-    Raises
-    ------
-    ConfigError : a type is neither allowed nor trusted, or the file points outside of itself.
+    Raises ConfigError : a type is neither allowed nor trusted, or the file points outside of
+    itself.
     """
 
     if problems := file_problems(path, trusted):

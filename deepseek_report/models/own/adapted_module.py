@@ -167,9 +167,7 @@ def adapt(
 ) -> AdaptedModule:
     """The user's module behind the encoding that `inputs` names; see `TorchModule`.
 
-    Raises
-    ------
-    ConfigError : it cannot be built, or does not give one logit a class.
+    Raises ConfigError : it cannot be built, or does not give one logit a class.
     """
     module = _KINDS[inputs](own, schema, train, bins)
     _try_out(module, torch.as_tensor(train.inputs[:2], dtype=torch.float32))

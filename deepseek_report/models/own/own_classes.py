@@ -72,13 +72,8 @@ _LIBRARIES = ("sklearn", "xgboost", "lightgbm")
 def find_class(dotted: str, allowed: Collection[str]) -> type:
     """The class of a dotted path.
 
-    Parameters
-    ----------
     allowed : top-level packages from which code may be loaded.
-
-    Raises
-    ------
-    ConfigError : the package is not allowed, or there is no such class.
+    Raises ConfigError : the package is not allowed, or there is no such class.
     """
     package = dotted.partition(".")[0]
     if found_names := [] if package in allowed else full_names(dotted, allowed):

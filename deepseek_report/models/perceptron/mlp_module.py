@@ -113,10 +113,8 @@ def _standing(
 ) -> tuple[Tensor, Tensor]:
     """Where each column stands, -1 for nowhere.
 
-    Returns
-    -------
-    (column, 2) its number among the numeric and among the coded features; (numeric,) the number of
-    its flag of missing values.
+    Returns (column, 2) its number among the numeric and among the coded features; (numeric,) the
+    number of its flag of missing values.
     """
     places = torch.full((columns, 2), -1)
     places[encoder.numeric, 0] = torch.arange(len(encoder.numeric))

@@ -152,13 +152,9 @@ class Band(nn.Module):
 def attend_band(heads: Heads, band: Band, map_runs: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Attention to near tokens and the summary, which itself sees all; exact.
 
-    Parameters
-    ----------
     heads : of one branch. map_runs : (token,) run of each token in the map; None: no map.
-
-    Returns
-    -------
-    Mixed values (instance, head, token, head width); the map (instance, head, run, run) or None.
+    Returns mixed values (instance, head, token, head width); the map (instance, head, run, run) or
+    None.
     """
     first, rest = heads.value[..., :1, :], heads.value[..., 1:, :]
     top = _summary_row(heads)
@@ -195,8 +191,6 @@ def attend_runs(
 def run_means(attention: Tensor, map_runs: Tensor, present: Tensor | None) -> Tensor:
     """A map of whole attention: summed over the keys of a run, averaged over its queries.
 
-    Parameters
-    ----------
     attention : (…, query, key). map_runs : (token,). present : (…, token) or None; rows of tokens
         that are not there become 0.
     """
@@ -368,17 +362,13 @@ class RoutedAttention(nn.Module):
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Mix the tokens.
 
-        Parameters
-        ----------
         tokens : (instance, token, width). head_mask : (branch, head) of 0 and 1, or None.
         present : (instance, token) bool, None where all are there. maps : whether to hand out the
             attention. read : how many of the first tokens are mixed, None for all; where attention
             is not `dense` or handed out, all are.
-
-        Returns
-        -------
-        Mixed tokens (instance, token, width); attention (instance, branch, head, query, key) or
-        None, see `LayerTrace`; routes (instance, branch, head), which sum to 1 before the mask.
+        Returns mixed tokens (instance, token, width); attention (instance, branch, head, query,
+        key) or None, see `LayerTrace`; routes (instance, branch, head), which sum to 1 before the
+        mask.
         """
         by_head = None if present is None else self._by_head(present)
         heads = Heads(*self._heads(tokens, None if maps or not self.dense else read), by_head)

@@ -235,14 +235,9 @@ class SparseExperts(nn.Module):
     def forward(self, tokens: Tensor, present: Tensor | None = None) -> tuple[Tensor, Routing]:
         """Send each token through its experts.
 
-        Parameters
-        ----------
         tokens : (instance, token, width). present : (instance, token) bool, None where all are
             there; tokens that are not there use no expert, get 0 and count for no load.
-
-        Returns
-        -------
-        Output (instance, token, width), and which experts the tokens went to.
+        Returns output (instance, token, width), and which experts the tokens went to.
         """
         flat = tokens.flatten(0, 1)
         places = None if present is None else present.flatten().nonzero().squeeze(1)
@@ -277,13 +272,8 @@ class SparseExperts(nn.Module):
 def balance_loss(shares: Tensor, which: Tensor) -> Tensor:
     """How unevenly the experts are used: `n · Σ_e f_e · p_e`.
 
-    Parameters
-    ----------
     shares : (token, expert) the router's softmax. which : (token, k) the experts chosen.
-
-    Returns
-    -------
-    A scalar; 1 means an even load, n means that one expert does everything (k = 1).
+    Returns A scalar; 1 means an even load, n means that one expert does everything (k = 1).
 
     Reference: Fedus et al. 2022, equation 4, doi 10.48550/arXiv.2101.03961.
     """

@@ -123,10 +123,8 @@ class NAMModule(EncodedModule):
     def intrinsic(self, inputs: Tensor, target: int) -> tuple[Tensor, Tensor]:
         """What each feature adds, less what it adds on average over the training part.
 
-        Returns
-        -------
-        Values (instance, feature) and the mean output of the training part (instance,); their sum
-        is the output exactly. See `IntrinsicModule`.
+        Returns values (instance, feature) and the mean output of the training part (instance,);
+        their sum is the output exactly. See `IntrinsicModule`.
         """
         with torch.no_grad():
             means = self._mean_hidden(inputs.device)

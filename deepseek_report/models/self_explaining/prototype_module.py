@@ -276,9 +276,7 @@ class PrototypeModule(EncodedModule):
         dᵢₚ − mₚ, the values sum to the output less the base value, which is the output at the mean
         distances. This is the integrated gradient along the straight line of distances.
 
-        Returns
-        -------
-        Values (instance, column) and base values (instance,); see `IntrinsicModule`.
+        Returns values (instance, column) and base values (instance,); see `IntrinsicModule`.
         """
         with torch.no_grad():
             units, cases = self.embed(inputs).squeeze(-1), self._in_use()

@@ -20,15 +20,10 @@ def describe(
 ) -> dict[str, Any]:
     """The content of `architecture.json`.
 
-    Parameters
-    ----------
     kinds : {name of a submodule: what it is, in words}; a submodule inside another listed one is
         counted with the inner one.
-
-    Returns
-    -------
-    name, summary, parameters, layers [{name, kind, parameters, shape}]; the layers' parameters sum
-    to the whole if `kinds` covers the module.
+    Returns name, summary, parameters, layers [{name, kind, parameters, shape}]; the layers'
+    parameters sum to the whole if `kinds` covers the module.
     """
     listed = {path: module.get_submodule(path) for path in kinds}
     layers = [

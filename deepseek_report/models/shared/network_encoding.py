@@ -198,14 +198,9 @@ class FeatureEncoder(nn.Module):
     def numbers(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Encode the numeric features.
 
-        Parameters
-        ----------
         inputs : (instance, feature) in original units.
-
-        Returns
-        -------
-        Shares (instance, numeric, bin) in [0, 1]; the standardised z (instance, numeric), mean 0
-        and deviation 1 on the training part; missing (instance, numeric), 0 or 1.
+        Returns shares (instance, numeric, bin) in [0, 1]; the standardised z (instance, numeric),
+        mean 0 and deviation 1 on the training part; missing (instance, numeric), 0 or 1.
         """
         return self.numbers_of(inputs[:, self.numeric], slice(None))
 

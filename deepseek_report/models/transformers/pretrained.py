@@ -27,9 +27,8 @@ _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 def problems_of(settings: PretrainedSettings) -> Iterator[str]:
     """Sentences on why a checkpoint cannot be used, in the order in which to mend them.
 
-    Raises
-    ------
-    ConfigError : there is no such folder, the hub cannot be reached, or there is no configuration.
+    Raises ConfigError : there is no such folder, the hub cannot be reached, or there is no
+    configuration.
     """
     folder = locate(str(settings.checkpoint), settings.revision)
     yield from _unknown(folder, described(folder), settings)

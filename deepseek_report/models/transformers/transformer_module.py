@@ -152,8 +152,6 @@ def set_trained(net: nn.Module, names: Collection[str]) -> None:
 def keep_only(module: nn.Module, digest: str) -> None:
     """Make a module's state what training can change, and the hash of the checkpoint of the rest.
 
-    Parameters
-    ----------
     module : has the network as `net`; its other parts are always kept. digest : SHA-256 of the
     checkpoint, in hexadecimal; a state that was stored with another one is refused.
     """

@@ -93,9 +93,7 @@ def shown_explainers(results: Results, first: str, most: int) -> list[str]:
     None where no method of the run may give reasons of single cases, unless one is asked for: the
     picture then shows the input alone.
 
-    Raises
-    ------
-    NotApplicableError : no explainer but the control has explained anything.
+    Raises NotApplicableError : no explainer but the control has explained anything.
     """
     names = [name for name in results.explanations if name != CONTROL]
     if not names:
@@ -131,7 +129,7 @@ def unit_of(results: Results, explainer: str, place: int) -> Message:
 def title_of(results: Results, case: Case, explainer: str | None) -> Message:
     """What the picture of a case finds: the player with the greatest attribution.
 
-    explainer : None where the picture shows the input alone. A place of an image or a series is
+    explainer : none where the picture shows the input alone. A place of an image or a series is
     told by its number in the picture, so that the title names none.
     """
     kind = kind_of(results.schema)

@@ -82,8 +82,6 @@ def paint_parts(
 ) -> None:
     """A point with its interval for each part, a diamond for the rest, and the number of cases.
 
-    Parameters
-    ----------
     table : one row a part: `slice, n, low, high, is_sure`, and the two of `columns`; what is
         not sure to be beyond chance is drawn hollow.
     columns : what the part has, and what all other cases have.
@@ -113,8 +111,6 @@ def paint_parts(
 def over_all(table: pd.DataFrame, column: str) -> float:
     """The mean over all cases, from the levels of the first attribute, which hold each case once.
 
-    Parameters
-    ----------
     table : one row a level: `attribute, n` and the column.
     """
     levels = table[table["attribute"] == table["attribute"].iloc[0]]
