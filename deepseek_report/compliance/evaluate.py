@@ -82,17 +82,13 @@ def banners(
     stale_after_days : age of `checked`, in days, above which the text is called stale.
     """
     triggered = [
-        _superseded(framework),
+        (Banner("superseded") if framework.superseded else None),
         _version(framework, choice),
         _age(framework, as_of, stale_after_days),
         _later(framework, as_of.day),
         _unverified(framework),
     ]
     return tuple(banner for banner in triggered if banner)
-
-
-def _superseded(framework: Framework) -> Banner | None:
-    return Banner("superseded") if framework.superseded else None
 
 
 def _version(framework: Framework, choice: FrameworkChoice) -> Banner | None:

@@ -218,7 +218,7 @@ def _pairs(draft: Draft) -> dict[tuple[str, str], Row]:
     """{(attribute, level): the group against its reference}; a reference is named as such."""
     pairs: dict[tuple[str, str], Row] = {}
     for row in rows(draft.results, "impact_ratio", "pairs"):
-        judged = _judged(row)
+        judged = row | dict.fromkeys(_COMPARED) if row["verdict"] == TOO_FEW else row
         chosen = {key: judged.get(key) for key in _PAIRED}
         pairs[row["attribute"], row["level"]] = chosen
         pairs.setdefault(
@@ -247,11 +247,6 @@ _PAIRED = (
     *(*_COMPARED, "reference", "verdict"),
     *("low", "high", "difference_low", "difference_high"),
 )
-
-
-def _judged(row: Row) -> Row:
-    """A row without its numbers where they rest on too few people."""
-    return row | dict.fromkeys(_COMPARED) if row["verdict"] == TOO_FEW else row
 
 
 def _options(draft: Draft) -> list[Row]:

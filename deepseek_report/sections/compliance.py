@@ -184,7 +184,9 @@ def _row(
         if judgement.outside
         else [_linked(report.evidence[kind]) for kind in judgement.present],
         "supplied": supplied,
-        "lacking": [] if judgement.outside else _lacking(judgement, report),
+        "lacking": []
+        if judgement.outside
+        else [*(report.evidence[kind].label for kind in judgement.missing), *judgement.lacks],
         "person": _person(judgement, report),
         "claims": [f"{finding.severity_label}: {finding.claim}" for finding in bearing],
         "pressing": not judgement.outside and bool(judgement.missing or judgement.lacks),
@@ -197,10 +199,6 @@ def _status(judgement: Judgement, words: Wording) -> str:
         by = {"name": judgement.opinion.name, "date": judgement.opinion.date}
         return words.text("compliance.judged_by", shape=SHAPES["judged"], **by)
     return status_text(judgement.status, words)
-
-
-def _lacking(judgement: Judgement, report: ComplianceReport) -> list[Message]:
-    return [*(report.evidence[kind].label for kind in judgement.missing), *judgement.lacks]
 
 
 def _linked(evidence: Evidence) -> dict[str, Any]:

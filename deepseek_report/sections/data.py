@@ -96,7 +96,9 @@ def _features(draft: Draft) -> list[ShownTable]:
     card = results.card
     rows: dict[str, list[dict[str, Any]]] = {
         "features": [_feature(draft, feature) for feature in results.schema.features],
-        "numeric": [_numeric(row, draft.words) for row in card.get("numeric") or []],
+        "numeric": [
+            ({"label": row["label"]} | _five(row, draft.words)) for row in card.get("numeric") or []
+        ],
         "categorical": [_categorical(row) for row in card.get("categorical") or []],
         "correlations": list(card.get("correlations") or []),
     }
@@ -115,10 +117,6 @@ def _feature(draft: Draft, feature: Feature) -> dict[str, Any]:
         "sensitive": feature.sensitive,
         "mutable": feature.mutable,
     }
-
-
-def _numeric(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
-    return {"label": row["label"]} | _five(row, words)
 
 
 def _five(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:

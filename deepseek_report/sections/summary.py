@@ -45,7 +45,7 @@ def privacy_line(draft: Draft) -> str:
         people=bool(results.schema.attributes_of("person")),
         tested=results.predicted.n if results.has("predictions/test") else 0,
         validation=_validated(results),
-        neighbours=_neighbours(results),
+        neighbours=len({row["instance_id"] for row in rows(results, "cases", "neighbours")}),
         named=results.privacy.named,
         floor=results.privacy.floor,
         entity=(results.card.get("observations") or {}).get("entity"),
@@ -58,11 +58,6 @@ def _validated(results: Results) -> int:
         return 0
     parts = results.card.get("parts") or []
     return next((int(row["n"]) for row in parts if row.get("part") == "validation"), 0)
-
-
-def _neighbours(results: Results) -> int:
-    """How many training rows the case pages show."""
-    return len({row["instance_id"] for row in rows(results, "cases", "neighbours")})
 
 
 # --- The first screen: the verdict, the promises, the gravest findings, what was not assessed -----

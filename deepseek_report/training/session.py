@@ -167,7 +167,7 @@ class Session:
         progress.start("training", self.stepper.total)
         progress.advance(state.steps)
         board = open_board(self.place.folder, self.settings.tensorboard, state.epochs)
-        while not self._finished(state):
+        while not (state.diverged or state.epochs >= self.epochs or self._stalled(state)):
             speed = self._epoch(state, progress)
             if not state.diverged:
                 board.epoch({**state.rows[-1], **speed}, self.module, self.held_out)
@@ -219,9 +219,6 @@ class Session:
         save_checkpoint(self.place.folder, self.fingerprint, state, self.module, self.optimiser)
         ended = time.perf_counter()
         self._next_checkpoint = ended + _SPARING * (ended - begun)
-
-    def _finished(self, state: State) -> bool:
-        return state.diverged or state.epochs >= self.epochs or self._stalled(state)
 
     def _stalled(self, state: State) -> bool:
         patience = self.settings.patience * self.epochs / self.settings.max_epochs

@@ -289,7 +289,9 @@ class ShapleyEngine:
         for batch in self._batches(cases):
             rows = [self._questions(case, pairs) for case, pairs in batch]
             answers = each_once(self._output, np.concatenate(rows))
-            for (case, _), part in zip(batch, _split(answers, rows), strict=True):
+            for (case, _), part in zip(
+                batch, np.split(answers, np.cumsum([len(part) for part in rows])[:-1]), strict=True
+            ):
                 outputs[case.index].append(part.reshape(2, -1))
         for case in cases:
             kept, lost = np.concatenate(outputs[case.index], axis=1)
@@ -361,7 +363,3 @@ class ShapleyEngine:
             wide[:, players] = values + gain / len(players), errors
         self.values[index], self.standard_error[index] = spread_evenly(wide, self.owners)
         self.values[index] += self._known[index]
-
-
-def _split(answers: Floats, rows: Sequence[Floats]) -> list[Floats]:
-    return np.split(answers, np.cumsum([len(part) for part in rows])[:-1])

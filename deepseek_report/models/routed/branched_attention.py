@@ -370,7 +370,7 @@ class RoutedAttention(nn.Module):
         key) or None, see `LayerTrace`; routes (instance, branch, head), which sum to 1 before the
         mask.
         """
-        by_head = None if present is None else self._by_head(present)
+        by_head = None if present is None else present.repeat_interleave(self.count, dim=0)
         heads = Heads(*self._heads(tokens, None if maps or not self.dense else read), by_head)
         routes = self._routes(tokens, present)
         if head_mask is not None:
@@ -387,10 +387,6 @@ class RoutedAttention(nn.Module):
     def count(self) -> int:
         """Heads of both branches together."""
         return len(BRANCHES) * self.heads
-
-    def _by_head(self, present: Tensor) -> Tensor:
-        """(instance, token) -> (instance · branch · head, token)."""
-        return present.repeat_interleave(self.count, dim=0)
 
     def _heads(self, tokens: Tensor, read: int | None) -> tuple[Tensor, Tensor, Tensor]:
         """(instance, token, width) -> three times (instance · branch · head, token, head width).

@@ -86,7 +86,7 @@ def _picture(
         alt=_alt(results, case, names),
         how_to_read=caption(
             "image_heatmaps.how_to_read",
-            signed=_all_signed(results, names),
+            signed=all(results.explanations[name].signed for name in names),
             marked=marked,
             methods=len(names),
         ),
@@ -135,10 +135,6 @@ def _drawn(name: str, panels: _Panels, words: Wording, width: float, *, marked: 
     drawn = draw_svg(name, height, lambda fig: _paint(fig, boxes, panels, low, texts), width)
     scale = [(rasters.scale_bar(), key)] if shades else []
     return rasters.with_images(drawn, [*zip(images, boxes, strict=True), *scale])
-
-
-def _all_signed(results: Results, names: Sequence[str]) -> bool:
-    return all(results.explanations[name].signed for name in names)
 
 
 def _strongest(results: Results, case: case_views.Case, name: str) -> np.ndarray:

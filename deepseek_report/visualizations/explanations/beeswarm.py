@@ -64,7 +64,13 @@ class BeeswarmPicture(PicturePart):
                 "beeswarm",
                 height,
                 lambda sheet: _paint(sheet, view, words),
-                title=_title(view, name),
+                title=caption(
+                    "beeswarm.title",
+                    explainer=name,
+                    feature=spoken(view.features[0].label),
+                    direction=_direction(view.tendency[0]),
+                    class_name=view.class_name,
+                ),
                 alt=_alt(view, name),
                 how_to_read=caption("beeswarm.how_to_read", class_name=view.class_name),
                 interactive=_twin(view, words),
@@ -172,16 +178,6 @@ def _scale(axes: Axes, words: Wording) -> None:
     marks.note(axes, words.text("pictures.beeswarm.high"), (1, 1), (-40, 10), ha="left", **above)
     for step, colour in enumerate(VALUE):
         marks.note(axes, "●", (1, 1), (-86 + 10 * step, 10), ha="center", color=colour, **above)
-
-
-def _title(view: _View, name: str) -> Message:
-    return caption(
-        "beeswarm.title",
-        explainer=name,
-        feature=spoken(view.features[0].label),
-        direction=_direction(view.tendency[0]),
-        class_name=view.class_name,
-    )
 
 
 def _direction(tendency: float) -> str:

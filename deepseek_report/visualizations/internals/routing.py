@@ -72,7 +72,7 @@ def _picture(view: _View, name: str) -> Picture:
         height,
         lambda sheet: _paint(sheet, view),
         title=_title(view),
-        alt=_alt(view),
+        alt=caption("routing.alt", layers=[_alt_layer(view, layer) for layer in view.layers]),
         how_to_read=caption("routing.how_to_read"),
     )
 
@@ -166,10 +166,6 @@ def _busiest(view: _View) -> dict[str, Any]:
         "idle": int((view.load["share"] < 0.1 / experts).sum()),
         "experts": len(view.load),
     }
-
-
-def _alt(view: _View) -> Message:
-    return caption("routing.alt", layers=[_alt_layer(view, layer) for layer in view.layers])
 
 
 def _alt_layer(view: _View, layer: int) -> Message:
