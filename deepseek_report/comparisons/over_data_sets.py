@@ -24,7 +24,7 @@ from deepseek_report.statistics.several_data_sets import (
     signed_rank,
 )
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.row_measures import RowMeasure
+from deepseek_report.tasks.comparisons import RowMeasure
 
 #: Data sets from which on an advantage is concluded, and from which on mean ranks are set side by
 #: side.

@@ -36,7 +36,7 @@ from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
 from deepseek_report.sections.compared import Compared, contents
 from deepseek_report.store.folders import replace_folder
-from deepseek_report.visualizations.studies.methods_picture import methods_picture, ranks_picture
+from deepseek_report.visualizations.methods_picture import methods_picture, ranks_picture
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 

@@ -20,8 +20,7 @@ from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import compact, number_cell, percent_cell
 from deepseek_report.sections.single_cases.case_browser import browser
-from deepseek_report.sections.single_cases.case_codes import answer_codes, caveat_codes
-from deepseek_report.sections.single_cases.case_pages import case_page
+from deepseek_report.sections.single_cases.case_pages import answer_codes, case_page, caveat_codes
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
 from deepseek_report.sections.single_cases.explained_cases import (
     ExplainedCase,

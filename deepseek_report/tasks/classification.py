@@ -34,7 +34,7 @@ from deepseek_report.statistics.ranking import (
 from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import Resampling, stratified_order
 from deepseek_report.statistics.telling import most_telling
-from deepseek_report.tasks.comparisons import AccuracyGap
+from deepseek_report.tasks.comparisons import AccuracyGap, MeanLoss, RankingMeasure, RightDecisions
 from deepseek_report.tasks.decisions import (
     calibration_subject,
     decide,
@@ -42,7 +42,6 @@ from deepseek_report.tasks.decisions import (
     threshold_for_share,
 )
 from deepseek_report.tasks.loss import ErrorRate
-from deepseek_report.tasks.row_measures import MeanLoss, RankingMeasure, RightDecisions
 from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
 
 _ECE_BINS = 10

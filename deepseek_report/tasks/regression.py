@@ -20,9 +20,13 @@ from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.statistics.regression_errors import error_estimates, paired_gain
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.telling import most_correlated
-from deepseek_report.tasks.comparisons import AbsoluteErrorGap, MeanErrorGap
+from deepseek_report.tasks.comparisons import (
+    AbsoluteErrorGap,
+    MeanErrorGap,
+    MeanLoss,
+    RootMeanSquare,
+)
 from deepseek_report.tasks.loss import AbsoluteError
-from deepseek_report.tasks.row_measures import MeanLoss, RootMeanSquare
 from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.storage.plain_files import write_whole
-from deepseek_report.training.adamw import AdamW
+from deepseek_report.training.epoch import AdamW
 
 CHECKPOINT = "checkpoint.safetensors"
 

@@ -21,9 +21,8 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.tasks import task_of
-from deepseek_report.training.adamw import AdamW
 from deepseek_report.training.board import open_board
-from deepseek_report.training.epoch import Stepper
+from deepseek_report.training.epoch import AdamW, Stepper
 from deepseek_report.training.objective import Objective, objective_for
 from deepseek_report.training.precision import choose_precision
 from deepseek_report.training.resume_point import (

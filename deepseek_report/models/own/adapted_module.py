@@ -19,10 +19,9 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.shared.architecture import describe
 from deepseek_report.models.shared.loading import load_weights
 from deepseek_report.models.shared.network_encoding import EncodedModule
-from deepseek_report.models.shared.output_layers import Readout
+from deepseek_report.models.shared.output_layers import Readout, describe
 from deepseek_report.tasks import task_of
 
 Inputs = Literal["encoded", "plain", "layout"]

@@ -65,7 +65,7 @@ class TorchModule:
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The module behind its encoding; with `weights`, they are in place."""
         from deepseek_report.models.own.adapted_module import OwnClass, adapt, put_weights
-        from deepseek_report.models.shared.seeding import seeded
+        from deepseek_report.models.shared.module_classifier import seeded
 
         cls = find_class(self.module, [self.module.partition(".")[0]])
         own = OwnClass(cls, self.module, self.params)

@@ -12,14 +12,13 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.models.shared.architecture import describe
 from deepseek_report.models.shared.network_encoding import (
     ACTIVATIONS,
     Activation,
     EncodedModule,
     FeatureEncoder,
 )
-from deepseek_report.models.shared.output_layers import Outputs
+from deepseek_report.models.shared.output_layers import Outputs, describe
 
 
 class MLPModule(EncodedModule):

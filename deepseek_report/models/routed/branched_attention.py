@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import linear, one_hot, pad
 
-from deepseek_report.models.routed.products import product
+from deepseek_report.models.routed.experts import product
 
 # --- Which tokens stand near one another, and runs of neighbours that are told or read as one -----
 

@@ -28,9 +28,8 @@ from deepseek_report.models.routed.branched_attention import (
 )
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
-from deepseek_report.models.shared.architecture import describe
 from deepseek_report.models.shared.network_encoding import FeatureEncoder
-from deepseek_report.models.shared.output_layers import Outputs, contrast
+from deepseek_report.models.shared.output_layers import Outputs, contrast, describe
 from deepseek_report.models.shared.tokens import Embedding, FeatureTokens, Patches, TextTokens
 
 # --- Dropping whole residual branches while training ----------------------------------------------

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.models.shared.architecture import describe
 from deepseek_report.models.shared.network_encoding import ACTIVATIONS, Activation, EncodedModule
-from deepseek_report.models.shared.output_layers import Outputs, contrast
+from deepseek_report.models.shared.output_layers import Outputs, contrast, describe
 
 #: Training rows at a time when the mean contributions are taken.
 _BATCH = 2048

@@ -16,8 +16,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ArtifactError
-from deepseek_report.models.shared.architecture import count_parameters, describe
-from deepseek_report.models.shared.output_layers import Outputs, Readout
+from deepseek_report.models.shared.output_layers import Outputs, Readout, count_parameters, describe
 from deepseek_report.models.transformers.transformer_trace import (
     Choice,
     imbalance,

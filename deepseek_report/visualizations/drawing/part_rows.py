@@ -9,10 +9,20 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.labels import extent, wrapped
+from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet
-from deepseek_report.visualizations.style import LIGHT, SERIES, WIDTH, Axes, Figure, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    SERIES,
+    WIDTH,
+    Axes,
+    Figure,
+    Pixels,
+    draw_pixels,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.words import Wording
 
 # --- Panels that share their rows, side by side on a wide page and stacked on a narrow one --------
@@ -115,3 +125,32 @@ def over_all(table: pd.DataFrame, column: str) -> float:
     """
     levels = table[table["attribute"] == table["attribute"].iloc[0]]
     return float(np.average(levels[column], weights=levels["n"]))
+
+
+# --- Horizontal bars as pixels, for boards that show a run while it goes on -----------------------
+
+#: Inches of a row, of the labels, and below the axes.
+_BAR, _LABELS_OF_BARS, _FOOT_OF_BARS = 0.27, 3.0, 0.4
+
+
+@dataclass(frozen=True)
+class LabelledValue:
+    """A value from zero, of any sign, and what it is the value of."""
+
+    label: str
+    value: float
+
+
+def bars(shown: Sequence[LabelledValue], words: Wording) -> Pixels:
+    """The bars in their order, the first at the top, as (height, width, 3)."""
+    height = _FOOT_OF_BARS + 0.15 + _BAR * max(len(shown), 1)
+
+    def paint(figure: Figure) -> None:
+        axes = panel(figure, _LABELS_OF_BARS, _FOOT_OF_BARS, WIDTH - 0.15, height - 0.1)
+        values = [bar.value for bar in shown]
+        axes.barh(range(len(shown)), values, height=0.62, color=SERIES[0])
+        marks.rows(axes, [short(bar.label, 42) for bar in shown])
+        marks.value_ticks(axes, "x", words)
+        marks.grid(axes, "x")
+
+    return draw_pixels(height, paint)

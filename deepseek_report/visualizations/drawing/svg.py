@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deepseek_report.visualizations.style import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _TAG = re.compile(r"<[^>]*>")
 _TOKEN = re.compile(r"[A-Za-z]|-?\d+\.?\d*(?:e-?\d+)?")
