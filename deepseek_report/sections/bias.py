@@ -25,7 +25,7 @@ from deepseek_report.findings.rules_groups import (
     worst_and_best,
 )
 from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of, surest_gap
-from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
+from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, View, own_table

@@ -16,9 +16,8 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Direction
-from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap
+from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap, largest_mean_gap
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.mean_gaps import largest_mean_gap
 from deepseek_report.statistics.paired import influence_difference, share_difference
 from deepseek_report.statistics.ranking import macro_auc, paired_difference
 from deepseek_report.statistics.resampling import Resampling

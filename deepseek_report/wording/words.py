@@ -60,6 +60,7 @@ class WordedFinding:
     evidence: tuple[str, ...]
     limits: tuple[str, ...]
     more: str = ""
+    folds: str = ""
 
 
 class Wording:
@@ -221,7 +222,10 @@ class Wording:
         return {key: text for key, text in (self._look_up(group) or {}).items() if text}
 
     def finding(self, finding: Finding) -> WordedFinding:
-        """The texts of a finding, and its labels; `more` where it has more to tell."""
+        """The texts of a finding, and its labels; `more` where it has more to tell.
+
+        `folds` says in how many folds of a cross-validation it was made, where that was looked at.
+        """
         values = from_plain(finding.values)
         texts = {
             part: self.text(f"findings.{finding.message}.{part}", **values)
@@ -236,6 +240,7 @@ class Wording:
             section_title=self.label("section_titles", finding.section),
             evidence=finding.evidence,
             limits=tuple(self.text(f"limits.{key}", **values) for key in finding.limits),
+            folds=self.text("in_folds", **values) if "of_folds" in values else "",
             **texts,
         )
 

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -56,12 +57,18 @@ class Use:
         return re.compile(re.escape(self.id).replace(r"\{\}", "[^.]+"))
 
 
-def uses() -> Iterator[Use]:
+@cache
+def read_code() -> tuple[tuple[Use, ...], frozenset[str]]:
+    """Every message that the code makes, and every literal text of the code."""
+    uses, literals = [], set()
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "message":
                 where = f"{path.relative_to(PACKAGE)}:{node.lineno}"
-                yield Use(where, id_of(node.args[0], where), values_of(node))
+                uses.append(Use(where, id_of(node.args[0], where), values_of(node)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                literals.add(node.value)
+    return tuple(uses), frozenset(literals)
 
 
 def id_of(node: ast.expr, where: str) -> str:
@@ -85,44 +92,37 @@ def flat(tree: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield f"{prefix}{key}", value
 
 
-USES = tuple(uses())
 KEYS = dict(flat(dict(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE))))
 
 
 def test_every_message_has_a_text() -> None:
-    named = [use for use in USES if use.id != ANY_PICTURE]
-    lost = [use for use in named if not any(use.pattern.fullmatch(key) for key in KEYS)]
+    unsure = [use for use in read_code()[0] if use.id not in KEYS.keys() | {ANY_PICTURE}]
+    lost = [use for use in unsure if not any(use.pattern.fullmatch(key) for key in KEYS)]
     assert [f"{use.where}: {use.id}" for use in lost] == []
 
 
 def test_every_text_is_said_somewhere() -> None:
-    patterns = [use.pattern for use in USES]
+    uses, literals = read_code()
+    patterns = [use.pattern for use in uses if "{}" in use.id]
+    literals |= {use.id for use in uses}
     owned = {key for key in KEYS if key.partition(".")[0] in OWNED and not LOOKED_UP.match(key)}
-    texts = sorted(owned - asked_by_key() - EARLIER)
+    texts = sorted(owned - literals - EARLIER)  # a section asks by key
     unused = [key for key in texts if not any(pattern.fullmatch(key) for pattern in patterns)]
     assert unused == []
 
 
-def asked_by_key() -> set[str]:
-    """All literals of the code: what a section asks for by its key stands there as it is."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
-    return {
-        node.value
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-
-
-@pytest.mark.parametrize("use", USES, ids=lambda use: f"{use.where}-{use.id}")
-def test_a_message_gives_all_that_its_text_uses(use: Use) -> None:
-    if use.values is None:
-        return
-    of_messages = "{}" not in use.id or use.id.partition(".")[0] in OWNED
-    for key, text in KEYS.items():
-        if of_messages and use.pattern.fullmatch(key):
-            needed = meta.find_undeclared_variables(wording("en")._environment.parse(text))
-            assert needed - GIVEN <= use.values, key
+def test_a_message_gives_all_that_its_text_uses() -> None:
+    environment = wording("en")._environment
+    needed = {key: meta.find_undeclared_variables(environment.parse(KEYS[key])) for key in KEYS}
+    families = {key for key in KEYS if key.partition(".")[0] in OWNED}
+    lacking = [
+        f"{use.where}: {key}"
+        for use in read_code()[0]
+        if use.values is not None
+        for key in (families if "{}" in use.id else KEYS.keys() & {use.id})
+        if use.pattern.fullmatch(key) and not needed[key] - GIVEN <= use.values
+    ]
+    assert lacking == []
 
 
 @pytest.mark.parametrize("module", [boston, breast_cancer, credit, diabetes])

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Feature, Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.statistics.column_quantiles import column_quantiles
+from deepseek_report.statistics.ranking import column_quantiles
 
 # --- What stands between the layers of our networks -----------------------------------------------
 

@@ -10,7 +10,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.table import Column
 from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import (
     Row,
     SurestPair,

@@ -12,10 +12,9 @@ import numpy as np
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds.relations import relation_in_words
-from deepseek_report.findings.explainer_ranking import leading_for_cases
-from deepseek_report.findings.explainer_verdicts import verdict_of
+from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
 from deepseek_report.findings.records import Row
-from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
+from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import compact, compact_list
 from deepseek_report.sections.single_cases import case_sentences

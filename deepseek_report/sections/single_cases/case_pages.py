@@ -12,10 +12,10 @@ import numpy as np
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.predictions import FURTHER
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.case_choice import NO_PERSON
-from deepseek_report.metrics.cases.tree_ways import SEPARATOR
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import compact
 from deepseek_report.sections.single_cases import case_sentences

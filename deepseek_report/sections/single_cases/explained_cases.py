@@ -16,7 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.glance import Glance
-from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
+from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_explanation
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.sections.shared.draft import Draft

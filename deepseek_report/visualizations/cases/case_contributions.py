@@ -16,7 +16,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
+from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_explanation
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.cases.case_views import CasePicture
 from deepseek_report.visualizations.drawing import marks

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.rules_localisation import hits, telling_gains
+from deepseek_report.findings.rules_explanations import hits, telling_gains
 from deepseek_report.visualizations.drawing.labels import (
     caption,
     extent,

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.conclusion_limits import more_rows_help
+from deepseek_report.findings.severity import more_rows_help
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, known, measured, wrapped
 from deepseek_report.visualizations.drawing.read_results import required

@@ -17,8 +17,8 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.rules_calibration import leaning
+from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, evenly, in_unit, measured
