@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -162,13 +162,16 @@ def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
         middle, edges = (first + last) / 2 + 1, (first + 0.5, last + 1.5)
         for edge in edges:
             axes.axvline(edge, color=LIGHT["muted"], linewidth=0.7, linestyle=(0, (2, 2)))
-        place: dict[str, Any] = {
-            "ha": "center",
-            "va": "top",
-            "transform": axes.get_xaxis_transform(),
-        }
-        across = axes.get_xaxis_transform()
-        axes.text(middle, 0.98, str(number), fontsize=9, weight="bold", transform=across, **place)
+        axes.text(
+            middle,
+            0.98,
+            str(number),
+            fontsize=9,
+            weight="bold",
+            ha="center",
+            va="top",
+            transform=axes.get_xaxis_transform(),
+        )
     if channel.truth is not None:
         _mark(axes, channel.truth)
 
