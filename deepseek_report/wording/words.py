@@ -65,9 +65,10 @@ class Wording:
 
     texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
     are explained by. data_set : its name where the package ships it, and with it the names of its
-    columns and values. own_names : names that the data have, whoever gave them. stored : how names
-    are put together in English, from the catalog of that language. compiled : where compiled texts
-    and templates are kept; wordings of one catalog share it.
+    columns and values. own_names : names that the data have, whoever gave them. written : those of
+    them that stand as a file has them, and so keep their case inside of a sentence. stored : how
+    names are put together in English, from the catalog of that language. compiled : where compiled
+    texts and templates are kept; wordings of one catalog share it.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class Wording:
         noun: str = "feature",
         data_set: str = "",
         own_names: frozenset[str] = frozenset(),
+        written: frozenset[str] = frozenset(),
         stored: Mapping[str, str] | None = None,
         compiled: Compiled | None = None,
     ) -> None:
         self._texts = texts
+        self._written = written
         self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
         self._small_inside = symbols.pop("labels_inside", "") == "small"
@@ -186,7 +189,8 @@ class Wording:
 
     def inline(self, label: str) -> str:
         """A label inside of a sentence, by the rule of the language: `Age band -> age band`."""
-        return in_sentence(label) if self._small_inside else label
+        is_small = self._small_inside and label not in self._written
+        return in_sentence(label) if is_small else label
 
     def explainer(self, name: str) -> str:
         """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
@@ -264,6 +268,7 @@ def wording(
     noun: str = "feature",
     data_set: str = "",
     own_names: frozenset[str] = frozenset(),
+    written: frozenset[str] = frozenset(),
 ) -> Wording:
     """The texts of a language; those of the default language where it has none.
 
@@ -286,14 +291,14 @@ def _wording(
     task: str,
     noun: str,
     data_set: str,
-    own_names: frozenset[str],
+    own_names: tuple[frozenset[str], frozenset[str]],
 ) -> Wording:
     folder = next(path for path in folders if (path / f"{language}.yaml").is_file())
     texts = dict(_catalog(folder, language))
     own = texts.pop("tasks", {}).get(task, {})
     stored = _catalog(folders[0], DEFAULT_LANGUAGE)["composed"]
     compiled = _compiled_texts(folder, language)
-    return Wording(_merged(texts, own), noun, data_set, own_names, stored, compiled)
+    return Wording(_merged(texts, own), noun, data_set, *own_names, stored, compiled)
 
 
 @cache
