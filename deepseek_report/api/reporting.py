@@ -123,6 +123,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
+
     def deepened() -> Run:
         whole = whole_report(asked.get("overrides", ()))
         return report(**{**asked, **given, "overrides": whole})
