@@ -14,14 +14,15 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.metrics.fairness.group_rates import POOLED, STEPPED
+from deepseek_report.metrics.fairness.group_rates import STEPPED
 from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
 from deepseek_report.metrics.performance.threshold_sweep import STEP_COUNTS, STEP_RATES, rates_at
-from deepseek_report.sections.shared.display_cells import DASH
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording import estimates
 
 #: Different rows that a page holds at most; of more it holds the counts of the whole part alone.
@@ -124,7 +125,7 @@ class _Levels:
         names = tuple(row["level"] for row in listed) or (*attribute.levels, UNKNOWN)
         place = {name: at for at, name in enumerate(names)}
         for row in listed:
-            pooled = (row.get("pooled") or "").split(POOLED)
+            pooled = (row.get("pooled") or "").split(SEPARATOR)
             place |= {name: place[row["level"]] for name in pooled if name}
         of_level = [place.get(name, -1) for name in (*attribute.levels, UNKNOWN)]
         return cls(attribute, names, np.array(of_level)[codes])
@@ -181,9 +182,8 @@ def _stepped_levels(
 ) -> tuple[dict[tuple[str, str], list[Row]], list[tuple[int, int, tuple[str, str]]]]:
     """Rows of the levels that have rates at the steps, and these levels in the page's order.
 
-    Returns
-    -------
-    {(attribute, level): rows}, and for each level its attribute's position, its own, and its key.
+    Returns {(attribute, level): rows}, and for each level its attribute's position, its own, and
+    its key.
     """
     stepped: dict[tuple[str, str], list[Row]] = {}
     for row in rows(results, "group_rates", "steps"):
@@ -272,13 +272,9 @@ class LiveSlider:
     def answer(self, chosen: Subset) -> dict[str, Any]:
         """The texts of the slider, all with intervals.
 
-        Returns
-        -------
-        n : rows that were chosen. rates, groups : as in `slider_data`; no groups without rows.
-
-        Raises
-        ------
-        DataError : there is no such threshold or group.
+        Returns n : rows that were chosen. rates, groups : as in `slider_data`; no groups without
+        rows.
+        Raises DataError : there is no such threshold or group.
         """
         if not 0 <= chosen.step < len(self.thresholds):
             n = len(self.thresholds)

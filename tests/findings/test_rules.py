@@ -10,11 +10,10 @@ from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings import (
-    explainer_ranking,
+    explainer_verdicts,
     rules_bottlenecks,
     rules_calibration,
     rules_data,
-    rules_errors,
     rules_failures,
     rules_groups,
     rules_performance,
@@ -120,6 +119,16 @@ def test_calibration_is_off_where_one_test_of_all_signs_says_so(
     (finding,) = rules_calibration.calibration(run.results())
     assert (finding.message, finding.severity) == (message, severity)
     assert f"differ by {100 * error:.0f}\u00a0points" in say(finding).replace(".0\u00a0", "\u00a0")
+
+
+@pytest.mark.parametrize(("chance", "severity"), [(0.02, "high"), (0.14, "medium"), (0.2, "low")])
+def test_a_calibration_error_weighs_by_what_noise_does_not_explain(run, score, chance, severity):
+    note = message("notes.expected_calibration_error.error", explained="", bins=3, chance=chance)
+    error = score("expected_calibration_error", 0.25, 0.15, 0.4, p_value=0.001)
+    run.predictions()
+    run.measure("expected_calibration_error", replace(error, note=note))
+    (finding,) = rules_calibration.calibration(run.results())
+    assert (finding.message, finding.severity) == ("calibration_off", severity)
 
 
 def test_with_three_classes_calibration_is_of_the_most_probable_one(run, score, say):
@@ -285,7 +294,7 @@ def gap(p, attribute="sex"):
 
 def test_errors_fall_unevenly_only_beyond_chance(run):
     tests = [gap(0.01), gap(0.2, "age_band")]
-    findings = rules_errors.error_rates(
+    findings = rules_groups.error_rates(
         run.measure("equalized_odds_difference", tests=tests).results()
     )
     assert [finding.message for finding in findings] == ["errors_apart", "errors_even"]
@@ -303,7 +312,7 @@ def test_errors_fall_unevenly_only_beyond_chance(run):
 def test_where_errors_of_one_kind_alone_could_be_compared_it_is_said(run, p_value, compared, limit):
     """Few people of a group may have one of the labels: the other rate was once left out unsaid."""
     tests = [gap(p_value) | {"rates": compared}]
-    (finding,) = rules_errors.error_rates(
+    (finding,) = rules_groups.error_rates(
         run.measure("equalized_odds_difference", tests=tests).results()
     )
     limits = wording().finding(finding).limits
@@ -314,7 +323,7 @@ def test_where_errors_of_one_kind_alone_could_be_compared_it_is_said(run, p_valu
 def test_a_gap_that_could_not_be_tested_is_no_evidence_of_evenness(run):
     tests = [gap(float("nan")) | {"value": float("nan")}]
     assert (
-        rules_errors.error_rates(run.measure("equalized_odds_difference", tests=tests).results())
+        rules_groups.error_rates(run.measure("equalized_odds_difference", tests=tests).results())
         == []
     )
 
@@ -352,7 +361,7 @@ def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
 def test_the_surer_of_two_error_gaps_decides(run, say):
     run.measure("equalized_odds_difference", tests=[gap(0.07)])
     run.measure("equal_opportunity_difference", tests=[gap(0.009)])
-    (finding,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_groups.error_rates(run.results())
     assert finding.message == "errors_apart"
     assert "cases with sex “women” and “men”. Their error rates lie 10\u00a0points" in say(finding)
 
@@ -368,7 +377,7 @@ def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
     surest = {"surest_rate": "fpr", "surest_highest": "men", "surest_lowest": "women"}
     run.measure("equalized_odds_difference", tests=[gap(0.01) | surest])
     run.measure("group_rates", groups=[rates("men", 0.8, 0.4), rates("women", 0.79, 0.3)])
-    (finding,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_groups.error_rates(run.results())
     text = say(finding)
     assert text.startswith(
         "Cases with sex “men” are wrongly decided favourably more often than “women”."
@@ -379,7 +388,7 @@ def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
 
 def test_attributes_with_uneven_errors_share_one_finding(run, say):
     run.measure("equalized_odds_difference", tests=[gap(0.01), gap(0.02, "age_band")])
-    (finding,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_groups.error_rates(run.results())
     text = say(finding)
     assert text.startswith("Errors fall unevenly on ")
     assert " Also: " in text
@@ -468,7 +477,7 @@ def test_a_broken_promise_makes_the_finding_on_the_groups_as_grave_as_itself(run
 def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, severity):
     surest = {"surest_gap": (low + high) / 2, "surest_low": low, "surest_high": high}
     run.measure("equalized_odds_difference", tests=[gap(0.001) | surest])
-    (finding,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_groups.error_rates(run.results())
     assert finding.severity == severity
 
 
@@ -502,7 +511,7 @@ def test_direct_use_is_as_grave_as_the_share_of_decisions_that_surely_turn(
     (finding,) = rules_sources.direct_use(run.results())
     assert (finding.message, finding.severity) == (message, severity)
     assert ("does not turn decisions by itself, or hardly" in say(finding)) == (high < 0.01)
-    assert ("do not settle whether" in say(finding)) == (low < 0.01 < high)
+    assert ("to say whether" in say(finding)) == (low < 0.01 < high)
 
 
 def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
@@ -513,7 +522,7 @@ def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
     swaps = {"attribute": "sex", "given": True, "stand_ins": "Credit limit", "n": 2000}
     run.measure("direct_use", turned(score, 0.052, 0.062), swaps=[swaps], split=[split])
     text = say(rules_sources.direct_use(run.results())[0])
-    assert text.startswith("Sex alone turns the decision for 5.7\u00a0% of cases.")
+    assert text.startswith("Sex alone changes the decision for 5.7\u00a0% of cases.")
     assert "between “men” and “women”, 6\u00a0points (5–7) come from that" in text
     assert "4\u00a0points (3–5) from features that stand in for it (Credit limit)" in text
 
@@ -563,7 +572,7 @@ def test_the_control_is_never_judged(run, score):
 
 def test_a_method_without_sign_never_leads(run):
     run.explanation("attention_rollout", "none", signed=False).explanation("random", "none")
-    assert explainer_ranking.leading_explainer(run.results()) is None
+    assert explainer_verdicts.leading_explainer(run.results()) is None
 
 
 # --- data ---
