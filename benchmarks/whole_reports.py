@@ -5,10 +5,10 @@
 Every contestant runs in a process of its own, in turn: ours with the peers' contents, our quick
 report, our whole one, explainerdashboard, Shapash, ours again, … on the same data and with the same
 forest of 100 trees, all test rows explained, each with its own defaults. Peers get an environment
-of their own, made here with pip, their versions pinned. Measured is the whole process with its children, from
-the start of Python on: CPU seconds, seconds, and peak memory of its largest process. Printed are
-medians and the ratio of CPU seconds to ours, formed within a turn; `--write` puts the table between
-its marks in docs/performance.md.
+of their own, made here with pip, their versions pinned. Measured is the whole process with its
+children, from the start of Python on: CPU seconds, seconds, and peak memory of its largest process.
+Printed are medians and the ratio of CPU seconds to ours, formed within a turn; `--write` puts the
+table between its marks in docs/performance.md.
 """
 
 from __future__ import annotations
