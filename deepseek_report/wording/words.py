@@ -71,9 +71,11 @@ class Wording:
     columns and values. own_names : names that the data have, whoever gave them. written : those of
     them that stand as a file has them, and so keep their case inside of a sentence. stored : how
     names are put together in English, from the catalog of that language. compiled : where compiled
-    texts and templates are kept; wordings of one catalog share it. untranslated : how many texts
-    the language lacks, which stand in English, and of how many.
+    texts and templates are kept; wordings of one catalog share it.
     """
+
+    #: How many texts the language lacks, which stand in English, and of how many.
+    untranslated = (0, 0)
 
     def __init__(
         self,
@@ -84,10 +86,8 @@ class Wording:
         written: frozenset[str] = frozenset(),
         stored: Mapping[str, str] | None = None,
         compiled: Compiled | None = None,
-        untranslated: tuple[int, int] = (0, 0),
     ) -> None:
         self._texts = texts
-        self.untranslated = untranslated
         self._written = written
         self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
@@ -313,7 +313,9 @@ def _wording(
     compiled = _compiled_texts(_folder_of(language), language)
     lacking = untranslated(language)
     counts = len(lacking), sum(1 for _ in _keys(english)) if lacking else 0
-    return Wording(texts, noun, data_set, *own_names, english["composed"], compiled, counts)
+    words = Wording(texts, noun, data_set, *own_names, english["composed"], compiled)
+    words.untranslated = counts
+    return words
 
 
 def untranslated(language: str) -> list[str]:
