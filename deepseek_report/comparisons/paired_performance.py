@@ -19,7 +19,7 @@ from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.row_measures import RowMeasure
+from deepseek_report.tasks.comparisons import RowMeasure
 
 #: Up to so many runs all pairs are compared, beyond it each with the baseline.
 _ALL_PAIRS = 8
