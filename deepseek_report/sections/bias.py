@@ -228,7 +228,6 @@ def _pairs(draft: Draft) -> dict[tuple[str, str], Row]:
 
 
 def _texts(draft: Draft) -> dict[str, str]:
-    """What stands around the tables."""
     declared = _declared(draft)
     keys = ("by_group", "where_from")
     return {"intro": draft.text("intro", **declared)} | {key: draft.text(key) for key in keys}
@@ -335,7 +334,6 @@ class BiasSection:
 
 
 def _people(results: Results) -> bool:
-    """Whether the data name groups of people."""
     return not results.has("data") or bool(results.schema.attributes_of("person"))
 
 

@@ -170,7 +170,6 @@ def _inputs(results: Results, cases: Sequence[ExplainedCase]) -> Floats:
 
 
 def _found_changes(results: Results) -> set[int]:
-    """The cases for which a change of the decision is known."""
     changes = rows(results, "cases", "counterfactuals")
     return {row["case"] for row in changes if row["status"] == "found"}
 

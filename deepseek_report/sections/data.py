@@ -91,7 +91,6 @@ def _ends(draft: Draft) -> dict[str, str]:
 
 
 def _features(draft: Draft) -> list[ShownTable]:
-    """The tables on single features."""
     results = draft.results
     card = results.card
     rows: dict[str, list[dict[str, Any]]] = {
@@ -234,7 +233,6 @@ def _answer_number(draft: Draft) -> None:
 
 
 def _explained_share(results: Results) -> float | None:
-    """The share of the explained class among all labels."""
     explained = results.schema.target.explained_class
     for row in results.card.get("labels") or []:
         if row.get("class") == explained:
@@ -317,7 +315,6 @@ def _origin(card: Mapping[str, Any], draft: Draft) -> list[dict[str, str]]:
 
 
 def _parts(draft: Draft, is_number: bool, counted: Mapping[str, Any]) -> ShownTable:
-    """How many rows each part has, and what its labels are like."""
     last = (
         (Column("mean", "number"), Column("deviation", "number"))
         if is_number

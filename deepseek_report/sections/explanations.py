@@ -157,7 +157,6 @@ def _answer(draft: Draft, table: list[Row]) -> None:
 
 
 def _interactions(draft: Draft) -> None:
-    """The metric's verdict on pairs of features."""
     pairs = rows(draft.results, "interactions", "pairs")
     if not pairs:
         return

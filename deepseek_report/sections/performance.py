@@ -252,7 +252,6 @@ def _answer_many(draft: Draft) -> None:
 
 
 def _threshold(results: Results) -> float | None:
-    """The threshold in use, or None where there is none."""
     return results.predicted.threshold if results.has("predictions/test") else None
 
 
@@ -323,7 +322,6 @@ def _named(draft: Draft, score: Score) -> str:
 
 
 def _comparison(draft: Draft) -> ShownTable:
-    """One row for each predictor, one column for each metric."""
     table = rows(draft.results, "baselines", "comparison")
     predictors: dict[str, Row] = {}
     for row in table:

@@ -81,7 +81,6 @@ def _written(draft: Draft, score: Score, value: float) -> str:
 
 
 def _scores(draft: Draft) -> list[dict[str, Any]]:
-    """A row for each score of the model, and of the model by one attribute."""
     shown = []
     for row in rows(draft.results, CROSS_VALIDATION, "spread"):
         if row["predictor"] != "model" or row["level"] or row["slice"]:

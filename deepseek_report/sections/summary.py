@@ -99,7 +99,6 @@ def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
 
 
 def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
-    """What stands in view."""
     results, words = draft.results, draft.words
     return {
         "effect": [
@@ -163,12 +162,10 @@ def _without_section(results: Results, page: FirstPage) -> list[Finding]:
 
 
 def _sections(results: Results) -> set[str]:
-    """The sections of the report behind this one."""
     return set(results.config.get("sections") or {}) - {"summary"}
 
 
 def _behind(draft: Draft) -> dict[str, Any]:
-    """What stands one click away."""
     results, words = draft.results, draft.words
     unfit, of_sets, private = _refused(results)
     never = list(words.table("not_assessed").values())

@@ -210,7 +210,6 @@ def _groups(draft: Draft) -> list[dict[str, Any]]:
 
 
 def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any]:
-    """What the list and the compact view need of one case."""
     draft, row = pages.draft, case.row
     target = draft.results.schema.target
     entry: dict[str, Any] = {

@@ -206,7 +206,6 @@ def _share(numbers: Any, weight: Any) -> str:
 
 
 def _layers(pages: Pages, shown: list[Row]) -> list[list[Any]]:
-    """Where each layer begins, and what it is called."""
     marks: list[list[Any]] = []
     for at, row in enumerate(shown):
         layer = int(row["layer"])
