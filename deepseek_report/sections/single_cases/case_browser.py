@@ -16,7 +16,7 @@ from deepseek_report.sections.single_cases.case_sentences import Pages
 from deepseek_report.sections.single_cases.compact_numbers import compact
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, stated
 from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
-from deepseek_report.sections.single_cases.waterfalls import waterfall_data
+from deepseek_report.sections.single_cases.waterfalls import waterfall_data, waterfalls_toward
 from deepseek_report.sections.single_cases.what_if_data import WhatIfData
 from deepseek_report.tasks import task_of
 
@@ -122,6 +122,8 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
         entry |= {"glance": glance} if any(glance.values()) else {}
     if pages.explainer:
         entry |= {"waterfall": waterfall_data(draft, pages.explainer, case)}
+        if toward := waterfalls_toward(draft, pages.explainer, case):
+            entry |= {"toward": toward}
     return entry
 
 
