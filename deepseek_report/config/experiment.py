@@ -238,10 +238,10 @@ class Experiment:
         Of two classes there are none: attributions to one are those to the other with the sign
         turned.
         """
-        asked, known = self.settings.explain.classes, target.classes
-        if asked is None or len(known) <= 2:
+        named, known = self.settings.explain.classes, target.classes
+        if named is None or len(known) <= 2:
             return ()
-        names = {*known} if asked == "all" else {*asked}
+        names = {*known} if named == "all" else {*named}
         codes = target.codes or known
         return tuple(
             place

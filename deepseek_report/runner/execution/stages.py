@@ -175,9 +175,9 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
         explanation = dataclasses.replace(explanation, seed=None)
     if len(dataset.schema.target.classes) > 2 and not isinstance(explainer, GivenInPython):
         predictions = Predictions.load(job.inputs["predictions"] / "test")
-        explanation = with_decided_classes(explanation, explainer, context, predictions, cases)
         others = job.experiment.other_classes(dataset.schema.target)
         explanation = with_other_classes(explanation, explainer, context, others)
+        explanation = with_decided_classes(explanation, explainer, context, predictions, cases)
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(
             explanation,

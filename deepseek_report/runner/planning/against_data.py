@@ -85,8 +85,8 @@ def expectation_problems(
 
 def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
     """Classes that are to be explained and that the data do not have."""
-    asked, target = experiment.settings.explain.classes, schema.target
-    if asked is None or asked == "all":
+    named, target = experiment.settings.explain.classes, schema.target
+    if named is None or named == "all":
         return []
     known = [] if target.is_number else [*target.classes, *target.codes]
     return [
@@ -96,7 +96,7 @@ def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
             choices(target.classes) if known else "nothing: a number is predicted",
             nearest(name, known) or "name classes of the data, or set explain.classes=all",
         )
-        for name in asked
+        for name in named
         if name not in known
     ]
 
