@@ -25,6 +25,7 @@ from deepseek_report.api.shown import no_foreign_warnings, reporter_for
 from deepseek_report.api.transformers_model import text_pieces
 from deepseek_report.artifacts.message import Text
 from deepseek_report.config.experiment import Paths
+from deepseek_report.config.portable import QUICK, whole_report
 from deepseek_report.runner.run import run_experiment
 from deepseek_report.wording.words import wording
 
@@ -109,7 +110,59 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
-    return Run.of(finished)
+    given = {
+        "X_train": X_train,
+        "y_train": y_train,
+        "X_validation": X_validation,
+        "y_validation": y_validation,
+        "predictions": predictions,
+        "attributions": attributions,
+        "base_values": base_values,
+    }
+
+    def deepened() -> Run:
+        whole = {**options, "overrides": whole_report(options.get("overrides", ()))}
+        return report(model, *test, **given, **whole)  # type: ignore[arg-type, misc]
+
+    return Run.of(finished, deepened)
+
+
+def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:
+    """The first answer in seconds: first screen, cases, performance and bias of a model.
+
+    It takes the arguments of `report`, by the same names. By place it takes the model and then
+    `X_test, y_test`, as `report` does, or `X_train, y_train, X_test, y_test`. What it leaves out
+    stands on its page, and `deepen()` of the run that it returns makes the whole report from
+    there: what is computed is not computed again.
+
+    Raises
+    ------
+    ConfigError : the arguments do not fit together; all problems at once.
+    DataError : the rows cannot be used.
+    """
+    names = _PLACES.get(len(rows), ())
+    if len(rows) != len(names):
+        refuse(
+            "quick",
+            f"{len(rows)} arguments without a name follow the model",
+            "X_test, y_test; or X_train, y_train, X_test, y_test",
+            "name the others: y_test=…",
+        )
+    if twice := sorted({*names} & {*arguments}):
+        refuse(twice[0], "it is given by its place and by its name", "one of the two", "")
+    own = arguments.pop("overrides", ())
+    stated = [own] if isinstance(own, str) else [*own]
+    by_place = dict(zip(names, rows, strict=True))
+    return report(model, **by_place, **arguments, overrides=[QUICK, *stated])
+
+
+#: What the arguments of `quick` behind the model are, by how many there are.
+_PLACES: Mapping[int, tuple[str, ...]] = {
+    0: (),
+    1: ("X_test",),
+    2: ("X_test", "y_test"),
+    4: ("X_train", "y_train", "X_test", "y_test"),
+}
 
 
 def _one_of(name: str, value: Any, other: str, same: Any) -> Any:

@@ -22,7 +22,7 @@ from deepseek_report.config.config_files import (
     unreadable,
 )
 from deepseek_report.config.folders.elsewhere import found_elsewhere, misplaced
-from deepseek_report.config.folders.part_lists import read_layers
+from deepseek_report.config.folders.part_lists import is_of_report, read_layers
 from deepseek_report.config.folders.shipped_parts import together
 from deepseek_report.config.hydra_trees import HydraTrees
 from deepseek_report.config.interpolation import (
@@ -106,6 +106,7 @@ class Composer:
         layers = _layers(kept, study, roots)
         problems.extend(_unknown_words(sets, layers, roots))
         selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
+        whole = {group: sets[group].select(_of_study(layers[group])) for group in MULTIPLE}
         single = (override for override in kept if override.key_or_group not in MULTIPLE)
         values = [forced(override, known) for override in single]
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
@@ -121,6 +122,7 @@ class Composer:
             roots,
             chosen_names,
             tuple(problems),
+            skipped={group: _beyond(whole[group], selected[group]) for group in MULTIPLE},
             sweep=sweep,
             launcher=launcher,
         )
@@ -172,6 +174,15 @@ def _layers(
                 0, Layer(names(override), "command line", f"command line, {override.input_line}")
             )
     return layers
+
+
+def _of_study(layers: Sequence[Layer]) -> list[Layer]:
+    """The lists without those of the chosen kind of report."""
+    return [layer for layer in layers if not is_of_report(layer)]
+
+
+def _beyond(whole: Mapping[str, Origin], selected: Mapping[str, Origin]) -> dict[str, Origin]:
+    return {part: origin for part, origin in whole.items() if part not in selected}
 
 
 def _unknown_words(

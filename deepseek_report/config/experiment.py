@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from deepseek_report.artifacts.decision_rules import DecisionCosts, ThresholdRule
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.expectations import Expectations
-from deepseek_report.artifacts.message import Message, Text, from_plain
+from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.protocols.models import ComesFitted, FitsAnew, OnlyAnswered
@@ -226,6 +226,14 @@ class Experiment:
         return any(
             isinstance(plugin, GivenInPython) for plugin in (*self.single.values(), *several)
         )
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the report leaves out parts of the study.
+
+        Its few stages wait for one another: further processes would load libraries for nothing.
+        """
+        return any(refusal.reason == SKIPPED for refusal in self.refused)
 
     @property
     def privacy(self) -> Privacy:

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 
 #: What is measured again in each fold: all that judges decisions, and none that explains them.
 _CATEGORIES = frozenset({"performance", "calibration", "fairness", "slices", "behaviour"})

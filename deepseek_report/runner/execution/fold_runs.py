@@ -23,7 +23,7 @@ from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.conclude import conclude, concluded_from
 from deepseek_report.metrics.performance.cross_validation import judged_in_folds
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.shared.dependence import measured
+from deepseek_report.metrics.plugin import measured
 from deepseek_report.runner.execution.refitting import ModelRefits, refits_of
 from deepseek_report.runner.execution.stages import StageJob, measure_context
 

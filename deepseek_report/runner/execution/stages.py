@@ -44,7 +44,7 @@ from deepseek_report.errors import DataError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.shared.dependence import measured
+from deepseek_report.metrics.plugin import measured
 from deepseek_report.runner.execution.decided_classes import (
     remember_answers,
     with_decided_classes,

@@ -22,7 +22,7 @@ from deepseek_report.config.problems import ConfigProblems, Problem, choices, ne
 from deepseek_report.config.threshold_checks import against_data
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.behaviour.expected import misfits
-from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
+from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
 

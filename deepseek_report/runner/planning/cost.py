@@ -100,7 +100,7 @@ def cost_of(
     spans |= _of_folds(experiment, spans, past, size, row)
     spans["report"] = Span(2.0, _TYPICAL["report"], 6.0, "typical")
     memory = memory_of(works, past, size) if waiting else None
-    wished = experiment.settings.jobs
+    wished = experiment.settings.jobs or (1 if experiment.is_quick else None)
     parallel = min(wished, cores()) if wished else processes(memory.expected if memory else None)
     return Cost(spans, _total(spans, parallel), parallel, row, memory)
 
