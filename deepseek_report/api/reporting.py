@@ -76,6 +76,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     options = with_lists(options)
     test = _one_of("X_test", X_test, "X", X), _one_of("y_test", y_test, "y", y)
     _check_roles(model, predictions, X_validation)
+    called, stated = (model, *test), options
     if base_values is not None:
         options = {**options, "base_values": base_values}  # type: ignore[typeddict-unknown-key]
     shown = reporter_for(options.get("progress"))
@@ -121,8 +122,8 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     }
 
     def deepened() -> Run:
-        whole = {**options, "overrides": whole_report(options.get("overrides", ()))}
-        return report(model, *test, **given, **whole)  # type: ignore[arg-type, misc]
+        whole = {**stated, "overrides": whole_report(stated.get("overrides", ()))}
+        return report(*called, **given, **whole)  # type: ignore[arg-type, misc]
 
     return Run.of(finished, deepened)
 
