@@ -289,8 +289,8 @@ def test_without_scripts_a_short_list_of_the_cases_is_readable(
 def test_the_bars_can_be_about_the_other_class_whose_bars_are_turned(real_page: Any) -> None:
     opened(real_page)
     amounts = (
-        "return [...document.querySelectorAll('.case-page .waterfall tbody tr')]"
-        ".map((row) => row.lastElementChild.innerText)"
+        "return [...document.querySelectorAll('.case-page .waterfall:not(.way) tbody tr')]"
+        ".map((row) => row.lastElementChild.textContent)"
     )
     options = (
         "return [...document.querySelectorAll('.case-toward option')].map((o) => o.textContent)"
