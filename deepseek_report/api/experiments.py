@@ -41,4 +41,4 @@ def run(
         whole = whole_report(overrides)
         return run(experiment, whole, config_dir=config_dir, trust=trust, progress=progress)
 
-    return Run.of(finished, deepened)
+    return Run.of(finished, deepened if checked.is_quick else None)

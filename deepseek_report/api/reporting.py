@@ -76,9 +76,21 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     options = with_lists(options)
     test = _one_of("X_test", X_test, "X", X), _one_of("y_test", y_test, "y", y)
     _check_roles(model, predictions, X_validation)
-    called, stated = (model, *test), options
+    given: dict[str, Any] = {
+        "model": model,
+        "X_test": test[0],
+        "y_test": test[1],
+        "X_train": X_train,
+        "y_train": y_train,
+        "X_validation": X_validation,
+        "y_validation": y_validation,
+        "predictions": predictions,
+        "attributions": attributions,
+        "base_values": base_values,
+    }
     if base_values is not None:
         options = {**options, "base_values": base_values}  # type: ignore[typeddict-unknown-key]
+    as_called = options
     shown = reporter_for(options.get("progress"))
     with in_words_of_the_call(), _threads_as_before(), no_foreign_warnings(), shown as reporter:
         validation, train = (X_validation, y_validation), (X_train, y_train)
@@ -111,21 +123,12 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
-    given = {
-        "X_train": X_train,
-        "y_train": y_train,
-        "X_validation": X_validation,
-        "y_validation": y_validation,
-        "predictions": predictions,
-        "attributions": attributions,
-        "base_values": base_values,
-    }
 
     def deepened() -> Run:
-        whole = {**stated, "overrides": whole_report(stated.get("overrides", ()))}
-        return report(*called, **given, **whole)  # type: ignore[arg-type, misc]
+        whole = whole_report(as_called.get("overrides", ()))
+        return report(**{**as_called, **given, "overrides": whole})
 
-    return Run.of(finished, deepened)
+    return Run.of(finished, deepened if experiment.is_quick else None)
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
@@ -16,16 +15,11 @@ from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.artifacts.verbatim import Verbatim
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import leading_explainer, verdict_of
-from deepseek_report.findings.records import (
-    Row,
-    explainer_label,
-    feature_inline,
-    rows,
-)
+from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.group_explanations import attribution
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.tables import ShownTable, Values
+from deepseek_report.sections.shared.task_columns import attribution
 from deepseek_report.wording.estimates import estimate, of_row
 
 #: How many features the table of ranks shows.
@@ -67,7 +61,7 @@ _USES = frozenset(
 class ExplanationsSection:
     """Says which features the model's output depends on, by each method."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+    needs = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("explanations", results)
@@ -100,7 +94,7 @@ class ExplanationsSection:
         return draft.content(self.needs, _USES)
 
 
-def _classes(draft: Draft) -> list[dict[str, Any]]:
+def _classes(draft: Draft) -> list[Values]:
     """The classes that the reader can switch to, the declared one first; empty where it is one."""
     target = draft.results.schema.target
     further = rows(draft.results, "importance", "by_class")
@@ -123,7 +117,7 @@ def _classes(draft: Draft) -> list[dict[str, Any]]:
     return [own, *others]
 
 
-def _chosen(draft: Draft) -> dict[str, Any]:
+def _chosen(draft: Draft) -> Values:
     """What a recommender chose, and why; empty where nobody left the choice to it."""
     explain = draft.results.config.get("explain") or {}
     reasons = explain.get("reasons") or {}
@@ -186,7 +180,6 @@ def _answer(draft: Draft, table: list[Row]) -> None:
 
 
 def _interactions(draft: Draft) -> None:
-    """The metric's verdict on pairs of features."""
     pairs = rows(draft.results, "interactions", "pairs")
     if not pairs:
         return
@@ -268,7 +261,7 @@ def _ranks(draft: Draft, table: list[Row], name: str = "") -> ShownTable:
     return replace(shown_ranks, id=f"explanations-{name}") if name else shown_ranks
 
 
-def _rank_cell(draft: Draft, row: Row) -> dict[str, Any]:
+def _rank_cell(draft: Draft, row: Row) -> Values:
     rank, share = int(row["rank"]), draft.words.numbers.percent(finite(row["share"]))
     return {row["explainer"]: f"{rank} ({share})", f"{row['explainer']}__sort": rank}
 
@@ -285,7 +278,7 @@ _METHODS = TableType(
 )
 
 
-def _method(draft: Draft, name: str) -> dict[str, Any]:
+def _method(draft: Draft, name: str) -> Values:
     explanation: Explanation = draft.results.explanations[name]
     return {
         "explainer": name,

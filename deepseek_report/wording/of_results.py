@@ -30,6 +30,13 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
 def words_of(results: Results, language: str = "") -> Wording:
     """The texts of a language, by default that of the report, worded for what is predicted."""
     language = language or str((results.config.get("report") or {}).get("language") or "en")
+    if ("words", language) not in results.derived:
+        results.derived["words", language] = _words_of(results, language)
+    words: Wording = results.derived["words", language]
+    return words
+
+
+def _words_of(results: Results, language: str) -> Wording:
     own = CaseWords.of((results.config.get("report") or {}).get("words"))
     if results.has("data"):
         has_card = (results.path_of("data") / "card.json").is_file()
@@ -61,7 +68,8 @@ def words_for(
         return general.for_cases(_case_words(general, "table", None, words or CaseWords(), {}))
     shipped = _shipped(card)
     own_names = frozenset() if shipped and not named else schema.own_names
-    worded = wording(language, schema.target.task, kind_of(schema).noun, shipped, own_names)
+    noun, written = kind_of(schema).noun, schema.undeclared_labels if own_names else frozenset()
+    worded = wording(language, schema.target.task, noun, shipped, own_names, written)
     labels = {attribute.name: worded.name(attribute.label) for attribute in schema.attributes}
     slots = _case_words(worded, kind_of(schema).name, schema.target, words or CaseWords(), labels)
     return worded.for_cases(slots)
