@@ -340,4 +340,4 @@ def _joined(before: Explanation, after: Explanation) -> Explanation:
     decided = after.decided
     if decided is not None:
         decided = dataclasses.replace(decided, places=decided.places + len(before))
-    return dataclasses.replace(before, **arrays, decided=decided)
+    return dataclasses.replace(before, **arrays, decided=decided, others=None)
