@@ -76,7 +76,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     options = with_lists(options)
     test = _one_of("X_test", X_test, "X", X), _one_of("y_test", y_test, "y", y)
     _check_roles(model, predictions, X_validation)
-    given: dict[str, Any] = {
+    in_memory: dict[str, Any] = {
         "model": model,
         "X_test": test[0],
         "y_test": test[1],
@@ -126,7 +126,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
 
     def deepened() -> Run:
         whole = whole_report(as_called.get("overrides", ()))
-        return report(**{**as_called, **given, "overrides": whole})
+        return report(**{**as_called, **in_memory, "overrides": whole})
 
     return Run.of(finished, deepened if experiment.is_quick else None)
 

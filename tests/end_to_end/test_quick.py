@@ -184,9 +184,9 @@ def test_the_command_that_deepens_stands_on_the_page_and_works(
     arguments = ["--config-dir", str(study), "report=quick", *parts, *places]
     assert run(arguments) == 0
     (page,) = (tmp_path / "reports").glob("*/*/report.qmd")
-    told = page.read_text(encoding="utf-8").partition("# Cases")[0]
-    assert "deepseek-report --config-dir" in told
-    assert "report=quick" not in told
+    screen = page.read_text(encoding="utf-8").partition("# Cases")[0]
+    assert "deepseek-report --config-dir" in screen
+    assert "report=quick" not in screen
     computed, compute = [], computing._compute
 
     def counting(store: Any, stage: Any, *rest: Any) -> Any:
