@@ -47,9 +47,7 @@ def label_balance(facts: DataFacts) -> list[DataIssue]:
         DataIssue(
             "label_balance",
             "low" if uncertain > WIDE else "info",
-            message(
-                "data.label_balance.text", **values, of=int(sizes.sum()), uncertain=uncertain
-            ),
+            message("data.label_balance.text", **values, of=int(sizes.sum()), uncertain=uncertain),
             {**values, "class": values["name"], "majority": majority},
             message("data.label_balance.do", majority=majority, few=uncertain > WIDE),
         )
