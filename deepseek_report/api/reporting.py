@@ -96,7 +96,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
-    return Run.of(finished)
+    return Run.of(finished, experiment)
 
 
 def _one_of(name: str, value: Any, other: str, same: Any) -> Any:

@@ -59,6 +59,14 @@ class WrittenTexts:
         """The texts of the instances at these positions, in this order."""
         return WrittenTexts.of([self.text(at) for at in positions.tolist()], self.spans[positions])
 
+    def followed_by(self, others: WrittenTexts) -> WrittenTexts:
+        """These texts and others of as many columns, one behind another."""
+        return WrittenTexts(
+            np.concatenate([self.utf8, others.utf8]),
+            np.concatenate([self.ends, others.ends + len(self.utf8)]),
+            np.concatenate([self.spans, others.spans]),
+        )
+
     def text(self, at: int) -> str:
         """The whole text of one instance."""
         start = int(self.ends[at - 1]) if at else 0

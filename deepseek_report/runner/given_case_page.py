@@ -10,6 +10,7 @@ from typing import Any
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.storage import plain_files
+from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.datasets.readers.case_rows import read_case_rows
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
@@ -64,14 +65,20 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
     return CaseAnswer(plain(about), rows.ignored)
 
 
-def case_page(stored: StoredModel, inputs: Floats, work: Path, page: Path | None) -> dict[str, Any]:
+def case_page(
+    stored: StoredModel,
+    inputs: Floats,
+    work: Path,
+    page: Path | None,
+    texts: WrittenTexts | None = None,
+) -> dict[str, Any]:
     """Explain rows (row, feature) and write the page where one is wanted; what its script reads.
 
-    work : an empty folder for what is made on the way.
+    work : an empty folder for what is made on the way. texts : the rows as they were written.
     """
     opened = stored.opened
     plain_files.make_folder(work / "measured")
-    results = in_words(stored.results_of(inputs, work / "measured"))
+    results = in_words(stored.results_of(inputs, work / "measured", texts))
     content = given_cases(results, stored.explainer)
     if page is not None:
         plain_files.make_folder(work / "page")
