@@ -200,7 +200,7 @@ class Companion:
         name = f"row-{number}.html"
         if not plain_files.is_file(self.work / name):
             with tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
-                case_page(self.stored, row.inputs, Path(folder), self.work / name, row.texts)
+                case_page(self.stored, row.inputs, Path(folder), self.work / name, row)
         return {"page": name}
 
     def _row(self, number: int) -> Split:

@@ -9,8 +9,8 @@ from typing import Any
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import plain
+from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.datasets.readers.case_rows import read_case_rows
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
@@ -70,16 +70,17 @@ def case_page(
     inputs: Floats,
     work: Path,
     page: Path | None,
-    texts: WrittenTexts | None = None,
+    known: Split | None = None,
 ) -> dict[str, Any]:
     """Explain rows (row, feature) and write the page where one is wanted; what its script reads.
 
-    work : an empty folder for what is made on the way. texts : the rows as they were written.
+    work : an empty folder for what is made on the way. known : the row, where the data have it.
     """
     opened = stored.opened
     plain_files.make_folder(work / "measured")
-    results = in_words(stored.results_of(inputs, work / "measured", texts))
-    content = given_cases(results, stored.explainer)
+    results = in_words(stored.results_of(inputs, work / "measured", known and known.texts))
+    number = None if known is None else int(known.instance_ids[0])
+    content = given_cases(results, stored.explainer, number)
     if page is not None:
         plain_files.make_folder(work / "page")
         title = words_of(results).text("sections.cases.given_title", run=opened.run["run_id"])

@@ -297,6 +297,8 @@ class LiveSlider:
         ------
         DataError : there is no such threshold or group.
         """
+        if not len(self.thresholds):
+            raise DataError("threshold: this run has none to step through")
         if not 0 <= chosen.step < len(self.thresholds):
             n = len(self.thresholds)
             raise DataError(f"step {chosen.step}: there are {n} thresholds, from 0")

@@ -25,6 +25,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import OnlyAnswered
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
@@ -236,6 +237,9 @@ class StoredModel:
         paths = {}
         for name, default in _METRICS.items():
             metric = self.experiment.multiple["metrics"].get(name, default)
+            fitting = traits_of(metric, MetricPart).modalities
+            if fitting is not None and self.dataset.schema.modality not in fitting:
+                continue
             try:
                 measurement = measured(metric, context)
             except NotApplicableError:
