@@ -5,7 +5,7 @@
 
 from deepseek_report.api.experiments import run
 from deepseek_report.api.finished import Run, load_run
-from deepseek_report.api.reporting import report
+from deepseek_report.api.reporting import quick, report
 from deepseek_report.api.several_runs import Comparison, compare
 
-__all__ = ["Comparison", "Run", "compare", "load_run", "report", "run"]
+__all__ = ["Comparison", "Run", "compare", "load_run", "quick", "report", "run"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from deepseek_report.api.finished import Run
 from deepseek_report.api.shown import no_foreign_warnings, reporter_for
 from deepseek_report.config.compose import compose
+from deepseek_report.config.portable import whole_report
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.run import run_experiment
 
@@ -34,4 +35,10 @@ def run(
     jobs = [] if any(text.startswith("jobs=") for text in overrides) else ["jobs=1"]
     checked = validate(compose([*stated, *jobs], config_dir), trust)
     with no_foreign_warnings(), reporter_for(progress) as reporter:
-        return Run.of(run_experiment(checked, reporter, stated, config_dir))
+        finished = run_experiment(checked, reporter, stated, config_dir)
+
+    def deepened() -> Run:
+        whole = whole_report(overrides)
+        return run(experiment, whole, config_dir=config_dir, trust=trust, progress=progress)
+
+    return Run.of(finished, deepened if checked.is_quick else None)

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.datasets.sources.given_table import GivenRows
 from deepseek_report.models.estimators.class_match import class_text
-from deepseek_report.models.given.given_columns import TableForm
+from deepseek_report.models.given.given_model import TableForm
 
 #: A table of features with its labels, as a call names them.
 Given = tuple[Any, Any]
@@ -76,6 +76,7 @@ def rows_of(
     target: str | None,
     left_out: Sequence[str] = (),
     classes: Sequence[Any] = (),
+    remarks: Sequence[Text] = (),
 ) -> Rows:
     """The rows of a call, test rows first.
 
@@ -84,6 +85,7 @@ def rows_of(
     test, validation, train : a table and its labels; (None, None) where a part is not given.
     target : what the label is called; None: the name of the labels, or "target".
     left_out : columns that are no features. classes : as the model knows them, where it does.
+    remarks : notices on how the rows came about.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def rows_of(
     present = {name: part for name, part in named.items() if _is_given(name, part)}
     indices = {name: getattr(table, "index", None) for name, (table, _) in present.items()}
     indices = {name: own for name, own in indices.items() if isinstance(own, pd.Index)}
-    notices: list[Text] = []
+    notices: list[Text] = list(remarks)
     tables = {name: _table(name, table) for name, (table, _) in present.items()}
     whole = _joined(tables, notices)
     _check_columns(whole, left_out)

@@ -334,7 +334,7 @@ class Schema:
     @property
     def undeclared_labels(self) -> frozenset[str]:
         """Labels of columns for which nobody declared one: the name that the file has."""
-        named = (*self.features, *self.attributes, self.target)
+        named: list[Feature | Attribute | Target] = [*self.features, *self.attributes, self.target]
         return frozenset(each.label for each in named if each.label == readable_name(each.name))
 
     def _is_banded(self, attribute: Attribute) -> bool:

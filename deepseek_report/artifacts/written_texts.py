@@ -59,13 +59,11 @@ class WrittenTexts:
         """The texts of the instances at these positions, in this order."""
         return WrittenTexts.of([self.text(at) for at in positions.tolist()], self.spans[positions])
 
-    def followed_by(self, others: WrittenTexts) -> WrittenTexts:
-        """These texts and others of as many columns, one behind another."""
-        return WrittenTexts(
-            np.concatenate([self.utf8, others.utf8]),
-            np.concatenate([self.ends, others.ends + len(self.utf8)]),
-            np.concatenate([self.spans, others.spans]),
-        )
+    @classmethod
+    def joined(cls, parts: Sequence[WrittenTexts]) -> WrittenTexts:
+        """The texts of several parts, part after part."""
+        texts = [part.text(at) for part in parts for at in range(len(part.ends))]
+        return cls.of(texts, np.concatenate([part.spans for part in parts]))
 
     def text(self, at: int) -> str:
         """The whole text of one instance."""

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
@@ -46,7 +47,7 @@ class MovedScore:
         """Whether it is where its interval says that it may be."""
         if self.before is None or self.after is None:
             return "outside"
-        if _is_same(self.before, self.after):
+        if abs(self.after - self.before) <= ROUNDING * max(abs(self.before), abs(self.after)):
             return "same"
         if self.low is None or self.high is None:
             return "not judged"
@@ -93,21 +94,23 @@ class MovedExplanation:
 def moved_scores(before: Results, after: Results, volatile: frozenset[str]) -> list[MovedScore]:
     """Every score of both runs.
 
-    Parameters
-    ----------
     volatile : artifacts that measure time or memory, and so are never the same.
     """
     scores, again = _scores(before, volatile), _scores(after, volatile)
     return [
         MovedScore(
             name,
-            _finite(scores[name].value) if name in scores else None,
-            _finite(again[name].value) if name in again else None,
-            _finite(scores[name].low) if name in scores else None,
-            _finite(scores[name].high) if name in scores else None,
+            finite(scores[name].value) if name in scores else None,
+            finite(again[name].value) if name in again else None,
+            finite(scores[name].low) if name in scores else None,
+            finite(scores[name].high) if name in scores else None,
         )
         for name in dict.fromkeys([*scores, *again])
-        if not (name in scores and name in again and _both_empty(scores[name], again[name]))
+        if not (
+            name in scores
+            and name in again
+            and finite(scores[name].value) is finite(again[name].value) is None
+        )
     ]
 
 
@@ -161,9 +164,7 @@ def _shared_rows(
 
 
 def _errors(
-    before: Explanation,
-    after: Explanation,
-    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
+    before: Explanation, after: Explanation, rows: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> NDArray[np.float64] | None:
     """The standard error of each difference, None where a method states none."""
     if before.standard_error is None or after.standard_error is None:
@@ -190,15 +191,3 @@ def _named_scores(results: Results, volatile: frozenset[str]) -> Iterator[tuple[
             about = (score.predictor, score.explainer, score.attribute, score.level, score.slice)
             kept = [part for part in about if part and part != "model"]
             yield score.metric + (f" ({', '.join(kept)})" if kept else ""), score
-
-
-def _both_empty(first: Score, second: Score) -> bool:
-    return _finite(first.value) is None and _finite(second.value) is None
-
-
-def _is_same(before: float, after: float) -> bool:
-    return abs(after - before) <= ROUNDING * max(abs(before), abs(after))
-
-
-def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None

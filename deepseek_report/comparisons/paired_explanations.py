@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import reduce
 from itertools import combinations
 from typing import Any
@@ -16,7 +15,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import Method
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman, top_overlap
@@ -28,25 +27,15 @@ FEWEST = 10
 
 AGREEMENT = TableType(
     (
-        Column("explainer", "explainer"),
-        Column("first"),
-        Column("other"),
-        Column("pairs", "count"),
+        *columns_of("explainer:explainer first other pairs:count"),
         estimate("spearman", prefix="spearman"),
-        Column("same_sign", "share"),
-        Column("top", "share"),
-        Column("by_chance", "share"),
-        Column("n", "count"),
+        *columns_of("same_sign:share top:share by_chance:share n:count"),
     )
 )
 SOURCES = TableType(
     (
-        Column("explainer", "explainer"),
-        Column("case", "share"),
-        Column("method", "share"),
-        Column("seed", "share"),
-        Column("sampling", "share"),
-        Column("n", "count"),
+        *columns_of("explainer:explainer case:share method:share seed:share sampling:share"),
+        *columns_of("n:count"),
     )
 )
 TYPES = {"agreement": AGREEMENT, "sources": SOURCES}
@@ -95,17 +84,7 @@ def _shared(study: Study) -> dict[str, list[Explanation]]:
 def _of_cases(explanation: Explanation, positions: Ints) -> Explanation:
     """The explanation of the cases at these positions of the test part, in their order."""
     kept = np.flatnonzero(np.isin(explanation.positions, positions))
-    kept = kept[np.argsort(explanation.positions[kept])]
-    error = explanation.standard_error
-    return replace(
-        explanation,
-        values=explanation.values[kept],
-        inputs=explanation.inputs[kept],
-        predictions=explanation.predictions[kept],
-        positions=explanation.positions[kept],
-        base_values=None if explanation.base_values is None else explanation.base_values[kept],
-        standard_error=None if error is None else error[kept],
-    )
+    return explanation.at(kept[np.argsort(explanation.positions[kept])])
 
 
 def _agreement(

@@ -9,18 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import Method, pairs_to_compare
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.row_measures import RowMeasure
+from deepseek_report.tasks.comparisons import RowMeasure
 
 #: Up to so many runs all pairs are compared, beyond it each with the baseline.
 _ALL_PAIRS = 8
@@ -28,8 +27,7 @@ _ALL_PAIRS = 8
 VALUES = TableType(
     (
         Column("method", shown=False),
-        Column("run"),
-        Column("measure", "metric"),
+        *columns_of("run measure:metric"),
         estimate("value"),
         Column("n", "count"),
     ),
@@ -37,39 +35,25 @@ VALUES = TableType(
 )
 FITTED = TableType(
     (
-        Column("first"),
-        Column("other"),
-        Column("measure", "metric"),
+        *columns_of("first other measure:metric"),
         estimate("difference"),
-        Column("n", "count", shown=False),
-        Column("p_value", "p_value", shown=False),
-        Column("p_adjusted", "p_value"),
-        Column("better"),
+        *columns_of("n:count p_value:p_value", shown=False),
+        *columns_of("p_adjusted:p_value better"),
     )
 )
 METHODS = TableType(
     (
-        Column("first"),
-        Column("other"),
-        Column("measure", "metric"),
+        *columns_of("first other measure:metric"),
         estimate("difference"),
         Column("seeds", "count"),
         Column("p_value", "p_value", shown=False),
-        Column("p_adjusted", "p_value"),
-        Column("better"),
-        Column("within_region", "share"),
-        Column("seeds_needed", "count"),
+        *columns_of("p_adjusted:p_value better within_region:share seeds_needed:count"),
     )
 )
 SPREAD = TableType(
     (
-        Column("method"),
-        Column("measure", "metric"),
-        Column("seeds", "count"),
-        Column("mean", "number"),
-        Column("spread", "number"),
-        Column("least", "number"),
-        Column("most", "number"),
+        *columns_of("method measure:metric seeds:count mean:number spread:number least:number"),
+        *columns_of("most:number"),
     )
 )
 TYPES = {"values": VALUES, "fitted": FITTED, "methods": METHODS, "spread": SPREAD}
@@ -172,7 +156,7 @@ def _fitted(
             "first": labels[first],
             "other": labels[other],
             "measure": measure.key,
-            **_ends(gap),
+            **gap.cells("difference"),
             "n": gap.n,
             "p_value": p,
             "higher": measure.direction == "higher",
@@ -193,17 +177,13 @@ def _methods(
                 "first": first.label,
                 "other": other.label,
                 "measure": measure.key,
-                **_ends(gap.difference),
+                **gap.difference.cells("difference"),
                 "seeds": min(map(len, both)),
                 "p_value": gap.p_value,
                 "within_region": gap.within(region.of(measure, both[1].mean)),
                 "seeds_needed": gap.seeds_needed,
                 "higher": measure.direction == "higher",
             }
-
-
-def _ends(gap: Estimate) -> dict[str, Any]:
-    return {"difference": gap.value, "low": gap.low, "high": gap.high}
 
 
 def _judged(rows: Sequence[Mapping[str, Any]], kind: TableType) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text, all_reasons, message
+from deepseek_report.artifacts.message import SKIPPED, Text, all_reasons, message
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.models import OnlyAnswered
 from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
@@ -31,11 +31,13 @@ _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualization
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
     """The experiment without what cannot be applied, and the problems found."""
     named = frozenset(_named_parts(experiment, composed))
+    skipped = list(_skipped(composed))
     problems = list(single_choices.problems(experiment, composed))
     experiment, refused = _without_private(experiment)
     refused += [
         Refusal(ArtifactId.explanation(key), reason) for key, reason in composed.left_out.items()
     ]
+    refused += skipped
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
@@ -78,9 +80,18 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
     """Ids of the parts that a person named, whether they can be applied or not."""
     for group, kind in _ARTIFACT.items():
-        for key in experiment.multiple[group]:
-            if composed.origin(group, key) not in {"set", "recommended"}:
+        skipped = composed.skipped.get(group, {})
+        chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
+        for key, origin in {**skipped, **chosen}.items():
+            if origin not in {"set", "recommended"}:
                 yield f"{kind}/{key}"
+
+
+def _skipped(composed: Composed) -> Iterator[Refusal]:
+    """What the study chooses and a report such as the quick one leaves out."""
+    for group, parts in composed.skipped.items():
+        for key in parts:
+            yield Refusal(ArtifactId.of(_ARTIFACT.get(group, group), key), SKIPPED)
 
 
 def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]:

@@ -30,6 +30,7 @@ def problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         _unfit_model,
         _named_cases,
         _decision,
+        _folds,
     ):
         yield from rule(experiment, composed)
 
@@ -141,6 +142,18 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
         f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone',
         todo="set dataset.tokenizer=${model.checkpoint} (in quotes on the command line)",
     )
+
+
+def _folds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Folds of a model that nobody can train again."""
+    if experiment.settings.split.folds is not None and not experiment.can_refit:
+        yield Problem(
+            locate(composed, ("split", "folds")),
+            "each fold trains the model again, and nothing says how this one is trained",
+            "a model that is trained here; in Python an estimator with `fit`, or refit=(X, y) -> "
+            "a fitted model, both with X_train and y_train",
+            "give such a model, or leave split.folds out",
+        )
 
 
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import Row, first, rows
 from deepseek_report.statistics.graphical_procedure import FamilyOfTests, levels_of
 from deepseek_report.statistics.intervals import holm
@@ -33,9 +33,9 @@ def families(results: Results) -> dict[str, FamilyOfTests]:
     return {name: family(results) for name, family in _FAMILIES.items()}
 
 
-def is_under(row: Row, level: float, column: str = "p_adjusted") -> bool:
+def is_under(row: Row, level: float) -> bool:
     """Whether a corrected p-value is known and below a level."""
-    p = finite(row.get(column))
+    p = finite(row.get("p_adjusted"))
     return p is not None and p < level
 
 

@@ -22,8 +22,11 @@ Row = dict[str, Any]
 
 def rows(results: Results, metric: str, table: str) -> list[Row]:
     """The rows of a metric's table, or none where the table is not there."""
-    frame = results.table(metric, table)
-    return [] if frame is None else [dict(row) for row in frame.to_dict("records")]
+    key = ("rows", metric, table)
+    if key not in results.derived:
+        frame = results.table(metric, table)
+        results.derived[key] = [] if frame is None else frame.to_dict("records")
+    return [dict(row) for row in results.derived[key]]
 
 
 def is_share(measured: Score | Verdict) -> bool:
@@ -56,7 +59,7 @@ class SurestPair:
 
     @classmethod
     def of(cls, row: Row) -> SurestPair:
-        """By the row of a table of gaps, see `metrics.fairness.gap_tables`."""
+        """By the row of a table of gaps, see `metrics.fairness.group_gaps`."""
         if finite(row.get("surest_gap")) is None:
             highest, lowest = row.get("widest_level"), row.get("narrowest_level")
             gap = estimates.of_row(row, "value")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
@@ -15,18 +14,12 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.artifacts.verbatim import Verbatim
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_ranking import leading_explainer
-from deepseek_report.findings.explainer_verdicts import verdict_of
-from deepseek_report.findings.records import (
-    Row,
-    explainer_label,
-    feature_inline,
-    rows,
-)
+from deepseek_report.findings.explainer_verdicts import leading_explainer, verdict_of
+from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.group_explanations import attribution
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.tables import ShownTable, Values
+from deepseek_report.sections.shared.task_columns import attribution
 from deepseek_report.wording.estimates import estimate, of_row
 
 #: How many features the table of ranks shows.
@@ -68,7 +61,7 @@ _USES = frozenset(
 class ExplanationsSection:
     """Says which features the model's output depends on, by each method."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+    needs = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("explanations", results)
@@ -100,7 +93,7 @@ class ExplanationsSection:
         return draft.content(self.needs, _USES)
 
 
-def _chosen(draft: Draft) -> dict[str, Any]:
+def _chosen(draft: Draft) -> Values:
     """What a recommender chose, and why; empty where nobody left the choice to it."""
     explain = draft.results.config.get("explain") or {}
     reasons = explain.get("reasons") or {}
@@ -163,7 +156,6 @@ def _answer(draft: Draft, table: list[Row]) -> None:
 
 
 def _interactions(draft: Draft) -> None:
-    """The metric's verdict on pairs of features."""
     pairs = rows(draft.results, "interactions", "pairs")
     if not pairs:
         return
@@ -241,7 +233,7 @@ def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
     return draft.table("ranks", kind, cells, feature=draft.text("feature"))
 
 
-def _rank_cell(draft: Draft, row: Row) -> dict[str, Any]:
+def _rank_cell(draft: Draft, row: Row) -> Values:
     rank, share = int(row["rank"]), draft.words.numbers.percent(finite(row["share"]))
     return {row["explainer"]: f"{rank} ({share})", f"{row['explainer']}__sort": rank}
 
@@ -258,7 +250,7 @@ _METHODS = TableType(
 )
 
 
-def _method(draft: Draft, name: str) -> dict[str, Any]:
+def _method(draft: Draft, name: str) -> Values:
     explanation: Explanation = draft.results.explanations[name]
     return {
         "explainer": name,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -17,16 +18,54 @@ from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
+from deepseek_report.config.portable import deepening
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
-from deepseek_report.findings.records import is_share, period_of, promise_name
+from deepseek_report.findings.records import is_share, period_of, promise_name, rows
 from deepseek_report.findings.rules_failures import applicable, by_reason
-from deepseek_report.sections.privacy import privacy_line
+from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.performance_folds import fold_ends
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import WordedFinding, first_sentence
+
+# --- The line on the first page that says what the run folder holds of single persons -------------
+
+
+def privacy_line(draft: Draft) -> str:
+    """How many rows of what are in the folder, or what was left out; empty where none could be."""
+    results = draft.results
+    if results.privacy.is_full and not results.has_rows:
+        return ""
+    words = {
+        name: draft.words.text(f"sections.data.{name}.{results.schema.modality}")
+        for name in ("row", "rows")
+    }
+    return draft.text(
+        f"privacy.{results.privacy.level}",
+        **words,
+        people=bool(results.schema.attributes_of("person")),
+        tested=results.predicted.n if results.has("predictions/test") else 0,
+        validation=_validated(results),
+        neighbours=len({row["instance_id"] for row in rows(results, "cases", "neighbours")}),
+        named=results.privacy.named,
+        floor=results.privacy.floor,
+        entity=(results.card.get("observations") or {}).get("entity"),
+    )
+
+
+def _validated(results: Results) -> int:
+    """How many rows of the validation part the folder holds predictions of."""
+    if not results.has("predictions/validation"):
+        return 0
+    parts = results.card.get("parts") or []
+    return next((int(row["n"]) for row in parts if row.get("part") == "validation"), 0)
+
+
+# --- The first screen: the verdict, the promises, the gravest findings, what was not assessed -----
 
 #: Share of texts without their end from which the first screen tells it.
 _MANY_CUT = 0.05
@@ -39,7 +78,7 @@ class SummarySection:
     findings : how many findings the first screen shows, gravest first.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"data", "predictions/test"})
+    needs = frozenset({"data", "predictions/test"})
 
     findings: Annotated[int, Field(ge=1, le=20)] = SHOWN
 
@@ -49,6 +88,7 @@ class SummarySection:
         if results.has("data"):
             draft.answer("decides", decision=_decision(draft), period=period_of(results))
         draft.values |= _first_screen(draft, page) | _behind(draft)
+        draft.values["quick"] = _quick(draft)
         content = draft.content(self.needs)
         return replace(content, actions=(), caveats=())  # each finding says what to do itself
 
@@ -59,8 +99,7 @@ def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
     return first_page(promises, all_findings(results), results.pictures, shown)
 
 
-def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
-    """What stands in view."""
+def _first_screen(draft: Draft, page: FirstPage) -> Values:
     results, words = draft.results, draft.words
     return {
         "effect": [
@@ -91,7 +130,8 @@ def _how_good(draft: Draft) -> list[str]:
     if score is None or finite(score.value) is None:
         return []
     estimate = estimates.of_score(score)
-    return [draft.text("how_good", metric=draft.words.label("metrics", key), score=estimate)]
+    label, over = draft.words.label("metrics", key), fold_ends(draft, score)
+    return [draft.text("how_good", metric=label, score=estimate, **over)]
 
 
 def _not_read(draft: Draft) -> list[str]:
@@ -123,12 +163,10 @@ def _without_section(results: Results, page: FirstPage) -> list[Finding]:
 
 
 def _sections(results: Results) -> set[str]:
-    """The sections of the report behind this one."""
     return set(results.config.get("sections") or {}) - {"summary"}
 
 
-def _behind(draft: Draft) -> dict[str, Any]:
-    """What stands one click away."""
+def _behind(draft: Draft) -> Values:
     results, words = draft.results, draft.words
     unfit, of_sets, private = _refused(results)
     never = list(words.table("not_assessed").values())
@@ -142,6 +180,7 @@ def _behind(draft: Draft) -> dict[str, Any]:
             not_measured=len(not_measured) - luck,
             never=len(never),
             luck=luck,
+            quick=bool(results.skipped),
         ),
         "failed": by_reason(words, results.failures),
         "unfit": by_reason(words, unfit),
@@ -154,20 +193,33 @@ def _behind(draft: Draft) -> dict[str, Any]:
     }
 
 
+def _quick(draft: Draft) -> Values:
+    """What the quick report leaves out of the study, and how to have it; empty for a whole one."""
+    results, words = draft.results, draft.words
+    if not (skipped := results.skipped):
+        return {}
+    kinds = Counter(part.kind for part in skipped if part.name != CONTROL)
+    return {
+        "sections": [
+            words.label("section_titles", part.name) for part in skipped if part.kind == "sections"
+        ],
+        "measures": kinds["measures"],
+        "methods": kinds["explanations"],
+        "command": deepening(results.provenance.get("command") or {}),
+    }
+
+
 def _refused(results: Results) -> tuple[dict[str, Text], dict[str, Text], dict[str, Text]]:
     """What cannot be applied here, each with the reason.
 
-    Returns
-    -------
-    unfit : what the config names itself. of_sets : what a set brought along.
-    private : what shows more of single persons than the report may; pictures too, since what they
-        would show is told nowhere else.
+    Returns unfit : what the config names itself. of_sets : what a set brought along. private : what
+    shows more of single persons than the report may; pictures too, since what they would show is
+    told nowhere else.
     """
-    private = {artifact: why for artifact, why in results.refused.items() if is_left_out(why)}
-    named = {
-        artifact: why for artifact, why in results.refused.items() if artifact in results.named
-    }
-    of_sets = applicable({k: why for k, why in results.refused.items() if k not in named})
+    refused = _without(results.refused, dict.fromkeys(results.skipped, ""))
+    private = {artifact: why for artifact, why in refused.items() if is_left_out(why)}
+    named = {artifact: why for artifact, why in refused.items() if artifact in results.named}
+    of_sets = applicable({k: why for k, why in refused.items() if k not in named})
     return _without(named, private), _without(of_sets, private), private
 
 
@@ -207,7 +259,7 @@ def _facts(draft: Draft) -> list[str]:
     return facts
 
 
-def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> dict[str, Any]:
+def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> Values:
     """A promise as it stands on its chip, and who made it why."""
     numbers, share = draft.words.numbers, is_share(promise)
     write = numbers.percent if share else numbers.number
@@ -242,7 +294,7 @@ def _not_measured(draft: Draft) -> list[str]:
     """What this package can measure and the config did not ask for."""
     results = draft.results
     refused = {part: why for part, why in results.refused.items() if not _is_not_asked(why)}
-    known = {**results.failures, **refused}
+    known = {**results.failures, **_without(refused, dict.fromkeys(results.skipped, ""))}
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()

@@ -14,14 +14,15 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.metrics.fairness.group_rates import POOLED, STEPPED
+from deepseek_report.metrics.fairness.group_rates import STEPPED
 from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
 from deepseek_report.metrics.performance.threshold_sweep import STEP_COUNTS, STEP_RATES, rates_at
-from deepseek_report.sections.shared.display_cells import DASH
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import DASH, Values
 from deepseek_report.wording import estimates
 
 #: Different rows that a page holds at most; of more it holds the counts of the whole part alone.
@@ -30,7 +31,7 @@ _MOST_ROWS = 40_000
 _MOST_LEVELS = 254
 
 
-def slider_data(draft: Draft) -> dict[str, Any] | None:
+def slider_data(draft: Draft) -> Values | None:
     """Plain data for the script; None where there is no threshold, or in an older run.
 
     thresholds : as texts, ascending. counts : (four, step) right and wrong decisions for the
@@ -141,12 +142,12 @@ class _Levels:
         names = tuple(row["level"] for row in listed) or (*attribute.levels, UNKNOWN)
         place = {name: at for at, name in enumerate(names)}
         for row in listed:
-            pooled = (row.get("pooled") or "").split(POOLED)
+            pooled = (row.get("pooled") or "").split(SEPARATOR)
             place |= {name: place[row["level"]] for name in pooled if name}
         of_level = [place.get(name, -1) for name in (*attribute.levels, UNKNOWN)]
         return cls(attribute, names, np.array(of_level)[codes])
 
-    def shown(self, draft: Draft) -> dict[str, Any]:
+    def shown(self, draft: Draft) -> Values:
         """Its label and levels in the report's language."""
         name = draft.words.name
         return {"label": name(self.attribute.label), "levels": list(map(name, self.names))}
@@ -170,9 +171,7 @@ def _attribute_levels(draft: Draft) -> list[_Levels]:
     return [each for each in levels if 1 < len(each.names) <= _MOST_LEVELS]
 
 
-def _groups(
-    draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
-) -> list[dict[str, Any]]:
+def _groups(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]) -> list[Values]:
     """Each level of people: {step: texts of its rates and its ratio, position of its reference}."""
     place = {threshold: at for at, threshold in enumerate(thresholds)}
     ratios = {
@@ -198,9 +197,8 @@ def _stepped_levels(
 ) -> tuple[dict[tuple[str, str], list[Row]], list[tuple[int, int, tuple[str, str]]]]:
     """Rows of the levels that have rates at the steps, and these levels in the page's order.
 
-    Returns
-    -------
-    {(attribute, level): rows}, and for each level its attribute's position, its own, and its key.
+    Returns {(attribute, level): rows}, and for each level its attribute's position, its own, and
+    its key.
     """
     stepped: dict[tuple[str, str], list[Row]] = {}
     for row in rows(results, "group_rates", "steps"):
@@ -230,9 +228,7 @@ def _share_text(draft: Draft, rate: Estimate) -> str:
     return draft.words.numbers.share(rate) if rate.is_defined else DASH
 
 
-def _rows(
-    draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
-) -> dict[str, Any] | None:
+def _rows(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]) -> Values | None:
     """What each row is counted by; alike rows once, with how many they are."""
     if not draft.results.has_rows:
         return None
@@ -286,16 +282,12 @@ class LiveSlider:
         self.levels = _attribute_levels(draft)
         self.groups = [key for _, _, key in _stepped_levels(draft.results, self.levels)[1]]
 
-    def answer(self, chosen: Subset) -> dict[str, Any]:
+    def answer(self, chosen: Subset) -> Values:
         """The texts of the slider, all with intervals.
 
-        Returns
-        -------
-        n : rows that were chosen. rates, groups : as in `slider_data`; no groups without rows.
-
-        Raises
-        ------
-        DataError : there is no such threshold or group.
+        Returns n : rows that were chosen. rates, groups : as in `slider_data`; no groups without
+        rows.
+        Raises DataError : there is no such threshold or group.
         """
         if not len(self.thresholds):
             raise DataError("threshold: this run has none to step through")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
@@ -14,19 +13,13 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_ranking import quoted
-from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdicts
-from deepseek_report.findings.records import (
-    Row,
-    explainer_label,
-    rows,
-)
-from deepseek_report.findings.rules_explanations import quotation
-from deepseek_report.findings.rules_localisation import hits, telling_gains
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, quoted, verdicts
+from deepseek_report.findings.records import Row, explainer_label, rows
+from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.group_explanations import quality
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.tables import ShownTable, Values
+from deepseek_report.sections.shared.task_columns import quality
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import sentence_case
 
@@ -62,7 +55,7 @@ _NOT_OF_CONTROL = frozenset(
 class TrustSection:
     """Judges every method: faithful, stable, complete, in agreement, and at what cost."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+    needs = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("trust", results)
@@ -78,11 +71,7 @@ class TrustSection:
             "part_quality": quality(draft, "trust-parts", "other"),
             "taken_away": draft.text("taken_away"),
             "located": _localised(draft),
-            "verdicts": draft.table(
-                "use",
-                _VERDICTS,
-                _verdicts(draft),
-            ),
+            "verdicts": draft.table("use", _VERDICTS, _verdicts(draft)),
         }
         return draft.content(self.needs, _USES)
 
@@ -183,7 +172,7 @@ _COST = TableType(
 )
 
 
-def _cost(draft: Draft, name: str) -> dict[str, Any]:
+def _cost(draft: Draft, name: str) -> Values:
     explanation = draft.results.explanations[name]
     mean = kind_of(draft.results.schema).mean_error(explanation)
     return {
@@ -195,7 +184,7 @@ def _cost(draft: Draft, name: str) -> dict[str, Any]:
     }
 
 
-def _error_cell(draft: Draft, space: str, error: float | None) -> dict[str, Any]:
+def _error_cell(draft: Draft, space: str, error: float | None) -> Values:
     if error is None:
         return {"error": draft.text("exact"), "error__sort": 0.0}
     numbers = draft.words.numbers

@@ -13,9 +13,7 @@ parts of all values every order within a part is as likely as any other. The ran
 among those of its part is then uniform, and so are ties broken. What is lost is power against
 changes within one part, which holds about 1 / `MOST_POINTS` of the reference.
 
-References
-----------
-Vovk, Gammerman & Shafer 2022, Algorithmic Learning in a Random World, chapter 8,
+Reference: Vovk, Gammerman & Shafer 2022, Algorithmic Learning in a Random World, chapter 8,
 doi:10.1007/978-3-031-06649-8; Shafer et al. 2011, doi:10.1214/10-STS347 (p-values from capital);
 Holm 1979, jstor.org/stable/4615733.
 """
@@ -42,6 +40,8 @@ MOST_VALUES = 16
 MOST_POINTS = 1024
 #: So many values are ranked at once.
 _AT_ONCE = 64
+#: The stability index is taken over so many parts of like size.
+_PARTS = 10
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,6 @@ class Bets:
     def on(cls, pilot: Floats | None = None) -> Bets:
         """Half of the capital on smooth changes, half on intervals of the p-values.
 
-        Parameters
-        ----------
         pilot : (value,) of cases that are neither in the reference nor in the stream, NaN is
             missing: bets that were chosen by the values that they judge would not be fair. Of at
             most `MOST_VALUES` different values each has an interval, as a category needs; else, and
@@ -187,9 +185,7 @@ class StabilityIndex:
     cuts : (part - 1,) where parts of numbers begin; None for categories. values : (part,) the
     categories. counts : (part,) of the reference, missing values last.
 
-    References
-    ----------
-    Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227.
+    Reference: Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227.
     """
 
     cuts: Floats | None
@@ -197,14 +193,20 @@ class StabilityIndex:
     counts: Ints
 
     @classmethod
-    def of(cls, reference: Floats, ordered: bool, bins: int = 10) -> StabilityIndex:
-        """From the reference (value,), NaN is missing; ordered : whether its values are numbers."""
+    def of(cls, reference: Floats, ordered: bool) -> StabilityIndex:
+        """From the reference (value,), NaN is missing; ordered : whether its values are numbers.
+
+        >>> rng = np.random.default_rng(1)
+        >>> index, chance = StabilityIndex.of(rng.normal(size=5000), True)(rng.normal(size=100))
+        >>> round(index, 2), round(chance, 2)
+        (0.03, 0.17)
+        """
         known = reference[~np.isnan(reference)]
         distinct, counts = np.unique(known, return_counts=True)
         n_missing = len(reference) - len(known)
-        if not ordered or len(distinct) <= bins:
+        if not ordered or len(distinct) <= _PARTS:
             return cls(None, distinct, np.append(counts, n_missing))
-        quantiles = np.quantile(known, np.arange(1, bins) / bins, method="higher")
+        quantiles = np.quantile(known, np.arange(1, _PARTS) / _PARTS, method="higher")
         cuts = np.unique(quantiles)
         counts = np.bincount(np.searchsorted(cuts, known, side="right"), minlength=len(cuts) + 1)
         return cls(cuts, distinct[:0], np.append(counts, n_missing))
@@ -237,16 +239,3 @@ class StabilityIndex:
             return np.bincount(places, minlength=len(self.cuts) + 1)
         inside = known[np.isin(known, self.values)]
         return np.bincount(np.searchsorted(self.values, inside), minlength=len(self.values))
-
-
-def stability_index(
-    reference: Floats, values: Floats, ordered: bool, bins: int = 10
-) -> tuple[float, float]:
-    """The `StabilityIndex` of values (value,) from a reference (value,).
-
-    >>> rng = np.random.default_rng(1)
-    >>> index, chance = stability_index(rng.normal(size=5000), rng.normal(size=100), True)
-    >>> round(index, 2), round(chance, 2)
-    (0.03, 0.17)
-    """
-    return StabilityIndex.of(reference, ordered, bins)(values)

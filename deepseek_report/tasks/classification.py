@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -25,16 +24,16 @@ from deepseek_report.statistics.classification_errors import (
     require_both,
 )
 from deepseek_report.statistics.intervals import SHARE, enough_events
+from deepseek_report.statistics.logistic import log_odds
 from deepseek_report.statistics.ranking import (
     auc_estimate,
     macro_auc,
     macro_auc_estimate,
+    most_telling,
     paired_difference,
 )
-from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import Resampling, stratified_order
-from deepseek_report.statistics.telling import most_telling
-from deepseek_report.tasks.comparisons import AccuracyGap
+from deepseek_report.tasks.comparisons import AccuracyGap, MeanLoss, RankingMeasure, RightDecisions
 from deepseek_report.tasks.decisions import (
     calibration_subject,
     decide,
@@ -42,15 +41,7 @@ from deepseek_report.tasks.decisions import (
     threshold_for_share,
 )
 from deepseek_report.tasks.loss import ErrorRate
-from deepseek_report.tasks.row_measures import MeanLoss, RankingMeasure, RightDecisions
-from deepseek_report.tasks.task import (
-    Disturbed,
-    Drawn,
-    Measure,
-    Row,
-    Side,
-    Task,
-)
+from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
 
 _ECE_BINS = 10
 
@@ -143,10 +134,10 @@ class Classification(Task):
     def display(self, target: Target, label: float) -> str:
         return target.classes[int(label)]
 
-    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+    def strata(self, labels: Array, bands: int, side: Side = "right") -> Ints:
         return np.asarray(labels)
 
-    def spread(self, labels: NDArray[Any]) -> float:
+    def spread(self, labels: Array) -> float:
         return 1.0
 
     def stated(self, predictions: Predictions) -> Floats:
@@ -156,7 +147,7 @@ class Classification(Task):
     def happened(self, predictions: Predictions) -> Floats:
         return calibration_subject(predictions)[0].astype(np.float64)
 
-    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+    def fit_losses(self, outputs: Floats, labels: Array) -> Floats:
         """Cross-entropy in nats."""
         return cross_entropy(outputs, labels)
 
@@ -207,10 +198,10 @@ class Classification(Task):
 
     # --- simple predictors ------------------------------------------------------------------------
 
-    def telling(self, columns: Floats, labels: NDArray[Any], most: int) -> Ints:
+    def telling(self, columns: Floats, labels: Array, most: int) -> Ints:
         return most_telling(columns, labels, most)
 
-    def constant(self, labels: NDArray[Any], n_outputs: int) -> Floats:
+    def constant(self, labels: Array, n_outputs: int) -> Floats:
         """(class,) the shares of the labels."""
         return np.asarray(np.bincount(labels, minlength=n_outputs) / len(labels))
 
@@ -219,7 +210,7 @@ class Classification(Task):
 
         return LogisticRegression(C=0.1 if wide else 1.0, max_iter=300, tol=1e-3, random_state=seed)
 
-    def boosted_model(self, labels: NDArray[Any], categorical: Sequence[bool], seed: int) -> Any:
+    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(
@@ -263,7 +254,7 @@ class Classification(Task):
             entities=model.entities,
         )
 
-    def require_variety(self, labels: NDArray[Any]) -> None:
+    def require_variety(self, labels: Array) -> None:
         require_both(labels)
 
     def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
@@ -294,7 +285,7 @@ class Classification(Task):
 
     # --- perturbed inputs -------------------------------------------------------------------------
 
-    def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
+    def order(self, labels: Array, rng: np.random.Generator) -> Ints:
         return stratified_order(labels, rng)
 
     def effect(self, predictions: Predictions, rows: Ints, outputs: Floats) -> Disturbed:
@@ -360,12 +351,18 @@ def ranking(predictions: Predictions, inside: Bools) -> Row:
 
 
 def _rate(name: str, ends: str, estimate: Estimate) -> Row:
-    return {
-        name: estimate.value,
-        f"{ends}_low": estimate.low,
-        f"{ends}_high": estimate.high,
-    }
+    return {name: estimate.value, f"{ends}_low": estimate.low, f"{ends}_high": estimate.high}
 
 
 def _share(hits: Bools, among: Bools) -> float:
     return float(hits[among].mean()) if among.any() else math.nan
+
+
+class MultiLabel(Classification):
+    """Several labels at once; the one that is reported is decided as two classes are."""
+
+    name = "multi_label"
+    several = True
+
+    def n_outputs(self, target: Target) -> int:
+        return len(target.labels)

@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.explainers.shared.attributions import seed_of
+from deepseek_report.explainers.attributions import seed_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -44,7 +43,7 @@ class IndependentMasker:
         self.background = background
         self.shape = background.shape
 
-    def __call__(self, mask: NDArray[Any], row: Floats) -> tuple[tuple[Floats], Bools]:
+    def __call__(self, mask: Array, row: Floats) -> tuple[tuple[Floats], Bools]:
         kept = self._coalitions(mask)
         rows = np.where(kept[:, None, :], row, self.background)
         varying = np.ones((len(kept), len(self.background)), dtype=bool)

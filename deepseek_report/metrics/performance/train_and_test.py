@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.intervals import difference_of_means
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
 from deepseek_report.statistics.resampling import Resampling
-
-_ENDS = ("", "_low", "_high")
-_NUMBERS = tuple(f"{part}{end}" for part in ("train", "test", "gap") for end in _ENDS)
 
 
 @dataclass(frozen=True)
@@ -42,9 +38,9 @@ class TrainAndTest(ClassMetric):
     Reference: Zou & Donner 2008, doi:10.1002/sim.3095 (interval of a difference).
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "measures": TableType(
             (
                 Column("metric", "metric"),
@@ -52,15 +48,14 @@ class TrainAndTest(ClassMetric):
                 estimate("test", prefix="test"),
                 estimate("gap", prefix="gap"),
                 Column("constant", "share", shown=False),
-                Column("n_train", "count"),
-                Column("n", "count"),
+                *columns_of("n_train:count n:count"),
             ),
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"train_test_gap": (-1.0, 1.0)}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "classifier"})
+    bounds = {"train_test_gap": (-1.0, 1.0)}
+    category = "performance"
+    reads = frozenset({"predictions", "dataset", "classifier"})
     rows: Annotated[int, Field(ge=100)] = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -72,17 +67,20 @@ class TrainAndTest(ClassMetric):
         known = predict_alike(context.classifier, seen, test)
         require_both(test.labels)
         require_both(known.labels)
-        on_train, on_test = dict(_estimates(known)), dict(_estimates(test))
-        rows = [_row(name, on_train[name], on_test[name]) for name in on_test]
-        table = pd.DataFrame(rows).astype(dict.fromkeys((*_NUMBERS, "constant"), np.float64))
-        table.loc[table["metric"] == "accuracy", "constant"] = _most_frequent(test)
-        value, low, high = (float(table[f"gap{end}"].iloc[0]) for end in _ENDS)
         joined = message("interval_methods.joined")
-        score = Estimate(value, low, high, len(test), joined).score(
-            "train_test_gap", "performance", "lower", bounds=(-1.0, 1.0)
-        )
+        constants = {"accuracy": float(np.bincount(test.labels).max() / len(test))}
+        gaps, rows = [], []
+        for (name, own), (_, other) in zip(_estimates(test), _estimates(known), strict=True):
+            gaps.append(Estimate(*difference_of_means(other, own), len(test), joined))
+            parts = {"train": other, "test": own, "gap": gaps[-1]}
+            row = {"metric": name, "constant": constants.get(name), "n_train": other.n, "n": own.n}
+            for key, part in parts.items():
+                row |= part.cells(key, key)
+            rows.append(row)
+        score = self.score("train_test_gap", gaps[0], "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
-        return Measurement((score,), {"measures": table}, notes=(note,))
+        tables = {"measures": self.tables["measures"].frame(rows)}
+        return Measurement((score,), tables, notes=(note,))
 
 
 def _estimates(predictions: Predictions) -> Iterator[tuple[str, Estimate]]:
@@ -94,23 +92,3 @@ def _estimates(predictions: Predictions) -> Iterator[tuple[str, Estimate]]:
         decided = p.decisions == p.explained
         yield "true_positive_rate", drawn.rate(decided, p.truths)
         yield "precision", drawn.rate(p.truths, decided)
-
-
-def _row(name: str, train: Estimate, test: Estimate) -> dict[str, object]:
-    gap, low, high = difference_of_means(train, test)
-    parts: Mapping[str, tuple[float, float | None, float | None]] = {
-        "train": (train.value, train.low, train.high),
-        "test": (test.value, test.low, test.high),
-        "gap": (gap, low, high),
-    }
-    ends = {
-        f"{part}{end}": value
-        for part, values in parts.items()
-        for end, value in zip(_ENDS, values, strict=True)
-    }
-    return {"metric": name, **ends, "constant": np.nan, "n_train": train.n, "n": test.n}
-
-
-def _most_frequent(predictions: Predictions) -> float:
-    """How often the most frequent class would be right."""
-    return float(np.bincount(predictions.labels).max() / len(predictions))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.models.shared.module_classifier import TorchClassifier, rows_of_batch
 
 Codes = NDArray[np.int8]
@@ -114,7 +113,7 @@ class AdditiveClassifier(TorchClassifier):
         at = (torch.as_tensor(index[back], device=self.device) for index in (nth, place))
         return self._terms(grid, own)[tuple(at)]
 
-    def _terms(self, values: NDArray[Any], columns: Ints) -> Tensor:
+    def _terms(self, values: Array, columns: Ints) -> Tensor:
         """(row, some column) values, and which columns -> (row, some column, width)."""
         rows = torch.as_tensor(values, dtype=torch.float32, device=self.device)
         terms: Tensor = self.module.terms(rows, torch.as_tensor(columns, device=self.device))
@@ -126,12 +125,10 @@ def few_values(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], Codes] | None:
     """The different values of every column, and which of them each row has.
 
-    Returns
-    -------
-    Values (value, column), the first row's before all others, where a column with fewer repeats its
-    first; the positions of the columns that vary; and codes (row, varying column), so that
-    `values[codes[i, j], varied[j]]` is `rows[i, varied[j]]`. None where a column has more than 32
-    values, or there are hardly fewer values than rows.
+    Returns values (value, column), the first row's before all others, where a column with fewer
+    repeats its first; the positions of the columns that vary; and codes (row, varying column), so
+    that `values[codes[i, j], varied[j]]` is `rows[i, varied[j]]`. None where a column has more than
+    32 values, or there are hardly fewer values than rows.
     """
     most = min(_MOST, len(rows) // 2)
     if most < 1:

@@ -38,13 +38,13 @@ from deepseek_report.config.validate import built
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ArtifactError, DataError, NotApplicableError
 from deepseek_report.findings.conclude import conclusions_of
-from deepseek_report.findings.explainer_ranking import leading_for_cases
+from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.decision_way import DecisionWay
 from deepseek_report.metrics.cases.what_if import WhatIf
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.shared.dependence import measured
+from deepseek_report.metrics.plugin import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.runner.execution.stages import (
     StageJob,
@@ -326,7 +326,7 @@ def _extended(test: Split, inputs: Floats, texts: WrittenTexts | None) -> Split:
             name: np.concatenate([codes, rows.groups[name]]) for name, codes in test.groups.items()
         },
         all_labels=None if every is None else np.concatenate([every, unknown]),
-        texts=None if test.texts is None or texts is None else test.texts.followed_by(texts),
+        texts=WrittenTexts.joined([test.texts, texts]) if test.texts and texts else None,
     )
 
 

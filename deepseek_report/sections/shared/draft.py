@@ -16,6 +16,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.tables import (
     Row,
     ShownTable,
+    Values,
     View,
     measured_table,
     own_table,
@@ -31,7 +32,7 @@ class Draft:
         self.name = name
         self.results = results
         self.words = words_of(results)
-        self.values: dict[str, Any] = {}
+        self.values: Values = {}
         self.answers: list[str] = []
         self.caveats: list[str] = []
         self.measured: list[str] = []

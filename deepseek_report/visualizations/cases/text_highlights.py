@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.token_texts import gaps, legible
 from deepseek_report.artifacts.written_texts import NOWHERE, Span
 from deepseek_report.data_kinds import kind_of
@@ -26,17 +25,10 @@ from deepseek_report.visualizations.cases.case_views import (
     title_of,
     unit_of,
 )
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import columns, short
-from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg
+from deepseek_report.visualizations.drawing.labels import attribution, caption, columns, short
+from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 _SIZE, _SMALL = 10.0, 7.5
 _LINE, _HEAD, _GAP = 29.0, 22.0, 10.0
@@ -60,8 +52,8 @@ class TextHighlightsPicture(CasePicture):
     numbered : words whose attribution is written above them.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    reveals = "rows"
+    modalities = frozenset({"text"})
 
     explainer: str = ""
     methods: Annotated[int, Field(ge=1, le=6)] = 2
@@ -124,8 +116,6 @@ class _Word:
 
 @dataclass(frozen=True)
 class _TextBlock:
-    """The text of a case by one explainer."""
-
     explainer: str
     heading: str
     words: list[_Word]
@@ -183,7 +173,6 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
 
 
 def _bare(results: Results, case: Case, limits: Limits) -> _TextBlock:
-    """The text alone."""
     present = np.flatnonzero(kind_of(results.schema).present(case.inputs[None])[0])
     shown = present[: limits.words]
     cut = None
@@ -274,7 +263,6 @@ def _span(results: Results, case: Case, player: int) -> Span:
 
 
 def _as_read(results: Results, case: Case, players: np.ndarray) -> list[tuple[str, bool]]:
-    """The tokens of these players, as a person reads them."""
     tokens, owners = results.schema.vocabulary, results.schema.owners
     values = [case.inputs[owners == player] for player in players]
     words = [[tokens[int(at)] for at in value[~np.isnan(value)]] for value in values]
