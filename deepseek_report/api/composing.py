@@ -47,9 +47,7 @@ class Pieces:
 def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experiment, list[str]]:
     """The experiment of a call, and the overrides that a command line would have had.
 
-    Raises
-    ------
-    ConfigProblems : all problems of the arguments.
+    Raises ConfigProblems: all problems of the arguments.
     """
     own = list(options.get("overrides", ()))
     overrides = [*_overrides(options, pieces), *own]

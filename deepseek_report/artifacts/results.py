@@ -112,9 +112,7 @@ class Results:
     def path_of(self, artifact: str) -> Path:
         """Where the artifact with exactly this id lies.
 
-        Raises
-        ------
-        MissingArtifactError : it is not there.
+        Raises MissingArtifactError: it is not there.
         """
         if artifact not in self.paths:
             raise MissingArtifactError(artifact)

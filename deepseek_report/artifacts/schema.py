@@ -192,9 +192,7 @@ class Target:
     def declared_favourable(self) -> int:
         """Position of the favourable class.
 
-        Raises
-        ------
-        NotApplicableError : nobody declares it.
+        Raises NotApplicableError: nobody declares it.
         """
         if self.favourable is None:
             raise NotApplicableError(NOT_JUDGED)

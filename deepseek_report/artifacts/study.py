@@ -21,9 +21,7 @@ ABSENT = "–"
 class Study:
     """Runs to be read together, in the order in which they were named.
 
-    Raises
-    ------
-    ValueError : there is no run.
+    Raises ValueError: there is no run.
     """
 
     runs: tuple[Results, ...]
@@ -47,9 +45,7 @@ class Study:
     def single(self) -> Results:
         """The only run.
 
-        Raises
-        ------
-        ValueError : there are several.
+        Raises ValueError: there are several.
         """
         if len(self.runs) != 1:
             raise ValueError(f"a study of {len(self.runs)} runs has no single one")

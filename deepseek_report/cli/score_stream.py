@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from deepseek_report.cli.output.board_server import add_board, keep_serving, serve
-from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
+from deepseek_report.cli.output.console import keep_serving, serve
+from deepseek_report.cli.parsing import add_board, add_trust, add_trust_type, make_parser
 from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ def _exit_code(stream: RowStream, *, stopped: bool) -> int:
 def _opened_log(path: Path) -> IO[str]:
     """The file of `--out`, which may lie beside what somebody else sent.
 
-    Raises
-    ------
-    ConfigError : it is a link to a file, or cannot be written.
+    Raises ConfigError: it is a link to a file, or cannot be written.
     """
     if path.is_symlink() and (path.is_file() or not path.exists()) and path.parent != Path("/dev"):
         raise ConfigError(
@@ -188,8 +186,7 @@ class _Shown:
         """One batch, if there is one."""
         if batch is None:
             return
-        from deepseek_report.cli.output.console import say
-        from deepseek_report.cli.output.terminal_text import printable
+        from deepseek_report.cli.output.console import printable, say
         from deepseek_report.runner.streaming.batch_words import (
             batch_line,
             drift_line,

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.cli.output.board_server import add_board, keep_serving, serve
-from deepseek_report.cli.parsing import compose_experiment, make_parser
+from deepseek_report.cli.output.console import keep_serving, serve
+from deepseek_report.cli.parsing import add_board, compose_experiment, make_parser
 
 if TYPE_CHECKING:
     from deepseek_report.runner.watching.board_folder import BOARDS

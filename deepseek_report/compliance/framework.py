@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
-from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.compliance.applicability import Scope, read_scope

@@ -9,9 +9,8 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.config.allowed_values import EXAMPLES
 from deepseek_report.config.catalogue import folders, groups
-from deepseek_report.config.composed import Composed
+from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import (
     MULTIPLE,
     line_with,
@@ -19,9 +18,6 @@ from deepseek_report.config.config_files import (
     parts,
     unreadable,
 )
-from deepseek_report.config.folders.elsewhere import found_elsewhere, misplaced
-from deepseek_report.config.folders.part_lists import read_layers
-from deepseek_report.config.folders.shipped_parts import together
 from deepseek_report.config.hydra_trees import HydraTrees
 from deepseek_report.config.interpolation import (
     TooMuch,
@@ -36,6 +32,7 @@ from deepseek_report.config.overrides import (
     refused,
     twice,
 )
+from deepseek_report.config.own_folders import found_elsewhere, misplaced, read_layers, together
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.sets import (
     Layer,
@@ -43,7 +40,7 @@ from deepseek_report.config.sets import (
     bare_name,
     find_sets,
 )
-from deepseek_report.config.where import locate
+from deepseek_report.config.setting_names import EXAMPLES
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -52,9 +49,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     Overrides that cannot be read or that name an unknown choice are left out and listed in
     `Composed.problems`, so that the rest can be checked in the same pass.
 
-    Raises
-    ------
-    ConfigProblems : the YAML files themselves do not compose.
+    Raises ConfigProblems: the YAML files themselves do not compose.
     """
     return Composer.of(config_dir).compose(overrides)
 
@@ -75,9 +70,7 @@ class Composer:
     def of(cls, config_dir: str | None) -> Composer:
         """Of a person's folder and the shipped one.
 
-        Raises
-        ------
-        ConfigProblems : a file of the person's folder is misplaced or malformed.
+        Raises ConfigProblems: a file of the person's folder is misplaced or malformed.
         """
         roots = tuple(folders(config_dir))
         shipped_groups = groups(roots[-1:])

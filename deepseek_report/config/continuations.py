@@ -31,8 +31,6 @@ _SAFE = re.compile(r"[\w.+~=,\[\]/-]+")
 class Completer:
     """Completes overrides of one configuration.
 
-    Parameters
-    ----------
     words : what stands on the command line before the word to complete.
     config_dir : the user's own folder of YAMLs, if the words name one.
     """

@@ -24,8 +24,6 @@ FORCED = "++"
 class HydraTrees:
     """Composes trees of the same folders.
 
-    Parameters
-    ----------
     roots : the config folders, that of this package last.
     groups : names of what the folders hold choices of.
     """

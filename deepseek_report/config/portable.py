@@ -34,8 +34,6 @@ _PLAIN = re.compile(r"""[^\\"`$!\n]*""")
 class PortablePaths:
     """Turns the paths of one configuration into portable ones, and knows what they stood for.
 
-    Parameters
-    ----------
     config : the resolved configuration. here : the folder in which the command was started.
 
     Attributes

@@ -72,9 +72,8 @@ class Sets:
     def members(self, name: str, inside: tuple[str, ...] = ()) -> tuple[str, ...]:
         """The parts of a set, in order.
 
-        Raises
-        ------
-        ConfigProblems : its file holds no list, or a name that does not exist or leads back to it.
+        Raises ConfigProblems: its file holds no list, or a name that does not exist or leads back
+        to it.
         """
         if name in self._members:
             return self._members[name]
@@ -126,8 +125,6 @@ class Sets:
     def select(self, layers: Sequence[Layer]) -> dict[str, Origin]:
         """{part: who chose it}, in order.
 
-        Parameters
-        ----------
         layers : the lists that were written for this group, the one with the last word first.
         """
         selected: dict[str, Origin] = {}
@@ -201,14 +198,10 @@ def words_of(value: Any) -> tuple[str, ...]:
 def find_sets(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict[str, Sets]:
     """The sets of every group of which several parts are chosen.
 
-    Parameters
-    ----------
     roots : config folders; a set of the first one hides one of the same name further on.
     parts : {group: its parts}.
 
-    Raises
-    ------
-    ConfigProblems : a set has the name of a part.
+    Raises ConfigProblems: a set has the name of a part.
     """
     sets_of_group = {group: Sets(group, _files(roots, group), parts[group]) for group in MULTIPLE}
     if problems := [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import LEAST_READABLE
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.token_texts import is_unknown
+from deepseek_report.artifacts.written_texts import is_unknown
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.statistics.intervals import Z95

@@ -11,8 +11,8 @@ import numpy as np
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Category, Feature, Schema, as_vocabulary
 from deepseek_report.artifacts.split import DataIssue
-from deepseek_report.privacy.source import RunSource
 from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.wording.words import wording
 
 #: What a person declares of the data, and facts about all rows together.

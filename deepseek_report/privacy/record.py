@@ -8,7 +8,7 @@ from typing import Any
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import message, text_of
 from deepseek_report.privacy.measures import is_private
-from deepseek_report.privacy.source import RunSource
+from deepseek_report.privacy.withheld import RunSource
 
 #: Stands for a row number that a run folder must not hold; no config with it is accepted.
 WITHHELD = "withheld"

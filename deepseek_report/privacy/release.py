@@ -27,7 +27,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.privacy.card_release import released_card, released_issues, released_schema
 from deepseek_report.privacy.measures import released_measurement, without_private
-from deepseek_report.privacy.source import RunSource
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.store import copy_tree
 
 #: Stages that read copies like these; pictures by plug-ins that say what they show.
@@ -40,8 +40,6 @@ _OF_TRAINING = ("history.parquet", "training.json", "architecture.json", "timing
 def release(stages: Mapping[str, Path], experiment: Experiment, folder: Path) -> dict[str, Path]:
     """Copy what may leave the store.
 
-    Parameters
-    ----------
     stages : {stage: its folder in the store}; `data` must be among them.
     experiment : says the level, and holds the plug-ins with what they declare.
     folder : where the copies go.

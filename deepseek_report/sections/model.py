@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.bounds import bounded
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.message import Code
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.artifacts.verbatim import Code
 from deepseek_report.findings.records import rows
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable

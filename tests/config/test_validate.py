@@ -44,9 +44,7 @@ def test_statements_of_people_in_a_config_are_refused_with_where_they_go(overrid
 def test_a_device_that_is_not_there_is_a_problem_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "deepseek_report.config.single_choices.has_device", lambda kind: kind == "cpu"
-    )
+    monkeypatch.setattr("deepseek_report.config.rules.has_device", lambda kind: kind == "cpu")
     text = problems("device=cuda")
     assert "command line, device=cuda: torch finds no cuda device on this machine" in text
     assert "allowed: auto, cpu" in text

@@ -17,12 +17,14 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly import texts as assembled
-from deepseek_report.datasets.readers import file_stream, table_file
+from deepseek_report.datasets.readers import file_bytes, table_file
 from deepseek_report.datasets.sources import image_folder, reviews_zh, tweets
-from deepseek_report.datasets.sources.boston import BostonMortgages
-from deepseek_report.datasets.sources.breast_cancer import BreastCancer
-from deepseek_report.datasets.sources.credit import TaiwanCredit
-from deepseek_report.datasets.sources.diabetes import Diabetes
+from deepseek_report.datasets.sources.known_tables import (
+    BostonMortgages,
+    BreastCancer,
+    Diabetes,
+    TaiwanCredit,
+)
 from deepseek_report.datasets.sources.multi_label_demo import MultiLabelDemo
 from deepseek_report.errors import DataError
 from deepseek_report.runner.execution.execute import execute
@@ -81,7 +83,7 @@ def test_data_that_are_swapped_after_planning_are_not_stored(table: Path, tmp_pa
 
 @pytest.mark.parametrize(
     ("place", "name", "reads_at_once"),
-    [(table_file, "stream_of", True), (file_stream.FileStream, "open", False)],
+    [(table_file, "stream_of", True), (file_bytes.FileStream, "open", False)],
 )
 def test_data_that_are_swapped_for_a_moment_are_not_stored(
     place: Any,

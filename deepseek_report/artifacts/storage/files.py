@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.storage.array_bounds import read_arrays
-from deepseek_report.artifacts.storage.json_bounds import parse
-from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond
-from deepseek_report.artifacts.storage.parquet_bounds import (
+from deepseek_report.artifacts.storage.memory_bound import (
     check_footer,
     expanded,
     holds_texts,
+    most_bytes,
+    parse,
+    read_arrays,
+    refuse_beyond,
     refuse_types,
     unpacked,
 )

@@ -14,8 +14,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.data_kinds.relations import Relations, relation_in_words
-from deepseek_report.data_kinds.row_conditions import ConditionError
+from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, relation_in_words
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
@@ -32,7 +31,7 @@ from deepseek_report.datasets.card.data_card import (
     RowDraw,
     make_card,
 )
-from deepseek_report.datasets.card.text_card import Copies, TextFacts
+from deepseek_report.datasets.card.part_cards import Copies, TextFacts
 from deepseek_report.datasets.checks.issues import find_issues
 from deepseek_report.datasets.readers.cells import (
     Cells,
@@ -52,8 +51,8 @@ from deepseek_report.datasets.split.splitting import (
     row_identity,
     shared_between,
     split_rows,
+    strata_of,
 )
-from deepseek_report.datasets.split.strata import strata_of
 from deepseek_report.errors import DataError
 from deepseek_report.tasks import task_of
 
@@ -132,14 +131,10 @@ def encode(
 
     A column is taken out of the frame once it is encoded, so that one of texts need not stay.
 
-    Parameters
-    ----------
     rows : (row,) positions in the source, where only some of its rows are given.
     answer : the target of these rows, where it is known; else the frame holds it.
 
-    Raises
-    ------
-    DataError : one message with all the columns that cannot be used.
+    Raises DataError: one message with all the columns that cannot be used.
     """
     read = _EncodedColumns(source, rows)
     for name in list(frame.columns):
@@ -310,9 +305,7 @@ def assemble(
 ) -> Dataset:
     """Choose the rows, split them, and describe and check the result.
 
-    Raises
-    ------
-    DataError : too few rows of a class for three parts.
+    Raises DataError: too few rows of a class for three parts.
     """
     chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
     drawn = _taken(replace(table.rows, entities=table.together.units), chosen)
@@ -402,9 +395,7 @@ def _related(
 ) -> tuple[Schema, tuple[Text, ...]]:
     """The schema with its declared relations, and how many rows keep each.
 
-    Raises
-    ------
-    DataError : a text is no relation between features that there are.
+    Raises DataError: a text is no relation between features that there are.
     """
     try:
         relations = Relations.of(schema, declared)

@@ -141,8 +141,6 @@ class RowMetadata:
     def with_periods(self, schema: Schema, rows: Split) -> tuple[Schema, Split]:
         """The schema and the rows with the periods as an attribute, where moments are known.
 
-        Parameters
-        ----------
         rows : their `instance_ids` are positions in the source.
         """
         periods = None if self.moments is None else self.moments.periods()
@@ -164,14 +162,10 @@ def read_metadata(
 ) -> RowMetadata:
     """Entities and moments of the rows of a table.
 
-    Parameters
-    ----------
     where : name of the file, and its decimal sign. rows : (row,) positions in the file, where only
     some of its rows were read.
 
-    Raises
-    ------
-    DataError : fewer than ten entities, or a split by time with moments missing.
+    Raises DataError: fewer than ten entities, or a split by time with moments missing.
     """
     file, decimal = where
     units = None if entity is None else units_of(frame[entity], file)
@@ -200,8 +194,6 @@ def possible_entity(frame: pd.DataFrame, time: str | None) -> PossibleEntity | N
 
     Without one, rows that are alike in all but their time may be of one entity as well.
 
-    Parameters
-    ----------
     frame : the whole source. time : the column of the moment of a row, where it is declared.
     """
     named = [name for name in frame if _names_entities(str(name)) and _repeats(frame[name])]
@@ -250,9 +242,7 @@ def _is_time(column: pd.Series) -> bool:
 def units_of(column: pd.Series, file: str) -> Ints:
     """(row,) the same number for rows of one entity; a row without one is on its own.
 
-    Raises
-    ------
-    DataError : fewer than ten entities.
+    Raises DataError: fewer than ten entities.
     """
     known = column.notna().to_numpy()
     names = column.astype(str).to_numpy()

@@ -33,8 +33,6 @@ class Decimals:
 def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
     """Decimal commas, if columns of numbers have them and none has a decimal point.
 
-    Parameters
-    ----------
     frame : cells as text, missing ones as NaN, its columns in the order of `names`.
     """
     with_comma: list[str] = []

@@ -83,8 +83,6 @@ class Unclear:
 def recognise(raw: bytes) -> str | Unclear:
     """The codec of a text, or why it is not clear.
 
-    Parameters
-    ----------
     raw : the whole text.
     """
     for mark, codec in _MARKS:

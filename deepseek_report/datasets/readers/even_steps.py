@@ -35,9 +35,7 @@ class OnGrid:
 def times_of(column: pd.Series, where: str, decimal: str) -> Floats:
     """(row,) moments as numbers; dates in seconds.
 
-    Raises
-    ------
-    DataError : a moment is missing, or is neither a number nor a date.
+    Raises DataError: a moment is missing, or is neither a number nor a date.
     """
     import pandas as pd
 
@@ -63,17 +61,13 @@ def to_grid(
 ) -> OnGrid:
     """Series at even steps, each from its own first moment on.
 
-    Parameters
-    ----------
     pieces : of each series (moment, 1 + channel): its moments, ascending, and its values.
     names : of the series, for messages.
     step : distance of two moments; None takes the median over all series.
     resample : bring uneven moments to the grid by straight lines between neighbours; else they
         are an error.
 
-    Raises
-    ------
-    DataError : two rows of one moment, one moment only, or uneven moments.
+    Raises DataError: two rows of one moment, one moment only, or uneven moments.
     """
     for piece, name in zip(pieces, names, strict=True):
         if (np.diff(piece[:, 0]) <= 0).any():

@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_form import ReadLimits
 
 
 def read_npz(file: FileBytes, names: Sequence[str], limits: ReadLimits) -> dict[str, NDArray[Any]]:

@@ -19,8 +19,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
-from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.text_table import MISSING, TextTable
 from deepseek_report.errors import DataError
 
@@ -53,9 +52,7 @@ def read_rows(
 ) -> pd.DataFrame:
     """Rows as text, missing cells as NaN; the columns are called by their positions.
 
-    Raises
-    ------
-    DataError : a line has another number of cells than the header, or there are too many.
+    Raises DataError: a line has another number of cells than the header, or there are too many.
     """
     import pyarrow as pa
 

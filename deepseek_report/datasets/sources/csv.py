@@ -20,9 +20,8 @@ from deepseek_report.datasets.assembly.assemble import (
     with_metadata,
 )
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
-from deepseek_report.datasets.assembly.file_task import task_in_file
-from deepseek_report.datasets.assembly.own_file import OwnFile
-from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
+from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
+from deepseek_report.datasets.assembly.own_file import OwnFile, task_in_file
 from deepseek_report.datasets.assembly.target_draw import TargetDraw
 from deepseek_report.datasets.assembly.targets import EncodedTarget
 from deepseek_report.datasets.readers.file_form import FileForm
@@ -66,9 +65,7 @@ class TableFile(DeclaredTable, OwnFile):
     def source_digest(self) -> str:
         """SHA-256 of the file.
 
-        Raises
-        ------
-        DataError : there is no such file.
+        Raises DataError: there is no such file.
         """
         return sha256_file(self.existing(), links=True)
 
@@ -110,9 +107,7 @@ class TableFile(DeclaredTable, OwnFile):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, infer what is not declared, split, describe and check.
 
-        Raises
-        ------
-        DataError : the file or what is declared about it cannot be used.
+        Raises DataError: the file or what is declared about it cannot be used.
         """
         progress.start("Load the data", 3)
         read, answer = self._read(self.existing(), seed)

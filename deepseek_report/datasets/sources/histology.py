@@ -17,12 +17,10 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
-from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
-from deepseek_report.datasets.assembly.regions import bands, cut
+from deepseek_report.datasets.assembly.layouts import CHANNELS, bands, cut, image_layout, pixels
 from deepseek_report.datasets.card.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
-from deepseek_report.datasets.split.shares import Share, Shares
-from deepseek_report.datasets.split.splitting import GroupConstraint
+from deepseek_report.datasets.split.splitting import GroupConstraint, Share, Shares
 
 _PACKAGE = ("skimage", "scikit-image")
 _FILE = "data/ihc.png"
@@ -82,9 +80,7 @@ class Histology(Shares):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Cut the section, label, describe and check the patches; the seed only thins them out.
 
-        Raises
-        ------
-        DataError : the package is not installed, or a region is narrower than a patch.
+        Raises DataError: the package is not installed, or a region is narrower than a patch.
         """
         origin = Origin("ihc.png", self.source_digest(), DESCRIPTION)
         return load_arrays(self._arrays, origin, self.rule, seed, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -21,19 +21,17 @@ from deepseek_report.datasets.assembly.column_declarations import data_error, er
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.image_list import (
+from deepseek_report.datasets.readers.images import (
     CLASS,
     SUFFIXES,
     ListedImages,
     class_folders,
     is_inside,
+    read_hashed,
+    read_image,
 )
-from deepseek_report.datasets.readers.images import read_hashed, read_image
 from deepseek_report.datasets.readers.table_file import file_problem, read_header, read_table
 from deepseek_report.errors import DataError
-
-if TYPE_CHECKING:
-    pass
 
 _SHOWN = 3
 
@@ -145,9 +143,7 @@ class ImageFolder(DescribedArrays):
     def source_digest(self) -> str:
         """Hash of all images, their names, and the table.
 
-        Raises
-        ------
-        DataError : the path cannot be used.
+        Raises DataError: the path cannot be used.
         """
         listed = self._listed()
         pairs = [(self._image(name), self._mask(name)) for name in listed.names]
@@ -158,9 +154,7 @@ class ImageFolder(DescribedArrays):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read and scale the images, split, describe and check them.
 
-        Raises
-        ------
-        DataError : the path, the table or an image cannot be used.
+        Raises DataError: the path, the table or an image cannot be used.
         """
         listed = self._listed()
         frame, names = listed.frame, listed.names
@@ -210,9 +204,7 @@ class ImageFolder(DescribedArrays):
     def _listed(self) -> ListedImages:
         """One row an image: its path below the root, and what is known of it.
 
-        Raises
-        ------
-        DataError : the path cannot be used, or a table names a file outside of the root.
+        Raises DataError: the path cannot be used, or a table names a file outside of the root.
         """
         if problems := self.problems():
             raise DataError("\n".join(problems))

@@ -27,8 +27,7 @@ from deepseek_report.datasets.assembly.column_declarations import data_error, er
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.card.data_card import Description
 from deepseek_report.datasets.readers.file_bytes import FileBytes, read_bytes
-from deepseek_report.datasets.readers.file_form import Bounds
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_form import Bounds, ReadLimits
 from deepseek_report.datasets.readers.npz import read_npz
 from deepseek_report.datasets.sources.fetched import FetchRequest, fetching
 from deepseek_report.datasets.split.splitting import (
@@ -126,9 +125,7 @@ class MedMNIST(Bounds):
     def source_digest(self) -> str:
         """SHA-256 of the file, which is fetched unless it is in the cache.
 
-        Raises
-        ------
-        DataError : the file can neither be found in the cache nor be fetched whole.
+        Raises DataError: the file can neither be found in the cache nor be fetched whole.
         """
         return self._contents().sha256
 
@@ -146,9 +143,7 @@ class MedMNIST(Bounds):
     def _contents(self) -> FileBytes:
         """The published file, which is fetched unless it is in the cache.
 
-        Raises
-        ------
-        DataError : it cannot be fetched, is another one, or holds more than is allowed.
+        Raises DataError: it cannot be fetched, is another one, or holds more than is allowed.
         """
         file = read_bytes(self._file(), self.bounds)
         if _md5(file.content) != self._facts["md5"]:
@@ -190,9 +185,7 @@ class MedMNIST(Bounds):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Fetch or read from the cache, describe and check the images; the parts are MedMNIST's.
 
-        Raises
-        ------
-        DataError : the file cannot be fetched, or is not the published one.
+        Raises DataError: the file cannot be fetched, or is not the published one.
         """
         progress.start("Load the data", 2)
         file = self._contents()

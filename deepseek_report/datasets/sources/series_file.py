@@ -128,9 +128,7 @@ class SeriesFile(DescribedArrays, OwnFile):
     def source_digest(self) -> str:
         """SHA-256 of the file.
 
-        Raises
-        ------
-        DataError : there is no such file.
+        Raises DataError: there is no such file.
         """
         return sha256_file(self.existing(), links=True)
 
@@ -139,9 +137,7 @@ class SeriesFile(DescribedArrays, OwnFile):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, bring to even steps, split, describe and check the series.
 
-        Raises
-        ------
-        DataError : the file, its moments or what is declared about it cannot be used.
+        Raises DataError: the file, its moments or what is declared about it cannot be used.
         """
         if problems := self.problems():
             raise DataError("\n".join(problems))

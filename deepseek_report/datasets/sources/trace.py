@@ -18,8 +18,7 @@ from deepseek_report.datasets.assembly.column_declarations import error_text
 from deepseek_report.datasets.assembly.layouts import moments, series_layout
 from deepseek_report.datasets.card.data_card import Description, shipped_description
 from deepseek_report.datasets.sources.packages import PackagedArrays
-from deepseek_report.datasets.split.shares import Share
-from deepseek_report.datasets.split.splitting import GroupConstraint, draw_rows
+from deepseek_report.datasets.split.splitting import GroupConstraint, Share, draw_rows
 
 _CLASSES = 4
 

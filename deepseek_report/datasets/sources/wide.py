@@ -18,7 +18,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import config_problems
 from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.split.shares import Shares
+from deepseek_report.datasets.split.splitting import Shares
 from deepseek_report.statistics.ranking import binary_auc
 
 DESCRIPTION = shipped_description(

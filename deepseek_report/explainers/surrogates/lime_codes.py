@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.data_kinds.distinct import each_once
+from deepseek_report.data_kinds.coalitions import each_once
 from deepseek_report.explainers.surrogates.lime_surrogate import (
     Neighbourhoods,
     Surrogates,

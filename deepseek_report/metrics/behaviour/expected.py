@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.conclusions import Expectation, ExpectationKind
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.expectations import Expectation, ExpectationKind
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
@@ -21,8 +21,7 @@ from deepseek_report.data_kinds.input_changes import (
     columns_named,
     token_of,
 )
-from deepseek_report.data_kinds.relations import Relations
-from deepseek_report.data_kinds.row_conditions import ConditionError, read_condition
+from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, read_condition
 from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of

@@ -9,7 +9,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.data_kinds.moved_rows import MovedRows
+from deepseek_report.data_kinds.coalitions import MovedRows
 
 #: Quantiles of a number at which the model is asked; the ends are the whole range.
 _QUANTILES = (0, 0.001, 0.01, 0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.95, 0.99, 0.999, 1)

@@ -11,9 +11,9 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.data_kinds.moved_rows import MovedRows
+from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.data_kinds.reference import ranges
-from deepseek_report.data_kinds.relations import Relations
+from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
 from deepseek_report.metrics.cases.real_cases import RealCases
 from deepseek_report.tasks.decisions import decide

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.step_sums import AddsUpSteps
+from deepseek_report.artifacts.protocols.modules import AddsUpSteps
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Modality, Schema, Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.data_kinds.relations import Relations
+from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced

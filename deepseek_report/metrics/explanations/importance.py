@@ -23,7 +23,7 @@ from deepseek_report.artifacts.table import (
     estimate,
 )
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.units import Units
+from deepseek_report.data_kinds.players import Units
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,

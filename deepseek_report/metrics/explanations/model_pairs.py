@@ -11,7 +11,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.data_kinds.distinct import each_once
+from deepseek_report.data_kinds.coalitions import each_once
 from deepseek_report.statistics.games.leaf_interactions import (
     pairs_of_features,
     tree_interactions,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.decision_rules import DecisionCosts
+from deepseek_report.artifacts.conclusions import DecisionCosts
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.performance.threshold_choice import choose_threshold

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.decision_rules import ThresholdRule
+from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier, DecidesItself
 from deepseek_report.artifacts.schema import Target

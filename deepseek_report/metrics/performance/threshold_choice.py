@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.decision_rules import DecisionCosts
+from deepseek_report.artifacts.conclusions import DecisionCosts
 
 #: The rules of `decision.rule`; `threshold_rules` of the catalogs says what each means.
 RULES = ("declared", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate", "model")

@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
-from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError

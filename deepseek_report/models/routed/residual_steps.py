@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from deepseek_report.artifacts.protocols.step_sums import Step, StepSums
+from deepseek_report.artifacts.protocols.modules import Step, StepSums
 from deepseek_report.models.routed.branched_attention import BRANCHES, RoutedAttention, mean_token
 from deepseek_report.models.routed.experts import Routing, SparseExperts
 from deepseek_report.models.shared.output_layers import Outputs, contrast

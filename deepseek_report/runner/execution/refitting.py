@@ -19,9 +19,9 @@ from deepseek_report.artifacts.protocols.models import (
     ComesFitted,
     FitsAnew,
     OnlyAnswered,
+    PlansRows,
 )
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.training import PlansRows
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds.reference import typical_row

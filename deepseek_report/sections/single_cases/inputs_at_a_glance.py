@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.glance import Glance
+from deepseek_report.data_kinds.base import Glance
 from deepseek_report.wording.words import Wording
 
 #: Levels of a course that is stored, and letters of a text in a list.

@@ -11,8 +11,14 @@ from scipy.special import expit
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS, Dataset
-from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
-from deepseek_report.datasets.assembly.regions import bands, cut
+from deepseek_report.datasets.assembly.layouts import (
+    bands,
+    cut,
+    image_layout,
+    moments,
+    pixels,
+    series_layout,
+)
 from deepseek_report.datasets.sources.digits import Digits
 from deepseek_report.datasets.sources.histology import Histology
 from deepseek_report.datasets.sources.surface_defects import SurfaceDefects
