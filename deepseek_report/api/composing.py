@@ -77,7 +77,6 @@ _REPLACED = ("dataset", "model")
 
 
 def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:
-    """The choices of parts and the plain settings, as the command line writes them."""
     chosen = {group: options[group] for group in SEVERAL if options.get(group) is not None}
     if pieces.attributions:
         chosen.setdefault("explainers", [_CONTROL] if pieces.has_model else [])

@@ -159,7 +159,6 @@ def _reads_all(estimator: Any, rows: Rows) -> bool:
 
 
 def _booster(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
-    """A booster of xgboost or lightgbm that is not behind scikit-learn's interface."""
     del rows, hints
     library = type(model).__module__.partition(".")[0]
     if library not in {"xgboost", "lightgbm"} or type(model).__name__ != "Booster":
@@ -223,7 +222,6 @@ def _as_tensor(table: Any) -> Any:
 
 
 def _estimator(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
-    """An estimator or pipeline of scikit-learn, or of a library with its interface."""
     del hints
     if isinstance(model, type) or not hasattr(model, "predict"):
         return None
@@ -260,7 +258,6 @@ def _check_fitted(model: Any, called: str) -> None:
 
 
 def _check_names(model: Any, called: str, rows: Rows) -> None:
-    """Columns that the model was fitted on and that X lacks."""
     try:
         known = [str(name) for name in getattr(model, "feature_names_in_", ())]
     except AttributeError:

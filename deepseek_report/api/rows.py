@@ -78,7 +78,6 @@ def leaves_hold(estimator: Any, table: Any) -> bool:
 
 
 def _trees(estimator: Any) -> Sequence[Any]:
-    """The fitted trees of a model of scikit-learn that counts the rows of its leaves."""
     if type(estimator).__module__.partition(".")[0] != "sklearn":
         return ()
     if hasattr(estimator, "tree_"):
@@ -247,7 +246,6 @@ def _are_texts(table: Any) -> bool:
 
 
 def _joined(tables: Mapping[str, pd.DataFrame], notices: list[Text]) -> pd.DataFrame:
-    """All tables, in the columns and types of the first one."""
     first = next(iter(tables.values()))
     columns = list(first.columns)
     same = {name: _same_columns(name, table, columns, notices) for name, table in tables.items()}
@@ -310,7 +308,6 @@ def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
 def _labels(
     name: str, labels: Any, rows: int, indices: Mapping[str, pd.Index], notices: list[Text]
 ) -> Any:
-    """(row,) the labels of a table, in the order of its rows."""
     argument = name.replace("X_", "y_")
     if name in indices:
         ordered = in_order_of(indices[name], labels, argument, name)

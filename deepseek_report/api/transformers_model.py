@@ -51,7 +51,6 @@ def text_pieces(rows: Rows, model: Any, options: Mapping[str, Any], store: Path)
 
 
 def _names(rows: Rows, model: Any, options: Mapping[str, Any]) -> dict[str, str] | None:
-    """The classes in the order of the outputs, where the model only numbers them."""
     own = {int(place): str(name) for place, name in (model.config.id2label or {}).items()}
     classes = list(options.get("classes") or ())
     if not classes and all(name == f"LABEL_{place}" for place, name in own.items()):

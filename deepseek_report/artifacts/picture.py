@@ -88,7 +88,6 @@ def check_svg(svg: str, name: str) -> None:
 
 
 def _fault(svg: str) -> str | None:
-    """What of a picture is not allowed, or None."""
     beginning = _BEGINNING.match(svg)
     if beginning is None:
         return "it does not begin with <svg"

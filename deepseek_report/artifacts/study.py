@@ -115,6 +115,5 @@ def _differ(values: tuple[Any, ...]) -> bool:
 
 
 def _key(run: Results, stage: str) -> str:
-    """The key of a stage as the run records it; empty where it does not."""
     stages = run.provenance.get("stages") or ()
     return next((str(entry["key"]) for entry in stages if entry["id"] == stage), "")

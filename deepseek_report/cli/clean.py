@@ -75,7 +75,6 @@ def command(arguments: list[str]) -> int:
 
 
 def _remote(root: Path, *, repairing: bool) -> int:
-    """Check the remote store that the environment names; 1 where damage is left."""
     from deepseek_report.store import Store
     from deepseek_report.store.remote_repair import check_remote, repair_remote
     from deepseek_report.store.remote_stages import VARIABLE, remote_of_environment

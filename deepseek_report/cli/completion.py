@@ -86,7 +86,6 @@ def candidates(line: str) -> list[str]:
 
 
 def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
-    """Arguments that are no options."""
     from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
@@ -107,7 +106,6 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
 
 
 def _config_dir(words: Sequence[str]) -> str | None:
-    """The folder of YAMLs that the words name."""
     for place, word in enumerate(words):
         if word in {"--config-dir", "-cd"} and place + 1 < len(words):
             return words[place + 1]
@@ -117,7 +115,6 @@ def _config_dir(words: Sequence[str]) -> str | None:
 
 
 def _run_folders(current: str) -> list[str]:
-    """Run folders below the folder of reports, as paths from here."""
     from deepseek_report.artifacts.storage.plain_files import folders_in, is_file
     from deepseek_report.config.places import find_places
 

@@ -215,7 +215,6 @@ def _print_config(options: argparse.Namespace) -> int:
 
 
 def _decided(experiment: Experiment, *, quiet: bool = False) -> Experiment:
-    """The experiment with what was left open decided, and the reasons told."""
     if experiment.undecided is None:
         return experiment
     from deepseek_report.artifacts.message import from_plain

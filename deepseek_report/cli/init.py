@@ -159,7 +159,6 @@ def _columns_to_leave_out(seen: TableSeen, wishes: Wishes) -> Wishes:
 
 
 def _one(question: str, default: str, allowed: Sequence[str]) -> str:
-    """One of the allowed words; an answer that is none is asked for again."""
     while True:
         answer = _answer(question, default or "none")
         if answer in {"", "none"}:
@@ -170,7 +169,6 @@ def _one(question: str, default: str, allowed: Sequence[str]) -> str:
 
 
 def _several(question: str, default: Sequence[str], seen: TableSeen) -> tuple[str, ...]:
-    """Columns, with commas between them."""
     while True:
         answer = _answer(question, ", ".join(default) or "none")
         if answer == "":
@@ -183,7 +181,6 @@ def _several(question: str, default: Sequence[str], seen: TableSeen) -> tuple[st
 
 
 def _answer(question: str, default: str) -> str:
-    """What is typed; the default where nothing more comes."""
     try:
         return input(f"{printable(question)} [{printable(default)}] ").strip()
     except EOFError:

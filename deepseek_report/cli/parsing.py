@@ -47,7 +47,6 @@ measured, where report.fail_on=true asks for it.
 
 
 def _usage() -> str:
-    """A line for each command."""
     lines = _RUNS | {f"{name} {takes}".strip(): does for name, (takes, does) in COMMANDS.items()}
     width = max(map(len, lines)) + 2
     return "".join(f"deepseek-report {line:<{width}}{does}\n" for line, does in lines.items())

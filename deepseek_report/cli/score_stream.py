@@ -235,7 +235,6 @@ def _lines(options: argparse.Namespace, opened: OpenStream) -> Iterator[bytes | 
 
 
 def _where(options: argparse.Namespace) -> str:
-    """What errors call the stream."""
     if options.replay:
         return "the test part"
     return "standard input" if options.rows == "-" else str(options.rows)

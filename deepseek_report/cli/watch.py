@@ -51,7 +51,6 @@ def command(arguments: list[str]) -> int:
 
 
 def _follow(run: FollowedRun, board: LiveBoard, *, once: bool) -> None:
-    """Look until the run has concluded; a line where something is new."""
     from deepseek_report.cli.output.console import say
     from deepseek_report.cli.output.progress import words_of
 

@@ -139,7 +139,6 @@ def _readable(
 def _layers(
     kept: Sequence[Any], study: Sequence[str], roots: Sequence[Path]
 ) -> dict[str, list[Layer]]:
-    """The lists of parts that files and the command line write, the last word first."""
     single = {
         override.key_or_group: override
         for override in kept
@@ -163,7 +162,6 @@ def _layers(
 def _unknown_words(
     sets: Mapping[str, Sets], layers: Mapping[str, Sequence[Layer]], roots: Sequence[Path]
 ) -> Iterator[Problem]:
-    """Words of lists in files that are neither parts nor sets."""
     for group in MULTIPLE:
         words = [word for layer in layers[group] for word in layer.words]
         for problem in sets[group].problems(layers[group]):

@@ -131,7 +131,6 @@ class Undecided:
 
 
 def _set_fields(composed: Composed, group: str, key: str) -> frozenset[str]:
-    """Fields of a part to which a person gave a value, be it that of the shipped file."""
     chosen, prefix = composed.raw[group][key], f"{group}.{key}."
     file = shipped("conf") / group / f"{key}.yaml"
     usual = bounded_yaml.load(file)[key] if file.is_file() else {}

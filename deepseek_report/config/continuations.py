@@ -52,7 +52,6 @@ class Completer:
     # --- values -----------------------------------------------------------------------------------
 
     def _values(self, key: str, value: str) -> Iterator[str]:
-        """Whole overrides of this key."""
         if key not in self.groups:
             known = self._known_values(key)
             yield from (f"{key}={text}" for text in known if text.startswith(value))
@@ -77,7 +76,6 @@ class Completer:
         return self._literals(key)
 
     def _value_of(self, key: str) -> Any:
-        """The value that the YAMLs give to a dotted key, or None."""
         group, *path = key.split(".")
         value = self._content(group, path[:1]) if group in self.groups else self.whole.get(group)
         for part in path[1:] if group in MULTIPLE else path:
@@ -85,7 +83,6 @@ class Completer:
         return value
 
     def _literals(self, key: str) -> Sequence[str]:
-        """The texts that the field of a plug-in, or a setting, is limited to."""
         group, *path = key.split(".")
         if group not in self.groups:
             return allowed_texts("deepseek_report.config.experiment.Settings").get(key, ())

@@ -84,7 +84,6 @@ def _with_quotes(value: str) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value read from YAML, as Hydra's grammar writes it."""
     if isinstance(value, Mapping):
         whole: dict[str, Any] = {}
         for key, entry in value.items():

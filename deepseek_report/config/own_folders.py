@@ -51,7 +51,6 @@ def _near(roots: Sequence[Path]) -> Iterator[Path]:
 
 
 def _folders(folder: Path, most: int = 200) -> list[Path]:
-    """The folders in a folder that are not hidden; none where there are very many."""
     try:
         inside = [
             inner for inner in folder.iterdir() if inner.is_dir() and inner.name[0] not in "._"

@@ -133,7 +133,6 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _written(value: Any) -> str:
-    """A default as YAML has it; empty where a value must be given."""
     if value is dataclasses.MISSING:
         return "must be given"
     if value is None or isinstance(value, bool):
@@ -296,7 +295,6 @@ def _group_page(
 
 
 def _fields(file: Path, group: str, name: str) -> list[FieldDoc]:
-    """The fields of a choice, by its keys on the command line: `lime.ridge`, `path`."""
     module, _, cls = target_of(file).rpartition(".")
     values = read_yaml(file)[name] if group in MULTIPLE else read_yaml(file)
     comments = _comments(file, group)

@@ -64,7 +64,6 @@ def _reads(traits: Part, nature: DataTraits) -> bool:
 
 
 def _of(nature: DataTraits) -> Message:
-    """What the data are: "texts"."""
     return message(f"kinds_of_data.{nature.modality}")
 
 
@@ -300,7 +299,6 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
 
 
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
-    """Ids of the parts that a person named, whether they can be applied or not."""
     for group, kind in _ARTIFACT.items():
         for key in experiment.multiple[group]:
             if composed.origin(group, key) not in {"set", "recommended"}:
@@ -397,7 +395,6 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    """Pictures that no section would ever show."""
     known = {*groups(composed.roots)["sections"], *experiment.multiple["sections"]}
     for key, plugin in experiment.multiple["visualizations"].items():
         section = traits_of(plugin, PicturePart).section

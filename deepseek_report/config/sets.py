@@ -164,7 +164,6 @@ def _counting(layers: Sequence[Layer]) -> Sequence[Layer]:
 
 
 def _applied(steps: Iterable[tuple[Sequence[str], str]]) -> dict[str, None]:
-    """The parts that words add and take away, in order, each once."""
     parts: dict[str, None] = {}
     for names, word in steps:
         for name in names:
@@ -217,7 +216,6 @@ def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
 
 
 def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
-    """{set: its file}; that of the first root where several have one of a name."""
     files = (file for root in reversed(roots) for file in (root / group / FOLDER).glob("*.yaml"))
     return {file.stem: file for file in files}
 

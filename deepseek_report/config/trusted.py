@@ -66,7 +66,6 @@ def _key_file() -> Path:
 
 
 def _own_key() -> bytes:
-    """The person's key, made where there is none."""
     path = _key_file()
     with suppress(FileNotFoundError):
         return plain_files.read_bytes(path, _MOST_BYTES)

@@ -326,7 +326,6 @@ def _resolved(
     multiple: Mapping[str, Mapping[str, Any]],
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The configuration with every default written out."""
     plain = _plain(settings)
     plain["seeds"] = dataclasses.asdict(settings.seeds.over(settings.seed))
     for group, plugin in single.items():
@@ -346,5 +345,4 @@ def _plain(plugin: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _adapter(cls: type) -> TypeAdapter[Any]:
-    """What pydantic makes of a class, built once."""
     return TypeAdapter(cls)

@@ -106,7 +106,6 @@ def _count(n: Any, source: RunSource) -> Any:
 
 
 def _counts(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
-    """The whole numbers of a row, small ones withheld."""
     return {key: _count(n, source) if _whole(n) else n for key, n in row.items()}
 
 
@@ -181,7 +180,6 @@ def _numeric(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
 
 
 def _between(row: Mapping[str, Any], ends: tuple[float, float]) -> dict[str, Any]:
-    """Five numbers, none of them beyond the ends."""
     inner = {
         name: float(np.clip(row[name], *ends))
         for name in ("q25", "median", "q75")

@@ -199,7 +199,6 @@ def _category_counts(column: NDArray[np.float64], names: Sequence[str], numeric:
 
 
 def _tokens(dataset: Dataset, floor: int) -> frozenset[int]:
-    """Positions of the tokens that stand in fewer texts than the floor."""
     schema = dataset.schema
     if not schema.vocabulary:
         return frozenset()

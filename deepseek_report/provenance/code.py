@@ -176,7 +176,6 @@ class _Memory:
 
 
 def _entries_of(file: Path) -> dict[str, Any]:
-    """What the file holds; nothing where it is missing or damaged."""
     try:
         entries = json.loads(file.read_bytes())
     except (OSError, ValueError):

@@ -292,7 +292,6 @@ class _Arrived:
 
 
 def _callback(arrived: _Arrived) -> Any:
-    """What fsspec tells of the bytes that have come."""
     from fsspec.callbacks import Callback
 
     class Counting(Callback):  # type: ignore[misc]
@@ -333,7 +332,6 @@ def _in_time(seconds: float, work: Callable[[], T], arrived: _Arrived) -> T:
 
 
 def _open_place(url: str) -> tuple[Any, str]:
-    """What reads and writes there, and the path of the place."""
     from fsspec.core import get_filesystem_class, split_protocol, url_to_fs
 
     try:
@@ -366,7 +364,6 @@ def _object(root: str, sha256: str) -> str:
 
 
 def _is_there(files: Any, path: str, size: int) -> bool:
-    """Whether an object is there with all of its bytes."""
     try:
         return bool(files.info(path)["size"] == size)
     except FileNotFoundError:

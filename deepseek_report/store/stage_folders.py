@@ -311,7 +311,6 @@ class Store:
 
 
 def _is_of(manifest: Any, stage: str, key: str) -> bool:
-    """Whether this is a manifest of that stage."""
     if not isinstance(manifest, dict):
         return False
     named = (manifest.get("stage"), manifest.get("key")) == (stage, key)

@@ -83,7 +83,6 @@ def load_json(path: Path, most: int = 0, *, below: Path | None = None, links: bo
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Say of a file that cannot be read which one it is and why."""
     try:
         yield
     except ArtifactError:

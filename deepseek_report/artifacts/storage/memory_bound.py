@@ -185,7 +185,6 @@ def refuse_deep(path: Path, content: bytes) -> None:
 
 
 def _size(content: bytes) -> int:
-    """Bytes that a JSON text takes while it is read and parsed, at the most."""
     wide = 1 if content.isascii() and b"\\u" not in content else _WIDEST
     return (
         len(content) * (1 + 2 * wide)
@@ -288,7 +287,6 @@ def _pages(stream: BinaryIO, column: Any) -> Iterator[_PageHead]:
 
 
 def _head(stream: BinaryIO, start: int, end: int) -> tuple[dict[int, Any], int]:
-    """The head of a page, and how long it is."""
     most = _HEAD
     while True:
         stream.seek(start)

@@ -104,7 +104,6 @@ def _say_data(data: DataSeen, texts: Wording) -> None:
 
 
 def _target(data: DataSeen) -> list[str]:
-    """What is predicted: its classes and the favourable one, or its unit."""
     target = data.schema.target
     task = task_of(target)
     if not task.decides:
@@ -154,7 +153,6 @@ def _say_columns(data: DataSeen) -> None:
 
 
 def _values(feature: Feature, numbers: dict[str, Any] | None) -> str:
-    """Categories, few of them, or the smallest and the largest number."""
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
     return _few([category.label[:_LONGEST] for category in feature.categories], _MOST_CATEGORIES)
@@ -223,7 +221,6 @@ def _by_reason(refused: Sequence[tuple[str, Text]]) -> dict[Text, list[str]]:
 
 
 def _some_of(artifacts: Sequence[str]) -> str:
-    """A few artifacts by name, many by number."""
     if len(artifacts) <= _MOST_LEFT_OUT:
         return ", ".join(artifacts)
     return f"{len(artifacts)} parts ({', '.join(artifacts[:3])}, …)"
@@ -240,7 +237,6 @@ _BASES: dict[Basis, str] = {
 
 
 def _cost(plan: Forecast) -> str:
-    """How long it will take, as a range, and how that was found."""
     cost = plan.cost
     if not cost.stages:
         if plan.whole:
@@ -262,7 +258,6 @@ _MEMORY_BASES: Mapping[Basis, str] = {
 
 
 def _memory(cost: Cost) -> str:
-    """What the largest process takes at its peak, and how that was found."""
     span = cost.memory
     if span is None:
         return ""

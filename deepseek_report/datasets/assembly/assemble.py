@@ -358,7 +358,6 @@ def _taken(rows: Split, positions: Ints) -> Split:
 def _count_copies(
     table: EncodedTable, whole: Split, parts: Mapping[str, Split], n_repeats: int
 ) -> dict[str, int]:
-    """Copies, contradictions, and rows that are in more than one part, before rows are encoded."""
     copies = table.copies
     return {
         "n_duplicates": n_repeats if copies is None else copies.exact + copies.near,
@@ -436,12 +435,10 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
 
 
 def _all_labels(rows: Split) -> list[NDArray[Any]]:
-    """The columns of labels: one, or all of a target with several."""
     return [rows.labels] if rows.all_labels is None else [*rows.all_labels.T]
 
 
 def _contradictions(rows: Split) -> int:
-    """Rows whose inputs are those of a row with another label."""
     labels = rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
     return int(disagrees(row_identity(rows.inputs), labels).sum())
 

@@ -48,7 +48,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_DECISIONS = message("card.labels_are_decisions")
+_STATED = (
+    *("description", "source", "licence", "citation", "doi", "period", "population"),
+    *("decision", "sector"),
+)
 
 
 @dataclass(frozen=True)
@@ -86,19 +89,26 @@ class OwnDataDeclarations(Shares, Bounds):
 
     def described(self, name: str) -> Description:
         """What the card says of the data beyond their values; `name` where there is no title."""
-        return Description(
-            name=name,
-            title=self.title or name,
-            description=self.description,
-            source=self.source,
-            licence=self.licence,
-            citation=self.citation,
-            doi=self.doi,
-            period=self.period,
-            population=self.population,
-            decision=self.decision,
-            limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
-            sector=self.sector,
+        stated = {field: getattr(self, field) for field in _STATED}
+        decisions = [message("card.labels_are_decisions")] if self.labels_are_decisions else []
+        limits = (*self.limits, *decisions)
+        return Description(name=name, title=self.title or name, limits=limits, **stated)
+
+    def rule_of(self, task: Literal["auto"] | TaskName, targets: Sequence[str]) -> TargetRule:
+        """What is declared about the target; several labels are the targets of a multi-label task.
+
+        targets : the columns to predict, of which the first is reported on where nobody says which.
+        """
+        return TargetRule(
+            self.report_label or targets[0],
+            self.favourable,
+            self.positive,
+            self.labels_are_decisions,
+            task=task,
+            unit=self.unit,
+            labels=tuple(targets) if task == "multi_label" else (),
+            declared_by="config",
+            max_classes=self.max_classes,
         )
 
 
@@ -158,7 +168,6 @@ class DescribedArrays(OwnDataDeclarations):
         )
 
     def task_problems(self, targets: Sequence[str]) -> list[str]:
-        """Settings of the target that contradict one another."""
         several = self.task == "multi_label"
         return config_problems(
             (
@@ -190,17 +199,7 @@ class DescribedArrays(OwnDataDeclarations):
         Raises DataError: empty cells, one class, too many classes, or values that are not of the
         task.
         """
-        rule = TargetRule(
-            self.report_label or targets[0],
-            self.favourable,
-            self.positive,
-            self.labels_are_decisions,
-            task=self.task,
-            unit=self.unit,
-            labels=tuple(targets) if self.task == "multi_label" else (),
-            declared_by="config",
-            max_classes=self.max_classes,
-        )
+        rule = self.rule_of(self.task, targets)
         cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
         return encode_target(cells, [ColumnDeclaration()] * len(cells), rule, file)
 
@@ -277,18 +276,7 @@ class TableDeclarations(OwnDataDeclarations):
     @property
     def target_rule(self) -> TargetRule:
         """What is declared about the target; some target must be declared."""
-        several = len(self.targets) > 1 or self.task == "multi_label"
-        return TargetRule(
-            self.report_label or self.targets[0],
-            self.favourable,
-            self.positive,
-            self.labels_are_decisions,
-            task="multi_label" if several else self.task,
-            unit=self.unit,
-            labels=self.targets if several else (),
-            declared_by="config",
-            max_classes=self.max_classes,
-        )
+        return self.rule_of("multi_label" if len(self.targets) > 1 else self.task, self.targets)
 
     @property
     def declared_columns(self) -> dict[str, ColumnDeclaration]:
@@ -313,7 +301,6 @@ class TableDeclarations(OwnDataDeclarations):
         return frozenset(kind for kind in kinds if kind is not None) | periods
 
     def target_problems(self) -> list[str]:
-        """Settings of the target that contradict one another."""
         names = self.targets
         return config_problems(
             (

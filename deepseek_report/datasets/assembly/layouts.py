@@ -80,10 +80,10 @@ def cut(
 CHANNELS: dict[int, tuple[str, ...]] = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
-def image_layout(shape: tuple[int, int, int], channels: Sequence[str], patch: int) -> Layout:
+def image_layout(shape: tuple[int, int, int], patch: int) -> Layout:
     """The layout of images whose players are square patches over all channels.
 
-    shape : (row, column, channel). channels : their names.
+    shape : (row, column, channel), of 1 or 3 channels.
     patch : side of a patch in pixels; patches at the right and lower edge are smaller where the
         side does not divide the image.
     """
@@ -97,7 +97,7 @@ def image_layout(shape: tuple[int, int, int], channels: Sequence[str], patch: in
         player_labels=tuple(
             f"{_span('row', *high)} × {_span('column', *wide)}" for high, wide in pairs
         ),
-        channels=tuple(channels),
+        channels=CHANNELS[shape[2]],
     )
 
 
@@ -119,21 +119,18 @@ def series_layout(steps: int, channels: Sequence[str], window: int) -> Layout:
     )
 
 
-def pixels(
-    shape: tuple[int, int, int], channels: Sequence[str], unit: str | None
-) -> tuple[Feature, ...]:
+def pixels(shape: tuple[int, int, int]) -> tuple[Feature, ...]:
     """One feature a pixel and channel, in C order; rows and columns count from 1."""
     return tuple(
         Feature(
             name=f"r{row}_c{column}" + (f"_{channel}" if shape[2] > 1 else ""),
             label=f"row {row}, column {column}" + (f", {channel}" if shape[2] > 1 else ""),
             kind="numeric",
-            unit=unit,
             mutable=False,
         )
         for row in range(1, shape[0] + 1)
         for column in range(1, shape[1] + 1)
-        for channel in channels
+        for channel in CHANNELS[shape[2]]
     )
 
 

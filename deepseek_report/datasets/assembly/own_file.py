@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.schema import TaskName
+from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_set
 from deepseek_report.datasets.assembly.targets import TargetRule, task_of
 from deepseek_report.datasets.readers.cells import read_cells
@@ -73,7 +74,6 @@ class OwnFile(WrittenFile):
             return [*problems, str(error)]
 
     def _without_sheets(self, path: Path) -> list[str]:
-        """That a sheet is named of a file which has none."""
         if self.sheet is None or is_excel(path):
             return []
         return [
@@ -95,14 +95,15 @@ class OwnFile(WrittenFile):
             raise DataError(problem)
         return path
 
+    def source_digest(self) -> str:
+        """SHA-256 of the file; raises as `existing` does."""
+        return sha256_file(self.existing(), links=True)
+
     def _rules(self) -> list[str]:
-        """What is wrong with the settings themselves."""
         raise NotImplementedError
 
     def _names(self, path: Path) -> list[str]:
-        """The columns of the file."""
         return read_header(path, self.form)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
-        """Names in the config that are not columns, and columns with two roles."""
         raise NotImplementedError

@@ -240,7 +240,6 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
 
 
 def _identity(texts: list[str]) -> Ints:
-    """(instance,) the same number for equal texts."""
     places: dict[str, int] = {}
     return np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
 

@@ -283,7 +283,6 @@ def _observations(facts: DataFacts) -> dict[str, Any]:
 
 
 def _outcomes(facts: DataFacts) -> dict[str, Any]:
-    """How the labels are spread over all rows, the groups and the parts."""
     schema, whole = facts.schema, facts.whole
     target, groups = (
         schema.target,
@@ -308,7 +307,6 @@ def _outcomes(facts: DataFacts) -> dict[str, Any]:
 
 
 def _contents(facts: DataFacts) -> dict[str, Any]:
-    """What is in the columns: each of them in a table, all together in other data."""
     schema, whole = facts.schema, facts.whole
     kind = kind_of(schema)
     named = kind.named_columns

@@ -210,7 +210,6 @@ def _western(raw: bytes, codec: str) -> str:
 
 
 def _beyond(text: str) -> str:
-    """The first characters beyond ASCII."""
     return "".join(run[0] for run in _first(_RUN, text))[:_LOOKED_AT]
 
 

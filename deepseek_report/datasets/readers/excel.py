@@ -81,7 +81,6 @@ def _is_missing(cell: Any, missing: set[str]) -> bool:
 
 @contextmanager
 def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
-    """The workbook, opened to be read once from front to back; its links are not followed."""
     from openpyxl import load_workbook
 
     try:
@@ -108,7 +107,6 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
 
 @contextmanager
 def _sheet(file: FileBytes, form: FileForm) -> Iterator[tuple[Any, list[str]]]:
-    """The declared sheet, or the first, and the names of all."""
     if problem := excel_problem(file.path):
         raise DataError(problem)
     with _book(file, form.limits) as book:

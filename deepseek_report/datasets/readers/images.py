@@ -100,7 +100,6 @@ def class_folders(root: Path, limits: ReadLimits) -> ClassFolders:
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Files that may be images, and links to folders (True), in order."""
     for place, folders, names in os.walk(folder, followlinks=False):
         folders.sort()
         inner = [Path(place, name) for name in folders]

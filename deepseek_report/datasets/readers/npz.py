@@ -19,10 +19,8 @@ from deepseek_report.datasets.readers.file_form import ReadLimits
 def read_npz(file: FileBytes, names: Sequence[str], limits: ReadLimits) -> dict[str, NDArray[Any]]:
     """The named arrays; no object is ever unpickled.
 
-    Raises
-    ------
-    DataError : more members or bytes than are allowed. KeyError : an array is missing.
-    ValueError, zipfile.BadZipFile : it is no npz file, or an array is not as long as it says.
+    Raises DataError: more members or bytes than are allowed; KeyError: an array is missing;
+    ValueError, zipfile.BadZipFile: it is no npz file, or an array is not as long as it says.
     """
     with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
         check_archive(archive, str(file.path), limits)

@@ -11,7 +11,6 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import (
     EncodedTable,
     TableSource,
@@ -61,13 +60,6 @@ class TableFile(DeclaredTable, OwnFile):
             return DataTraits()
         task = task_in_file(Path(str(self.path)), self.form, self.target_rule, read_column)
         return DataTraits("table", task, groups=self.kinds_of_groups)
-
-    def source_digest(self) -> str:
-        """SHA-256 of the file.
-
-        Raises DataError: there is no such file.
-        """
-        return sha256_file(self.existing(), links=True)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         named = [
@@ -119,7 +111,6 @@ class TableFile(DeclaredTable, OwnFile):
         return dataset
 
     def _read(self, path: Path, seed: int) -> tuple[ReadTable, EncodedTarget | None]:
-        """All rows, or those that are drawn and their target."""
         if self.rows is None:
             read = read_table(path, self.form)
             self._check_columns(read.frame.columns)

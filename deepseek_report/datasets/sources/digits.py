@@ -9,12 +9,11 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.datasets.assembly.arrays import Arrays
-from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
+from deepseek_report.datasets.assembly.layouts import image_layout, pixels
 from deepseek_report.datasets.card.data_card import Description, shipped_description
 from deepseek_report.datasets.sources.packages import PackagedArrays
 
@@ -55,23 +54,19 @@ class Digits(PackagedArrays):
 
     def _arrays(self, raw: bytes, seed: int) -> Arrays:
         del seed
-        images, labels = self._read(raw)
+        import pandas as pd
+
+        whole = pd.read_csv(io.BytesIO(raw), header=None, compression="gzip").to_numpy()
         return Arrays(
-            values=images.reshape(-1, *_SHAPE),
-            labels=labels,
+            values=whole[:, :-1].astype(np.float64).reshape(-1, *_SHAPE),
+            labels=whole[:, -1].astype(np.int64),
             target=Target(
                 name="digit",
                 label="Digit",
                 classes=tuple(f"digit {digit}" for digit in range(10)),
                 explained=self.explained,
             ),
-            features=pixels(_SHAPE, CHANNELS[_SHAPE[2]], None),
-            layout=image_layout(_SHAPE, CHANNELS[_SHAPE[2]], self.patch),
+            features=pixels(_SHAPE),
+            layout=image_layout(_SHAPE, self.patch),
             notes=(message("data_sets.digits.preparation.levels"),),
         )
-
-    def _read(self, raw: bytes) -> tuple[Floats, Ints]:
-        import pandas as pd
-
-        whole = pd.read_csv(io.BytesIO(raw), header=None, compression="gzip").to_numpy()
-        return whole[:, :-1].astype(np.float64), whole[:, -1].astype(np.int64)

@@ -159,7 +159,6 @@ class GivenTable(HoldsRows, DeclaredTable):
         return self.sha256
 
     def _unknown_columns(self) -> list[str]:
-        """Names that are not columns, and columns with two roles."""
         named = [
             *(("sensitive", name) for name in self.sensitive),
             *(("compare_by", name) for name in self.compare_by),

@@ -55,7 +55,6 @@ class HuggingFaceText(TextFile):
     # --- before loading ---------------------------------------------------------------------------
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
         if problems := [*self._unidentified(), *self._rules()]:
             return problems
         if self._kept.is_there:
@@ -219,7 +218,6 @@ def _readable(column: pd.Series, feature: Any) -> pd.Series:
 
 
 def _answers() -> bool:
-    """Whether anybody answers at the hub's address, through a proxy where one is set."""
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen

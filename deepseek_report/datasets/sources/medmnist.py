@@ -24,7 +24,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
-from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
+from deepseek_report.datasets.assembly.layouts import image_layout, pixels
 from deepseek_report.datasets.card.data_card import Description
 from deepseek_report.datasets.readers.file_bytes import FileBytes, read_bytes
 from deepseek_report.datasets.readers.file_form import Bounds, ReadLimits
@@ -93,15 +93,9 @@ class MedMNIST(Bounds):
         """What is wrong, as far as the config can tell: nothing is fetched."""
         known = catalogue()
         if self.name not in known:
+            problem = f"`{self.name}` is not a set of MedMNIST that is read here"
             do = nearest(self.name, list(known))
-            return [
-                error_text(
-                    "dataset",
-                    f"`{self.name}` is not a set of MedMNIST that is read here",
-                    ", ".join(known),
-                    do,
-                )
-            ]
+            return [error_text("dataset", problem, ", ".join(known), do)]
         names = self._names
         return [
             error_text(
@@ -146,7 +140,8 @@ class MedMNIST(Bounds):
         Raises DataError: it cannot be fetched, is another one, or holds more than is allowed.
         """
         file = read_bytes(self._file(), self.bounds)
-        if _md5(file.content) != self._facts["md5"]:
+        # MedMNIST names its files by MD5, against damage; it does not guard against forgery
+        if md5(file.content, usedforsecurity=False).hexdigest() != self._facts["md5"]:
             raise data_error(
                 str(file.path),
                 "the file is not the one that MedMNIST published (another MD5)",
@@ -223,8 +218,8 @@ class MedMNIST(Bounds):
             labels=self._reported(labels),
             all_labels=labels if several else None,
             target=self._target(),
-            features=pixels(shape, CHANNELS[shape[2]], None),
-            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            features=pixels(shape),
+            layout=image_layout(shape, self.patch),
             together=GroupConstraint(parts=parts, method=message("data_sets.medmnist.split")),
             notes=self._notes(len(images), n_all),
         )
@@ -291,8 +286,3 @@ def _read(file: FileBytes, limits: ReadLimits) -> tuple[NDArray[np.uint8], Ints,
     parts = np.repeat(range(3), [len(part_images) for part_images in images]).astype(np.int64)
     whole = np.concatenate(labels).astype(np.int64)
     return np.concatenate(images), whole.reshape(len(whole), -1), parts
-
-
-def _md5(content: bytes) -> str:
-    """MD5, by which MedMNIST names its files; it guards against damage, not against forgery."""
-    return md5(content, usedforsecurity=False).hexdigest()

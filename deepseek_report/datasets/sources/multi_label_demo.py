@@ -51,7 +51,6 @@ class MultiLabelDemo:
         return SplitRule(self.validation_share, self.test_share, "together", self.rows)
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without generating the data."""
         case = (
             self.report_label > self.labels,
             f"`dataset.report_label` is {self.report_label}, and there are {self.labels} labels",

@@ -52,7 +52,6 @@ class OpenML(DeclaredTable):
     # --- before loading ---------------------------------------------------------------------------
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
         if problems := [*self._unidentified(), *self.rule.problems(), *self.target_problems()]:
             return problems
         return self._table().problems() if self._kept.is_there else []
@@ -153,20 +152,16 @@ class OpenML(DeclaredTable):
 
     def _table(self) -> TableFile:
         facts = self._kept.facts
+        cited = facts["citation"]  # a text, a list of texts, or nothing
         where = f"OpenML {facts['id']}: {facts['name']}, version {facts['version']}"
         published = {
             "target": facts["default_target_attribute"],
             "title": facts["name"],
             "source": f"{where} (openml.org/d/{facts['id']})",
             "licence": facts["licence"] or "",
-            "citation": _text(facts["citation"]),
+            "citation": "; ".join(map(str, cited)) if isinstance(cited, list) else str(cited or ""),
         }
         return from_cache(TableFile, self, self._kept, published)
-
-
-def _text(value: Any) -> str:
-    """OpenML gives a citation as a text, a list of texts, or not at all."""
-    return "; ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
 def _identify(problem: str) -> str:

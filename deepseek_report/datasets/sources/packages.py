@@ -74,7 +74,6 @@ class PackagedArrays(Shares, ABC):
     description: ClassVar[Description]
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
         return [*package_problem(*self.package), *self.rule.problems()]
 
     def source_digest(self) -> str:

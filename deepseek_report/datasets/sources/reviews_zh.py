@@ -51,7 +51,6 @@ class ChineseReviews(Shares, Tokens):
         return DataTraits("text", "classification", groups=frozenset({"other"}))
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
         return [*package_problem(*_PACKAGE), *self.text_rule.problems(), *self.rule.problems()]
 
     def source_digest(self) -> str:

@@ -17,7 +17,6 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import readable_name
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import (
     data_error,
@@ -124,13 +123,6 @@ class SeriesFile(DescribedArrays, OwnFile):
             return list(self.values)
         taken = {name for _, name in self._roles()}
         return [name for name in names if name not in taken]
-
-    def source_digest(self) -> str:
-        """SHA-256 of the file.
-
-        Raises DataError: there is no such file.
-        """
-        return sha256_file(self.existing(), links=True)
 
     # --- load -------------------------------------------------------------------------------------
 

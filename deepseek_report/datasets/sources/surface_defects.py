@@ -22,7 +22,6 @@ from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import error_text
 from deepseek_report.datasets.assembly.layouts import (
-    CHANNELS,
     Cuts,
     bands,
     cut,
@@ -79,7 +78,6 @@ class SurfaceDefects(Shares):
     rows: Annotated[int, Field(ge=100)] | None = None
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
         empty = [
             error_text("dataset", f"`dataset.{name}` is empty", "at least one", "name one")
             for name in ("textures", "kinds")
@@ -151,8 +149,8 @@ class SurfaceDefects(Shares):
             values=images[..., None],
             labels=drawn + 1 if several else (drawn >= 0).astype(np.int64),
             target=Target("surface", title, classes, favourable=0),
-            features=pixels(shape, CHANNELS[shape[2]], None),
-            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            features=pixels(shape),
+            layout=image_layout(shape, self.patch),
             attributes=attributes,
             groups=groups,
             truth=masks,

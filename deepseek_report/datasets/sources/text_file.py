@@ -18,7 +18,6 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
@@ -76,7 +75,8 @@ def separate(
     texts = [str(text) for text in cells.where(cells.notna(), "")]
     rows = [{part.strip() for part in text.split(separator)} - {""} for text in texts]
     sizes = Counter(label for row in rows for label in row)
-    often = sorted((label for label in sizes if _can_be_learnt(sizes[label], len(rows))), key=str)
+    most = len(rows) - FEWEST_OF_A_CLASS
+    often = sorted(label for label, n in sizes.items() if FEWEST_OF_A_CLASS <= n <= most)
     labels = tuple(sorted(often, key=lambda label: -sizes[label]))
     if not 2 <= len(labels) <= MOST_LABELS:
         raise data_error(
@@ -91,10 +91,6 @@ def separate(
         {label: ["1" if label in row else "0" for row in rows] for label in labels}
     )
     return frame, labels, (note,) if rare else ()
-
-
-def _can_be_learnt(n: int, rows: int) -> bool:
-    return n >= FEWEST_OF_A_CLASS and rows - n >= FEWEST_OF_A_CLASS
 
 
 _MOST_GROUPS = 1000
@@ -143,14 +139,10 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         return self.kinds_of_groups | {"other"}
 
     def source_digest(self) -> str:
-        """SHA-256 of the file, and what decides the tokens.
-
-        Raises DataError: there is no such file.
-        """
-        return self.digest(sha256_file(self.existing(), links=True))
+        """SHA-256 of the file, and what decides the tokens."""
+        return self.digest(super().source_digest())
 
     def target_problems(self) -> list[str]:
-        """Settings of the target that contradict one another."""
         if self.label_separator is None:
             return super().target_problems()
         return config_problems(

@@ -61,7 +61,6 @@ class Trace(PackagedArrays):
     test_share: Share = 0.25
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
         named = len(set(self.class_names))
         wrong = []
         if self.class_names and named != _CLASSES:

@@ -83,7 +83,6 @@ class Tweets(Shares, Tokens):
         return DataTraits("text", "classification", groups=compared, classes=len(_CLASSES))
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
         return [*package_problem(*_PACKAGE), *self.text_rule.problems(), *self.rule.problems()]
 
     def source_digest(self) -> str:

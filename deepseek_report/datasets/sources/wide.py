@@ -51,7 +51,6 @@ class Wide(Shares):
     rows: Annotated[int, Field(ge=100)] | None = None
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
         blocks = self.features // self.block
         case = (
             self.informative > blocks,

@@ -86,11 +86,11 @@ def test_a_card_says_where_the_data_come_from_and_what_they_cannot_say(
 
 
 def test_a_patch_holds_its_pixels_of_all_channels() -> None:
-    layout = image_layout((4, 6, 3), ("red", "green", "blue"), 4)
+    layout = image_layout((4, 6, 3), 4)
     places = np.arange(72).reshape(4, 6, 3)
     assert layout.player_labels == ("rows 1–4 × columns 1–4", "rows 1–4 × columns 5–6")
     assert set(layout.players[1]) == set(places[:, 4:].ravel().tolist())
-    assert pixels((4, 6, 3), ("red", "green", "blue"), None)[places[1, 2, 2]].name == "r2_c3_blue"
+    assert pixels((4, 6, 3))[places[1, 2, 2]].name == "r2_c3_blue"
 
 
 def test_a_window_holds_the_steps_of_one_channel() -> None:

@@ -93,9 +93,9 @@ def test_a_column_without_any_value_is_constant_and_one_with_gaps_is_not() -> No
 
 def test_the_channels_of_an_image_and_of_a_series_are_called_by_their_names() -> None:
     shape = (2, 2, 3)
-    features = pixels(shape, ("red", "green", "blue"), None)
+    features = pixels(shape)
     target = Target("y", "y", ("no", "yes"), favourable=0)
-    coloured = Schema(features, target, layout=image_layout(shape, ("red", "green", "blue"), 1))
+    coloured = Schema(features, target, layout=image_layout(shape, 1))
     steps = moments(3, ("heat, inside", "flow"), ("°C", None))
     course = Schema(steps, target, layout=series_layout(3, ("heat, inside", "flow"), 1))
     for schema, names in ((coloured, ["red", "green", "blue"]), (course, ["heat, inside", "flow"])):
