@@ -49,7 +49,6 @@ class Known:
 
     description: Description
     columns: dict[str, ColumnDeclaration]
-    notes: tuple[Message, ...]
     digest: str
 
 
@@ -61,7 +60,6 @@ def known(name: str) -> Known:
     return Known(
         shipped_description(name, limits=written["limits"], **written["origin"]),
         TypeAdapter(dict[str, ColumnDeclaration]).validate_python(written["columns"]),
-        tuple(message(f"data_sets.{name}.preparation.{note}") for note in written["notes"]),
         sha256_file(file, links=True),
     )
 
@@ -93,13 +91,14 @@ class KnownTable(Shares, ABC):
     """Base of the tables whose columns are known.
 
     table : its name in `data/`. target, task : what is predicted. groups : what its columns cut the
-    rows into.
+    rows into. notes : what the card says of its preparation.
     """
 
     table: ClassVar[str]
     target: ClassVar[TargetRule]
     task: ClassVar[TaskName] = "classification"
     groups: ClassVar[frozenset[AttributeKind]] = _PERSON
+    notes: ClassVar[tuple[Message, ...]] = ()
 
     rows: Annotated[int, Field(ge=100)] | None = None
 
@@ -133,7 +132,7 @@ class KnownTable(Shares, ABC):
         frame, file, digest = self._read()
         labels = [str(about.columns[name].label) for name in drop]
         left_out = (message("preparation.left_out", columns=labels),) if drop else ()
-        notes = (*about.notes, *left_out)
+        notes = (*self.notes, *left_out)
         source = TableSource(
             file,
             digest,
@@ -221,6 +220,12 @@ class TaiwanCredit(_ShippedTable):
 
     table: ClassVar[str] = "taiwan_credit"
     target: ClassVar[TargetRule] = TargetRule("default_next_month", favourable=0, positive=1)
+    notes: ClassVar[tuple[Message, ...]] = (
+        message("data_sets.taiwan_credit.preparation.ordered"),
+        message("data_sets.taiwan_credit.preparation.unused"),
+        message("data_sets.taiwan_credit.preparation.changeable"),
+        message("data_sets.taiwan_credit.preparation.status_zero"),
+    )
 
     use_sensitive: bool = True
     relations: tuple[str, ...] = ("PAY_AMT1 <= BILL_AMT1",)
@@ -243,6 +248,11 @@ class BostonMortgages(_ShippedTable):
     table: ClassVar[str] = "boston_hmda"
     target: ClassVar[TargetRule] = TargetRule(
         "deny", favourable="no", positive="yes", labels_are_decisions=True
+    )
+    notes: ClassVar[tuple[Message, ...]] = (
+        message("data_sets.boston_hmda.preparation.percent"),
+        message("data_sets.boston_hmda.preparation.ordered"),
+        message("data_sets.boston_hmda.preparation.changeable"),
     )
 
     drop: tuple[str, ...] = ()
@@ -275,6 +285,9 @@ class BreastCancer(_ScikitLearnTable):
         "diagnosis", favourable="benign", positive="malignant"
     )
     groups: ClassVar[frozenset[AttributeKind]] = frozenset()
+    notes: ClassVar[tuple[Message, ...]] = (
+        message("data_sets.breast_cancer.preparation.unchangeable"),
+    )
     files: ClassVar[tuple[str, ...]] = ("breast_cancer.csv",)
 
     drop: tuple[str, ...] = ()
