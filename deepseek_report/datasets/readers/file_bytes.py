@@ -13,7 +13,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -267,7 +267,7 @@ class FileStream:
         Raises DataError: from `read`, where the file has changed, cannot be unpacked, or holds more
         bytes once unpacked than are allowed.
         """
-        return io.BufferedReader(_Unchanged(self), _READ_AT_ONCE)
+        return io.BufferedReader(Blocks(_unchanged_pieces(self)), _READ_AT_ONCE)
 
 
 def stream_of(path: Path, form: FileForm) -> FileStream | None:
@@ -344,29 +344,33 @@ class _Hashed(io.RawIOBase):
         return n
 
 
-class _Unchanged(io.RawIOBase):
-    """The text of a `FileStream`; its end is only told where the file was the same."""
+class Blocks(io.RawIOBase):
+    """A file of blocks of bytes, which are made when they are read."""
 
-    def __init__(self, file: FileStream) -> None:
-        self._pieces, self._rest = _unchanged_pieces(file), memoryview(b"")
+    def __init__(self, blocks: Generator[bytes, None, None]) -> None:
+        self._blocks, self._rest = blocks, memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if not len(self._rest):
-            self._rest = memoryview(next(self._pieces, b""))
+        while not len(self._rest):
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
         n = min(len(buffer), len(self._rest))
         buffer[:n] = self._rest[:n]
         self._rest = self._rest[n:]
         return n
 
     def close(self) -> None:
-        self._pieces.close()
+        self._blocks.close()
         super().close()
 
 
-def _unchanged_pieces(file: FileStream) -> Any:
+def _unchanged_pieces(file: FileStream) -> Generator[bytes, None, None]:
+    """The text of a file; its end is only told where the file was the same."""
     seen = _Hashed(file.path)
     with seen.opened(), unpacked(file.path, seen) as stream:
         for piece in _bounded_pieces(stream, file.path, file.limits):
